@@ -35,10 +35,10 @@ PLAIN = ("A.4.1", "Eq. (20)")
 
 def counting(runs: int, names: Iterable[str]) -> dict[str, float]:
     """Seconds for the numbers of paths, with signs and before they cancel."""
-    from recform.analysis.linear.recurrence import linearise
     from recform.analysis.paths.counting import Counter
     from recform.compiler import compile_source, from_text
     from recform.diagnostics import Diagnostics
+    from recform.linear.recurrence import linearise
 
     found = {}
     for name in names:

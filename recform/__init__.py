@@ -21,8 +21,8 @@ from recform.version import __version__
 if TYPE_CHECKING:
     import torch
 
-    from recform.blocks.plugins import Plugin
     from recform.compiler import Compiled
+    from recform.operators.plugins import Plugin
     from recform.training.recipe import Recipe
     from recform.training.runs import Result
     from recform.weights import Match, Transplant
@@ -93,9 +93,9 @@ def compile(
             again; or ``reversible``, which runs them backwards.
         memory_budget: the most that training may hold, such as ``"6GiB"``, or ``"50%"``,
             which is half of what the plain network keeps; it decides what each part keeps.
-        batch, dtype, optimizer: for a budget, how the network is trained: how many examples
-            at once (1), the type of all numbers (``"fp32"``, ``"bf16"`` or ``"fp16"``), and
-            ``"sgd"`` or ``"adam"``.
+        batch: for a budget, how many examples at once (1).
+        dtype: the type of all numbers then: ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+        optimizer: what learns then: ``"sgd"``, with momentum, or ``"adam"``.
         params: values for the file's parameters.
 
     Returns:

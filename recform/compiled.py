@@ -156,11 +156,10 @@ class Compiled:
         from recform.costs.planning import Budget, uniform, within
 
         asked = setting_of(**setting)
+        kept: Plan | None = self.budget
         if budget is not None:
             kept = within(self.graph, Budget(budget, asked), Diagnostics())
-        elif plan is None and self.budget is not None:
-            kept = self.budget
-        else:
+        elif plan is not None or kept is None:
             memory = self.keeps if plan is None else memory_of(plan)
             if memory is Memory.reversible:
                 kept = rows_back(self.graph, Diagnostics())

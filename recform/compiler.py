@@ -22,23 +22,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recform import graph, proof, recurrence
-from recform.blocks import plugins as user
 from recform.compiled import Compiled, answered, emit_source
 from recform.diagnostics import CompileError, Diagnostics
 from recform.files import decode, read_source
-from recform.lowering.blame import blaming
-from recform.lowering.sections import no_network
 from recform.memory import Memory, memory_of
 from recform.modules import load_source
+from recform.operators import plugins as user
+from recform.outline.blame import blaming
+from recform.outline.sections import no_network
 from recform.source import Source
 from recform.syntax.parse import parse
 from recform.syntax.uses import Folder
 
 if TYPE_CHECKING:
     from recform.algebra.formula import Formula
-    from recform.blocks.plugins import Plugin
     from recform.costs.planning import Budget
     from recform.graph import NetworkGraph
+    from recform.operators.plugins import Plugin
     from recform.proof import Proof
 
 
@@ -82,9 +82,9 @@ def compile_source(
     from recform.costs.planning import within
     from recform.graph.positions import kept
     from recform.lowering.checks.statistics import warn_of_shared_statistics
-    from recform.lowering.checks.unused import warn_unused
-    from recform.lowering.frame import with_sizes
     from recform.lowering.lower import lower
+    from recform.outline.frame import with_sizes
+    from recform.outline.unused import warn_unused
 
     keeps = memory_of(memory)
     report = Diagnostics()
@@ -178,7 +178,7 @@ def _check_budget(keeps: Memory, report: Diagnostics) -> None:
 
 
 def _no_parts(report: Diagnostics) -> None:
-    """Raises a CompileError for parts that keep each their own, in timm's interface (RF539)."""
+    """Raises a CompileError for parts that keep each their own, for timm (RF539)."""
     report.error(
         "RF539",
         "timm's interface has several passes, and what each part keeps is said of one",

@@ -20,8 +20,8 @@ from pygments.token import (
     Whitespace,
 )
 
-from recform.blocks import standard
-from recform.lowering.reading.base import BUILT_IN
+from recform.operators import standard
+from recform.outline.survey import BUILT_IN
 from recform.syntax.statements import KEYWORDS
 
 _KNOWN = (*standard().names, *BUILT_IN, "softmax", "relu", "true", "false", "input")

@@ -12,9 +12,9 @@ from recform.algebra.expr import (
     Scaled,
     Tensor,
     TensorSum,
-    scaled,
     subtensors,
 )
+from recform.algebra.multiples import scaled
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import sympy
 
 from recform.algebra.affine import Affine
-from recform.algebra.body import Body, Inside, given
+from recform.algebra.body import Body, given
 from recform.algebra.expr import (
     Filled,
     Learned,
@@ -22,6 +22,7 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.inside import Inside
 from recform.blocks import (
     Arguments,
     Cost,
@@ -74,7 +75,7 @@ class Cell(Body):
     affine: Affine | None
     starts: Mapping[str, Filled]
     #: It runs at all positions, and not once.
-    opened = None
+    opened = None  # type: ignore[assignment]
 
     @property
     def support(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -88,8 +89,8 @@ class Cell(Body):
         """What a linear one runs where a network goes on by positions."""
         if self.affine is None:
             return ()
-        names = ("scan", "scan_on", *["started", "started_on"] * bool(self.starts))
-        return tuple(map(template, names))
+        begun = ["started", "kept/started_on"] * bool(self.starts)
+        return tuple(map(template, ("scan", "kept/scan_on", *begun)))
 
     @property
     def recurrent(self) -> tuple[State, ...]:

@@ -12,7 +12,6 @@ has been written out for one block.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar, Self
@@ -32,35 +31,6 @@ L = sympy.Symbol("L", integer=True, positive=True)
 T = sympy.Symbol("t", integer=True, positive=True)
 #: The position in an accumulated history.
 K = sympy.Symbol("_k", integer=True)
-
-
-_TIME = re.compile(r"\.(-?\d+)$")
-
-
-def at_time(name: str, time: object) -> str:
-    """The name of a tensor, operator or scalar at one value of a second index.
-
-    ``X_<i,2>`` is ``X.2`` at index i: formulas with two indices are written out over the
-    second one, so that everything after sees a system of equations with one index.
-    """
-    return f"{name}.{time}"
-
-
-def untimed(name: str) -> str:
-    """The name in the file: ``X`` for ``X.2``."""
-    return _TIME.sub("", name)
-
-
-def time_of(name: str) -> int | None:
-    """The second index in a name; None if it has none."""
-    found = _TIME.search(name)
-    return None if found is None else int(found.group(1))
-
-
-def is_before_time(name: str) -> bool:
-    """Whether a name is of a time before the first one, where nothing is."""
-    time = time_of(name)
-    return time is not None and time < 1
 
 
 def word(name: object) -> str:
@@ -139,9 +109,23 @@ class Tensor(sympy.Expr):
         return 1 + sum(child.size for child in self.children)
 
     def _xreplace(self, rule: Mapping[Symbolic, Symbolic]) -> tuple[Symbolic, bool]:
+        """SymPy's: the new expression, and whether it is another one."""
         # A rule is read once for each tensor, not for each place where it stands.
         memo: dict[Tensor, tuple[Symbolic, bool]] = {}
-        return _replaced(self, rule, memo)
+
+        def replaced(part: Symbolic) -> tuple[Symbolic, bool]:
+            if part in rule:
+                return rule[part], True
+            if not isinstance(part, Tensor):
+                return part._xreplace(rule)  # type: ignore[no-any-return]
+            if part not in memo:
+                pairs = list(map(replaced, part.args))
+                changed = any(other for _, other in pairs)
+                made = part.func(*(arg for arg, _ in pairs)) if changed else part
+                memo[part] = made, changed
+            return memo[part]
+
+        return replaced(self)
 
     @cached_property
     def children(self) -> tuple[Tensor, ...]:
@@ -157,6 +141,25 @@ class Tensor(sympy.Expr):
         from recform.algebra.typeset import plain
 
         return plain(self)
+
+
+class Kinded(Tensor):
+    """Base of what is made in one of several ways, which a word says."""
+
+    def __new__(cls, kind: str | Str, *args: Symbolic) -> Self:
+        return super().__new__(cls, Str(str(kind)), *args)
+
+    @property
+    def kind(self) -> str:
+        return word(self.args[0])
+
+
+class Single(Tensor):
+    """Base of what is made of one tensor."""
+
+    @property
+    def tensor(self) -> Tensor:
+        return self.children[0]
 
 
 class Input(Tensor):
@@ -265,7 +268,7 @@ class Apply(Tensor):
         return self.args[2:]  # type: ignore[no-any-return]
 
 
-class Scaled(Tensor):
+class Scaled(Single):
     """A scalar times a tensor.
 
     Attributes:
@@ -285,10 +288,6 @@ class Scaled(Tensor):
     @property
     def coefficient(self) -> Symbolic:
         return self.args[0]
-
-    @property
-    def tensor(self) -> Tensor:
-        return self.args[1]  # type: ignore[no-any-return]
 
     @property
     def at(self) -> Symbolic:
@@ -325,15 +324,8 @@ class Pointwise(Tensor):
     """Tensors multiplied element by element."""
 
 
-class Combine(Tensor):
+class Combine(Kinded):
     """``max``, ``min`` or ``mean`` over several tensors, element by element."""
-
-    def __new__(cls, kind: str | Str, *tensors: Tensor) -> Combine:
-        return super().__new__(cls, Str(str(kind)), *tensors)
-
-    @property
-    def kind(self) -> str:
-        return word(self.args[0])
 
 
 class Concat(Tensor):
@@ -385,11 +377,7 @@ class Elementwise(Tensor):
         return self.args[1]  # type: ignore[no-any-return]
 
 
-#: Kinds of histories whose members stay apart.
-LISTS = ("list", "stages", "finished")
-
-
-class History(Tensor):
+class History(Kinded):
     """``concat``, ``sum``, ``max`` or ``min`` of a body over a growing range of indices.
 
     Attributes:
@@ -405,11 +393,7 @@ class History(Tensor):
         cls, kind: str | Str, body: Tensor, first: Symbolic, last: Symbolic
     ) -> History:
         bounds = (sympy.sympify(first), sympy.sympify(last))
-        return super().__new__(cls, Str(str(kind)), body, *bounds)
-
-    @property
-    def kind(self) -> str:
-        return word(self.args[0])
+        return super().__new__(cls, kind, body, *bounds)
 
     @property
     def body(self) -> Tensor:
@@ -424,79 +408,15 @@ class History(Tensor):
         return self.args[3]
 
 
-class Listed(Tensor):
-    """What a list is made of: its new member, behind the list that there was, if any."""
-
-
-class Members(Tensor):
-    """All members of a list at once: what is made of them is made of each."""
-
-    is_many = True
-
-    def __new__(cls, listed: History | Listed) -> Members:
-        return super().__new__(cls, listed)
-
-    @property
-    def listed(self) -> History | Listed:
-        return self.args[0]  # type: ignore[no-any-return]
-
-
-class Dealt(Tensor):
-    """The features of a tensor, dealt out to the members of a list: a tensor for each."""
-
-    is_many = True
-
-    def __new__(cls, tensor: Tensor) -> Dealt:
-        return super().__new__(cls, tensor)
-
-    @property
-    def tensor(self) -> Tensor:
-        return self.args[0]  # type: ignore[no-any-return]
-
-
-class Over(Tensor):
-    """Over the members of a list: their ``sum``, or each one's share by ``softmax``."""
-
-    def __new__(cls, kind: str | Str, tensor: Tensor) -> Over:
-        return super().__new__(cls, Str(str(kind)), tensor)
-
-    @property
-    def kind(self) -> str:
-        return word(self.args[0])
-
-    @property
-    def tensor(self) -> Tensor:
-        return self.args[1]  # type: ignore[no-any-return]
-
-    @property
-    def is_many(self) -> bool:
-        return self.kind == "softmax"
-
-
-class Across(Tensor):
+class Across(Kinded, Single):
     """Across the features: their ``sum`` or ``norm``, one number a position."""
 
-    def __new__(cls, kind: str | Str, tensor: Tensor) -> Across:
-        return super().__new__(cls, Str(str(kind)), tensor)
 
-    @property
-    def kind(self) -> str:
-        return word(self.args[0])
-
-    @property
-    def tensor(self) -> Tensor:
-        return self.args[1]  # type: ignore[no-any-return]
-
-
-class Part(Tensor):
+class Part(Single):
     """One of the equal parts into which ``split`` cuts the features."""
 
     def __new__(cls, tensor: Tensor, parts: Symbolic, which: Symbolic) -> Part:
         return super().__new__(cls, tensor, sympy.Integer(parts), sympy.Integer(which))
-
-    @property
-    def tensor(self) -> Tensor:
-        return self.args[0]  # type: ignore[no-any-return]
 
     @property
     def parts(self) -> int:
@@ -527,111 +447,3 @@ def subtensors(
             seen.add(current)
             stack.append((current, True))
             stack += [(part, False) for part in reversed(parts(current))]
-
-
-def _replaced(
-    tensor: Tensor,
-    rule: Mapping[Symbolic, Symbolic],
-    memo: dict[Tensor, tuple[Symbolic, bool]],
-) -> tuple[Symbolic, bool]:
-    """SymPy's ``_xreplace``: the new expression, and whether it is another one."""
-    if tensor in rule:
-        return rule[tensor], True
-    if tensor not in memo:
-        pairs = [
-            _replaced(arg, rule, memo)
-            if isinstance(arg, Tensor)
-            else arg._xreplace(rule)
-            for arg in tensor.args
-        ]
-        changed = any(other for _, other in pairs)
-        made = tensor.func(*(arg for arg, _ in pairs)) if changed else tensor
-        memo[tensor] = (made, changed)
-    return memo[tensor]
-
-
-def is_of_context(tensor: Tensor) -> bool:
-    """Whether a tensor is a further input, or made of such ones by what all blocks share.
-
-    Such a tensor belongs to no block, so it has no stage, and no adapter.
-    """
-    if isinstance(tensor, Context):
-        return True
-    own = isinstance(tensor, Apply) and tensor.index is not sympy.nan
-    if own or isinstance(tensor, History):
-        return False
-    parts = [part for part in tensor.children if not isinstance(part, Filled)]
-    return bool(parts) and all(map(is_of_context, parts))
-
-
-def is_list(tensor: object) -> bool:
-    """Whether this is a list, and no tensor."""
-    return isinstance(tensor, Listed) or (
-        isinstance(tensor, History) and tensor.kind in LISTS
-    )
-
-
-def list_of(tensor: Tensor) -> History | Listed | None:
-    """The list that a tensor is made of, a tensor for each member; None if there is none.
-
-    What is :class:`Dealt` alone is one for each member of a list that stands beside it.
-    """
-    if isinstance(tensor, Members):
-        return tensor.listed
-    if not tensor.is_many:
-        return None
-    found = (list_of(child) for child in tensor.children if child.is_many)
-    return next((listed for listed in found if listed is not None), None)
-
-
-def dealt_in(tensor: Tensor) -> list[Dealt]:
-    """What is dealt out to the members of the sum that a tensor stands in."""
-    return [
-        part
-        for part in subtensors(
-            tensor, lambda t: () if isinstance(t, Dealt) else t.children
-        )
-        if isinstance(part, Dealt)
-    ]
-
-
-def offset(index: Symbolic) -> int | None:
-    """The number ``n`` of an index ``i + n``, or None for one that is counted otherwise."""
-    if not getattr(index, "free_symbols", None) or I not in index.free_symbols:
-        return None
-    step = index - I
-    return int(step) if step.is_Integer else None
-
-
-def mirrored(index: Symbolic) -> int | None:
-    """The number ``c`` of an index ``L + c - i``, or None for any other index."""
-    shift = index - L + I
-    return int(shift) if shift.is_Integer and index.has(I) else None
-
-
-def has_mirror(tensor: Tensor) -> bool:
-    """Whether a tensor of a formula reads ``X_<L-i>``."""
-    return any(
-        isinstance(part, State) and mirrored(part.index) is not None
-        for part in subtensors(tensor)
-    )
-
-
-def signed(sign: int, term: Tensor) -> Tensor:
-    """A term of a sum with its sign: a subtracted one is scaled by -1."""
-    if sign > 0:
-        return term
-    if isinstance(term, Scaled):
-        return Scaled(-term.coefficient, term.tensor, term.at)
-    if isinstance(term, Filled):
-        return Filled(-term.coefficient, term.at)
-    return Scaled(-1, term)
-
-
-def scaled(coefficient: Symbolic, tensor: Tensor) -> Tensor:
-    """A scalar times a tensor; factors that meet are multiplied, a factor 1 is left out."""
-    if isinstance(tensor, Scaled):
-        coefficient, tensor = coefficient * tensor.coefficient, tensor.tensor
-    if coefficient == 1:
-        return tensor
-    return Scaled(coefficient, tensor)

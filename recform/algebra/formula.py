@@ -9,7 +9,8 @@ from functools import cached_property
 
 import sympy
 
-from recform.algebra.expr import History, I, K, L, Tensor, has_mirror, subtensors
+from recform.algebra.expr import History, I, K, L, Tensor, subtensors
+from recform.algebra.indices import has_mirror
 from recform.algebra.labels import Naming
 from recform.blocks import Arguments, Library, Operator, Shape, Stride
 from recform.blocks.symbolic import Symbolic

@@ -15,7 +15,9 @@ from typing import ClassVar
 
 import sympy
 
-from recform.algebra.expr import Apply, Dealt, Tensor, TensorSum, scaled, signed
+from recform.algebra.expr import Apply, Tensor, TensorSum
+from recform.algebra.lists import Dealt
+from recform.algebra.multiples import scaled, signed
 from recform.blocks.symbolic import Symbolic
 
 

@@ -24,7 +24,7 @@ from recform.blocks import (
     Work,
     symbols_in,
 )
-from recform.blocks.operator import Value
+from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
 from recform.source import Span
 

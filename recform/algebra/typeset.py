@@ -17,7 +17,6 @@ from recform.algebra.expr import (
     Combine,
     Concat,
     Context,
-    Dealt,
     Elementwise,
     Filled,
     History,
@@ -25,22 +24,18 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
-    Listed,
-    Members,
     Mirror,
-    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    list_of,
-    time_of,
-    untimed,
 )
-from recform.blocks.operators.activation import RECIPROCAL
+from recform.algebra.indices import time_of, untimed
+from recform.algebra.lists import Dealt, Listed, Members, Over, list_of
 from recform.blocks.symbolic import Symbolic
+from recform.operators.activation import RECIPROCAL
 
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
 

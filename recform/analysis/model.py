@@ -10,8 +10,6 @@ from recform.analysis.invariants.invariants import Invariant, invariants
 from recform.analysis.invariants.inverse import Inverse, inverse
 from recform.analysis.jacobian.closed import Formulas, Jacobian, by_input, jacobians
 from recform.analysis.jacobian.regimes import pieced
-from recform.analysis.linear.model import Linear
-from recform.analysis.linear.recurrence import linearise, written_out
 from recform.analysis.paths.ablation import Ablation, deletion, swap
 from recform.analysis.paths.distribution import (
     TABLE,
@@ -25,9 +23,11 @@ from recform.analysis.paths.distribution import (
 )
 from recform.analysis.reads import Reads, exact, reads
 from recform.analysis.stability.characteristic import Stability, stability
-from recform.analysis.variance.variance import Growth, Moments, Unknown, growth, moments
 from recform.diagnostics import CompileError, Diagnostics
+from recform.linear.model import Linear
+from recform.linear.recurrence import linearise, written_out
 from recform.recurrence.regimes import at_depth, own_blocks, regimes, stretched
+from recform.variance.variance import Growth, Moments, Unknown, growth, moments
 
 #: Networks without laws for any block are written out whole, up to this depth.
 WHOLE = 256

@@ -20,20 +20,20 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
-    Over,
     Pointwise,
     Scaled,
     State,
     Tensor,
-    mirrored,
-    offset,
     subtensors,
 )
 from recform.algebra.formula import Formula
-from recform.analysis.linear.words import BACK, At
+from recform.algebra.indices import mirrored, offset
+from recform.algebra.lists import Over
 from recform.blocks.symbolic import Symbolic
+from recform.linear.words import BACK, At
+from recform.recurrence.numbered import newest
 from recform.recurrence.regimes import Regime, regimes
-from recform.recurrence.unroll import Unroller, newest
+from recform.recurrence.unroll import Unroller
 
 #: Weights: none but numbers of the file; learned ones; what is computed of a tensor.
 FIXED, LEARNED, CONTENT = "fixed", "learned", "content"

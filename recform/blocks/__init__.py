@@ -1,20 +1,18 @@
-"""The operator library: what `conv`, `bn`, `linear` ... are, one file a family.
+"""What an operator is: its tensors, its arguments, its code, and a library of such.
 
 An operator declares in one place its arguments, its shape rule, its cost and the code
 that is emitted for it (:class:`recform.blocks.operator.Operator`). Nothing outside this
-package knows what a channel, a height or a width is.
+room and :mod:`recform.operators` knows what a channel, a height or a width is.
 """
 
 from recform.blocks.amount import Amount, Work
+from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, fraction, put_in, symbols_in
 from recform.blocks.function import Function
-from recform.blocks.library import Library, standard
+from recform.blocks.library import Library
 from recform.blocks.operator import (
-    Argument,
-    Arguments,
     Cost,
     Emitted,
-    Kind,
     Memory,
     Misfit,
     Operator,
@@ -46,6 +44,5 @@ __all__ = [
     "fraction",
     "put_in",
     "require_layout",
-    "standard",
     "symbols_in",
 ]

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from recform.blocks.operator import (
-    FUNCTION_INPUT,
-    Arguments,
-    Cost,
-    Misfit,
-    Operator,
-)
+from recform.blocks.arguments import Arguments
+from recform.blocks.operator import FUNCTION_INPUT, Cost, Misfit, Operator
 from recform.blocks.shape import Shape
 from recform.blocks.template import Template, template
 

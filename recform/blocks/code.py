@@ -9,7 +9,7 @@ import sympy
 from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.pycode import PythonCodePrinter
 
-from recform.blocks.operator import Value
+from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
 
 

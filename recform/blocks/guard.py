@@ -10,15 +10,13 @@ from functools import cache
 from numbers import Integral
 from typing import TypeVar
 
+from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import symbols_in
 from recform.blocks.function import Function
 from recform.blocks.operator import (
     FUNCTION_INPUT,
-    Argument,
-    Arguments,
     Cost,
     Emitted,
-    Kind,
     Memory,
     Misfit,
     Operator,

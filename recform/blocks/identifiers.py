@@ -1,7 +1,7 @@
 """Names that a generated file cannot give away: Python's, torch's, and what it imports.
 
 This is the only place that knows them. The algebra asks here what an author may call a
-class or an argument; the namespaces of `recform.emit.naming.names` start from here.
+class or an argument; the namespaces of `recform.writers.names` start from here.
 """
 
 from __future__ import annotations

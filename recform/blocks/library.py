@@ -9,18 +9,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from importlib import import_module
+from functools import cached_property
 from types import ModuleType
 
 from recform.blocks.operator import Operator
-
-#: The modules of recform's own operators, one a family.
-_FAMILIES = (
-    *("activation", "attention", "convolution", "ids", "linear", "norm"),
-    *("padding", "pooling", "positions", "rearrange", "regularise", "sequence"),
-    *("streams", "tokens"),
-)
 
 
 @dataclass(frozen=True)
@@ -48,16 +40,6 @@ class Library:
     def names(self) -> tuple[str, ...]:
         """The names of all operators, sorted."""
         return tuple(sorted(self.operators))
-
-
-@cache
-def standard() -> Library:
-    """The operators of recform alone."""
-    modules = (
-        import_module(f"recform.blocks.operators.{family}") for family in _FAMILIES
-    )
-    classes = (cls for module in modules for cls in operators_in(module))
-    return Library({cls.name: cls() for cls in classes})
 
 
 def operators_in(module: ModuleType) -> Iterator[type[Operator]]:

@@ -95,9 +95,13 @@ class _Backwards:
         self, operations: Sequence[Operation], first: int, asks: Mapping[int, int]
     ) -> Iterable[Operation]:
         """The operations of a block: what they had inside is there while it runs back."""
-        inside = accumulate(operations, lambda sum, op: sum + op.inside, initial=Amount())
+        inside = accumulate(
+            operations, lambda sum, op: sum + op.inside, initial=Amount()
+        )
         every = tuple(range(first, first + len(operations)))
-        for number, (op, held) in enumerate(zip(operations, list(inside)[1:], strict=True)):
+        for number, (op, held) in enumerate(
+            zip(operations, list(inside)[1:], strict=True)
+        ):
             again = every if number == len(operations) - 1 else ()
             back = op.workspace_back + held
             yield replace(op, inside=Amount(), workspace_back=back, again=again)

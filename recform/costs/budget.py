@@ -245,8 +245,7 @@ class _Part:
         return [
             number
             for number, buffer in enumerate(self.whole.buffers)
-            if buffer.born < self.last
-            and self.first <= self.touched[number]
+            if (buffer.born < self.last and self.first <= self.touched[number])
             or number in self.whole.result
         ]
 
@@ -310,4 +309,3 @@ class _Part:
             trained=buffer.trained and inside,
             before=held or buffer.born >= self.last,
         )
-

@@ -1,7 +1,7 @@
 """What a network keeps in another form: a tape becomes the tape of a leaner pass.
 
-The rules are those of the code that runs (`blocks/support/again.py`, `blocks/support/lean.py`):
-which tensors the backward pass makes again, of what, and from when to when they are there.
+The rules are those of the code that runs (`again.py` and `lean.py` in `blocks/support`): which
+tensors the backward pass makes again, of what, and from when to when they are there.
 """
 
 from __future__ import annotations

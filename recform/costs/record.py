@@ -7,16 +7,9 @@ from functools import partial
 
 import sympy
 
-from recform.algebra.expr import (
-    Apply,
-    Context,
-    Filled,
-    Input,
-    State,
-    Tensor,
-    is_of_context,
-)
+from recform.algebra.expr import Apply, Context, Filled, Input, State, Tensor
 from recform.algebra.formula import Scope
+from recform.algebra.indices import is_of_context
 from recform.algebra.tracing import Link
 from recform.blocks import Amount, Layout, Shape
 from recform.costs.tape import Held, Tape, Writer

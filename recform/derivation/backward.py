@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.analysis.linear.recurrence import Linear
-from recform.analysis.linear.words import BLOCK, At, Polynomial
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.closed import closed_form
 from recform.derivation.general.automaton import series_of
@@ -21,9 +19,13 @@ from recform.derivation.general.model import General
 from recform.derivation.general.show import read_back
 from recform.derivation.general.sums import SumReader
 from recform.derivation.general.weights import Refused
-from recform.derivation.series.automaton import equal, minimal
-from recform.derivation.series.regex import Regex, regex_of
-from recform.derivation.series.series import (
+from recform.derivation.words import Words, best_distance, seeds_before, words_of
+from recform.diagnostics import Unread
+from recform.linear.recurrence import Linear
+from recform.linear.words import BLOCK, At, Polynomial
+from recform.series.automaton import equal, minimal
+from recform.series.regex import Regex, regex_of
+from recform.series.series import (
     Move,
     NotExact,
     Row,
@@ -32,9 +34,7 @@ from recform.derivation.series.series import (
     constant,
     field_of,
 )
-from recform.derivation.series.show import LATEX, PLAIN
-from recform.derivation.words import Words, best_distance, seeds_before, words_of
-from recform.diagnostics import Unread
+from recform.series.show import LATEX, PLAIN
 
 # ------------------------------------------------------------------------------- automaton
 

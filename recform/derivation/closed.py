@@ -11,9 +11,9 @@ import re
 import sympy
 
 from recform.blocks.symbolic import Symbolic
-from recform.derivation.series.regex import Factor, Regex, Star
-from recform.derivation.series.series import SKIP, Move
-from recform.derivation.series.show import (
+from recform.series.regex import Factor, Regex, Star
+from recform.series.series import SKIP, Move
+from recform.series.show import (
     PLAIN,
     Place,
     Plain,

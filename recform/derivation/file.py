@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from recform.algebra.formula import Scope
 from recform.derivation.forward import Derivation, Recursion
-from recform.lowering.sections import Section
-from recform.lowering.sorts import MAX_OFFSET
+from recform.outline.sections import Section
+from recform.reading.sorts import MAX_OFFSET
 from recform.source import Source
 from recform.syntax import nodes as n
 

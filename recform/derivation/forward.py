@@ -17,7 +17,8 @@ import sympy
 
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.read import Wanted
-from recform.derivation.series.automaton import (
+from recform.reading.sorts import MAX_OFFSET
+from recform.series.automaton import (
     Reduced,
     Span,
     as_polynomial,
@@ -25,8 +26,8 @@ from recform.derivation.series.automaton import (
     degree,
     minimal,
 )
-from recform.derivation.series.series import Row, Series, Word, constant
-from recform.derivation.series.show import (
+from recform.series.series import Row, Series, Word, constant
+from recform.series.show import (
     PLAIN,
     Place,
     Plain,
@@ -35,7 +36,6 @@ from recform.derivation.series.show import (
     grouped,
     is_negative,
 )
-from recform.lowering.sorts import MAX_OFFSET
 
 #: A recursion of more terms than this is written as a system.
 MAX_RECURSION = 64

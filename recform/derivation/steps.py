@@ -9,11 +9,11 @@ import sympy
 
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.forward import Derivation
-from recform.derivation.series.automaton import words_up_to
-from recform.derivation.series.regex import latex, of_words, regex_of
-from recform.derivation.series.regex import shown as as_text
-from recform.derivation.series.series import Word
-from recform.derivation.series.show import (
+from recform.series.automaton import words_up_to
+from recform.series.regex import latex, of_words, regex_of
+from recform.series.regex import shown as as_text
+from recform.series.series import Word
+from recform.series.show import (
     LATEX,
     PLAIN,
     Place,

@@ -15,14 +15,15 @@ from collections.abc import Iterable, Mapping
 
 import sympy
 
-from recform.algebra.expr import I, L, Learned, time_of, untimed
+from recform.algebra.expr import I, L, Learned
+from recform.algebra.indices import time_of, untimed
 from recform.algebra.placed import placed
 from recform.algebra.typeset import indexed, plain_scalar
-from recform.analysis.linear.words import BLOCK, SHARED, Letter, Polynomial
-from recform.analysis.linear.words import Word as Product
 from recform.blocks.symbolic import Symbolic
-from recform.derivation.series.series import SHARED_MARK, Move, Series, Word
-from recform.derivation.series.show import PLAIN
+from recform.linear.words import BLOCK, SHARED, Letter, Polynomial
+from recform.linear.words import Word as Product
+from recform.series.series import SHARED_MARK, Move, Series, Word
+from recform.series.show import PLAIN
 
 Words = Mapping[Word, Symbolic]
 

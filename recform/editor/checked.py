@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from recform.blocks.plugins import Plugin
 from recform.compiler import Compiled, compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostic
+from recform.operators.plugins import Plugin
 from recform.source import Source
 from recform.syntax.uses import Folder
 

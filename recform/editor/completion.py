@@ -10,7 +10,7 @@ from recform.editor.document import Document
 from recform.editor.hover import operator_page
 from recform.editor.names import NAME, Sort
 from recform.editor.words import CHOICES, INIT, KEYWORDS, WORDS
-from recform.lowering.flows.operator_calls import usage
+from recform.outline.operator_calls import usage
 
 _PARTLY = re.compile(r"\\?[A-Za-z\u0370-\u03ff0-9]*$")
 _KEYWORD = re.compile(r"\s*([a-z]+)\b(?!\s*[=_])")

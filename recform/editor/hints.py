@@ -10,7 +10,7 @@ from recform.blocks import Shape
 from recform.compiler import Compiled
 from recform.editor.facts import Call, calls, lens
 from recform.editor.reading import Reading
-from recform.lowering.sections import Section
+from recform.outline.sections import Section
 from recform.source import Source, Span
 from recform.syntax import nodes as n
 

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from recform.blocks import Operator, standard
+from recform.blocks import Operator
 from recform.diagnostics.catalogue import CATALOGUE
 from recform.editor.document import Document
 from recform.editor.facts import operator_lines, scalar_line, unknown_lines
 from recform.editor.names import Name, Sort
 from recform.editor.words import KEYWORDS, WORDS
-from recform.lowering.flows.operator_calls import usage
+from recform.operators import standard
+from recform.outline.operator_calls import usage
 from recform.source import Span
 
 _WORD = re.compile(r"[a-z]+")

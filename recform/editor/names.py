@@ -12,9 +12,9 @@ from recform.blocks import Library, defaults
 from recform.diagnostics import Diagnostics
 from recform.editor.reading import Reading
 from recform.editor.words import WORDS
-from recform.lowering.flows.definitions import defined_name, is_definition
-from recform.lowering.sections import Section, default_statements
-from recform.lowering.survey import survey
+from recform.outline.definitions import defined_name, is_definition
+from recform.outline.sections import Section, default_statements
+from recform.outline.survey import survey
 from recform.source import Source, Span
 from recform.syntax import nodes as n
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from recform.blocks import Library
 from recform.diagnostics import CompileError, Diagnostics
-from recform.lowering.sections import Section, sections
+from recform.outline.sections import Section, sections
 from recform.source import MAX_FILE_BYTES, Source, Span
 from recform.syntax import nodes as n
 from recform.syntax.parse import parse

@@ -21,8 +21,6 @@ from pygls.exceptions import JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
-from recform.blocks import plugins as user
-from recform.blocks.plugins import Plugin
 from recform.diagnostics import Diagnostics
 from recform.editor import answers
 from recform.editor.checked import Checked, check, compiled, written
@@ -33,6 +31,8 @@ from recform.editor.rename import Refused
 from recform.editor.translate import Translator
 from recform.editor.worker import Worker
 from recform.files import FORMULA
+from recform.operators import plugins as user
+from recform.operators.plugins import Plugin
 from recform.source import Source
 from recform.version import __version__
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recform.lowering.settings import RULES
+from recform.outline.settings import RULES
 
 #: Of each keyword, how its statement looks, and what it declares.
 KEYWORDS = {

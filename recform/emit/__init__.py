@@ -1,9 +1,9 @@
-"""Python source from the network: a module that needs torch and nothing else.
+"""Generated files: Python that needs torch and nothing else.
 
-A network with shapes becomes a plan (:mod:`plan`), and a plan becomes text
-(:mod:`printer`). In between: :mod:`naming` gives out identifiers, :mod:`pipelines` writes
-operators, :mod:`formula` equations, :mod:`steps` the blocks, :mod:`rows` containers,
-:mod:`network` the whole, and :mod:`classifier` one with timm's interface.
+The plans of a file's networks become its text (:mod:`module`), which is read back before
+anybody gets it (:mod:`checked`); :mod:`support` finds the classes that operators bring,
+:mod:`classifier` gives networks timm's interface, and :mod:`owners` emits a network under
+names that say what each parameter is for.
 """
 
 from recform.emit.module import emit

@@ -6,13 +6,13 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from recform.diagnostics import Diagnostics
-from recform.emit.plan.definitions import Class, Role
-from recform.emit.plan.kept import without_past
-from recform.emit.plan.network import NetworkPlan
 from recform.graph.model import NetworkGraph
+from recform.plan.definitions import Class, Role
+from recform.plan.kept import without_past
+from recform.plan.network import NetworkPlan
 from recform.proof import FAULT
-from recform.proof.source.plan import Misprint, Printed
-from recform.proof.source.printed import check_printed
+from recform.readback.plan import Misprint, Printed
+from recform.readback.printed import check_printed
 
 
 def check(

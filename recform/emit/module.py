@@ -6,24 +6,25 @@ import ast
 from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 
+from recform.classes.network import plan_network
+from recform.classes.steps.reversible import reversing
 from recform.emit.checked import check
+from recform.emit.classifier.base import base_class, without_unused
 from recform.emit.classifier.plan import BASE
-from recform.emit.classifier.writer import base_class, plan_classifier, without_unused
-from recform.emit.naming.names import argument_names
-from recform.emit.naming.namespace import Namespace
-from recform.emit.network import plan_network
-from recform.emit.plan.definitions import Definition, Function
-from recform.emit.plan.kept import keeping
-from recform.emit.plan.lean import leaning, leaning_base, planned
-from recform.emit.plan.merge import common
-from recform.emit.plan.network import NetworkPlan
-from recform.emit.printer.definitions import print_definition
-from recform.emit.printer.lines import Lines
-from recform.emit.printer.module import header, imports, reads
-from recform.emit.steps.reversible import reversing
+from recform.emit.classifier.writer import plan_classifier
 from recform.emit.support import support_classes
 from recform.graph.model import NetworkGraph
 from recform.memory import Memory, Plan
+from recform.plan.definitions import Definition, Function
+from recform.plan.kept import keeping
+from recform.plan.lean import leaning, leaning_base, planned
+from recform.plan.merge import common
+from recform.plan.namespace import Namespace
+from recform.plan.network import NetworkPlan
+from recform.plan.printer.definitions import print_definition
+from recform.plan.printer.lines import Lines
+from recform.plan.printer.module import header, imports, reads
+from recform.writers.names import argument_names
 
 
 def emit(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from recform.blocks.identifiers import support_name
 from recform.blocks.support import template
 from recform.diagnostics import Diagnostics
-from recform.emit.initialise import used_operators
-from recform.emit.plan.lean import memory_classes
 from recform.graph.model import NetworkGraph
 from recform.memory import Memory
+from recform.plan.lean import memory_classes
+from recform.writers.initialise import used_operators
 
 #: The class that holds what is kept of positions.
 PAST = "Past"
@@ -34,7 +34,7 @@ def support_classes(
     found = memory_classes(memory)
     owners = dict.fromkeys(found, f"--memory {memory}")
     if generation:
-        found[PAST] = template("past")
+        found[PAST] = template("kept/past")
         owners[PAST] = "--for generation"
     report = Diagnostics()
     for network in networks:

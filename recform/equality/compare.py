@@ -3,94 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from recform.algebra.expr import I, State, Tensor
-from recform.algebra.formula import Formula, Scope
+from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
-from recform.analysis.linear.recurrence import linearise
 from recform.derivation.backward import network_of, seeds_of
-from recform.derivation.series.automaton import equal
-from recform.derivation.series.series import NotExact
-from recform.derivation.series.show import PLAIN, added, term
 from recform.derivation.words import has_free_letters
 from recform.diagnostics import CompileError, Diagnostics
-from recform.equality.example import Example, example, weighs_members
-from recform.equality.frame import (
-    FrameChange,
-    changes_shape,
-    frame_changes,
-    recurs_otherwise,
+from recform.equality.depths import (
+    MAX_DEPTH,
+    differ_at,
+    equal_so_far,
+    first_difference,
+    own_depth,
+    smallest_example,
 )
+from recform.equality.example import example, weighs_members
+from recform.equality.frame import changes_shape, frame_changes, recurs_otherwise
 from recform.equality.functions import untold
 from recform.equality.induction import Proof, prove
 from recform.equality.kept import Kept, Relation, first_block
-from recform.equality.outputs import Outputs
 from recform.equality.terms import TooLarge
+from recform.equality.verdict import ANY, DIFFERENT, LINEAR, OPEN, OwnDepth, Verdict
+from recform.linear.recurrence import linearise
 from recform.recurrence.regimes import at_depth, own_blocks
-
-#: How the answer reads.
-ANY, LINEAR, DIFFERENT, OPEN = "equal", "equal if linear", "different", "undecided"
-#: Most depths that are compared one by one.
-MAX_DEPTH = 100
-#: Deeper networks are tried on numbers only where shorter ones have the same formulas.
-_DEEPEST_EXAMPLE = 8
-
-
-@dataclass(frozen=True)
-class OwnDepth:
-    """Networks of the depth that a file has.
-
-    Attributes:
-        blocks: the depth.
-        owner: the name of the network that has it; empty if both have.
-        same: whether they are equal with so many blocks, for any operators.
-    """
-
-    blocks: int
-    owner: str
-    same: bool
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether two networks are equal.
-
-    Attributes:
-        names: of the networks.
-        answer: one of the four.
-        checked: the depths up to which the outputs were compared as formulas; none if
-            the equations are the same.
-        differs: the smallest depth at which they differ for some operators.
-        relations: what holds at every block and proves it, as text.
-        starts: boundary equations, as text, by network.
-        interior: whether the paths between later blocks are equal; None if that is
-            unknown.
-        example: operators and an input for which they differ.
-        frame: what differs besides the equations.
-        notes: what was taken for granted, in sentences.
-        numbered: whether boundary equations of a network stand behind its first block.
-        own: for networks that are not equal, or not known to be, what is known of the
-            depth that the files have.
-    """
-
-    names: tuple[str, str]
-    answer: str
-    checked: int
-    differs: int | None
-    relations: tuple[str, ...]
-    starts: tuple[tuple[str, ...], tuple[str, ...]]
-    interior: bool | None
-    example: Example | None
-    frame: tuple[FrameChange, ...]
-    notes: tuple[str, ...]
-    numbered: tuple[bool, bool] = (False, False)
-    own: OwnDepth | None = None
-
-    @property
-    def equal(self) -> bool:
-        """Whether they are equal for any operators."""
-        return self.answer == ANY
+from recform.series.automaton import equal
+from recform.series.series import NotExact
+from recform.series.show import PLAIN, added, term
 
 
 def compare(left: Formula, right: Formula) -> Verdict:
@@ -117,7 +57,7 @@ def compare(left: Formula, right: Formula) -> Verdict:
     proofs: dict[bool, Proof | None] = {False: None, True: None}
     checked = 0
     for linear in (False, True):
-        differs[linear], checked = _first_difference(formulas, depth, linear=linear)
+        differs[linear], checked = first_difference(formulas, depth, linear=linear)
         if differs[linear] is None and checked == depth:
             proofs[linear] = _proof(formulas, depth, linear=linear)
         if proofs[linear] is not None:
@@ -125,7 +65,9 @@ def compare(left: Formula, right: Formula) -> Verdict:
     shortest = differs.get(True) or differs[False]
     shown = None
     if shortest is not None:
-        shown = _example(formulas, shortest, depth, linear=bool(differs.get(True)))
+        shown = smallest_example(
+            formulas, shortest, depth, linear=bool(differs.get(True))
+        )
         shortest = shortest if shown is None else shown.depth
     answer = OPEN
     if proofs[False] is not None:
@@ -138,9 +80,9 @@ def compare(left: Formula, right: Formula) -> Verdict:
     own = None
     smallest = differs[False]
     if answer == DIFFERENT and smallest is not None and shown is not None:
-        own = _own_depth(formulas, smallest, shown)
+        own = own_depth(formulas, smallest, shown)
     elif answer == OPEN and smallest is None:
-        own = _equal_so_far(formulas, checked)
+        own = equal_so_far(formulas, checked)
     return Verdict(
         (left.name, right.name),
         answer,
@@ -231,10 +173,10 @@ def _depth_by_depth(left: Formula, right: Formula) -> Verdict:
         if pair[0] is None or pair[1] is None:
             continue
         both = pair[0], pair[1]
-        if not _differ_at(both, depth):
+        if not differ_at(both, depth):
             checked = depth
             continue
-        linear = _differ_at(both, depth, linear=True)
+        linear = differ_at(both, depth, linear=True)
         differs, shown = depth, example(both, depth, linear=linear)
         if linear and shown is not None:
             answer = DIFFERENT
@@ -254,53 +196,6 @@ def _depth_by_depth(left: Formula, right: Formula) -> Verdict:
         _numbered((left, right)),
         OwnDepth(checked, "", True) if same else None,
     )
-
-
-def _own_depth(
-    formulas: tuple[Formula, Formula], differs: int, shown: Example
-) -> OwnDepth | None:
-    """What is known of the depth of the files, where the difference is shown at another.
-
-    Args:
-        formulas: the two networks, which are different.
-        differs: all smaller depths are equal.
-        shown: where they differ.
-    """
-    first, second = (_blocks(formula) for formula in formulas)
-    if first is None or second is None:
-        return None
-    less = min(first, second)
-    if less < differs:
-        owner = "" if first == second else formulas[first > second].name
-        return OwnDepth(less, owner, True)
-    if first != second or first in (shown.depth, differs):
-        return None
-    if first <= MAX_DEPTH and not _differ_at(formulas, first):
-        return OwnDepth(first, "", True)
-    found = example(formulas, first, linear=shown.linear)
-    return None if found is None else OwnDepth(first, "", False)
-
-
-def _equal_so_far(formulas: tuple[Formula, Formula], checked: int) -> OwnDepth | None:
-    """The depth of both files, if they are equal there though nothing is proved of all.
-
-    Args:
-        formulas: the two networks.
-        checked: all depths up to here are equal.
-    """
-    first, second = (_blocks(formula) for formula in formulas)
-    if first is None or first != second or first > MAX_DEPTH:
-        return None
-    same = first <= checked or not _differ_at(formulas, first)
-    return OwnDepth(first, "", True) if same else None
-
-
-def _blocks(formula: Formula) -> int | None:
-    """The number of blocks, or of those of each stage; None if stages differ in it."""
-    counts = [stage.blocks for stage in formula.stages]
-    if formula.scope is Scope.NETWORK:
-        return sum(counts)
-    return counts[0] if len(set(counts)) == 1 else None
 
 
 def _numbered(formulas: tuple[Formula, Formula]) -> tuple[bool, bool]:
@@ -339,44 +234,6 @@ def _proof(
     except (TooLarge, NotExact):
         return None
     return proof if proof.outputs and proof.first <= depth else None
-
-
-def _first_difference(
-    formulas: tuple[Formula, Formula], depth: int, *, linear: bool
-) -> tuple[int | None, int]:
-    """The first depth at which the outputs are different formulas; how far was looked."""
-    outputs = Outputs(formulas, depth, linear=linear)
-    for length in range(1, depth + 1):
-        try:
-            if not outputs.same(length):
-                return length, length
-        except TooLarge:
-            return None, length - 1
-    return None, depth
-
-
-def _differ_at(
-    formulas: tuple[Formula, Formula], length: int, *, linear: bool = False
-) -> bool:
-    """Whether the outputs at a depth are different formulas, or too large to tell."""
-    try:
-        return not Outputs(formulas, length, linear=linear).same(length)
-    except TooLarge:
-        return True
-
-
-def _example(
-    formulas: tuple[Formula, Formula], shortest: int, depth: int, *, linear: bool
-) -> Example | None:
-    """Numbers that tell two networks apart, at the smallest depth that has some.
-
-    Where normal forms differ the values may be equal, by a law that is not known.
-    """
-    for length in range(shortest, max(shortest, min(depth, _DEEPEST_EXAMPLE)) + 1):
-        found = example(formulas, length, linear=linear)
-        if found is not None:
-            return found
-    return None
 
 
 def _interior(left: Formula, right: Formula) -> bool | None:

@@ -9,19 +9,19 @@ import sympy
 
 from recform.algebra.expr import I, L, Learned
 from recform.algebra.formula import Formula
-from recform.analysis.linear.propagate import propagate
-from recform.analysis.linear.recurrence import linearise
-from recform.analysis.linear.words import LAST, Polynomial
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.backward import network_of, seeds_of
-from recform.derivation.series.automaton import first_word, minimal, words_up_to
-from recform.derivation.series.regex import shown
-from recform.derivation.series.series import NotExact, Series, Word
-from recform.derivation.series.show import PLAIN, Place, factors, term
 from recform.derivation.steps import sorted_words
 from recform.derivation.words import has_free_letters, has_values, has_weights
 from recform.diagnostics import CompileError, Diagnostics
+from recform.linear.propagate import propagate
+from recform.linear.recurrence import linearise
+from recform.linear.words import LAST, Polynomial
 from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
+from recform.series.automaton import first_word, minimal, words_up_to
+from recform.series.regex import shown
+from recform.series.series import NotExact, Series, Word
+from recform.series.show import PLAIN, Place, factors, term
 
 #: How many blocks the paths that are listed go over, and how many are listed.
 _BLOCKS, _MOST = 3, 24

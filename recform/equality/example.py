@@ -26,7 +26,6 @@ from recform.algebra.expr import (
     Input,
     L,
     Learned,
-    Over,
     Part,
     Pointwise,
     Scaled,
@@ -35,6 +34,7 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.lists import Over
 from recform.algebra.typeset import plain
 from recform.blocks import Operator
 from recform.blocks.symbolic import Symbolic

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from recform.algebra.expr import Elementwise, Tensor
+from recform.algebra.expr import Elementwise, Tensor, subtensors
 from recform.algebra.formula import Formula
 from recform.blocks import Function, Operator
-from recform.recurrence.check import walk
 from recform.verify.evaluate import Untold
 
 #: Words that Python does not have.
@@ -45,7 +44,7 @@ def functions_in(formulas: Iterable[Formula]) -> Mapping[Operator, str]:
         tensors += [boundary.right for boundary in formula.boundaries]
         for tensor in tensors:
             if tensor is not None:
-                parts = walk(tensor)
+                parts = subtensors(tensor)
                 found |= {p.function: None for p in parts if isinstance(p, Elementwise)}
     names: dict[Operator, str] = {}
     for function in sorted(found, key=lambda function: function.name):

@@ -16,9 +16,7 @@ import sympy
 
 from recform.algebra.expr import I, State
 from recform.algebra.formula import Formula
-from recform.analysis.linear.forms import power_name
 from recform.blocks.symbolic import Symbolic
-from recform.derivation.series.series import Row
 from recform.equality.kept import (
     Kept,
     Relation,
@@ -34,7 +32,9 @@ from recform.equality.terms import Atoms, Value, plus, scaled
 from recform.equality.values import written_out
 from recform.equality.varying import SAMPLES, bases, through, varies
 from recform.equality.widths import widths_of
+from recform.linear.forms import power_name
 from recform.recurrence.unroll import Unroller
+from recform.series.series import Row
 
 
 @dataclass(frozen=True)

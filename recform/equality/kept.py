@@ -18,11 +18,11 @@ from recform.algebra.expr import (
     Pointwise,
     State,
     Tensor,
-    offset,
+    subtensors,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.indices import offset
 from recform.blocks.symbolic import Symbolic
-from recform.recurrence.check import walk
 from recform.recurrence.reach import reach_of
 
 
@@ -69,7 +69,7 @@ def window_of(formulas: tuple[Formula, Formula]) -> int:
 def delay_of(tensor: Tensor) -> int | None:
     """How many blocks ago the newest part of a tensor is; None for a fixed one."""
     found = []
-    for part in walk(tensor):
+    for part in subtensors(tensor):
         if isinstance(part, History):
             indices = [part.last, *(part.last + n for n in _reaches(part.body))]
         elif isinstance(part, State | Apply):
@@ -84,7 +84,7 @@ def _reaches(body: Tensor) -> list[int]:
     """How far the indices of a history's body lie behind its variable."""
     return [
         int(part.index - K)
-        for part in walk(body)
+        for part in subtensors(body)
         if isinstance(part, State | Apply) and part.index.has(K)
     ]
 
@@ -133,7 +133,7 @@ def kept_of(side: int, formula: Formula, window: int) -> list[Kept]:
     moving: dict[Tensor, None] = {State(e.unknown, I): None for e in formula.equations}
     output = formula.output.xreplace({L: I})
     for tensor in (*(e.right for e in formula.equations), output):
-        for part in walk(tensor):
+        for part in subtensors(tensor):
             # Of what the output computes of the last block nothing is needed later.
             if isinstance(part, History) or (
                 isinstance(part, MADE)

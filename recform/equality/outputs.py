@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sympy
 
-from recform.algebra.expr import Filled, History, L, Scaled, Tensor
+from recform.algebra.expr import Filled, History, L, Scaled, Tensor, subtensors
 from recform.algebra.formula import Formula
 from recform.equality.terms import Atoms, Value
 from recform.equality.values import written_out
 from recform.equality.widths import widths_of
-from recform.recurrence.check import walk
 from recform.recurrence.unroll import Unroller
 
 
@@ -60,5 +59,5 @@ def _tells_depth(formula: Formula) -> bool:
     return any(
         isinstance(part, Scaled | Filled) and part.coefficient.has(L)
         for tensor in tensors
-        for part in walk(tensor)
+        for part in subtensors(tensor)
     )

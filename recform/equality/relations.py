@@ -14,9 +14,9 @@ import sympy
 
 from recform.algebra.expr import I
 from recform.blocks.symbolic import Symbolic
-from recform.derivation.series.automaton import Span
-from recform.derivation.series.series import Row, add_to, field_of
 from recform.equality.terms import Monomial, TooLarge, Value, plus, scaled
+from recform.series.automaton import Span
+from recform.series.series import Row, add_to, field_of
 
 #: Steps of linear algebra over rational numbers, and how many one is where numbers have
 #: names: some seconds' work.

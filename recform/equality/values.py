@@ -18,7 +18,6 @@ from recform.algebra.expr import (
     Combine,
     Concat,
     Context,
-    Dealt,
     Elementwise,
     Filled,
     History,
@@ -26,9 +25,6 @@ from recform.algebra.expr import (
     Input,
     L,
     Learned,
-    Listed,
-    Members,
-    Over,
     Part,
     Pointwise,
     Scaled,
@@ -36,7 +32,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.analysis.linear.forms import rational
+from recform.algebra.lists import Dealt, Listed, Members, Over
 from recform.blocks.symbolic import Symbolic
 from recform.equality.concat import (
     filling,
@@ -59,6 +55,7 @@ from recform.equality.terms import (
     plus,
     scaled,
 )
+from recform.linear.forms import rational
 
 #: A term of a product is as much work as so many terms that are looked at.
 _PRODUCT = 25

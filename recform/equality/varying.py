@@ -11,11 +11,10 @@ from collections.abc import Iterable, Sequence
 
 import sympy
 
-from recform.algebra.expr import Filled, I, L, Scaled, Tensor
+from recform.algebra.expr import Filled, I, L, Scaled, Tensor, subtensors
 from recform.algebra.formula import Formula
-from recform.analysis.linear.forms import power_name
 from recform.blocks.symbolic import Symbolic
-from recform.recurrence.check import walk
+from recform.linear.forms import power_name
 
 #: At so many blocks the numbers are compared.
 SAMPLES = 5
@@ -49,7 +48,7 @@ def _coefficients(formulas: Iterable[Formula]) -> list[Symbolic]:
     return [
         part.coefficient
         for tensor in tensors
-        for part in walk(tensor)
+        for part in subtensors(tensor)
         if isinstance(part, Scaled | Filled)
     ]
 

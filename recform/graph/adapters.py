@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from recform.algebra.expr import Apply, Tensor, is_list
+from recform.algebra.expr import Apply, Tensor
 from recform.algebra.formula import Formula
+from recform.algebra.lists import is_list
 from recform.algebra.tracing import Link
 from recform.blocks import Shape, Stride
 from recform.diagnostics import Diagnostics, Label

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from recform.algebra.expr import Context, Input, Tensor, is_of_context
+from recform.algebra.expr import Context, Input, Tensor
 from recform.algebra.formula import Scope
+from recform.algebra.indices import is_of_context
 from recform.blocks import Amount, Shape
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
@@ -25,8 +26,8 @@ from recform.recurrence.model import (
     Step,
     contexts_of,
 )
+from recform.recurrence.numbered import leading
 from recform.recurrence.stacks import Lists
-from recform.recurrence.unroll import leading
 from recform.source import Span
 
 #: Most blocks of a stage that may all differ.
@@ -377,6 +378,6 @@ def _handed_on(shapes: BlockShapes, block: Block) -> tuple[_Carried, ...]:
             assert output is not None
             # A part of a tensor is no other name of it.
             same = roots.setdefault((shapes.saved.root(slot), output), number)
-            stage, turned = shapes.stages.of(slot), shapes.is_turned(slot)
+            stage, turned = shapes.stages.of(slot), shapes.calls.is_turned(slot)
             made.append(_Carried(output, stage, same, slot in shapes.saved, turned))
     return tuple(made)

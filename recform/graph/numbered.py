@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import I, L, Members
+from recform.algebra.expr import I, L
 from recform.algebra.formula import Formula
+from recform.algebra.lists import Members
 from recform.algebra.symbols import parameter
 from recform.blocks import Kind, symbols_in
 from recform.blocks.symbolic import Symbolic

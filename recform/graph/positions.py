@@ -16,15 +16,11 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
-    Dealt,
     Elementwise,
     Filled,
     History,
     Input,
-    Listed,
-    Members,
     Mirror,
-    Over,
     Part,
     Pointwise,
     Scaled,
@@ -33,6 +29,7 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import Pipeline
+from recform.algebra.lists import Dealt, Listed, Members, Over
 from recform.blocks import Arguments, Layout, Memory, Misfit, Shape
 from recform.blocks.operator import FUNCTION_INPUT
 from recform.diagnostics import Diagnostics

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from recform.algebra.expr import Dealt, Part, State, Tensor
+from recform.algebra.expr import Part, State, Tensor
+from recform.algebra.lists import Dealt
 from recform.blocks import Amount, Shape
 from recform.graph.model import Bridge, Held, Site
 from recform.recurrence.model import Step, contexts_of

@@ -6,9 +6,8 @@ them by their numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 import sympy
@@ -19,46 +18,42 @@ from recform.algebra.expr import (
     Combine,
     Concat,
     Context,
-    Dealt,
     Elementwise,
     Filled,
     History,
     Input,
     K,
     Learned,
-    Listed,
-    Members,
-    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    dealt_in,
-    is_list,
-    is_of_context,
-    list_of,
     subtensors,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.indices import is_of_context
+from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.algebra.tracing import Link
 from recform.algebra.typeset import plain
-from recform.blocks import Amount, Cost, Layout, Misfit, Shape, Stride, Work
+from recform.blocks import Cost, Layout, Misfit, Shape, Work
 from recform.blocks.applied import function_cost
-from recform.blocks.shape import Size
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.adapters import BlockAdapters
+from recform.graph.calls import BlockCalls
+from recform.graph.counts import Counts
+from recform.graph.meeting import Apart, Term, gates, meeting_shape, staying
 from recform.graph.model import Block, Module, Place, Site, Totals
 from recform.graph.partial import Stuck
 from recform.graph.pipelines import PipelineRunner
 from recform.graph.places import find
 from recform.graph.saved import Saved
 from recform.graph.scalars import ScalarSizes
-from recform.graph.stages import Strides, TensorStages, newest
+from recform.graph.stages import Strides, TensorStages
 from recform.recurrence.build import relative
-from recform.recurrence.model import END, ModuleSlot, Step
-from recform.recurrence.unroll import leading
+from recform.recurrence.model import ModuleSlot, Step
+from recform.recurrence.numbered import leading
 from recform.source import Span
 
 
@@ -84,7 +79,8 @@ class BlockShapes:
         same: inputs that are another input in this place, and that one.
         turned: whether the features of a tensor's positions lie apart in memory, as far as
             known.
-        calls: for each operator that the block owns, what it is made for.
+        counts: how many tensors each tensor is.
+        calls: those of operators.
         stages: those that the tensors of the block come from.
         adapters: those of the block.
         saved: what autograd keeps.
@@ -105,11 +101,11 @@ class BlockShapes:
     kept: frozenset[Tensor] = frozenset()
     same: Mapping[Tensor, Tensor] = field(default_factory=dict)
     turned: dict[Tensor, bool] = field(default_factory=dict)
-    calls: dict[str, Module] = field(default_factory=dict)
-    _totals: Totals = field(default_factory=Totals)
-    _works: dict[Tensor | Site, tuple[Link, ...]] = field(default_factory=dict)
+    _added: int = 0
 
     def __post_init__(self) -> None:
+        self.counts = Counts(self.formula, self.step, self.place, self.shape)
+        self.calls = BlockCalls(self)
         self.stages = TensorStages(self.step, self.stage, self.strides, self.born)
         self.adapters = BlockAdapters(
             self.formula, self.place.length, self.runner, self.report
@@ -119,7 +115,7 @@ class BlockShapes:
             self.kept,
             self.known,
             self.adapters.sites,
-            self.count,
+            self.counts.of,
             self.same,
         )
 
@@ -136,7 +132,7 @@ class BlockShapes:
         for tensor in self.step.body:
             self.shape(tensor)
         scalars = ScalarSizes(
-            self.formula, self.step, self.scalars, self.report, self.count
+            self.formula, self.step, self.scalars, self.report, self.counts.of
         )
         scalars.measure(self.shape, self.adapters.sites, self.saved, self.span)
         outputs = tuple(
@@ -146,35 +142,19 @@ class BlockShapes:
         for slot in self.step.outputs:
             # Called by later blocks alone: on what has the stage's shape.
             if isinstance(slot, ModuleSlot) and slot.index == self.step.at:
-                self._call_later(slot.name)
-        saved = Totals(scalars.parameters(), kept=self.saved.total())
+                tensors = (s for s in self.step.outputs if isinstance(s, Tensor))
+                self.calls.later(slot.name, self.shape(next(tensors)))
+        own = Totals(scalars.parameters(), self._added, kept=self.saved.total())
         return Block(
             shapes=dict(self.known),
             sites=dict(self.adapters.sites),
-            calls=dict(self.calls),
+            calls=dict(self.calls.modules),
             outputs=outputs,
             scalars=dict(scalars.own),
-            totals=self._totals + self.adapters.totals + saved,
-            works={**self._others(), **self._works, **self.adapters.works},
+            totals=own + self.calls.totals + self.adapters.totals,
+            works={**self._others(), **self.calls.works, **self.adapters.works},
             held=self.saved.held(),
         )
-
-    def count(self, tensor: Tensor) -> int:
-        """How many tensors a tensor of the block is: one for each member of a list."""
-        listed = tensor if is_list(tensor) else list_of(tensor)
-        if listed is None and tensor.is_many:
-            return int(self.shape(dealt_in(tensor)[0].tensor).features)
-        if isinstance(listed, Listed):
-            *before, _ = listed.children
-            return 1 + sum(map(self.count, before))
-        if not isinstance(listed, History):
-            return 1
-        # The end is written as that of a short network.
-        behind = self.step.role == END
-        last = int(listed.last) + self.place.index + behind - self.step.at
-        if listed.kind == "finished":
-            return sum(listed.first <= end < last for end in self.formula.ends)
-        return last - listed.first + 1
 
     def _others(self) -> dict[Tensor | Site, tuple[Link, ...]]:
         """The tensors that no operator makes, and that are no views of others."""
@@ -183,9 +163,9 @@ class BlockShapes:
             if self._is_view(tensor):
                 continue
             parts = [p for p in self.step.parts(tensor) if not isinstance(p, Filled)]
-            reads = sum(self.shape(p).elements * self.count(p) for p in parts)
-            made = self.shape(tensor).elements * self.count(tensor)
-            weighed = self._weighed(tensor)
+            reads = sum(self.shape(p).elements * self.counts.of(p) for p in parts)
+            made = self.shape(tensor).elements * self.counts.of(tensor)
+            weighed = self.counts.weighed(tensor)
             work = Work(reads, made, multiply_adds=weighed)
             cost = Cost(multiply_adds=weighed, cheap=self._is_cheap(tensor))
             found[tensor] = (Link(made, cost, (work,)),)
@@ -196,7 +176,7 @@ class BlockShapes:
         if isinstance(tensor, Elementwise):
             return function_cost(tensor.function, self.shape(tensor.argument)).cheap
         if isinstance(tensor, Over | History):
-            return tensor.kind in ("sum", "mean") and not self._weighed(tensor)
+            return tensor.kind in ("sum", "mean") and not self.counts.weighed(tensor)
         cheap = TensorSum | Pointwise | Scaled | Combine | Concat | Members
         return isinstance(tensor, cheap)
 
@@ -206,20 +186,13 @@ class BlockShapes:
             # Code has the sign in a sum, and weights in a product with all members.
             return tensor.coefficient in (1, -1) or bool(tensor.coefficient.has(K))
         if isinstance(tensor, Pointwise):
-            return self._by_features(tensor)
+            return self.counts.is_by_features(tensor)
         views = State | Part | Input | Dealt
         return isinstance(tensor, views) or is_list(tensor) or tensor in self.step.taken
 
-    def _call_later(self, name: str) -> None:
-        if name in self.calls or name not in self.formula.operators:
-            return
-        x = next(self.shape(s) for s in self.step.outputs if isinstance(s, Tensor))
-        place = replace(self.place, stride=1)
-        pipeline = self.formula.operators[name]
-        inputs = (x,) * len(pipeline.inputs)
-        self.calls[name] = Module(place, inputs)
-        made = self.runner.run(pipeline, inputs, place, None)
-        self._totals += Totals(made.parameters)
+    def is_own(self, tensor: Apply) -> bool:
+        """Whether the block owns the operator of an application."""
+        return tensor.index is not sympy.nan and int(tensor.index) == self.step.at
 
     # -- shapes
 
@@ -257,13 +230,11 @@ class BlockShapes:
             case State():
                 return self._state(tensor)
             case Apply():
-                return self._apply(tensor)
+                return self.calls.shape(tensor)
             case Scaled():
                 return self.shape(tensor.tensor)
-            case Concat():
+            case Concat() | History(kind="concat"):
                 return self._concat(tensor, self.step.parts(tensor))
-            case TensorSum() | Pointwise() | Combine():
-                return self._meet(tensor, None)
             case Elementwise():
                 return self._function(tensor)
             case Part():
@@ -281,9 +252,7 @@ class BlockShapes:
                 if tensor.kind == "norm" and not _is_fixed(tensor):
                     self.saved.keep(tensor.tensor, inner, tensor)
                 return inner.with_features(1)
-            case History():
-                if tensor.kind == "concat":
-                    return self._concat(tensor, self.step.parts(tensor))
+            case TensorSum() | Pointwise() | Combine() | History():
                 return self._meet(tensor, None)
         raise TypeError(type(tensor).__name__)
 
@@ -291,7 +260,7 @@ class BlockShapes:
         (right,) = self.step.parts(state)
         # Rule 7: what is all of older stages is brought to the shape of this one.
         if self.stages.of(right) < self.stage and not self.stages.is_fresh(right):
-            declared = self._declared()
+            declared = self.declared()
             if declared is not None:
                 sum_like = isinstance(right, TensorSum | Pointwise | Combine)
                 if sum_like and right not in self.known:
@@ -300,11 +269,11 @@ class BlockShapes:
                     return self.known[right]
                 # A sum that an earlier block formed is adapted as a whole.
                 if self.shape(right) != declared:
-                    self._adapt(state, right, declared)
+                    self.adapt(state, right, declared)
                     return declared
         return self.shape(right)
 
-    def _declared(self) -> Shape | None:
+    def declared(self) -> Shape | None:
         """Rule 3: the shape of the block, from the newest unknown that it gets."""
         position = leading(self.step.inputs)
         if position is None:
@@ -319,16 +288,18 @@ class BlockShapes:
         """Brings the terms of a sum or product to one shape."""
         parts = [p for p in self.step.parts(tensor) if not isinstance(p, Filled)]
         shapes = [self.shape(part) for part in parts]
+        declared = self.declared()
+        spreads = gates(declared, product=isinstance(tensor, Pointwise))
         if target is None:
-            target = self._target(tensor, parts, shapes)
-        spreads = self._gates(tensor)
-        stay = [s for s in shapes if s == target or spreads(s, target)]
-        if len(stay) == len(shapes) and not target.is_made_of(shapes):
-            # Gates of each other only: nothing would have the shape.
-            spreads = _never
+            terms = list(map(Term, parts, shapes))
+            try:
+                target = meeting_shape(terms, spreads, declared, self.stages.is_fresh)
+            except Apart as apart:
+                self._cannot_meet(tensor, *apart.terms)
+        spreads = staying(shapes, target, spreads)
         for part, shape in zip(parts, shapes, strict=True):
             if shape != target and not spreads(shape, target):
-                self._adapt(tensor, part, target)
+                self.adapt(tensor, part, target)
         if isinstance(tensor, Pointwise) or (
             isinstance(tensor, Combine) and tensor.kind != "mean"
         ):
@@ -342,65 +313,24 @@ class BlockShapes:
                     self.saved.keep(part, target, tensor, adapted=shape != target)
         return target
 
-    def _gates(self, tensor: Tensor) -> Callable[[Shape, Shape], bool]:
-        """Whether a term of one shape is a gate for terms of another.
+    def _cannot_meet(self, parent: Tensor, first: Term, other: Term) -> NoReturn:
+        """Reports two operators that make different shapes.
 
-        Where the grid of the stage has one position, an image of one is no gate.
+        Raises:
+            Stuck: always.
         """
-        declared = self._declared()
-        product = isinstance(tensor, Pointwise)
-        small = declared is not None and all(size == 1 for size in declared.grid)
-
-        def spreads(shape: Shape, target: Shape) -> bool:
-            if small and shape.grid and shape.grid != target.grid:
-                return False
-            return shape.spreads_over(target, product=product)
-
-        return spreads
-
-    def _target(
-        self, tensor: Tensor, parts: list[Tensor], shapes: list[Shape]
-    ) -> Shape:
-        """Rule 6: the shape to which the terms of a sum or product are brought."""
-        # A gate, one number a feature or a position, spreads over the others.
-        spreads = self._gates(tensor)
-        kinds = set(shapes)
-        full = [s for s in shapes if not any(spreads(s, t) for t in kinds)]
-        if len(set(full)) == 1:
-            return full[0]
-        fresh = [
-            shape
-            for part, shape in zip(parts, shapes, strict=True)
-            if self.stages.is_fresh(part)
-        ]
-        declared = self._declared()
-        # Where all that the block makes is gates, what they scale has the shape.
-        if declared and fresh and all(spreads(s, declared) for s in fresh):
-            return declared
-        if fresh and len(set(fresh)) == 1:
-            return fresh[0]
-        if fresh:
-            if declared in fresh:
-                return declared
-            first = next(n for n, s in enumerate(shapes) if s != shapes[0])
-            self._cannot_meet(tensor, parts[0], shapes[0], parts[first], shapes[first])
-        ages = [newest(part) for part in parts]
-        return shapes[ages.index(max(ages))]
-
-    def _cannot_meet(
-        self, parent: Tensor, a: Tensor, x: Shape, b: Tensor, y: Shape
-    ) -> None:
         self.report.error(
             "RF401",
-            f"two operators of one block make different shapes: {x} and {y}",
-            self.span(b),
-            f"this is {y}",
-            others=[Label(self.span(a), f"this is {x}")],
+            "two operators of one block make different shapes: "
+            f"{first.shape} and {other.shape}",
+            self.span(other.tensor),
+            f"this is {other.shape}",
+            others=[Label(self.span(first.tensor), f"this is {first.shape}")],
             hint="give their blocks the same width, stride and padding",
         )
-        raise Stuck(parent, (a, b))
+        raise Stuck(parent, (first.tensor, other.tensor))
 
-    def _adapt(self, parent: Tensor, term: Tensor, target: Shape) -> None:
+    def adapt(self, parent: Tensor, term: Tensor, target: Shape) -> None:
         """Puts an adapter in front of a term, or of the argument of an operator."""
         value = self.step.bare(term)
         source = self.shape(value)
@@ -419,7 +349,7 @@ class BlockShapes:
         if site not in self.adapters.sites:
             behind = self.stages.behind(value, self.stages.of(parent))
             bridge = (source, target)
-            count = self.count(value)
+            count = self.counts.of(value)
             self.adapters.add(site, bridge, behind, count, self.saved, self.span)
 
     def _no_adapter(
@@ -438,117 +368,6 @@ class BlockShapes:
             hint=f"an operator brings it there: P_i*{plain(value)}, with P = linear(c)",
         )
         raise Stuck(parent, (value, parent))
-
-    # -- operators
-
-    def _apply(self, tensor: Apply) -> Shape:
-        given = tuple(map(self.shape, tensor.arguments))
-        inputs = self._arguments(tensor, given)
-        adapted = inputs != given
-        name = tensor.operator
-        pipeline = self.formula.operators[name]
-        own = tensor.index is not sympy.nan and int(tensor.index) == self.step.at
-        index = None if tensor.index is sympy.nan else int(tensor.index)
-        module = self.calls.get(name) if own else self.modules.get((name, index))
-        before = module.inputs if module is not None else None
-        if module is None:
-            # What all blocks share is of no stage, and has none of its numbers.
-            table = self.place.table if index is not None else ()
-            stride = 1 if adapted else self._stride(tensor.arguments)
-            module = Module(replace(self.place, stride=stride, table=table), inputs)
-        elif module.inputs is None:
-            module = Module(module.place, inputs)
-        if own:
-            self.calls[name] = module
-        else:
-            self.modules[name, index] = module
-        place = module.place
-        if before is not None and _features(before) != _features(inputs):
-            there, here = (" and ".join(map(str, xs)) for xs in (before, inputs))
-            self.report.error(
-                "RF406",
-                f"{name} is one module, but is called on {there} and on {here}",
-                self.span(tensor),
-                hint="only what a block's own operator gets from older stages is brought "
-                "to the shape of the block; count the index anew in each stage, with a "
-                "transition between them: scope stage",
-            )
-            raise Stuck(tensor, (*tensor.arguments[:1], tensor))
-        try:
-            where = partial(self.span, tensor)
-            trace = self.runner.run(pipeline, inputs, place, where)
-        except Stuck:
-            raise Stuck(tensor, (*tensor.arguments[:1], tensor)) from None
-        learned = trace.parameters if own and before is None else 0
-        self._totals += Totals(learned, trace.multiply_adds * self.count(tensor))
-        copied = 0
-        each = zip(tensor.arguments, inputs, given, trace.saves_inputs, strict=True)
-        for argument, shape, own_shape, kept in each:
-            adapted = shape != own_shape
-            if kept and trace.multiplies and not adapted and self.is_turned(argument):
-                copied += shape.elements
-            elif kept:
-                self.saved.keep(argument, shape, tensor, adapted=adapted)
-        if trace.saves_output:
-            self.saved.keep(tensor, trace.output, tensor)
-        calls = self.count(tensor)
-        links = list(trace.links)
-        if copied:
-            links[0] = links[0].keeping(copied)
-        self.saved.keep_inside(tensor, (trace.kept + Amount(copied)).times(calls))
-        self._works[tensor] = tuple(link.times(calls) for link in links)
-        self.turned[tensor] = trace.turned
-        return trace.output
-
-    def is_turned(self, tensor: Tensor) -> bool:
-        """Whether the features of a position lie apart in memory, as far as it is known."""
-        if tensor in self.turned or tensor in self.step.taken:
-            return self.turned.get(tensor, False)
-        same = State | Scaled | Elementwise | Part | Pointwise | TensorSum
-        parts = self.step.parts(tensor) if isinstance(tensor, same) else ()
-        self.turned[tensor] = bool(parts) and all(map(self.is_turned, parts))
-        return self.turned[tensor]
-
-    def _arguments(self, tensor: Apply, given: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """Rule 5: the shapes in which arguments come to their operator.
-
-        A module that the block calls on tensors of several stages has one shape, that of
-        the block; where all are of one older stage, its stride brings them here.
-        """
-        calls = [
-            t for t in self.step.body if isinstance(t, Apply) and _alike(t, tensor)
-        ]
-        declared = self._declared()
-        if declared is None or tensor.index != self.step.at:
-            return given
-        result = list(given)
-        for place, (argument, x) in enumerate(
-            zip(tensor.arguments, given, strict=True)
-        ):
-            stages = {self.stages.of(call.arguments[place]) for call in calls}
-            if (
-                len(stages) > 1
-                and self.stages.of(argument) != self.stage
-                and x != declared
-                and not x.spreads_over(declared)
-            ):
-                self._adapt(tensor, argument, declared)
-                result[place] = declared
-        return tuple(result)
-
-    def _stride(self, arguments: tuple[Tensor, ...]) -> Stride:
-        """Rule 5: the stride ``s`` of an operator brings its argument to the stage.
-
-        It is that of the first one, where there are several.
-        """
-        declared = self._declared()
-        if declared is not None and arguments:
-            argument, *_ = arguments
-            x = self.shape(argument)
-            stride = x.stride_to(declared, self.stages.behind(argument, self.stage))
-            if stride is not None:
-                return stride
-        return self.place.stride
 
     def _concat(self, tensor: Tensor, parts: tuple[Tensor, ...]) -> Shape:
         shapes = [self.shape(part) for part in parts]
@@ -573,7 +392,7 @@ class BlockShapes:
         shape = self.shape(member)
         for older in before:
             if self.shape(older) != shape:
-                self._adapt(listed, older, shape)
+                self.adapt(listed, older, shape)
         return shape
 
     def _over(self, tensor: Over) -> Shape:
@@ -582,44 +401,9 @@ class BlockShapes:
         if tensor.kind == "softmax":
             self.saved.keep(tensor, shape, tensor)
         else:
-            self._check_dealt(tensor)
-        self._totals += Totals(multiply_adds=self._weighed(tensor))
+            self.counts.check(tensor, self.report, self.span)
+        self._added += self.counts.weighed(tensor)
         return shape
-
-    def _weighed(self, tensor: Tensor) -> int:
-        """The multiply-adds of a sum that weighs its members: it is a product by a row."""
-        if not isinstance(tensor, Over) or tensor.kind != "sum":
-            return 0
-        inner = tensor.tensor
-        scaled = isinstance(inner, Scaled) and inner.coefficient.has(K)
-        count = self.count(inner)
-        # By features of a tensor a single member is scaled, and no product of matrices.
-        if not scaled and (count == 1 or not self._by_features(inner)):
-            return 0
-        return self.shape(inner).elements * count
-
-    def _by_features(self, tensor: Tensor) -> bool:
-        """Whether it is all members, each times its feature of one tensor."""
-        parts = self.step.parts(tensor) if isinstance(tensor, Pointwise) else ()
-        dealt = [part for part in parts if isinstance(part, Dealt)]
-        others = [part for part in parts if part not in dealt]
-        return len(dealt) == len(others) == 1 and others[0].is_many
-
-    def _check_dealt(self, tensor: Over) -> None:
-        """Reports features for the members of a sum that are more, or fewer, than these."""
-        members = self.count(tensor.tensor)
-        for dealt in dealt_in(tensor.tensor):
-            features = int(self.shape(dealt.tensor).features)
-            if features != members:
-                self.report.error(
-                    "RF428",
-                    f"this sum has {members} "
-                    f"member{'' if members == 1 else 's'} in block {self.place.index}, "
-                    f"and for each a feature of what has {features}",
-                    self.span(dealt),
-                    hint="block i has i members from 0 to i-1: A = ln > linear(i)",
-                )
-                raise Stuck(tensor, (dealt.tensor, tensor))
 
     def _function(self, tensor: Elementwise) -> Shape:
         shape = self.shape(tensor.argument)
@@ -670,18 +454,3 @@ def _is_fixed(tensor: Tensor) -> bool:
     parts = subtensors(tensor)
     learned = (isinstance(p, Apply) or p.atoms(Learned) for p in parts)
     return is_of_context(tensor) and not any(learned)
-
-
-def _features(inputs: tuple[Shape, ...]) -> list[Size]:
-    """What a module is made for: its features, whatever the grid."""
-    return [x.features for x in inputs]
-
-
-def _alike(one: Apply, other: Apply) -> bool:
-    """Whether two applications are calls of one module."""
-    return (one.operator, one.index) == (other.operator, other.index)
-
-
-def _never(shape: Shape, target: Shape) -> bool:
-    """No term is a gate."""
-    return False

@@ -7,17 +7,9 @@ from dataclasses import dataclass
 
 import sympy
 
-from recform.algebra.expr import (
-    Apply,
-    Filled,
-    History,
-    Input,
-    Mirror,
-    State,
-    Tensor,
-    is_of_context,
-)
+from recform.algebra.expr import Apply, Filled, History, Input, Mirror, State, Tensor
 from recform.algebra.formula import Formula, Scope
+from recform.algebra.indices import is_of_context
 from recform.blocks import Stride
 from recform.blocks.shape import as_stride
 from recform.recurrence.model import Step

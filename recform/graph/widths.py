@@ -16,9 +16,9 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
     subtensors,
-    untimed,
 )
 from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.indices import untimed
 from recform.algebra.symbols import WIDTH
 from recform.blocks import symbols_in
 from recform.diagnostics import Diagnostics

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from recform.algebra.body import Body
 from recform.algebra.expr import Apply, Elementwise, Tensor, TensorSum, subtensors
 from recform.algebra.formula import Formula, Pipeline
-from recform.blocks.operators.activation import overwriting
 from recform.inference.pipelines import makes_new
 from recform.inference.rewrite import with_equations, with_sides
+from recform.operators.activation import overwriting
 
 
 def in_definition(body: Body) -> Body:

@@ -10,8 +10,8 @@ from recform.algebra.cell import Cell
 from recform.algebra.formula import Folded, Pipeline, Step
 from recform.blocks import Arguments
 from recform.blocks.operator import declares
-from recform.blocks.operators.activation import Identity, overwriting
 from recform.inference.labels import relabelled
+from recform.operators.activation import Identity, overwriting
 
 _IDENTITY = Identity()
 

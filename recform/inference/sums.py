@@ -10,11 +10,11 @@ import sympy
 from recform.algebra.expr import Apply, Scaled, Tensor, TensorSum, subtensors
 from recform.algebra.formula import Folded, Pipeline, Step
 from recform.blocks.operator import declares
-from recform.blocks.operators.convolution import Conv, DepthwiseConv
-from recform.blocks.operators.linear import Linear
-from recform.blocks.operators.window import pair
 from recform.blocks.symbolic import Symbolic
 from recform.inference.pipelines import bears, with_bias
+from recform.operators.convolution import Conv, DepthwiseConv
+from recform.operators.linear import Linear
+from recform.operators.window import pair
 
 #: Whether no adapter keeps a term apart from the operator that it may be part of: their
 #: letters; an empty one is the tensor itself.

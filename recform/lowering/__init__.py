@@ -2,7 +2,8 @@
 
 What comes in are the nodes of :mod:`recform.syntax`, what goes out is
 :class:`recform.algebra.formula.Formula`, of one network after another. The order in which
-things need each other stands in `lower.py`. Expressions are read in `reading`, flows and
-definitions in `flows`; for which blocks an equation is, in `equations`; what can be wrong
-with names and numbers that are read is looked for in `checks`.
+things need each other stands in `lower.py`: first comes what names say
+(:mod:`recform.outline`). Flows and definitions by equations are read in `flows`; for which
+blocks an equation is, in `equations`, whose sides :mod:`recform.reading` understands; what
+can be wrong with what was read is looked for in `checks`.
 """

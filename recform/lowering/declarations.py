@@ -7,16 +7,17 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import I, K, L, untimed
+from recform.algebra.expr import I, K, L
 from recform.algebra.formula import LearnedScalar, MemberStarts
+from recform.algebra.indices import untimed
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.typeset import indexed
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-from recform.lowering.frame import FrameReader, params_in
-from recform.lowering.sections import Section
-from recform.lowering.sorts import Reader
-from recform.lowering.survey import Survey, second_index
+from recform.outline.frame import FrameReader, params_in
+from recform.outline.sections import Section
+from recform.outline.survey import Survey, second_index
+from recform.reading.sorts import Reader
 from recform.syntax import nodes as n
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import I, untimed
+from recform.algebra.expr import I
 from recform.algebra.formula import Formula, Pipeline, Scope, StageSpec
+from recform.algebra.indices import untimed
 from recform.algebra.labels import Naming
 from recform.algebra.means import counted
 from recform.algebra.placed import COUNT, Placed, names_in
@@ -17,19 +18,19 @@ from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.checks import limits
 from recform.lowering.checks.blockless import check_numbers
-from recform.lowering.checks.clashes import check_names
-from recform.lowering.constructor import Fix, free_params, hides, symbols_of
 from recform.lowering.declarations import DeclarationReader
 from recform.lowering.equations.output import read_output
 from recform.lowering.equations.positions import Lowered, over_positions
 from recform.lowering.equations.relations import EquationReader
 from recform.lowering.flows.network import NetworkFlows
-from recform.lowering.frame import INPUT, FrameReader
-from recform.lowering.sections import LIFT, RISE, Section, layout_defaults, sections
-from recform.lowering.settings import init_rules, name_rules
-from recform.lowering.sorts import Names, Reader
-from recform.lowering.survey import Survey, survey
-from recform.lowering.tables import TableReader
+from recform.outline.clashes import check_names
+from recform.outline.constructor import Fix, free_params, hides, symbols_of
+from recform.outline.frame import INPUT, FrameReader
+from recform.outline.sections import LIFT, RISE, Section, layout_defaults, sections
+from recform.outline.settings import init_rules, name_rules
+from recform.outline.survey import Survey, survey
+from recform.outline.tables import TableReader
+from recform.reading.sorts import Names, Reader
 from recform.source import Source, Span
 from recform.syntax import nodes as n
 

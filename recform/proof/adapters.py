@@ -15,21 +15,18 @@ from recform.algebra.expr import (
     Combine,
     Concat,
     Context,
-    Dealt,
     Elementwise,
     Filled,
     History,
-    Members,
-    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    is_list,
 )
 from recform.algebra.formula import Scope
+from recform.algebra.lists import Dealt, Members, Over, is_list
 from recform.blocks import Shape
 from recform.blocks.shape import Size
 from recform.graph.model import Block, NetworkGraph, Site

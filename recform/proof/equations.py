@@ -11,13 +11,11 @@ from collections.abc import Iterable
 import sympy
 
 from recform.algebra.expr import (
-    LISTS,
     Across,
     Apply,
     Combine,
     Concat,
     Context,
-    Dealt,
     Elementwise,
     Filled,
     History,
@@ -26,8 +24,6 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
-    Members,
-    Over,
     Part,
     Pointwise,
     Scaled,
@@ -36,6 +32,7 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.lists import LISTS, Dealt, Members, Over
 from recform.blocks.symbolic import Symbolic
 from recform.proof.coefficients import number, scalars
 from recform.proof.indices import place, written
@@ -148,15 +145,10 @@ class Equations:
             made = self._state(rest[0], rest[1])
         elif kind == "history":
             history, body, first, last = rest
-            if history in LISTS:
-                before = self.history(history, body, first, last - 1)
-                found = self._longer(history, body, first, last, before)
-                assert found is not None
-                return self.made[found]
             before = self.history(history, body, first, last - 1)
-            member = self.value(body, 0, last)
-            assert before is not None and member is not None
-            made = self.values.together(history, (before, member))
+            found = self._longer(history, body, first, last, before)
+            assert found is not None
+            return self.made[found]
         assert made is not None
         return made
 
@@ -395,36 +387,8 @@ class Equations:
 
         It has a name as soon as it has two members; a list has one with its first.
         """
-        if kind in LISTS:
-            return self._list(kind, body, first, last)
-        key = (kind, body, first)
-        known = last
-        while known >= first and (*key, known) not in self._histories:
-            known -= 1
-        result = self._histories.get((*key, known))
-        for index in range(max(known, first - 1) + 1, last + 1):
-            member = self.value(body, 0, index)
-            if result is None or member is None:
-                result = member if result is None else result
-            else:
-                made = self.values.together(kind, (result, member))
-                result = self._name(("history", *key, index), made)
-            self._histories[*key, index] = result
-        return result
-
-    def _list(self, kind: str, body: Tensor, first: int, last: int) -> int | None:
-        """The members that there are; what is nothing at the start is none of them."""
-        if kind == "stages" and last < first:
-            return None
         if kind == "stages":
-            before = self._list("finished", body, first, last)
-            member = self._shaped(body, 0, last)
-            if last in self.formula.ends and body not in self.formula.open_stages:
-                return self._list("finished", body, first, last + 1)
-            parts = [part for part in (before, member) if part is not None]
-            return (
-                before if member is None else self.values.make("listed", tuple(parts))
-            )
+            return self._by_stages(body, first, last)
         key = (kind, body, first)
         known = last
         while known >= first and (*key, known) not in self._histories:
@@ -435,10 +399,30 @@ class Equations:
             self._histories[*key, index] = result
         return result
 
+    def _by_stages(self, body: Tensor, first: int, last: int) -> int | None:
+        """The member of the last block behind those at the ends of stages."""
+        if last < first:
+            return None
+        if last in self.formula.ends and body not in self.formula.open_stages:
+            return self.history("finished", body, first, last + 1)
+        before = self.history("finished", body, first, last)
+        member = self._shaped(body, 0, last)
+        parts = tuple(part for part in (before, member) if part is not None)
+        return before if member is None else self.values.make("listed", parts)
+
     def _longer(
         self, kind: str, body: Tensor, first: int, index: int, before: int | None
     ) -> int | None:
-        """A list at an index, from what it was at the one before."""
+        """A history at an index, from what it was at the one before.
+
+        What is nothing at the start is no member of a list.
+        """
+        if kind not in LISTS:
+            newest = self.value(body, 0, index)
+            if before is None or newest is None:
+                return newest if before is None else before
+            whole = self.values.together(kind, (before, newest))
+            return self._name(("history", kind, body, first, index), whole)
         member = None
         if kind == "list":
             member = self._shaped(body, 0, index)

@@ -12,24 +12,20 @@ from recform.algebra.expr import (
     Combine,
     Concat,
     Context,
-    Dealt,
     Elementwise,
     Filled,
     History,
     Input,
     Learned,
-    Listed,
-    Members,
-    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    is_list,
-    is_of_context,
 )
+from recform.algebra.indices import is_of_context
+from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.proof.coefficients import Number, number
 from recform.proof.equations import INPUT, Equations
 from recform.proof.values import Node

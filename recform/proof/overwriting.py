@@ -13,11 +13,11 @@ from recform.algebra.body import Body, every_step
 from recform.algebra.expr import Apply, Elementwise, Tensor, TensorSum
 from recform.algebra.formula import Formula, Pipeline
 from recform.blocks.operator import Operator
-from recform.blocks.operators.activation import plain
-from recform.blocks.operators.convolution import Conv, DepthwiseConv, TransposedConv
-from recform.blocks.operators.linear import Linear
-from recform.blocks.operators.norm import BatchNorm
 from recform.graph.model import NetworkGraph
+from recform.operators.activation import plain
+from recform.operators.convolution import Conv, DepthwiseConv, TransposedConv
+from recform.operators.linear import Linear
+from recform.operators.norm import BatchNorm
 from recform.recurrence.model import Slot
 
 #: Operators whose result is a tensor of its own, whatever comes in.

@@ -28,13 +28,13 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
-    offset,
     subtensors,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.indices import offset
 from recform.algebra.typeset import indexed
-from recform.blocks.operators.positions import Shift
 from recform.blocks.symbolic import Symbolic
+from recform.operators.positions import Shift
 
 #: A product of letters, and a number for each product.
 Word: TypeAlias = tuple[str, ...]

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import sympy
 
-from recform.algebra.expr import Apply, I, L, State, Tensor, has_mirror, subtensors
+from recform.algebra.expr import Apply, I, L, State, Tensor, subtensors
 from recform.algebra.formula import Boundary, Formula
+from recform.algebra.indices import has_mirror
 from recform.algebra.reindex import reindexed
 from recform.proof.indices import lag_of
 

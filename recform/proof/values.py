@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from recform.algebra.expr import LISTS
+from recform.algebra.lists import LISTS
 from recform.algebra.typeset import indexed
 from recform.proof.coefficients import Number
 

@@ -8,22 +8,15 @@ from itertools import product
 
 import sympy
 
-from recform.algebra.expr import (
-    Apply,
-    Context,
-    History,
-    I,
-    State,
-    Tensor,
-    is_list,
-)
+from recform.algebra.expr import Apply, Context, History, I, State, Tensor, subtensors
 from recform.algebra.formula import Formula
+from recform.algebra.lists import is_list
 from recform.algebra.reindex import reindexed
 from recform.algebra.typeset import plain
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.recurrence.blind import warn_if_blind
-from recform.recurrence.check import check, walk
+from recform.recurrence.check import check
 from recform.recurrence.lists import check_lists
 from recform.recurrence.model import (
     END,
@@ -136,11 +129,11 @@ def _complete(formula: Formula, length: int, report: Diagnostics) -> None:
     unroller = Unroller(formula, length)
     output = unroller.output(formula.output)
     zero = {b.left for b in formula.boundaries if b.right is None}
-    ranges = [p for p in walk(formula.output) if isinstance(p, History)]
+    ranges = [p for p in subtensors(formula.output) if isinstance(p, History)]
     read = {
         part.name
         for tensor in (*(e.right for e in formula.equations), *ranges)
-        for part in walk(tensor)
+        for part in subtensors(tensor)
         if isinstance(part, State)
     }
     for equation in formula.equations:

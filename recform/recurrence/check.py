@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
 import sympy
@@ -19,15 +19,14 @@ from recform.algebra.expr import (
     Scaled,
     State,
     Tensor,
-    offset,
     subtensors,
-    time_of,
-    untimed,
 )
 from recform.algebra.formula import Boundary, Equation, Formula, Scope
+from recform.algebra.indices import offset, time_of, untimed
 from recform.algebra.typeset import indexed
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
+from recform.recurrence.order import needed, needed_here
 from recform.source import Span
 
 
@@ -44,12 +43,12 @@ def check(formula: Formula, report: Diagnostics) -> None:
     depth = depth_of(formula)
     for equation in formula.equations:
         _causal(formula, equation, report)
-        for tensor in walk(equation.right):
+        for tensor in subtensors(equation.right):
             _indices(formula, equation, tensor, depth, report)
     _cycles(formula, report)
     for boundary in formula.boundaries:
         _boundary(formula, boundary, depth, report)
-    for tensor in walk(formula.output):
+    for tensor in subtensors(formula.output):
         _output(formula, tensor, depth, report)
     report.check()
     _no_operators(formula, report)
@@ -65,7 +64,7 @@ def _no_operators(formula: Formula, report: Diagnostics) -> None:
     said: set[Tensor] = set()
     for boundary in formula.boundaries:
         right = boundary.right if boundary.rule is None else boundary.rule.right
-        for tensor in () if right is None else walk(right):
+        for tensor in () if right is None else subtensors(right):
             if (
                 not isinstance(tensor, Apply)
                 or tensor in lefts
@@ -99,11 +98,6 @@ def depth_of(formula: Formula) -> int:
     return min(formula.lengths)
 
 
-def walk(tensor: Tensor) -> Iterator[Tensor]:
-    """A tensor and all its parts, each once and before what uses it."""
-    return subtensors(tensor)
-
-
 def span_in(formula: Formula, tensor: Tensor, equation: Equation | Boundary) -> Span:
     """Where a part of an equation stands."""
     span = formula.spans.get(tensor)
@@ -119,7 +113,7 @@ def span_in(formula: Formula, tensor: Tensor, equation: Equation | Boundary) -> 
 
 def _causal(formula: Formula, equation: Equation, report: Diagnostics) -> None:
     name = equation.unknown
-    for tensor in walk(equation.right):
+    for tensor in subtensors(equation.right):
         if isinstance(tensor, State):
             step = offset(tensor.index)
             if step is not None and (step > 0 or (step == 0 and tensor.name == name)):
@@ -150,7 +144,7 @@ def _causal(formula: Formula, equation: Equation, report: Diagnostics) -> None:
                     else f"it can end at {I + limit}",
                 )
             newest = tensor.body.xreplace({K: tensor.last})
-            for part in walk(newest):
+            for part in subtensors(newest):
                 _owned(part, span_in(formula, tensor, equation), report)
         else:
             _owned(tensor, span_in(formula, tensor, equation), report)
@@ -192,7 +186,7 @@ def _reach(history: History, name: str) -> int:
     return min(
         (
             -int(part.index - K) - (part.name == name)
-            for part in walk(history.body)
+            for part in subtensors(history.body)
             if isinstance(part, State) and part.index.has(K)
         ),
         default=0,
@@ -227,7 +221,7 @@ def _indices(
     elif isinstance(tensor, State) and index > 0:
         defined = {b.left for b in formula.boundaries}
         # The block itself has made it by then, unless it waits for this very unknown.
-        later = equation.unknown in _needed(formula, tensor.name)
+        later = equation.unknown in needed(formula, tensor.name)
         missing = [
             k
             for k in range(1, int(index) + later)
@@ -251,24 +245,6 @@ def _indices(
         )
 
 
-def _needed(formula: Formula, name: str) -> set[str]:
-    """The unknowns of a block that another one of the same block waits for; itself, too."""
-    rights = {equation.unknown: equation.right for equation in formula.equations}
-    found: set[str] = set()
-    stack = [name]
-    while stack:
-        name = stack.pop()
-        if name in found or name not in rights:
-            continue
-        found.add(name)
-        stack += [
-            part.name
-            for part in walk(rights[name])
-            if isinstance(part, State) and (part.index == I or part.index.is_Integer)
-        ]
-    return found
-
-
 def _index_of(tensor: Tensor) -> Symbolic | None:
     if isinstance(tensor, State | Apply) and tensor.index is not sympy.nan:
         return tensor.index
@@ -280,7 +256,7 @@ def _cycles(formula: Formula, report: Diagnostics) -> None:
     by_name = {equation.unknown: equation for equation in formula.equations}
     needs: dict[str, dict[str, None]] = {name: {} for name in by_name}
     for equation in formula.equations:
-        for name in _needed_here(equation.right):
+        for name in needed_here(equation.right):
             if name in by_name and name != equation.unknown:
                 needs[equation.unknown][name] = None
     try:
@@ -302,48 +278,11 @@ def _cycles(formula: Formula, report: Diagnostics) -> None:
     )
 
 
-def in_order(formula: Formula) -> tuple[Equation, ...]:
-    """The equations in the order of computation: what the same block reads comes first.
-
-    Equations that the file has in such an order stay as they are.
-
-    Args:
-        formula: from the algebra, checked: no unknowns need each other.
-    """
-    by_name = {equation.unknown: equation for equation in formula.equations}
-    needs = {name: {*_needed_here(e.right)} for name, e in by_name.items()}
-    return tuple(by_name[name] for name in by_need(needs))
-
-
-def by_need(needs: Mapping[str, Set[str]]) -> list[str]:
-    """Names with what each of them needs before it; otherwise as they were.
-
-    Args:
-        needs: of each name, what it needs, without circles; others than these names, too.
-    """
-    left = list(needs)
-    result = []
-    while left:
-        result.append(next(name for name in left if needs[name].isdisjoint(left)))
-        left.remove(result[-1])
-    return result
-
-
-def _needed_here(right: Tensor) -> Iterator[str]:
-    """The unknowns that an equation reads of its own block, in a history as well."""
-    for tensor in walk(right):
-        if isinstance(tensor, State) and offset(tensor.index) == 0:
-            yield tensor.name
-        elif isinstance(tensor, History) and tensor.last.has(I):
-            newest = tensor.body.xreplace({K: tensor.last})
-            yield from _needed_here(newest)
-
-
 def _boundary(
     formula: Formula, boundary: Boundary, depth: int, report: Diagnostics
 ) -> None:
     unknowns = {equation.unknown for equation in formula.equations}
-    for tensor in walk(boundary.left):
+    for tensor in subtensors(boundary.left):
         if isinstance(tensor, State) and tensor.index > depth:
             report.error(
                 "RF302",
@@ -360,7 +299,7 @@ def _boundary(
     if boundary.right is None:
         return
     at = _newest(boundary.left)
-    for tensor in walk(boundary.right):
+    for tensor in subtensors(boundary.right):
         if isinstance(tensor, History) and tensor.last.is_Integer:
             _complete(formula, boundary, tensor, at, report)
         # What stands in a history is looked at with it.
@@ -389,7 +328,7 @@ def _complete(
     newest = history.body.xreplace({K: history.last})
     # A mean has no place of its own, what it is of has.
     place = history if history in formula.spans else history.body
-    for part in walk(newest):
+    for part in subtensors(newest):
         index = _index_of(part)
         if index is None or not index.is_Integer:
             continue
@@ -408,7 +347,7 @@ def _complete(
 def _newest(tensor: Tensor) -> int:
     indices = [
         int(index)
-        for part in walk(tensor)
+        for part in subtensors(tensor)
         if (index := _index_of(part)) is not None and index.is_Integer
     ]
     return max(indices, default=0)
@@ -446,5 +385,5 @@ def _numbers(tensor: Tensor) -> Iterator[Symbolic]:
         )
     elif isinstance(tensor, History):
         yield tensor.last
-        for part in walk(tensor.body.xreplace({K: tensor.last})):
+        for part in subtensors(tensor.body.xreplace({K: tensor.last})):
             yield from (index for index in _numbers(part) if (index - L).is_positive)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 import sympy
 
-from recform.algebra.expr import History, K, Members, Over, State, Tensor, is_list
+from recform.algebra.expr import History, K, State, Tensor, subtensors
 from recform.algebra.formula import Formula
+from recform.algebra.lists import Members, Over, is_list
 from recform.diagnostics import Diagnostics
-from recform.recurrence.check import walk
 from recform.recurrence.unroll import Unroller
 from recform.source import Span
 
@@ -43,7 +43,7 @@ def check_lists(
     """
     sums = [*_rights(formula, length), (formula.output, formula.output_span, length)]
     for tensor, span, block in sums:
-        for part in walk(tensor):
+        for part in subtensors(tensor):
             if isinstance(part, Over) and part.kind == "sum":
                 place = formula.spans.get(part, span)
                 if _is_uneven(part, unroller, block) or _has_gap(part, unroller, block):
@@ -66,7 +66,7 @@ def _lists(
 ) -> list[tuple[History, Tensor | None]]:
     """The lists of a sum, and what is there of each in a block."""
     found = []
-    for part in walk(over):
+    for part in subtensors(over):
         if isinstance(part, Members) and isinstance(part.listed, History):
             written = unroller.replaced(part.listed, block, last=True)
             assert isinstance(written, History)

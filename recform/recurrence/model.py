@@ -9,17 +9,9 @@ from functools import cached_property
 
 import sympy
 
-from recform.algebra.expr import (
-    Apply,
-    Filled,
-    Learned,
-    Mirror,
-    Scaled,
-    State,
-    Tensor,
-    is_of_context,
-)
+from recform.algebra.expr import Apply, Filled, Learned, Mirror, Scaled, State, Tensor
 from recform.algebra.formula import Formula
+from recform.algebra.indices import is_of_context
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from recform.algebra.expr import (
     Scaled,
     State,
     Tensor,
-    offset,
+    subtensors,
 )
 from recform.algebra.formula import Formula, Scope
+from recform.algebra.indices import offset
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-from recform.recurrence.check import walk
 
 #: Most blocks at the end that may differ in what is read of them.
 MAX_TAIL = 96
@@ -94,7 +94,9 @@ def reach_of(formula: Formula, report: Diagnostics | None = None) -> Reach:
             absolute = max(absolute, int(index))
         elif index.has(L):
             from_end = max(from_end, _from_end(index))
-    if any(is_by_stage(part) for e in formula.equations for part in walk(e.right)):
+    if any(
+        is_by_stage(part) for e in formula.equations for part in subtensors(e.right)
+    ):
         # From behind the first block of the last stage on, all blocks are alike.
         absolute = max(absolute, formula.ends[-1] + 1)
     tail = _tail(formula, order, from_end, report or Diagnostics())
@@ -127,7 +129,7 @@ def _from_end(index: Symbolic) -> int:
 
 def _indices(tensor: Tensor) -> list[Symbolic]:
     found: list[Symbolic] = []
-    for part in walk(tensor):
+    for part in subtensors(tensor):
         if isinstance(part, State | Apply):
             found.append(part.index)
         elif isinstance(part, History):
@@ -149,11 +151,11 @@ _Read = tuple[str, int, bool]
 
 def _reads(tensor: Tensor, newest: sympy.Symbol) -> Iterator[_Read]:
     """The unknowns that a tensor reads, counted back from ``i`` or from ``L``."""
-    for part in walk(tensor):
+    for part in subtensors(tensor):
         if isinstance(part, State) and part.index.has(newest):
             yield part.name, int(newest - part.index), False
         elif isinstance(part, History) and part.last.has(newest):
-            for inner in walk(part.body):
+            for inner in subtensors(part.body):
                 if isinstance(inner, State):
                     last = inner.index.xreplace({K: part.last})
                     if last.has(newest):

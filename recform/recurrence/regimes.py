@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import L, State, Tensor, has_mirror
+from recform.algebra.expr import L, State, Tensor, subtensors
 from recform.algebra.formula import Boundary, Equation, Formula, Rule
+from recform.algebra.indices import has_mirror
 from recform.algebra.reindex import at_block
-from recform.recurrence.check import walk
+from recform.recurrence.numbered import newest
 from recform.recurrence.reach import numbers_in, order_of
-from recform.recurrence.unroll import Unroller, newest
+from recform.recurrence.unroll import Unroller
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,8 @@ def at_depth(formula: Formula, length: int) -> Formula | None:
             left = State(name, sympy.Integer(block))
             right = at_block(rule.right, block, length)
             if any(
-                isinstance(part, State) and _is_late(part, left) for part in walk(right)
+                isinstance(part, State) and _is_late(part, left)
+                for part in subtensors(right)
             ):
                 return None
             if left not in own:
@@ -272,6 +274,6 @@ def _readers(formula: Formula, tensor: Tensor) -> list[int]:
         if any(
             part == tensor
             for equation in formula.equations
-            for part in walk(written.replaced(equation.right, block))
+            for part in subtensors(written.replaced(equation.right, block))
         )
     ]

@@ -32,12 +32,11 @@ from recform.algebra.expr import (
     Scaled,
     State,
     Tensor,
-    has_mirror,
-    mirrored,
+    subtensors,
 )
 from recform.algebra.formula import Boundary, Formula
+from recform.algebra.indices import has_mirror, mirrored
 from recform.algebra.reindex import numbered, rebuilt, reindexed
-from recform.recurrence.check import walk
 from recform.recurrence.model import (
     END,
     REGULAR,
@@ -130,7 +129,7 @@ def _repeats(model: Writer, steps: Sequence[Step]) -> bool:
     """Whether two blocks compute the same, one of what comes off a stack."""
 
     def plain(tensor: Tensor) -> Tensor | None:
-        mirrors = [part for part in walk(tensor) if isinstance(part, Mirror)]
+        mirrors = [part for part in subtensors(tensor) if isinstance(part, Mirror)]
         kept = {mirror: model.unroller.parts(mirror)[0] for mirror in mirrors}
         return model.unroller.settle(tensor.xreplace(kept))
 
@@ -169,7 +168,9 @@ def _taken(tensor: Tensor, length: int) -> Tensor:
     What is made of these alone, with an operator that all blocks share or by a function,
     is kept as it is: it is computed once, wherever else it is read.
     """
-    shifts = {mirrored(part.index) for part in walk(tensor) if isinstance(part, State)}
+    shifts = {
+        mirrored(part.index) for part in subtensors(tensor) if isinstance(part, State)
+    }
     if len(shifts) == 1 and (shift := shifts.pop()) is not None and _is_kept(tensor):
         body = _in_k(tensor, shift)
         return Mirror(body, I, shift, length)
@@ -187,7 +188,7 @@ def _in_k(tensor: Tensor, shift: int) -> Tensor:
 
 def _is_kept(tensor: Tensor) -> bool:
     """Whether all of a tensor of the mirrored block is made where that block is."""
-    parts = list(walk(tensor))
+    parts = list(subtensors(tensor))
     if any(isinstance(p, Scaled | Filled) and _is_of_block(p) for p in parts):
         return False
     runs = [part for part in parts if isinstance(part, Apply)]

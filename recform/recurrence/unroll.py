@@ -12,38 +12,31 @@ from collections.abc import Callable, Sequence
 import sympy
 
 from recform.algebra.expr import (
-    LISTS,
     Across,
     Apply,
     Combine,
     Concat,
     Context,
-    Dealt,
     Elementwise,
     Filled,
     History,
     I,
     Input,
-    K,
-    L,
     Learned,
-    Listed,
-    Members,
     Mirror,
-    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    list_of,
-    scaled,
+    subtensors,
 )
 from recform.algebra.formula import Formula
-from recform.algebra.reindex import reindexed
+from recform.algebra.lists import LISTS, Dealt, Listed, Members, Over, list_of
+from recform.algebra.reindex import rebuilt
 from recform.blocks.symbolic import Symbolic
-from recform.recurrence.check import walk
+from recform.recurrence.numbered import for_block, for_member, kept_by
 
 
 class Unroller:
@@ -78,13 +71,15 @@ class Unroller:
             part.operator
             for boundary in formula.boundaries
             if boundary.right is not None
-            for part in walk(boundary.rule.right if boundary.rule else boundary.right)
+            for part in subtensors(
+                boundary.rule.right if boundary.rule else boundary.right
+            )
             if isinstance(part, Apply) and part.index == 0
         }
         self._read = {
             part.name
             for equation in formula.equations
-            for part in walk(equation.right)
+            for part in subtensors(equation.right)
             if isinstance(part, State)
             and part.index != I
             # W_1 of all blocks says nothing of a W_0.
@@ -93,7 +88,7 @@ class Unroller:
 
     def at(self, tensor: Tensor, block: int) -> Tensor | None:
         """A tensor of the formula, written out for a block; None if it vanishes."""
-        return self.settle(_replace(tensor, block, self.length))
+        return self.settle(for_block(tensor, block, self.length))
 
     def output(self, tensor: Tensor, length: int | None = None) -> Tensor | None:
         """The output expression, for the last block, or if another one is the last."""
@@ -102,7 +97,7 @@ class Unroller:
         for block in range(last + 1):
             for state in self._unknowns(block):
                 self.settle(state)
-        return self.settle(_replace(tensor, last, last))
+        return self.settle(for_block(tensor, last, last))
 
     def _unknowns(self, block: int) -> list[State]:
         """The unknowns of a block, those that are names of something else first.
@@ -137,7 +132,7 @@ class Unroller:
 
     def replaced(self, tensor: Tensor, block: int, *, last: bool = False) -> Tensor:
         """Indices become numbers; coefficients keep ``i`` and remember the block."""
-        return _replace(tensor, block, self.length if last else None)
+        return for_block(tensor, block, self.length if last else None)
 
     # -- settling: what vanishes, and what boundary equations say
 
@@ -147,7 +142,7 @@ class Unroller:
             if tensor in self._boundaries and not isinstance(tensor, State):
                 right = self._boundaries[tensor]
                 result = (
-                    None if right is None else self.settle(_replace(right, 0, None))
+                    None if right is None else self.settle(for_block(right, 0, None))
                 )
             else:
                 result = self._settle(tensor)
@@ -215,27 +210,21 @@ class Unroller:
                     if isinstance(tensor, Combine)
                     else Concat(*left)
                 )
-            case Elementwise():
-                inner = self._shaped(tensor.argument)
-                return None if inner is None else Elementwise(tensor.function, inner)
-            case Part():
-                inner = self._shaped(tensor.tensor)
+            case Elementwise() | Part() | Members() | Dealt() | Across():
+                (whole,) = tensor.children
+                inner = self._shaped(whole)
                 return (
-                    None if inner is None else Part(inner, tensor.parts, tensor.which)
+                    None
+                    if inner is None
+                    else rebuilt(tensor, {whole: inner}.__getitem__)
                 )
             case History():
                 if tensor.kind in LISTS:
                     return self._list(tensor)
                 return self._history(tensor)
-            case Members():
-                listed = self.settle(tensor.listed)
-                return None if listed is None else Members(listed)
             case Listed():
                 parts = self._present(tensor)
                 return Listed(*parts) if parts else None
-            case Dealt():
-                inner = self._shaped(tensor.tensor)
-                return None if inner is None else Dealt(inner)
             case Over():
                 inner = self._shaped(tensor.tensor)
                 if inner is None or not inner.is_many:
@@ -243,9 +232,6 @@ class Unroller:
                 # Without members there is no sum, whatever else stands in it.
                 there = tensor.kind != "sum" or list_of(inner) is not None
                 return Over(tensor.kind, inner) if there else None
-            case Across():
-                inner = self._shaped(tensor.tensor)
-                return None if inner is None else Across(tensor.kind, inner)
         raise TypeError(type(tensor).__name__)
 
     def _shaped(self, tensor: Tensor) -> Tensor | None:
@@ -264,7 +250,7 @@ class Unroller:
         if state in self.definitions:
             return state
         right = self._right(state)
-        written = None if right is None else _replace(right, index, None)
+        written = None if right is None else for_block(right, index, None)
         settled = None if written is None else self.settle(written)
         if settled is None or isinstance(settled, Filled):
             return None
@@ -319,11 +305,8 @@ class Unroller:
             return None
         result = tensors[0] if len(tensors) == 1 else Pointwise(*tensors)
         for number in numbers:
-            result = (
-                Scaled(number.coefficient, result, number.at)
-                if number.coefficient != 1
-                else result
-            )
+            if number.coefficient != 1:
+                result = Scaled(number.coefficient, result, number.at)
         return result
 
     def _history(self, history: History) -> Tensor | None:
@@ -342,7 +325,7 @@ class Unroller:
             if here in self._memo:
                 before = self._memo[here]
                 continue
-            body = self.settle(_replace_k(history.body, index))
+            body = self.settle(for_member(history.body, index))
             made = _accumulate(history.kind, before, body)
             if before is None or body is None:
                 result = made
@@ -366,7 +349,7 @@ class Unroller:
         if last in self._ends and history.body not in self._open:
             return self._finished(history, last + 1)
         before = self._finished(history, last)
-        member = self._shaped(_replace_k(history.body, last))
+        member = self._shaped(for_member(history.body, last))
         parts = [part for part in (before, member) if part is not None]
         return Listed(*parts) if member is not None else before
 
@@ -401,7 +384,7 @@ class Unroller:
             member = (
                 None
                 if number is None
-                else self._shaped(_replace_k(history.body, number))
+                else self._shaped(for_member(history.body, number))
             )
             if member is None and (before is None or history.kind == "list"):
                 continue
@@ -459,66 +442,4 @@ def _dead_scalar(coefficient: Symbolic) -> bool:
     )
 
 
-def _replace(tensor: Tensor, block: int, length: int | None) -> Tensor:
-    """``i`` becomes a number in indices; coefficients remember it in ``at``."""
-    return reindexed(
-        tensor,
-        lambda index: _number(index, block, length),
-        lambda value, _: (value, block),
-    )
-
-
-def _number(index: Symbolic, block: int, length: int | None) -> Symbolic:
-    if index is sympy.nan or index.is_Integer or index.has(K):
-        return index
-    values = {I: sympy.Integer(block)}
-    if length is not None:
-        values[L] = sympy.Integer(length)
-    return index.xreplace(values)
-
-
-def _replace_k(body: Tensor, index: int) -> Tensor:
-    """A tensor in ``k`` at an index; a coefficient's number is that of a block."""
-    return reindexed(
-        body,
-        lambda value: value.xreplace({K: sympy.Integer(index)}),
-        lambda value, _: (value.xreplace({K: I}), index),
-    )
-
-
-def kept_by(mirror: Mirror) -> Tensor:
-    """What a block takes off a stack, written out for the block that put it there."""
-    return _replace_k(mirror.body, mirror.block)
-
-
-def newest(tensor: Tensor) -> int:
-    """The highest block number in a written-out tensor; 0 for the input."""
-    result = 0
-    if isinstance(tensor, State | Apply) and tensor.index is not sympy.nan:
-        result = int(tensor.index)
-    elif isinstance(tensor, Mirror):
-        result = tensor.block
-    elif isinstance(tensor, History):
-        result = int(tensor.last)
-    elif isinstance(tensor, Scaled | Filled):
-        result = max(
-            (
-                int(x.index)
-                for x in tensor.coefficient.atoms(Learned)
-                if x.index is not sympy.nan
-            ),
-            default=0,
-        )
-    if isinstance(tensor, State | History):
-        return result
-    return max([result, *(newest(child) for child in tensor.children)])
-
-
-def leading(slots: Sequence[object]) -> int | None:
-    """The position of the tensor of the newest block; None if there is no tensor."""
-    ages = [newest(s) if isinstance(s, Tensor) else -1 for s in slots]
-    best = max(ages, default=-1)
-    return ages.index(best) if best >= 0 else None
-
-
-__all__ = ["Unroller", "leading", "newest", "scaled"]
+__all__ = ["Unroller"]

@@ -20,18 +20,16 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
-    Listed,
-    Members,
     Mirror,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    is_list,
-    is_of_context,
     subtensors,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.indices import is_of_context
+from recform.algebra.lists import Listed, Members, is_list
 from recform.recurrence.model import ModuleSlot, Slot, Step
 from recform.recurrence.moves import scalars_in, used_in
 from recform.recurrence.reach import Reach

@@ -11,7 +11,7 @@ from recform.analysis.paths.distribution import Paths
 from recform.analysis.reads import Reads
 from recform.analysis.stability.characteristic import Stability
 from recform.analysis.stability.rounding import Errors
-from recform.analysis.variance.variance import Moments, Share
+from recform.variance.variance import Moments, Share
 
 
 def as_dict(analysis: Analysis) -> dict[str, object]:

@@ -14,8 +14,8 @@ from recform.analysis.model import Analysis, FlowAnalysis
 from recform.analysis.paths.distribution import TABLE, Distribution, Paths
 from recform.analysis.stability.characteristic import Stability
 from recform.analysis.stability.rounding import Errors
-from recform.analysis.variance.variance import Growth, Moments
 from recform.recurrence.regimes import in_blocks, ranges, runs
+from recform.variance.variance import Growth, Moments
 
 #: Tables of paths have at most so many rows; more are summed up.
 ROWS = 40

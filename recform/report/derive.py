@@ -14,14 +14,14 @@ from recform.derivation.file import (
 )
 from recform.derivation.forward import MAX_UNKNOWNS, Derivation, derive
 from recform.derivation.general.read import read, statement_of
-from recform.derivation.series import regex as regexes
-from recform.derivation.series.show import LATEX, Place
 from recform.derivation.steps import Step, steps
 from recform.diagnostics import (
     Diagnostic,
     Diagnostics,
 )
-from recform.lowering.sections import Section, sections
+from recform.outline.sections import Section, sections
+from recform.series import regex as regexes
+from recform.series.show import LATEX, Place
 from recform.source import Source
 from recform.syntax import nodes as n
 from recform.syntax.parse import parse

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from recform.algebra.expr import Elementwise, I, State
+from recform.algebra.expr import Elementwise, I, State, subtensors
 from recform.algebra.formula import Formula
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import plain
 from recform.analysis.jacobian.products import closed_form
-from recform.analysis.linear.model import Linear, Source
-from recform.analysis.linear.recurrence import linearise
-from recform.analysis.linear.words import BACK, BLOCK, LAST, At
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.backward import (
     GeneralFormula,
@@ -21,15 +18,17 @@ from recform.derivation.backward import (
     network_of,
     seeds_of,
 )
-from recform.derivation.series import regex as regexes
-from recform.derivation.series.automaton import words_up_to
-from recform.derivation.series.series import Word
-from recform.derivation.series.show import LATEX, PLAIN, Place, Plain, polynomial
 from recform.derivation.steps import sorted_words
 from recform.derivation.words import distances
 from recform.diagnostics import Diagnostics
-from recform.recurrence.check import walk
+from recform.linear.model import Linear, Source
+from recform.linear.recurrence import linearise
+from recform.linear.words import BACK, BLOCK, LAST, At
 from recform.recurrence.regimes import longest, own_blocks, regimes, where
+from recform.series import regex as regexes
+from recform.series.automaton import words_up_to
+from recform.series.series import Word
+from recform.series.show import LATEX, PLAIN, Place, Plain, polynomial
 
 _LAST = Place("L")
 #: For how many i a general formula is written out, and how many terms it may have.
@@ -174,7 +173,7 @@ def _reads_itself(formula: Formula) -> bool:
     return any(
         isinstance(part, State) and part.index == index
         for right, index in rights
-        for part in walk(right)
+        for part in subtensors(right)
     )
 
 
@@ -209,7 +208,7 @@ def _backward(formula: Formula, first: int | None = None) -> Backward:
     if any(
         isinstance(part, Elementwise)
         for equation in formula.equations
-        for part in walk(equation.right)
+        for part in subtensors(equation.right)
     ):
         assumptions.append("activations are left out, as in section 3.2 of Liao et al.")
     letters = {n for f in formulas for m in f.series.moves for n in m.operators}

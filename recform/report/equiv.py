@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from recform.equality.compare import ANY, DIFFERENT, LINEAR, OPEN, OwnDepth, Verdict
 from recform.equality.example import Example
+from recform.equality.verdict import ANY, DIFFERENT, LINEAR, OPEN, OwnDepth, Verdict
 
 
 def lines(verdict: Verdict) -> list[str]:

@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from recform.analysis.model import Analysis
 from recform.analysis.paths.distribution import Paths
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 #: The plots of a picture, row by row.
-Grid: TypeAlias = "Sequence[Sequence[Axes]]"
+Grid: TypeAlias = Any
 FORMATS = ("svg", "png", "pdf")
 #: Nothing that differs from run to run goes into a file.
 _METADATA: dict[str, dict[str, None]] = {

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 
-from recform.algebra.expr import Apply, History, I, State, is_list
+from recform.algebra.expr import Apply, History, I, State
 from recform.algebra.formula import Scope
+from recform.algebra.lists import is_list
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import latex
 from recform.analysis.invariants.backwards import Rebuilt, rebuilt

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from recform.blocks import Library, standard
+from recform.blocks import Library
 from recform.diagnostics import Diagnostics
 from recform.files import decode, read_source
+from recform.operators import standard
 from recform.source import Source, Span
 from recform.syntax import nodes as n
 from recform.syntax.foreign import answered

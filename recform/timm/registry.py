@@ -23,7 +23,7 @@ from recform.timm.names import ORIGINS, called, check_names
 if TYPE_CHECKING:
     from torch import nn
 
-    from recform.blocks.plugins import Plugin
+    from recform.operators.plugins import Plugin
 
 
 def register(

@@ -16,7 +16,7 @@ from torch import nn
 from recform.blocks import Layout
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError, Diagnostics, refuse
-from recform.lowering.frame import with_sizes
+from recform.outline.frame import with_sizes
 from recform.training import checkpoint, runs
 from recform.training.curves import curves
 from recform.training.data import Asked, Data, as_numbers, as_vectors, load

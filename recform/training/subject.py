@@ -25,7 +25,7 @@ from recform.training.measure import scored
 from recform.weights.record import record_of
 
 if TYPE_CHECKING:
-    from recform.emit.naming.owners import Owner
+    from recform.emit.owners import Owner
 
 #: Parameters that say how many classes there are.
 CLASSES = ("classes", "num_classes", "vocabulary")

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from recform.algebra.expr import State, Tensor
+from recform.algebra.expr import State, Tensor, subtensors
 from recform.algebra.formula import Formula
 from recform.analysis.invariants.invariants import Invariant, invariants
 from recform.analysis.invariants.inverse import Inverse, inverse
-from recform.analysis.linear.forms import NoNumber, equations, tensor_of
-from recform.analysis.linear.recurrence import linearise
 from recform.diagnostics import CompileError, Diagnostics
-from recform.recurrence.check import walk
+from recform.linear.forms import NoNumber, equations, tensor_of
+from recform.linear.recurrence import linearise
 from recform.recurrence.reach import reach_of
 from recform.verify import passes
 from recform.verify.evaluate import Computed, Evaluator, Missing, Unknown, Untold
@@ -274,7 +273,7 @@ def _backwards(
             back.values[state] = handed(forward.at(state, 0))
     # What the equations name by a number of its own is not a block's to hand back.
     for step in solved.steps:
-        for part in (part for tensor in step.right for part in walk(tensor)):
+        for part in (part for tensor in step.right for part in subtensors(tensor)):
             if isinstance(part, State) and part.index.is_Integer:
                 back.values[part] = forward.at(part, 0)
     found: dict[Tensor, torch.Tensor] = {}

@@ -9,7 +9,7 @@ from recform.blocks import Shape
 from recform.blocks.examples import random_inputs
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError
-from recform.emit.naming.owners import plain_graph
+from recform.emit.owners import plain_graph
 from recform.verify.checks import Check, measured
 from recform.verify.evaluate import Missing, Untold
 from recform.verify.naive import Naive

@@ -20,7 +20,6 @@ from recform.algebra.expr import (
     Combine,
     Concat,
     Context,
-    Dealt,
     Elementwise,
     Filled,
     I,
@@ -28,9 +27,6 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
-    Listed,
-    Members,
-    Over,
     Part,
     Pointwise,
     Scaled,
@@ -39,11 +35,12 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.lists import Dealt, Listed, Members, Over
 from recform.blocks import Layout, Operator
 from recform.blocks.function import NUMBERS
 from recform.blocks.symbolic import Symbolic
-from recform.emit.formula.stacked import takes_stack
 from recform.recurrence.unroll import Unroller
+from recform.writers.formula.stacked import takes_stack
 
 if TYPE_CHECKING:
     import torch

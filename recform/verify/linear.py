@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from recform.algebra.expr import State
 from recform.algebra.formula import Formula
-from recform.analysis.linear.model import Linear, Source
-from recform.analysis.linear.propagate import propagate
-from recform.analysis.linear.recurrence import linearise, written_out
-from recform.analysis.linear.words import START, At
 from recform.analysis.paths.counting import Counter
 from recform.analysis.paths.distribution import gated_by_tensors
 from recform.analysis.paths.weights import weighed
 from recform.diagnostics import CompileError, Diagnostics
+from recform.linear.model import Linear, Source
+from recform.linear.propagate import propagate
+from recform.linear.recurrence import linearise, written_out
+from recform.linear.words import START, At
 from recform.recurrence.reach import reach_of
 from recform.verify import twin
 from recform.verify.evaluate import Computed, Evaluator, Missing, Parts

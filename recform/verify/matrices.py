@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import sympy
 
 from recform.algebra.expr import Elementwise, History, I, K, Learned, Tensor
-from recform.analysis.linear.propagate import owner
-from recform.analysis.linear.words import START, Letter, Polynomial
 from recform.blocks import Operator
 from recform.blocks.symbolic import Symbolic
+from recform.linear.propagate import owner
+from recform.linear.words import START, Letter, Polynomial
 from recform.verify.evaluate import Computed, Evaluator, Missing, function
 
 if TYPE_CHECKING:

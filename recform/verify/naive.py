@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from recform.algebra.expr import Scaled, Tensor, TensorSum
 from recform.algebra.formula import Formula, Scope
+from recform.classes.network import plan_network
 from recform.compiler import Compiled
 from recform.emit.module import module_names
-from recform.emit.network import plan_network
-from recform.emit.plan.places import HEAD, STEM, Origin, Shared, transition
+from recform.plan.places import HEAD, STEM, Origin, Shared, transition
 from recform.recurrence.moves import move
 from recform.verify.evaluate import Computed, Evaluator, Missing, Parts
 from recform.verify.functions import function_of

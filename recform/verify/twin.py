@@ -11,11 +11,10 @@ from dataclasses import replace
 from functools import partial
 
 from recform import graph, recurrence
-from recform.algebra.expr import Context, Input, Part, Tensor
+from recform.algebra.expr import Context, Input, Part, Tensor, subtensors
 from recform.algebra.formula import Formula, Pipeline, StageSpec
 from recform.algebra.symbols import STRIDE, WIDTH
 from recform.algebra.tracing import output_of
-from recform.analysis.linear.forms import without_activations
 from recform.blocks import (
     Arguments,
     Cost,
@@ -27,8 +26,8 @@ from recform.blocks import (
     code,
 )
 from recform.diagnostics import CompileError, Diagnostics
+from recform.linear.forms import without_activations
 from recform.lowering.lower import lower
-from recform.recurrence.check import walk
 from recform.recurrence.regimes import at_depth
 from recform.source import Source
 from recform.syntax.parse import parse
@@ -195,7 +194,7 @@ def _parts(formula: Formula, leaf: Tensor | None = None) -> int:
         (
             part.parts
             for tensor in tensors
-            for part in walk(tensor)
+            for part in subtensors(tensor)
             if isinstance(part, Part) and part.tensor == leaf
         ),
         default=1,

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from recform.algebra.formula import Formula
+from recform.classes.network import plan_network
 from recform.compiler import Compiled
 from recform.emit.module import module_names
-from recform.emit.naming.names import SHORTCUT, chosen_names
-from recform.emit.naming.namespace import Namespace
-from recform.emit.network import plan_network
-from recform.emit.plan.network import StepPlan
+from recform.plan.namespace import Namespace
+from recform.plan.network import StepPlan
 from recform.weights.roles import on_meta
 from recform.weights.tensors import Weights
+from recform.writers.names import SHORTCUT, chosen_names
 
 
 def present(held: Weights, compiled: Compiled) -> Weights:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recform.algebra.formula import Formula
-from recform.blocks.plugins import Plugin
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError, Diagnostics
-from recform.equality.compare import ANY, compare
+from recform.equality.compare import compare
 from recform.equality.difference import path_difference, path_lines
+from recform.equality.verdict import ANY
 from recform.files import write_whole
+from recform.operators.plugins import Plugin
 from recform.weights.earlier import present
 from recform.weights.match import Apart, Match, match
 from recform.weights.modules import SHOWN, bare, chosen_arguments, fill, tensors_of

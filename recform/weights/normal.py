@@ -27,11 +27,9 @@ from recform.algebra.expr import (
     Scaled,
     State,
     Tensor,
-    at_time,
-    time_of,
-    untimed,
 )
 from recform.algebra.formula import Formula, LearnedScalar, Pipeline, Scope, Step
+from recform.algebra.indices import at_time, time_of, untimed
 from recform.algebra.placed import placed
 from recform.algebra.symbols import SYMBOLS, parameter
 from recform.blocks import Shape

@@ -8,7 +8,7 @@ from recform.algebra.body import Body
 from recform.algebra.cell import Cell
 from recform.algebra.formula import Formula, Pipeline, Step
 from recform.blocks.identifiers import identifier
-from recform.emit.naming.owners import Owner, inner_prefix, plain_labels
+from recform.emit.owners import Owner, inner_prefix, plain_labels
 from recform.weights.roles import Role
 
 

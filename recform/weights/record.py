@@ -12,9 +12,9 @@ from typing import Any
 
 import sympy
 
-from recform.blocks.plugins import Plugin
 from recform.compiler import Compiled, choose, compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics, refuse
+from recform.operators.plugins import Plugin
 from recform.syntax.uses import Held
 from recform.version import __version__
 from recform.weights.normal import normal_form

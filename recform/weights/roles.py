@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError, Diagnostics
-from recform.emit.naming.owners import Owner, PlainCode, emit_plain
+from recform.emit.owners import Owner, PlainCode, emit_plain
 from recform.modules import load_source, need_torch
 
 if TYPE_CHECKING:

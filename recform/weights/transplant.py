@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recform.blocks.plugins import Plugin
 from recform.compiler import Compiled
 from recform.files import write_whole
 from recform.modules import need_torch
+from recform.operators.plugins import Plugin
 from recform.weights.earlier import present
 from recform.weights.files import is_nameless, require
 from recform.weights.match import Match, match

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recform.analysis.linear.model import STEM, Linear, Source
-from recform.analysis.linear.words import At
 from recform.analysis.paths import counting, packed
 from recform.analysis.paths.counting import Counter
+from recform.linear.model import STEM, Linear, Source
+from recform.linear.words import At
 from tests.analysis.test_linear import linear
 
 Paths = list[tuple[int, tuple[str, ...]]]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import recform
-from recform.analysis.variance.variance import Growth, growth, moments
+from recform.variance.variance import Growth, growth, moments
 from tests.analysis.test_stability import formula
 
 WIDE = 1024

@@ -7,7 +7,6 @@ import statistics
 
 import pytest
 
-from recform.analysis.linear.model import STEM
 from recform.analysis.paths.ablation import deletion, swap
 from recform.analysis.paths.distribution import (
     Distribution,
@@ -18,6 +17,7 @@ from recform.analysis.paths.distribution import (
     paths,
 )
 from recform.compiler import compile_source, from_text
+from recform.linear.model import STEM
 from tests.analysis.test_counting import NETWORKS, enumerated, of
 from tests.analysis.test_linear import linear
 

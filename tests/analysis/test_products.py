@@ -18,11 +18,11 @@ from rich.console import Console
 
 from recform.algebra.formula import Formula
 from recform.analysis.model import Asked, analyse
-from recform.analysis.variance.variance import Unknown, moments
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import Diagnostics
 from recform.report.analysis_json import as_dict
 from recform.report.analysis_text import render
+from recform.variance.variance import Unknown, moments
 
 torch.set_num_threads(1)
 

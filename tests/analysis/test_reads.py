@@ -10,12 +10,12 @@ from fractions import Fraction
 import pytest
 
 from recform.algebra.formula import Formula
-from recform.analysis.linear.recurrence import written_out
 from recform.analysis.model import analyse
 from recform.analysis.paths.counting import Counter
 from recform.analysis.paths.weights import Weighed, weighed
 from recform.analysis.reads import exact, reads
 from recform.diagnostics import Diagnostics
+from recform.linear.recurrence import written_out
 from tests.analysis.test_stability import formula
 
 FRAME = "input 4\nstem none\nhead none\n"

@@ -23,15 +23,15 @@ from hypothesis import strategies as st
 from recform.algebra.formula import Formula
 from recform.analysis.jacobian.closed import jacobians
 from recform.analysis.jacobian.regimes import pieced
-from recform.analysis.linear.recurrence import linearise
 from recform.analysis.model import Analysis, Asked, analyse
 from recform.analysis.paths.counting import Counter as Counts
 from recform.compiler import compile_source, from_text
-from recform.derivation.series.show import PLAIN
 from recform.diagnostics import CompileError, Diagnostics
 from recform.equality.difference import path_difference
+from recform.linear.recurrence import linearise
 from recform.recurrence.regimes import in_blocks, own_blocks, regimes
 from recform.report.derive_back import backward, written
+from recform.series.show import PLAIN
 from recform.verify.checks import verify
 from recform.verify.modules import build
 

@@ -11,12 +11,12 @@ import sympy
 import torch
 
 from recform.algebra.formula import Formula
-from recform.analysis.linear.propagate import propagate
-from recform.analysis.linear.words import START, Polynomial
 from recform.analysis.stability.characteristic import companion, stability
-from recform.analysis.variance.variance import Unknown, moments
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import Diagnostics
+from recform.linear.propagate import propagate
+from recform.linear.words import START, Polynomial
+from recform.variance.variance import Unknown, moments
 from tests.analysis.test_linear import linear
 
 FLAT = "stages 8 x 6\n"

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recform.blocks import Arguments, Operator, Shape, standard
+from recform.blocks import Arguments, Operator, Shape
+from recform.operators import standard
 
 
 def operator(name: str) -> Operator:

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 import recform
-from recform.blocks import standard
 from recform.blocks.examples import random_examples
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
+from recform.operators import standard
 from tests.oracle.compare import agree
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -13,9 +13,11 @@ from torch import nn
 import recform
 from recform.algebra.expr import Elementwise, Input
 from recform.analysis.model import Asked
-from recform.blocks import Arguments, Emitted, Function, Operator, Shape, standard
+from recform.blocks import Arguments, Emitted, Function, Operator, Shape
 from recform.compiler import Compiled
-from recform.equality.compare import ANY, DIFFERENT, OPEN, compare
+from recform.equality.compare import compare
+from recform.equality.verdict import ANY, DIFFERENT, OPEN
+from recform.operators import standard
 
 FRAME = "input 4\nstages 4 x 3\nstem none\nhead none\nW = linear(c, bias=false)\n"
 NET = f"{FRAME}X_i = X_<i-1> + f(W_i*X_<i-1>)"

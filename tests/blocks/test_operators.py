@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from recform.blocks import Layout, Misfit, Shape, standard
+from recform.blocks import Layout, Misfit, Shape
 from recform.blocks.examples import empty_examples, random_examples
+from recform.operators import standard
 from tests.blocks.calls import arguments, build, operator
 
 IMAGE = Shape.of((8, 15, 12))

@@ -13,9 +13,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import recform
-from recform.blocks import Arguments, Emitted, Misfit, Operator, Shape, standard
+from recform.blocks import Arguments, Emitted, Misfit, Operator, Shape
 from recform.compiler import Compiled, emit_source
 from recform.diagnostics import CompileError, Diagnostic
+from recform.operators import standard
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAME = "input 3 x 8 x 8\nstages 8 x 2\n"

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 import sympy
 
-from recform.blocks.operators.window import floored, window, window_up
+from recform.operators.window import floored, window, window_up
 
 SIZE, STRIDE = sympy.symbols("size stride", integer=True, positive=True)
 

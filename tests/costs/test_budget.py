@@ -154,9 +154,10 @@ def test_mistakes() -> None:
         recform.compile(SMALL, memory_budget="0%")
     with pytest.raises(CompileError, match=r"RF541.*memory lean says it for all"):
         recform.compile(SMALL, memory_budget="1GiB", memory="lean")
-    for given in ({"memory_budget": "1GiB"}, {"memory": "checkpoint"}):
+    headed = f"{SMALL}\nhead avgpool > linear(2)"
+    for asked in ({"memory_budget": "1GiB"}, {"memory": "checkpoint"}):
         with pytest.raises(CompileError, match="RF539"):
-            recform.compile(SMALL + "\nhead avgpool > linear(2)", timm=True, **given)  # type: ignore[arg-type]
+            recform.compile(headed, timm=True, **asked)  # type: ignore[arg-type]
     with pytest.raises(CompileError, match=r"RF542"):
         recform.compile(SMALL, memory_budget="1GiB", inference=True)
     inline = SMALL[: SMALL.index("X_i")] + 'names step = "."\nX_i = W_i*X_<i-1>'
@@ -172,7 +173,8 @@ def test_the_smallest_budget(unit: str) -> None:
     words = str(caught.value).split("smallest budget is ")[1]
     least = int(words.split(" bytes")[0])
     if unit:
-        assert recform.compile(SMALL, memory_budget=words.split("and ")[1].split(" ")[0], batch=8)
+        share = words.split("and ")[1].split(" ")[0]
+        assert recform.compile(SMALL, memory_budget=share, batch=8)
     assert recform.compile(SMALL, memory_budget=str(least), batch=8)
     with pytest.raises(CompileError, match="RF540"):
         recform.compile(SMALL, memory_budget=str(least - 1), batch=8)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from recform.compiler import compile_source, from_text
-from recform.derivation.series.show import PLAIN
 from recform.report.derive_back import Backward, backward, written
+from recform.series.show import PLAIN
 from tests.analysis.test_jacobian import Matrix
 
 SIZE, LAST = 3, 7

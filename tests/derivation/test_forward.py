@@ -19,13 +19,13 @@ from recform.cli.commands.derive import unbuildable
 from recform.compiler import compile_source, from_text
 from recform.derivation.forward import Derivation, derive
 from recform.derivation.general.read import read, statement_of
-from recform.derivation.series.automaton import equal
-from recform.derivation.series.series import SKIP, Move, Series, Word
-from recform.derivation.series.show import LATEX, PLAIN
 from recform.diagnostics import CompileError, Diagnostics
-from recform.lowering.sections import sections
+from recform.outline.sections import sections
 from recform.report.derive import Derived, forward
 from recform.report.derive_back import backward, written
+from recform.series.automaton import equal
+from recform.series.series import SKIP, Move, Series, Word
+from recform.series.show import LATEX, PLAIN
 from recform.syntax.parse import parse
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

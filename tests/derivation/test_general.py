@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from recform.compiler import from_text
 from recform.derivation.general.read import Wanted, read, statement_of
-from recform.derivation.series.regex import regex_of, text, to_series
-from recform.derivation.series.series import SKIP, Move
 from recform.diagnostics import Diagnostics
-from recform.lowering.sections import sections
+from recform.outline.sections import sections
+from recform.series.regex import regex_of, text, to_series
+from recform.series.series import SKIP, Move
 from recform.syntax import nodes as n
 from recform.syntax.parse import parse
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import recform
-from recform.blocks import standard
 from recform.diagnostics import CompileError, Diagnostic, Diagnostics
+from recform.operators import standard
 from recform.source import Source, Span
 from recform.syntax.foreign import answered
 from tests.warm import recform as run

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from recform.blocks import Argument, defaults, standard
+from recform.blocks import Argument, defaults
 from recform.blocks.examples import random_inputs
 from recform.compiler import compile_source, from_text
-from recform.lowering.flows.operator_calls import usage
+from recform.operators import standard
+from recform.outline.operator_calls import usage
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "language.md"
 GRAMMAR = PAGE.parents[1] / "grammars" / "recform.lark"

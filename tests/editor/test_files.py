@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 import recform
 from recform.algebra.scalars import CONSTANTS, FUNCTIONS
 from recform.algebra.symbols import FIRST, SYMBOLS
-from recform.blocks import standard
 from recform.editor.checked import check, compiled
 from recform.editor.document import Document, opened
 from recform.editor.lines import Lines
 from recform.editor.names import Sort
 from recform.editor.rename import Refused, edited, rename
 from recform.editor.words import FREE, KEYWORDS, WORDS
-from recform.lowering.reading.base import BUILT_IN
+from recform.operators import standard
+from recform.outline.survey import BUILT_IN
 from recform.source import Source
 from recform.syntax import statements
 

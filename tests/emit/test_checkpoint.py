@@ -16,8 +16,8 @@ import recform
 from recform.blocks.examples import random_examples
 from recform.cli.app import app
 from recform.diagnostics import CompileError
-from recform.emit.plan import lean
 from recform.memory import Memory, Plan
+from recform.plan import lean
 from tests.blocks.test_lean import kept
 from tests.emit.test_memory import TEXTS, backward
 
@@ -64,7 +64,10 @@ def test_the_code() -> None:
     plain = recform.compile(TEXTS["subtraction"]).source
     code = source[source.index("class WBlock") :]
     rows = '("lean", 1), ("checkpoint", 5), ("lean", 1)'
-    assert f"    @Lean.planned({rows})\n    def forward(self, x: Tensor) -> Tensor:" in code
+    assert (
+        f"    @Lean.planned({rows})\n    def forward(self, x: Tensor) -> Tensor:"
+        in code
+    )
     assert code.count("    @Lean.block\n") == 2
     bare = re.sub(r"    @Lean\.(block|planned\(.*\))\n", "", code)
     assert bare == plain[plain.index("class WBlock") :]

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 import recform
 from recform.blocks.examples import random_examples
+from recform.classes.network import plan_network
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
 from recform.emit.checked import check
 from recform.emit.module import module_names
-from recform.emit.network import plan_network
-from recform.emit.plan.kept import keeping
+from recform.plan.kept import keeping
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FRAME = "input 12 of 7\nstages 8 x 3\nstem embed(c) > positions\n"

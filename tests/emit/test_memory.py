@@ -22,7 +22,7 @@ from recform.cli.app import app
 from recform.compiler import compile_source, read
 from recform.diagnostics import CompileError
 from recform.memory import Memory
-from recform.proof.source import file as proved
+from recform.readback import file as proved
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 #: What a network of each kind has: shared operators, histories, random depth, a head.

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 import recform
+from recform.classes.network import plan_network
 from recform.compiler import compile_source, emit_source, from_text
 from recform.emit.module import module_names, printed
-from recform.emit.naming.namespace import Loops
-from recform.emit.network import plan_network
-from recform.emit.plan.definitions import (
+from recform.modules import load_source
+from recform.plan.definitions import (
     Assign,
     Attribute,
     Class,
@@ -27,7 +27,7 @@ from recform.emit.plan.definitions import (
     Role,
     forward,
 )
-from recform.emit.plan.expressions import (
+from recform.plan.expressions import (
     Argument,
     Code,
     Container,
@@ -40,14 +40,14 @@ from recform.emit.plan.expressions import (
     grows,
     names_in,
 )
-from recform.emit.plan.merge import merged
-from recform.emit.plan.network import NetworkPlan
-from recform.emit.plan.rewrite import rewritten
-from recform.emit.plan.tidy import tidied
-from recform.emit.printer.definitions import print_definition
-from recform.emit.printer.expressions import shown
-from recform.emit.printer.lines import Lines
-from recform.modules import load_source
+from recform.plan.merge import merged
+from recform.plan.namespace import Loops
+from recform.plan.network import NetworkPlan
+from recform.plan.printer.definitions import print_definition
+from recform.plan.printer.expressions import shown
+from recform.plan.printer.lines import Lines
+from recform.plan.rewrite import rewritten
+from recform.plan.tidy import tidied
 
 FORMULA = """
 network Net

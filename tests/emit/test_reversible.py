@@ -15,8 +15,8 @@ from torch.profiler import ProfilerActivity, profile
 
 import recform
 from recform.blocks.examples import random_examples
+from recform.classes.steps import reversible
 from recform.diagnostics import CompileError
-from recform.emit.steps import reversible
 
 torch.set_num_threads(1)
 

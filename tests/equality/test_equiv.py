@@ -17,8 +17,9 @@ from recform.algebra.formula import Formula
 from recform.cli.app import app
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
-from recform.equality.compare import ANY, DIFFERENT, LINEAR, OPEN, Verdict, compare
+from recform.equality.compare import compare
 from recform.equality.example import example
+from recform.equality.verdict import ANY, DIFFERENT, LINEAR, OPEN, Verdict
 from recform.report.equiv import lines
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "paper"

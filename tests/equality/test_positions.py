@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import recform
-from recform.equality.compare import ANY, OPEN, compare
+from recform.equality.compare import compare
+from recform.equality.verdict import ANY, OPEN
 
 FRAME = (
     "input 4 x 3\nstages 3 x 2\ntimes positions\noutput X_L\n"

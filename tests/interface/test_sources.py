@@ -12,7 +12,7 @@ import pytest
 
 import recform
 from recform.diagnostics import CompileError
-from recform.emit.classifier.writer import base_class
+from recform.emit.classifier.base import base_class
 from tests.interface.networks import NETWORKS, ROOT, path
 from tests.interface.test_features import FORMS
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from recform.algebra import expr as e
 from recform.algebra.formula import Formula, Scope
+from recform.algebra.lists import Dealt, Members, Over
 from tests.oracle.adapters import Call, NoAdapter, groups, sizes, spread, spreads
 
 #: Deep networks are deep recursions here.
@@ -164,13 +165,13 @@ class Flow:
             case e.History():
                 members = [self.settle(member) for member in self.members(tensor)]
                 return tensor if any(m is not None for m in members) else None
-        if isinstance(tensor, e.Over):
+        if isinstance(tensor, Over):
             inner = self.settle(tensor.tensor)
             there = inner is not None and inner.is_many
             if tensor.kind == "sum":
                 # Features for the members are no members.
-                there = there and inner.has(e.Members)
-            return e.Over(tensor.kind, inner) if there else None
+                there = there and inner.has(Members)
+            return Over(tensor.kind, inner) if there else None
         # An operator, a function or a part of something.
         inner = [self.settle(a) if isinstance(a, e.Tensor) else a for a in tensor.args]
         if None in inner or any(isinstance(a, e.Filled) for a in inner):
@@ -296,7 +297,7 @@ class Flow:
                 return whole.chunk(tensor.parts, dim=axis(whole))[tensor.which]
             case e.History():
                 return self.history(tensor)
-            case e.Over():
+            case Over():
                 return total(self.each(tensor.tensor))
             case e.Across():
                 return self.across(tensor.kind, self.value(tensor.tensor))
@@ -324,12 +325,12 @@ class Flow:
     def each(self, tensor: Any) -> list[Any]:
         """What an expression is for each member of the sum that it stands in."""
         match tensor:
-            case e.Members():
+            case Members():
                 return self.held(tensor.listed)
-            case e.Dealt():
+            case Dealt():
                 whole = self.value(tensor.tensor)
                 return list(whole.split(1, axis(whole)))
-            case e.Over():
+            case Over():
                 scores = torch.stack(self.each(tensor.tensor))
                 weights = torch.exp(scores - scores.amax(0))
                 return list(weights / weights.sum(0))

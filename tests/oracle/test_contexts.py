@@ -10,13 +10,14 @@ import torch
 from hypothesis import HealthCheck, event, given, settings
 
 import recform
-from recform.algebra.expr import Tensor, is_of_context
+from recform.algebra.expr import Tensor
+from recform.algebra.indices import is_of_context
 from recform.blocks.examples import random_inputs
+from recform.classes.network import plan_network
 from recform.compiler import Compiled, compile_formula
 from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.checked import check
 from recform.emit.module import module_names, printed
-from recform.emit.network import plan_network
 from recform.verify.whole import checks
 from tests.oracle.compare import agree, compiled
 from tests.oracle.files import recurrences

@@ -27,15 +27,15 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.blocks import standard
+from recform.classes.network import plan_network
 from recform.cli.app import app
 from recform.diagnostics import CompileError
 from recform.emit.checked import check
 from recform.emit.module import printed
-from recform.emit.naming.namespace import Namespace
-from recform.emit.network import plan_network
-from recform.emit.plan.network import NetworkPlan
 from recform.graph.model import Bridge, NetworkGraph, Segment, Site
+from recform.operators import standard
+from recform.plan.namespace import Namespace
+from recform.plan.network import NetworkPlan
 from recform.proof import Refuted, proof_of
 from recform.recurrence.model import ModuleSlot, Stack, Step
 

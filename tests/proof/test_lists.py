@@ -10,23 +10,14 @@ from functools import cache
 import pytest
 
 import recform
-from recform.algebra.expr import (
-    Dealt,
-    Learned,
-    Listed,
-    Members,
-    Over,
-    Scaled,
-    State,
-    Tensor,
-    is_list,
-)
+from recform.algebra.expr import Learned, Scaled, State, Tensor
+from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
+from recform.classes.network import plan_network
 from recform.diagnostics import CompileError
 from recform.emit.checked import check
 from recform.emit.module import printed
-from recform.emit.naming.namespace import Namespace
-from recform.emit.network import plan_network
 from recform.graph.model import NetworkGraph
+from recform.plan.namespace import Namespace
 from recform.proof import Refuted, proof_of
 from recform.recurrence.model import Step
 from tests.proof.test_faults import Fault, defined, rewritten, stepped

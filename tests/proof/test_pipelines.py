@@ -17,15 +17,16 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from recform.classes.network import plan_network
 from recform.compiler import Compiled, compile_source, from_text
 from recform.diagnostics import CompileError
 from recform.emit.checked import check
-from recform.emit.classifier.writer import base_class, plan_classifier
+from recform.emit.classifier.base import base_class
+from recform.emit.classifier.writer import plan_classifier
 from recform.emit.module import printed
-from recform.emit.naming.namespace import Namespace
-from recform.emit.network import plan_network
-from recform.emit.plan.network import NetworkPlan
 from recform.graph.model import NetworkGraph
+from recform.plan.namespace import Namespace
+from recform.plan.network import NetworkPlan
 from tests.oracle.search import few, search
 
 INLINE = """

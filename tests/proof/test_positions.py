@@ -16,15 +16,15 @@ from recform.algebra.body import given
 from recform.algebra.cell import Cell, before
 from recform.algebra.expr import Apply, Filled, Scaled, State, TensorSum
 from recform.algebra.formula import Formula
+from recform.classes.network import plan_network
 from recform.diagnostics import CompileError
 from recform.emit.checked import check
 from recform.emit.module import printed
-from recform.emit.naming.namespace import Namespace
-from recform.emit.naming.owners import plain_graph
-from recform.emit.network import plan_network
-from recform.emit.plan.kept import keeping
-from recform.emit.plan.network import NetworkPlan
+from recform.emit.owners import plain_graph
 from recform.graph.model import NetworkGraph
+from recform.plan.kept import keeping
+from recform.plan.namespace import Namespace
+from recform.plan.network import NetworkPlan
 from recform.proof import Refuted, proof_of
 
 FRAME = """

@@ -6,7 +6,8 @@ import pytest
 
 import recform
 from recform.diagnostics import CompileError
-from recform.equality.compare import DIFFERENT, OPEN, OwnDepth, compare
+from recform.equality.compare import compare
+from recform.equality.verdict import DIFFERENT, OPEN, OwnDepth
 from recform.recurrence.regimes import at_depth
 from recform.render import Request, View
 from recform.render import diagram as draw

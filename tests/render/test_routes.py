@@ -8,10 +8,10 @@ from math import comb
 import numpy as np
 import pytest
 
-from recform.analysis.linear.recurrence import linearise
 from recform.analysis.paths.distribution import flows, paths
 from recform.analysis.paths.routes import Routes
 from recform.diagnostics import Diagnostics
+from recform.linear.recurrence import linearise
 from recform.render import Request, View, diagram
 from recform.render.model import Kind
 from recform.render.views.paths import histogram

@@ -12,22 +12,18 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
-    Dealt,
     Elementwise,
     Filled,
     History,
     Input,
-    Listed,
-    Members,
-    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    is_list,
 )
+from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.compiler import Compiled
 from recform.recurrence.build import show
 from recform.recurrence.model import ModuleSlot, Step

@@ -16,7 +16,7 @@ from recform.compiler import (
     load_source,
     read,
 )
-from recform.emit.naming.owners import emit_plain
+from recform.emit.owners import emit_plain
 from recform.weights.correspond import correspondence
 from recform.weights.roles import on_meta, roles
 from tests.thinned import thinned

@@ -11,10 +11,10 @@ import sympy
 from recform.algebra.expr import Apply, Filled, I, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Formula
 from recform.analysis.invariants.inverse import Inverse, inverse
-from recform.analysis.linear.forms import NoNumber, numeric
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.model import NetworkGraph, Segment
+from recform.linear.forms import NoNumber, numeric
 from recform.memory import Memory, Plan
 from recform.recurrence.model import Place, Step, contexts_of, read_by
 
@@ -104,9 +104,7 @@ def no_use(formula: Formula, why: str, report: Diagnostics) -> NoReturn:
         CompileError: RF532.
     """
     span = formula.equations[0].span
-    report.error(
-        "RF532", f"{formula.name} has an inverse, but {why}", span, hint=_LEAN
-    )
+    report.error("RF532", f"{formula.name} has an inverse, but {why}", span, hint=_LEAN)
     report.check()
     raise AssertionError("an error was reported")
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 
 import sympy
 
-from recform.algebra.expr import Apply, I, L, Learned, State, Tensor, offset
-from recform.analysis.linear.forms import Form, combined, shifted, state
+from recform.algebra.expr import Apply, I, L, Learned, State, Tensor, subtensors
+from recform.algebra.indices import offset
 from recform.blocks.symbolic import Symbolic
-from recform.recurrence.check import walk
+from recform.linear.forms import Form, combined, shifted, state
 
 #: More candidates than this are not tried.
 _MOST = 60
@@ -73,7 +73,7 @@ def offsets(tensor: Tensor) -> list[int]:
     """How far from block i its parts are, where they have an index with i."""
     return [
         step
-        for part in walk(tensor)
+        for part in subtensors(tensor)
         if isinstance(part, State | Apply) and (step := offset(part.index)) is not None
     ]
 

@@ -20,12 +20,14 @@ from recform.algebra.expr import (
     Scaled,
     State,
     Tensor,
+    subtensors,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import indexed, latex, plain
 from recform.analysis.invariants.constants import constants, offsets, oldest
 from recform.analysis.invariants.varying import varying
-from recform.analysis.linear.forms import (
+from recform.blocks.symbolic import Symbolic
+from recform.linear.forms import (
     Form,
     combined,
     equations,
@@ -34,8 +36,6 @@ from recform.analysis.linear.forms import (
     tensor_of,
     without_activations,
 )
-from recform.blocks.symbolic import Symbolic
-from recform.recurrence.check import walk
 from recform.recurrence.reach import reach_of
 from recform.recurrence.unroll import Unroller
 
@@ -239,7 +239,7 @@ def _cheaper(
         if newest not in terms or _vanishes(terms[newest]):
             continue
         rest = {t: v for t, v in terms.items() if t != newest}
-        if any(newest in list(walk(tensor)) for tensor in rest):
+        if any(newest in list(subtensors(tensor)) for tensor in rest):
             continue
         factor = 1 / terms[newest]
         new = combined((-factor, rest), (factor, value))

@@ -19,11 +19,14 @@ from recform.algebra.expr import (
     Pointwise,
     State,
     Tensor,
-    offset,
+    subtensors,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.indices import offset
 from recform.algebra.typeset import latex, plain, plain_scalar
-from recform.analysis.linear.forms import (
+from recform.analysis.stability.rounding import OPEN, Errors, errors
+from recform.blocks.symbolic import Symbolic
+from recform.linear.forms import (
     Form,
     cleaned,
     combined,
@@ -31,9 +34,7 @@ from recform.analysis.linear.forms import (
     state,
     tensor_of,
 )
-from recform.analysis.stability.rounding import OPEN, Errors, errors
-from recform.blocks.symbolic import Symbolic
-from recform.recurrence.check import in_order, walk
+from recform.recurrence.order import in_order
 from recform.source import Span
 
 
@@ -133,7 +134,7 @@ def inverse(formula: Formula, gain: float = 1.0) -> Inverse:
 
 def _history(formula: Formula) -> History | None:
     for equation in formula.equations:
-        for tensor in walk(equation.right):
+        for tensor in subtensors(equation.right):
             if isinstance(tensor, History):
                 return tensor
     return None
@@ -144,7 +145,7 @@ def _depth(formula: Formula, name: str) -> int:
     steps = [
         -step
         for equation in formula.equations
-        for tensor in walk(equation.right)
+        for tensor in subtensors(equation.right)
         if isinstance(tensor, State)
         and tensor.name == name
         and (step := offset(tensor.index)) is not None
@@ -171,14 +172,14 @@ def _handed_on(formula: Formula, depth: Mapping[str, int]) -> dict[str, Form]:
 
 def _solve(name: str, right: Form, unknown: list[State]) -> Solved | None:
     """The equation of an unknown, solved for the only tensor in it that is not known."""
-    inside = [t for t in unknown if any(t in list(walk(part)) for part in right)]
+    inside = [t for t in unknown if any(t in list(subtensors(part)) for part in right)]
     if len(inside) != 1:
         return None
     wanted = inside[0]
     if wanted not in right:
         return None
     rest = {part: value for part, value in right.items() if part != wanted}
-    if any(wanted in list(walk(part)) for part in rest):
+    if any(wanted in list(subtensors(part)) for part in rest):
         return None
     factor = right[wanted]
     newest = {state(name, 0): sympy.S.One}
@@ -198,7 +199,9 @@ def _obstacle(
     for name in left:
         bare = wanted in laws[name]
         hidden = [
-            part for part in laws[name] if part != wanted and wanted in list(walk(part))
+            part
+            for part in laws[name]
+            if part != wanted and wanted in list(subtensors(part))
         ]
         if hidden:
             span = _place(formula, name, hidden[0])

@@ -14,9 +14,9 @@ from typing import TypeAlias
 from recform.algebra.expr import State, Tensor
 from recform.algebra.typeset import latex, plain
 from recform.analysis.jacobian.products import closed_form
-from recform.analysis.linear.model import STEM, Linear, Source
-from recform.analysis.linear.propagate import propagate
-from recform.analysis.linear.words import (
+from recform.linear.model import STEM, Linear, Source
+from recform.linear.propagate import propagate
+from recform.linear.words import (
     BACK,
     BLOCK,
     LAST,

@@ -17,8 +17,8 @@ import sympy
 
 from recform.algebra.expr import I, Learned
 from recform.algebra.typeset import plain_scalar
-from recform.analysis.linear.words import BACK, At, Polynomial, Word
 from recform.blocks.symbolic import Symbolic
+from recform.linear.words import BACK, At, Polynomial, Word
 
 #: Recurrences that reach further back are not tried, nor first terms with more words.
 _MOST_ORDER, _MOST_WORDS = 4, 6

@@ -24,11 +24,11 @@ from recform.analysis.jacobian.closed import (
     ordered,
     product,
 )
-from recform.analysis.linear.model import Gradient, Linear, Source
-from recform.analysis.linear.recurrence import linearise
-from recform.analysis.linear.words import BACK, BLOCK, LAST, START, At, Polynomial
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
+from recform.linear.model import Gradient, Linear, Source
+from recform.linear.recurrence import linearise
+from recform.linear.words import BACK, BLOCK, LAST, START, At, Polynomial
 from recform.recurrence.regimes import Regime, own_blocks, regimes
 
 #: A block that later ones name by number has a term for each of them, up to this depth.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recform.analysis.linear.model import Linear
 from recform.analysis.paths.counting import Counter
 from recform.analysis.paths.distribution import Distribution, gated_by_tensors
+from recform.linear.model import Linear
 
 
 @dataclass(frozen=True)

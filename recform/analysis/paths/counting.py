@@ -18,10 +18,6 @@ from sympy.external.gmpy import MPZ
 
 from recform.algebra.expr import I, L, Learned
 from recform.algebra.formula import Formula
-from recform.analysis.linear.forms import NoNumber, numeric
-from recform.analysis.linear.model import STEM, Gradient, Linear, Source
-from recform.analysis.linear.propagate import owner, propagate
-from recform.analysis.linear.words import Polynomial
 from recform.analysis.paths.packed import (
     Jump,
     Packed,
@@ -31,6 +27,10 @@ from recform.analysis.paths.packed import (
     weights,
 )
 from recform.blocks.symbolic import Symbolic
+from recform.linear.forms import NoNumber, numeric
+from recform.linear.model import STEM, Gradient, Linear, Source
+from recform.linear.propagate import owner, propagate
+from recform.linear.words import Polynomial
 
 #: From so many blocks on the recurrence is raised to a power.
 _FAR = 96

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from recform.algebra.formula import Formula, Scope
-from recform.analysis.linear.forms import NoNumber
-from recform.analysis.linear.model import STEM, Linear, Source
-from recform.analysis.linear.words import START, At
 from recform.analysis.paths.counting import Counter
 from recform.analysis.paths.weights import Weighed, weighed
+from recform.linear.forms import NoNumber
+from recform.linear.model import STEM, Linear, Source
+from recform.linear.words import START, At
 
 #: Deeper networks get no table of which path goes through which block, and no weights.
 TABLE = 128

@@ -26,9 +26,9 @@ import sympy
 from sympy.external.gmpy import GROUND_TYPES, MPZ
 from sympy.polys.matrices import DomainMatrix
 
-from recform.analysis.linear.model import STEM, Linear, Source
-from recform.analysis.linear.propagate import Walk, Weigh
-from recform.analysis.linear.words import BLOCK, Polynomial
+from recform.linear.model import STEM, Linear, Source
+from recform.linear.propagate import Walk, Weigh
+from recform.linear.words import BLOCK, Polynomial
 
 #: Decimal integers of any length; what is not exact raises.
 _EXACT = Context(

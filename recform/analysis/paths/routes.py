@@ -18,13 +18,13 @@ import sympy
 
 from recform.algebra.expr import Concat, History, I, L, Learned, State, Tensor
 from recform.algebra.formula import Formula
-from recform.analysis.linear.model import Gradient, Law, Linear, Source
-from recform.analysis.linear.propagate import owner, propagate
-from recform.analysis.linear.recurrence import linearise
-from recform.analysis.linear.words import BLOCK, LAST, START, At, Letter, Polynomial
 from recform.analysis.paths.counting import Counter
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
+from recform.linear.model import Gradient, Law, Linear, Source
+from recform.linear.propagate import owner, propagate
+from recform.linear.recurrence import linearise
+from recform.linear.words import BLOCK, LAST, START, At, Letter, Polynomial
 
 #: Letters and the numbers of their blocks (None if all share one), the outermost first.
 Word: TypeAlias = tuple[tuple[str, int | None], ...]

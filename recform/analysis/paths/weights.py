@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from recform.algebra.expr import Filled, Over
+from recform.algebra.expr import Filled
+from recform.algebra.lists import Over
 from recform.algebra.typeset import plain
-from recform.analysis.linear.forms import NoNumber, numeric
-from recform.analysis.linear.members import share_at_start
-from recform.analysis.linear.model import STEM, Linear, Source
-from recform.analysis.linear.propagate import owner, propagate
-from recform.analysis.linear.words import Letter, Polynomial
+from recform.linear.forms import NoNumber, numeric
+from recform.linear.members import share_at_start
+from recform.linear.model import STEM, Linear, Source
+from recform.linear.propagate import owner, propagate
+from recform.linear.words import Letter, Polynomial
 
 
 @dataclass(frozen=True)

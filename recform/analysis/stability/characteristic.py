@@ -17,15 +17,14 @@ from functools import partial
 import sympy
 from sympy.polys.matrices import DomainMatrix
 
-from recform.algebra.expr import I, Learned, Scaled, State, Tensor
+from recform.algebra.expr import I, Learned, Scaled, State, Tensor, subtensors
 from recform.algebra.formula import Equation, Formula
 from recform.algebra.typeset import plain_scalar
-from recform.analysis.linear.forms import NoNumber, numeric
-from recform.analysis.linear.model import Linear
-from recform.analysis.linear.words import BLOCK, Letter, Polynomial
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-from recform.recurrence.check import walk
+from recform.linear.forms import NoNumber, numeric
+from recform.linear.model import Linear
+from recform.linear.words import BLOCK, Letter, Polynomial
 from recform.recurrence.regimes import ranges, runs
 
 #: A root counts as on the unit circle up to this.
@@ -375,7 +374,7 @@ def _warn(
     total = f" {each}{where}: {times}" if each else f" {times}{where}"
     best: tuple[float, Tensor, Equation] | None = None
     for equation in formula.equations:
-        for tensor in walk(equation.right):
+        for tensor in subtensors(equation.right):
             if isinstance(tensor, Scaled) and isinstance(tensor.tensor, State):
                 with suppress(NoNumber):
                     size = abs(numeric(formula, tensor.coefficient, blocks[-1], length))

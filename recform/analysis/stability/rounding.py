@@ -16,11 +16,11 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
-    offset,
 )
 from recform.algebra.formula import Formula
-from recform.analysis.linear.forms import Form, NoNumber, form, numeric, state
+from recform.algebra.indices import offset
 from recform.blocks.symbolic import Symbolic
+from recform.linear.forms import Form, NoNumber, form, numeric, state
 
 #: Older tensors, each with what it is computed of, in the order of computation.
 Steps = Sequence[tuple[State, Form]]

@@ -12,7 +12,7 @@ from importlib.resources import files
 
 
 def template(name: str) -> str:
-    """The source of what ``NAME.py`` defines, without what stands above it."""
+    """The source of what ``NAME.py`` defines here, without what stands above it."""
     text = files(__name__).joinpath(f"{name}.py").read_text(encoding="utf-8")
     _, *defined = re.split(r"(?m)^(?=class |def )", text)
     return "".join(defined).rstrip() + "\n"

@@ -27,9 +27,9 @@ class Lean(TorchDispatchMode):
             plain, lean or checkpoint.
     """
 
-    #: What more steps lead to is kept: a backward pass makes no more than a part of a
-    #: deep network at once.
-    DEEPEST = {"plain": 0, "lean": 16, "checkpoint": 128}
+    #: What more steps lead to is kept, in a lean part and in a checkpoint: a backward pass
+    #: makes no more than a part of a deep network at once.
+    DEEPEST, DEEPER = 16, 128
     #: Operations of torch that are cheap to run again.
     CHEAP = frozenset(
         (
@@ -86,11 +86,11 @@ class Lean(TorchDispatchMode):
             if torch.compiler.is_compiling():
                 return method(*args, **kwargs)
             modes = torch.utils._python_dispatch._get_current_dispatch_mode_stack()
-            modes = [mode for mode in modes if type(mode) is Lean]
-            for mode in modes[-1:]:
+            running = [mode for mode in modes if isinstance(mode, Lean)][-1:]
+            for mode in running:
                 mode.go_on()
             made = method(*args, **kwargs)
-            for mode in modes[-1:]:
+            for mode in running:
                 if mode.place == len(mode.forms) - 2:
                     mode.go_on()
             return made
@@ -122,16 +122,17 @@ class Lean(TorchDispatchMode):
         again, place = self.noted(tensor)
         if self.form == "plain" and again.kept is None:
             again.keep()
-        again.want(self.DEEPEST[self.form])
+        again.want(self.DEEPER if self.form == "checkpoint" else self.DEEPEST)
         return again, place
 
     @staticmethod
     def unpack(packed: tuple[Again, Any]) -> Tensor:
         """The tensor that autograd asks for."""
         again, place = packed
-        plain = torch.no_grad()
-        if torch.amp.is_autocast_available(again.device):
-            plain = torch.autocast(again.device, enabled=False)
+        kind = again.device
+        plain: Any = torch.no_grad()
+        if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+            plain = torch.autocast(kind, enabled=False)
         with torch.no_grad(), plain:
             value = again.take().detach()
             return value if place is None else value.as_strided(*place)
@@ -201,7 +202,8 @@ class Lean(TorchDispatchMode):
         held += kwargs.values()
         names = [argument.name for argument in schema.arguments]
         if "dropout_p" in names:
-            draws = {**dict(zip(names, args)), **kwargs}.get("dropout_p", 0.0) > 0
+            given = dict(zip(names, args, strict=False))
+            draws = {**given, **kwargs}.get("dropout_p", 0.0) > 0
         else:
             draws = torch.Tag.nondeterministic_seeded in func.tags
         return not draws and not any(isinstance(item, Tensor) for item in held)

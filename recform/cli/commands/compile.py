@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -77,7 +77,7 @@ def command(
     if check and output in (None, common.STDOUT):
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
     asked = {"batch": batch, "dtype": dtype, "optimizer": optimizer}
-    given = {name: value for name, value in asked.items() if value is not None}
+    given: dict[str, Any] = {n: v for n, v in asked.items() if v is not None}
     budget = None
     if memory_budget is not None:
         from recform.costs.planning import budget_of

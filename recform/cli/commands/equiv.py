@@ -10,7 +10,7 @@ import typer
 from recform.cli import answer, common
 
 if TYPE_CHECKING:
-    from recform.equality.compare import Verdict
+    from recform.equality.verdict import Verdict
 
 Other = Annotated[
     str, typer.Argument(metavar="OTHER.rf", help="The formula to compare with.")
@@ -89,7 +89,7 @@ def status(verdict: Verdict, *, linear: bool, frame: bool) -> int:
         linear: whether it is enough to be equal for linear operators.
         frame: whether what stands around the equations counts.
     """
-    from recform.equality.compare import DIFFERENT, LINEAR, OPEN
+    from recform.equality.verdict import DIFFERENT, LINEAR, OPEN
 
     own = verdict.own
     # Of files with two depths, the smaller one says nothing of the other.

@@ -78,8 +78,8 @@ def command(
     common.one_of(memory=memory, table=table)
     common.one_of(memory=memory, latex=latex)
     asked = {"batch": batch, "dtype": dtype, "optimizer": optimizer}
-    given = {name: value for name, value in asked.items() if value is not None}
-    kept = {"plan": plan, "budget": memory_budget}
+    given: dict[str, Any] = {n: v for n, v in asked.items() if v is not None}
+    kept: dict[str, Any] = {"plan": plan, "budget": memory_budget}
     more = {**given, "plan": plan, "memory-budget": memory_budget, "pareto": pareto}
     first = next((name for name, value in more.items() if value is not None), None)
     if first and not memory:
@@ -87,7 +87,9 @@ def command(
             "it says what --memory is asked for", param_hint=f"--{first}"
         )
     if plan is not None and memory_budget is not None:
-        raise typer.BadParameter("it does not go with --plan", param_hint="--memory-budget")
+        raise typer.BadParameter(
+            "it does not go with --plan", param_hint="--memory-budget"
+        )
     if table:
         with common.diagnosed(form):
             rows = _rows(Path(file), settings, form)

@@ -22,10 +22,10 @@ from recform.derivation.general.automaton import series_of
 from recform.derivation.general.model import General
 from recform.derivation.general.show import number_text, parts, read_back, write
 from recform.derivation.general.weights import Refused
-from recform.derivation.series.automaton import equal
-from recform.derivation.series.series import NotExact, Series
 from recform.diagnostics import Diagnostics, Unread
-from recform.lowering.sorts import Reported
+from recform.reading.sorts import Reported
+from recform.series.automaton import equal
+from recform.series.series import NotExact, Series
 from recform.source import Span
 from recform.syntax import nodes as n
 

@@ -24,9 +24,9 @@ from recform.derivation.general.slopes import (
     as_bound,
 )
 from recform.derivation.general.terms import merged, renamed
-from recform.derivation.series.series import Move
 from recform.diagnostics import Label, Unread, closest
-from recform.lowering.sorts import MAX_TERMS
+from recform.reading.sorts import MAX_TERMS
+from recform.series.series import Move
 from recform.source import Span
 from recform.syntax import nodes as n
 

@@ -16,7 +16,7 @@ import sympy
 
 from recform.algebra.expr import I
 from recform.blocks.symbolic import Symbolic
-from recform.derivation.series.series import SKIP, Move
+from recform.series.series import SKIP, Move
 from recform.source import Span
 
 

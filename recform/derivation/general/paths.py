@@ -12,8 +12,10 @@ from typing import NoReturn
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.automaton import MAX_STATES
 from recform.derivation.general.weights import Refused
-from recform.derivation.series.automaton import is_zero, minimal, squared
-from recform.derivation.series.series import (
+from recform.diagnostics import Diagnostics, closest
+from recform.reading.sorts import Reported
+from recform.series.automaton import is_zero, minimal, squared
+from recform.series.series import (
     SKIP,
     Move,
     Row,
@@ -21,8 +23,6 @@ from recform.derivation.series.series import (
     constant,
     letter,
 )
-from recform.diagnostics import Diagnostics, closest
-from recform.lowering.sorts import Reported
 from recform.syntax import nodes as n
 
 _WORDS = ("skip", "pass")

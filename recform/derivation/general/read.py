@@ -16,12 +16,12 @@ from recform.derivation.general.model import General
 from recform.derivation.general.paths import PathReader
 from recform.derivation.general.sums import SumReader
 from recform.derivation.general.weights import Refused
-from recform.derivation.series.automaton import minimal
-from recform.derivation.series.series import NotExact, Series, constant
 from recform.diagnostics import Diagnostics, Label, Unread
 from recform.lowering.equations.left_side import is_general
-from recform.lowering.sections import Section
-from recform.lowering.sorts import Reported
+from recform.outline.sections import Section
+from recform.reading.sorts import Reported
+from recform.series.automaton import minimal
+from recform.series.series import NotExact, Series, constant
 from recform.source import Span
 from recform.syntax import nodes as n
 

@@ -11,7 +11,7 @@ import sympy
 from recform.algebra.expr import I
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.model import Bound, Term
-from recform.lowering.sorts import MAX_TERMS
+from recform.reading.sorts import MAX_TERMS
 
 #: Most blocks that a variable goes back in one step.
 MAX_STEP = 6

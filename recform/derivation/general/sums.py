@@ -25,9 +25,9 @@ from recform.derivation.general.slopes import (
     vanishes_behind,
 )
 from recform.derivation.general.terms import NoRow, row_of
-from recform.derivation.series.series import SKIP
 from recform.diagnostics import Unread
-from recform.lowering.sorts import MAX_TERMS
+from recform.reading.sorts import MAX_TERMS
+from recform.series.series import SKIP
 from recform.syntax import nodes as n
 
 #: How often sums and products are tried in steps of several blocks.

@@ -10,7 +10,7 @@ import sympy
 from recform.algebra.expr import I
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.model import Bound, Term, Variable, local, symbol
-from recform.derivation.series.series import Move
+from recform.series.series import Move
 
 
 def merged(terms: tuple[Term, ...]) -> tuple[Term, ...]:

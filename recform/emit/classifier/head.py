@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 
 from recform.blocks import Shape
 from recform.emit.classifier.plan import NUM_CLASSES, OWN, Head
-from recform.emit.naming.namespace import Namespace
-from recform.emit.pipelines import (
+from recform.graph.model import Piece
+from recform.plan.expressions import Code, Expression
+from recform.plan.namespace import Namespace
+from recform.writers.containers import Part, fold, names_of
+from recform.writers.pipelines import (
     WHOLE,
     Bodies,
     PipelineCode,
@@ -17,10 +20,7 @@ from recform.emit.pipelines import (
     pipeline_parts,
     with_kept,
 )
-from recform.emit.plan.expressions import Code, Expression
-from recform.emit.rows.containers import Part, fold, names_of
-from recform.emit.setting import Setting
-from recform.graph.model import Piece
+from recform.writers.setting import Setting
 
 #: What makes the last layer: a method, for it may be made anew.
 CLASSIFIER = Code(f"self._classifier({NUM_CLASSES})")

@@ -20,10 +20,10 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Scope
 from recform.blocks import Shape
-from recform.emit.forward import ForwardWriter
-from recform.emit.naming.namespace import Namespace
-from recform.emit.pipelines import PipelineCode, applied, line_of
-from recform.emit.plan.definitions import (
+from recform.classes.forward import ForwardWriter
+from recform.classes.steps.passes import Pass
+from recform.graph.model import NetworkGraph, Piece
+from recform.plan.definitions import (
     Assign,
     Function,
     Loop,
@@ -31,11 +31,11 @@ from recform.emit.plan.definitions import (
     Statement,
     Yield,
 )
-from recform.emit.plan.expressions import Code
-from recform.emit.steps.passes import Pass
-from recform.graph.model import NetworkGraph, Piece
+from recform.plan.expressions import Code
+from recform.plan.namespace import Namespace
 from recform.recurrence.model import Flow, Slot
 from recform.recurrence.moves import move
+from recform.writers.pipelines import PipelineCode, applied, line_of
 
 
 @dataclass(frozen=True)

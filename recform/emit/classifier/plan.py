@@ -18,11 +18,11 @@ from recform.algebra.symbols import INCOMING, SCALE, STRIDE, WIDTH, parameter
 from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.identifiers import TIMM_BASE
-from recform.blocks.operators.window import pair
 from recform.diagnostics import Diagnostics
-from recform.emit.pipelines import is_whole
-from recform.emit.rows.containers import is_nested
 from recform.graph.model import NetworkGraph, Piece
+from recform.operators.window import pair
+from recform.writers.containers import is_nested
+from recform.writers.pipelines import is_whole
 
 #: The class that networks with the interface derive from.
 BASE = TIMM_BASE

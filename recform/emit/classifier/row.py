@@ -11,24 +11,24 @@ from typing import Any
 
 from recform.algebra.symbols import size
 from recform.blocks import identifiers
+from recform.classes.chain import ChainWriter
 from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.classifier.head import CLASSIFIER, HeadCode
 from recform.emit.classifier.levels import levels
 from recform.emit.classifier.plan import NUM_CLASSES, OWN, Head
-from recform.emit.naming.namespace import Namespace
-from recform.emit.pipelines import PipelineCode, chain, line_of
-from recform.emit.plan.definitions import (
+from recform.graph.model import Piece
+from recform.plan.definitions import (
     Assign,
     Attribute,
     Function,
     Statement,
     Yield,
 )
-from recform.emit.plan.expressions import Code, Container, Expression, Holds, Item
-from recform.emit.plan.places import Kind, Origin
-from recform.emit.rows.chain import ChainWriter
-from recform.emit.rows.containers import Part, fold, names_of, run_of
-from recform.graph.model import Piece
+from recform.plan.expressions import Code, Container, Expression, Holds, Item
+from recform.plan.namespace import Namespace
+from recform.plan.places import Kind, Origin
+from recform.writers.containers import Part, fold, names_of, run_of
+from recform.writers.pipelines import PipelineCode, chain, line_of
 
 #: The call of a module.
 CALL = "{m}({x})"

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from recform.algebra.symbols import size
 from recform.blocks import identifiers
+from recform.classes.chain import ChainWriter, is_chain
+from recform.classes.network import NetworkWriter
+from recform.classes.steps.owned import BlockClasses
+from recform.classes.steps.stages import StageWriter
+from recform.emit.classifier.base import base_attributes
 from recform.emit.classifier.head import write_head
-from recform.emit.classifier.levels import (
-    LevelWriter,
-    Shown,
-    level_shapes,
-    reduction,
-)
+from recform.emit.classifier.levels import LevelWriter, Shown, level_shapes, reduction
+from recform.emit.classifier.patterns import any_of, patterns
 from recform.emit.classifier.plan import (
     BASE,
     DROP_RATE,
@@ -30,15 +27,8 @@ from recform.emit.classifier.plan import (
     stem_parts,
 )
 from recform.emit.classifier.row import RowWriter
-from recform.emit.initialise import rule_calls
-from recform.emit.naming.names import claim_of, is_inline
-from recform.emit.naming.namespace import Namespace
-from recform.emit.network import NetworkWriter
-from recform.emit.pipelines import (
-    PipelineCode,
-    chain,
-)
-from recform.emit.plan.definitions import (
+from recform.graph.model import NetworkGraph, Piece
+from recform.plan.definitions import (
     Assign,
     Attribute,
     Branch,
@@ -54,59 +44,17 @@ from recform.emit.plan.definitions import (
     is_parameter,
     names_read,
 )
-from recform.emit.plan.expressions import (
-    Argument,
-    Code,
-    Container,
-    Holds,
-    Item,
-    Make,
-)
-from recform.emit.plan.network import NetworkPlan
-from recform.emit.plan.places import HEAD, STEM, Kind, Origin
-from recform.emit.rows.chain import ChainWriter, is_chain
-from recform.emit.setting import Setting
-from recform.emit.steps.owned import BlockClasses
-from recform.emit.steps.stages import StageWriter
-from recform.graph.model import NetworkGraph, Piece
+from recform.plan.expressions import Argument, Code, Container, Holds, Item, Make
+from recform.plan.namespace import Namespace
+from recform.plan.network import NetworkPlan
+from recform.plan.places import HEAD, STEM, Kind, Origin
+from recform.writers.initialise import rule_calls
+from recform.writers.names import claim_of, is_inline
+from recform.writers.pipelines import PipelineCode, chain
+from recform.writers.setting import Setting
 
 #: What timm calls by name, besides what the base class has; no module may hide it.
 _PUBLIC = (*KEYWORDS, "group_matcher", "default_cfg", "pretrained_cfg")
-
-
-@cache
-def base_attributes() -> frozenset[str]:
-    """What the base class and its methods call their own."""
-    found = set()
-    for node in ast.walk(ast.parse(base_class())):
-        if isinstance(node, ast.FunctionDef):
-            found.add(node.name)
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            found.add(node.target.id)
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            found |= {node.attr} if node.value.id == "self" else set()
-    return frozenset(found)
-
-
-def base_class() -> str:
-    """The class that networks with the interface derive from."""
-    text = (
-        files("recform.emit.classifier")
-        .joinpath("image_classifier.py")
-        .read_text("utf-8")
-    )
-    return text[text.index("class ") :].rstrip() + "\n"
-
-
-def without_unused(text: str, used: frozenset[str]) -> str:
-    """The base class without what no network of the file calls."""
-    for name in ("_through", "_along"):
-        start = text.index(f"    def {name}(")
-        end = text.index("    def ", start + 1)
-        if f"self.{name}" in used:
-            break  # the first calls the second
-        text = text[:start] + text[end:]
-    return text
 
 
 def plan_classifier(
@@ -308,16 +256,16 @@ class ClassifierWriter(NetworkWriter):
     def _methods_of_row(self, chain: ChainWriter) -> tuple[Function, ...]:
         assert isinstance(chain, RowWriter)
         levels = chain.depths().items()
-        items = ", ".join(f'"{level}": {_any_of(names)}' for level, names in levels)
+        items = ", ".join(f'"{level}": {any_of(names)}' for level, names in levels)
         matcher = self._group_matcher((Return(Code(f"{{{items}}}")),))
         shown = chain.forward_levels(self._taps)
         return (shown, *self._parts_of_head(), matcher)
 
     def _methods(self) -> tuple[Function, ...]:
         transitions = [a for o, a in self._pieces.items() if o.kind is Kind.TRANSITION]
-        coarse, fine, first = _patterns(self._stage_names, transitions, self._owners())
+        coarse, fine, first = patterns(self._stage_names, transitions, self._owners())
         stem = [*self._stem_names, *first]
-        before = f'"stem": {_any_of(stem)}, ' if stem else ""
+        before = f'"stem": {any_of(stem)}, ' if stem else ""
         matcher = self._group_matcher(
             (
                 Branch(
@@ -427,61 +375,3 @@ def _tuple(words: tuple[str, ...]) -> Code:
     """Words as a tuple in Python."""
     items = ", ".join(f'"{word}"' for word in words)
     return Code(f"({items},)" if len(words) == 1 else f"({items})")
-
-
-def _any_of(names: list[str], rest: str = r"\b") -> str:
-    """A pattern, as Python, for the parameters of some modules."""
-    parents = {name.rpartition(".")[0] for name in names}
-    parent = parents.pop() if len(parents) == 1 and len(names) > 1 else ""
-    before = f"{parent}." if parent else ""
-    escaped = [name.removeprefix(before).replace(".", r"\.") for name in names]
-    either = escaped[0] if len(escaped) == 1 else f"(?:{'|'.join(escaped)})"
-    above = before.replace(".", r"\.")
-    return f'r"^{above}{either}{rest}"'
-
-
-def _patterns(
-    stages: list[str], transitions: list[str], shared: Mapping[str, int]
-) -> tuple[str, str, list[str]]:
-    """Patterns, as Python, for the parameters of stages, and for those of blocks.
-
-    Args:
-        stages: their attributes.
-        transitions: likewise.
-        shared: attributes that several blocks read, by the stage that does first.
-
-    Returns:
-        Both, and the shared attributes that are read first of all.
-    """
-    if len(stages) == 1:
-        return _any_of(stages), _any_of(stages, r"\.(\d+)"), list(shared)
-    found = [re.fullmatch(r"(.*?)(\d+)(\D*)", name) for name in stages]
-    matches = [match for match in found if match]
-    around = {(match[1], match[3]) for match in matches}
-    if len(around) != 1 or len(matches) < len(found):
-        return _any_of(stages), _any_of(stages), list(shared)
-    ((before, after),) = around
-    digits = r"(\d+)"
-    number = digits + after.replace(".", r"\.")
-    coarse = [(_any_of([before], number), "None")]
-    fine = [(_any_of([before], rf"{number}\.(\d+)"), "None")]
-    between: list[tuple[str, str]] = []
-    if transitions:
-        change = transitions[0].rstrip("0123456789")
-        coarse = [(_any_of([before, change], digits), "None")]
-        between = [(_any_of([change], digits), "None")]
-    # What a stage shares comes where its transition does: in front of its blocks.
-    later = [
-        (_any_of([name]), f"({matches[stage][2]},)")
-        for name, stage in shared.items()
-        if stage
-    ]
-    first = [name for name, stage in shared.items() if not stage]
-    return _spec(coarse + later), _spec(fine + between + later), first
-
-
-def _spec(pairs: list[tuple[str, str]]) -> str:
-    """Patterns with what they add to the depth, as timm takes them."""
-    if len(pairs) == 1:
-        return pairs[0][0]
-    return f"[{', '.join(f'({pattern}, {more})' for pattern, more in pairs)}]"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sympy
 
-from recform.algebra.expr import Apply, I, L, untimed
+from recform.algebra.expr import Apply, I, L
 from recform.algebra.formula import Formula
+from recform.algebra.indices import untimed
 from recform.diagnostics import Diagnostics, Label
-from recform.lowering.constructor import symbols_of
-from recform.lowering.sorts import Reader
+from recform.outline.constructor import symbols_of
+from recform.reading.sorts import Reader
 
 
 def check_numbers(formula: Formula, reader: Reader, report: Diagnostics) -> None:

@@ -13,7 +13,7 @@ from recform.algebra.body import Body
 from recform.algebra.expr import Apply, History, State, Tensor, subtensors
 from recform.algebra.formula import Boundary, Equation, Formula, Pipeline
 from recform.diagnostics import Diagnostics
-from recform.lowering.reading.base import MAX_PARTS, too_large
+from recform.reading.base import MAX_PARTS, too_large
 
 #: How many operators one flow may run, with those of definitions in definitions.
 MAX_RUN = 20_000

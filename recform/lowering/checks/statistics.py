@@ -7,8 +7,9 @@ from collections.abc import Iterable
 import sympy
 
 from recform.algebra.body import every_step
-from recform.algebra.expr import Apply, untimed
+from recform.algebra.expr import Apply
 from recform.algebra.formula import Formula
+from recform.algebra.indices import untimed
 from recform.diagnostics import Diagnostics
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from recform.algebra.expr import I, L, offset
+from recform.algebra.expr import I, L
+from recform.algebra.indices import offset
 from recform.algebra.scalars import scalar_of
-from recform.lowering.survey import references
+from recform.outline.survey import references
 from recform.syntax import nodes as n
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 
-from recform.algebra.expr import I, L, State, T, Tensor, at_time, untimed
+from recform.algebra.expr import I, L, State, T, Tensor
 from recform.algebra.formula import Equation
+from recform.algebra.indices import at_time, untimed
 from recform.diagnostics import Diagnostics
 from recform.lowering.equations.vanish import present
-from recform.lowering.sections import Section
-from recform.lowering.sorts import Reader, Reported
+from recform.outline.sections import Section
+from recform.reading.sorts import Reader, Reported
 from recform.source import Span
 from recform.syntax import nodes as n
 

@@ -7,30 +7,20 @@ gets all else as whole tensors. What is left are equations with one index.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import NoReturn
+from dataclasses import dataclass, replace
 
 import sympy
 
 from recform.algebra.affine import affine
-from recform.algebra.body import given
 from recform.algebra.cell import Cell, before
 from recform.algebra.expr import (
     Apply,
     Concat,
-    Elementwise,
     Filled,
-    History,
     I,
-    L,
-    Learned,
     Part,
-    Pointwise,
-    Scaled,
     State,
     Tensor,
-    TensorSum,
-    offset,
     subtensors,
 )
 from recform.algebra.formula import (
@@ -44,11 +34,10 @@ from recform.algebra.formula import (
 from recform.algebra.symbols import INCOMING
 from recform.algebra.typeset import indexed
 from recform.blocks import Argument, Arguments, Kind, symbols_in
-from recform.blocks.identifiers import identifier
-from recform.blocks.operators.positions import Shift
-from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-from recform.lowering.reading.base import Reported
+from recform.lowering.equations.position import Position
+from recform.lowering.equations.recurring import lagged, recurring
+from recform.reading.base import Reported
 from recform.source import Span
 
 
@@ -91,13 +80,14 @@ def over_positions(
         None after a diagnostic.
     """
     failed = bool([b for b in boundaries if _recurs(b, report)])
-    groups = _groups(network.equations)
+    groups = recurring(network.equations)
     for group in groups:
         try:
-            made = _Recurrence(
-                network, group, boundaries, output, starts, spans, report
-            )
-            network = made.lowered()
+            span = next(e.span for e in network.equations if e.unknown == group[0])
+            begun = [starts[name] for name in group if name in starts]
+            inner = Position(network.operators, group, begun, span, spans, report)
+            recurrence = _Recurrence(network, group, boundaries, output, inner)
+            network = recurrence.lowered()
         except Reported:
             failed = True
     recur = {name for group in groups for name in group}
@@ -118,7 +108,7 @@ def _recurs(boundary: Boundary, report: Diagnostics) -> bool:
     left = boundary.left
     if not isinstance(left, State) or boundary.right is None:
         return False
-    for state, lag in _reads(boundary.right):
+    for state, lag in lagged(boundary.right):
         if lag and state == left:
             report.error(
                 "RF230",
@@ -131,60 +121,7 @@ def _recurs(boundary: Boundary, report: Diagnostics) -> bool:
     return False
 
 
-def lag_of(tensor: Tensor) -> tuple[State, int] | None:
-    """An unknown and how many positions ago it is meant; None if it is something else."""
-    lag = 0
-    while isinstance(tensor, Elementwise) and isinstance(tensor.function, Shift):
-        tensor, lag = tensor.argument, lag + 1
-    return (tensor, lag) if isinstance(tensor, State) else None
-
-
-def _reads(tensor: Tensor) -> Iterator[tuple[State, int]]:
-    """The unknowns in a tensor, and how many positions back each is read."""
-    found = lag_of(tensor)
-    if found is not None:
-        yield found
-        return
-    for child in tensor.children:
-        yield from _reads(child)
-
-
-def _groups(equations: Iterable[Equation]) -> list[tuple[str, ...]]:
-    """Unknowns of a block that need each other at earlier positions.
-
-    Those that need each other at the same position are none: that is for others to say.
-    """
-    reads = {
-        equation.unknown: {
-            (state.name, lag)
-            for state, lag in _reads(equation.right)
-            if offset(state.index) == 0
-        }
-        for equation in equations
-    }
-    now = {name: {other for other, lag in of if not lag} for name, of in reads.items()}
-    ever = {name: {other for other, _ in of} for name, of in reads.items()}
-    reach = {name: _reached(name, ever) for name in reads}
-    groups = dict.fromkeys(
-        tuple(other for other in reads if other in reach[name] and name in reach[other])
-        for name in reads
-        if name in reach[name]
-    )
-    return [group for group in groups if not any(n in _reached(n, now) for n in group)]
-
-
-def _reached(start: str, edges: Mapping[str, set[str]]) -> set[str]:
-    found: set[str] = set()
-    stack = list(edges[start])
-    while stack:
-        name = stack.pop()
-        if name in edges and name not in found:
-            found.add(name)
-            stack += edges[name]
-    return found
-
-
-@dataclass
+@dataclass(frozen=True)
 class _Recurrence:
     """Unknowns that need each other, and what is made of them."""
 
@@ -192,43 +129,40 @@ class _Recurrence:
     group: tuple[str, ...]
     boundaries: Sequence[Boundary]
     output: Tensor
-    starts: Mapping[str, Start]
-    spans: dict[Tensor, Span]
-    report: Diagnostics
-    #: What comes in, by its name.
-    inputs: dict[str, Tensor] = field(default_factory=dict)
-    lags: dict[str, int] = field(default_factory=dict)
-    #: Operators and scalars that stand inside, with their indices.
-    owned: dict[tuple[str, Symbolic], None] = field(default_factory=dict)
-    #: Which tensors a position computes, as far as was asked.
-    within: dict[Tensor, bool] = field(default_factory=dict)
+    inner: Position
 
     def lowered(self) -> Lowered:
+        """The network with an operator in their place.
+
+        Raises:
+            Reported: after a diagnostic.
+        """
         network = self.network
         rights = {
             item.unknown: item
             for item in network.equations
             if item.unknown in self.group
         }
-        self.span = rights[self.group[0]].span
-        self._gather([item.right for item in rights.values()])
-        self.lags = dict.fromkeys(self.group, 0)
+        self.inner.gather([item.right for item in rights.values()])
         definitions = {
-            before(name, 0): self._inside(item.right) for name, item in rights.items()
+            before(name, 0): self.inner.made(item.right)
+            for name, item in rights.items()
         }
-        if not self.inputs:
-            self._fail("RF229", "nothing comes into this recurrence over positions")
+        if not self.inner.inputs:
+            self.inner.fail(
+                "RF229", "nothing comes into this recurrence over positions"
+            )
         index = sympy.nan if self._is_shared() else I
         results = self._results()
         self._check_starts()
-        self._check_boundaries(results)
+        self._check_boundaries()
         cell = self._cell(definitions, results)
-        call = Apply(cell.name, index, *self.inputs.values())
-        self.spans.setdefault(call, self.span)
+        call = Apply(cell.name, index, *self.inner.inputs.values())
+        self.inner.spans.setdefault(call, self.inner.span)
         beside = tuple(
             item.text for name, item in rights.items() if name not in results
         )
-        beside += tuple(start.text for start in self._mine())
+        beside += tuple(start.text for start in self.inner.starts)
         equations = tuple(
             replace(
                 item,
@@ -240,11 +174,11 @@ class _Recurrence:
             for item in network.equations
             if item.unknown not in self.group or item.unknown in results
         )
-        inside = {name for name, _ in self.owned}
+        inside = {name for name, _ in self.inner.owned}
         inside |= _letters(definitions.values()) - _letters(self._outside())
         arguments = Arguments({a.name: a.default for a in cell.arguments})
-        step = Step(cell, arguments, "", self.span)
-        pipeline = Pipeline(cell.name, (step,), cell.about, self.span)
+        step = Step(cell, arguments, "", self.inner.span)
+        pipeline = Pipeline(cell.name, (step,), cell.about, self.inner.span)
         return Lowered(
             equations,
             {
@@ -259,52 +193,8 @@ class _Recurrence:
         if len(results) == 1:
             return call
         made = Part(call, len(results), results.index(name))
-        self.spans.setdefault(made, self.span)
+        self.inner.spans.setdefault(made, self.inner.span)
         return made
-
-    # -- what stands inside
-
-    def _gather(self, rights: Sequence[Tensor]) -> None:
-        """Finds the operators and scalars that positions apply to what they read."""
-        for start in self._mine():
-            learned = sorted(start.value.atoms(Learned), key=str)
-            self.owned |= {(item.name, item.index): None for item in learned}
-        size = -1
-        while size < len(self.owned):
-            size = len(self.owned)
-            self.within.clear()
-            for tensor in (part for right in rights for part in subtensors(right)):
-                if self._is_inside(tensor):
-                    self.owned |= dict.fromkeys(self._owners(tensor))
-                    for child in tensor.children:
-                        if isinstance(child, Filled):
-                            self.owned |= dict.fromkeys(self._owners(child))
-
-    def _is_inside(self, tensor: Tensor) -> bool:
-        """Whether a position computes a tensor, from what it reads of others."""
-        if tensor not in self.within:
-            self.within[tensor] = (
-                (isinstance(tensor, State) and self._is_ours(tensor))
-                or not self.owned.keys().isdisjoint(self._owners(tensor))
-                or any(map(self._is_inside, tensor.children))
-            )
-        return self.within[tensor]
-
-    def _owners(self, tensor: Tensor) -> list[tuple[str, Symbolic]]:
-        """The operator of a tensor, or the learned scalars of its coefficient."""
-        if isinstance(tensor, Apply):
-            known = self.network.operators.get(tensor.operator)
-            if known is not None and known.is_function:
-                return []
-            return [(tensor.operator, tensor.index)]
-        if isinstance(tensor, Scaled | Filled):
-            found = sorted(tensor.coefficient.atoms(Learned), key=str)
-            return [(item.name, item.index) for item in found]
-        return []
-
-    def _mine(self) -> list[Start]:
-        """What its unknowns begin with, where that is said."""
-        return [self.starts[name] for name in self.group if name in self.starts]
 
     def _check_starts(self) -> None:
         """Reports what nothing begins with, and what would begin with something else.
@@ -312,20 +202,21 @@ class _Recurrence:
         What is read at earlier positions by others is the tensor moved by a position,
         which has zeros in front.
         """
-        for start in self._mine():
-            if not self.lags[start.unknown]:
+        for start in self.inner.starts:
+            if not self.inner.lags[start.unknown]:
                 name = start.unknown
-                self.spans.setdefault(before(name, 0), start.span)
-                self._fail(
+                self.inner.spans.setdefault(before(name, 0), start.span)
+                self.inner.fail(
                     "RF124",
                     f"{name} is not read at earlier positions, so nothing begins with this",
                     before(name, 0),
                     f"say it of an unknown that is read as {name}_<i,t-1> would be",
                 )
+        begun = {start.unknown for start in self.inner.starts}
         for tensor in self._outside():
-            for state, lag in _reads(tensor):
-                if lag and state.name in self.group and state.name in self.starts:
-                    self._fail(
+            for state, lag in lagged(tensor):
+                if lag and state.name in begun:
+                    self.inner.fail(
                         "RF124",
                         f"{state.name} begins with other numbers than zeros, and is read "
                         "at earlier positions by what does not recur with it",
@@ -335,111 +226,33 @@ class _Recurrence:
                         f"in the equation of {state.name}",
                     )
 
-    def _is_ours(self, state: State) -> bool:
-        return state.name in self.group and offset(state.index) == 0
-
-    def _inside(self, tensor: Tensor) -> Tensor:
-        """A tensor as a position computes it."""
-        made = self._at_position(tensor)
-        self.spans.setdefault(made, self.spans.get(tensor, self.span))
-        return made
-
-    def _at_position(self, tensor: Tensor) -> Tensor:
-        found = lag_of(tensor)
-        if found is not None and self._is_ours(found[0]):
-            state, lag = found
-            self.lags[state.name] = max(lag, self.lags[state.name])
-            return before(state.name, lag)
-        if isinstance(tensor, Filled):
-            return Filled(self._number(tensor))
-        if not self._is_inside(tensor):
-            return self._input(tensor)
-        if isinstance(tensor, TensorSum | Pointwise):
-            return tensor.func(*map(self._inside, self._joined(tensor)))  # type: ignore[no-any-return]
-        if isinstance(tensor, History) or (
-            isinstance(tensor, Elementwise) and isinstance(tensor.function, Shift)
-        ):
-            self._fail(
-                "RF230",
-                "what a recurrence computes at a position has no history of its own",
-                tensor,
-                "give it an unknown: Y_<i,t> = ..., and read Y_<i,t-1>",
-            )
-        # Inside it has no index: there is one of each.
-        if isinstance(tensor, Scaled):
-            return Scaled(self._number(tensor), self._inside(tensor.tensor))
-        if isinstance(tensor, Apply):
-            arguments = map(self._inside, tensor.arguments)
-            return Apply(tensor.operator, sympy.nan, *arguments)
-        made = [self._inside(a) if isinstance(a, Tensor) else a for a in tensor.args]
-        return tensor.func(*made)  # type: ignore[no-any-return]
-
-    def _joined(self, tensor: Tensor) -> Iterator[Tensor]:
-        """The terms of a sum, or the factors of a product; those from outside are one."""
-        outside = [
-            child
-            for child in tensor.children
-            if not isinstance(child, Filled) and not self._is_inside(child)
-        ]
-        for child in tensor.children:
-            if child not in outside:
-                yield child
-            elif child == outside[0]:
-                yield child if len(outside) == 1 else tensor.func(*outside)
-
-    def _input(self, tensor: Tensor) -> State:
-        for name, known in self.inputs.items():
-            if known == tensor:
-                return given(name)
-        # `m` stands for the module where an operator is called.
-        taken = {"m", *self.inputs, *(identifier(name).lower() for name in self.group)}
-        base = name = _called(tensor)
-        number = 1
-        while name in taken:
-            number += 1
-            name = f"{base}{number}"
-        self.inputs[name] = tensor
-        return given(name)
-
-    def _number(self, tensor: Scaled | Filled) -> Symbolic:
-        found = {item: Learned(item.name) for item in tensor.coefficient.atoms(Learned)}
-        coefficient = tensor.coefficient.xreplace(found)
-        if coefficient.has(I, L):
-            self._fail(
-                "RF230",
-                "a number of the block cannot stand inside of a recurrence over positions",
-                tensor,
-                "put it in front of what is free of the recurrence, or use a learned scalar",
-            )
-        return coefficient
-
     # -- what belongs to it
 
     def _is_shared(self) -> bool:
         """Whether all blocks share it, as they do its operators and scalars."""
-        for name, index in self.owned:
+        for name, index in self.inner.owned:
             if index is not sympy.nan and index != I:
-                self._fail(
+                self.inner.fail(
                     "RF230",
                     f"{indexed(name, index)} is of another block, and stands inside of a "
                     "recurrence over positions",
                     hint=f"write {name}_i",
                 )
-        shared = [name for name, index in self.owned if index is sympy.nan]
-        own = [name for name, index in self.owned if index is not sympy.nan]
+        shared = [name for name, index in self.inner.owned if index is sympy.nan]
+        own = [name for name, index in self.inner.owned if index is not sympy.nan]
         if shared and own:
-            self._fail(
+            self.inner.fail(
                 "RF230",
                 f"{shared[0]} is of all blocks and {own[0]}_i of each, and one recurrence "
                 "over positions has both",
                 hint=f"write {shared[0]}_i, or {own[0]} for one that all blocks share",
             )
-        names = {name for name, _ in self.owned}
+        names = {name for name, _ in self.inner.owned}
         for tensor in self._outside():
             for part in subtensors(tensor):
-                for name, index in self._owners(part):
+                for name, index in self.inner.owners(part):
                     if name in names:
-                        self._fail(
+                        self.inner.fail(
                             "RF230",
                             f"{indexed(name, index)} stands inside of a recurrence over "
                             "positions, which owns it, and outside",
@@ -458,7 +271,7 @@ class _Recurrence:
         for equation in self.network.equations:
             if equation.unknown not in self.group:
                 yield equation.right
-        yield from self.inputs.values()
+        yield from self.inner.inputs.values()
 
     def _results(self) -> tuple[str, ...]:
         """What is read outside, or at other blocks."""
@@ -471,7 +284,7 @@ class _Recurrence:
         found = tuple(name for name in self.group if name in read)
         return found or self.group[-1:]
 
-    def _check_boundaries(self, results: tuple[str, ...]) -> None:
+    def _check_boundaries(self) -> None:
         """Reports a block whose unknowns would not all be those of the recurrence."""
         for boundary in self.boundaries:
             left = boundary.left
@@ -481,7 +294,7 @@ class _Recurrence:
                 and left.name in self.group
                 and left.index > 0
             ):
-                self._fail(
+                self.inner.fail(
                     "RF230",
                     f"{left} is one of several unknowns that recur together, and has an "
                     "equation of its own",
@@ -499,12 +312,12 @@ class _Recurrence:
         operators = {k: v for k, v in network.operators.items() if k in letters}
         linear = None
         (first, *others) = self.group
-        if not others and self.lags[first] == 1:
+        if not others and self.inner.lags[first] == 1:
             linear = affine(definitions[before(first, 0)], before(first, 1))
         if linear is not None and (
             linear.rest is None or isinstance(linear.rest, Filled)
         ):
-            self._fail(
+            self.inner.fail(
                 "RF229",
                 "nothing comes into this recurrence over positions",
                 hint="add a term that is free of it: + B_i*X_<i-1,t>",
@@ -514,7 +327,7 @@ class _Recurrence:
         about = dict.fromkeys(
             item.text for item in network.equations if item.unknown in self.group
         )
-        about |= dict.fromkeys(start.text for start in self._mine())
+        about |= dict.fromkeys(start.text for start in self.inner.starts)
         name = self._name(results[0])
         return Cell(
             name=name,
@@ -534,21 +347,21 @@ class _Recurrence:
             operators=operators,
             scalars={
                 name: network.scalars[name]
-                for name, _ in self.owned
+                for name, _ in self.inner.owned
                 if name in network.scalars
             },
             about="\n".join(about),
             attribute=name,
-            span=self.span,
-            spans=self.spans,
-            incoming=tuple(self.inputs),
+            span=self.inner.span,
+            spans=self.inner.spans,
+            incoming=tuple(self.inner.inputs),
             unknowns=self.group,
             results=results,
-            lags=self.lags,
+            lags=self.inner.lags,
             affine=linear,
             starts={
-                start.unknown: Filled(self._number(Filled(start.value)))
-                for start in self._mine()
+                start.unknown: Filled(self.inner.number(Filled(start.value)))
+                for start in self.inner.starts
             },
         )
 
@@ -563,13 +376,6 @@ class _Recurrence:
         while name in taken:
             name += "s"
         return name
-
-    def _fail(
-        self, code: str, message: str, at: Tensor | None = None, hint: str = ""
-    ) -> NoReturn:
-        span = self.span if at is None else self.spans.get(at, self.span)
-        self.report.error(code, message, span, hint=hint)
-        raise Reported
 
 
 def _letters(tensors: Iterable[Tensor]) -> set[str]:
@@ -597,22 +403,3 @@ def _places(operators: Mapping[str, Pipeline]) -> tuple[Argument, ...]:
         Argument(str(symbol), Kind.NUMBER, symbol)
         for symbol in sorted(symbols, key=str)
     )
-
-
-def _called(tensor: Tensor) -> str:
-    """What comes in is called after what it is."""
-    match tensor:
-        case State() | Apply():
-            name = tensor.name if isinstance(tensor, State) else tensor.operator
-            return identifier(name).lower()
-        case Elementwise():
-            return _called(tensor.argument)
-        case Scaled():
-            return _called(tensor.tensor)
-        case TensorSum() | Pointwise():
-            return next(
-                _called(part)
-                for part in tensor.children
-                if not isinstance(part, Filled)
-            )
-    return "x"

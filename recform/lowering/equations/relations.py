@@ -8,17 +8,9 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import (
-    I,
-    L,
-    State,
-    Tensor,
-    has_mirror,
-    subtensors,
-    time_of,
-    untimed,
-)
+from recform.algebra.expr import I, L, State, Tensor, subtensors
 from recform.algebra.formula import Boundary, Equation, Rule, Start
+from recform.algebra.indices import has_mirror, time_of, untimed
 from recform.algebra.operators import Scalar as ScalarOperator
 from recform.algebra.reindex import at_block
 from recform.algebra.symbols import FIRST
@@ -34,8 +26,8 @@ from recform.lowering.equations.left_side import (
 from recform.lowering.equations.several import SeveralReader, is_several, told_twice
 from recform.lowering.equations.times import Copy, TimeReader
 from recform.lowering.equations.vanish import present
-from recform.lowering.sections import Section
-from recform.lowering.sorts import MAX_OFFSET, Reader, Reported, split_of
+from recform.outline.sections import Section
+from recform.reading.sorts import MAX_OFFSET, Reader, Reported, split_of
 from recform.syntax import nodes as n
 from recform.syntax.rename import renamed
 

@@ -10,9 +10,9 @@ from recform.algebra.symbols import FIRST
 from recform.algebra.typeset import indexed, plain_scalar
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
-from recform.lowering.flows.definitions import every_name
-from recform.lowering.reading.base import MAX_INDEX
-from recform.lowering.sorts import Reader, Reported
+from recform.outline.definitions import every_name
+from recform.reading.base import MAX_INDEX
+from recform.reading.sorts import Reader, Reported
 from recform.source import Span
 from recform.syntax import nodes as n
 

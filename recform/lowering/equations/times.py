@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recform.algebra.expr import I, T, at_time, offset
+from recform.algebra.expr import I, T
+from recform.algebra.indices import at_time, offset
 from recform.algebra.scalars import scalar_of
 from recform.algebra.symbols import FIRST
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.equations.left_side import shift_of
-from recform.lowering.flows.definitions import every_name
-from recform.lowering.sections import Section
-from recform.lowering.sorts import Reader
-from recform.lowering.survey import references
+from recform.outline.definitions import every_name
+from recform.outline.sections import Section
+from recform.outline.survey import references
+from recform.reading.sorts import Reader
 from recform.syntax import nodes as n
 
 

@@ -7,21 +7,19 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
-    Dealt,
     Elementwise,
     Filled,
     History,
     Learned,
-    Members,
-    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    is_before_time,
 )
+from recform.algebra.indices import is_before_time
+from recform.algebra.lists import Dealt, Members, Over
 
 
 def present(tensor: Tensor, unknowns: frozenset[str]) -> Tensor | None:

@@ -28,9 +28,9 @@ from recform.algebra.formula import Pipeline
 from recform.blocks import Argument, Library
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-from recform.lowering.finite import FiniteReader
 from recform.lowering.flows.where import Locals
-from recform.lowering.sorts import Names, Reported, split_of
+from recform.reading.finite import FiniteReader
+from recform.reading.sorts import Names, Reported, split_of
 from recform.source import Span
 from recform.syntax import nodes as n
 

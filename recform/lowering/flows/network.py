@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from recform.algebra.formula import Pipeline, Step
 from recform.blocks import Arguments, Layout, Operator, Shape, defaults
-from recform.blocks.operators.ids import IDS
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-from recform.lowering.flows.operator_calls import usage
 from recform.lowering.flows.pipelines import PipelineReader
-from recform.lowering.sections import LIFT, RISE, Section, statement_text
-from recform.lowering.survey import Survey
+from recform.operators.ids import IDS
+from recform.outline.operator_calls import usage
+from recform.outline.sections import LIFT, RISE, Section, statement_text
+from recform.outline.survey import Survey
 from recform.source import Span
 from recform.syntax import nodes as n
 

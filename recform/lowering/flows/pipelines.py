@@ -13,7 +13,8 @@ from recform.blocks import Argument, Arguments, Kind, Library, symbols_in
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.flows.bodies import BodyBuilder
-from recform.lowering.flows.definitions import (
+from recform.lowering.flows.where import WhereReader
+from recform.outline.definitions import (
     Signature,
     called,
     every_name,
@@ -21,9 +22,8 @@ from recform.lowering.flows.definitions import (
     given_values,
     signature,
 )
-from recform.lowering.flows.operator_calls import OperatorReader, word
-from recform.lowering.flows.where import WhereReader
-from recform.lowering.sections import LIFT, RISE
+from recform.outline.operator_calls import OperatorReader, word
+from recform.outline.sections import LIFT, RISE
 from recform.source import Span
 from recform.syntax import nodes as n
 

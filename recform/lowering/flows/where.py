@@ -12,7 +12,7 @@ from recform.algebra.scalars import ScalarReader
 from recform.blocks import Library
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-from recform.lowering.sorts import MAX_TERMS
+from recform.reading.sorts import MAX_TERMS
 from recform.syntax import nodes as n
 
 
@@ -146,7 +146,7 @@ class WhereReader:
         return isinstance(expr, n.Reference) and not expr.indices and known(expr.name)
 
     def _mentions_tensor(self, expr: n.Expr | n.Keyword, found: Locals) -> bool:
-        from recform.lowering.survey import references
+        from recform.outline.survey import references
 
         if isinstance(expr, n.Keyword):
             return False

@@ -25,7 +25,7 @@ from recform.graph.pipelines import PipelineRunner
 from recform.graph.places import find
 from recform.recurrence.build import relative
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
-from recform.recurrence.unroll import newest
+from recform.recurrence.numbered import newest
 from recform.source import Span
 
 

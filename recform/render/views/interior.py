@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import Apply, Filled, Input, Scaled, State, Tensor, is_list
+from recform.algebra.expr import Apply, Filled, Input, Scaled, State, Tensor
+from recform.algebra.lists import is_list
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Site
 from recform.recurrence.model import ModuleSlot, Slot, Step

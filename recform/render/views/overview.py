@@ -17,9 +17,9 @@ from recform.algebra.expr import (
     Scaled,
     State,
     Tensor,
-    is_of_context,
 )
 from recform.algebra.formula import Pipeline
+from recform.algebra.indices import is_of_context
 from recform.algebra.typeset import plain
 from recform.blocks import Shape
 from recform.graph.model import Piece, Segment, SharedModule, Site

@@ -10,25 +10,21 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
-    Dealt,
     Elementwise,
     History,
     Input,
-    Listed,
-    Members,
-    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    is_list,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.blocks import Shape
-from recform.blocks.operators.activation import RECIPROCAL
 from recform.graph.model import Block
+from recform.operators.activation import RECIPROCAL
 from recform.recurrence.model import ModuleSlot, Step
 from recform.render.model import Kind, Node
 from recform.render.views import facts

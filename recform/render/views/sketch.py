@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from recform.algebra.expr import History, Tensor, is_list
+from recform.algebra.expr import History, Tensor
+from recform.algebra.lists import is_list
 from recform.blocks import Shape
 from recform.graph.model import Block, Segment
 from recform.recurrence.lists import members

@@ -1,0 +1,352 @@
+"""Shapes and costs of what a definition by equations computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from recform.algebra.expr import (
+    Across,
+    Apply,
+    Combine,
+    Concat,
+    Elementwise,
+    Filled,
+    Learned,
+    Part,
+    Pointwise,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+)
+from recform.algebra.tracing import Inner, Link, Trace, output_of, trace
+from recform.blocks import Amount, Arguments, Cost, Misfit, Shape, Work
+from recform.blocks.applied import function_cost
+from recform.blocks.shape import Size
+
+if TYPE_CHECKING:
+    from recform.algebra.body import Body
+
+
+class Inside:
+    """The shapes inside a body, for what comes in."""
+
+    def __init__(
+        self, body: Body, incoming: Mapping[Tensor, Shape], a: Arguments
+    ) -> None:
+        self._body = body
+        self._values = body.values(a)
+        self._known: dict[Tensor, Shape] = dict(incoming)
+        self._traces: dict[Tensor, Trace] = {}
+        # Who keeps it for a gradient keeps no more than there is.
+        self._incoming = tuple(incoming)
+
+    def shape(self, tensor: Tensor) -> Shape:
+        """The shape of a tensor of the body."""
+        if tensor not in self._known:
+            # Parts first, so that a long recurrence needs no deep recursion.
+            for part in self._body.tensors:
+                if part not in self._known:
+                    self._known[part] = self._made(part)
+                if part == tensor:
+                    break
+            else:
+                self._known[tensor] = self._made(tensor)
+        return self._known[tensor]
+
+    def _made(self, tensor: Tensor) -> Shape:
+        match tensor:
+            case State():
+                return self.shape(self._body.definitions[tensor])
+            case Apply():
+                pipeline = self._body.operators[tensor.operator]
+                inputs = tuple(map(self.shape, tensor.arguments))
+                return output_of(pipeline, inputs, self._values)
+            case Scaled():
+                return self.shape(tensor.tensor)
+            case Elementwise():
+                return self.shape(tensor.argument)
+            case Across():
+                return self.shape(tensor.tensor).with_features(1)
+            case TensorSum() | Pointwise() | Combine():
+                return self._met(tensor)
+            case Concat():
+                return self._joined(tensor)
+            case Part():
+                return self._part(tensor)
+        raise TypeError(type(tensor).__name__)
+
+    def _met(self, tensor: Tensor) -> Shape:
+        """The shape of a sum or product, over which gates spread."""
+        parts = self._terms(tensor)
+        shapes = [self.shape(part) for part in parts]
+        spreads = partial(Shape.spreads_over, product=isinstance(tensor, Pointwise))
+        full = next(
+            (s for s in shapes if not any(spreads(s, t) for t in shapes)), shapes[0]
+        )
+        for part, shape in zip(parts, shapes, strict=True):
+            if _sized(shape, full) and shape != full and not spreads(shape, full):
+                raise self._misfit(
+                    "RF401",
+                    f"adds or multiplies {full} and {shape}",
+                    part,
+                    "inside a definition there are no adapters: give both one shape",
+                )
+        return full
+
+    def _terms(self, tensor: Tensor) -> list[Tensor]:
+        """The terms or factors that have a shape."""
+        return [part for part in tensor.children if not isinstance(part, Filled)]
+
+    def _joined(self, tensor: Concat) -> Shape:
+        shapes = [self.shape(part) for part in tensor.children]
+        for part, shape in zip(tensor.children, shapes, strict=True):
+            if shape.layout is not shapes[0].layout or (
+                _sized(shape, shapes[0]) and shape.grid != shapes[0].grid
+            ):
+                raise self._misfit(
+                    "RF401",
+                    f"cannot put {shapes[0]} and {shape} side by side: "
+                    "only the channels may differ",
+                    part,
+                )
+        return shapes[0].with_features(_total([s.features for s in shapes]))
+
+    def _part(self, tensor: Part) -> Shape:
+        shape = self.shape(tensor.tensor)
+        features = shape.features
+        if isinstance(features, int) and features % tensor.parts:
+            raise self._misfit(
+                "RF402",
+                f"makes {tensor.parts} equal parts, "
+                f"which do not divide {features} channels",
+                tensor,
+            )
+        if isinstance(features, int):
+            return shape.with_features(features // tensor.parts)
+        return shape.with_features(features / tensor.parts)
+
+    def _misfit(
+        self, code: str, message: str, tensor: Tensor, hint: str = ""
+    ) -> Misfit:
+        misfit = Misfit(code, message, hint)
+        misfit.operator = self._body.name
+        misfit.place = self._body.spans.get(tensor, self._body.span)
+        return misfit
+
+    # -- costs, for sizes that are numbers
+
+    def _trace(self, call: Apply) -> Trace:
+        """What an operator makes of its arguments."""
+        if call not in self._traces:
+            inputs = tuple(map(self.shape, call.arguments))
+            pipeline = self._body.operators[call.operator]
+            self._traces[call] = trace(pipeline, inputs, self._values)
+        return self._traces[call]
+
+    @cached_property
+    def works(self) -> tuple[Work, ...]:
+        """What is computed, in that order."""
+        found: list[Work] = []
+        for tensor in self._body.tensors:
+            parts = self._body.parts(tensor)
+            if isinstance(tensor, Apply):
+                links = self._trace(tensor).links
+                found += [work for link in links for work in link.works]
+            elif parts and not isinstance(tensor, State | Part):
+                terms = (part for part in parts if not isinstance(part, Filled))
+                reads = sum(self.shape(part).elements for part in terms)
+                found.append(Work(reads, self.shape(tensor).elements))
+        return tuple(found)
+
+    def cost(
+        self, tensors: Iterable[Tensor] | None = None, kept: Iterable[Tensor] = ()
+    ) -> Cost:
+        """What a call costs: a module that runs twice has its parameters once.
+
+        Args:
+            tensors: what is computed, if that is not all.
+            kept: those that are kept, whatever is made of them.
+        """
+        self._keeps: dict[Tensor, int] = {}
+        for tensor in kept:
+            self._keep(tensor)
+        parameters = multiply_adds = 0
+        inside = Amount()
+        owned: set[tuple[str, object]] = set()
+        tensors = tuple(self._body.tensors if tensors is None else tensors)
+        for call in tensors:
+            if not isinstance(call, Apply):
+                continue
+            one = self._trace(call)
+            if (call.operator, call.index) not in owned:
+                owned.add((call.operator, call.index))
+                parameters += one.parameters
+            multiply_adds += one.multiply_adds
+            inside += one.kept
+            for argument, saved in zip(call.arguments, one.saves_inputs, strict=True):
+                if saved:
+                    self._keep(argument)
+            if one.saves_output:
+                self._keep(call)
+        for tensor in tensors:
+            self._function(tensor)
+        parameters += self._scalars()
+        output = self._root(self._body.output)
+        inner = sum(
+            size
+            for part, size in self._keeps.items()
+            if part != output and part not in self._incoming
+        )
+        return Cost(
+            parameters=parameters,
+            multiply_adds=multiply_adds,
+            saves_input=self._kept_inputs(),
+            saves_output=output in self._keeps and output not in self._incoming,
+            saves_more=inside.numbers + inner,
+            saves_bytes=inside.bytes,
+            saves_once=inside.once,
+            workspace=self._workspace(tensors),
+        )
+
+    def opened(self) -> Iterator[Inner]:
+        """The tensors that are made inside; the last one is what comes out."""
+        for tensor in self._body.tensors:
+            if tensor in self._incoming or self._bare(tensor) != tensor:
+                continue
+            given = tensor.arguments if isinstance(tensor, Apply) else tensor.children
+            reads = [part for part in given if not isinstance(part, Filled)]
+            self._keeps = {}
+            links = self._links(tensor, sum(self.shape(x).elements for x in reads))
+            asks = tuple(map(self._named, self._keeps))
+            yield Inner(tensor, tuple(map(self._named, reads)), links, asks)
+        yield Inner(None, (self._named(self._body.output),), (), ())
+
+    def _links(self, tensor: Tensor, read: int) -> tuple[Link, ...]:
+        """What makes a tensor, and notes what is kept for it."""
+        if isinstance(tensor, Apply):
+            one = self._trace(tensor)
+            for argument, saved in zip(tensor.arguments, one.saves_inputs, strict=True):
+                if saved:
+                    self._keep(argument)
+            if one.saves_output:
+                self._keep(tensor)
+            return one.links
+        self._function(tensor)
+        made = self.shape(tensor).elements
+        cheap = isinstance(tensor, TensorSum | Pointwise | Scaled | Combine | Concat)
+        if isinstance(tensor, Elementwise):
+            cheap = function_cost(tensor.function, self.shape(tensor)).cheap
+        return (Link(made, Cost(cheap=cheap), (Work(read, made),)),)
+
+    def _named(self, tensor: Tensor) -> Tensor | None:
+        """What holds the numbers of a tensor; None for what comes in."""
+        bare = self._bare(tensor)
+        return None if bare in self._incoming else bare
+
+    def _bare(self, tensor: Tensor) -> Tensor:
+        """What holds the numbers of a tensor; a sign stands in the sum that it is in."""
+        while True:
+            bare = self._root(tensor)
+            if isinstance(bare, Scaled) and bare.coefficient in (1, -1):
+                bare = bare.tensor
+            if bare == tensor:
+                return bare
+            tensor = bare
+
+    def _workspace(self, tensors: Sequence[Tensor]) -> int:
+        """The most numbers that are held at once while these are computed.
+
+        What comes in and what comes out are counted by who calls.
+        """
+        place = {tensor: number for number, tensor in enumerate(tensors)}
+        last: dict[Tensor, int] = {}
+        for number, tensor in enumerate(tensors):
+            for part in self._body.parts(tensor):
+                last[self._root(part)] = number
+        held = [0] * (len(tensors) + 1)
+        output = self._root(self._body.output)
+        for tensor, number in place.items():
+            if self._root(tensor) == tensor and tensor not in self._incoming:
+                size = self.shape(tensor).elements
+                # Code has a variable for what an operator makes.
+                named = tensor == output or isinstance(tensor, Apply)
+                end = len(tensors) - 1 if named else last.get(tensor, number)
+                held[number] += size
+                held[end + 1] -= size
+        most, now = 0, 0
+        for number, tensor in enumerate(tensors):
+            now += held[number]
+            more = 0
+            if isinstance(tensor, Apply):
+                more = self._trace(tensor).workspace
+            most = max(most, now + more)
+        return max(0, most - self.shape(output).elements)
+
+    def _kept_inputs(self) -> bool | tuple[str, ...]:
+        """Which inputs are kept: by their names, where there are several."""
+        kept = [leaf for leaf in self._incoming if leaf in self._keeps]
+        if len(self._body.inputs) == 1:
+            return bool(kept)
+        return tuple(leaf.name for leaf in kept if isinstance(leaf, State))
+
+    def _function(self, tensor: Tensor) -> None:
+        """What an elementwise function or a product keeps for its gradient."""
+        if isinstance(tensor, Elementwise):
+            try:
+                cost = function_cost(tensor.function, self.shape(tensor))
+            except Misfit as misfit:
+                misfit.place = self._body.spans.get(tensor, self._body.span)
+                raise
+            if cost.saves_input:
+                self._keep(tensor.argument)
+            if cost.saves_output:
+                self._keep(tensor)
+        elif isinstance(tensor, Pointwise) or (
+            isinstance(tensor, Combine) and tensor.kind != "mean"
+        ):
+            for part in tensor.children:
+                self._keep(part)
+        elif (isinstance(tensor, Across) and tensor.kind == "norm") or (
+            isinstance(tensor, Scaled) and tensor.coefficient.atoms(Learned)
+        ):
+            self._keep(tensor.tensor)
+
+    def _scalars(self) -> int:
+        total = 0
+        for name, scalar in self._body.scalars.items():
+            total += self.scalar_size(name) if scalar.per_feature else 1
+        return total
+
+    def scalar_size(self, name: str) -> Size:
+        """How many numbers a scalar has that is one for each feature."""
+        for tensor in self._body.tensors:
+            if isinstance(tensor, Scaled) and any(
+                item.name == name for item in tensor.coefficient.atoms(Learned)
+            ):
+                return self.shape(tensor).features
+        return 1
+
+    def _keep(self, tensor: Tensor) -> None:
+        root = self._root(tensor)
+        self._keeps.setdefault(root, self.shape(root).elements)
+
+    def _root(self, tensor: Tensor) -> Tensor:
+        """What holds the numbers: a name or a part of a tensor is only a view."""
+        while isinstance(tensor, State | Part) and (parts := self._body.parts(tensor)):
+            (tensor,) = parts
+        return tensor
+
+
+def _sized(*shapes: Shape) -> bool:
+    """Whether all sizes are numbers, so that they can be compared."""
+    return all(isinstance(size, int) for shape in shapes for size in shape.sizes)
+
+
+def _total(sizes: list[Size]) -> Size:
+    total = sizes[0]
+    for size in sizes[1:]:
+        total = total + size
+    return total

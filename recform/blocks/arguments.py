@@ -1,0 +1,114 @@
+"""Arguments of operators: what values they take, and those of one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeAlias
+
+from recform.blocks.shape import Size
+
+#: A number, a flag, None, or a SymPy expression: as unchecked as `Symbolic`.
+Value: TypeAlias = Any
+
+
+class Kind(Enum):
+    """What values an argument takes.
+
+    SIZE, STRIDE, WINDOW, MARGIN, RATE and REAL may be left symbolic in the emitted code (a
+    width, a dropout rate); the others shape the code and are numbers by then. A pair is
+    (height, width); two equal numbers are read as one. What an operator costs may depend on
+    whether a rate is 0 or 1, and on no more of it, and on no REAL.
+    """
+
+    SIZE = "a whole number of at least 1"
+    STRIDE = "a whole number of at least 1 (the stride)"
+    COUNT = "a whole number of at least 1 (fixed)"
+    NATURAL = "a whole number of at least 0"
+    KERNEL = "a fixed whole number of at least 1, or a pair (height, width)"
+    WINDOW = "a whole number of at least 1, or a pair (height, width)"
+    MARGIN = "a whole number of at least 0, or a pair (height, width)"
+    PADDING = "a fixed whole number of at least 0, or a pair (height, width)"
+    RATE = "a number from 0 to 1"
+    REAL = "any number"
+    NUMBER = "a number"
+    FLAG = "true or false"
+    CHOICE = "one of a few words"
+
+    @property
+    def paired(self) -> bool:
+        """Whether it may be given for height and width apart."""
+        return self in (Kind.KERNEL, Kind.WINDOW, Kind.MARGIN, Kind.PADDING)
+
+    @property
+    def free(self) -> bool:
+        """Whether it is a number, whole or not, that may depend on the block."""
+        return self in (Kind.RATE, Kind.REAL)
+
+    @property
+    def symbolic(self) -> bool:
+        """Whether it is a whole number that may depend on the block."""
+        return self in (Kind.SIZE, Kind.STRIDE, Kind.WINDOW, Kind.MARGIN)
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED = _Required()
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of an operator.
+
+    Attributes:
+        name: by which it can be given as a keyword.
+        kind: what values it takes.
+        default: its value if left out; REQUIRED if it must be given; None if the
+            operator works it out.
+        about: a few words for the reference.
+        choices: the words that a CHOICE takes.
+    """
+
+    name: str
+    kind: Kind
+    default: Value | _Required = REQUIRED
+    about: str = ""
+    choices: tuple[str, ...] = ()
+
+    @property
+    def required(self) -> bool:
+        """Whether it must be given."""
+        return isinstance(self.default, _Required)
+
+    @property
+    def takes(self) -> str:
+        """What values it takes, in words."""
+        if self.kind is Kind.CHOICE:
+            return " or ".join(self.choices)
+        return str(self.kind.value)
+
+
+class Arguments(Mapping[str, Value]):
+    """The arguments of one call, with the defaults filled in; read as attributes."""
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        self._values = dict(values)
+
+    def __getattr__(self, name: str) -> Size:
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __getitem__(self, name: str) -> Value:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)

@@ -1,1 +1,0 @@
-"""The operators of recform, a family a file."""

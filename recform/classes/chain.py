@@ -1,0 +1,308 @@
+"""A network as one row of modules, whose containers may hold several of its pieces.
+
+``features.0`` may be of the stem, ``features.1`` a block and ``features.18`` of the head:
+then the network is not stem, stages and head, but a row of parts, of which those with
+one outermost name are one module. This is so where the file's ``names`` say it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
+
+from recform.algebra.expr import Input, State
+from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.labels import Naming
+from recform.blocks.identifiers import identifier
+from recform.blocks.shape import Size
+from recform.classes.steps.stages import Blocks, StageWriter
+from recform.graph.model import NetworkGraph, Piece
+from recform.plan.definitions import (
+    Assign,
+    Attribute,
+    Class,
+    Function,
+    Line,
+    Return,
+    Statement,
+    forward,
+    names_read,
+)
+from recform.plan.expressions import Argument, Code, Make, at
+from recform.plan.namespace import Namespace, fail
+from recform.plan.places import HEAD, STEM, Kind, Origin, transition
+from recform.recurrence.model import Flow
+from recform.source import Span
+from recform.writers.calls import made_at
+from recform.writers.containers import BLOCK, NEXT, Part, fold, is_nested
+from recform.writers.formula.workshop import Workshop
+from recform.writers.pipelines import (
+    PipelineCode,
+    assembled,
+    chain,
+    pipeline_parts,
+)
+from recform.writers.setting import Setting, incoming, ordered
+
+
+def is_chain(formula: Formula) -> bool:
+    """Whether the names of a file put pieces of the network into common containers."""
+    names = formula.names
+    return (
+        "step" in names
+        or any(naming.nested for naming in names.values())
+        or ("stages" in names and not names["stages"].apart)
+        or ("transition" in names and names["transition"].counts > 0)
+    )
+
+
+class ChainWriter:
+    """The parts of a network in a row.
+
+    Args:
+        network: with blocks that take one tensor and return one.
+        workshop: gets the classes of containers.
+        stages: the blocks.
+        single: whether they take and return one tensor.
+
+    Attributes:
+        parts: those with different outermost names.
+
+    Raises:
+        CompileError: RF219, if the network is no row.
+    """
+
+    def __init__(
+        self,
+        network: NetworkGraph,
+        workshop: Workshop,
+        stages: StageWriter,
+        single: bool,
+    ) -> None:
+        self._network = network
+        self._formula = network.recurrence.formula
+        self._workshop = workshop
+        self._stages = stages
+        self._known = {"in_channels", "in_features"} | {
+            p.name for p in self._formula.params if p.free
+        }
+        self._transitions: dict[str, tuple[str, tuple[str, ...]]] = {}
+        if not single or not all(map(_is_row, network.recurrence.flows)):
+            fail(
+                "these names put blocks into one container, and nn.Sequential hands on "
+                "one tensor; these blocks take or hand on more, or the output is made of more",
+                self._formula.equations[0].span,
+                "names with dots, `step` and stages without {} are for such blocks",
+            )
+        self.parts = fold(list(self._all()), self._compose)
+
+    # -- what there is
+
+    def _all(self) -> Iterator[Part]:
+        network = self._network
+        yield from self._piece(STEM, network.stem)
+        number = 0
+        for position in range(len(network.stages)):
+            if position and position <= len(network.transitions):
+                piece = network.transitions[position - 1]
+                yield from self._piece(transition(position), piece)
+            for part in self._blocks(position, number):
+                number += part.count
+                yield part
+        yield from self._piece(HEAD, network.head)
+
+    def _piece(self, origin: Origin, piece: Piece) -> Iterator[Part]:
+        """The parts of a stem, transition or head, in the container that is theirs."""
+        role = origin.kind.value
+        given = self._formula.names.get(role)
+        own = Naming(role + ("{}" if origin.number else ""))
+        path = (given or own).at(origin.number)
+        here = Setting.at((piece.input,), piece, self._formula.tables)
+        if origin is STEM:
+            here = here.taking(self._incoming(piece))
+        parts, _ = pipeline_parts(piece.pipeline, here, self._workshop)
+        if given is None and not any(part.made for part in parts):
+            path = ()  # functions alone need no name
+        elif origin.kind is Kind.TRANSITION and self._has_class(piece.pipeline, given):
+            yield self._transition(origin, piece, path, here)
+            return
+        place = self._formula.name_spans.get(role)
+        for part in parts:
+            if (path or part.made) and not part.path:
+                part = replace(part, path=("",), places=(part.span,))
+            yield replace(part.within(path, place) if path else part, origin=origin)
+
+    def _has_class(self, pipeline: Pipeline, given: Naming | None) -> bool:
+        """Whether transitions, of which each is a container, are modules of one class."""
+        flat = not any(is_nested(step.label) for step in pipeline.steps)
+        apart = given is None or given.apart
+        return len(self._network.transitions) > 1 and flat and apart
+
+    def _transition(
+        self, origin: Origin, piece: Piece, path: tuple[str, ...], here: Setting
+    ) -> Part:
+        """A transition as a module."""
+        pipeline = piece.pipeline
+        if pipeline.name not in self._transitions:
+            name = self._workshop.name(pipeline.name.title().replace(" ", ""))
+            title = f"{pipeline.name} {pipeline.text}"
+            code = self._workshop.pipeline_class(name, pipeline, (piece.input,), title)
+            self._transitions[pipeline.name] = name, code.parameters
+        module = made_at(*self._transitions[pipeline.name], here)
+        place = self._formula.name_spans.get(origin.kind.value)
+        return Part(
+            path,
+            "{m}({x})",
+            made=module,
+            layer=module,
+            span=piece.pipeline.span,
+            origin=origin,
+            places=tuple(place for _ in path),
+        )
+
+    def _incoming(self, stem: Piece) -> Size:
+        """The features of the network's input."""
+        return incoming(stem.input)
+
+    def _blocks(self, position: int, before: int) -> Iterator[Part]:
+        """The blocks of a stage."""
+        names = self._formula.names
+        where = names.get("stages", Naming("stage{}"))
+        path = where.at(position + 1)
+        step = names.get("step")
+        shared = not where.apart
+        if step is not None and step.counts > 1:
+            step = step.of(position + 1)
+            shared = False
+        first = before + 1 if shared else 1
+        spans = self._formula.name_spans
+        places = (*(spans.get("stages") for _ in path), spans.get("step"))
+        for item in self._stages.blocks(position):
+            if not path or (step is not None and (step.each or step.nested)):
+                named = step or Naming("block{}")
+                start = (before + 1) if named.each else first
+                called = [named.at(start + k) for k in range(item.count)]
+                yield from self._named(item, path, places, position, called)
+                before += item.count
+                first += item.count
+                continue
+            name = NEXT if step is None or step.inline else step.pattern
+            yield Part(
+                path=(*path, name),
+                places=places if step else (*places[:-1], *places[:1]),
+                call="{m}({x})",
+                kind=BLOCK,
+                made=item.made,
+                layer=item.made,
+                repeat=item.count,
+                splat=item.flat > 0,
+                count=item.count * (item.flat or 1),
+                first=first + (step.first if step is not None else 1) - 1,
+                origin=Origin(Kind.STAGE, position),
+            )
+            first += item.count
+
+    def _named(
+        self,
+        item: Blocks,
+        path: tuple[str, ...],
+        places: tuple[Span | None, ...],
+        position: int,
+        called: list[tuple[str, ...]],
+    ) -> Iterator[Part]:
+        """Blocks that have a name each."""
+        if item.flat:
+            fail(
+                'names step = "." puts the parts of blocks into a container, '
+                "and there is none",
+                self._formula.equations[0].span,
+                'give the stages one: stages = "features"',
+            )
+        *above, own = places
+        for k, inner in enumerate(called):
+            made = at(item.made, k)
+            yield Part(
+                path=(*path, *inner),
+                places=(*above, *(own for _ in inner)),
+                call="{m}({x})",
+                made=made,
+                layer=made,
+                kind=BLOCK,
+                origin=Origin(Kind.STAGE, position),
+            )
+
+    def _compose(self, head: str, parts: list[Part]) -> Part:
+        """A container as a class of its own: not all of it can stand in nn.Sequential."""
+        code = self._assembled(parts, Namespace.attributes())
+        modules = tuple(Attribute(name, made) for name, made in code.modules)
+        used = ordered(names_read(modules) & self._known)
+        origins = {part.origin.kind.value for part in parts if part.origin is not None}
+        called = head if not head.isdigit() else "_".join(sorted(origins)) or "part"
+        camel = "".join(word[:1].upper() + word[1:] for word in called.split("_"))
+        name = self._workshop.names.new(identifier(camel))
+        held = ", ".join(attribute.name for attribute in modules)
+        self._workshop.made.append(
+            Class(
+                name,
+                f"What {head} holds: {held}.",
+                self._workshop.typed(used),
+                modules,
+                (forward(self._statements(parts, code)),),
+            )
+        )
+        made = Make(name, tuple(Argument(Code(p)) for p in used))
+        return Part((head,), "{m}({x})", made=made, layer=made)
+
+    def _assembled(self, parts: list[Part], attributes: Namespace) -> PipelineCode:
+        return assembled(parts, self._network.output, attributes)
+
+    # -- as code
+
+    def modules(self, attributes: Namespace) -> tuple[Attribute, ...]:
+        """The modules of the network."""
+        self._code = self._assembled(self.parts, attributes)
+        return tuple(Attribute(name, made) for name, made in self._code.modules)
+
+    def forward(self) -> Function:
+        """The forward pass."""
+        return forward(self._statements(self.parts, self._code))
+
+    def _statements(
+        self, parts: list[Part], code: PipelineCode
+    ) -> tuple[Statement, ...]:
+        """The parts one after the other; those of one pipeline share statements."""
+        made: list[Statement] = []
+        end = 0
+        for _, group in groupby(enumerate(parts), key=_statement):
+            members = [part for _, part in group]
+            start, end = end, end + len(members)
+            calls, cuts = code.calls[start:end], code.cuts[start:end]
+            between, result = chain(replace(code, calls=calls, cuts=cuts), ("x",), "x")
+            line = self._line(members[0])
+            made += (Assign("x", Code(text), line) for text in between)
+            if end == len(parts):
+                made.append(Return(Code(result), line))
+            elif result != "x":
+                made.append(Assign("x", Code(result), line))
+        return tuple(made)
+
+    def _line(self, part: Part) -> Line | None:
+        """The line that says a part of a piece."""
+        return self._workshop.line(part.span) if _of_piece(part) else None
+
+
+def _of_piece(part: Part) -> bool:
+    return part.origin is not None and part.origin.kind is not Kind.STAGE
+
+
+def _statement(numbered: tuple[int, Part]) -> object:
+    """Parts with the same key are called in one statement, if it is not too long."""
+    number, part = numbered
+    return part.origin if _of_piece(part) else number
+
+
+def _is_row(flow: Flow) -> bool:
+    """Whether nothing happens before and after the blocks but handing on."""
+    before = all(isinstance(t, State | Input) for t in flow.start.body)
+    return before and not flow.end.body

@@ -1,0 +1,410 @@
+"""The class of the network: stem, stages of steps, head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from recform.algebra.expr import Filled, Learned, Scaled, Tensor
+from recform.algebra.formula import Scope
+from recform.algebra.labels import Naming
+from recform.algebra.lists import is_list
+from recform.algebra.said import equation_texts
+from recform.blocks import Layout, Shape
+from recform.blocks.shape import Size
+from recform.classes.chain import ChainWriter, is_chain
+from recform.classes.forward import Attributes, ForwardWriter
+from recform.classes.steps.operators import BlockWriter
+from recform.classes.steps.owned import BlockClasses
+from recform.classes.steps.stages import StageWriter
+from recform.classes.steps.step import Frame, plan_step
+from recform.graph.model import Block, NetworkGraph, Piece, Place
+from recform.plan.alias import without_alias
+from recform.plan.definitions import (
+    Attribute,
+    Class,
+    Function,
+    Parameter,
+    Role,
+    names_read,
+)
+from recform.plan.merge import merged
+from recform.plan.namespace import Loops, Namespace
+from recform.plan.network import NetworkPlan, StepPlan
+from recform.plan.places import HEAD, STEM, Kind, Origin, Shared, transition
+from recform.plan.printer.lines import folded
+from recform.plan.rows import with_rows
+from recform.plan.tidy import tidied
+from recform.plan.tied import tied
+from recform.recurrence.model import (
+    REGULAR,
+    ModuleSlot,
+    contexts_of,
+    read_by,
+    shared_by,
+)
+from recform.writers.calls import made_at
+from recform.writers.formula.workshop import Workshop
+from recform.writers.initialise import initialisation, scalar_parameter
+from recform.writers.names import (
+    chosen_names,
+    claim_of,
+    is_inline,
+    labels_of,
+    operator_name,
+    place_of,
+)
+from recform.writers.pipelines import (
+    PipelineCode,
+    attributes_of,
+    check_inline,
+    is_whole,
+    pipeline_parts,
+)
+from recform.writers.setting import Setting, incoming
+
+
+def plan_network(
+    network: NetworkGraph, names: Namespace, prefix: str = ""
+) -> NetworkPlan:
+    """The plan of a network.
+
+    Args:
+        network: from the graph stage.
+        names: class names that are still free.
+        prefix: put in front of class names, where the file has several networks.
+
+    Raises:
+        CompileError: RF219, if its names cannot be had.
+    """
+    return NetworkWriter(network, names, prefix).plan()
+
+
+class NetworkWriter:
+    """Makes the plan of one network.
+
+    Args:
+        network: from the graph stage.
+        names: class names that are still free.
+        prefix: put in front of class names, where the file has several networks.
+    """
+
+    def __init__(
+        self, network: NetworkGraph, names: Namespace, prefix: str = ""
+    ) -> None:
+        self._network = network
+        self._recurrence = network.recurrence
+        self._formula = network.recurrence.formula
+        self._workshop = Workshop(self._formula, names, prefix)
+        self._single = self._is_single()
+        self._steps: list[StepPlan] = []
+        #: By the name of the pipeline.
+        self._piece_classes: dict[str, tuple[str, PipelineCode]] = {}
+        self._inlined: dict[Origin, PipelineCode] = {}
+        self._pieces: dict[Origin, str] = {}
+        self._shared: dict[Shared, str] = {}
+        self._stage_names: list[str] = []
+        self._attributes = Namespace.attributes()
+        self._loops = Loops.within(names)
+
+    def plan(self) -> NetworkPlan:
+        """Operators, adapter, steps and network."""
+        self._prepare()
+        classes = BlockWriter(self._network, self._workshop).write()
+        frame = Frame(self._network, classes, self._single)
+        for index in range(len(self._recurrence.steps)):
+            step, definition = plan_step(frame, index, self._step_name(index))
+            self._steps.append(step)
+            if definition is not None:
+                self._workshop.made.append(definition)
+        made = {definition.name: definition for definition in self._workshop.made}
+        name = self._workshop.function_name
+        functions, network = with_rows(self._class(classes), made, name)
+        network = tied(network, self._workshop.made)
+        self._workshop.made += [*functions, network]
+        kept = {self._formula.name, *(step.name for step in self._steps)}
+        kept |= {name for name, _ in self._piece_classes.values()}
+        return without_alias(
+            NetworkPlan(
+                self._network,
+                tuple(map(tidied, merged(self._workshop.made, kept))),
+                tuple(self._steps),
+                tuple(self._stage_names),
+                self._pieces,
+                self._shared,
+                self._loops,
+                self._single,
+            )
+        )
+
+    def _is_single(self) -> bool:
+        """Whether every step takes one tensor and returns one."""
+        steps = self._recurrence.steps
+        return all(
+            len(read_by(step)) == len(step.inputs) == len(step.outputs) == 1
+            and not isinstance(step.inputs[0], ModuleSlot)
+            and not any(map(is_list, (*step.inputs, *step.outputs)))
+            for step in steps
+        ) and not any(shared_by(step) or contexts_of(step) for step in steps)
+
+    def _step_name(self, index: int) -> str:
+        """The name of the class of a step, or of the function that makes its modules."""
+        role = self._recurrence.steps[index].role
+        words = () if role == REGULAR else role.words
+        if is_inline(self._formula, "step"):
+            return self._workshop.function_name("_".join([*words, "step"]))
+        camel = "".join(word.capitalize() for word in [*words, "step"])
+        return self._workshop.name(camel)
+
+    def _prepare(self) -> None:
+        """Makes what the pieces around the blocks need, before any other class."""
+        for _, piece in self._around():
+            pipeline_parts(piece.pipeline, Setting.open((piece.input,)), self._workshop)
+
+    # -- the network
+
+    def _class(self, classes: BlockClasses) -> Class:
+        stages = StageWriter(self._network, self._steps, self._single)
+        if is_chain(self._formula):
+            chain = self._chain(stages)
+            attributes = self._row(chain)
+            methods = self._methods_of_row(chain)
+        else:
+            self._classes_of_pieces()
+            self._reserve()
+            self._stage_names = self._name_stages()
+            attributes = tuple(self._modules(stages, classes))
+            methods = self._methods()
+        return Class(
+            self._formula.name,
+            self._title(),
+            tuple(self._parameters(names_read(attributes))),
+            attributes,
+            methods,
+            start=initialisation(self._network, self._loops),
+        )
+
+    def _chain(self, stages: StageWriter) -> ChainWriter:
+        """The network as a row of modules, if its names put it into containers."""
+        return ChainWriter(self._network, self._workshop, stages, self._single)
+
+    def _row(self, chain: ChainWriter) -> tuple[Attribute, ...]:
+        """The modules of a row."""
+        return chain.modules(self._attributes)
+
+    def _methods_of_row(self, chain: ChainWriter) -> tuple[Function, ...]:
+        return (chain.forward(),)
+
+    def _methods(self) -> tuple[Function, ...]:
+        """What stands behind the constructor."""
+        return (ForwardWriter(self._network, self._single, self._has()).write(),)
+
+    def _has(self) -> Attributes:
+        """What the forward pass reads."""
+        return Attributes(self._stage_names, self._inlined, self._pieces, self._shared)
+
+    def _title(self) -> str:
+        formula = self._formula
+        texts = [*equation_texts(formula), *(b.text for b in formula.boundaries)]
+        lines = [line for t in dict.fromkeys(texts) for line in folded(t, 80)]
+        x = _said(self._network.stem.input)
+        more = formula.contexts.items()
+        given = [f"N x {x}", *(f"{name} of N x {_said(y)}" for name, y in more)]
+        takes = f"Takes {', '.join(given)}, returns N x {self._returns()}."
+        return "\n".join([*lines, "", *folded(takes, 80)])
+
+    def _returns(self) -> str:
+        """The shape of what the network returns, for its docstring."""
+        return str(self._network.output)
+
+    def _parameters(self, used: set[str]) -> Iterator[Parameter]:
+        """The keywords of the constructor, with the file's values."""
+        for name in sorted({"in_channels", "in_features"} & used):
+            yield Parameter(name, "int", str(self._formula.input.features))
+        for param in self._formula.params:
+            if param.free and param.name in used:
+                value = param.value
+                whole = bool(value.is_Integer)
+                shown = str(int(value)) if whole else repr(float(value))
+                yield Parameter(param.name, "int" if whole else "float", shown)
+
+    def _classes_of_pieces(self) -> None:
+        """Classes of stem, head and transitions that are not inlined."""
+        for kind, piece in self._around():
+            pipeline = piece.pipeline
+            if not pipeline.steps or self._inlines(kind) or is_whole(pipeline):
+                continue
+            name = self._workshop.name(pipeline.name.title().replace(" ", ""))
+            title = f"{pipeline.name} {pipeline.text}"
+            code = self._workshop.pipeline_class(name, pipeline, (piece.input,), title)
+            self._piece_classes[pipeline.name] = name, code
+
+    def _around(self) -> Iterator[tuple[Kind, Piece]]:
+        """Stem, head and, of the transitions with one pipeline, the first."""
+        network = self._network
+        yield Kind.STEM, network.stem
+        transitions: dict[str, Piece] = {}
+        for piece in network.transitions:
+            transitions.setdefault(piece.pipeline.name, piece)
+        yield from ((Kind.TRANSITION, piece) for piece in transitions.values())
+        yield Kind.HEAD, network.head
+
+    def _inlines(self, kind: Kind) -> bool:
+        """Whether the operators of a piece are the network's own."""
+        return is_inline(self._formula, kind.value)
+
+    def _name_stages(self) -> list[str]:
+        """The attribute of each stage."""
+        count = len(self._formula.stages)
+        otherwise = Naming("stage{}" if count > 1 else "blocks")
+        naming = self._formula.names.get("stages", otherwise)
+        names = [".".join(naming.at(number + 1)) for number in range(count)]
+        claims = [
+            claim_of(self._formula, "stages", f"stage {number + 1}")
+            for number in range(count)
+        ]
+        return list(map(self._attributes.claim, names, claims))
+
+    def _reserve(self) -> None:
+        """Keeps the names that the author says from those that are derived."""
+        letters = [m.name for group in self._network.shared for m in group]
+        names = chosen_names(
+            self._formula, [*letters, *self._recurrence.shared_scalars]
+        )
+        network = self._network
+        for kind, piece in ((Kind.STEM, network.stem), (Kind.HEAD, network.head)):
+            if is_inline(self._formula, kind.value):
+                names += labels_of(piece.pipeline)
+        self._attributes.reserve(names)
+
+    # -- the constructor
+
+    def _modules(
+        self, stages: StageWriter, classes: BlockClasses
+    ) -> Iterator[Attribute]:
+        """What the network is made of."""
+        network = self._network
+        yield from self._one_piece(STEM, network.stem)
+        yield from self._owned(classes)
+        for number in range(len(network.stages)):
+            if self._formula.scope is Scope.STAGE and number and network.transitions:
+                piece = network.transitions[number - 1]
+                yield from self._one_piece(transition(number), piece)
+            yield Attribute(self._stage_names[number], stages.container(number))
+        yield from self._one_piece(HEAD, network.head)
+
+    def _one_piece(self, origin: Origin, piece: Piece) -> Iterator[Attribute]:
+        """The module of a stem, head or transition; or its parts, if it is inlined."""
+        if not piece.pipeline.steps:
+            return
+        role = origin.kind.value
+        if is_inline(self._formula, role):
+            check_inline(piece.pipeline)
+            self._inlined[origin] = self._written(origin, piece, self._attributes)
+            yield from attributes_of(self._inlined[origin])
+            return
+        given = self._formula.names.get(role, Naming(role))
+        name = str(given.of(origin.number))
+        if origin.kind is Kind.TRANSITION and not given.apart:
+            name += str(origin.number + 1)
+        claim = claim_of(self._formula, role, f"the {role}")
+        attribute = self._attributes.claim(name, claim)
+        self._pieces[origin] = attribute
+        if is_whole(piece.pipeline):
+            code = self._written(origin, piece, Namespace.attributes())
+            yield Attribute(attribute, code.modules[0][1])
+            return
+        name, code = self._piece_classes[piece.pipeline.name]
+        here = self._setting(origin, piece)
+        made = made_at(name, code.parameters, here, shows_stride=True)
+        yield Attribute(attribute, made)
+
+    def _written(self, origin: Origin, piece: Piece, names: Namespace) -> PipelineCode:
+        """The code of a pipeline in its place."""
+        here = self._setting(origin, piece)
+        return self._workshop.code(piece.pipeline, here, names)
+
+    def _setting(self, origin: Origin, piece: Piece) -> Setting:
+        """Where a piece stands; what the network itself gets is left open."""
+        here = Setting.at((piece.input,), piece, self._formula.tables)
+        return here.taking(self._incoming(piece)) if origin == STEM else here
+
+    def _incoming(self, stem: Piece) -> Size:
+        """The features of the network's input."""
+        return incoming(stem.input)
+
+    def _owned(self, classes: BlockClasses) -> Iterator[Attribute]:
+        """Modules and scalars that all blocks share."""
+        by_stage = self._formula.scope is Scope.STAGE
+        for number, group in enumerate(self._network.shared):
+            for module in group:
+                if module.name in classes.functions:
+                    continue
+                if by_stage and len(self._network.shared) > 1:
+                    base = place_of(self._formula, module.name)
+                    attribute = self._attributes.new(f"{base}_{number + 1}")
+                else:
+                    attribute = operator_name(
+                        self._attributes, self._formula, module.name
+                    )
+                place = Place(module.width, module.stride)
+                length = self._recurrence.flows[number].length
+                here = Setting.at(module.inputs, place, length=length)
+                key = Shared(module.name, number)
+                yield self._shared_module(classes, key, attribute, here)
+            yield from self._start_modules(number, classes)
+        for name in self._recurrence.shared_scalars:
+            scalar = self._formula.scalars[name]
+            attribute = operator_name(self._attributes, self._formula, name)
+            for number in range(len(self._network.shared)):
+                self._shared[Shared(name, number)] = attribute
+            sizes = self._scalar_sizes(name) if scalar.per_feature else ()
+            made = scalar_parameter(scalar.start, sizes)
+            yield Attribute(attribute, made, Role.SCALAR)
+
+    def _start_modules(self, number: int, classes: BlockClasses) -> Iterator[Attribute]:
+        """Operators of block 0, which the boundary equations apply."""
+        block: Block = self._network.starts[number]
+        # With an index that starts anew, each stage has a start of its own.
+        stage = f"_{number + 1}" if len(self._network.starts) > 1 else ""
+        for name, module in block.calls.items():
+            base = place_of(self._formula, name)
+            attribute = self._attributes.new(f"{base}_0{stage}")
+            assert module.inputs is not None
+            place = Place(module.place.width, 1)
+            length = self._recurrence.flows[number].length
+            here = Setting.at(module.inputs, place, (), 0, length)
+            key = Shared(name, number, first=True)
+            yield self._shared_module(classes, key, attribute, here)
+
+    def _shared_module(
+        self, classes: BlockClasses, key: Shared, attribute: str, here: Setting
+    ) -> Attribute:
+        self._shared[key] = attribute
+        parameters = classes.codes[key.name].parameters
+        made = made_at(classes.operators[key.name], parameters, here)
+        return Attribute(attribute, made)
+
+    def _scalar_sizes(self, name: str) -> Sequence[str]:
+        """The sizes of a scalar with one number a feature."""
+        network = self._network
+        blocks = [s.block for stage in network.stages for s in stage.segments]
+        for block in (*blocks, *network.starts, *network.ends):
+            for tensor, shape in block.shapes.items():
+                # A number in a sum has no shape of its own: it has that of the sum.
+                for part in (tensor, *tensor.children):
+                    if any(item.name == name for item in _learned(part)):
+                        more = len(shape.broadcast_view()) - 1
+                        return [str(int(shape.features)), *(["1"] * more)]
+        return ["1"]
+
+
+def _said(x: Shape) -> str:
+    """The shape of an input, as a docstring says it."""
+    return f"{x.grid[0]} ids below {x.features}" if x.layout is Layout.IDS else str(x)
+
+
+def _learned(tensor: Tensor) -> set[Learned]:
+    """The learned scalars in the coefficient of a tensor, if it has one."""
+    if isinstance(tensor, Scaled | Filled):
+        return set(tensor.coefficient.atoms(Learned))
+    return set()

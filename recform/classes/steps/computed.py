@@ -1,0 +1,206 @@
+"""The forward pass of a step: the formula, in the names of the block's class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import sympy
+
+from recform.algebra.expr import Apply, Filled, I, K, L, Learned, Scaled, Tensor
+from recform.blocks import Shape
+from recform.blocks.identifiers import identifier
+from recform.blocks.symbolic import Symbolic
+from recform.classes.steps.owned import Owned, at_block
+from recform.graph.model import Site
+from recform.plan.definitions import (
+    Function,
+    Line,
+    Parameter,
+    Return,
+    Statement,
+)
+from recform.plan.expressions import Code
+from recform.plan.namespace import Namespace
+from recform.recurrence.model import (
+    ModuleSlot,
+    Recurrence,
+    Slot,
+    Step,
+    contexts_of,
+    read_by,
+)
+from recform.writers.formula.coefficients import coefficient_text, numeric_parts
+from recform.writers.formula.stacked import slot_type, stacks
+from recform.writers.formula.statements import BodyWriter
+from recform.writers.formula.terms import ATOM, PRODUCT, SUM, Writer
+from recform.writers.names import context_names, variable
+from recform.writers.pipelines import PipelineCode, line_of
+from recform.writers.says import line_marks
+
+
+@dataclass(frozen=True)
+class Called:
+    """What a constructor makes, by what it is of the formula.
+
+    Attributes:
+        modules: the expression of each operator and learned scalar of the block.
+        inlined: the code of operators whose parts are the block's own.
+        numbers: the attributes of parts of coefficients that depend on the block.
+    """
+
+    modules: Mapping[str, str]
+    inlined: Mapping[str, PipelineCode]
+    numbers: Mapping[Symbolic, str]
+
+
+class StepForward:
+    """Makes the forward pass of a step.
+
+    Args:
+        recurrence: the whole.
+        step: of it.
+        own: what its blocks own.
+        called: what that is called.
+        shared: operators and scalars that the network hands to every block.
+    """
+
+    def __init__(
+        self,
+        recurrence: Recurrence,
+        step: Step,
+        own: Owned,
+        called: Called,
+        shared: tuple[str, ...],
+    ) -> None:
+        self._recurrence = recurrence
+        self._formula = recurrence.formula
+        self._step = step
+        self._own = own
+        self._called = called
+        self._shared = shared
+
+    def write(self) -> Function:
+        """The method."""
+        step = self._step
+        contexts = context_names(self._recurrence)
+        names = Namespace.forward(contexts.values())
+        parameters: list[Parameter] = []
+        calls: dict[str, str] = {}
+        scalars: dict[Learned, str] = {}
+        for shared in self._shared:
+            name = names.new(f"{identifier(shared).lower()}_shared")
+            if shared in self._formula.operators:
+                calls[shared] = name
+            else:
+                scalars[Learned(shared)] = name
+            parameters.append(Parameter(name, self._kind(shared)))
+        variables: dict[Slot, str] = {}
+        for slot in map(step.inputs.__getitem__, read_by(step)):
+            name = names.new(variable(slot, step.at, self._recurrence.order))
+            if isinstance(slot, ModuleSlot):
+                scalars[Learned(slot.name, slot.index)] = name
+            parameters.append(Parameter(name, self._type(slot)))
+            variables[slot] = name
+        for tensor in contexts_of(step):
+            variables[tensor] = contexts[tensor]
+            parameters.append(Parameter(contexts[tensor], "Tensor"))
+        for scalar in self._own.scalars:
+            members = (K,) if self._formula.scalars[scalar].members else ()
+            owned = Learned(scalar, sympy.Integer(step.at), *members)
+            scalars[owned] = self._called.modules[scalar]
+        writer = self._writer(variables, calls, scalars)
+        statements = BodyWriter(
+            step,
+            writer,
+            names,
+            partial(variable, at=step.at, order=self._recurrence.order),
+            line_marks(self._formula, self._step),
+        ).write(step.outputs, self._inlined)
+        texts = [self._output(slot, writer, variables) for slot in step.outputs]
+        types = ", ".join(map(self._type, step.outputs))
+        kind = types if len(texts) == 1 else f"tuple[{types}]"
+        body: tuple[Statement, ...] = (*statements, Return(Code(", ".join(texts))))
+        return Function("forward", tuple(parameters), kind, body)
+
+    def _kind(self, name: str) -> str:
+        """The type of an operator or a learned scalar that is handed on."""
+        return "Tensor" if name in self._formula.scalars else "nn.Module"
+
+    def _type(self, slot: Slot) -> str:
+        return (
+            self._kind(slot.name) if isinstance(slot, ModuleSlot) else slot_type(slot)
+        )
+
+    def _output(self, slot: Slot, writer: Writer, variables: Mapping[Slot, str]) -> str:
+        if isinstance(slot, ModuleSlot):
+            if slot in variables:
+                return variables[slot]
+            return self._called.modules[slot.name]
+        return writer.show(slot)
+
+    def _writer(
+        self,
+        variables: dict[Slot, str],
+        calls: Mapping[str, str],
+        scalars: Mapping[Learned, str],
+    ) -> Writer:
+        step = self._step
+
+        def operator(tensor: Apply) -> str:
+            name = tensor.operator
+            if tensor.index is sympy.nan:
+                return calls[name]
+            if int(tensor.index) != step.at:
+                return variables[ModuleSlot(name, int(tensor.index))]
+            return self._called.modules[name]
+
+        def adapter(value: Tensor, parent: Tensor) -> str:
+            return self._own.adapters.get(Site(value, parent), "")
+
+        def coefficient(tensor: Tensor) -> tuple[str, int]:
+            return self._coefficient(tensor, scalars)
+
+        def shape(tensor: Tensor) -> Shape:
+            return self._own.blocks[0].shapes[tensor]
+
+        return Writer(
+            step.parts,
+            step.bare,
+            shape,
+            operator,
+            adapter,
+            coefficient,
+            partial(stacks, self._formula, shape),
+            variables,
+        )
+
+    def _inlined(self, tensor: Apply) -> tuple[PipelineCode, Line | None] | None:
+        """The code of an inlined operator, and its line; None if it is none."""
+        if tensor.operator not in self._called.inlined:
+            return None
+        if tensor.index is not sympy.nan and int(tensor.index) != self._step.at:
+            return None
+        span = self._formula.operators[tensor.operator].span
+        line = line_of(span, self._formula.source)
+        return self._called.inlined[tensor.operator], line
+
+    def _coefficient(
+        self, tensor: Scaled | Filled, scalars: Mapping[Learned, str]
+    ) -> tuple[str, int]:
+        value, step = tensor.coefficient, self._step
+        if value.has(I) or value.has(L):
+            # All at once: a number may be a part of another one.
+            value = value.xreplace(
+                {
+                    part: sympy.Symbol(
+                        self._called.numbers[at_block(part, tensor, step)]
+                    )
+                    for part in numeric_parts(value)
+                }
+            )
+        text = coefficient_text(value, dict(scalars), torch=True)
+        if value.is_Add:
+            return text, SUM
+        return text, ATOM if value.is_Atom else PRODUCT

@@ -1,0 +1,202 @@
+"""Blocks that are run backwards: the method that makes of what a block hands on what it got.
+
+The inverse is the analysis's (`analysis/invariants/inverse.py`), in the names of the block's
+class. The proof reads it back: behind the forward pass it gives what went in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import sympy
+
+from recform.algebra.expr import Apply, I, Learned, Scaled, Tensor
+from recform.analysis.invariants.backwards import (
+    no_use,
+    obstacle,
+    solved_states,
+    way_back,
+)
+from recform.analysis.invariants.inverse import Inverse
+from recform.blocks import Shape
+from recform.diagnostics import Diagnostics
+from recform.linear.forms import tensor_of
+from recform.plan.definitions import (
+    Assign,
+    Class,
+    Definition,
+    Function,
+    Parameter,
+    Return,
+    Statement,
+)
+from recform.plan.expressions import Code
+from recform.plan.namespace import Namespace, fail
+from recform.plan.network import NetworkPlan, StepPlan
+from recform.readback.library import REVERSIBLE
+from recform.readback.printed import INVERSE
+from recform.recurrence.model import Place, Slot, Step
+from recform.writers.formula.coefficients import coefficient_text
+from recform.writers.formula.terms import ATOM, PRODUCT, SUM, Writer
+from recform.writers.names import variable
+
+
+def reversing(plan: NetworkPlan) -> NetworkPlan:
+    """The plan of a network whose regular blocks keep nothing.
+
+    Raises:
+        CompileError: RF531, if there is no inverse; RF532, if no block can use it; RF219,
+            if a module has the name of the method.
+    """
+    formula = plan.graph.recurrence.formula
+    report = Diagnostics()
+    found = way_back(formula, report)
+    changed: dict[str, Definition] = {}
+    obstacles: list[str] = []
+    for step, planned in zip(plan.graph.recurrence.steps, plan.steps, strict=True):
+        if step.role.place not in (Place.REGULAR, Place.PATTERN):
+            continue
+        made = next((d for d in plan.definitions if d.name == planned.name), None)
+        if made is None and planned.printed.is_class:
+            return plan  # Its blocks are of a class that stands with another network.
+        if not isinstance(made, Class):
+            obstacles.append("its blocks have no class")
+            continue
+        if any(item.name == INVERSE for item in made.attributes):
+            fail(
+                f"a module is called {INVERSE!r}, and blocks that are run backwards need "
+                "the name",
+                formula.equations[0].span,
+                "give it another one",
+            )
+        writer = _Inverse(plan, step, planned, made, found)
+        if writer.obstacle():
+            obstacles.append(writer.obstacle())
+        else:
+            changed[made.name] = writer.write()
+    if not changed:
+        no_use(formula, [*obstacles, "no block of it is like the others"][0], report)
+    return plan.changed(lambda made: changed.get(made.name, made))
+
+
+@dataclass(frozen=True)
+class _Inverse:
+    """Writes the inverse of a step.
+
+    Attributes:
+        plan: of the network.
+        step: of the recurrence.
+        planned: what it is as code.
+        made: its class.
+        found: the inverse of a block, with the index i.
+    """
+
+    plan: NetworkPlan
+    step: Step
+    planned: StepPlan
+    made: Class
+    found: Inverse
+
+    @property
+    def _solved(self) -> list[tuple[Tensor, Tensor]]:
+        """What is solved for, in order, and what it is."""
+        numbers = {I: sympy.Integer(self.step.at)}
+        rights = [tensor_of(item.right) for item in self.found.steps]
+        states = solved_states(self.step, self.found)
+        return [
+            (state, right.xreplace(numbers))
+            for state, right in zip(states, rights, strict=True)
+            if right is not None
+        ]
+
+    def obstacle(self) -> str:
+        """Why a block cannot use the inverse; empty if it can."""
+        formula = self.plan.graph.recurrence.formula
+        if why := obstacle(formula, self.step, self.found):
+            return why
+        if self.planned.inlined:
+            return f"the parts of {self.planned.inlined[0]} are the block's own"
+        if any("." in name for name in self._operators()):
+            return "its operators stand in containers"
+        return ""
+
+    def _operators(self) -> list[str]:
+        """The attributes of the operators that the block owns."""
+        known = self.plan.graph.recurrence.formula.operators
+        paths = self.planned.modules.items()
+        return [path.removeprefix("self.") for name, path in paths if name in known]
+
+    def write(self) -> Class:
+        """The class with the method, and with a frame around its forward pass."""
+        (forward,) = self.made.methods
+        names = ", ".join(f'"{name}"' for name in self._operators())
+        framed = replace(forward, around=f"{REVERSIBLE}({names})")
+        return replace(self.made, methods=(framed, self._method(forward)))
+
+    def _method(self, forward: Function) -> Function:
+        order = self.plan.graph.recurrence.order
+        names = Namespace.forward()
+        handed = self.planned.printed.handed
+        shared = forward.parameters[: len(handed)]
+        calls = dict(zip(handed, (names.new(p.name) for p in shared), strict=True))
+        variables: dict[Slot, str] = {
+            slot: names.new(variable(slot, self.step.at, order))
+            for slot in self.step.outputs
+        }
+        inputs = tuple(Parameter(name, "Tensor") for name in variables.values())
+        body: list[Statement] = []
+        for tensor, right in self._solved:
+            text = self._writer(tensor, variables, calls).show(right)
+            variables[tensor] = names.new(variable(tensor, self.step.at, order))
+            body.append(Assign(variables[tensor], Code(text)))
+        given = ", ".join(variables[slot] for slot in self.step.inputs)
+        kind = forward.result
+        about = "What the block got, from what it hands on."
+        made = (*body, Return(Code(given)))
+        return Function(INVERSE, (*shared, *inputs), kind, made, about)
+
+    def _writer(
+        self, made: Tensor, variables: dict[Slot, str], calls: Mapping[str, str]
+    ) -> Writer:
+        step, modules = self.step, self.planned.modules
+        shapes = next(self._shapes())
+        newest = made.xreplace({made.index: sympy.Integer(step.at)})
+
+        def operator(tensor: Apply) -> str:
+            return calls.get(tensor.operator) or modules[tensor.operator]
+
+        def coefficient(tensor: Tensor) -> tuple[str, int]:
+            value = tensor.coefficient
+            scalars = {
+                item: calls.get(item.name) or modules[item.name]
+                for item in value.atoms(Learned)
+            }
+            text = coefficient_text(value, scalars, torch=True)
+            if value.is_Add:
+                return text, SUM
+            return text, ATOM if value.is_Atom else PRODUCT
+
+        return Writer(
+            step.parts,
+            _bare,
+            # What is no tensor of the block is what is solved for, or a sum that makes it.
+            lambda tensor: shapes.get(tensor, shapes[newest]),
+            operator,
+            lambda value, parent: "",
+            coefficient,
+            variables=variables,
+        )
+
+    def _shapes(self) -> Iterator[Mapping[Tensor, Shape]]:
+        """Those of each block that takes the step."""
+        for stage in self.plan.graph.stages:
+            for segment in stage.segments:
+                if self.plan.graph.recurrence.steps[segment.step] is self.step:
+                    yield segment.block.shapes
+
+
+def _bare(term: Tensor) -> Tensor:
+    while isinstance(term, Scaled):
+        term = term.tensor
+    return term

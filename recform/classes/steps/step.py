@@ -1,0 +1,359 @@
+"""The class of a step: what its blocks own, and the formula as its forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import sympy
+
+from recform.algebra.expr import (
+    I,
+    L,
+    State,
+)
+from recform.algebra.formula import Pipeline
+from recform.algebra.placed import placed
+from recform.algebra.symbols import size
+from recform.blocks import Shape, symbols_in
+from recform.blocks.symbolic import Symbolic
+from recform.classes.steps.computed import Called, StepForward
+from recform.classes.steps.owned import BlockClasses, Owned, at_block, reads_index
+from recform.graph.model import Bridge, NetworkGraph, Segment
+from recform.plan.columns import Column, Kind
+from recform.plan.definitions import (
+    Attribute,
+    Class,
+    Function,
+    Parameter,
+    Return,
+    Role,
+    in_order,
+)
+from recform.plan.expressions import (
+    Code,
+    Container,
+    Expression,
+    Holds,
+    Item,
+    Make,
+)
+from recform.plan.namespace import Namespace, fail
+from recform.plan.network import StepPlan
+from recform.readback.plan import PrintedStep
+from recform.recurrence.model import shared_by
+from recform.writers.calls import given
+from recform.writers.containers import fold
+from recform.writers.formula.coefficients import coefficient_text, numeric_parts
+from recform.writers.initialise import member_parameter, scalar_parameter
+from recform.writers.names import ADAPTER, as_named, is_inline, operator_name
+from recform.writers.pipelines import (
+    WHOLE,
+    PipelineCode,
+    attributes_of,
+    check_inline,
+    is_body,
+    is_whole,
+    pipeline_parts,
+)
+from recform.writers.says import step_equations, step_title
+from recform.writers.setting import Setting
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What all steps of a network have in common.
+
+    Attributes:
+        network: the whole.
+        classes: what modules are made of.
+        single: whether states are single tensors rather than tuples.
+    """
+
+    network: NetworkGraph
+    classes: BlockClasses
+    single: bool
+
+
+def plan_step(
+    frame: Frame, index: int, name: str
+) -> tuple[StepPlan, Class | Function | None]:
+    """A step as code, and its class or the function that makes the modules of a block.
+
+    There is neither where the blocks are modules of a definition by equations.
+
+    Args:
+        frame: what all steps have in common.
+        index: into the steps of the recurrence.
+        name: of its class or function.
+
+    Raises:
+        CompileError: RF219, if its names cannot be had.
+    """
+    return _StepWriter(frame, index, name).plan()
+
+
+class _StepWriter:
+    def __init__(self, frame: Frame, index: int, name: str) -> None:
+        self._recurrence = frame.network.recurrence
+        self._formula = self._recurrence.formula
+        self._step = self._recurrence.steps[index]
+        self._classes = frame.classes
+        self._workshop = frame.classes.workshop
+        self._single = frame.single
+        self._name = name
+        self._shared = tuple(
+            name
+            for name in shared_by(self._step)
+            if name not in frame.classes.functions
+        )
+        self._attributes = Namespace.attributes()
+        self._module_names: dict[str, str] = {}
+        self._inline: dict[str, PipelineCode] = {
+            name: frame.classes.codes[name]
+            for name in shared_by(self._step)
+            if name in frame.classes.functions
+        }
+        self._number_names: dict[Symbolic, str] = {}
+        self._own = Owned(frame.network, index, frame.classes, self._attributes)
+        self._free = tuple(sorted(self._own.free))
+
+    def plan(self) -> tuple[StepPlan, Class | Function | None]:
+        definition: Class | Function | None = None
+        made: tuple[Expression, ...] = ()
+        flat = 0
+        if is_inline(self._formula, "step"):
+            definition, flat = self._flat()
+        elif self._is_operator():
+            made = tuple(map(self._operator, self._own.segments))
+        else:
+            attributes = tuple(self._owned())
+            called = Called(self._module_names, self._inline, self._number_names)
+            forward = StepForward(
+                self._recurrence,
+                self._step,
+                self._own,
+                called,
+                self._shared,
+            )
+            definition = Class(
+                self._name,
+                step_title(self._recurrence, self._step, self._shared),
+                self._parameters() if attributes else (),
+                attributes,
+                (forward.write(),),
+            )
+        is_class = isinstance(definition, Class)
+        printed = PrintedStep(self._name, is_class, self._shared, self._own.adapters)
+        arguments = self._own.arguments
+        step = StepPlan(
+            printed,
+            self._module_names,
+            tuple(self._inline),
+            arguments,
+            self._free,
+            made,
+            flat,
+        )
+        return step, definition
+
+    def _is_plain(self) -> bool:
+        """Whether a block is one operator: ``X_i = W_i*X_<i-1>``."""
+        own = self._own
+        body = [t for t in self._step.body if not isinstance(t, State)]
+        alone = len(own.operators()) == len(body) == len(self._step.outputs) == 1
+        alone = alone and all(len(t.children) == 1 for t in body)
+        return alone and not own.bridges and not own.scalars and self._single
+
+    def _is_operator(self) -> bool:
+        """Whether the blocks are modules of one definition by equations."""
+        if not self._is_plain():
+            return False
+        (name,) = self._own.operators()
+        inline = is_inline(self._formula, name)
+        return inline and is_body(self._formula.operators[name])
+
+    def _operator(self, segment: Segment) -> Expression:
+        """What makes the module of an operator that is all of a block."""
+        (name,) = self._own.operators()
+        module = segment.block.calls[name]
+        assert module.inputs is not None
+        place, tables = module.place, self._formula.tables
+        here = Setting.at(module.inputs, place, tables, place.index, place.length)
+        pipeline = self._formula.operators[name]
+        parts, _ = pipeline_parts(pipeline, here, self._workshop)
+        assert parts[0].made is not None
+        return parts[0].made
+
+    def _flat(self) -> tuple[Function, int]:
+        """A block that is one operator: a function that makes its modules."""
+        if not self._is_plain():
+            fail(
+                'names step = "." is for blocks that are one operator, X_i = W_i*X_<i-1>',
+                self._formula.equations[0].span,
+                "leave it out, and the blocks are modules",
+            )
+        (name,) = self._own.operators()
+        pipeline = self._formula.operators[name]
+        here = self._place(name, self._arguments(name))
+        parts, _ = pipeline_parts(pipeline, here, self._workshop)
+        if is_whole(pipeline):
+            parts = fold([part.within((WHOLE,), None) for part in parts])
+        culprit = next((part for part in parts if part.layer is None), None)
+        if culprit is not None:
+            fail(f"{culprit.kind} cannot stand in an nn.Sequential", culprit.span)
+        if not parts:
+            fail("a block of nothing has no modules", pipeline.span)
+        layers = (Item(part.layer) for part in parts if part.layer is not None)
+        says = step_equations(self._recurrence, self._step)
+        made = Function(
+            self._name,
+            self._parameters(),
+            "list[nn.Module]",
+            (Return(Container(Holds.PLAIN, tuple(layers))),),
+            "\n".join(says),
+        )
+        return made, len(parts)
+
+    def _parameters(self) -> tuple[Parameter, ...]:
+        arguments = self._own.arguments
+        names = [*(argument.name for argument in arguments), *self._free]
+        strides = {a.name for a in arguments if a.column.kind is Kind.STRIDE}
+        floats = {
+            a.name
+            for a in arguments
+            if any(isinstance(value, float) for value in a.column.values)
+        }
+        return in_order(
+            Parameter(made.name, "int", "1")
+            if made.name in strides
+            else replace(made, type="float")
+            if made.name in floats
+            else made
+            for made in self._workshop.typed(names)
+        )
+
+    # -- the constructor
+
+    def _owned(self) -> Iterator[Attribute]:
+        """What the constructor makes."""
+        scalars = self._own.scalars
+        parts = [*self._own.operators(), ADAPTER, *scalars]
+        for name in as_named(self._formula, parts):
+            if name == ADAPTER:
+                yield from self._adapters()
+            elif name in scalars:
+                yield self._scalar(name)
+            else:
+                yield from self._module(name)
+        yield from self._numbers()
+
+    def _adapters(self) -> Iterator[Attribute]:
+        for attribute, bridges in self._own.bridges.items():
+            values = [
+                (parameter, Code(self._adapter_argument(parameter, bridges)))
+                for parameter in self._classes.adapter_parameters
+            ]
+            yield Attribute(attribute, Make(self._classes.adapter, given(values)))
+
+    def _module(self, name: str) -> Iterator[Attribute]:
+        arguments = self._arguments(name)
+        if is_inline(self._formula, name):
+            self._inline[name] = self._inlined(name, arguments)
+            yield from attributes_of(self._inline[name])
+            return
+        attribute = operator_name(self._attributes, self._formula, name)
+        self._module_names[name] = f"self.{attribute}"
+        values = ((parameter, Code(text)) for parameter, text in arguments.items())
+        yield Attribute(attribute, Make(self._classes.operators[name], given(values)))
+
+    def _arguments(self, name: str) -> dict[str, str]:
+        """What an operator's class gets, by parameter, as the step says it."""
+        parameters = self._classes.codes[name].parameters
+        return {p: self._argument(name, p) for p in parameters}
+
+    def _inlined(self, name: str, arguments: Mapping[str, str]) -> PipelineCode:
+        """The operator's parts as the step's own, with the step's names in them."""
+        pipeline: Pipeline = self._formula.operators[name]
+        check_inline(pipeline)
+        here = self._place(name, arguments)
+        return self._workshop.code(pipeline, here, self._attributes)
+
+    def _place(self, name: str, arguments: Mapping[str, str]) -> Setting:
+        """What comes into an operator, and what c, s, i and L are, as the step says."""
+        inputs = self._own.blocks[0].calls[name].inputs
+        assert inputs is not None
+        open_ = Setting.open(inputs)
+
+        def said(symbol: Symbolic) -> Symbolic:
+            return _symbol(arguments.get(str(symbol), str(symbol)))
+
+        values = {key: said(symbol) for key, symbol in open_.values.items()}
+        values |= {table.symbol: said(table.symbol) for table in self._formula.tables}
+        places = (
+            Shape(
+                x.layout,
+                said(x.features) if symbols_in(x.features) else x.features,
+                tuple(map(said, x.grid)),
+            )
+            for x in open_.inputs
+        )
+        return Setting(tuple(places), values)
+
+    def _argument(self, name: str, parameter: str) -> str:
+        if parameter in self._own.free:
+            return parameter
+        return self._text(self._own.column(name, parameter))
+
+    def _adapter_argument(self, parameter: str, bridges: tuple[Bridge, ...]) -> str:
+        if parameter in self._own.free:
+            return parameter
+        return self._text(self._own.adapter_column(parameter, bridges))
+
+    def _text(self, column: Column | None) -> str:
+        assert column is not None
+        return self._own.columns.text(column)
+
+    def _scalar(self, name: str) -> Attribute:
+        scalar = self._formula.scalars[name]
+        attribute = operator_name(self._attributes, self._formula, name)
+        self._module_names[name] = f"self.{attribute}"
+        made = scalar_parameter(scalar.start)
+        if scalar.per_feature:
+            features = self._text(self._own.scalar(name))
+            shape = next(iter(self._own.blocks[0].shapes.values()))
+            view = [features, *(["1"] * (len(shape.broadcast_view()) - 1))]
+            made = scalar_parameter(scalar.start, view)
+        if scalar.members is not None:
+            numbers = {I: self._own.index(), L: self._own.depth()}
+            texts = {symbol: self._text(column) for symbol, column in numbers.items()}
+            first = self._own.first_member(name)
+            made = member_parameter(scalar.members, first, texts)
+        return Attribute(attribute, made, Role.SCALAR)
+
+    def _numbers(self) -> Iterator[Attribute]:
+        """Coefficients of ``i`` and ``L``, worked out once."""
+        for tensor in self._step.coefficients:
+            value = tensor.coefficient
+            if not value.has(I) and not value.has(L):
+                continue
+            for part in numeric_parts(value):
+                shifted = at_block(part, tensor, self._step)
+                if shifted in self._number_names:
+                    continue
+                attribute = self._attributes.new("scale")
+                self._number_names[shifted] = f"self.{attribute}"
+                names: dict[Symbolic, str] = {L: self._text(self._own.depth())}
+                if reads_index(shifted):
+                    names[I] = self._text(self._own.index())
+                for item in placed(shifted):
+                    symbol = sympy.Symbol(f"_{len(names)}")
+                    names[symbol] = self._text(self._own.placed(item))
+                    shifted = shifted.xreplace({item: symbol})
+                text = coefficient_text(shifted, names, torch=False)
+                yield Attribute(attribute, Code(text), Role.NUMBER)
+
+
+def _symbol(text: str) -> Symbolic:
+    """A name as a symbol, a number as itself."""
+    return int(text) if text.isdigit() else size(text)

@@ -1,1 +1,0 @@
-"""What the parts of a generated file are called, and what it says of itself."""

@@ -1,1 +1,0 @@
-"""Modules in containers: parts whose names begin alike, networks that are one row."""

@@ -1,0 +1,203 @@
+"""What the operators of one block are made for, and what their calls cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import sympy
+
+from recform.algebra.expr import (
+    Apply,
+    Elementwise,
+    Part,
+    Pointwise,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+)
+from recform.algebra.tracing import Link, Trace
+from recform.blocks import Amount, Shape, Stride
+from recform.blocks.shape import Size
+from recform.graph.model import Module, Site, Totals
+from recform.graph.partial import Stuck
+
+if TYPE_CHECKING:
+    from recform.graph.shapes import BlockShapes
+
+
+class BlockCalls:
+    """Follows the shapes through the operators of a block.
+
+    Args:
+        block: knows the shapes of all else.
+
+    Attributes:
+        modules: for each operator that the block owns, what it is made for.
+        totals: what the calls cost together.
+        works: what each computes.
+    """
+
+    def __init__(self, block: BlockShapes) -> None:
+        self._block = block
+        self.modules: dict[str, Module] = {}
+        self.totals = Totals()
+        self.works: dict[Tensor | Site, tuple[Link, ...]] = {}
+
+    def later(self, name: str, x: Shape) -> None:
+        """An operator of the block that later blocks alone call."""
+        block = self._block
+        if name in self.modules or name not in block.formula.operators:
+            return
+        pipeline = block.formula.operators[name]
+        inputs = (x,) * len(pipeline.inputs)
+        module = Module(replace(block.place, stride=1), inputs)
+        self.modules[name] = module
+        made = block.runner.run(pipeline, inputs, module.place, None)
+        self.totals += Totals(made.parameters)
+
+    def shape(self, tensor: Apply) -> Shape:
+        """The shape of what an operator makes.
+
+        Raises:
+            Stuck: after a diagnostic.
+        """
+        block = self._block
+        given = tuple(map(block.shape, tensor.arguments))
+        inputs = self._arguments(tensor, given)
+        own = block.is_own(tensor)
+        module, is_new = self._module(tensor, inputs, adapted=inputs != given)
+        pipeline = block.formula.operators[tensor.operator]
+        try:
+            where = partial(block.span, tensor)
+            trace = block.runner.run(pipeline, inputs, module.place, where)
+        except Stuck:
+            raise Stuck(tensor, (*tensor.arguments[:1], tensor)) from None
+        count = block.counts.of(tensor)
+        learned = trace.parameters if own and is_new else 0
+        self.totals += Totals(learned, trace.multiply_adds * count)
+        self._keep(tensor, trace, given, inputs)
+        block.turned[tensor] = trace.turned
+        return trace.output
+
+    def _module(
+        self, tensor: Apply, inputs: tuple[Shape, ...], *, adapted: bool
+    ) -> tuple[Module, bool]:
+        """The module of an operator, and whether nobody has called it before."""
+        block, name = self._block, tensor.operator
+        index = None if tensor.index is sympy.nan else int(tensor.index)
+        own = block.is_own(tensor)
+        known = self.modules.get(name) if own else block.modules.get((name, index))
+        if known is None:
+            # What all blocks share is of no stage, and has none of its numbers.
+            table = block.place.table if index is not None else ()
+            stride = 1 if adapted else self._stride(tensor.arguments)
+            known = Module(replace(block.place, stride=stride, table=table), None)
+        before = known.inputs
+        module = Module(known.place, inputs) if before is None else known
+        if own:
+            self.modules[name] = module
+        else:
+            block.modules[name, index] = module
+        if before is not None and _features(before) != _features(inputs):
+            there, here = (" and ".join(map(str, xs)) for xs in (before, inputs))
+            block.report.error(
+                "RF406",
+                f"{name} is one module, but is called on {there} and on {here}",
+                block.span(tensor),
+                hint="only what a block's own operator gets from older stages is brought "
+                "to the shape of the block; count the index anew in each stage, with a "
+                "transition between them: scope stage",
+            )
+            raise Stuck(tensor, (*tensor.arguments[:1], tensor))
+        return module, before is None
+
+    def _keep(
+        self,
+        tensor: Apply,
+        trace: Trace,
+        given: tuple[Shape, ...],
+        inputs: tuple[Shape, ...],
+    ) -> None:
+        """Notes what autograd keeps of a call, and what the call computes."""
+        block, copied = self._block, 0
+        each = zip(tensor.arguments, inputs, given, trace.saves_inputs, strict=True)
+        for argument, shape, own_shape, kept in each:
+            adapted = shape != own_shape
+            if kept and trace.multiplies and not adapted and self.is_turned(argument):
+                copied += shape.elements
+            elif kept:
+                block.saved.keep(argument, shape, tensor, adapted=adapted)
+        if trace.saves_output:
+            block.saved.keep(tensor, trace.output, tensor)
+        calls = block.counts.of(tensor)
+        links = list(trace.links)
+        if copied:
+            links[0] = links[0].keeping(copied)
+        block.saved.keep_inside(tensor, (trace.kept + Amount(copied)).times(calls))
+        self.works[tensor] = tuple(link.times(calls) for link in links)
+
+    def is_turned(self, tensor: Tensor) -> bool:
+        """Whether the features of a position lie apart in memory, as far as it is known."""
+        turned, step = self._block.turned, self._block.step
+        if tensor in turned or tensor in step.taken:
+            return turned.get(tensor, False)
+        same = State | Scaled | Elementwise | Part | Pointwise | TensorSum
+        parts = step.parts(tensor) if isinstance(tensor, same) else ()
+        turned[tensor] = bool(parts) and all(map(self.is_turned, parts))
+        return turned[tensor]
+
+    def _arguments(self, tensor: Apply, given: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """Rule 5: the shapes in which arguments come to their operator.
+
+        A module that the block calls on tensors of several stages has one shape, that of
+        the block; where all are of one older stage, its stride brings them here.
+        """
+        block = self._block
+        declared = block.declared()
+        if declared is None or not block.is_own(tensor):
+            return given
+        calls = [
+            t for t in block.step.body if isinstance(t, Apply) and _alike(t, tensor)
+        ]
+        result = list(given)
+        for place, (argument, x) in enumerate(
+            zip(tensor.arguments, given, strict=True)
+        ):
+            stages = {block.stages.of(call.arguments[place]) for call in calls}
+            if (
+                len(stages) > 1
+                and block.stages.of(argument) != block.stage
+                and x != declared
+                and not x.spreads_over(declared)
+            ):
+                block.adapt(tensor, argument, declared)
+                result[place] = declared
+        return tuple(result)
+
+    def _stride(self, arguments: tuple[Tensor, ...]) -> Stride:
+        """Rule 5: the stride ``s`` of an operator brings its argument to the stage.
+
+        It is that of the first one, where there are several.
+        """
+        block = self._block
+        declared = block.declared()
+        if declared is not None and arguments:
+            argument, *_ = arguments
+            behind = block.stages.behind(argument, block.stage)
+            stride = block.shape(argument).stride_to(declared, behind)
+            if stride is not None:
+                return stride
+        return block.place.stride
+
+
+def _features(inputs: tuple[Shape, ...]) -> list[Size]:
+    """What a module is made for: its features, whatever the grid."""
+    return [x.features for x in inputs]
+
+
+def _alike(one: Apply, other: Apply) -> bool:
+    """Whether two applications are calls of one module."""
+    return (one.operator, one.index) == (other.operator, other.index)

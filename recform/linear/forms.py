@@ -1,0 +1,193 @@
+"""Equations as sums over opaque tensors: what holds for blocks that are not linear.
+
+``W_i*X_<i-1>`` is one opaque tensor here, ``relu(...)`` another. Only sums and scalar
+factors are seen through, so that what follows holds whatever W computes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import sympy
+
+from recform.algebra.expr import (
+    Elementwise,
+    Filled,
+    I,
+    L,
+    Learned,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+)
+from recform.algebra.formula import Formula
+from recform.algebra.multiples import scaled
+from recform.algebra.reindex import rebuilt
+from recform.algebra.typeset import plain_scalar
+from recform.blocks.symbolic import Symbolic
+
+#: A sum of opaque tensors with scalar coefficients; none is zero.
+Form = Mapping[Tensor, Symbolic]
+
+
+def form(tensor: Tensor, *, activations: bool = True) -> Form:
+    """A tensor as a sum of opaque tensors.
+
+    Args:
+        tensor: with the index i, or written out.
+        activations: whether elementwise functions are opaque; otherwise left out.
+    """
+    result: dict[Tensor, Symbolic] = {}
+
+    def add(part: Tensor, factor: Symbolic) -> None:
+        match part:
+            case TensorSum():
+                for child in part.children:
+                    add(child, factor)
+            case Scaled():
+                coefficient = part.coefficient
+                if part.at is not sympy.nan:
+                    coefficient = coefficient.xreplace({I: part.at})
+                add(part.tensor, factor * coefficient)
+            case Elementwise() if not activations and not part.function.moves:
+                add(part.argument, factor)
+            case _:
+                result[part] = result.get(part, sympy.S.Zero) + factor
+
+    add(tensor if activations else without_activations(tensor), sympy.S.One)
+    return cleaned(result)
+
+
+def without_activations(tensor: Tensor) -> Tensor:
+    """A tensor with every elementwise function left out."""
+    if isinstance(tensor, Elementwise) and not tensor.function.moves:
+        return without_activations(tensor.argument)
+    return rebuilt(tensor, without_activations)
+
+
+def cleaned(terms: Mapping[Tensor, Symbolic]) -> Form:
+    """Without what has cancelled."""
+    expanded = {tensor: sympy.expand(value) for tensor, value in terms.items()}
+    return {tensor: value for tensor, value in expanded.items() if value != 0}
+
+
+def combined(*parts: tuple[Symbolic, Form]) -> Form:
+    """The sum of multiples of forms."""
+    result: dict[Tensor, Symbolic] = {}
+    for factor, terms in parts:
+        for tensor, value in terms.items():
+            result[tensor] = result.get(tensor, sympy.S.Zero) + factor * value
+    return cleaned(result)
+
+
+def shifted(tensor: Tensor, by: int) -> Tensor:
+    """A tensor with ``i + by`` for ``i``."""
+    return tensor.xreplace({I: I + by}) if by else tensor
+
+
+def tensor_of(terms: Form) -> Tensor | None:
+    """A form as a tensor, for printing; None for zero."""
+    parts: list[Tensor] = []
+    for tensor, value in terms.items():
+        if isinstance(tensor, Filled):
+            parts.append(Filled(value * tensor.coefficient))
+        else:
+            parts.append(scaled(value, tensor))
+    if not parts:
+        return None
+    return parts[0] if len(parts) == 1 else TensorSum(*parts)
+
+
+def equations(formula: Formula, *, activations: bool = True) -> dict[str, Form]:
+    """The right sides of a formula, by unknown, in the order of the file."""
+    return {
+        equation.unknown: form(equation.right, activations=activations)
+        for equation in formula.equations
+    }
+
+
+class NoNumber(ArithmeticError):
+    """A coefficient is no number in some block, as ``1/(i - 1)`` in the first one."""
+
+
+def numeric(
+    formula: Formula, value: Symbolic, block: int = 1, length: int = 1
+) -> float:
+    """A coefficient as a number; learned scalars have the values that they start from.
+
+    Raises:
+        NoNumber: if it is none there, not a real one, or larger than any float.
+    """
+    if value.is_Rational:
+        exact = value
+    else:
+        values: dict[Symbolic, Symbolic] = {
+            item: sympy.Float(_start(formula, item, length))
+            for item in value.atoms(Learned)
+        }
+        values |= {I: sympy.Integer(block), L: sympy.Integer(length)}
+        exact = value.xreplace(values)
+    what = "is no real number"
+    try:
+        found = float(exact)
+    except OverflowError:
+        found = math.inf
+    except TypeError:
+        found = math.nan
+    if math.isfinite(found):
+        return found
+    if math.isinf(found):
+        what = "is larger than any float"
+    where = [f"in block {block}"] if value.has(I) else []
+    where += ["where its scalars start"] if value.has(Learned) else []
+    raise NoNumber(" ".join((plain_scalar(value), what, *where)))
+
+
+def _start(formula: Formula, item: Learned, length: int) -> float:
+    """Where a learned scalar starts, that of one member of a sum among them."""
+    scalar = formula.scalars[item.name]
+    if not item.of_members:
+        return scalar.start
+    return scalar.number(int(item.index), int(item.args[2]), length)
+
+
+def rational(value: Symbolic) -> Symbolic:
+    """A number with names for roots, functions and pi in it: fractions can be compared.
+
+    What is equal with names is equal; what is not may still be.
+    """
+    if value.is_Rational or value.is_Symbol:
+        return value
+    if value.is_Add or value.is_Mul or (value.is_Pow and value.exp.is_Integer):
+        return value.func(*map(rational, value.args))
+    if value.is_Pow and value.base.is_Rational and value.base != 0:
+        return _power(value.base, value.exp)
+    return sympy.Symbol(f"[{value}]", real=True, positive=value.is_positive)
+
+
+def _power(base: Symbolic, exponent: Symbolic) -> Symbolic:
+    """``2^(i - 1)`` as a half of what ``2^i`` is called."""
+    result = sympy.S.One
+    for term in sympy.Add.make_args(sympy.expand(exponent)):
+        count, rest = term.as_coeff_Mul()
+        if rest == 1 and count.is_Integer:
+            result *= base**count
+        elif count.is_Integer:
+            result *= power_name(base, rest) ** count
+        else:
+            result *= power_name(base, term)
+    return result
+
+
+def power_name(base: Symbolic, exponent: Symbolic) -> Symbolic:
+    """The name of a power in :func:`rational`; ``1/2`` has that of 2, below the line."""
+    if base.p == 1 and base != 1:
+        return 1 / power_name(1 / base, exponent)
+    return sympy.Symbol(f"[{base}**{exponent}]", real=True, positive=base.is_positive)
+
+
+def state(name: str, lag: int) -> State:
+    """``X_<i-lag>``."""
+    return State(name, I - lag)

@@ -1,0 +1,125 @@
+"""Sums over depth, where all blocks are written out: what each of them adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sympy
+
+from recform.algebra.expr import (
+    Across,
+    Filled,
+    History,
+    K,
+    Part,
+    Pointwise,
+    Scaled,
+    Tensor,
+    TensorSum,
+)
+from recform.algebra.formula import Formula
+from recform.algebra.lists import Dealt, Listed, Members, Over, is_list, list_of
+from recform.algebra.reindex import rebuilt
+from recform.linear.forms import NoNumber, numeric
+
+
+def members_of(
+    listed: History | Listed, definitions: Mapping[Tensor, Tensor]
+) -> list[tuple[int, Tensor]]:
+    """The members of a list with their numbers, the oldest first.
+
+    Args:
+        listed: a list that is written out.
+        definitions: what lists are made of.
+
+    The number of a member is its index in a list of all blocks; by stages it is that of
+    the last block in whose list it stands.
+    """
+    found: list[tuple[int, Tensor]] = []
+    pending: list[tuple[Tensor, int]] = [(listed, 0)]
+    while pending:
+        part, number = pending.pop()
+        if not is_list(part):
+            found.append((number, part))
+            continue
+        if isinstance(part, History):
+            number = int(part.last)
+        made = definitions.get(part, part)
+        pending += [(child, number) for child in made.children]
+    return found[::-1]
+
+
+def written_sum(tensor: Over, definitions: Mapping[Tensor, Tensor]) -> list[Tensor]:
+    """The terms of a sum over depth, one for each member.
+
+    The share that ``softmax`` gives a member stays an :class:`Over` in its term.
+    """
+    listed = list_of(tensor.tensor)
+    assert listed is not None
+    found = members_of(listed, definitions)
+    return [
+        _of_member(tensor.tensor, _Member(number, place, len(found), definitions))
+        for place, (number, _) in enumerate(found)
+    ]
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A member of lists: its number; its place, and of how many; what lists are made of."""
+
+    number: int
+    place: int
+    count: int
+    definitions: Mapping[Tensor, Tensor]
+
+
+def _of_member(tensor: Tensor, member: _Member) -> Tensor:
+    """What is made of all members, of one of them."""
+    if isinstance(tensor, Members):
+        # What is weighed and what weighs it may stand in two lists.
+        return members_of(tensor.listed, member.definitions)[member.place][1]
+    if isinstance(tensor, Dealt):
+        # There is a feature for each.
+        return Part(tensor.tensor, member.count, member.place)
+    if isinstance(tensor, Filled):
+        weight = tensor.coefficient.xreplace({K: sympy.Integer(member.number)})
+        return Filled(weight, tensor.at)
+    if not tensor.is_many or isinstance(tensor, Over):
+        return tensor
+    if isinstance(tensor, Scaled):
+        weight = tensor.coefficient.xreplace({K: sympy.Integer(member.number)})
+        return Scaled(weight, _of_member(tensor.tensor, member), tensor.at)
+    return rebuilt(tensor, lambda part: _of_member(part, member))
+
+
+def share_at_start(
+    formula: Formula, share: Over, definitions: Mapping[Tensor, Tensor], length: int
+) -> float | None:
+    """What ``softmax`` gives each member in a network that was not trained.
+
+    All get the same where the score starts at zero; otherwise it is not known, and None.
+    """
+    listed = list_of(share.tensor)
+    if listed is None or not _starts_at_zero(formula, share.tensor, length):
+        return None
+    return 1 / len(members_of(listed, definitions))
+
+
+def _starts_at_zero(formula: Formula, tensor: Tensor, length: int) -> bool:
+    """Whether a tensor is zero as long as its learned scalars are what they start as."""
+    match tensor:
+        case Scaled():
+            block = 1 if tensor.at is sympy.nan else int(tensor.at)
+            try:
+                zero = numeric(formula, tensor.coefficient, block, length) == 0
+            except NoNumber:
+                return False
+            return zero or _starts_at_zero(formula, tensor.tensor, length)
+        case Across():
+            return _starts_at_zero(formula, tensor.tensor, length)
+        case Pointwise():
+            return any(_starts_at_zero(formula, c, length) for c in tensor.children)
+        case TensorSum():
+            return all(_starts_at_zero(formula, c, length) for c in tensor.children)
+    return False

@@ -1,0 +1,147 @@
+"""The data of a linearised recurrence: what each unknown of block i gets from older ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from recform.algebra.expr import State, Tensor
+from recform.algebra.formula import Formula
+from recform.algebra.typeset import latex_name, latex_text, plain
+from recform.blocks.symbolic import Symbolic
+from recform.linear.words import BLOCK, SHARED, At, Letter, Polynomial
+
+
+@dataclass(frozen=True)
+class Source:
+    """A tensor that something is differentiated by.
+
+    Attributes:
+        unknown: its name; ``input`` for what the stem hands over.
+        at: its index.
+    """
+
+    unknown: str
+    at: At
+
+    def text(self) -> str:
+        """In the language of the files."""
+        if self.unknown == INPUT:
+            return INPUT
+        if "(" in self.unknown:
+            return _of_history(self.unknown, self.at.text())
+        return plain(State(self.unknown, self.at.expression()))
+
+    def latex(self) -> str:
+        """As LaTeX."""
+        if "(" in self.unknown:
+            return latex_text(_of_history(self.unknown, self.at.text()))
+        name = latex_name(self.unknown)
+        index = self.at.text()
+        return name if self.at.base == SHARED else f"{name}_{{{index}}}"
+
+
+def _of_history(name: str, index: str) -> str:
+    """``concat(X_<0..i>)`` with another end."""
+    return name.replace("..i>", f"..{index}>").replace(", i, ", f", {index}, ")
+
+
+INPUT = "input"
+STEM = Source(INPUT, At(SHARED))
+
+#: A derivative: for each tensor that it is taken by, a polynomial.
+Gradient = Mapping[Source, Polynomial]
+
+
+@dataclass(frozen=True)
+class Law:
+    """The derivative of an unknown of block i.
+
+    Attributes:
+        unknown: its name; a history is named after what it holds, such as
+            ``concat(X_<0..i>)``.
+        gradient: by unknowns of older blocks (``i - d``), of the same block (``d`` = 0),
+            and by single blocks that the equation names (``X_0``).
+        written: whether it has an equation in the file (a history has none).
+    """
+
+    unknown: str
+    gradient: Gradient
+    written: bool = True
+
+
+@dataclass(frozen=True)
+class Linear:
+    """The linearised recurrence of a formula.
+
+    Attributes:
+        formula: what it was made from.
+        activations: whether derivatives of elementwise functions are letters of words;
+            otherwise the functions are left out.
+        laws: for all blocks behind the first ones, in the order of computation.
+        solved: the same without unknowns of the same block on the right.
+        order: how many blocks back the solved laws reach.
+        first: how many first blocks are written out (block 0, the start, not counted).
+        starts: the derivative of each unknown of the blocks 0 to ``first``, by block
+            and name, in the order of computation; what vanishes has an empty one.
+        output: the derivative of what the head gets.
+        assumptions: what was taken for granted, in sentences.
+        definitions: what each unknown and each history is, where all is written out.
+    """
+
+    formula: Formula
+    activations: bool
+    laws: tuple[Law, ...]
+    solved: tuple[Law, ...]
+    order: int
+    first: int
+    starts: tuple[Mapping[str, Gradient], ...]
+    output: Gradient
+    assumptions: tuple[str, ...]
+    definitions: Mapping[Tensor, Tensor] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def counts(self) -> dict[tuple[Symbolic, int, int], int]:
+        """How many paths coefficients stand for, as far as that was asked."""
+        return {}
+
+    @property
+    def unknowns(self) -> tuple[str, ...]:
+        """All unknowns, histories among them, in the order of computation."""
+        return tuple(law.unknown for law in self.laws)
+
+    @property
+    def single(self) -> Law | None:
+        """The only law, solved, where there is one unknown; None otherwise."""
+        return self.solved[0] if len(self.solved) == 1 else None
+
+    @cached_property
+    def coefficients(self) -> Mapping[tuple[str, str, int], Polynomial]:
+        """``a_d(i)``: what ``U_i`` gets from ``V_<i-d>``, by (U, V, d)."""
+        return {
+            (law.unknown, source.unknown, -source.at.number): polynomial
+            for law in self.solved
+            for source, polynomial in law.gradient.items()
+            if source.at.base == BLOCK
+        }
+
+    @property
+    def letters(self) -> tuple[Letter, ...]:
+        """All letters of the laws."""
+        return tuple(
+            dict.fromkeys(
+                letter
+                for law in self.laws
+                for polynomial in law.gradient.values()
+                for letter in polynomial.letters
+            )
+        )
+
+
+def merged(parts: Iterable[tuple[Source, Polynomial]]) -> Gradient:
+    """The sum of derivatives; what cancels is gone."""
+    result: dict[Source, Polynomial] = {}
+    for source, polynomial in parts:
+        result[source] = result[source] + polynomial if source in result else polynomial
+    return {source: polynomial for source, polynomial in result.items() if polynomial}

@@ -1,0 +1,306 @@
+"""Activations: most are elementwise, and equations can use them too (`relu(X_i)`)."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from recform.blocks.arguments import Argument, Arguments, Kind
+from recform.blocks.code import code
+from recform.blocks.function import Function
+from recform.blocks.operator import (
+    Cost,
+    Emitted,
+    Operator,
+    Weights,
+    declares,
+    require_layout,
+)
+from recform.blocks.shape import Layout, Shape
+
+
+class _Elementwise(Operator):
+    elementwise = True
+    call = ""
+    #: The class of torch's module, if there is one.
+    layer = ""
+    saves = "input"
+
+    def given(self, a: Arguments, number: int = 0) -> object:
+        """An argument; a function in an equation gives none, and gets the default."""
+        argument = self.arguments[number]
+        return a.get(argument.name, argument.default)
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return Cost(
+            saves_input=self.saves == "input",
+            saves_output=self.saves == "output",
+            cheap=True,
+        )
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted(self.call, layer=f"nn.{self.layer}()" if self.layer else "")
+
+
+class ReLU(_Elementwise):
+    """The rectifier."""
+
+    name = "relu"
+    overwrites = True
+    about = "max(x, 0)"
+    function = Function("max(x, 0)", grows=True)
+    call = "F.relu({x})"
+    layer = "ReLU"
+    saves = "output"
+
+
+class Exp(_Elementwise):
+    """The exponential."""
+
+    name = "exp"
+    about = "exp(x)"
+    function = Function("exp(x)")
+    call = "torch.exp({x})"
+    saves = "output"
+
+
+class Softplus(_Elementwise):
+    """A smooth rectifier."""
+
+    name = "softplus"
+    about = "log(1 + exp(x))"
+    function = Function("softplus(x)", grows=True)
+    call = "F.softplus({x})"
+    layer = "Softplus"
+
+
+class _Reciprocal(_Elementwise):
+    """One over each number; no file names it, for `X/Y` says it."""
+
+    name = "reciprocal"
+    about = "1 / x"
+    function = Function("1 / x")
+    call = "1 / {x}"
+    saves = "output"
+
+
+class ReLU6(_Elementwise):
+    """The rectifier that ends at 6."""
+
+    name = "relu6"
+    overwrites = True
+    about = "min(max(x, 0), 6)"
+    source = "Krizhevsky (2010); Howard et al. (2017)"
+    function = Function("min(max(x, 0), 6)", grows=True)
+    call = "F.relu6({x})"
+    layer = "ReLU6"
+
+
+class LeakyReLU(_Elementwise):
+    """The rectifier with a small slope below zero."""
+
+    name = "leaky_relu"
+    overwrites = True
+    about = "max(x, 0) + slope * min(x, 0)"
+    source = "Maas, Hannun and Ng (2013)"
+    function = Function("max(x, 0) + min(0, x)/100", grows=True)
+    arguments = (Argument("slope", Kind.NUMBER, 0.01, "below zero"),)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        slope = self.given(a)
+        return Emitted(
+            f"F.leaky_relu({{x}}, {code(slope)})", layer=f"nn.LeakyReLU({code(slope)})"
+        )
+
+
+class ELU(_Elementwise):
+    """The exponential linear unit."""
+
+    name = "elu"
+    overwrites = True
+    about = "x above zero, alpha * (exp(x) - 1) below"
+    source = "Clevert, Unterthiner and Hochreiter (2016)"
+    function = Function("max(x, 0) + exp(min(0, x)) - 1", grows=True)
+    arguments = (Argument("alpha", Kind.NUMBER, 1.0, "minus where it ends below"),)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        alpha = self.given(a)
+        given = "" if alpha == 1 else code(alpha)
+        more = f", {given}" if given else ""
+        return Emitted(f"F.elu({{x}}{more})", layer=f"nn.ELU({given})")
+
+
+class GELU(_Elementwise):
+    """The Gaussian error linear unit."""
+
+    name = "gelu"
+    about = "x times the normal distribution function of x"
+    source = "Hendrycks and Gimpel (2016)"
+    function = Function("x * normal(x)")
+    arguments = (Argument("tanh", Kind.FLAG, False, "by the tanh formula of GPT-2"),)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        given = 'approximate="tanh"' if self.given(a) else ""
+        more = f", {given}" if given else ""
+        return Emitted(f"F.gelu({{x}}{more})", layer=f"nn.GELU({given})")
+
+
+class SiLU(_Elementwise):
+    """The sigmoid linear unit, also called swish."""
+
+    name = "silu"
+    overwrites = True
+    about = "x * sigmoid(x)"
+    source = "Elfwing, Uchibe and Doya (2018)"
+    function = Function("x * sigmoid(x)")
+    call = "F.silu({x})"
+    layer = "SiLU"
+
+
+class HardSwish(_Elementwise):
+    """The sigmoid linear unit in straight pieces."""
+
+    name = "hardswish"
+    overwrites = True
+    about = "x * hardsigmoid(x)"
+    source = "Howard et al. (2019)"
+    function = Function("x * min(max(x/6 + 1/2, 0), 1)")
+    call = "F.hardswish({x})"
+    layer = "Hardswish"
+
+
+class HardSigmoid(_Elementwise):
+    """The logistic function in straight pieces."""
+
+    name = "hardsigmoid"
+    overwrites = True
+    about = "min(max(x/6 + 1/2, 0), 1)"
+    source = "Courbariaux, Bengio and David (2015); Howard et al. (2019)"
+    function = Function("hardsigmoid(x)", grows=True, gate=True)
+    call = "F.hardsigmoid({x})"
+    layer = "Hardsigmoid"
+
+
+class Tanh(_Elementwise):
+    """The hyperbolic tangent."""
+
+    name = "tanh"
+    about = "hyperbolic tangent"
+    function = Function("tanh(x)", grows=True)
+    call = "torch.tanh({x})"
+    layer = "Tanh"
+    saves = "output"
+
+
+class Sigmoid(_Elementwise):
+    """The logistic function."""
+
+    name = "sigmoid"
+    about = "1 / (1 + exp(-x))"
+    function = Function("sigmoid(x)", grows=True, gate=True)
+    call = "torch.sigmoid({x})"
+    layer = "Sigmoid"
+    saves = "output"
+
+
+class _Overwriting(_Elementwise):
+    """A function that writes over the tensor that it gets, and returns it.
+
+    No file names it: a network for inference has it where nobody else reads that tensor.
+
+    Attributes:
+        plain: the same function, which makes a tensor.
+    """
+
+    def __init__(self, plain: Operator) -> None:
+        self.plain = plain
+        self.name, self.about, self.function = plain.name, plain.about, plain.function
+        self.arguments = plain.arguments
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return self.plain.cost(x, a)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        made = self.plain.emit(x, a)
+        return Emitted(_in_place(made.call), layer=_in_place(made.layer))
+
+
+def _in_place(call: str) -> str:
+    comma = "" if call.endswith("()") else ", "
+    return f"{call.removesuffix(')')}{comma}inplace=True)"
+
+
+def overwriting(operator: Operator) -> Operator:
+    """The function that writes over what it gets, where torch has one."""
+    return _overwriting(operator) if declares(operator, "overwrites") else operator
+
+
+_overwriting = cache(_Overwriting)
+
+
+def plain(operator: Operator) -> Operator:
+    """The function that makes a tensor, of one that writes over what it gets."""
+    return operator.plain if isinstance(operator, _Overwriting) else operator
+
+
+class Softmax(Operator):
+    """Shares of the features, which add up to one."""
+
+    name = "softmax"
+    positionwise = True
+    about = "exp(x) over its sum along the features"
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return Cost(saves_output=True)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        axis = x.feature_axis
+        return Emitted(f"F.softmax({{x}}, dim={axis})", layer=f"nn.Softmax(dim={axis})")
+
+
+class PReLU(Operator):
+    """The rectifier whose slope below zero is learned."""
+
+    name = "prelu"
+    positionwise = True
+    about = "leaky_relu with a learned slope, one for all or one for each channel"
+    source = "He et al. (2015)"
+    attribute = "prelu"
+    weights = (Weights("prelu", ("nn.PReLU",), flat=True),)
+    arguments = (
+        Argument("channelwise", Kind.FLAG, False, "a slope for each channel"),
+        Argument("start", Kind.NUMBER, 0.25, "the slope before training"),
+    )
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        if a.channelwise:
+            require_layout(x, Layout.IMAGE, Layout.VECTOR)
+        return x
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return Cost(int(x.features) if a.channelwise else 1, saves_input=True)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        parts = [code(x.features)] if a.channelwise else []
+        if a.start != 0.25:
+            parts.append(f"init={code(a.start)}")
+        return Emitted("{m}({x})", f"nn.PReLU({', '.join(parts)})")
+
+
+class Identity(Operator):
+    """What comes in, unchanged."""
+
+    name = "identity"
+    absent = True
+    positionwise = True
+    about = "what comes in, unchanged"
+    stacks = True
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return Cost(passes=True)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted("{x}", layer="nn.Identity()")
+
+
+#: What a division by a tensor multiplies by.
+RECIPROCAL = _Reciprocal()

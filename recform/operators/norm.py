@@ -1,0 +1,170 @@
+"""Normalisation: over the batch, over features, over groups of channels."""
+
+from __future__ import annotations
+
+from recform.blocks.amount import Amount
+from recform.blocks.arguments import Argument, Arguments, Kind
+from recform.blocks.code import code
+from recform.blocks.operator import Cost, Emitted, Operator, Weights, require_layout
+from recform.blocks.shape import Layout, Shape
+from recform.blocks.support import template
+from recform.operators.window import divides
+
+_EPS = "added to the variance, so that nothing divides by zero"
+
+
+class BatchNorm(Operator):
+    """Batch normalisation."""
+
+    name = "bn"
+    normalises = True
+    about = "batch normalisation with learned scale and shift"
+    source = "Ioffe and Szegedy (2015)"
+    attribute = "bn"
+    gathers = True
+    folds = True
+    weights = (Weights("bn", ("nn.BatchNorm1d", "nn.BatchNorm2d"), flat=True),)
+    arguments = (
+        Argument("eps", Kind.NUMBER, 1e-5, _EPS),
+        Argument("momentum", Kind.RATE, 0.1, "share of a batch in the running mean"),
+    )
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        require_layout(x, Layout.IMAGE, Layout.VECTOR)
+        return x
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        # Mean and deviation of each channel are kept beside the input.
+        features = int(x.features)
+        return Cost(
+            2 * features,
+            saves_input=True,
+            saves_once=2 * features,
+            cheap=True,
+            stays=Amount(once=2 * features),
+        )
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        parts = [code(x.features)]
+        if a.eps != 1e-5:
+            parts.append(f"eps={code(a.eps)}")
+        if a.momentum != 0.1:
+            parts.append(f"momentum={code(a.momentum)}")
+        kind = "BatchNorm2d" if x.layout is Layout.IMAGE else "BatchNorm1d"
+        return Emitted("{m}({x})", f"nn.{kind}({', '.join(parts)})")
+
+
+def _over_features(x: Shape, name: str, given: str) -> Emitted:
+    """A norm of torch's; of an image, the class that turns its channels to the end."""
+    cls = f"{name}2d" if x.layout is Layout.IMAGE else f"nn.{name}"
+    return Emitted("{m}({x})", f"{cls}({given})")
+
+
+class LayerNorm(Operator):
+    """Layer normalisation over the features, at each position by itself."""
+
+    name = "ln"
+    normalises = True
+    positionwise = True
+    about = "layer normalisation over the features of each position"
+    source = "Ba, Kiros and Hinton (2016)"
+    attribute = "ln"
+    stacks = True
+    weights = (Weights("ln", ("nn.LayerNorm",), flat=True),)
+    support = (template("layer_norm_2d"),)
+    arguments = (
+        Argument("eps", Kind.NUMBER, 1e-5, _EPS),
+        Argument("affine", Kind.FLAG, True, "a learned scale and shift"),
+    )
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        # Mean and deviation of each position are kept beside the input.
+        rows = x.elements // int(x.features)
+        learned = 2 * int(x.features) if a.affine else 0
+        return Cost(
+            learned,
+            saves_input=True,
+            saves_more=2 * rows,
+            cheap=True,
+            stays=Amount(2 * rows),
+        )
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        features = code(x.features)
+        eps = "" if a.eps == 1e-5 else f", eps={code(a.eps)}"
+        if a.affine:
+            return _over_features(x, "LayerNorm", f"{features}{eps}")
+        ahead, behind = "", ""
+        if x.layout is Layout.IMAGE:
+            ahead, behind = ".movedim(1, -1)", ".movedim(-1, 1)"
+        call = f"F.layer_norm({{x}}{ahead}, ({features},){eps}){behind}"
+        bare = f"{features}{eps}, elementwise_affine=False"
+        return Emitted(call, layer=_over_features(x, "LayerNorm", bare).module)
+
+
+class RMSNorm(Operator):
+    """Division by the root mean square of the features, with a learned scale."""
+
+    name = "rmsnorm"
+    normalises = True
+    positionwise = True
+    about = "divides by the root mean square of the features; learned scale, no shift"
+    source = "Zhang and Sennrich (2019)"
+    attribute = "norm"
+    stacks = True
+    weights = (Weights("rmsnorm", ("nn.RMSNorm",), flat=True),)
+    support = (template("rms_norm_2d"),)
+    arguments = (Argument("eps", Kind.NUMBER, 1e-6, _EPS),)
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        # What each position is divided by, and the quotient before the learned scale.
+        # Both have four bytes, whatever comes in.
+        rows = x.elements // int(x.features)
+        return Cost(
+            int(x.features),
+            saves_input=True,
+            saves_bytes=4 * (rows + x.elements),
+            cheap=True,
+            stays=Amount(bytes=4 * rows),
+        )
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        given = f"{code(x.features)}, eps={code(a.eps)}"
+        return _over_features(x, "RMSNorm", given)
+
+
+class GroupNorm(Operator):
+    """Normalisation over the positions of a group of channels."""
+
+    name = "gn"
+    normalises = True
+    about = "normalisation over all positions of a group of channels"
+    source = "Wu and He (2018)"
+    attribute = "gn"
+    weights = (Weights("gn", ("nn.GroupNorm",), flat=True),)
+    arguments = (
+        Argument("groups", Kind.SIZE, 32, "parts into which the channels fall"),
+        Argument("eps", Kind.NUMBER, 1e-5, _EPS),
+    )
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        require_layout(x, Layout.IMAGE, Layout.VECTOR)
+        divides(a.groups, x.features, "channels")
+        return x
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        # Mean and deviation of each group are kept beside the input.
+        more = 2 * int(a.groups)
+        return Cost(
+            2 * int(x.features),
+            saves_input=True,
+            saves_more=more,
+            cheap=True,
+            stays=Amount(more),
+        )
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        parts = [code(a.groups), code(x.features)]
+        if a.eps != 1e-5:
+            parts.append(f"eps={code(a.eps)}")
+        return Emitted("{m}({x})", f"nn.GroupNorm({', '.join(parts)})")

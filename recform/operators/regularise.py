@@ -1,0 +1,55 @@
+"""Operators that act in training alone."""
+
+from __future__ import annotations
+
+from recform.blocks.amount import Amount
+from recform.blocks.arguments import Argument, Arguments, Kind
+from recform.blocks.code import fraction
+from recform.blocks.operator import Cost, Emitted, Operator
+from recform.blocks.shape import Shape
+from recform.blocks.support import template
+
+
+class Dropout(Operator):
+    """Dropout of single numbers."""
+
+    name = "dropout"
+    absent = True
+    positionwise = True
+    about = "in training, sets numbers to zero with this probability"
+    source = "Srivastava et al. (2014)"
+    attribute = "dropout"
+    arguments = (Argument("rate", Kind.RATE, 0.5, "the probability"),)
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        # At these rates torch keeps no mask: all comes through, or nothing.
+        if a.rate == 0:
+            return Cost(passes=True)
+        mask = x.elements if a.rate < 1 else 0
+        return Cost(saves_more=mask, cheap=True, stays=Amount(bytes=mask))
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted("{m}({x})", f"nn.Dropout({fraction(a.rate)})")
+
+
+class DropPath(Operator):
+    """Stochastic depth: drops what a block adds, for whole examples."""
+
+    name = "droppath"
+    absent = True
+    positionwise = True
+    about = "stochastic depth: in training, drops whole examples with this probability"
+    source = "Huang et al. (2016)"
+    attribute = "drop_path"
+    support = (template("drop_path"),)
+    arguments = (
+        Argument("rate", Kind.RATE, about="the probability; may depend on i and L"),
+    )
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        if a.rate == 0:
+            return Cost(passes=True)
+        return Cost(saves_more=1, cheap=True, stays=Amount(1))
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted("{m}({x})", f"DropPath({fraction(a.rate)})")

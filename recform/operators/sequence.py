@@ -1,0 +1,94 @@
+"""Along the positions of tokens: convolutions, and positions as features."""
+
+from __future__ import annotations
+
+from recform.blocks.arguments import Argument, Arguments, Kind
+from recform.blocks.code import code
+from recform.blocks.operator import (
+    Cost,
+    Emitted,
+    Memory,
+    Operator,
+    Weights,
+    require_layout,
+)
+from recform.blocks.shape import Layout, Shape, Size
+from recform.blocks.support import template
+from recform.operators.window import divides
+
+
+class TokenConv(Operator):
+    """A one-dimensional convolution that keeps the positions."""
+
+    name = "conv1d"
+    mixes = True
+    turns = True
+    about = "convolution along the positions of tokens, of which as many come out"
+    source = "van den Oord et al. (2016), WaveNet, section 2.1"
+    attribute = "conv"
+    weights = (Weights("conv", ("TokenConv",)),)
+    support = (template("token_conv"),)
+    support_kept = (template("kept/token_conv"),)
+    arguments = (
+        Argument("kernel", Kind.SIZE, about="positions that it reads"),
+        Argument("width", Kind.SIZE, None, "output features; as many as come in"),
+        Argument("dilation", Kind.SIZE, 1, "distance between these positions"),
+        Argument("groups", Kind.SIZE, 1, "parts of the features that do not mix"),
+        Argument("causal", Kind.FLAG, False, "no position sees those behind it"),
+        Argument("bias", Kind.FLAG, False, "adds a learned number to each feature"),
+    )
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        require_layout(x, Layout.TOKENS)
+        width = _width(x, a)
+        divides(a.groups, x.features, "input features")
+        divides(a.groups, width, "output features")
+        return x.with_features(width)
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        width, positions = int(_width(x, a)), int(x.grid[0])
+        weights = width * (int(x.features) // int(a.groups)) * int(a.kernel)
+        rim = (int(a.kernel) - 1) * int(a.dilation)
+        return Cost(
+            parameters=weights + (width if a.bias else 0),
+            multiply_adds=weights * positions,
+            # The input with zeros around, which is a copy of it.
+            saves_more=(positions + rim) * int(x.features),
+        )
+
+    def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
+        rim = (int(a.kernel) - 1) * int(a.dilation)
+        if rim and not a.causal:
+            return super().memory(x, a)
+        return (Memory("what it reads", int(x.features), rim),) if rim else ()
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        parts = [code(x.features), code(_width(x, a)), code(a.kernel)]
+        parts += [f"dilation={code(a.dilation)}"] if a.dilation != 1 else []
+        parts += [f"groups={code(a.groups)}"] if a.groups != 1 else []
+        parts += ["bias=True"] if a.bias else []
+        parts += ["causal=True"] if a.causal else []
+        return Emitted("{m}({x})", f"TokenConv({', '.join(parts)})")
+
+
+def _width(x: Shape, a: Arguments) -> Size:
+    return x.features if a["width"] is None else a.width
+
+
+class Transpose(Operator):
+    """Positions as features, and features as positions."""
+
+    name = "transpose"
+    turns = True
+    about = "positions of tokens as their features, and features as positions"
+    source = "Tolstikhin et al. (2021), MLP-Mixer, Eq. (1)"
+    support = (template("permute"),)
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        require_layout(x, Layout.TOKENS)
+        return Shape(Layout.TOKENS, x.grid[0], (x.features,))
+
+    # A view that products of matrices copy, as that of `tokens`.
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted("{x}.transpose(1, 2)", layer="Permute(0, 2, 1)")

@@ -1,0 +1,300 @@
+"""Reads operators of the library with their arguments: ``conv(3, c, stride=s)``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from recform.algebra.formula import Step
+from recform.algebra.scalars import ScalarReader
+from recform.algebra.symbols import MAX_SIZE, SYMBOLS, parameter, told
+from recform.blocks import Argument, Arguments, Kind, Library, Operator
+from recform.blocks.arguments import Value
+from recform.blocks.symbolic import Symbolic
+from recform.diagnostics import Diagnostics, closest
+from recform.source import Span
+from recform.syntax import nodes as n
+
+_WHOLE = {
+    Kind.SIZE: 1,
+    Kind.STRIDE: 1,
+    Kind.COUNT: 1,
+    Kind.NATURAL: 0,
+    Kind.KERNEL: 1,
+    Kind.WINDOW: 1,
+    Kind.MARGIN: 0,
+    Kind.PADDING: 0,
+}
+_FIXED = (Kind.COUNT, Kind.NATURAL, Kind.KERNEL, Kind.PADDING, Kind.FLAG)
+
+
+class OperatorReader:
+    """Reads one operator of a flow.
+
+    Args:
+        library: the operators that it may be.
+        definitions: operators that the file defines, for guesses.
+        values: of constants and parameters.
+        params: the names of the parameters among them.
+        report: gets RF2xx.
+
+    Attributes:
+        structural: names of parameters that shape the network.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        definitions: Mapping[str, n.Relation],
+        values: Mapping[str, Symbolic],
+        params: frozenset[str],
+        report: Diagnostics,
+    ) -> None:
+        self._library = library
+        self._definitions = definitions
+        self._values = values
+        self._params = params
+        self._report = report
+        self.structural: set[str] = set()
+
+    def _step(self, part: n.Part, label: str, head: bool) -> Step | None:
+        expr = part.expr
+        assert not isinstance(expr, n.Flow)
+        if isinstance(expr, n.Call):
+            function, given = expr.function, expr.arguments
+        elif isinstance(expr, n.Reference):
+            function, given = expr, ()
+        else:
+            self._report.error(
+                "RF214",
+                "a flow is made of operators, with `>` between them",
+                expr.span,
+                hint="for example conv(3, c) > bn > relu",
+            )
+            return None
+        if function.indices:
+            self._report.error(
+                "RF214",
+                "operators in a flow have no index",
+                function.span,
+                hint="an equation starts with an indexed name: X_i = ...",
+            )
+            return None
+        operator = self._library.lookup(function.name)
+        if operator is None:
+            self._unknown(function)
+            return None
+        arguments = self._arguments(operator, given, expr.span, head)
+        if arguments is None:
+            return None
+        return Step(operator, arguments, label, expr.span)
+
+    def _unknown(self, function: n.Reference) -> None:
+        known = self._library.names
+        guess = closest(function.name, [*known, *self._definitions])
+        self._report.error(
+            "RF202",
+            f"there is no operator {function.name!r}",
+            function.span,
+            hint=f"did you mean {guess!r}?"
+            if guess
+            else "operators: " + ", ".join(known),
+        )
+
+    def _arguments(
+        self,
+        operator: Operator,
+        given: tuple[n.Expr | n.Keyword, ...],
+        span: Span,
+        head: bool,
+    ) -> Arguments | None:
+        values: dict[str, Symbolic] = {}
+        sound = True
+        for position, item in enumerate(given):
+            argument = self._slot(operator, item, position)
+            if argument is None:
+                sound = False
+                continue
+            if argument.name in values:
+                self._report.error(
+                    "RF203",
+                    f"{operator.name} is given {argument.name!r} twice",
+                    item.span,
+                )
+                sound = False
+                continue
+            expr = item.value if isinstance(item, n.Keyword) else item
+            value = self._value(operator, argument, expr, head)
+            sound = sound and value is not None
+            values[argument.name] = value
+        for argument in operator.arguments:
+            if argument.name not in values:
+                if argument.required:
+                    self._report.error(
+                        "RF203",
+                        f"{operator.name} needs its {argument.name}",
+                        span,
+                        hint=usage(operator),
+                    )
+                    sound = False
+                values[argument.name] = argument.default
+        return Arguments(values) if sound else None
+
+    def _slot(
+        self, operator: Operator, item: n.Expr | n.Keyword, position: int
+    ) -> Argument | None:
+        """The argument that is meant by a keyword or by a position."""
+        if isinstance(item, n.Keyword):
+            for argument in operator.arguments:
+                if argument.name == item.name:
+                    return argument
+            guess = closest(item.name, [a.name for a in operator.arguments])
+            self._report.error(
+                "RF203",
+                f"{operator.name} has no argument {item.name!r}",
+                item.span,
+                hint=f"did you mean {guess!r}?" if guess else usage(operator),
+            )
+            return None
+        if position >= len(operator.arguments):
+            self._report.error(
+                "RF203",
+                f"{operator.name} takes {len(operator.arguments)} argument(s) at most",
+                item.span,
+                hint=usage(operator),
+            )
+            return None
+        return operator.arguments[position]
+
+    def _value(
+        self, operator: Operator, argument: Argument, expr: n.Expr, head: bool
+    ) -> Value:
+        names = {**SYMBOLS, **self._values}
+        free = argument.kind.free or (head and argument.kind is Kind.SIZE)
+        used = names_in(expr) & self._params
+        if not used <= set(self._values):
+            return None  # its own mistake has been reported
+        if free:
+            # Left symbolic: such a parameter becomes one of the constructor.
+            names |= {name: parameter(name) for name in used}
+        else:
+            self.structural |= used
+        what = f"{operator.name}'s {argument.name}"
+        if argument.kind is Kind.CHOICE:
+            return self._choice(argument, expr, what)
+        reader = ScalarReader(names, self._report, what)
+        if argument.kind.paired and isinstance(expr, n.Tuple):
+            return self._pair(argument, expr, reader, what)
+        value = told(reader.read(expr))
+        if value is None:
+            return None
+        checked = self._check(argument, value, used if free else set())
+        if checked is None:
+            self._out_of_range(argument, what, _shown(value), expr.span)
+        return checked
+
+    def _choice(self, argument: Argument, expr: n.Expr, what: str) -> str | None:
+        """One of the words of an argument."""
+        given = word(expr)
+        if given in argument.choices:
+            return given
+        guess = closest(given, argument.choices)
+        hint = f"did you mean {guess!r}?" if guess else ""
+        self._out_of_range(argument, what, expr.span.text[:60], expr.span, hint)
+        return None
+
+    def _pair(
+        self, argument: Argument, expr: n.Tuple, reader: ScalarReader, what: str
+    ) -> Value:
+        """Height and width; one number if they are equal."""
+        values = [told(reader.read(item)) for item in expr.items]
+        if any(value is None for value in values):
+            return None
+        checked = [self._check(argument, value, set()) for value in values]
+        if len(checked) != 2 or None in checked:
+            shown = f"({', '.join(map(_shown, values))})"
+            self._out_of_range(argument, what, shown, expr.span)
+            return None
+        return checked[0] if checked[0] == checked[1] else tuple(checked)
+
+    def _out_of_range(
+        self, argument: Argument, what: str, shown: str, span: Span, hint: str = ""
+    ) -> None:
+        self._report.error(
+            "RF210", f"{what} is {argument.takes}, not {shown}", span, hint=hint
+        )
+
+    def _check(self, argument: Argument, value: Symbolic, used: set[str]) -> Value:
+        """The value in the form that the operator takes, or None."""
+        if argument.kind is Kind.FLAG:
+            return value if isinstance(value, bool) else None
+        if isinstance(value, bool):
+            return None
+        if value.free_symbols:
+            if argument.kind in _FIXED:
+                return None
+            filled = value.subs({parameter(name): self._values[name] for name in used})
+            if not filled.free_symbols and self._number(argument, filled) is None:
+                return None
+            return value
+        return self._number(argument, value)
+
+    def _number(self, argument: Argument, value: Symbolic) -> int | float | None:
+        if argument.kind in _WHOLE:
+            if not value.is_Integer or not _WHOLE[argument.kind] <= value <= MAX_SIZE:
+                return None
+            return int(value)
+        number = float(value)
+        if argument.kind is Kind.RATE and not 0 <= number <= 1:
+            return None
+        return number
+
+
+def usage(operator: Operator) -> str:
+    """How an operator is called, for hints and the reference."""
+    parts = [
+        a.name if a.required else f"{a.name}={_default(a)}" for a in operator.arguments
+    ]
+    return f"{operator.name}({', '.join(parts)})"
+
+
+def _default(argument: Argument) -> str:
+    value = argument.default
+    if value is None:
+        return "..."
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _shown(value: Symbolic) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)[:60]
+
+
+def word(expr: n.Expr) -> str:
+    """The name of a reference that stands alone."""
+    if isinstance(expr, n.Reference) and not expr.indices:
+        return expr.name
+    return ""
+
+
+def names_in(expr: n.Expr) -> set[str]:
+    """The plain names that a scalar expression uses."""
+    match expr:
+        case n.Reference():
+            return {expr.name}
+        case n.Sum():
+            return set().union(*(names_in(term) for _, term in expr.terms))
+        case n.Product():
+            return set().union(*(names_in(factor) for _, factor in expr.factors))
+        case n.Power():
+            return names_in(expr.base) | names_in(expr.exponent)
+        case n.Group():
+            return names_in(expr.inner)
+        case n.Tuple():
+            return set().union(*(names_in(item) for item in expr.items))
+        case n.Call():
+            arguments = [
+                a.value if isinstance(a, n.Keyword) else a for a in expr.arguments
+            ]
+            return (
+                set().union(*(names_in(a) for a in arguments)) if arguments else set()
+            )
+    return set()

@@ -1,0 +1,78 @@
+"""The plan of a network: its definitions, and what in them is what of the formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from recform.graph.model import NetworkGraph
+from recform.plan.columns import Given
+from recform.plan.definitions import Class, Definition
+from recform.plan.expressions import Expression
+from recform.plan.namespace import Loops
+from recform.plan.places import Origin, Shared
+from recform.readback.plan import PrintedStep
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """A step as code.
+
+    Attributes:
+        printed: what in the code it is.
+        modules: the expression of each operator and learned scalar of a block.
+        inlined: the operators whose parts are the block's own.
+        arguments: of the constructor, with the numbers of the blocks.
+        free: parameters of the network that it passes on.
+        made: for each segment what makes its blocks, where there is no class for them.
+        flat: how many modules a block is, if it is a list of them.
+    """
+
+    printed: PrintedStep
+    modules: Mapping[str, str]
+    inlined: tuple[str, ...]
+    arguments: tuple[Given, ...]
+    free: tuple[str, ...]
+    made: tuple[Expression, ...] = ()
+    flat: int = 0
+
+    @property
+    def name(self) -> str:
+        """The name of the class or the function."""
+        return self.printed.name
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """A network as code.
+
+    Attributes:
+        graph: what it was made from.
+        definitions: what its code consists of, in order; its own class is the last.
+        steps: by the numbers of the recurrence's.
+        stages: the attributes of the stages; none where the network is one row.
+        pieces: those of stem, head and transitions that have a class, by where they are.
+        shared: those of what all blocks share.
+        loops: the variables of loops in it.
+        single: whether its blocks take one tensor and return one, in an nn.Sequential.
+    """
+
+    graph: NetworkGraph
+    definitions: tuple[Definition, ...]
+    steps: tuple[StepPlan, ...]
+    stages: tuple[str, ...]
+    pieces: Mapping[Origin, str]
+    shared: Mapping[Shared, str]
+    loops: Loops
+    single: bool
+
+    @property
+    def network(self) -> Class:
+        """The class of the network itself."""
+        made = self.definitions[-1]
+        assert isinstance(made, Class)
+        return made
+
+    def changed(self, change: Callable[[Definition], Definition]) -> NetworkPlan:
+        """The plan with each of its definitions in another form."""
+        return replace(self, definitions=tuple(map(change, self.definitions)))

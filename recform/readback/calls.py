@@ -1,0 +1,232 @@
+"""What calls in a generated file make: of its own classes, of Python, of a library."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from recform.readback.forms import Form, Made, Unreadable, kind_of
+from recform.readback.library import NUMBERS, is_made, plain
+from recform.readback.parts import (
+    Asked,
+    Each,
+    Hole,
+    Instance,
+    Leaf,
+    Method,
+    Name,
+    Options,
+    Pieces,
+    Row,
+    Value,
+    call,
+)
+
+if TYPE_CHECKING:
+    from recform.readback.file import File
+
+#: How sums of members with weights are written, and where the axis of the weights is.
+WEIGHED = {"...k,k...c->...c": -1, "bk...,kbc...->bc...": 1}
+_CONTAINERS = ("nn.Sequential", "nn.ModuleList", "nn.ModuleDict")
+
+
+class Calls:
+    """Makes what is called.
+
+    Args:
+        file: where the calls stand.
+    """
+
+    def __init__(self, file: File) -> None:
+        self._file, self._table = file, file.table
+
+    def each(self, value: Value, count: int = 0) -> Sequence[Value]:
+        """What a loop runs through, or a tuple takes."""
+        match value:
+            case Row():
+                return [item for _, item in value.items]
+            case Pieces():
+                return [value.part(self._table, k) for k in range(value.number)]
+            case tuple() | list() | range():
+                return value
+            case dict() if count:  # a tensor along its first axis
+                return [
+                    self._table.atom("item", self._file.stands(value), k)
+                    for k in range(count)
+                ]
+        raise Unreadable(f"a loop through {value}")
+
+    def method(
+        self, held: Value, name: str, arguments: list[Value], options: Options
+    ) -> Value:
+        """What a method makes of what an expression has made."""
+        match held, name, arguments:
+            case list(), "append", [value]:
+                held.append(value)
+                return None
+            case list(), "pop", []:
+                self._file.popped.append(held)
+                return held.pop()
+            case ((int() | float()), "view", _):
+                return held  # axes of size one: a number for each member
+            case Hole(), "last", values:
+                return self._file.last(values)
+            case Hole(), "keep", values:
+                return self._file.keep(values)
+            case _, "new_zeros", _:
+                return 0.0
+        if name == "chunk" and isinstance(arguments[0], int):
+            axis = self._file.stands(options.get("dim", 0))
+            return Pieces(self._file.stands(held), arguments[0], axis)
+        return self._library(f".{name}", [held, *arguments], options)
+
+    def made(
+        self, function: Value, arguments: Sequence[Value], options: Options
+    ) -> Value:
+        """What a call makes."""
+        match function:
+            case Method():
+                return self._file.body(function, arguments, options)
+            case Asked():
+                return self._asked(function, arguments)
+            case Name():
+                return self._named(function.text, arguments, options)
+        if options:
+            raise Unreadable(f"a module gets {', '.join(options)}")
+        return call(self._file, function, arguments)
+
+    def _asked(self, asked: Asked, arguments: Sequence[Value]) -> Value:
+        match asked:
+            case Asked(
+                name="get_submodule" | "get_parameter", owner=Instance() as held
+            ):
+                value: Value = held
+                for name in str(arguments[0]).removesuffix(".weight").split("."):
+                    if isinstance(value, Row):
+                        value = value.at(name)
+                    else:
+                        value = self._file.attribute(value, name)
+                return value
+            case Asked(name="children" | "values", owner=Row() as row):
+                return tuple(item for _, item in row.items)
+        return ()
+
+    def _named(self, name: str, arguments: Sequence[Value], options: Options) -> Value:
+        """What a name makes that is no variable: of the file, of Python, of a library."""
+        defined = self._file.definitions.get(name)
+        if isinstance(defined, ast.ClassDef):
+            return self._file.instance(defined, arguments, options)
+        if isinstance(defined, ast.FunctionDef):
+            return self._file.body(Method(defined), arguments, options)
+        match name, *arguments:
+            case ["range", dict() as length] if _is_length(length):
+                return range(self._file.said.positions)
+            case ["range", *ends]:
+                return range(*ends)
+            case [
+                "OrderedDict" | "tuple" | "list" as kind,
+                (tuple() | list()) as items,
+            ]:
+                return Row(tuple(items)) if kind == "OrderedDict" else items
+            case ["len", (tuple() | list() | Row()) as held]:
+                return len(self.each(held))
+            case ["enumerate", (tuple() | list() | Row()) as held]:
+                return tuple(enumerate(self.each(held)))
+            case ["torch.zeros_like", _]:
+                return 0.0
+            case ["zip", *rows]:
+                return tuple(zip(*map(self.each, rows), strict=False))
+        if name in _CONTAINERS:
+            return _container(name, arguments)
+        return self._library(name, arguments, options)
+
+    def _over(self, name: str, arguments: Sequence[Value], options: Options) -> Value:
+        """What is made over the members of a list, or across features; else None."""
+        table, stands = self._table, self._file.stands
+        match name, [*arguments], dict(options):
+            case "torch.stack", [Each() as each], {**rest} if not rest:
+                return each.form
+            case "torch.stack", [value], {**rest} if not rest:
+                return table.stacked(value)
+            case "torch.tensordot", [(int() | float()) as number, whole], {"dims": 1}:
+                return table.atom("over", "sum", stands(table.multiply(number, whole)))
+            case "torch.einsum", [str() as how, weights, whole], {**rest} if not rest:
+                if how in WEIGHED:
+                    given = table.dealt(stands(weights), WEIGHED[how])
+                    product = table.multiply(given, whole)
+                    return table.atom("over", "sum", stands(product))
+            case "torch.softmax", [value], {"dim": 0}:
+                return table.atom("over", "softmax", stands(value))
+            case ".sum", [value], {"dim": 0, **rest} if not rest:
+                return table.atom("over", "sum", stands(value))
+            case ".sum", [value], {"dim": int() as axis, "keepdim": True}:
+                return table.atom("across", "sum", stands(axis), stands(value))
+            case "torch.linalg.vector_norm", [value], {"dim": int() as axis, **rest}:
+                if rest == {"keepdim": True}:
+                    return table.atom("across", "norm", stands(axis), stands(value))
+        return None
+
+    def _library(
+        self, name: str, arguments: Sequence[Value], options: Options
+    ) -> Value:
+        if name.startswith("nn.functional."):
+            name = f"F.{name.removeprefix('nn.functional.')}"
+        short = name.removeprefix("torch.").removeprefix("math.")
+        if short in NUMBERS and all(isinstance(a, float | int) for a in arguments):
+            return NUMBERS[short](*arguments)
+        over = self._over(name, arguments, options)
+        if over is not None:
+            return over
+        stands = self._file.stands
+        if name == "F.dropout":
+            return self._file.dropped(arguments[0], stands(arguments[1]))
+        if name == "torch.cat" and isinstance(arguments[0], tuple):
+            axis = stands(options.get("dim", 0))
+            return self._table.atom("cat", axis, *map(stands, arguments[0]))
+        if name == ".flatten" and (whole := _pooled(arguments)) is not None:
+            return self._table.atom(*whole)
+        parts, more = plain(
+            name,
+            [stands(item) for item in arguments],
+            {key: stands(item) for key, item in options.items()},
+            self._file.said.defaults.get(name, {}),
+        )
+        named = tuple(sorted(more.items()))
+        if is_made(name) or name in self._file.said.makers:
+            made = Made((name, *parts, *named))
+            self._file.made.append(made)
+            return Leaf(made)
+        return self._table.atom("call", name, *parts, *named)
+
+
+def _is_length(value: Form) -> bool:
+    """Whether this is how many positions there are: ``x.shape[1]``."""
+    if kind_of(value) != "item":
+        return False
+    (node,) = value
+    _, held, place = node.parts
+    (shape,) = held.parts[1] if held.parts[0] == "sum" else ((held, 1.0),)
+    return bool(shape[0].parts[:2] == ("attribute", "shape") and place == (1.0,))
+
+
+def _pooled(arguments: Sequence[Value]) -> tuple[Any, ...] | None:
+    """A mean or a maximum over a grid that is kept and flattened, as one that is not."""
+    match arguments:
+        case [dict() as pooled, 1] if list(pooled.values()) == [1.0]:
+            (node,) = pooled
+            match node.parts:
+                case ("call", ".mean" | ".amax", _, _, ("keepdim", True)):
+                    return tuple(node.parts[:-1])
+    return None
+
+
+def _container(name: str, arguments: Sequence[Value]) -> Row:
+    match arguments:
+        case [Row() as row]:
+            return row
+        case [(tuple() | list()) as items] if name != "nn.Sequential":
+            if name == "nn.ModuleDict":
+                return Row(tuple(items))
+            arguments = items
+    return Row(tuple((str(number), item) for number, item in enumerate(arguments)))

@@ -1,0 +1,308 @@
+"""A generated file: its classes and functions, and what runs of them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from recform.readback.forms import Form, Made, Node, Table, Unreadable, drawn
+from recform.readback.library import BLOCK, LEAN, PLANNED, REVERSIBLE
+from recform.readback.parts import (
+    Asked,
+    Hole,
+    Instance,
+    Leaf,
+    Method,
+    Name,
+    Options,
+    Pieces,
+    Value,
+    call,
+    tensor,
+)
+from recform.readback.reader import INPUT, UNSEEN, Reader
+
+#: What a module keeps of the positions before, where a network goes on by them.
+PAST = Hole("past")
+
+
+@dataclass
+class Said:
+    """What two readers have in common.
+
+    Attributes:
+        table: of all forms.
+        layers: of functions that a module stands for, by what makes the module.
+        makers: functions of libraries that make modules, besides classes.
+        defaults: of the arguments of classes that operators bring.
+        going: whether the network goes on by positions.
+        positions: how many positions of tokens show how a recurrence over them goes on.
+    """
+
+    table: Table = field(default_factory=Table)
+    layers: dict[Any, ast.expr] = field(default_factory=dict)
+    makers: set[str] = field(default_factory=set)
+    defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    positions: int = 0
+    going: bool = False
+
+
+class File:
+    """A generated file, and what has been run of it.
+
+    Args:
+        said: in common with who compares.
+        definitions: its classes and functions, by name.
+        scalars: for each class the attributes that are learned scalars, with the names
+            by which their numbers are drawn.
+        blocks: for the classes of blocks what a call of one makes; they are not looked into.
+
+    Attributes:
+        calls: of modules, as often as they were.
+        made: the modules and parameters that it has made.
+        learned: how many learned scalars it has made.
+        popped: the lists from which something was taken.
+        ties: modules whose weight is said to be that of another one.
+        shares: modules that have one weight, by what that is.
+    """
+
+    def __init__(
+        self,
+        said: Said,
+        definitions: Mapping[str, ast.ClassDef | ast.FunctionDef],
+        scalars: Mapping[str, Mapping[str, str]],
+        blocks: Mapping[str, Callable[[Instance, Sequence[Value]], Value]],
+    ) -> None:
+        self.said, self.table = said, said.table
+        self.definitions, self.scalars, self.blocks = definitions, scalars, blocks
+        self.calls: Form = {}
+        self._order: list[Node] = []
+        self.made: list[Made] = []
+        self.learned = 0
+        self.ties: list[tuple[Value, Value]] = []
+        self.shares: dict[str, list[Made]] = {}
+        self.popped: list[list[Value]] = []
+        self._instances: list[Instance] = []
+        self._called: list[Instance] = []
+
+    @property
+    def idle(self) -> list[Instance]:
+        """Objects that nobody has asked for anything."""
+        called = {id(item) for item in self._called}
+        return [
+            item
+            for item in self._instances
+            if "" not in item.attributes and id(item) not in called
+        ]
+
+    @property
+    def count(self) -> int:
+        """How many calls of modules there were."""
+        return len(self._order)
+
+    def forget(self, count: int) -> None:
+        """Takes back the calls that came after so many."""
+        for node in self._order[count:]:
+            self.calls[node] -= 1
+            if not self.calls[node]:
+                del self.calls[node]
+        del self._order[count:]
+
+    def _counted(self, node: Node) -> None:
+        self.calls[node] = self.calls.get(node, 0) + 1
+        self._order.append(node)
+
+    # -- what runs
+
+    def ran(self, part: Made | Hole, arguments: Sequence[Value]) -> Value:
+        """What a module of a library makes of values."""
+        if isinstance(part, Made):
+            if part.make[0] == "nn.Identity":
+                return arguments[0]
+            if part.make[0] == "nn.Dropout":
+                return self.dropped(arguments[0], part.make[1])
+            if (layer := self.said.layers.get(part.make)) is not None:
+                return Reader(self, {INPUT: arguments[0]}).value(layer)
+        node = self.table.node("call", part, *map(self.stands, arguments))
+        self._counted(node)
+        return {node: 1.0}
+
+    def run(self, instance: Instance, arguments: Sequence[Value]) -> Value:
+        """What an object of a class of the file makes of values."""
+        if instance.kind.name in self.blocks:
+            self._called.append(instance)
+            return self.blocks[instance.kind.name](instance, arguments)
+        forward = self.attribute(instance, "forward")
+        return self.body(forward, arguments, {})
+
+    def positions(self, x: Value) -> list[Value]:
+        """The first positions of tokens: as many as show how they go on."""
+        count = self.said.positions
+        whole = self.stands(x)
+        return [self.table.atom("item", whole, (None, float(k))) for k in range(count)]
+
+    def last(self, values: Sequence[Value]) -> list[Value]:
+        """What was kept where a network goes on by positions, in the place of values."""
+        stood = tuple(map(self.stands, values))
+        return [self.table.atom("kept", k, *stood) for k in range(len(values))]
+
+    def keep(self, values: Sequence[Value]) -> None:
+        """Keeps values for the positions that come next."""
+        node = self.table.node("keep", *map(self.stands, values))
+        self._counted(node)
+
+    def dropped(self, x: Value, rate: Value) -> Value:
+        """Dropout, which is nothing at a rate of 0."""
+        return self.table.atom("dropout", self.stands(x), rate) if rate else x
+
+    def stands(self, value: Value) -> Any:
+        """A value that stands in a node."""
+        if isinstance(value, Leaf):
+            value = tensor(self, value)
+        if isinstance(value, tuple | list):
+            return tuple(map(self.stands, value))
+        if isinstance(value, Pieces):
+            return ("pieces", value.whole, value.number, value.axis)
+        return self.table.frozen(value)
+
+    def body(
+        self, method: Method, arguments: Sequence[Value], options: Options
+    ) -> Value:
+        """What a function returns; of a generator all that it yields."""
+        names = self.bound(method.function, arguments, options, method.owner)
+        reader = Reader(self, names, method.kind)
+        result = reader.run(method.function.body)
+        return result if reader.yielded is None else tuple(reader.yielded)
+
+    def called_method(
+        self, instance: Instance, name: str, arguments: Sequence[Value]
+    ) -> Value:
+        """What a method of an object makes."""
+        return call(self, self.attribute(instance, name), arguments)
+
+    # -- objects
+
+    def instance(
+        self, kind: ast.ClassDef, arguments: Sequence[Value], options: Options
+    ) -> Instance:
+        """An object of a class; its constructor runs when something is asked of it."""
+        constructor = self._method(self._line(kind), "__init__")
+        given: Mapping[str, Value] = {}
+        if constructor is not None:
+            given = self.bound(constructor.function, arguments, options)
+        elif arguments or options:
+            raise Unreadable(f"{kind.name} takes no arguments")
+        made = Instance(kind, given)
+        self._instances.append(made)
+        return made
+
+    def attribute(self, instance: Instance, name: str) -> Value:
+        """An attribute, a method, or a field of the class."""
+        self._construct(instance)
+        if name in instance.attributes:
+            return instance.attributes[name]
+        method = self._method(self._line(instance.kind), name, instance)
+        if method is not None:
+            return method
+        if name == "past" and self.said.going:
+            return PAST
+        for kind in self._line(instance.kind):
+            for node in kind.body:
+                if name in map(ast.unparse, _targets(node)) and node.value is not None:  # type: ignore[attr-defined]
+                    return Reader(self, {}).value(node.value)  # type: ignore[attr-defined]
+        if name in (*UNSEEN, "children", "get_submodule", "get_parameter"):
+            return Asked(name, instance)
+        return Name(f"self.{name}")
+
+    def set(self, instance: Instance, name: str, value: Value) -> None:
+        """Gives an object an attribute; a learned scalar is a number."""
+        drawn_by = self.scalars.get(instance.kind.name, {}).get(name)
+        if drawn_by is not None:
+            if not isinstance(value, Leaf):
+                raise Unreadable(f"{name} is no parameter")
+            self.made.remove(value.made)
+            self.learned += 1
+            value = drawn(drawn_by)
+        instance.attributes[name] = value
+
+    def _construct(self, instance: Instance) -> None:
+        if "" in instance.attributes:
+            return
+        instance.attributes[""] = None
+        constructor = self._method(self._line(instance.kind), "__init__")
+        if constructor is not None:
+            names = {**instance.given, "self": instance}
+            Reader(self, names, constructor.kind).run(constructor.function.body)
+
+    def _line(self, kind: ast.ClassDef) -> list[ast.ClassDef]:
+        """A class and those of the file that it derives from."""
+        line = [kind]
+        for base in kind.bases:
+            above = self.definitions.get(ast.unparse(base))
+            if isinstance(above, ast.ClassDef):
+                line += self._line(above)
+        return line
+
+    def _method(
+        self, line: Sequence[ast.ClassDef], name: str, owner: Instance | None = None
+    ) -> Method | None:
+        for kind in line:
+            for node in kind.body:
+                if isinstance(node, ast.FunctionDef) and node.name == name:
+                    return Method(node, owner, kind)
+        return None
+
+    def bound(
+        self,
+        function: ast.FunctionDef,
+        arguments: Sequence[Value],
+        options: Options,
+        owner: Instance | None = None,
+    ) -> dict[str, Value]:
+        """What the parameters of a function are in a call.
+
+        Raises:
+            Unreadable: if they do not fit.
+        """
+        for around in function.decorator_list:
+            maker = around.func if isinstance(around, ast.Call) else around
+            if ast.unparse(maker) not in (LEAN, PLANNED, BLOCK, REVERSIBLE):
+                raise Unreadable(f"{function.name} is what {ast.unparse(around)} makes")
+        names = [item.arg for item in function.args.args]
+        bound: dict[str, Value] = {}
+        if names[:1] == ["self"]:
+            names = names[1:]
+            bound["self"] = owner
+        if len(arguments) > len(names) or function.args.vararg or function.args.kwarg:
+            raise Unreadable(f"{function.name} gets {len(arguments)} arguments")
+        reader = Reader(self, {})
+        defaults = function.args.defaults
+        late = names[len(names) - len(defaults) :]
+        for name, default in zip(late, defaults, strict=True):
+            bound[name] = reader.value(default)
+        bound |= zip(names, arguments, strict=False)
+        bound |= options
+        if missing := [n for n in names if n not in bound]:
+            raise Unreadable(f"{function.name} gets no {missing[0]}")
+        if more := [n for n in options if n not in names]:
+            raise Unreadable(f"{function.name} has no {more[0]}")
+        return bound
+
+    def above(
+        self, instance: Instance, kind: ast.ClassDef | None, name: str
+    ) -> Method | None:
+        """The method of what a class of the file derives from, if that is of the file."""
+        line = self._line(instance.kind)
+        behind = line.index(kind) + 1 if kind in line else 0
+        return self._method(line[behind:], name, instance)
+
+
+def _targets(node: ast.stmt) -> list[ast.expr]:
+    match node:
+        case ast.Assign():
+            return node.targets
+        case ast.AnnAssign():
+            return [node.target]
+    return []

@@ -1,0 +1,193 @@
+"""What a module is to the proof: something that makes a value of values."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from recform.readback.forms import Form, Made, Table, Unreadable, form
+
+#: What an expression is: a form, a number, a word, a part, a row of values.
+Value = Any
+#: Options of a call, by name.
+Options: TypeAlias = Mapping[str, Value]
+
+
+class World(Protocol):
+    """What a part needs to know of the file that it stands in."""
+
+    table: Table
+
+    def ran(self, part: Made | Hole, arguments: Sequence[Value]) -> Value:
+        """What a module of a library makes of values."""
+
+    def run(self, instance: Instance, arguments: Sequence[Value]) -> Value:
+        """What an object of a class of the file makes of values."""
+
+
+class Part:
+    """Something that can be called."""
+
+    @property
+    def takes(self) -> int:
+        """How many tensors it is called with."""
+        return 1
+
+    def on(self, world: World, arguments: Sequence[Value]) -> Value:
+        """What it makes of values.
+
+        Raises:
+            Unreadable: if it is nothing that a generated file calls.
+        """
+        raise Unreadable(f"{self} is called")
+
+
+@dataclass(frozen=True)
+class Name(Part):
+    """A name that the file does not define: of torch, of Python."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Hole(Part):
+    """A module that somebody else has made."""
+
+    name: str
+
+    def on(self, world: World, arguments: Sequence[Value]) -> Value:
+        return world.ran(self, arguments)
+
+
+@dataclass(frozen=True, eq=False)
+class Leaf(Part):
+    """A module or a parameter that a library makes."""
+
+    made: Made
+
+    def on(self, world: World, arguments: Sequence[Value]) -> Value:
+        return world.ran(self.made, arguments)
+
+
+@dataclass(frozen=True, eq=False)
+class Row(Part):
+    """A container: what it holds runs in a row.
+
+    Attributes:
+        items: with their names.
+    """
+
+    items: tuple[tuple[str, Value], ...]
+
+    def on(self, world: World, arguments: Sequence[Value]) -> Value:
+        (value,) = arguments
+        for _, item in self.items:
+            value = call(world, item, [value])
+        return value
+
+    def at(self, place: Any) -> Value:
+        """What it holds in a place, or in several in a row.
+
+        Raises:
+            Unreadable: if there is no such place.
+        """
+        match place:
+            case str():
+                return dict(self.items)[place]
+            case slice():
+                return Row(self.items[place])
+            case int() if -len(self.items) <= place < len(self.items):
+                return self.items[place][1]
+        raise Unreadable(f"a container has no place {place}")
+
+
+@dataclass(frozen=True, eq=False)
+class Instance(Part):
+    """An object of a class of the file.
+
+    Attributes:
+        kind: the class.
+        given: the arguments of its constructor, by name.
+        attributes: what the constructor has set; empty until somebody asks.
+    """
+
+    kind: ast.ClassDef
+    given: Mapping[str, Value]
+    attributes: dict[str, Value] = field(default_factory=dict)
+
+    @property
+    def takes(self) -> int:
+        """How many tensors its forward pass takes."""
+        for method in self.kind.body:
+            if isinstance(method, ast.FunctionDef) and method.name == "forward":
+                return len(method.args.args) - 1
+        return 1
+
+    def on(self, world: World, arguments: Sequence[Value]) -> Value:
+        return world.run(self, arguments)
+
+
+@dataclass(frozen=True)
+class Method(Part):
+    """A function of the file.
+
+    Attributes:
+        function: its code.
+        owner: the object that it is of, if there is one.
+        kind: the class in which it stands then.
+    """
+
+    function: ast.FunctionDef
+    owner: Instance | None = None
+    kind: ast.ClassDef | None = None
+
+    def on(self, world: Any, arguments: Sequence[Value]) -> Value:
+        return world.body(self, arguments, {})
+
+
+@dataclass(frozen=True)
+class Asked(Part):
+    """A method that every module has."""
+
+    name: str
+    owner: Value
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What `chunk` makes: equal parts of a form along an axis."""
+
+    whole: Any
+    number: int
+    axis: Any
+
+    def part(self, table: Table, which: int) -> Form:
+        """One of them."""
+        return table.atom("part", self.axis, self.number, which, self.whole)
+
+
+@dataclass(frozen=True)
+class Each:
+    """A list of what is made of each member of another one, as made of all at once."""
+
+    form: Value
+
+
+def call(world: World, part: Value, arguments: Sequence[Value]) -> Value:
+    """What a part makes of values.
+
+    Raises:
+        Unreadable: if it is nothing that can be called.
+    """
+    if isinstance(part, Part):
+        return part.on(world, arguments)
+    raise Unreadable(f"{part} is called")
+
+
+def tensor(world: World, value: Value) -> Form:
+    """A value as a form; a parameter is one."""
+    if isinstance(value, Leaf):
+        return world.table.atom("parameter", value.made)
+    return form(value)

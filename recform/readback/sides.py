@@ -1,0 +1,289 @@
+"""The two sides of the comparison: the code, and what the formula says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from recform.algebra.cell import Cell
+from recform.algebra.expr import I, L, Tensor
+from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.symbols import SCALE, STRIDE, WIDTH, parameter
+from recform.blocks import Shape
+from recform.graph.model import NetworkGraph, Place, Segment
+from recform.readback.file import File, Said
+from recform.readback.forms import Made, Unreadable, drawn
+from recform.readback.match import Unlike, matched, shown
+from recform.readback.parts import Instance, Leaf, Part, Value, call
+from recform.readback.plan import Misprint, Printed
+from recform.readback.wanted import Coefficients, Follower, Line, Numbers
+from recform.recurrence.model import ModuleSlot, Slot
+
+#: What Python says of code that does not run.
+_BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of the network.
+
+    Attributes:
+        number: as the formula counts.
+        segment: what is alike in it and in others.
+        length: how many blocks its flow has.
+    """
+
+    number: int
+    segment: Segment
+    length: int
+
+
+def _positions(formula: Formula) -> int:
+    """As many positions as it takes until all that is kept was made by others."""
+    cells = (
+        step.operator
+        for pipeline in formula.operators.values()
+        for step in pipeline.steps
+        if isinstance(step.operator, Cell)
+    )
+    return 2 + max((max(cell.lags.values()) for cell in cells), default=0)
+
+
+class Sides:
+    """A place of the network on both sides.
+
+    Args:
+        graph: the network with shapes.
+        printed: its source.
+        blocks: for the classes of blocks what a call of one makes.
+        what: the place, in words.
+    """
+
+    def __init__(
+        self,
+        graph: NetworkGraph,
+        printed: Printed,
+        blocks: Mapping[str, Callable[[Instance, Sequence[Value]], Value]],
+        what: str,
+    ) -> None:
+        self.graph, self.printed, self.what = graph, printed, what
+        self.formula = graph.recurrence.formula
+        said = Said(positions=_positions(self.formula), going=printed.going)
+        self.table = said.table
+        self.code = File(said, printed.definitions, printed.scalars, blocks)
+        self.said = File(said, {}, {}, {})
+        self._handed: dict[Part, Value] = {}
+        self._free: Numbers = {
+            parameter(p.name): int(p.value) if p.value.is_Integer else float(p.value)
+            for p in self.formula.params
+            if p.free
+        }
+
+    def context(self, tensor: Tensor) -> Value:
+        """A further input of the network, or what the network has made of such ones."""
+        return self.table.atom("context", str(tensor))
+
+    # -- what the formula says
+
+    def line(
+        self,
+        pipeline: Pipeline | None,
+        inputs: tuple[Shape, ...],
+        place: Place,
+        **more: int,
+    ) -> Part:
+        """A pipeline at a place; ``i`` and ``L`` are what they are there, if anything."""
+        assert pipeline is not None
+        symbols = (table.symbol for table in self.formula.tables)
+        numbers = dict(zip(symbols, place.table, strict=False))
+        named = {{"i": I, "L": L}[name]: value for name, value in more.items()}
+        named |= {WIDTH: place.width, STRIDE: place.stride}
+        named[SCALE] = 1 / sympy.sympify(place.stride)
+        return Line(self.said, pipeline, inputs, {**self._free, **named, **numbers})
+
+    def owned(self, name: str, flow: int, *, first: bool = False) -> Part:
+        """An operator of the network: one without an index, or one of block 0."""
+        length = self.graph.recurrence.flows[flow].length
+        pipeline = self.formula.operators[name]
+        if first:
+            module = self.graph.starts[flow].calls[name]
+            assert module.inputs is not None
+            place = Place(module.place.width, 1)
+            return self.line(pipeline, module.inputs, place, i=0, L=length)
+        shared = next(m for m in self.graph.shared[flow] if m.name == name)
+        place = Place(shared.width, shared.stride)
+        return self.line(pipeline, shared.inputs, place, L=length)
+
+    def block(
+        self,
+        block: Block,
+        slots: Mapping[Slot, Value],
+        shared: Callable[[str], Value],
+    ) -> list[Value]:
+        """What a block hands on, by its step.
+
+        Args:
+            block: the block.
+            slots: what it gets.
+            shared: what the network owns, by its name.
+        """
+        step = self.graph.recurrence.steps[block.segment.step]
+        own: dict[str, Value] = {}
+
+        def value(name: str, index: Any) -> Value:
+            if index is sympy.nan:
+                return shared(name)
+            slot = ModuleSlot(name, int(index))
+            if slot in slots:
+                return slots[slot]
+            if name not in own:
+                own[name] = self._own(block, name)
+            return own[name]
+
+        numbers = Coefficients(
+            {L: block.length},
+            lambda scalar: value(scalar.name, scalar.index),
+            (I, block.number - step.at),
+        )
+        follower = Follower(
+            self.said,
+            step.parts,
+            {slot: made for slot, made in slots.items() if isinstance(slot, Tensor)},
+            lambda tensor: value(tensor.operator, tensor.index),
+            numbers,
+            block.segment.block.shapes.__getitem__,
+            step.bare,
+            self._adapters(block),
+        )
+        for tensor in step.body:
+            follower.form(tensor)
+        return [
+            value(slot.name, slot.index)
+            if isinstance(slot, ModuleSlot)
+            else follower.form(slot)
+            for slot in step.outputs
+        ]
+
+    def _own(self, block: Block, name: str) -> Value:
+        """An operator of a block; a learned scalar as a number."""
+        if name in self.formula.scalars:
+            self.said.learned += 1
+            return drawn(name)
+        module = block.segment.block.calls[name]
+        assert module.inputs is not None
+        pipeline = self.formula.operators[name]
+        more = {"i": block.number, "L": module.place.length}
+        return self.line(pipeline, module.inputs, module.place, **more)
+
+    def _adapters(self, block: Block) -> dict[Any, tuple[str, Part]]:
+        """The adapters of a block, by their places."""
+        names = self.printed.steps[block.segment.step].adapters
+        made: dict[str, Part] = {}
+        for site, bridge in block.segment.block.sites.items():
+            if names[site] not in made:
+                place = Place(int(bridge.target.features), bridge.stride)
+                more = {"i": block.number, "L": block.length}
+                made[names[site]] = self.line(
+                    self.formula.adapter_of(bridge.stride),
+                    (bridge.source,),
+                    place,
+                    **more,
+                )
+        sites = block.segment.block.sites
+        return {site: (names[site], made[names[site]]) for site in sites}
+
+    # -- both
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Says where code is that does not run.
+
+        Raises:
+            Misprint: if it does not.
+        """
+        try:
+            yield
+        except Unreadable as unreadable:
+            raise Misprint(f"{self.what}: {unreadable}") from None
+        except _BROKEN as broken:
+            raise Misprint(f"{self.what}: {type(broken).__name__} {broken}") from None
+
+    def handed(self, value: Value) -> Any:
+        """What is handed on, as it is compared: a module by what it does."""
+        if not isinstance(value, Part):
+            return value
+        if value not in self._handed:
+            before = self.code.count, self.said.count
+            given = [self.table.atom("what it gets", n) for n in range(value.takes)]
+            made = call(self.code, value, given)
+            self._handed[value] = made
+            self.code.forget(before[0])
+            self.said.forget(before[1])
+        return self._handed[value]
+
+    def compare(self, rows: Sequence[tuple[str, Value, Value]]) -> None:
+        """Compares values, and which modules have made them.
+
+        Args:
+            rows: what each is called, what the code makes, and what it should.
+
+        Raises:
+            Misprint: if they differ.
+        """
+        rows = [*rows, ("all that runs", self.code.calls, self.said.calls)]
+        one = tuple(code for _, code, _ in rows)
+        other = tuple(wanted for _, _, wanted in rows)
+        try:
+            found = matched(one, other)
+        except Unlike as unlike:
+            name, code, wanted = self._first(rows, unlike)
+            text = f"{shown(code)}, and it is {shown(wanted)}"
+            raise Misprint(f"{self.what} makes {name} as {text}") from None
+        self._counted(found)
+
+    def _first(
+        self, rows: Sequence[tuple[str, Value, Value]], all_: Unlike
+    ) -> tuple[str, Value, Value]:
+        """The first row in which the two sides differ, and what in it does."""
+        for name, code, wanted in rows:
+            try:
+                matched(code, wanted)
+            except Unlike as unlike:
+                return name, unlike.one, unlike.other
+        return "modules", all_.one, all_.other
+
+    def _counted(self, found: Mapping[Made, Made]) -> None:
+        """Nothing is there that does not run."""
+        wanted = {frozenset(group) for group in self.said.shares.values() if group[1:]}
+        if _groups(self.code.ties, found) != wanted:
+            raise Misprint(f"{self.what} has other weights in common")
+        for made in self.code.made:  # learned scalars are counted
+            if made not in found and not self._learns_nothing(made):
+                raise Misprint(f"{self.what} has {shown(made)}, which nobody runs")
+        for instance in self.code.idle:
+            raise Misprint(f"{self.what} has {instance.kind.name}, which nobody runs")
+        if self.code.learned != self.said.learned:
+            raise Misprint(f"{self.what} has {self.code.learned} learned scalars")
+
+    def _learns_nothing(self, made: Made) -> bool:
+        known = made.make in self.code.said.layers
+        # timm's interface pools by itself, and leaves the pooling where brackets have it.
+        pools = ("nn.AdaptiveAvgPool2d", "nn.AdaptiveMaxPool2d", "nn.Flatten")
+        return known or made.make[0] in ("nn.Identity", "nn.Dropout", *pools)
+
+
+def _groups(
+    ties: Sequence[tuple[Value, Value]], found: Mapping[Made, Made]
+) -> set[frozenset[Made]]:
+    """Modules that have one weight; each has that of the first."""
+    groups: dict[Made, set[Made]] = {}
+    for module, owner in ties:
+        if not isinstance(module, Leaf) or not isinstance(owner, Leaf):
+            raise Misprint("what has a weight in common is no module")
+        first, other = (found.get(part.made, part.made) for part in (owner, module))
+        groups.setdefault(first, {first}).add(other)
+    return set(map(frozenset, groups.values()))

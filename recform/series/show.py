@@ -1,0 +1,294 @@
+"""Words as operators with indices: in the language of the files, and as LaTeX."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import sympy
+
+from recform.algebra.expr import I, L
+from recform.algebra.typeset import latex_name
+from recform.blocks.symbolic import Symbolic
+from recform.series.series import SHARED_MARK, Move, Word
+
+
+@dataclass(frozen=True)
+class Place:
+    """A block: ``i - 1``, ``L - i + 2``, ``3``.
+
+    Attributes:
+        base: ``i``, ``L``, ``L-i`` or nothing.
+        number: what is added.
+    """
+
+    base: str
+    number: int = 0
+
+    def plus(self, number: int) -> Place:
+        """The block that many blocks later."""
+        return Place(self.base, self.number + number)
+
+    def text(self) -> str:
+        """As it stands in an index."""
+        if not self.base:
+            return str(self.number)
+        return self.base + (f"{self.number:+d}" if self.number else "")
+
+
+class Plain:
+    """The language of the files."""
+
+    times = "*"
+    newline = "\n"
+
+    def name(self, name: str, place: Place) -> str:
+        """A name with an index; a gate such as ``diag(t_i)`` with its indices moved.
+
+        A module that all blocks share has no index, and a weight such as ``[1/i]`` is the
+        number of the block.
+        """
+        if name.startswith(SHARED_MARK):
+            return name.removeprefix(SHARED_MARK).replace(".", "_")
+        if is_weight(name):
+            return self.weight(name, place)
+        if "(" in name or "_<" in name:
+            return self.gate(name, place)
+        name, _, time = name.partition(".")
+        text = f"{place.text()},{time}" if time else place.text()
+        short = len(text) == 1 or text.isdigit()
+        return f"{name}_{text}" if short else f"{name}_<{text}>"
+
+    def gate(self, name: str, place: Place) -> str:
+        """What a gate multiplies with, at another block than i."""
+
+        def moved(found: re.Match[str]) -> str:
+            time = found[2] or ""
+            return self.name(time.replace(",", "."), place.plus(int(found[1] or 0)))
+
+        return re.sub(r"_(?:<i([+-]\d+)?(,\d+)?>|i(?![A-Za-z0-9]))", moved, name)
+
+    def weight(self, name: str, place: Place) -> str:
+        """A weight that differs from block to block."""
+        value = number_of(self, name, place)
+        text = self.scalar(value)
+        return self.bracket(text) if value.is_Add else text
+
+    def bracket(self, text: str) -> str:
+        return f"({text})"
+
+    def scalar(self, weight: Symbolic) -> str:
+        named = weight.xreplace({sympy.E: sympy.Symbol("e")})
+        return str(sympy.sstr(named)).replace("**", "^")
+
+    def derivative(self, of: str, above: Place, below: Place) -> str:
+        """``dX_L/dX_<L-i>``."""
+        return f"{self.name('d' + of, above)}/{self.name('d' + of, below)}"
+
+    def dots(self) -> str:
+        return "..."
+
+
+class Latex(Plain):
+    """LaTeX, as the paper prints formulas."""
+
+    times = r" \cdot "
+
+    def name(self, name: str, place: Place) -> str:
+        if is_weight(name):
+            return self.weight(name, place)
+        if name.startswith(SHARED_MARK):
+            shared, _, time = name.removeprefix(SHARED_MARK).partition(".")
+            letters = latex_name(shared)
+            return f"{letters}_{{{time}}}" if time else letters
+        if "(" in name:
+            moved = self.gate(name, place).replace("*", self.times)
+            return moved.replace("diag", r"\operatorname{diag}")
+        if "_<" in name:  # The operator of another block: W_<i-1> at block i.
+            letters, _, index = name.partition("_")
+            return latex_name(letters) + self.gate(f"_{index}", place)
+        name, _, time = name.partition(".")
+        return f"{latex_name(name)}_{{{place.text()}{',' if time else ''}{time}}}"
+
+    def bracket(self, text: str) -> str:
+        return rf"\left({text}\right)"
+
+    def scalar(self, weight: Symbolic) -> str:
+        return str(sympy.latex(weight))
+
+    def derivative(self, of: str, above: Place, below: Place) -> str:
+        up, down = self.name(of, above), self.name(of, below)
+        return rf"\frac{{\partial {up}}}{{\partial {down}}}"
+
+    def dots(self) -> str:
+        return r"\cdots"
+
+
+PLAIN, LATEX = Plain(), Latex()
+
+
+def is_weight(name: str) -> bool:
+    """Whether a name is that of a weight that differs from block to block, ``[1/i]``."""
+    return name.startswith("[")
+
+
+def number_of(style: Plain, name: str, place: Place) -> Symbolic:
+    """A weight of a block as a SymPy expression in ``i``, ``L`` and variables of sums.
+
+    Learned scalars of blocks in it are symbols that look as they are to be shown.
+    """
+    names: dict[str, Symbolic] = {"i": I, "L": L, "e": sympy.E, "pi": sympy.pi}
+
+    def scalar(found: re.Match[str]) -> str:
+        at = place.plus(int(found[2] or found[3] or 0))
+        key = f"scalar{len(names)}"
+        names[key] = sympy.Symbol(style.name(found[1], at))
+        return key
+
+    name = re.sub(r"(\w+)_(?:<i([+-]\d+)?>|i(?![A-Za-z0-9])())", scalar, name)
+    for word in re.findall(r"\b[^\W\d]\w*\b(?!\()", name):
+        names.setdefault(word, sympy.Symbol(word))
+    base = sympy.S.Zero
+    for sign, letter in re.findall(r"(^|-)([A-Za-z])", place.base):
+        symbol = names.get(letter, sympy.Symbol(letter))
+        base += -symbol if sign else symbol
+    value = sympy.sympify(name.strip("[]"), locals=names)
+    value = sympy.cancel(value.xreplace({I: base + place.number}))
+    above, below = sympy.fraction(value)
+    if below.is_polynomial(L) and sympy.LC(below, L).could_extract_minus_sign():
+        # 1/(L - j), and not -1/(-L + j).
+        value = sympy.expand(-above) / sympy.expand(-below)
+    return value
+
+
+def factors(style: Plain, word: Word, source: Place) -> list[str]:
+    """The operators of a word that starts behind block ``source``, newest block first."""
+    result: list[str] = []
+    for distance in range(len(word), 0, -1):
+        result += _at(style, word[distance - 1], source.plus(distance))
+    return result
+
+
+def _at(style: Plain, move: Move, place: Place) -> list[str]:
+    return [style.name(name, place) for name in (*move.gains, *move.operators)]
+
+
+def _without_weights(word: Word) -> Word:
+    return tuple(
+        Move(move.operators, tuple(name for name in move.gains if not is_weight(name)))
+        for move in word
+    )
+
+
+def term(style: Plain, weight: Symbolic, parts: list[str]) -> str:
+    """A weight times factors; a weight of 1 or -1 is only a sign."""
+    negative = is_negative(weight)
+    size = -weight if negative else weight
+    shown = list(parts)
+    if size != 1 or not parts:
+        text = style.scalar(size)
+        shown.insert(0, style.bracket(text) if size.is_Add and parts else text)
+    return ("-" if negative else "") + style.times.join(shown)
+
+
+def is_negative(weight: Symbolic) -> bool:
+    """Whether a weight is written with a minus in front."""
+    return bool(not weight.is_Add and weight.could_extract_minus_sign())
+
+
+def added(terms: Iterable[str]) -> str:
+    """Terms with their signs between them."""
+    text = ""
+    for item in terms:
+        if not text:
+            text = item
+        elif item.startswith("-"):
+            text += f" - {item[1:]}"
+        else:
+            text += f" + {item}"
+    return text or "0"
+
+
+def polynomial(style: Plain, words: Mapping[Word, Symbolic], source: Place) -> str:
+    """A sum of words, all behind the same block; words that read alike are one term."""
+    total: dict[tuple[str, ...], Symbolic] = {}
+    for word, weight in words.items():
+        parts = tuple(factors(style, _without_weights(word), source))
+        for distance, move in enumerate(word, 1):
+            for name in filter(is_weight, move.gains):
+                weight *= number_of(style, name, source.plus(distance))
+        total[parts] = total.get(parts, sympy.S.Zero) + weight
+    return added(
+        term(style, weight, list(parts)) for parts, weight in total.items() if weight
+    )
+
+
+def coefficient(style: Plain, words: Mapping[Word, Symbolic], source: Place) -> str:
+    """The same as a factor: in brackets if it is a sum, nothing if it is 1."""
+    text = polynomial(style, words, source)
+    if len(words) > 1:
+        return style.bracket(text)
+    return "" if text == "1" else text
+
+
+def by_length(words: Mapping[Word, Symbolic]) -> dict[int, dict[Word, Symbolic]]:
+    """Words sorted by their length."""
+    result: dict[int, dict[Word, Symbolic]] = {}
+    for word in sorted(words, key=lambda w: (len(w), [m.operators for m in w[::-1]])):
+        result.setdefault(len(word), {})[word] = words[word]
+    return result
+
+
+def grouped(
+    style: Plain, sources: Mapping[str, Mapping[Word, Symbolic]], here: Place
+) -> list[str]:
+    """What several unknowns give to the next block, an operator applied to their sum.
+
+    ``W_i*(X_<i-1> + Y_<i-1>)`` is one call of ``W_i`` where ``W_i*X_<i-1> + W_i*Y_<i-1>``
+    would be two.
+    """
+    before = here.plus(-1)
+    by_move: dict[Word, dict[str, Symbolic]] = {}
+    for name, words in sources.items():
+        for word, weight in words.items():
+            by_move.setdefault(word, {})[name] = weight
+    result = []
+    for word in sorted(by_move):
+        weights = by_move[word]
+        parts = factors(style, word, before)
+        first = next(iter(weights.values()))
+        if len(weights) == 1 or not parts:
+            result += [
+                term(style, weight, [*parts, style.name(name, before)])
+                for name, weight in weights.items()
+            ]
+            continue
+        inner = added(
+            term(style, sympy.cancel(weight / first), [style.name(name, before)])
+            for name, weight in weights.items()
+        )
+        result.append(term(style, first, [*parts, style.bracket(inner)]))
+    return result
+
+
+def applied(
+    style: Plain, words: Mapping[Word, Symbolic], unknown: str, here: Place
+) -> list[str]:
+    """What ``unknown`` of older blocks gives to block ``here``, as terms.
+
+    What the block before gives is bracketed, as the paper does; older blocks get a term
+    for each word.
+    """
+    result = []
+    for length, group in by_length(words).items():
+        source = here.plus(-length)
+        tensor = style.name(unknown, source)
+        if length == 1 and len(group) > 1:
+            result.append(coefficient(style, group, source) + style.times + tensor)
+        else:
+            result += [
+                term(style, weight, [*factors(style, word, source), tensor])
+                for word, weight in group.items()
+            ]
+    return result

@@ -1,0 +1,322 @@
+"""Parts of a pipeline that live in one container: nested nn.Sequential.
+
+A name such as ``features.0.weight`` says that a module is in ``features``, under the
+number 0. Parts in a row whose names begin alike become one container.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from recform.algebra.labels import is_held
+from recform.blocks import identifiers
+from recform.plan.expressions import Container, Expression, Holds, Item
+from recform.plan.namespace import Claim, Namespace, fail
+from recform.plan.places import Kind, Origin
+from recform.source import Span
+
+
+@dataclass(frozen=True)
+class Part:
+    """One operator, or one container of them, as code.
+
+    Attributes:
+        path: where its module lives, from the outside in; empty for a function. A last
+            name that is empty is chosen by kind, and :data:`NEXT` is the next number.
+        places: where in the file each name of the path is said.
+        call: with ``{x}`` for the input and ``{m}`` for the module.
+        kind: what it is called if it has no name.
+        made: what makes the module or parameter; None for a function.
+        layer: what stands for it in nn.Sequential; None if nothing can.
+        cut: whether what follows is better a statement of its own.
+        span: its place in the file.
+        symbols: the names of sizes and arguments that may stand in its code.
+        repeat: how many blocks in a row it is; ``made`` makes one of them.
+        splat: whether that is a list of modules, each with a number of its own.
+        count: how many modules in a row these are.
+        first: the number of the first, which replaces ``{}`` in the last name.
+        origin: the piece of the network that it is of; None for a container that holds
+            parts of several.
+        piece: the places of a container that it is, as Python, where others of the same
+            one run apart from it; empty for a whole module.
+    """
+
+    path: tuple[str, ...]
+    call: str
+    kind: str = ""
+    made: Expression | None = None
+    layer: Expression | None = None
+    cut: bool = False
+    span: Span | None = None
+    symbols: frozenset[str] = frozenset()
+    repeat: int = 1
+    splat: bool = False
+    count: int = 1
+    first: int = 0
+    origin: Origin | None = None
+    places: tuple[Span | None, ...] = ()
+    piece: str = ""
+
+    @property
+    def place(self) -> Span | None:
+        """Where the outermost name is said; None if nobody says it."""
+        return self.places[0] if self.places else self.span
+
+    @property
+    def is_module(self) -> bool:
+        """Whether it is a module, or some places of one, and no function."""
+        return self.made is not None or bool(self.piece)
+
+    @property
+    def what(self) -> str:
+        """What it is, in words."""
+        if self.kind == BLOCK:
+            return "a block"
+        if self.origin is not None and self.origin.kind is Kind.STAGE:
+            return f"stage {self.origin.number + 1}"
+        if self.origin is not None and not self.kind:
+            return f"the {self.origin.kind.value}"
+        return self.kind or "a container"
+
+    @property
+    def key(self) -> str:
+        """What a `names` statement calls it; empty if it has no say."""
+        if self.origin is None:
+            return ""
+        return "step" if self.kind == BLOCK else self.origin.kind.value
+
+    def within(self, path: tuple[str, ...], place: Span | None) -> Part:
+        """The part in containers that another place of the file names."""
+        places = (*(place for _ in path), *self.places)
+        return replace(self, path=(*path, *self.path), places=places)
+
+    def called(self, name: str) -> Part:
+        """The part under a name of its own."""
+        return replace(self, path=(name,), places=(self.span,))
+
+    def without(self) -> Part:
+        """The part as its outermost container sees it."""
+        return replace(self, path=self.path[1:] or ("",), places=self.places[1:])
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all that it makes, where it is a row of blocks."""
+        row = self.repeat > 1 and not self.splat
+        if not row or "{}" not in self.path[0]:
+            return [self.name] * (self.count if row else 1)
+        numbers = range(self.first, self.first + self.count)
+        return [self.path[0].replace("{}", str(number)) for number in numbers]
+
+    @property
+    def name(self) -> str:
+        """The outermost name, with its number in it."""
+        return self.path[0].replace("{}", str(self.first)) if self.path else ""
+
+    @property
+    def numbered(self) -> bool:
+        """Whether its name is a number."""
+        return self.name == NEXT or self.name.isdigit()
+
+
+#: The name of a part that takes the next number of its container.
+NEXT = "#"
+#: The kind of a part that is blocks.
+BLOCK = "block"
+
+
+#: Makes a part of a container that nn.Sequential cannot be.
+Compose = Callable[[str, list[Part]], Part]
+
+
+def is_nested(label: str) -> bool:
+    """Whether the name of an operator is a path, or one that a container alone has."""
+    return "." in label or is_held(label)
+
+
+def fold(parts: Sequence[Part], compose: Compose | None = None) -> list[Part]:
+    """Parts whose names begin alike as one; the others as they are.
+
+    Where other modules stand between two parts of a container, it is called in pieces.
+
+    Args:
+        parts: in the order in which they run.
+        compose: for a container that is no nn.Sequential; a diagnostic if left out.
+
+    Raises:
+        CompileError: RF219, if a container is no nn.Sequential.
+    """
+    # A function between two modules of a container is of it as well.
+    runs = [
+        (run, fold([member.without() for member in run], compose) if is_held else run)
+        for run, is_held in _runs(parts)
+    ]
+    held: dict[str, list[list[Part]]] = {}
+    for run, inner in runs:
+        if inner is not run:
+            held.setdefault(run[0].path[0], []).append(inner)
+    made = {
+        head: _container(
+            head, list(chain(*inner)), compose if len(inner) == 1 else None
+        )
+        for head, inner in held.items()
+    }
+    result: list[Part] = []
+    begun: dict[str, int] = {}
+    for run, inner in runs:
+        if inner is run:
+            result += run
+            continue
+        head = run[0].path[0]
+        origin = run[0].origin if len({member.origin for member in run}) == 1 else None
+        whole = replace(made[head], places=run[0].places[:1], origin=origin)
+        if len(held[head]) > 1:
+            start = begun.get(head, 0)
+            begun[head] = start + sum(part.count for part in inner)
+            whole = _piece(whole, start, begun[head])
+        result.append(whole)
+    return result
+
+
+def _runs(parts: Sequence[Part]) -> Iterator[tuple[list[Part], bool]]:
+    """Parts in a row that lie in one container, and the others each by itself."""
+    position = 0
+    while position < len(parts):
+        is_held = len(parts[position].path) > 1
+        run = run_of(parts, position) if is_held else [parts[position]]
+        yield run, is_held
+        position += len(run)
+
+
+def _piece(whole: Part, start: int, end: int) -> Part:
+    """What a container holds in some of its places; the first piece makes it."""
+    piece = str(start) if end == start + 1 else f"{start}:{end}"
+    made = None if start else whole.made
+    call = f"{{m}}[{piece}]({{x}})"
+    return replace(whole, call=call, made=made, layer=None, piece=piece)
+
+
+def run_of(parts: Sequence[Part], start: int) -> list[Part]:
+    """The parts in a row that lie in one container, with functions between them."""
+    head = parts[start].path[0]
+    end = start
+    for position in range(start, len(parts)):
+        path = parts[position].path
+        if len(path) > 1 and path[0] == head:
+            end = position
+        elif path:
+            break
+    return list(parts[start : end + 1])
+
+
+def _container(head: str, parts: list[Part], compose: Compose | None) -> Part:
+    span = next((part.span for part in parts if part.span is not None), None)
+    named = [part for part in parts if part.path]
+    numbered = any(part.numbered for part in named)
+    made = _sequential(parts) if numbered else _ordered(parts)
+    # A class of its own has an attribute for each part, and so no rows of blocks.
+    rows = any(part.repeat > 1 or part.splat for part in parts)
+    attributes = all(part.name.isidentifier() for part in named if part.name)
+    if made is None and compose is not None and attributes and not rows:
+        return compose(head, parts)
+    if made is None:
+        culprit = next((p for p in parts if not p.layer), parts[0])
+        if culprit.piece:
+            fail(
+                f"{culprit.name} is in two places, with other modules between, and "
+                f"{head} runs what it holds in a row",
+                culprit.place or culprit.span,
+                "give one of them another name",
+            )
+        fail(
+            f"{culprit.kind} cannot stand in an nn.Sequential: torch has no module for it",
+            culprit.span or span,
+            _unbracketed(parts),
+        )
+    return Part(
+        path=(head,),
+        call="{m}({x})",
+        made=made,
+        layer=made,
+        cut=parts[-1].cut,
+        span=span,
+        symbols=frozenset().union(*(part.symbols for part in parts)),
+    )
+
+
+def _unbracketed(parts: list[Part]) -> str:
+    """The parts as they are written, without brackets around them."""
+    spans = [part.span for part in parts if part.span is not None]
+    text = spans[0].to(spans[-1]).text if spans else ""
+    # Parts of another statement stand on another line.
+    names = (part.name for part in parts)
+    odd = next((n for n in names if is_held(n) and not n.isdigit()), "")
+    if text and text.isprintable():
+        return f"without the {f'label {odd}' if odd else 'brackets'}: {text}"
+    return "put it outside of the brackets"
+
+
+def _sequential(parts: list[Part]) -> Container | None:
+    """Modules by their numbers; functions take the numbers between them."""
+    items: list[Item] = []
+    number = 0
+    for part in parts:
+        if part.layer is None:
+            return None
+        if part.name and not part.numbered:
+            fail(
+                f"{part.name} is a name, and other parts of its container have numbers",
+                part.place or part.span,
+                "give one of them a container of its own",
+            )
+        # Numbers that nobody has said tell parts apart, and no more.
+        is_said = not part.places or part.places[0] is not None
+        if is_said and part.name not in ("", NEXT, str(number)):
+            of_stage = part.origin is not None and part.origin.kind is Kind.STAGE
+            fail(
+                f"the number {part.name} should be {number}: an nn.Sequential counts "
+                "its parts from 0",
+                part.place or part.span,
+                "in `names`, {} counts from 1, and {0} from 0" if of_stage else "",
+            )
+        items.append(Item(part.layer, count=part.repeat, splat=part.splat))
+        number += part.count
+    return Container(Holds.SEQUENTIAL, tuple(items))
+
+
+def _ordered(parts: list[Part]) -> Container | None:
+    """Modules by their names."""
+    items: list[Item] = []
+    scope = Namespace.container(identifiers.SEQUENTIAL)
+    for part, name in zip(parts, names_of(parts, scope), strict=True):
+        if part.layer is None:
+            return None
+        called = part.path[0] if part.repeat > 1 else name
+        items.append(Item(part.layer, called, part.repeat, part.first))
+    return Container(Holds.SEQUENTIAL, tuple(items))
+
+
+def names_of(parts: Sequence[Part], names: Namespace) -> list[str]:
+    """What each part is called: as the author says, or ``conv1``, ``bn1`` by kind."""
+    unnamed = [part.kind for part in parts if part.path and not part.name]
+    names.reserve(part.name for part in parts if part.name not in ("", NEXT))
+    numbers: dict[str, int] = {}
+    result = []
+    for part in parts:
+        if part.name == NEXT:
+            result.append(names.new(NEXT))
+            continue
+        if part.piece and part.made is None:
+            result.append(part.name)  # the first piece has made it
+            continue
+        if part.name or not part.path:
+            claim = Claim(part.what, part.place, part.key)
+            claimed = [names.claim(name, claim) for name in part.names if name]
+            result.append(claimed[0] if claimed else "")
+            continue
+        numbers[part.kind] = numbers.get(part.kind, 0) + 1
+        several = unnamed.count(part.kind) > 1
+        wanted = f"{part.kind}{numbers[part.kind]}" if several else part.kind
+        result.append(names.new(wanted))
+    return result

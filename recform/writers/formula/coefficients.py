@@ -1,0 +1,126 @@
+"""Coefficients as Python expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sympy
+from sympy.printing.precedence import PRECEDENCE
+from sympy.printing.pycode import PythonCodePrinter
+
+from recform.algebra.expr import I, L, Learned
+from recform.blocks.symbolic import Symbolic
+
+
+class _CoefficientPrinter(PythonCodePrinter):  # type: ignore[misc]
+    """Coefficients: numbers become floats, learned scalars their attributes."""
+
+    def __init__(self, names: Mapping[Symbolic, str], torch: bool) -> None:
+        super().__init__({"fully_qualified_modules": True})
+        self._names_of = names
+        self._torch = torch
+
+    def _print_Learned(self, expr: Learned) -> str:
+        return self._names_of[expr]
+
+    def _print_Symbol(self, expr: Symbolic) -> str:
+        return self._names_of.get(expr, str(expr))
+
+    def _print_Rational(self, expr: Symbolic) -> str:
+        return number(expr)
+
+    def parenthesize(self, item: Symbolic, level: int, strict: bool = False) -> str:
+        """Brackets where they are needed: a rational is a literal, no quotient."""
+        if item.is_Rational and item >= 0:
+            return self._print_Rational(item)
+        return str(super().parenthesize(item, level, strict))
+
+    def _print_exp(self, expr: Symbolic) -> str:
+        return self._function("exp", expr)
+
+    def _print_tanh(self, expr: Symbolic) -> str:
+        return self._function("tanh", expr)
+
+    def _print_log(self, expr: Symbolic) -> str:
+        return self._function("log", expr)
+
+    def _function(self, name: str, expr: Symbolic) -> str:
+        module = "torch" if self._torch and expr.has(Learned) else "math"
+        return f"{module}.{name}({self._print(expr.args[0])})"
+
+    def _print_Pow(self, expr: Symbolic, rational: bool = False) -> str:
+        base, power = expr.as_base_exp()
+        if power == -1:
+            return f"1 / {self.parenthesize(base, PRECEDENCE['Mul'] + 1)}"
+        if abs(power) != sympy.Rational(1, 2):
+            return super()._print_Pow(expr, rational)  # type: ignore[no-any-return]
+        inner, learned = self._print(base), expr.has(Learned)
+        if power < 0:
+            return f"torch.rsqrt({inner})" if learned else f"1 / math.sqrt({inner})"
+        return f"torch.sqrt({inner})" if learned else f"math.sqrt({inner})"
+
+    def _print_Mul(self, expr: Symbolic) -> str:
+        """``a * b / c``; SymPy itself puts no spaces around operators."""
+        first, _ = expr.as_coeff_Mul()
+        above: list[Symbolic] = []
+        below: list[Symbolic] = []
+        for factor in (-expr if first < 0 else expr).as_ordered_factors():
+            inverse = factor.is_Pow and factor.exp.is_Rational and factor.exp < 0
+            (below if inverse else above).append(1 / factor if inverse else factor)
+        inside = PRECEDENCE["Mul"]
+        sign = "-" if first < 0 else ""
+        # `-x**2` is the negative of a square.
+        level = inside + 1 if sign and len(above) == 1 else inside
+        text = " * ".join(self.parenthesize(factor, level) for factor in above)
+        if below:
+            level = inside if len(below) > 1 else inside + 1
+            under = " * ".join(self.parenthesize(factor, level) for factor in below)
+            text = f"{text or 1} / {under if len(below) == 1 else f'({under})'}"
+        return sign + text
+
+
+def number(value: Symbolic) -> str:
+    """A number as a literal."""
+    value = sympy.sympify(value)
+    if value.is_Integer:
+        return str(int(value))
+    return repr(float(value))
+
+
+def coefficient_text(
+    value: Symbolic, names: Mapping[Symbolic, str], *, torch: bool
+) -> str:
+    """A coefficient as Python; without symbols it is a literal."""
+    if not value.free_symbols and not value.atoms(Learned):
+        return number(value)
+    return str(_CoefficientPrinter(names, torch).doprint(value))
+
+
+def learned(value: Symbolic) -> list[Learned]:
+    """Learned scalars of a coefficient, in a stable order."""
+    return sorted(value.atoms(Learned), key=str)
+
+
+def numeric_parts(value: Symbolic) -> list[Symbolic]:
+    """The largest parts of a coefficient without learned scalars, but with i or L."""
+    if not value.atoms(Learned):
+        return [value]
+    if isinstance(value, sympy.Add | sympy.Mul):
+        plain = [arg for arg in value.args if not arg.atoms(Learned)]
+        plain = [arg for arg in plain if arg.has(I) or arg.has(L)]
+        rest = [arg for arg in value.args if arg.atoms(Learned)]
+        return [
+            *plain,
+            *(
+                part
+                for arg in rest
+                if arg.has(I) or arg.has(L)
+                for part in numeric_parts(arg)
+            ),
+        ]
+    return [
+        part
+        for arg in value.args
+        if arg.has(I) or arg.has(L)
+        for part in numeric_parts(arg)
+    ]

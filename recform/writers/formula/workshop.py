@@ -1,0 +1,152 @@
+"""The classes and functions of one network, as they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from recform.algebra.body import Body
+from recform.algebra.cell import Cell
+from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.symbols import GENERATED, SYMBOLS
+from recform.blocks import Arguments, Layout, Shape
+from recform.blocks.identifiers import IN_FORWARD, identifier, is_taken
+from recform.plan.definitions import Class, Definition, Line, Parameter, forward
+from recform.plan.expressions import Make
+from recform.plan.namespace import Namespace
+from recform.source import Span
+from recform.writers.formula.bodies import BodyCode, constructor_arguments, plan_body
+from recform.writers.formula.cells import plan_cell
+from recform.writers.names import class_name
+from recform.writers.pipelines import (
+    PipelineCode,
+    attributes_of,
+    line_of,
+    returned,
+    typed,
+    write_pipeline,
+)
+from recform.writers.setting import Setting
+
+
+class Workshop:
+    """Where the classes of a network are made, each when it is first needed.
+
+    Args:
+        formula: the network's.
+        names: class names that are still free.
+        prefix: put in front of class names, where the file has several networks.
+
+    Attributes:
+        made: the classes and functions, in order.
+        tables: the arguments that are constants per stage or block.
+    """
+
+    def __init__(self, formula: Formula, names: Namespace, prefix: str) -> None:
+        self.formula = formula
+        self.names = names
+        self.prefix = prefix
+        self.made: list[Definition] = []
+        self.tables = tuple(table.argument for table in formula.tables)
+        self._rates = {
+            p.name for p in formula.params if p.free and not p.value.is_Integer
+        } | {
+            table.argument
+            for table in formula.tables
+            if any(isinstance(value, float) for value in table.values)
+        }
+        self._own: dict[Body, dict[str, str]] = {}
+        self._written: dict[tuple[Body, tuple[Layout, ...]], BodyCode] = {}
+
+    def name(self, wanted: str) -> str:
+        """A name for a class of this network."""
+        return self.names.new(self.prefix + wanted)
+
+    def function_name(self, wanted: str) -> str:
+        """A name for a function of this network."""
+        before = f"{self.prefix.lower()}_" if self.prefix else ""
+        return self.names.new(before + wanted)
+
+    def typed(self, names: Iterable[str]) -> tuple[Parameter, ...]:
+        """Parameters of a constructor, with their types."""
+        return tuple(typed(name, name in self._rates) for name in names)
+
+    def line(self, span: Span | None) -> Line | None:
+        """The line that a comment names."""
+        return line_of(span, self.formula.source)
+
+    def code(
+        self, pipeline: Pipeline, here: Setting, names: Namespace | None = None
+    ) -> PipelineCode:
+        """The code of a pipeline; left out, all attribute names are free."""
+        return write_pipeline(pipeline, here, names or Namespace.attributes(), self)
+
+    def pipeline_class(
+        self, name: str, pipeline: Pipeline, inputs: tuple[Shape, ...], title: str
+    ) -> PipelineCode:
+        """Makes a class for a pipeline; its constructor takes what is left open."""
+        code = self.code(pipeline, Setting.open(inputs))
+        scope = Namespace(IN_FORWARD)
+        names = [scope.new(name) for name in pipeline.inputs]
+        self.made.append(
+            Class(
+                name,
+                title,
+                self.typed(code.parameters),
+                attributes_of(code),
+                (forward(returned(code, self.line(pipeline.span), *names), names),),
+            )
+        )
+        return code
+
+    # -- definitions by equations
+
+    def make(self, body: Body, inputs: tuple[Shape, ...], arguments: Arguments) -> Make:
+        """What makes the module of a body."""
+        made = self.body(body, inputs)
+        here = Setting(inputs, body.values(arguments))
+        own = {name: arguments[k] for k, name in self.own_names(body).items()}
+        return Make(
+            made.name,
+            constructor_arguments(made.parameters, here, own, self.defaults(body)),
+        )
+
+    def own_names(self, body: Body) -> dict[str, str]:
+        """The parameters of a constructor for the arguments of a definition."""
+        if body not in self._own:
+            scope = self.names.function(GENERATED)
+            found = {}
+            for argument in body.arguments:
+                if argument.default in SYMBOLS.values():
+                    continue
+                name = str(argument.default)
+                if argument.name in body.defaults:
+                    name = argument.name
+                    plain = identifier(name)
+                    library = self.formula.library
+                    is_free = plain not in GENERATED and not is_taken(plain, library)
+                    name = scope.new(plain if is_free else f"{plain}_size")
+                found[argument.name] = name
+            self.names.reserve(found.values())
+            self._own[body] = found
+        return self._own[body]
+
+    def defaults(self, body: Body) -> dict[str, int | float | None]:
+        """The defaults of a constructor's parameters for arguments of a definition."""
+        own = self.own_names(body)
+        return {own[name]: value for name, value in body.defaults.items()}
+
+    def body(self, body: Body, inputs: tuple[Shape, ...]) -> BodyCode:
+        """The class of a body for inputs of these layouts."""
+        key = (body, tuple(x.layout for x in inputs))
+        if key not in self._written:
+            wanted = identifier(body.name)
+            if len(wanted) == 1 or not wanted[0].isupper():
+                wanted = class_name(body.name)
+            name = self.name(wanted)
+            made, self._written[key] = (
+                plan_cell(self, body, inputs, name)
+                if isinstance(body, Cell)
+                else plan_body(self, body, inputs, name)
+            )
+            self.made.append(made)
+        return self._written[key]

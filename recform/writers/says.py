@@ -1,0 +1,128 @@
+"""What the generated code says of itself: the docstrings of steps, and `rf:N` marks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from recform.algebra.expr import Apply, Context, I, L, State, Tensor, subtensors
+from recform.algebra.formula import Formula
+from recform.algebra.lists import Over
+from recform.algebra.reindex import reindexed
+from recform.algebra.said import equation_texts
+from recform.blocks.identifiers import identifier
+from recform.plan.definitions import Line
+from recform.plan.namespace import Namespace
+from recform.plan.printer.lines import folded
+from recform.recurrence.build import relative, show
+from recform.recurrence.model import (
+    REGULAR,
+    ModuleSlot,
+    Place,
+    Recurrence,
+    Slot,
+    Step,
+    contexts_of,
+    read_by,
+)
+from recform.source import Span
+from recform.writers.names import context_names, variable
+from recform.writers.pipelines import line_of
+
+
+def step_title(recurrence: Recurrence, step: Step, shared: tuple[str, ...]) -> str:
+    """The formula, and what comes in and goes out."""
+    texts = step_equations(recurrence, step)
+    contexts = context_names(recurrence)
+    names = Namespace.forward(contexts.values())
+    for name in shared:
+        names.new(f"{identifier(name).lower()}_shared")
+    taken = [
+        f"{names.new(variable(slot, step.at, recurrence.order))}"
+        f" = {_said(recurrence, step, slot)}"
+        for slot in map(step.inputs.__getitem__, read_by(step))
+    ]
+    taken += (
+        contexts[tensor] + f" = {tensor}" * (not isinstance(tensor, Context))
+        for tensor in contexts_of(step)
+    )
+    made = [_said(recurrence, step, slot) for slot in step.outputs]
+    notes = [f"Takes {', '.join(taken)}.", f"Hands on {', '.join(made)}."]
+    lines = [line for note in notes for line in folded(note, 80)]
+    return "\n".join([*texts, "", *lines] if texts else lines)
+
+
+def step_equations(recurrence: Recurrence, step: Step) -> list[str]:
+    """The equations that a step computes, in lines."""
+    equations = list(equation_texts(recurrence.formula))
+    if step.role != REGULAR:
+        equations = _written_out(recurrence, step)
+    return [line for text in equations for line in folded(text, 80)]
+
+
+def _said(recurrence: Recurrence, step: Step, slot: Slot) -> str:
+    if step.role == REGULAR or step.at > recurrence.order + 1:
+        return show(slot, step.at, step.absolute)
+    return f"{slot.name}_{slot.index}" if isinstance(slot, ModuleSlot) else str(slot)
+
+
+def _written_out(recurrence: Recurrence, step: Step) -> list[str]:
+    """The equations of a special step, with the numbers of its block in them."""
+    texts = []
+    formula = recurrence.formula
+    several = {b.left: b.text for b in formula.boundaries if b.several}
+    if step.role.place is Place.LATE:
+        # Many blocks take it: what has no equation for them is said of all.
+        several = {
+            **{State(e.unknown, step.at): e.text for e in formula.equations},
+            **several,
+        }
+    for tensor in step.body:
+        if isinstance(tensor, State):
+            (right,) = step.parts(tensor)
+            if tensor in several and not step.absolute:
+                texts.append(several[tensor])
+                continue
+            if step.role.place is Place.BACK:
+                end = step.at + step.role.number - 1
+                left = relative(tensor, end, step.absolute)
+                right = relative(right, end, step.absolute)
+                texts.append(f"{_of_last(left)} = {_of_last(right)}")
+            else:
+                texts.append(f"{tensor} = {right}")
+    return texts
+
+
+def _of_last(tensor: Tensor) -> Tensor:
+    """A tensor of block i, which is the last one."""
+    return reindexed(
+        tensor, lambda index: index.xreplace({I: L}), lambda value, at: (value, at)
+    )
+
+
+def line_marks(formula: Formula, step: Step) -> Callable[[Tensor], Line | None]:
+    """For each tensor of a step, the line that says it."""
+    unknowns: dict[str, Span] = {}
+    operators: dict[str, Span] = {}
+    for equation in formula.equations:
+        unknowns.setdefault(equation.unknown, equation.span)
+        for tensor in subtensors(equation.right):
+            if isinstance(tensor, Apply):
+                operators.setdefault(tensor.operator, equation.span)
+    special: dict[Tensor, Span] = {}
+    if step.role != REGULAR:
+        for boundary in formula.boundaries:
+            special.setdefault(boundary.left, boundary.span)
+    otherwise = formula.equations[0].span
+
+    def line(tensor: Tensor) -> Line | None:
+        span = otherwise
+        if isinstance(tensor, State):
+            span = special.get(tensor) or unknowns.get(tensor.name, otherwise)
+        elif isinstance(tensor, Apply):
+            span = operators.get(tensor.operator, otherwise)
+        elif isinstance(tensor, Over):
+            said = relative(tensor, step.at, step.absolute)
+            span = formula.spans.get(said, otherwise)
+        return line_of(span, formula.source)
+
+    return line
