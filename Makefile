@@ -9,17 +9,25 @@ JOBS   ?= 2
 SCALE  ?= 1
 # More options for pytest: make test ARGS="-k resnet".
 ARGS   ?=
+# A process gets tests that stand side by side: what is made for one is there for the next.
+TEST    = $(PY) -m pytest -n $(JOBS) --dist worksteal
 
 BIN     := $(VENV)/bin
 PY      := $(BIN)/python
 STAMP   := $(VENV)/.installed
+# Of the extension for VS Code, which alone needs npm.
+VSCODE  := editors/vscode
+MODULES := $(VSCODE)/node_modules/.package-lock.json
+
+# Node, for the playground.
+BROWSE := PYTHON=$(abspath $(PY)) node
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast test-light test-long lint format bench grammar goldens \
-	gallery docs install clean
+.PHONY: help demo test test-fast test-light test-long test-browser test-vscode lint format \
+	bench bench-browser grammar goldens gallery docs playground vscode install clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' \
@@ -28,18 +36,26 @@ help: ## Show this list
 demo: $(STAMP) ## Compile a formula, run the network on images, train it a little
 	$(PY) examples/demo.py
 
-test: lint test-light ## Lint, try a bare environment, then run all tests
-	$(PY) -m pytest -n $(JOBS) $(ARGS)
+test: $(STAMP) ## Lint and try a bare environment at the same time, then run all tests
+	$(MAKE) --jobs=2 --output-sync lint test-light
+	$(TEST) $(ARGS)
 
 test-fast: $(STAMP) ## Run the tests that are not marked slow
-	$(PY) -m pytest -n $(JOBS) -m "not slow and not long" $(ARGS)
+	$(TEST) -m "not slow and not long" $(ARGS)
 
 test-light: $(STAMP) ## Install the wheel without torch into a bare environment, try it
 	$(PY) tests/packaging/light.py
 
 test-long: $(STAMP) ## Search for faults with fresh draws, half an hour: docs/reliability.md
-	HYPOTHESIS_PROFILE=fresh $(PY) -m pytest -n $(JOBS) -m "long or drawn" \
+	HYPOTHESIS_PROFILE=fresh $(TEST) -m "long or drawn" \
 		-o faulthandler_timeout=0 --scale $(SCALE) $(ARGS)
+
+test-browser: playground ## Test the playground in Chromium, beside the terminal
+	cd playground && npx tsc
+	$(BROWSE) --test playground/tests/
+
+test-vscode: $(STAMP) $(MODULES) ## Test the extension for VS Code (needs npm and Node 20)
+	cd $(VSCODE) && RECFORM_PYTHON=$(abspath $(PY)) npm test
 
 lint: $(STAMP) ## Check style, format, types and the layers
 	$(PY) -m ruff check .
@@ -61,17 +77,35 @@ bench: $(STAMP) ## Measure the compiler and what it emits
 	$(PY) benchmarks/memory.py
 	$(PY) benchmarks/inference.py
 
-grammar: $(STAMP) ## Write the tables of the grammar anew, after a change of it
+bench-browser: playground ## Measure the playground in Chromium
+	$(BROWSE) playground/tests/measure.mjs
+
+grammar: $(STAMP) ## Write the tables of the grammar, and VS Code's colours, anew
 	$(PY) -m recform.syntax.generate
+	$(PY) $(VSCODE)/make_grammar.py
 
 goldens: $(STAMP) ## Write tests/goldens anew; review the diff before committing
-	$(PY) -m pytest -n $(JOBS) -m golden --update-goldens $(ARGS)
+	$(TEST) -m golden --update-goldens $(ARGS)
 
 gallery: $(STAMP) ## Draw every example into docs/gallery
 	$(PY) docs/make_gallery.py
 
 docs: $(STAMP) gallery ## Draw the gallery, run the examples in docs/ and README.md
-	$(PY) -m pytest -n $(JOBS) tests/docs $(ARGS)
+	$(TEST) tests/docs $(ARGS)
+
+playground: $(STAMP) ## Build the page of `recform playground` with npm
+	cd playground && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	$(BROWSE) playground/build.mjs
+
+vscode: $(STAMP) $(MODULES) ## Build dist/recform-VERSION.vsix (needs npm and Node 20)
+	mkdir -p dist
+	cd $(VSCODE) && version=$$($(abspath $(PY)) -c \
+		'import recform; print(recform.__version__)') && \
+		npm run package -- --out $(CURDIR)/dist/recform-$$version.vsix $$version
+
+$(MODULES): $(VSCODE)/package.json $(VSCODE)/package-lock.json
+	cd $(VSCODE) && npm ci --no-audit --no-fund
+	@touch $@
 
 install: $(STAMP) ## Make .venv with recform (editable) and the test tools
 
@@ -86,5 +120,6 @@ $(STAMP): pyproject.toml
 
 clean: ## Remove what can be made again, but keep .venv
 	rm -rf build dist out .mypy_cache .pytest_cache .ruff_cache .hypothesis \
-		.import_linter_cache
+		.import_linter_cache $(VSCODE)/out $(VSCODE)/node_modules \
+		$(VSCODE)/LICENSE
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -422,6 +422,13 @@ def train(
         raise KeyboardInterrupt from None
 
 
+def load_ipython_extension(ipython: Any) -> None:
+    """What ``%load_ext recform`` calls: cells of a notebook can be formulas (``%%rf``)."""
+    from recform.notebook.magic import register
+
+    register(ipython)
+
+
 def _compiled(
     formula: str | Path | Compiled,
     network: str | None,

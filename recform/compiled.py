@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import quoteattr
 
-from recform.diagnostics import CompileError, Diagnostic, Diagnostics, render_text
+from recform.diagnostics import Diagnostic, Diagnostics, render_text
 from recform.memory import Memory, Plan, checkpoints, memory_of
 from recform.modules import load_source, need_torch
 from recform.proof import FAULT
@@ -110,21 +108,14 @@ class Compiled:
         return render(self.graph, request(**options), Format(form))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        """What a notebook shows: the block as a picture."""
-        equations = "; ".join(item.text for item in self.formula.equations)
-        said = f"{self.name}: {equations}"
-        try:
-            picture = self.picture()
-        except CompileError as error:
-            return {"text/plain": f"{said}\n{error}"}
-        # Notebooks show an SVG as an image, whose own title and text nobody can read.
-        data = b64encode(picture).decode()
-        image = f'<img alt={quoteattr(said)} src="data:image/svg+xml;base64,{data}">'
-        return {
-            "text/plain": said,
-            "text/html": image,
-            "image/svg+xml": picture.decode(),
-        }
+        """What a notebook shows: picture, state and source in tabs."""
+        from recform.notebook.page import bundle
+
+        return bundle(self)
+
+    def _repr_html_(self) -> str:
+        """The same, for what knows HTML alone."""
+        return self._repr_mimebundle_()["text/html"]
 
     def summary(self) -> Summary:
         """Order, state, stages and costs, as ``recform summary`` shows them."""

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import traceback
 import warnings
-import xml.etree.ElementTree as ET
-from base64 import b64decode
 from pathlib import Path
 
 import pytest
 
 import recform
 from recform.diagnostics import CompileError
-from recform.render.placing import renderer
 from tests.warm import recform as run
 from tests.warm import shell
 
@@ -82,22 +79,3 @@ def test_an_error_in_a_notebook_is_the_diagnostic() -> None:
     shown = caught.value._render_traceback_()
     assert shown[0] == "error[RF201]: the name 'foo' is not known"
     assert "Traceback" not in "\n".join(shown)
-
-
-def test_the_picture_in_a_notebook_has_alternative_text() -> None:
-    shown = recform.compile('network A\nX_i = W_i*X_<i-1>  # "<&"')._repr_mimebundle_()
-    image = ET.fromstring(f"{shown['text/html'][:-1]}/>")
-    assert image.get("alt") == shown["text/plain"] == "A: X_i = W_i*X_<i-1>"
-    start, _, data = str(image.get("src")).partition(",")
-    assert start == "data:image/svg+xml;base64"
-    assert b64decode(data).decode() == shown["image/svg+xml"]
-
-
-def test_a_notebook_without_graphviz_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(renderer.shutil, "which", lambda *_, **__: None)
-    shown = recform.compile(ONE)._repr_mimebundle_()
-    assert set(shown) == {"text/plain"}
-    assert "error[RF662]" in shown["text/plain"]
-    assert "pip install graphviz-pure" in shown["text/plain"]

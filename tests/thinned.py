@@ -14,7 +14,7 @@ SMALL = {"depth": 5, "vocabulary": 50, "length": 16, "size": 32}
 
 
 def thinned(
-    cases: Iterable[Any], every: int, name: Callable[[Any], str] = str
+    cases: Iterable[Any], every: int, name: Callable[[Any], str] = str, first: int = 0
 ) -> list[Any]:
     """Cases of a test, of which one in some runs in each run of the tests.
 
@@ -22,9 +22,12 @@ def thinned(
         cases: values, or what `pytest.param` makes of one.
         every: one in so many.
         name: of a value.
+        first: the place of the first one, so that not all tests run the same examples.
     """
     return [
-        pytest.param(value, id=name(value), marks=[*marks, *_LATER[bool(n % every)]])
+        pytest.param(
+            value, id=name(value), marks=[*marks, *_LATER[n % every != first % every]]
+        )
         for n, (value, marks) in enumerate(map(_parted, cases))
     ]
 

@@ -13,7 +13,8 @@ has been written out for one block.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
+from threading import Lock
 from typing import ClassVar, Self
 from weakref import WeakValueDictionary
 
@@ -38,6 +39,21 @@ def word(name: object) -> str:
     return name.name if isinstance(name, Str) else str(name)
 
 
+def _text(name: str | Str) -> Str:
+    """A name as an argument of an expression."""
+    return name if isinstance(name, Str) else _made_text(name)
+
+
+@lru_cache(maxsize=4096)
+def _made_text(name: str) -> Str:
+    return Str(name)
+
+
+def _symbolic(value: Symbolic) -> Symbolic:
+    """A number as SymPy's; `sympify` takes long for what is SymPy's already."""
+    return value if isinstance(value, sympy.Basic) else sympy.sympify(value)
+
+
 class Learned(sympy.Expr):
     """A learned scalar ``k_i``; stands in coefficients.
 
@@ -50,7 +66,7 @@ class Learned(sympy.Expr):
     def __new__(
         cls, name: str, index: Symbolic = sympy.nan, *member: Symbolic
     ) -> Learned:
-        return super().__new__(cls, Str(str(name)), sympy.sympify(index), *member)  # type: ignore[no-any-return]
+        return super().__new__(cls, _text(name), _symbolic(index), *member)  # type: ignore[no-any-return]
 
     @property
     def name(self) -> str:
@@ -81,24 +97,25 @@ class Tensor(sympy.Expr):
     _alive: ClassVar[WeakValueDictionary[tuple[object, ...], Tensor]] = (
         WeakValueDictionary()
     )
+    #: Two threads must not make one each.
+    _making: ClassVar[Lock] = Lock()
 
     def __new__(cls, *args: Symbolic) -> Self:
         key = (cls, args)
         found = Tensor._alive.get(key)
         if found is None:
-            found = super().__new__(cls, *args)
-            Tensor._alive[key] = found
+            with Tensor._making:
+                found = Tensor._alive.get(key)
+                if found is None:
+                    found = super().__new__(cls, *args)
+                    Tensor._alive[key] = found
         return found
 
     def __eq__(self, other: object) -> bool:
-        # Two threads may have made one each.
-        return self is other or (
-            type(self) is type(other)
-            and hash(self) == hash(other)
-            and self.args == other.args
-        )
+        return self is other
 
-    __hash__ = sympy.Expr.__hash__
+    # Python's own, which runs no Python.
+    __hash__ = object.__hash__
 
     @cached_property
     def size(self) -> int:
@@ -147,7 +164,7 @@ class Kinded(Tensor):
     """Base of what is made in one of several ways, which a word says."""
 
     def __new__(cls, kind: str | Str, *args: Symbolic) -> Self:
-        return super().__new__(cls, Str(str(kind)), *args)
+        return super().__new__(cls, _text(kind), *args)
 
     @property
     def kind(self) -> str:
@@ -176,7 +193,7 @@ class Context(Tensor):
     """
 
     def __new__(cls, name: str | Str) -> Context:
-        return super().__new__(cls, Str(str(name)))
+        return super().__new__(cls, _text(name))
 
     @property
     def name(self) -> str:
@@ -187,7 +204,7 @@ class State(Tensor):
     """``X_<i-1>``: the value of an unknown at an index."""
 
     def __new__(cls, name: str | Str, index: Symbolic) -> State:
-        return super().__new__(cls, Str(str(name)), sympy.sympify(index))
+        return super().__new__(cls, _text(name), _symbolic(index))
 
     @property
     def name(self) -> str:
@@ -214,7 +231,7 @@ class Mirror(Tensor):
     def __new__(
         cls, body: Tensor, index: Symbolic, shift: Symbolic, length: Symbolic
     ) -> Mirror:
-        numbers = map(sympy.sympify, (index, shift, length))
+        numbers = map(_symbolic, (index, shift, length))
         return super().__new__(cls, body, *numbers)
 
     @cached_property
@@ -251,8 +268,8 @@ class Apply(Tensor):
     """
 
     def __new__(cls, operator: str | Str, index: Symbolic, *arguments: Tensor) -> Apply:
-        index = sympy.sympify(index)
-        return super().__new__(cls, Str(str(operator)), index, *arguments)
+        index = _symbolic(index)
+        return super().__new__(cls, _text(operator), index, *arguments)
 
     @property
     def operator(self) -> str:
@@ -280,10 +297,10 @@ class Scaled(Single):
     def __new__(
         cls, coefficient: Symbolic, tensor: Tensor, at: Symbolic = sympy.nan
     ) -> Scaled:
-        coefficient = sympy.sympify(coefficient)
+        coefficient = _symbolic(coefficient)
         if not coefficient.has(I):
             at = sympy.nan
-        return super().__new__(cls, coefficient, tensor, sympy.sympify(at))
+        return super().__new__(cls, coefficient, tensor, _symbolic(at))
 
     @property
     def coefficient(self) -> Symbolic:
@@ -298,10 +315,10 @@ class Filled(Tensor):
     """A scalar that is added to a tensor, element by element."""
 
     def __new__(cls, value: Symbolic, at: Symbolic = sympy.nan) -> Filled:
-        value = sympy.sympify(value)
+        value = _symbolic(value)
         if not value.has(I):
             at = sympy.nan
-        return super().__new__(cls, value, sympy.sympify(at))
+        return super().__new__(cls, value, _symbolic(at))
 
     @property
     def coefficient(self) -> Symbolic:
@@ -392,7 +409,7 @@ class History(Kinded):
     def __new__(
         cls, kind: str | Str, body: Tensor, first: Symbolic, last: Symbolic
     ) -> History:
-        bounds = (sympy.sympify(first), sympy.sympify(last))
+        bounds = (_symbolic(first), _symbolic(last))
         return super().__new__(cls, kind, body, *bounds)
 
     @property

@@ -348,7 +348,6 @@ def arguments_of(step: Step, values: Mapping[Symbolic, Symbolic]) -> Arguments:
     Raises:
         Misfit: if an argument comes out as a number that the operator does not take.
     """
-    kinds = {argument.name: argument.kind for argument in step.operator.arguments}
     stride = sympy.sympify(values.get(STRIDE, 1))
     if stride.is_Rational and not stride.is_Integer:
         _no_stride(step, stride)
@@ -357,11 +356,16 @@ def arguments_of(step: Step, values: Mapping[Symbolic, Symbolic]) -> Arguments:
         free = symbols_in(value)
         if free:
             # SymPy is slow, and most blocks put in the same few numbers.
-            known = sorted((s for s in free if s in values), key=str)
+            known = sorted((s for s in free if s in values), key=_name)
             pairs = tuple((symbol, sympy.sympify(values[symbol])) for symbol in known)
-            value = _put_in(value, pairs, kinds.get(name, Kind.NUMBER), name)
+            declared = (a.kind for a in step.operator.arguments if a.name == name)
+            value = _put_in(value, pairs, next(declared, Kind.NUMBER), name)
         filled[name] = value
     return Arguments(filled)
+
+
+def _name(symbol: Symbolic) -> str:
+    return symbol.name  # type: ignore[no-any-return]
 
 
 def _no_stride(step: Step, stride: Symbolic) -> None:

@@ -7,6 +7,7 @@ formula.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import sympy
 from sympy.printing.latex import greek_letters_set, translate
@@ -84,6 +85,11 @@ def latex_text(text: str) -> str:
     return text.replace("*", r" \cdot ")
 
 
+@lru_cache(maxsize=4096, typed=True)
+def _number(value: Symbolic) -> str:
+    return str(sympy.sstr(value)).replace("**", "^")
+
+
 class _Plain:
     times = "*"
     by_elements = "*"
@@ -120,7 +126,7 @@ class _Plain:
         return text.replace(" ", "").replace("_k", "k")
 
     def number(self, value: Symbolic) -> str:
-        return str(sympy.sstr(value)).replace("**", "^")
+        return _number(value)
 
     def call(self, name: str, *arguments: str) -> str:
         return f"{name}({', '.join(arguments)})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 import sympy
 from sympy.printing.precedence import PRECEDENCE, precedence
@@ -43,7 +44,8 @@ def symbols_in(value: Value) -> set[Symbolic]:
     """The symbols of an argument, which may be a pair."""
     if isinstance(value, tuple):
         return set().union(*map(symbols_in, value))
-    return set(getattr(value, "free_symbols", ()))
+    free: set[Symbolic] = getattr(value, "free_symbols", set())
+    return free
 
 
 def put_in(value: Value, table: Mapping[Symbolic, Value]) -> Value:
@@ -87,6 +89,7 @@ def _factor(expr: sympy.Expr) -> str:
     return f"({_python(expr)})" if expr.is_Add else _python(expr)
 
 
+@lru_cache(maxsize=4096, typed=True)
 def _quotient(expr: sympy.Expr) -> str:
     """Sizes divide exactly (this has been checked), so they are divided with ``//``."""
     numerator, denominator = sympy.fraction(sympy.together(expr))

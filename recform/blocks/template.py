@@ -96,8 +96,9 @@ def template(call: str) -> Template:
 _BITS = (ast.BitOr, ast.BitXor, ast.BitAnd, ast.LShift, ast.RShift)
 
 
+@cache
 def parsed(call: str) -> ast.expr:
-    """A call, or what makes a module, as Python reads it.
+    """A call, or what makes a module, as Python reads it. Nobody changes the tree.
 
     Raises:
         ValueError: if it is no expression of one line.

@@ -18,6 +18,7 @@ from recform.cli.commands import (
     explain,
     fmt,
     lsp,
+    playground,
     render,
     runs,
     summary,
@@ -54,6 +55,7 @@ app.command("runs")(runs.command)
 app.command("transplant")(transplant.command)
 app.command("explain")(explain.command)
 app.command("lsp")(lsp.command)
+app.command("playground")(playground.command)
 
 
 def _version(wanted: bool) -> None:

@@ -22,6 +22,7 @@ from recform.diagnostics import (
     Diagnostic,
     Diagnostics,
 )
+from recform.settings import setting
 from recform.source import MAX_FILE_BYTES, Source
 
 if TYPE_CHECKING:
@@ -206,29 +207,10 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
     Raises:
         typer.BadParameter: if one is no ``name=value`` with a number, true or false.
     """
-    values: dict[str, Any] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        name, text = name.strip(), text.strip()
-        if not name or not equals:
-            raise typer.BadParameter(
-                f"{setting!r} is not NAME=VALUE", param_hint="--set"
-            )
-        if text in ("true", "false"):
-            values[name] = text == "true"
-            continue
-        if name == "input":
-            values[name] = text  # such as 3x32x32: read by the compiler
-            continue
-        number = text.replace("_", "")
-        if len(number) > 24 or not _is_number(number):
-            raise typer.BadParameter(
-                f"{text!r} is not a number, true or false", param_hint="--set"
-            )
-        import sympy
-
-        values[name] = sympy.Rational(number)
-    return values
+    try:
+        return dict(map(setting, settings))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--set") from None
 
 
 def one_of(**options: bool) -> None:
@@ -245,12 +227,6 @@ def one_of(**options: bool) -> None:
         raise typer.BadParameter(
             f"it does not go with {given[0]}", param_hint=given[-1]
         )
-
-
-def _is_number(text: str) -> bool:
-    import re
-
-    return re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d\d?)?", text) is not None
 
 
 #: The name of standard output, where a command takes a file.

@@ -42,7 +42,7 @@ def _render(item: Diagnostic) -> str:
         if item.notes:
             lines += [
                 "  |",
-                *(f"  | {_printable(n)}".rstrip() for n in item.notes),
+                *(f"  | {printable(n)}".rstrip() for n in item.notes),
                 "  |",
             ]
         if item.hint:
@@ -65,12 +65,13 @@ def _excerpt(label: Label, width: int, mark: str) -> list[str]:
     marks = " " * len(before) + indent + mark * length
     note = f" {label.text}" if label.text else ""
     return [
-        f"{span.line:>{width}} | {_printable(before + window + after)}",
+        f"{span.line:>{width}} | {printable(before + window + after)}",
         f"{' ' * width} | {marks}{note}",
     ]
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """A line of a file without signs that a screen takes for commands."""
     return "".join(
         char if char == "\t" or char.isprintable() else "\N{REPLACEMENT CHARACTER}"
         for char in text

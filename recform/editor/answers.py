@@ -6,13 +6,19 @@ the parameters of the question.
 
 from __future__ import annotations
 
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import Any
+
 from lsprotocol import types
 
 from recform.diagnostics import CompileError
 from recform.editor import completion, hover, outline, places, rename
 from recform.editor.colours import colours
+from recform.editor.pictures import Wanted, draw
 from recform.editor.translate import Translator
 from recform.formatter import formatted
+from recform.render import View
 from recform.source import Span
 
 
@@ -127,3 +133,48 @@ def lenses(say: Translator, params: types.CodeLensParams) -> list[types.CodeLens
         types.CodeLens(say.range(note.place), types.Command(note.text, ""))
         for note in say.document.lenses
     ]
+
+
+@dataclass(frozen=True)
+class PictureParams:
+    """What is asked of `recform/picture`, a question that the protocol does not have."""
+
+    text_document: types.TextDocumentIdentifier
+    wanted: Wanted
+
+    @staticmethod
+    def of(params: Any) -> PictureParams:
+        """The parameters, of which only the document must be there.
+
+        Args:
+            params: as they came: ``textDocument``, ``view``, ``network``, ``theme`` and
+                ``format``.
+        """
+        given = {
+            name: str(value)
+            for name, key in (
+                *(("view", "view"), ("network", "network")),
+                *(("theme", "theme"), ("form", "format")),
+            )
+            if (value := getattr(params, key, None)) is not None
+        }
+        uri = str(getattr(getattr(params, "textDocument", None), "uri", ""))
+        return PictureParams(types.TextDocumentIdentifier(uri), Wanted(**given))
+
+
+def picture(say: Translator, params: PictureParams) -> dict[str, Any]:
+    """The picture of a file: its bytes in base64, and what there is to choose from.
+
+    Raises:
+        Refused: if there is none.
+    """
+    found = draw(say.document, params.wanted)
+    return {
+        "data": b64encode(found.data).decode(),
+        "title": found.drawn.title,
+        "description": found.drawn.description,
+        "network": found.network,
+        "networks": [*found.networks],
+        "views": [view.value for view in View],
+        "old": found.old,
+    }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from recform.compiler import Compiled, compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostic
+from recform.graph import Partial, ShapeError
 from recform.operators.plugins import Plugin
 from recform.source import Source
 from recform.syntax.uses import Folder
@@ -20,11 +21,13 @@ class Checked:
         source: the text.
         diagnostics: errors and warnings, in the order of their places.
         networks: compiled; none if there are errors.
+        partial: where shapes do not meet, the network as far as it could be followed.
     """
 
     source: Source
     diagnostics: tuple[Diagnostic, ...]
     networks: tuple[Compiled, ...] = ()
+    partial: Partial | None = None
 
 
 def compiled(source: Source, folder: Folder, plugins: Iterable[Plugin] = ()) -> Checked:
@@ -33,6 +36,8 @@ def compiled(source: Source, folder: Folder, plugins: Iterable[Plugin] = ()) -> 
         # The limits of a file are those of a text; its places are those of the source.
         from_text(source.text, source.name)
         networks = compile_source(source, folder=folder, plugins=plugins)
+    except ShapeError as error:
+        return Checked(source, error.diagnostics, partial=error.partial)
     except CompileError as error:
         return Checked(source, error.diagnostics)
     return Checked(source, networks[0].warnings, networks)

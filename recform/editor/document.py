@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 
 from recform.blocks import Library
 from recform.compiler import Compiled
@@ -13,6 +12,11 @@ from recform.editor.hints import Note, lenses, moved, shape_hints
 from recform.editor.names import Name, at, names_of
 from recform.editor.reading import Reading
 from recform.source import Source
+from recform.syntax.uses import Folder
+
+
+class Refused(Exception):
+    """What was asked for cannot be had; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ class Document:
 
 
 def opened(
-    name: str, text: str, folder: Path | None, library: Library, version: int = 0
+    name: str, text: str, folder: Folder, library: Library, version: int = 0
 ) -> Document:
     """A file that has just been opened.
 

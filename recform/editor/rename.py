@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from recform.editor.document import Document
+from recform.editor.document import Document, Refused
 from recform.editor.names import NAME, Name, Sort, names_of
 from recform.editor.words import FREE, KEYWORDS, WORDS
 from recform.source import Source, Span
-
-
-class Refused(Exception):
-    """A name cannot be changed; the text says why."""
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,8 @@ from recform.diagnostics import Diagnostics
 from recform.editor import answers
 from recform.editor.checked import Checked, check, compiled, written
 from recform.editor.colours import KINDS
-from recform.editor.document import Document, opened
+from recform.editor.document import Document, Refused, opened
 from recform.editor.fixes import fixes
-from recform.editor.rename import Refused
 from recform.editor.translate import Translator
 from recform.editor.worker import Worker
 from recform.files import FORMULA
@@ -39,6 +38,8 @@ from recform.version import __version__
 _Answer = Callable[[Translator, Any], Any]
 #: So long a question waits for a compilation, in seconds.
 _PATIENCE = 6.0
+#: The question for a picture, which is no part of the protocol.
+_PICTURE = "recform/picture"
 #: What a client calls the language of a file, if it knows it.
 _LANGUAGE = "recform"
 
@@ -232,6 +233,12 @@ class Server:
         feature(types.TEXT_DOCUMENT_CODE_ACTION, actions)(
             self._when_compiled(self._actions, in_worker=True)
         )
+        drawn = self._when_compiled(answers.picture, in_worker=True)
+
+        async def pictured(params: Any) -> Any:
+            return await drawn(answers.PictureParams.of(params))
+
+        feature(_PICTURE)(pictured)
 
     def _told(self, listen: Callable[[Any], None]) -> Callable[[Any], None]:
         """What a client tells, without an answer."""

@@ -35,7 +35,7 @@ def check(
     Raises:
         CompileError: RF901, if it says something else.
     """
-    plain = without_past(tree)
+    plain = without_past(tree) if going else tree
     definitions = {
         node.name: node
         for node in [*plain.body, *ast.parse(base).body]

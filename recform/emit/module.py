@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import PurePath
 
 from recform.classes.network import plan_network
@@ -80,7 +81,7 @@ def emit(
     parts: list[str] = []
     for name, text in reversed(support.items()):
         if name in used:
-            used |= reads(ast.parse(text))
+            used |= _reads_of(text)
             parts.insert(0, text)
     parts += [base] if timm else []
     code = "\n\n\n".join([*(text.rstrip() for text in parts), code])
@@ -99,6 +100,12 @@ def emit(
     said = [line for plan in kept for line in plan.said]
     head = header(formula.source, options, classes, said)
     return f"{head}\n{imports(used, classes)}\n\n{code}"
+
+
+@cache
+def _reads_of(text: str) -> frozenset[str]:
+    """The names that a class whose text is fixed reads from around it."""
+    return reads(ast.parse(text))
 
 
 def _unprefixed(plan: NetworkPlan, made: Definition) -> str:

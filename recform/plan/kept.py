@@ -153,8 +153,6 @@ class _Plain(ast.NodeTransformer):
 
 def without_past(tree: ast.Module) -> ast.Module:
     """The source of a network, with what the plan had in the place of calls of `Past`."""
-    if not any(isinstance(n, ast.Name) and n.id == "Past" for n in ast.walk(tree)):
-        return tree
     changed = _Plain().visit(copy.deepcopy(tree))
     assert isinstance(changed, ast.Module)
     return changed

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 _Node = TypeVar("_Node")
 
@@ -24,11 +25,21 @@ def _rewritten(node: object, change: Callable[[object], object]) -> object:
     if isinstance(node, tuple):
         made = tuple(_rewritten(part, change) for part in node)
         return node if all(a is b for a, b in zip(made, node, strict=True)) else made
-    if not is_dataclass(node):
+    kind: Any = type(node)
+    names = _names(kind)
+    if names is None:
         return node
     new = {}
-    for item in fields(node):
-        old = getattr(node, item.name)
+    for name in names:
+        old = getattr(node, name)
         if (part := _rewritten(old, change)) is not old:
-            new[item.name] = part
+            new[name] = part
     return change(replace(node, **new) if new else node)  # type: ignore[type-var]
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...] | None:
+    """The fields of a kind of node; None for what is no node."""
+    if not is_dataclass(kind):
+        return None
+    return tuple(item.name for item in fields(kind))

@@ -85,6 +85,7 @@ class File:
         self.shares: dict[str, list[Made]] = {}
         self.popped: list[list[Value]] = []
         self._instances: list[Instance] = []
+        self._lines: dict[ast.ClassDef, list[ast.ClassDef]] = {}
         self._called: list[Instance] = []
 
     @property
@@ -238,12 +239,13 @@ class File:
 
     def _line(self, kind: ast.ClassDef) -> list[ast.ClassDef]:
         """A class and those of the file that it derives from."""
-        line = [kind]
-        for base in kind.bases:
-            above = self.definitions.get(ast.unparse(base))
-            if isinstance(above, ast.ClassDef):
-                line += self._line(above)
-        return line
+        if kind not in self._lines:
+            self._lines[kind] = line = [kind]
+            for base in kind.bases:
+                above = self.definitions.get(ast.unparse(base))
+                if isinstance(above, ast.ClassDef):
+                    line += self._line(above)
+        return self._lines[kind]
 
     def _method(
         self, line: Sequence[ast.ClassDef], name: str, owner: Instance | None = None

@@ -188,7 +188,8 @@ def kind_of(value: Any) -> Any:
 
 
 def _rounded(number: float) -> float:
-    return float(f"{number:.9g}")
+    # Nearly all are one of these, and text takes long.
+    return float(number) if number in (1, -1, 0) else float(f"{number:.9g}")
 
 
 def _scale(item: Form) -> float:

@@ -169,7 +169,7 @@ class Reader:
             case ast.Constant():
                 return node.value
             case ast.Name(id=name):
-                return self._names.get(name, Name(name))
+                return self._names[name] if name in self._names else Name(name)
             case ast.Attribute(attr="weight", value=ast.expr() as module) if isinstance(
                 held := self.value(module), Leaf
             ):

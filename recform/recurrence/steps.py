@@ -208,10 +208,11 @@ class Writer(Repeats):
         self, of: Iterable[Tensor], there: Iterable[Tensor], cut: Cut
     ) -> dict[Tensor, None]:
         """What has to be computed to have some tensors, where others are there."""
-        there = set(there)
+        given = set(there)
+        known = given | self.constants
         needed: dict[Tensor, None] = {}
         stack = [
-            tensor for tensor in of if isinstance(tensor, End) or tensor not in there
+            tensor for tensor in of if isinstance(tensor, End) or tensor not in given
         ]
         while stack:
             tensor = stack.pop()
@@ -219,7 +220,7 @@ class Writer(Repeats):
                 needed[tensor] = None
                 split = cut.early.get(tensor)
                 parts = self._parts_or_end(tensor) if split is None else split.children
-                stack += (p for p in parts if p not in there | self.constants)
+                stack += (p for p in parts if p not in known)
         return needed
 
     def _later(self, tensor: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ when something is drawn: other commands don't wait for it).
 from __future__ import annotations
 
 from recform.render.model import Diagram, Direction, View
-from recform.render.request import Format, Request, Subject, request
+from recform.render.request import Format, Renderer, Request, Subject, request
 from recform.render.theme import Theme
 
 
@@ -48,6 +48,7 @@ __all__ = [
     "Diagram",
     "Direction",
     "Format",
+    "Renderer",
     "Request",
     "Subject",
     "Theme",

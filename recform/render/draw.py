@@ -9,7 +9,7 @@ from recform.render.model import Diagram, Direction, View
 from recform.render.placing import renderer
 from recform.render.placing.compose import compose
 from recform.render.placing.layout import place
-from recform.render.request import Format, Request, Subject
+from recform.render.request import Format, Renderer, Request, Subject
 from recform.render.views import network, paths, step, unrolled
 
 #: Most blocks that `--expand` draws one by one.
@@ -72,9 +72,9 @@ def write(drawn: Diagram, request: Request, form: Format) -> bytes:
         return mermaid.write(drawn, look).encode()
     if form is Format.json:
         return structure.write(drawn).encode()
-    program = renderer.find(request.renderer)
+    found = renderer.find(request.renderer)
     try:
-        return _drawn(drawn, request, form, program)
+        return _drawn(drawn, request, form, found)
     except ModuleNotFoundError as missing:
         _refuse(
             "RF664",
@@ -84,9 +84,9 @@ def write(drawn: Diagram, request: Request, form: Format) -> bytes:
         raise
 
 
-def _drawn(drawn: Diagram, request: Request, form: Format, program: str) -> bytes:
+def _drawn(drawn: Diagram, request: Request, form: Format, found: Renderer) -> bytes:
     look = request.theme
-    picture = compose(drawn, place(drawn, program), legend=request.legend)
+    picture = compose(drawn, place(drawn, found), legend=request.legend)
     if form is Format.svg:
         return svg.write(picture, look).encode()
     if form is Format.tikz:

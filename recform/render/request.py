@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 #: A network, or one whose shapes do not meet.
 Subject: TypeAlias = "NetworkGraph | Partial"
+
+#: Lays a graph out: makes of DOT what Graphviz writes as ``json0``.
+Renderer: TypeAlias = Callable[[str], str | bytes]
 
 
 class Format(StrEnum):
@@ -44,7 +48,8 @@ class Request:
         legend: whether all forms and colours are explained below.
         theme: ``auto`` is light and dark in one SVG, and light elsewhere.
         dpi: pixels per inch of a PNG.
-        renderer: the program that lays out; ``auto`` for the first that is there.
+        renderer: the program that lays out; ``auto`` for the first that is there; or a
+            function that does it.
     """
 
     view: View = View.step
@@ -55,7 +60,7 @@ class Request:
     legend: bool = False
     theme: Theme = Theme.auto
     dpi: int = 200
-    renderer: str = "auto"
+    renderer: str | Renderer = "auto"
 
 
 def request(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TypeAlias
 
+from recform.render import metrics
+
 #: How much smaller an index is, and how far below the line it stands (of the size).
 INDEX_SIZE = 0.72
 INDEX_DROP = 0.22
@@ -265,10 +267,8 @@ def width(text: Text, size: float, family: str) -> float:
 
 def run_width(run: Run, size: float, family: str) -> float:
     """How wide one run is set, in points."""
-    from reportlab.pdfbase.pdfmetrics import stringWidth
-
     size = size * INDEX_SIZE if run.index else size
-    return float(stringWidth(run.text, face(run, family), size))
+    return metrics.width(run.text, face(run, family)) * 0.001 * size
 
 
 def face(run: Run, family: str) -> str:

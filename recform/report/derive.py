@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from recform.derivation.file import (
     derived_file,
@@ -25,6 +24,7 @@ from recform.series.show import LATEX, Place
 from recform.source import Source
 from recform.syntax import nodes as n
 from recform.syntax.parse import parse
+from recform.syntax.uses import Folder
 
 _LAST = Place("L")
 #: For how many i a general formula is written out, and how many terms it may have.
@@ -117,7 +117,7 @@ class Derived:
 
 def forward(
     source: Source,
-    folder: Path | None,
+    folder: Folder,
     settings: Mapping[str, object],
     network: str | None,
     order: int | None,

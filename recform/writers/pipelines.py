@@ -253,7 +253,7 @@ def _unwritten(step: Step, misfit: Misfit) -> CompileError:
 def _symbols_of(inputs: tuple[Shape, ...], arguments: Arguments) -> frozenset[str]:
     """The symbols of sizes and arguments, which may occur in emitted code."""
     return frozenset(
-        str(symbol)
+        symbol.name
         for value in [
             *(size for x in inputs for size in (x.features, *x.grid)),
             *arguments.values(),

@@ -17,7 +17,7 @@ from recform.analysis.paths import counting, packed
 from recform.analysis.paths.counting import Counter
 from recform.linear.model import STEM, Linear, Source
 from recform.linear.words import At
-from tests.analysis.test_linear import linear
+from tests.linear.test_linear import linear
 
 Paths = list[tuple[int, tuple[str, ...]]]
 Terms = Callable[[str, int, int], list[tuple[int, list[str], str, int]]]

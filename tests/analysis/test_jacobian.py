@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from recform.analysis.jacobian.closed import Jacobian, by_input, jacobians
 from recform.analysis.jacobian.products import factors
 from recform.linear.words import At, Letter, Polynomial
-from tests.analysis.test_linear import linear
+from tests.linear.test_linear import linear
 
 FLAT = "stages 8 x 6\n"
 

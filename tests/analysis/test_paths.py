@@ -19,7 +19,7 @@ from recform.analysis.paths.distribution import (
 from recform.compiler import compile_source, from_text
 from recform.linear.model import STEM
 from tests.analysis.test_counting import NETWORKS, enumerated, of
-from tests.analysis.test_linear import linear
+from tests.linear.test_linear import linear
 
 STAGES = (Stage(1, 2, 8), Stage(3, 6, 16))
 

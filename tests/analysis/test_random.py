@@ -24,7 +24,7 @@ torch.set_num_threads(1)
 
 
 @pytest.mark.slow
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 @given(recurrences(histories=0))
 def test_claims_hold(text: str) -> None:
     # Maxima have no linearisation; test_analyze.py has their diagnostic.

@@ -17,7 +17,7 @@ from recform.diagnostics import Diagnostics
 from recform.linear.propagate import propagate
 from recform.linear.words import START, Polynomial
 from recform.variance.variance import Unknown, moments
-from tests.analysis.test_linear import linear
+from tests.linear.test_linear import linear
 
 FLAT = "stages 8 x 6\n"
 

@@ -17,6 +17,7 @@ from recform.blocks import Arguments, Emitted, Misfit, Operator, Shape
 from recform.compiler import Compiled, emit_source
 from recform.diagnostics import CompileError, Diagnostic
 from recform.operators import standard
+from tests import warm
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAME = "input 3 x 8 x 8\nstages 8 x 2\n"
@@ -284,9 +285,9 @@ def recform_(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("command", ["compile", "check", "summary"])
 def test_commands(command: str, mine: Path) -> None:
     (mine.parent / "net.rf").write_text(NET)
-    good = recform_(mine.parent, command, "net.rf", "--plugin", "mine.py")
+    good = warm.recform(mine.parent, command, "net.rf", "--plugin", "mine.py")
     assert (good.returncode, good.stderr) == (0, "")
-    bad = recform_(mine.parent, command, "net.rf", "--plugin", "nine.py")
+    bad = warm.recform(mine.parent, command, "net.rf", "--plugin", "nine.py")
     assert bad.returncode == 1
     assert bad.stderr.startswith("error[RF511]: the plugin nine.py")
 

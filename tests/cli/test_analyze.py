@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from recform.cli.app import app
+from tests.thinned import thinned
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPER = ROOT / "examples" / "paper"
@@ -38,7 +39,9 @@ def test_text() -> None:
     assert "all: 7-8" in shown
 
 
-@pytest.mark.parametrize("path", sorted(PAPER.glob("*.rf")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", thinned(sorted(PAPER.glob("*.rf")), 4, lambda p: p.stem)
+)
 def test_every_example_of_the_paper(path: Path) -> None:
     found = data(str(path))
     networks = found if isinstance(found, list) else [found]

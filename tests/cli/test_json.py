@@ -26,8 +26,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "number": (int, float),
 }
 
-#: What speaks another protocol on standard output has no `--json`.
-ANSWERING = sorted({*COMMANDS} - {"lsp"})
+#: What goes on until it is ended, or speaks another protocol, has no `--json`.
+ANSWERING = sorted({*COMMANDS} - {"lsp", "playground"})
 
 
 def faults(value: Any, rule: Any, at: str = "$") -> list[str]:

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,10 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from recform import compiler
 from recform.cli.app import app
-from tests import thinned
+from recform.compiler import Compiled, compile_source
 from tests.oracle.files import recurrences, split_starts, timed
 from tests.oracle.search import search
+from tests.thinned import small as smaller
+from tests.thinned import thinned
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FILES = sorted(path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.rf"))
@@ -66,7 +70,8 @@ COMMANDS: dict[str, list[str]] = {
 NAMES = list(COMMANDS)
 
 
-#: What needs no run, so that every modern file can have it in each run of the tests.
+#: What needs no run. A modern file has all of these in each run of the tests, or one of
+#: the others.
 CHEAP = ["check", "summary", "memory", "analyze", "block", "derive"]
 HEAVY = ["analyze, as data", "network", "unrolled", "paths", "equiv", "diff", "verify"]
 MODERN = [file for file in FILES if file.startswith("modern/")]
@@ -113,17 +118,32 @@ def small(file: str) -> list[str]:
     text = (EXAMPLES / file).read_text()
     networks = re.findall(r"^network\s+(\w+)", text, re.MULTILINE)
     chosen = [f"--network={networks[-1]}"] if len(networks) > 1 else []
-    settings = thinned.small(EXAMPLES / file)
+    settings = smaller(EXAMPLES / file)
     return [*chosen, *(f"--set={name}={value}" for name, value in settings.items())]
 
 
-@pytest.mark.parametrize("number", range(2, len(FILES), 4), ids=FILES[2::4])
+@pytest.mark.parametrize("number", range(2, len(FILES), 8), ids=FILES[2::8])
 def test_examples(number: int) -> None:
     """Each command with a file; the long run has each file with each command."""
     over(FILES[number], [NAMES[number % len(NAMES)]])
 
 
-@pytest.mark.parametrize("file", MODERN)
+@pytest.fixture
+def _compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiles a file once for all commands that are tried with it."""
+    made: dict[str, tuple[Compiled, ...]] = {}
+
+    def compile_once(*given: Any, **options: Any) -> tuple[Compiled, ...]:
+        key = repr((given, options))
+        if key not in made:
+            made[key] = compile_source(*given, **options)
+        return made[key]
+
+    monkeypatch.setattr(compiler, "compile_source", compile_once)
+
+
+@pytest.mark.parametrize("file", thinned(MODERN, 2))
+@pytest.mark.usefixtures("_compiled_once")
 def test_modern(file: str) -> None:
     """An analysis that does not reach a modern formula says why."""
     found = over(file, CHEAP, small(file))
@@ -131,11 +151,13 @@ def test_modern(file: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(len(MODERN)), ids=MODERN)
+@pytest.mark.parametrize(
+    "number", thinned(range(len(MODERN)), 2, MODERN.__getitem__, 1)
+)
 def test_modern_in_turn(number: int) -> None:
     """One more command a file; the long run has each file with each command."""
     file = MODERN[number]
-    over(file, [HEAVY[number % len(HEAVY)]], small(file))
+    over(file, [HEAVY[number // 2 % len(HEAVY)]], small(file))
 
 
 @pytest.mark.long
@@ -160,7 +182,7 @@ def written(text: str, folder: Path) -> Iterator[str]:
 DRAWN = st.one_of(recurrences(1, 10, histories=2), timed(1, 4), split_starts(1, 6))
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=DRAWN, start=st.integers(0, len(NAMES) - 1))
 def test_random_files(
     text: str, start: int, tmp_path_factory: pytest.TempPathFactory

@@ -258,20 +258,19 @@ def test_the_same_bytes_in_every_process(tmp_path: Path) -> None:
     tables = [
         word for n in (5, 6, 7) for word in ("--results", str(TABLES / f"table{n}.csv"))
     ]
-    for ending in ("html", "json"):
-        made = []
-        for seed in ("1", "2"):
-            subprocess.run(
-                [sys.executable, "-m", "recform", "compare", *tables, "--baseline",
-                 "SEResNet18", "-o", f"report.{ending}"],
-                cwd=tmp_path,
-                env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(TABLES.parents[2])},
-                check=True,
-                capture_output=True,
-            )  # fmt: skip
-            made.append((tmp_path / f"report.{ending}").read_bytes())
-        assert made[0] == made[1]
-        assert str(tmp_path).encode() not in made[0]
+    made = []
+    for seed in ("1", "2"):
+        subprocess.run(
+            [sys.executable, "-m", "recform", "compare", *tables, "--baseline",
+             "SEResNet18", "-o", "report.html"],
+            cwd=tmp_path,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(TABLES.parents[2])},
+            check=True,
+            capture_output=True,
+        )  # fmt: skip
+        made.append((tmp_path / "report.html").read_bytes())
+    assert made[0] == made[1]
+    assert str(tmp_path).encode() not in made[0]
 
 
 def test_every_form_says_the_same(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,7 @@ def test_a_run_that_fails_is_told_and_left_out(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.long
 def test_a_process_that_is_killed_is_told_and_goes_on_when_asked_again(
     tmp_path: Path,
 ) -> None:
@@ -196,17 +197,24 @@ def test_a_data_set_counts_once(tmp_path: Path) -> None:
 
 def test_a_run_of_another_process_is_waited_for(tmp_path: Path) -> None:
     (trial,) = trials(entries(tmp_path)[:1], ["digits"], [0], wanted(tmp_path), ())
-    begun = threading.Event()
+    begun, refused = threading.Event(), threading.Event()
 
     class Slow(Silent):
         def begin(self, steps: int, epochs: int, done: int) -> None:
             begun.set()
-            time.sleep(8)
+            refused.wait(60)
+
+    class Watched(Processes):
+        def _begun(self, words: Sequence[str]) -> subprocess.Popen[str]:
+            process = super()._begun(words)
+            # The first one is told that the run is another's, and ends.
+            threading.Thread(target=lambda: (process.wait(), refused.set())).start()
+            return process
 
     other = threading.Thread(target=run, args=(trial.job.plan, Slow()))
     other.start()
     begun.wait()
-    processes = Processes(1)
+    processes = Watched(1)
     with processes.ended():
         found = processes(trial.job)
     other.join()
@@ -267,7 +275,7 @@ import json, os, signal, subprocess, sys, threading, time
 from pathlib import Path
 sys.path[:0] = {path!r}
 import ray
-ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+ray.init(num_cpus={count}, include_dashboard=False, log_to_driver=False)
 from recform.diagnostics import Diagnostics
 from recform.training.cluster import Cluster
 from tests.comparison.test_trained import all_trials, quiet, trained
@@ -280,27 +288,34 @@ def workers():
 
 def kill():
     for _ in range(600):
-        if len(workers()) == 2:
+        if len(workers()) == {count}:
             break
         time.sleep(0.1)
     time.sleep(1)
     os.kill(workers()[0], signal.SIGKILL)
 
-threading.Thread(target=kill, daemon=True).start()
+if {dies}:
+    threading.Thread(target=kill, daemon=True).start()
 cluster = Cluster("auto")
-found = all_trials(Path({folder!r}), (0,))
+found = all_trials(Path({folder!r}), (0,))[:{count}]
 study = trained(found, cluster, cluster.at_once, quiet, Diagnostics())
 print(json.dumps([[s.model, s.seed, s.value] for s in study.results.scores]))
 """
 
 
 @pytest.mark.slow
-def test_a_cluster_gives_the_same_though_a_worker_dies(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("count", "dies"), [(1, False), pytest.param(2, True, marks=pytest.mark.long)]
+)
+def test_a_cluster_gives_the_same_though_a_worker_dies(
+    count: int, dies: bool, tmp_path: Path
+) -> None:
     pytest.importorskip("ray")
     there, local = tmp_path / "there", tmp_path / "local"
     there.mkdir()
     local.mkdir()
-    script = _RAY.format(path=[os.getcwd()], folder=str(there))
+    folder = str(there)
+    script = _RAY.format(path=[os.getcwd()], folder=folder, count=count, dies=dies)
     process = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,
@@ -310,7 +325,7 @@ def test_a_cluster_gives_the_same_though_a_worker_dies(tmp_path: Path) -> None:
         check=False,
     )
     assert process.returncode == 0, process.stderr[-2000:]
-    study = trained(all_trials(local, (0,)), here, 1, quiet, Diagnostics())
+    study = trained(all_trials(local, (0,))[:count], here, 1, quiet, Diagnostics())
     known = [[s.model, s.seed, s.value] for s in study.results.scores]
     assert json.loads(process.stdout.splitlines()[-1]) == known
     kept = sorted(p.name for p in next((there / "runs").iterdir()).iterdir())

@@ -53,7 +53,7 @@ HOSTILE = {
         "RF106",
     ),
     "networks": ("check", CONSTRUCTS["networks"].text(700), "RF110"),
-    "unknowns": ("check", CONSTRUCTS["unknowns"].text(1200), ""),
+    "unknowns": ("check", CONSTRUCTS["unknowns"].text(600), ""),
     "operators": ("check", CONSTRUCTS["operators in a sum"].text(900), ""),
     "times": ("compile", CONSTRUCTS["times"].text(64), ""),
     "broken lines": ("check", "foo bar\n" * 2900, "RF107"),
@@ -83,7 +83,7 @@ def answered(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", thinned(HOSTILE, 2))
+@pytest.mark.parametrize("name", thinned(HOSTILE, 4))
 def test_every_file_is_answered(tmp_path: Path, name: str) -> None:
     command, text, code = HOSTILE[name]
     (tmp_path / "net.rf").write_text(text)
@@ -129,7 +129,7 @@ def calls(text: str) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CONSTRUCTS)
+@pytest.mark.parametrize("name", thinned(CONSTRUCTS, 3))
 def test_work_is_at_most_quadratic(name: str) -> None:
     """Twice as much of a construct is at most four times the work (and a bit)."""
     construct = CONSTRUCTS[name]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.warm import shell
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "derivation.md").read_text()
@@ -20,18 +18,10 @@ BLOCKS = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
 def test_commands(number: int, tmp_path: Path) -> None:
     """The commands of a block, one after the other in one folder."""
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     for part in re.split(r"^\$ ", BLOCKS[number], flags=re.MULTILINE)[1:]:
         command, _, expected = part.partition("\n")
-        result = subprocess.run(
-            ["bash", "-c", command],
-            cwd=tmp_path,
-            env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        result = shell(tmp_path, command)
         shown = [line.rstrip() for line in (result.stdout + result.stderr).split("\n")]
         for line in expected.rstrip("\n").split("\n"):
             assert line in ("...", "") or line.rstrip() in shown, (line, shown)

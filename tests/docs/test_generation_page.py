@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.warm import recform
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "generation.md"
 TEXT = PAGE.read_text()
@@ -20,17 +20,9 @@ def command(name: str) -> tuple[list[str], str]:
     return found[1].split(), found[2]
 
 
-def recform(arguments: list[str], folder: Path) -> str:
-    run = [sys.executable, "-m", "recform", *arguments]
-    env = {"PYTHONPATH": str(PAGE.parents[1]), "PATH": ""}
-    return subprocess.run(
-        run, check=True, cwd=folder, env=env, capture_output=True, text=True
-    ).stdout
-
-
 def test_the_program_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "examples").symlink_to(PAGE.parents[1] / "examples")
-    recform(command("compile")[0], tmp_path)
+    assert recform(tmp_path, *command("compile")[0]).returncode == 0
     monkeypatch.syspath_prepend(tmp_path)
     found = re.search(r"```python\n(.*?)```", TEXT, re.DOTALL)
     assert found is not None
@@ -39,6 +31,6 @@ def test_the_program_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_what_the_summary_says() -> None:
     arguments, shown = command("summary")
-    told = recform(arguments, PAGE.parents[1])
+    told = recform(PAGE.parents[1], *arguments).stdout
     for line in shown.splitlines():
         assert line == "..." or line in told

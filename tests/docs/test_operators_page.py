@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import torch
 
 import recform
 from tests.blocks.test_plugins import same_costs
+from tests.warm import shell
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "operators.md").read_text()
@@ -30,20 +28,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_commands(folder: Path) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for language, text in BLOCKS:
         if language != "console":
             continue
         for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
             command, _, expected = part.partition("\n")
-            result = subprocess.run(
-                ["bash", "-c", command],
-                cwd=folder,
-                env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            result = shell(folder, command)
             shown = (result.stdout + result.stderr).split("\n")
             for line in expected.rstrip("\n").split("\n"):
                 assert line == "..." or line in shown, (command, line, shown)

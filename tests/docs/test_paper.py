@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from recform.compiler import compile_source, read
 from recform.report import published, tabulate
 from recform.report.table import TableRow, markdown
+from tests import compiled
+from tests.warm import recform
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPER = ROOT / "examples" / "paper"
@@ -49,8 +48,8 @@ COUNTS = {
 def rows() -> list[TableRow]:
     networks = []
     for path in sorted(PAPER.glob("*.rf")):
-        source, folder = read(path)
-        networks += [(path.stem, c.graph) for c in compile_source(source, {}, folder)]
+        several = compiled.networks(f"paper/{path.name}")
+        networks += [(path.stem, item.graph) for item in several]
     return tabulate(networks, published((PAPER / "published.csv").read_text()))
 
 
@@ -114,13 +113,7 @@ def test_page_has_the_table(
 
 
 def test_command() -> None:
-    command = [sys.executable, "-m", "recform", "summary", "--table", "--json"]
-    result = subprocess.run(
-        [*command, str(PAPER / "resnet_s.rf")],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    result = recform(PAPER, "summary", "--table", "--json", "resnet_s.rf")
     found = json.loads(result.stdout)["result"]
     assert [row["parameters"] for row in found] == [
         COUNTS[f"ResNet{depth}s"] for depth in (18, 34, 50, 101)
@@ -131,8 +124,7 @@ def test_command() -> None:
 def test_a_broken_table_is_a_diagnostic(tmp_path: Path) -> None:
     (tmp_path / "net.rf").write_text("X_i = X_<i-1> + W_i*X_<i-1>\n")
     (tmp_path / "published.csv").write_text("file,network\nnet,Net\n")
-    command = [sys.executable, "-m", "recform", "summary", "--table", str(tmp_path)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = recform(tmp_path, "summary", "--table", ".")
     assert result.returncode == 1
     assert "RF006" in result.stderr
     assert "Traceback" not in result.stderr

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.warm import shell
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -33,17 +32,9 @@ def test_python(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("number", range(len(CONSOLE)))
 def test_console(number: int, folder: Path) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for part in re.split(r"^\$ ", CONSOLE[number], flags=re.MULTILINE)[1:]:
         command, _, expected = part.partition("\n")
-        result = subprocess.run(
-            ["bash", "-c", command],
-            cwd=folder,
-            env={**os.environ, "PATH": path},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        result = shell(folder, command)
         shown = [line.rstrip() for line in (result.stdout + result.stderr).split("\n")]
         assert result.returncode == int("error[" in expected), (command, shown)
         at = 0

@@ -13,10 +13,10 @@ import recform
 from recform.algebra.scalars import CONSTANTS, FUNCTIONS
 from recform.algebra.symbols import FIRST, SYMBOLS
 from recform.editor.checked import check, compiled
-from recform.editor.document import Document, opened
+from recform.editor.document import Document, Refused, opened
 from recform.editor.lines import Lines
 from recform.editor.names import Sort
-from recform.editor.rename import Refused, edited, rename
+from recform.editor.rename import edited, rename
 from recform.editor.words import FREE, KEYWORDS, WORDS
 from recform.operators import standard
 from recform.outline.survey import BUILT_IN

@@ -6,21 +6,19 @@ import ast
 import copy
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recform.compiler import compile_source, emit_source, from_text, read
+from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
+from tests.compiled import NAMES, networks, written
 from tests.oracle.files import recurrences, split_starts, timed
 from tests.oracle.search import few
 from tests.thinned import thinned
 
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = sorted((ROOT / "examples").rglob("*.rf"))
 #: The pieces of a network have a class each, which another one may equal by chance.
 PIECES = ("Stem", "Head", "Transition", "Step")
 #: torch gives it to every module, and timm's base class to every network.
@@ -106,15 +104,12 @@ def test_what_is_superfluous_is_seen(source: str, said: list[str]) -> None:
     assert superfluous(source) == said
 
 
-@pytest.mark.parametrize(
-    "path", thinned(EXAMPLES, 3, lambda path: str(path.relative_to(ROOT / "examples")))
-)
-def test_examples(path: Path) -> None:
-    source, folder = read(path)
-    networks = list(compile_source(source, {}, folder))
-    for network in networks:
+@pytest.mark.parametrize("name", thinned(NAMES, 5, first=2))
+def test_examples(name: str) -> None:
+    several = networks(name)
+    for network in several:
         assert superfluous(network.source) == []
-    assert twice(emit_source(networks), [item.name for item in networks]) == []
+    assert twice(written(name), [item.name for item in several]) == []
 
 
 @settings(max_examples=few(20), deadline=None, suppress_health_check=list(HealthCheck))

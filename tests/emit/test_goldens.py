@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 import recform
-from recform.compiler import compile_source, emit_source, read
 from tests.blocks.test_in_files import sources
+from tests.compiled import NAMES, written
+from tests.interface.test_sources import sources as classifiers
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What mypy learns of torch is kept: it takes longer than all the networks.
 CACHE = ROOT / ".mypy_cache" / "generated"
-EXAMPLES = sorted((ROOT / "examples").rglob("*.rf"))
 GOLDENS = ROOT / "tests" / "goldens"
 #: Examples of which each shows something of its own.
 SHOWN = sorted(
@@ -26,14 +26,9 @@ SHOWN = sorted(
 )
 
 
-def written(path: Path) -> str:
-    source, folder = read(path)
-    return emit_source(list(compile_source(source, {}, folder)))
-
-
 @pytest.mark.parametrize("name", SHOWN)
 def test_golden(name: str, golden: Any) -> None:
-    golden.check(f"examples/{name}.py", written(ROOT / "examples" / f"{name}.rf"))
+    golden.check(f"examples/{name}.py", written(f"{name}.rf"))
 
 
 def test_the_page_says_what_each_shows() -> None:
@@ -44,30 +39,29 @@ def test_the_page_says_what_each_shows() -> None:
     assert len({what for _, what in rows}) == len(SHOWN)
 
 
-def test_all_examples_pass_ruff_and_mypy(tmp_path: Path) -> None:
-    """All of them at once: the linters take longer to start than to run."""
-    for example in EXAMPLES:
-        name = example.relative_to(ROOT / "examples").with_suffix(".py")
-        (tmp_path / str(name).replace("/", "_")).write_text(written(example))
-    lean = recform.compile(ROOT / "examples/zoo/resnet18.rf", memory="lean", timm=True)
-    (tmp_path / "lean.py").write_text(lean.source)
-    revnet = ROOT / "examples/language/revnet.rf"
-    back = recform.compile(revnet, memory="reversible", timm=True)
-    (tmp_path / "reversible.py").write_text(back.source)
-    for number, text in enumerate(sources()):
-        (tmp_path / f"operators_{number}.py").write_text(text)
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
+def test_all_examples_pass_ruff_and_mypy(every: int, tmp_path: Path) -> None:
+    """All of them at once: the linters take longer to start than to run.
+
+    Ruff has all files in each run of the tests, and mypy one in some.
+    """
+    texts = {
+        name.replace("/", "_").removesuffix(".rf"): written(name) for name in NAMES
+    }
+    small = ROOT / "examples" / "zoo" / "resnet18.rf"
+    texts["lean"] = recform.compile(small, memory="lean", timm=True).source
+    revnet = ROOT / "examples" / "language" / "revnet.rf"
+    texts["back"] = recform.compile(revnet, memory="reversible", timm=True).source
+    for kind, made in (("operators", sources()), ("classifier", classifiers())):
+        texts |= {f"{kind}_{number}": text for number, text in enumerate(made)}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    names = [f"{name}.py" for name in texts]
+    strict = ["--strict", "--python-version", "3.11", "--cache-dir", str(CACHE)]
     for command in (
         ["ruff", "check", "--isolated", "."],
         ["ruff", "format", "--isolated", "--check", "."],
-        [
-            "mypy",
-            "--strict",
-            "--python-version",
-            "3.11",
-            "--cache-dir",
-            str(CACHE),
-            ".",
-        ],
+        ["mypy", *strict, *names[::every]],
     ):
         result = subprocess.run(
             [sys.executable, "-m", *command],

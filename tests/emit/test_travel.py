@@ -16,12 +16,13 @@ from torch import nn
 
 import recform
 from recform.compiler import compile_source, read
+from tests.thinned import thinned
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 ZOO = [f"zoo/{path.stem}" for path in sorted(EXAMPLES.glob("zoo/*.rf"))]
 #: One of each kind: histories, two states, operators with channels, random depth.
-SOME = ["zoo/stochastic_depth"]
+SOME = ["zoo/rezero"]
 
 TWO = """
 input 3 x 8 x 8
@@ -68,7 +69,7 @@ torch.save((module, x, expected), sys.argv[2])
 """
 
 
-@pytest.mark.parametrize("timm", [False, True])
+@pytest.mark.parametrize("timm", thinned([False, True], 2))
 def test_a_network_opens_in_a_new_process(timm: bool, tmp_path: Path) -> None:
     compiled = recform.compile(TWO + "head avgpool > linear(5)\n", timm=timm)
     module, x = compiled.module().eval(), images(compiled)

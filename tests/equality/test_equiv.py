@@ -627,7 +627,10 @@ FAR = [
 ]
 
 
-@pytest.mark.parametrize(("left", "right"), FAR)
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [pytest.param(*FAR[0], marks=pytest.mark.long), FAR[1]],
+)
 def test_long_formulas_are_compared(left: str, right: str) -> None:
     """Within the limits of work: they are proved, which naive ways never finish."""
     assert compare(formula(left), formula(right)).answer == ANY

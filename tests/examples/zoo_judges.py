@@ -6,8 +6,8 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from recform.compiler import compile_source, read
 from recform.report import TableRow, published, tabulate
+from tests.compiled import networks
 from tests.examples.timm_keys import OURS
 from tests.examples.zoo_counts import COUNTS, preact_bottleneck
 
@@ -101,11 +101,12 @@ def figures() -> dict[tuple[str, str], Figure]:
 
 def rows() -> list[TableRow]:
     """All networks of the zoo, as ``recform summary --table`` has them."""
-    networks = []
-    for path in sorted(ZOO.glob("*.rf")):
-        source, folder = read(path)
-        networks += [(path.stem, c.graph) for c in compile_source(source, {}, folder)]
-    return tabulate(networks, published((ZOO / "published.csv").read_text()))
+    found = [
+        (path.stem, compiled.graph)
+        for path in sorted(ZOO.glob("*.rf"))
+        for compiled in networks(f"zoo/{path.name}")
+    ]
+    return tabulate(found, published((ZOO / "published.csv").read_text()))
 
 
 def agrees(row: TableRow, figure: Figure) -> bool:

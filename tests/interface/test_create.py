@@ -50,7 +50,7 @@ LEVELS = [
 ]
 
 
-@pytest.mark.parametrize("case", thinned(LEVELS, 3))
+@pytest.mark.parametrize("case", thinned(LEVELS, 6))
 @torch.no_grad()
 def test_all_ways_give_the_same_levels(case: tuple[str, Any]) -> None:
     """Where the children of a network, one after the other, are another network too."""
@@ -82,7 +82,7 @@ def test_all_ways_give_the_same_levels(case: tuple[str, Any]) -> None:
         assert model.feature_info.channels() == channels
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", thinned(NETWORKS, 3, first=1))
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_device_and_precision(name: str, dtype: torch.dtype) -> None:
     judge = create("resnet18", device="meta", dtype=dtype)

@@ -16,6 +16,7 @@ from torch import Tensor
 import recform
 import recform.timm
 from tests.interface.networks import NETWORKS, path
+from tests.thinned import thinned
 
 STAGES = ("stage", "layer")
 SLOW = {"rf_momentumresnet101", "rf_resnetrs50"}
@@ -54,7 +55,7 @@ def gradients(model: Any, x: Tensor) -> list[Tensor]:
     return found
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", thinned(NAMES, 3))
 def test_training(name: str) -> None:
     """Every parameter gets a gradient, and the same one with checkpoints."""
     model = create(name, num_classes=42).train()
@@ -68,7 +69,7 @@ def test_training(name: str) -> None:
     assert not model.grad_checkpointing
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", thinned(NAMES, 3, first=1))
 @torch.no_grad()
 def test_features_and_head(name: str) -> None:
     model = create(name).eval()
@@ -96,7 +97,7 @@ def test_features_and_head(name: str) -> None:
     assert torch.equal(maxima, features.amax((2, 3)))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", thinned(NAMES, 3, first=2))
 @torch.no_grad()
 def test_levels(name: str) -> None:
     model = create(name).eval()
@@ -121,7 +122,7 @@ def test_levels(name: str) -> None:
     assert torch.equal(model.forward_intermediates(x)[0], output)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", thinned(NAMES, 3, first=1))
 def test_features_only(name: str) -> None:
     """The wrapper that timm makes has what is needed, and gives the same levels."""
     whole = create(name, in_chans=1, num_classes=10)

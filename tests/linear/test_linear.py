@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from recform.algebra.expr import Across, Combine, Input, State
 from recform.algebra.lists import Over
-from recform.compiler import compile_source, from_text, read
+from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
 from recform.linear.recurrence import Linear, linearise
 from recform.linear.words import At, Letter, Polynomial
-
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = sorted((ROOT / "examples").glob("*/*.rf"))
+from tests.compiled import NAMES, networks
+from tests.thinned import thinned
 
 
 def linear(text: str, *, activations: bool = True) -> Linear:
@@ -93,10 +90,9 @@ def test_first_blocks_follow_the_boundary() -> None:
     assert {s.text(): p.text() for s, p in one.items()} == {"X_0": "W_1"}
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: f"{p.parent.name}/{p.stem}")
-def test_every_example(path: Path) -> None:
-    source, folder = read(path)
-    for compiled in compile_source(source, {}, folder):
+@pytest.mark.parametrize("name", thinned(NAMES, 3, first=1))
+def test_every_example(name: str) -> None:
+    for compiled in networks(name):
         parts = compiled.formula.equations
         if any(e.right.has(Across, Over, Combine) for e in parts):
             with pytest.raises(CompileError, match="RF601"):

@@ -32,37 +32,37 @@ def _few(examples: int) -> settings:
     )
 
 
-@_few(50)
+@_few(25)
 @given(FLAT)
 def test_recurrences(text: str) -> None:
     event(outcome(text))
 
 
-@_few(30)
+@_few(15)
 @given(STAGED)
 def test_several_stages(text: str) -> None:
     event(outcome(text))
 
 
-@_few(20)
+@_few(10)
 @given(DEEP)
 def test_deep_histories(text: str) -> None:
     event(outcome(text))
 
 
-@_few(15)
+@_few(6)
 @given(DEEP_STAGED)
 def test_deep_stages(text: str) -> None:
     event(outcome(text))
 
 
-@_few(25)
+@_few(12)
 @given(timed())
 def test_two_indices(text: str) -> None:
     event(outcome(text))
 
 
-@_few(15)
+@_few(8)
 @given(split_starts())
 def test_halves_of_the_input(text: str) -> None:
     event(outcome(text))

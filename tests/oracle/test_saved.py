@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from recform.compiler import compile_source, read
 from tests.oracle.compare import compiled
+from tests.thinned import thinned
 
 torch.set_num_threads(1)
 
@@ -100,7 +101,7 @@ def test_saved(name: str) -> None:
     assert item.graph.totals.saved * BATCH == _kept(net, images)
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", thinned(FORMS, 2))
 def test_multiply_adds(name: str) -> None:
     item = compiled(FORMS[name])
     # On the meta device torch takes apart what it counts only then, such as attention.
@@ -110,7 +111,7 @@ def test_multiply_adds(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", thinned(FILES, 2, lambda path: path.stem))
 def test_saved_in_examples(path: Path) -> None:
     source, folder = read(path)
     for item in compile_source(source, folder=folder):

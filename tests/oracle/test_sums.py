@@ -19,19 +19,19 @@ def _few(examples: int) -> settings:
     )
 
 
-@_few(24)
+@_few(10)
 @given(sums())
 def test_sums_over_depth(text: str) -> None:
     event(outcome(text))
 
 
-@_few(6)
+@_few(3)
 @given(sums(9, 24))
 def test_sums_over_many_blocks(text: str) -> None:
     event(outcome(text))
 
 
-@_few(8)
+@_few(5)
 @given(wide_sums())
 def test_sums_across_stages_of_other_shapes(text: str) -> None:
     event(outcome(text))

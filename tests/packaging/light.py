@@ -20,6 +20,16 @@ FILES = {
     "one.rf": "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n",
     "paths.rf": "paths skip* pass*\n",
     "scores.csv": "model,0,1\nA,93.5,93.4\nB,94.1,94.0\n",
+    # What the playground does without.
+    "bare.py": """
+import sys
+for name in ("pypdfium2", "reportlab", "rich", "safetensors", "typer"):
+    sys.modules[name] = None
+import recform
+network = recform.compile("one.rf")
+assert network.source and network.analyze() and network.summary()
+print(network.picture("svg", view="network").decode())
+""",
     "load.py": """
 import sys, recform
 from recform.diagnostics import CompileError, render_text
@@ -84,6 +94,9 @@ def _try(programs: Path, folder: Path) -> None:
         pattern = re.escape(expected).replace(r"\^", "^", 1)
         if not re.search(pattern, printed, re.MULTILINE):
             sys.exit(f"recform {command} prints no {expected!r}:\n{printed}")
+    bare = _run([programs / "python", "bare.py"], folder)
+    if not bare.startswith("<svg"):
+        sys.exit(f"packages for the terminal are needed to compile and draw:\n{bare}")
     for command in MISSING:
         program, *arguments = command.split()
         printed = _run([programs / program, *arguments], folder, status=1)

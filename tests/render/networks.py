@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
-from recform.compiler import Compiled, compile_source, from_text, read
+from recform.compiler import Compiled, compile_source, from_text
 from recform.graph import Partial, ShapeError
 from recform.render import Diagram, Request, View, diagram
 from recform.render.picture import Picture
 from recform.render.placing.compose import compose
 from recform.render.placing.layout import place
 from recform.render.placing.renderer import PINNED, find
+from tests.compiled import NAMES, example
+from tests.thinned import thinned
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-FILES = sorted(EXAMPLES.rglob("*.rf"))
-NAMES = [path.relative_to(EXAMPLES).as_posix() for path in FILES]
-
-
-@cache
-def example(name: str) -> Compiled:
-    """The first network of an example."""
-    source, folder = read(EXAMPLES / name)
-    return compile_source(source, {}, folder)[0]
+#: The examples that each run of the tests draws, and all of which the long one does.
+SOME = thinned(NAMES, 4)
 
 
 def network(text: str) -> Compiled:
@@ -39,6 +32,7 @@ def partial(text: str) -> Partial:
     raise AssertionError("its shapes meet")
 
 
+@cache
 def drawn(name: str, view: View = View.step, **options: object) -> Diagram:
     """A view of an example."""
     request = Request(view=view, **options)  # type: ignore[arg-type]

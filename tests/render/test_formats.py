@@ -20,7 +20,7 @@ from recform.render import Diagram, Format, Request, Theme, View, write
 from recform.render.placing import renderer
 from recform.render.theme import COLOURS
 from tests.conftest import REPOSITORY, Golden
-from tests.render.networks import drawn, example
+from tests.render.networks import drawn
 
 SVG = "{http://www.w3.org/2000/svg}"
 CASES = [
@@ -135,8 +135,7 @@ def test_png_is_as_large_as_asked() -> None:
 def test_dot_is_read_by_graphviz(name: str, view: View) -> None:
     diagram = drawn(name, view)
     source = written(diagram, Format.dot).decode()
-    program = renderer.find(renderer.PINNED)
-    data = json.loads(renderer.run(program, source, "json0"))
+    data = json.loads(renderer.find(renderer.PINNED)(source))
     names = {item["_gvid"]: item["name"] for item in data["objects"]}
     nodes = [item["name"] for item in data["objects"] if "pos" in item]
     assert Counter(nodes) == Counter(node.id for node in diagram.nodes)
@@ -220,13 +219,6 @@ def test_the_same_bytes_again() -> None:
     }
     assert len(printed) == 1
     assert printed.pop().count(b"\n") == 7
-
-
-def test_a_notebook_shows_the_block() -> None:
-    shown = example("paper/eq20.rf")._repr_mimebundle_(include=None, exclude=None)
-    assert set(shown) == {"text/plain", "text/html", "image/svg+xml"}
-    ET.fromstring(shown["image/svg+xml"])
-    assert shown["text/plain"].startswith("Eq20: X_i = (1 + W_i)")
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,14 @@ from recform.render import Format, Request, View, render, text
 from recform.render import diagram as draw
 from recform.render.model import Diagram, Kind
 from recform.render.views.bundles import MAX_NODES
-from tests.render.networks import NAMES, drawn, example, network
+from tests.render.networks import SOME, drawn, example, network
 
 
 def blocks(diagram: Diagram) -> int:
     return sum(node.count for node in diagram.nodes if node.kind is Kind.block)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SOME)
 def test_the_nodes_own_all_parameters(name: str) -> None:
     compiled, diagram = example(name), drawn(name, View.network)
     total = sum(node.parameters for node in diagram.nodes)
@@ -35,7 +35,7 @@ def test_the_nodes_own_what_the_module_has(name: str) -> None:
     assert total == learned
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SOME)
 def test_every_adapter_in_front_of_a_block_is_a_node(name: str) -> None:
     compiled, diagram = example(name), drawn(name, View.network)
     wanted = 0
@@ -54,7 +54,7 @@ def test_every_adapter_in_front_of_a_block_is_a_node(name: str) -> None:
         assert ways.count((True, False)) == ways.count((False, True)) == 1
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SOME)
 def test_one_edge_a_state_tensor(name: str) -> None:
     """Between two blocks run as many edges as tensors are handed on and read."""
     compiled, diagram = example(name), drawn(name, View.network)

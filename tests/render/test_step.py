@@ -30,7 +30,7 @@ from recform.recurrence.model import ModuleSlot, Step
 from recform.render import Request
 from recform.render import diagram as draw
 from recform.render.model import Diagram, Kind, View
-from tests.render.networks import NAMES, drawn, example, network
+from tests.render.networks import SOME, drawn, example, network
 
 
 def is_sum(tensor: Tensor) -> bool:
@@ -162,14 +162,14 @@ def check_edges(compiled: Compiled, diagram: Diagram) -> None:
     assert found == wanted
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SOME)
 def test_everything_is_drawn_once(name: str) -> None:
     compiled, diagram = example(name), drawn(name)
     check_nodes(compiled, diagram)
     check_edges(compiled, diagram)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SOME)
 def test_signs_are_those_of_the_sums(name: str) -> None:
     step = example(name).recurrence.pattern
     subtracted = sum(
@@ -244,7 +244,7 @@ def test_an_operator_without_an_index_is_marked() -> None:
     assert not any(n.shared for n in drawn("paper/eq20.rf").nodes)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SOME)
 def test_every_block_is_drawn_with_its_adapters_and_parameters(name: str) -> None:
     """What the nodes of a block own adds up to what the graph counts for it."""
     compiled = example(name)
@@ -271,7 +271,7 @@ def test_indices_are_those_of_the_block() -> None:
     assert len(adapters) == 2
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SOME)
 def test_ids_are_unique_and_those_of_the_file_alone(name: str) -> None:
     # A sum over depth has no paths that could be drawn, and neither has a dot.
     equations = example(name).formula.equations

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reportlab.pdfbase.pdfmetrics import stringWidth
 
+from recform.render import metrics
 from recform.render.text import formula, html, plain, tex, unicode, width, wrapped
 
 
@@ -69,3 +71,12 @@ def test_widths_are_those_of_the_standard_fonts() -> None:
     # Adobe's metrics for Times: 722 and 278 thousandths; an index is 0.72 as large.
     assert width(formula("UR"), 10, "serif") == pytest.approx(7.22 + 6.67)
     assert width(formula("X_i"), 10, "serif") == pytest.approx(6.11 + 2.78 * 0.72)
+
+
+@pytest.mark.parametrize(
+    "face", ["Times-Roman", "Times-Italic", "Helvetica", "Helvetica-Oblique"]
+)
+def test_letters_are_as_wide_as_in_a_pdf(face: str) -> None:
+    wide = {chr(code): metrics.width(chr(code), face) for code in range(0x2300)}
+    in_pdf = {letter: round(stringWidth(letter, face, 1000)) for letter in wide}
+    assert wide == in_pdf

@@ -22,6 +22,7 @@ from recform.training.engine import Plan
 from recform.training.measure import measured
 from recform.training.screen import Silent
 from recform.training.session import of_formula, run
+from tests.thinned import thinned
 from tests.training.helpers import wanted
 
 PAPER = Path(__file__).resolve().parents[2] / "examples" / "paper"
@@ -69,8 +70,6 @@ FILES = {
     "se_resnet_s": 0.80,
 }
 
-AGAIN = ("a41", "a42", "eq20", "eq21")
-
 
 def planned(folder: Path, name: str, stages: str, network: str | None = None) -> Plan:
     """A formula of the paper in a small frame.
@@ -104,7 +103,7 @@ def untrained(plan: Plan) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", BOUNDS)
+@pytest.mark.parametrize("network", thinned(BOUNDS, 4, first=1))
 def test_the_formulas_of_the_study(network: str, tmp_path: Path) -> None:
     plan = planned(tmp_path, "study", DEEP, network)
     assert untrained(plan) < NOTHING
@@ -118,14 +117,7 @@ def test_what_has_lost_its_shortcuts_does_not_pass(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        # The study has these, too.
-        pytest.param(name, marks=[pytest.mark.long] if name in AGAIN else [])
-        for name in FILES
-    ],
-)
+@pytest.mark.parametrize("name", thinned(FILES, 5, first=4))
 def test_the_other_formulas_of_the_paper(name: str, tmp_path: Path) -> None:
     frame = FRAMES.get(name.removesuffix("_s"), "16 x 2, 32 x 2 / 2")
     plan = planned(tmp_path, name, frame)

@@ -74,7 +74,11 @@ def spoilt(monkeypatch: pytest.MonkeyPatch) -> Any:
     ("path", "place"),
     [
         ("stage1.1.W.conv", "W_2: tiny.rf:7: conv(3, c, stride=s) > bn > relu"),
-        ("stem.conv", "the stem: tiny.rf:4: conv(3, 8) > bn > relu"),
+        pytest.param(
+            "stem.conv",
+            "the stem: tiny.rf:4: conv(3, 8) > bn > relu",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_the_block_and_its_line_are_named(

@@ -220,7 +220,7 @@ def killed(folder: Path, times: int) -> int:
 
 
 def test_killed_at_random_moments(tmp_path: Path, whole: Callable[..., Path]) -> None:
-    killed(tmp_path, 5)
+    killed(tmp_path, 3)
     assert outcome(tmp_path / "runs" / "run") == outcome(whole())
 
 

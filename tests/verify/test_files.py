@@ -59,7 +59,9 @@ def test_a_fault(tmp_path: Path) -> None:
     ("module", "code", "said"),
     [
         # Ends that look like success.
-        ("import sys; sys.exit(0)", "RF605", "SystemExit: 0"),
+        pytest.param(
+            "import sys; sys.exit(0)", "RF605", "SystemExit: 0", marks=pytest.mark.long
+        ),
         (
             "import os, sys, pathlib\n"
             "(pathlib.Path(sys.argv[1]) / 'answer').write_bytes(b'yes')\nos._exit(0)",
@@ -69,7 +71,12 @@ def test_a_fault(tmp_path: Path) -> None:
         ("while True: print(' ')", "RF609", "gave no answer within 1 seconds"),
         # What is no such network.
         ("class Other: pass", "RF605", "has no attribute 'Net'"),
-        ("def Net(): return 5", "RF605", "it makes a int, no nn.Module"),
+        pytest.param(
+            "def Net(): return 5",
+            "RF605",
+            "it makes a int, no nn.Module",
+            marks=pytest.mark.long,
+        ),
         ("$SOURCE\nNet.forward = None", "RF608", "fails at forward in eval: TypeError"),
         ("from torch import nn\nclass Net(nn.Module): pass", "RF610", "it lacks: "),
     ],

@@ -46,7 +46,7 @@ def twin_of(compiled: Compiled) -> nn.Module:
     return module
 
 
-@pytest.mark.parametrize("path", thinned(FILES, 3, name))
+@pytest.mark.parametrize("path", thinned(FILES, 6, name))
 def test_every_tensor_of_an_example_has_a_role_of_its_own(path: Path) -> None:
     source, folder = read(path)
     # The networks of a file differ in their numbers: the smallest shows as much.
@@ -79,9 +79,9 @@ head avgpool > linear(classes)
 @pytest.mark.parametrize(
     "case",
     [
-        "zoo/resnet18",
-        pytest.param("zoo/seresnet50", marks=pytest.mark.slow),
-        pytest.param("paper/res2next29_s", marks=pytest.mark.slow),
+        pytest.param("zoo/resnet18", marks=pytest.mark.long),
+        pytest.param("zoo/seresnet50", marks=pytest.mark.long),
+        pytest.param("paper/res2next29_s", marks=pytest.mark.long),
         pytest.param("zoo/fractalnet", marks=pytest.mark.slow),
         "language/boundary",
         "language/names",

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 import recform
 from recform.diagnostics import CompileError
 from recform.weights import transplant
+from tests.oracle.search import few
 from tests.weights.networks import codes, small
 
 NET = "stages 4 x 2\nhead none\nX_i = relu(W_i*X_<i-1>)\n"
@@ -158,7 +159,7 @@ def test_every_file_gets_an_answer(
     compiled, file = recform.compile(NET), tmp_path / "net.safetensors"
     module = compiled.module()
     told: dict[str, int] = {}
-    for seed in range(40):
+    for seed in range(few(12)):
         file.write_bytes(damage(random.Random(seed), whole))
         for strict in (True, False):
             before = time.perf_counter()

@@ -46,6 +46,7 @@ def resnet50(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.mark.long
 def test_resnet50_to_resnet50_s(resnet50: Path, tmp_path: Path) -> None:
     """By torchvision's names on one side and the default names on the other."""
     target = EXAMPLES / "paper" / "resnet_imagenet_s.rf"

@@ -185,4 +185,10 @@ ENTRIES = {
         command="python -c \"import sys; sys.modules['pygls'] = None; "
         "sys.argv[1:] = ['lsp']; from recform.cli import main; main()\"",
     ),
+    "RF548": Entry(
+        "no playground to show",
+        "`recform playground` shows a page that `make playground` builds, on a port of this "
+        "machine that nobody else has.",
+        command="recform playground --no-browser --folder nowhere",
+    ),
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from recform.render.formats import dot
 from recform.render.model import Diagram
 from recform.render.picture import Point
-from recform.render.placing import renderer
+from recform.render.request import Renderer
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class Layout:
     clusters: dict[str, Frame]
 
 
-def place(diagram: Diagram, program: str) -> Layout:
+def place(diagram: Diagram, renderer: Renderer) -> Layout:
     """The layout that a renderer makes.
 
     Raises:
         CompileError: if it fails.
     """
-    data = json.loads(renderer.run(program, dot.for_layout(diagram), "json0"))
+    data = json.loads(renderer(dot.for_layout(diagram)))
     left, bottom, right, top = _numbers(data["bb"])
 
     def flipped(text: str) -> Point:

@@ -1,13 +1,15 @@
-"""The program that lays graphs out: the system's Graphviz, or the one from PyPI."""
+"""What lays graphs out: the system's Graphviz, the one from PyPI, or a function."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import sysconfig
+from functools import partial
 from pathlib import Path
 
 from recform.diagnostics import CompileError, Diagnostics
+from recform.render.request import Renderer
 
 #: What is tried, in order.
 CANDIDATES = ("dot", "graphviz-pure")
@@ -17,27 +19,34 @@ PINNED = "graphviz-pure"
 PATIENCE = 120
 
 
-def find(name: str = "auto") -> str:
-    """The path of a renderer.
+def find(wanted: str | Renderer = "auto") -> Renderer:
+    """What lays out.
 
     Args:
-        name: ``auto`` for the system's ``dot`` where there is one, else graphviz-pure;
-            or a program that takes the options of ``dot``.
+        wanted: ``auto`` for the system's ``dot`` where there is one, else graphviz-pure;
+            a program that takes the options of ``dot``; or a function, which is the
+            answer itself, for where no program can be run.
 
     Raises:
-        CompileError: if there is none (RF662).
+        CompileError: if there is none (RF662); what is found raises RF663 if it fails.
     """
-    names = CANDIDATES if name == "auto" else (name,)
+    if not isinstance(wanted, str):
+        return wanted
+    names = CANDIDATES if wanted == "auto" else (wanted,)
     for candidate in names:
         found = shutil.which(candidate) or _beside_python(candidate)
         if found:
-            return found
+            return partial(_run, found)
     report = Diagnostics()
-    what = "neither dot nor graphviz-pure" if name == "auto" else f"no program {name!r}"
+    what = (
+        "neither dot nor graphviz-pure"
+        if wanted == "auto"
+        else f"no program {wanted!r}"
+    )
     report.error(
         "RF662",
         f"{what} was found to lay the picture out",
-        file=name if name != "auto" else "",
+        file=wanted if wanted != "auto" else "",
         hint="pip install graphviz-pure; --to mermaid and --to json need neither",
     )
     raise CompileError(report)
@@ -49,15 +58,15 @@ def _beside_python(name: str) -> str | None:
     return shutil.which(str(path))
 
 
-def run(program: str, source: str, form: str) -> bytes:
-    """What the renderer makes of DOT source.
+def _run(program: str, source: str) -> bytes:
+    """What a program makes of DOT source.
 
     Raises:
         CompileError: if it fails (RF663).
     """
     try:
         done = subprocess.run(
-            [program, f"-T{form}"],
+            [program, "-Tjson0"],
             input=source.encode(),
             capture_output=True,
             check=False,

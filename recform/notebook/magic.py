@@ -1,0 +1,93 @@
+"""``%%rf``: a cell of a notebook that is a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from keyword import iskeyword
+from pathlib import Path
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic_arguments import MagicArgumentParser
+from IPython.display import display
+
+from recform.compiler import Compiled, choose, compile_source, from_text
+from recform.diagnostics import CompileError
+from recform.notebook import mistakes, page
+from recform.render import View
+from recform.settings import setting
+
+
+class Mistaken(CompileError):
+    """A cell whose formula has mistakes, which are shown above."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback."""
+        return ["The formula does not compile: see above."]
+
+
+def _parser() -> MagicArgumentParser:
+    parser = MagicArgumentParser(
+        "%%rf",
+        add_help=False,
+        description="Compile the formula of this cell, and show it.",
+    )
+    add = parser.add_argument
+    add("name", nargs="?", help="The variable that gets the compiled network.")
+    add("--network", metavar="NAME", help="One network of several.")
+    add("--view", choices=[*View], default="step", help="What of it is drawn.")
+    add(
+        "--set",
+        dest="settings",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="Set a parameter of the formula.",
+    )
+    add(
+        "--plugin",
+        metavar="FILE.py",
+        action="append",
+        default=[],
+        help="Operators of your own: a file, or the name of a module.",
+    )
+    return parser
+
+
+def register(ipython: Any) -> None:
+    """Gives a shell of IPython the magic ``%%rf``."""
+    ipython.register_magic_function(_magic(ipython), "cell", "rf")
+
+
+def _magic(ipython: Any) -> Callable[[str, str], None]:
+    parser = _parser()
+
+    def rf(line: str, cell: str) -> None:
+        asked = parser.parse_argstring(line)
+        if asked.name and (not asked.name.isidentifier() or iskeyword(asked.name)):
+            raise UsageError(f"{asked.name!r} cannot be the name of a variable")
+        try:
+            settings = dict(map(setting, asked.settings))
+        except ValueError as error:
+            raise UsageError(f"--set: {error}") from None
+        try:
+            compiled = _compiled(cell, settings, asked.network, asked.plugin)
+        except CompileError as error:
+            display(mistakes.bundle(error.diagnostics), raw=True)
+            raise Mistaken(error.diagnostics) from None
+        if asked.name:
+            ipython.push({asked.name: compiled})
+        display(page.bundle(compiled, asked.view), raw=True)
+
+    rf.__doc__ = parser.format_help()
+    return rf
+
+
+def _compiled(
+    cell: str, settings: dict[str, Any], network: str | None, plugins: list[str]
+) -> Compiled:
+    """The network of a cell; other files are looked for where the notebook runs."""
+    # The line of the magic counts, as it does in the notebook.
+    source = from_text(f"\n{cell}", "<cell>")
+    found = compile_source(source, settings, Path.cwd(), plugins, network)
+    return choose(found, network)

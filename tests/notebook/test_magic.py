@@ -1,0 +1,108 @@
+"""``%%rf``, run by a kernel of Jupyter as notebooks are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+
+import recform
+from recform.notebook import page
+
+FORMULA = "param classes = 10\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+#: With a name, the same in a cell as anywhere.
+NAMED = f"network A\n{FORMULA}"
+CELLS = {
+    "load": "%load_ext recform",
+    "made": f"%%rf net --set classes=7 --view network\n{NAMED}",
+    "read": "print(net.settings, net.formula.source.name)",
+    "used": "%%writefile ops.rf\nW = conv(5, c, stride=s)\n",
+    "user": '%%rf user\nuse "ops.rf"\nX_i = W_i*X_<i-1>\n',
+    "wrong": "%%rf net\nX_i = X_<i-1> + cnov*X_<i-1>\n",
+    "kept": "print(net.settings, user.name)",
+    "name": f"%%rf class\n{FORMULA}",
+    "set": f"%%rf --set classes=many\n{FORMULA}",
+    "view": f"%%rf --view side\n{FORMULA}",
+    "several": f"%%rf\nnetwork A\n{FORMULA}network B\n{FORMULA}",
+    "one": f"%%rf two --network B\nnetwork A\n{FORMULA}network B\n{FORMULA}",
+    "itself": "two",
+}
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+    """What each cell gives."""
+    folder = tmp_path_factory.mktemp("notebook")
+    notebook = new_notebook(cells=[new_code_cell(text) for text in CELLS.values()])
+    NotebookClient(
+        notebook,
+        timeout=120,
+        kernel_name="python3",
+        allow_errors=True,
+        resources={"metadata": {"path": str(folder)}},
+    ).execute()
+    return {
+        name: cell.outputs for name, cell in zip(CELLS, notebook.cells, strict=True)
+    }
+
+
+def printed(outputs: list[Any]) -> str:
+    (only,) = outputs
+    return str(only.text)
+
+
+def test_a_formula_becomes_a_variable(outputs: dict[str, list[Any]]) -> None:
+    assert outputs["load"] == []
+    (shown,) = outputs["made"]
+    assert shown.output_type == "display_data"
+    compiled = recform.compile(f"\n{NAMED}", classes=7)
+    drawn = page.bundle(compiled, "network")
+    assert shown.data["text/plain"] == drawn["text/plain"]
+    assert shown.data["image/svg+xml"] == drawn["image/svg+xml"]
+    assert shown.data["text/html"] == drawn["text/html"].replace(
+        "formula&gt;", "cell&gt;"
+    )
+    assert printed(outputs["read"]) == "(('classes', '7'),) <cell>\n"
+
+
+def test_other_files_are_those_beside_the_notebook(
+    outputs: dict[str, list[Any]],
+) -> None:
+    (shown,) = outputs["user"]
+    assert shown.data["text/plain"] == "Cell: X_i = W_i*X_<i-1>"
+
+
+def test_mistakes_are_shown_and_the_cell_fails(outputs: dict[str, list[Any]]) -> None:
+    shown, failed = outputs["wrong"]
+    assert shown.output_type == "display_data"
+    assert shown.data["text/plain"].startswith("error[RF201]: the name 'cnov'")
+    assert '<mark><span class="n">cnov</span></mark>' in shown.data["text/html"]
+    # As the notebook counts the lines of the cell.
+    assert 'aria-label="&lt;cell&gt;, line 2, column 17"' in shown.data["text/html"]
+    assert failed.output_type == "error"
+    assert failed.traceback == ["The formula does not compile: see above."]
+    assert printed(outputs["kept"]) == "(('classes', '7'),) Cell\n"
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("name", "UsageError: 'class' cannot be the name of a variable"),
+        ("set", "UsageError: --set: 'many' is not a number, true or false"),
+        ("view", "argument --view: invalid choice: 'side'"),
+    ],
+)
+def test_options_are_checked(
+    outputs: dict[str, list[Any]], cell: str, said: str
+) -> None:
+    assert said in printed(outputs[cell])
+
+
+def test_one_of_several(outputs: dict[str, list[Any]]) -> None:
+    assert "error[RF" in outputs["several"][0].data["text/plain"]
+    (shown,) = outputs["itself"]
+    assert shown.output_type == "execute_result"
+    (made,) = outputs["one"]
+    assert shown.data == made.data and shown.data["text/plain"].startswith("B: ")
