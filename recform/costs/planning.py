@@ -144,7 +144,8 @@ def within(network: NetworkGraph, budget: Budget, report: Diagnostics) -> Plan:
         )
         report.check()
         raise AssertionError("an error was reported")
-    options = f" --memory-budget {budget.most} --batch {setting.batch}"
+    most_said = "".join(budget.most.split())
+    options = f" --memory-budget {most_said} --batch {setting.batch}"
     options += f" --dtype {setting.dtype} --optimizer {setting.optimizer}"
     ratio = chosen.seconds / found[0].seconds
     plan = Plan(chosen.forms, options)
