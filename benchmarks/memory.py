@@ -2,7 +2,9 @@
 
 Of each network the plain and the lean form (`recform compile --memory lean`) run in one
 process, with the same weights, beside torchvision's where it has one, and beside the form
-that runs backwards (`--memory reversible`) where there is an inverse. Kept is what is
+that runs backwards (`--memory reversible`) where there is an inverse. So do, of one network,
+checkpoints, and budgets of three quarters and of half of what is between the plain peak and theirs; beside
+each of these forms stands what `recform summary --memory` says that is kept. Kept is what is
 allocated behind the forward pass, without its result; the peak is that of a whole step.
 Both come from the profiler on a CPU, which sees each allocation whoever makes it, and from
 the allocator on a GPU. The time is the processor's on a CPU, the best of the turns that
@@ -20,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +46,7 @@ class Case:
         peer: makes torchvision's network.
         dropout: whether its dropout is on.
         back: whether its blocks can be run backwards.
+        budget: whether budgets are measured, and checkpoints.
     """
 
     formula: Path | str
@@ -51,6 +55,7 @@ class Case:
     peer: str = ""
     dropout: bool = True
     back: bool = False
+    budget: bool = False
 
 
 ROW = (
@@ -59,7 +64,9 @@ ROW = (
 )
 CASES = {
     "ResNet-50": Case(EXAMPLES / "zoo/resnet50.rf", peer="resnet50"),
-    "ResNet-50s": Case(EXAMPLES / "paper/resnet_imagenet_s.rf", "ResNet50s"),
+    "ResNet-50s": Case(
+        EXAMPLES / "paper/resnet_imagenet_s.rf", "ResNet50s", budget=True
+    ),
     "DenseNet-121": Case(EXAMPLES / "zoo/densenet121.rf", peer="densenet121"),
     "MobileNetV2": Case(EXAMPLES / "zoo/mobilenet_v2.rf", peer="mobilenet_v2"),
     "ConvNeXt-T": Case(EXAMPLES / "zoo/convnext_tiny.rf", peer="convnext_tiny"),
@@ -73,10 +80,15 @@ CASES = {
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of a network: MiB kept for one example, MiB of the peak, seconds."""
+    """What was measured of a network: MiB kept for one example, MiB of the peak, seconds.
+
+    Attributes:
+        said: MiB for one example that are said to be kept; 0 where nothing is said.
+    """
 
     network: str
     form: str
+    said: float
     kept: float
     peak: float
     seconds: float
@@ -123,7 +135,35 @@ class OnGpu:
 # ----------------------------------------------------------------------- networks
 
 
-def forms(case: Case, *, compiled: bool) -> dict[str, nn.Module]:
+def asked_of(case: Case, count: int) -> dict[str, dict[str, Any]]:
+    """The forms of a network, and what asks for them."""
+    names = ["plain", "lean"]
+    names += ["checkpoint"] * case.budget + ["reversible"] * case.back
+    found: dict[str, dict[str, Any]] = {name: {"memory": name} for name in names}
+    if not case.budget:
+        return found
+    item = recform.compile(case.formula, case.network)
+    most, least = (
+        item.memory(f, batch=count).training for f in ("plain", "checkpoint")
+    )
+    for share in (75, 50):
+        budget = least + (most - least) * share // 100
+        found[f"budget {share}%"] = {"memory_budget": str(budget), "batch": count}
+    return found
+
+
+def said_of(case: Case, form: str, count: int) -> float:
+    """MiB for one example that are said to be kept."""
+    asked = asked_of(case, count).get(form)
+    if asked is None:
+        return 0.0
+    item = recform.compile(case.formula, case.network)
+    plan, budget = asked.get("memory"), asked.get("memory_budget")
+    found = item.memory(plan, budget=budget, batch=count)
+    return found.total.kept / count / MIB
+
+
+def forms(case: Case, count: int, *, compiled: bool) -> dict[str, nn.Module]:
     """The networks that are compared; plain and lean have the same weights."""
     torch.manual_seed(0)
     made: dict[str, nn.Module] = {}
@@ -131,8 +171,8 @@ def forms(case: Case, *, compiled: bool) -> dict[str, nn.Module]:
         import torchvision
 
         made["torchvision"] = getattr(torchvision.models, case.peer)()
-    for form in ("plain", "lean", *(["reversible"] if case.back else [])):
-        made[form] = recform.load(case.formula, case.network, memory=form)
+    for form, asked in asked_of(case, count).items():
+        made[form] = recform.load(case.formula, case.network, **asked)
         made[form].load_state_dict(made["plain"].state_dict())
     for net in made.values() if not case.dropout else ():
         for module in net.modules():
@@ -151,7 +191,7 @@ def rows(name: str, case: Case, device: str, count: int, turns: int) -> Iterator
     given = recform.compile(case.formula, case.network).formula.input
     x = random_examples(given, count or case.count).to(device)
     nets = {}
-    for form, net in forms(case, compiled=device == "cuda").items():
+    for form, net in forms(case, len(x), compiled=device == "cuda").items():
         nets[form] = net.to(device)
         if device == "cuda" and x.dim() == 4:
             nets[form] = net.to(device, memory_format=torch.channels_last)
@@ -183,7 +223,7 @@ def rows(name: str, case: Case, device: str, count: int, turns: int) -> Iterator
             step(net)
             best[form] = min(best.get(form, 1e9), on.clock() - start)
     for form in nets:
-        yield Row(name, form, *sizes[form], best[form])
+        yield Row(name, form, said_of(case, form, len(x)), *sizes[form], best[form])
 
 
 def main() -> None:
@@ -196,16 +236,17 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     print(
-        "| network | form | MiB kept an example | ratio | peak | ratio | time | ratio |"
+        "| network | form | said | MiB kept an example | ratio | peak | ratio | time | ratio |"
     )
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|")
     found = []
     for name in asked.only or CASES:
         made = list(rows(name, CASES[name], asked.device, asked.count, asked.turns))
         plain = next(row for row in made if row.form == "plain")
         for row in made:
             print(
-                f"| {name} | {row.form} | {row.kept:.2f} | {row.kept / plain.kept:.3f} "
+                f"| {name} | {row.form} | {row.said:.2f} "
+                f"| {row.kept:.2f} | {row.kept / plain.kept:.3f} "
                 f"| {row.peak:.1f} | {row.peak / plain.peak:.3f} "
                 f"| {row.seconds:.3f} s | {row.seconds / plain.seconds:.3f} |",
                 flush=True,

@@ -27,8 +27,24 @@ from recform.source import MAX_FILE_BYTES, Source
 
 if TYPE_CHECKING:
     from recform.compiler import Compiled
+    from recform.costs.planning import Budget
 
 _C = TypeVar("_C", bound=Callable[..., None])
+
+
+class Dtype(StrEnum):
+    """Types of numbers; `recform.costs.devices` says what they are."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
+class Optimizer(StrEnum):
+    """What learns; `recform.costs.needs` says what it has."""
+
+    sgd = "sgd"
+    adam = "adam"
 
 
 class Format(StrEnum):
@@ -132,6 +148,7 @@ def compiled(
     generation: bool = False,
     inference: bool = False,
     memory: str = "plain",
+    budget: Budget | None = None,
 ) -> tuple[Compiled, ...]:
     """All networks of a file, or the one that is named.
 
@@ -153,6 +170,7 @@ def compiled(
         generation=generation,
         inference=inference,
         memory=memory,
+        budget=budget,
     )
 
 
