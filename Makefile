@@ -15,7 +15,7 @@ TEST    = $(PY) -m pytest -n $(JOBS) --dist worksteal
 BIN     := $(VENV)/bin
 PY      := $(BIN)/python
 STAMP   := $(VENV)/.installed
-# Of the extension for VS Code, which alone needs npm.
+# Of the extension for VS Code; it and the playground alone need npm.
 VSCODE  := editors/vscode
 MODULES := $(VSCODE)/node_modules/.package-lock.json
 
@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-fast test-light test-long test-browser test-vscode lint format \
-	bench bench-browser grammar goldens gallery docs playground vscode install clean
+	bench bench-browser grammar goldens site docs playground vscode install clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' \
@@ -52,7 +52,7 @@ test-long: $(STAMP) ## Search for faults with fresh draws, half an hour: docs/re
 
 test-browser: playground ## Test the playground in Chromium, beside the terminal
 	cd playground && npx tsc
-	$(BROWSE) --test playground/tests/
+	$(BROWSE) --test $(wildcard playground/tests/*.test.mjs)
 
 test-vscode: $(STAMP) $(MODULES) ## Test the extension for VS Code (needs npm and Node 20)
 	cd $(VSCODE) && RECFORM_PYTHON=$(abspath $(PY)) npm test
@@ -87,10 +87,10 @@ grammar: $(STAMP) ## Write the tables of the grammar, and VS Code's colours, ane
 goldens: $(STAMP) ## Write tests/goldens anew; review the diff before committing
 	$(TEST) -m golden --update-goldens $(ARGS)
 
-gallery: $(STAMP) ## Draw every example into docs/gallery
-	$(PY) docs/make_gallery.py
+site: $(STAMP) ## Build the documentation, with a page an example, into build/site
+	$(PY) -m website --jobs $(JOBS)
 
-docs: $(STAMP) gallery ## Draw the gallery, run the examples in docs/ and README.md
+docs: $(STAMP) ## Run the examples in docs/ and README.md
 	$(TEST) tests/docs $(ARGS)
 
 playground: $(STAMP) ## Build the page of `recform playground` with npm

@@ -379,7 +379,7 @@ def train(
         params: parameters of the formula, or arguments of the function.
 
     Returns:
-        What came out: ``accuracy``, ``loss``, ``folder`` and more.
+        An object with ``accuracy``, ``loss``, ``folder`` and more.
 
     Raises:
         recform.diagnostics.CompileError: with what is wrong in the formula, or if it

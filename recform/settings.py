@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d\d?)?")
@@ -19,13 +20,34 @@ def setting(text: str) -> tuple[str, Any]:
     name, equals, said = (part.strip() for part in text.partition("="))
     if not name or not equals:
         raise ValueError(f"{text!r} is not NAME=VALUE")
-    if said in ("true", "false"):
-        return name, said == "true"
     if name == "input":
         return name, said  # such as 3x32x32: read by the compiler
-    number = said.replace("_", "")
-    if len(number) > _LONGEST or not _NUMBER.fullmatch(number):
-        raise ValueError(f"{said!r} is not a number, true or false")
+    return name, number(said)
+
+
+def number(said: object) -> Any:
+    """A value of a parameter: true, false, or a number.
+
+    Args:
+        said: in words, or a number of Python, NumPy or SymPy.
+
+    Raises:
+        ValueError: if it is none of them.
+    """
+    if isinstance(said, bool):
+        return said
+    if said in ("true", "false"):
+        return said == "true"
     import sympy
 
-    return name, sympy.Rational(number)
+    if isinstance(said, str):
+        digits = said.strip().replace("_", "")
+        if len(digits) <= _LONGEST and _NUMBER.fullmatch(digits):
+            return sympy.Rational(digits)
+    else:
+        # Without `strict` SymPy would run what an object says of itself as Python.
+        with suppress(sympy.SympifyError):
+            value = sympy.sympify(said, strict=True)
+            if isinstance(value, sympy.Number) and value.is_finite:
+                return value
+    raise ValueError(f"{str(said)[:40]!r} is not a number, true or false")

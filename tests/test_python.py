@@ -79,3 +79,18 @@ def test_an_error_in_a_notebook_is_the_diagnostic() -> None:
     shown = caught.value._render_traceback_()
     assert shown[0] == "error[RF201]: the name 'foo' is not known"
     assert "Traceback" not in "\n".join(shown)
+
+
+@pytest.mark.parametrize(
+    "value", ["many <b>", "__import__('os').getcwd()", "c", [1], float("nan"), object()]
+)
+def test_a_parameter_is_a_number_and_never_run(value: object) -> None:
+    text = (
+        "param classes = 5\nstages 4 x 2\nstem conv(3, c)\n"
+        "head avgpool > linear(classes)\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+    )
+    with pytest.raises(CompileError) as caught:
+        recform.compile(text, classes=value)
+    (item,) = caught.value.diagnostics
+    assert item.code == "RF504"
+    assert "classes" in item.message

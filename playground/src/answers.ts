@@ -77,6 +77,7 @@ export type ToWorker =
 
 export type FromWorker =
   | { ready: string }
+  | { loaded: number }
   | { broken: string }
   | { id: number; answer: string }
   | { id: number; fault: string };

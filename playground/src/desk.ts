@@ -15,7 +15,11 @@ export class Desk {
   private count = 0;
   private awake: Promise<string>;
 
-  constructor(private readonly files: Record<string, string>) {
+  /** `loaded` hears how many megabytes of Python have come. */
+  constructor(
+    private readonly files: Record<string, string>,
+    private readonly loaded: (megabytes: number) => void,
+  ) {
     this.awake = this.start();
   }
 
@@ -52,6 +56,7 @@ export class Desk {
       worker.onmessage = (event: MessageEvent<FromWorker>) => {
         const message = event.data;
         if ("ready" in message) resolve(message.ready);
+        else if ("loaded" in message) this.loaded(message.loaded);
         else if ("broken" in message) reject(new Fault(message.broken));
         else this.settle(message);
       };

@@ -13,6 +13,8 @@ import { splitter, tabs } from "./tabs";
 
 /** Milliseconds without a key after which a text is compiled. */
 const PAUSE = 80;
+/** Milliseconds after which it is told that there is work to do. */
+const SLOW = 2_000;
 /** Milliseconds after which a text that takes long may be given up for a newer one. */
 const PATIENCE = 20_000;
 
@@ -28,7 +30,10 @@ const expand = byId("expand", HTMLInputElement);
 const views = byId("views", HTMLFormElement);
 
 const examples = await fetched(new URL("examples.json", import.meta.url).href);
-const desk = new Desk(examples);
+const desk = new Desk(examples, (megabytes) => {
+  const waiting = drawn.querySelector(".wait");
+  if (waiting) waiting.textContent = `Python is starting: ${megabytes} MB`;
+});
 let name = FIRST;
 let tab: Tab = "picture";
 /** Rises with every change; what was asked before is not shown any more. */
@@ -70,11 +75,16 @@ async function refresh(): Promise<void> {
   if (running) return;
   running = version;
   const mine = version;
+  const slow = setTimeout(() => {
+    status.className = "";
+    status.textContent = "Working…";
+  }, SLOW);
   try {
     await show(mine);
   } catch (error) {
     if (mine === version) fault(error);
   } finally {
+    clearTimeout(slow);
     running = 0;
   }
   if (mine !== version) return refresh();
@@ -197,8 +207,9 @@ function viewOf(): string {
   return String(new FormData(views).get("view"));
 }
 
-/** The networks of a file with several. */
+/** The networks of a file with several; the one that was chosen is kept over mistakes. */
 function choices(names: readonly string[]): void {
+  if (names.length === 0) return;
   const before = network.value;
   network.replaceChildren(...names.map((item) => new Option(item)));
   if (names.includes(before)) network.value = before;

@@ -33,13 +33,29 @@ export async function awake(
   });
 }
 
-/** A file that is packed by gzip, whether or not the host has unpacked it. */
-export async function whole(address: string): Promise<Uint8Array<ArrayBuffer>> {
+/**
+ * A file that is packed by gzip, whether or not the host has unpacked it.
+ *
+ * `told` hears how many bytes have come.
+ */
+export async function whole(
+  address: string,
+  told: (bytes: number) => void = () => {},
+): Promise<Uint8Array<ArrayBuffer>> {
   const answer = await fetch(address);
   if (!answer.ok || answer.body === null) {
     throw new Error(`${address} cannot be fetched: ${answer.status}`);
   }
-  const packed = new Uint8Array(await answer.arrayBuffer());
+  let bytes = 0;
+  const counting = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(part, next) {
+      bytes += part.length;
+      told(bytes);
+      next.enqueue(part);
+    },
+  });
+  const counted = new Response(answer.body.pipeThrough(counting));
+  const packed = new Uint8Array(await counted.arrayBuffer());
   if (packed[0] !== 0x1f || packed[1] !== 0x8b) return packed;
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());

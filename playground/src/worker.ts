@@ -8,6 +8,7 @@ import { awake, unpack, whole } from "./python";
 declare const PYTHON: string;
 /** Milliseconds after which what is not needed yet is fetched. */
 const IDLE = 5000;
+const MEGABYTE = 1_000_000;
 
 /** Places alone; Graphviz writes it, and the types have left it out. */
 const JSON0 = "json0" as "json";
@@ -63,7 +64,11 @@ async function answered(question: string): Promise<string> {
 }
 
 async function start(): Promise<[PyodideAPI, Graphviz]> {
-  const snapshot = whole(`${base}python.bin?${PYTHON}`);
+  let told = 0;
+  const snapshot = whole(`${base}python.bin?${PYTHON}`, (bytes) => {
+    const loaded = Math.floor(bytes / MEGABYTE);
+    if (loaded > told) say({ loaded: (told = loaded) });
+  });
   const { loadPyodide } = await import(`${base}pyodide/pyodide.mjs`);
   const { default: create } = await import(`${base}pyodide/pyodide.asm.mjs`);
   return Promise.all([

@@ -164,8 +164,7 @@ test("hovering tells of an operator, and typing proposes one", async () => {
   await page.locator("#editor .cm-line").first().click();
   await page.keyboard.press("End");
   await page.keyboard.type(" > gel");
-  await page.waitForSelector(".cm-tooltip-autocomplete li[aria-selected]");
-  await page.keyboard.press("Enter");
+  await page.click(".cm-tooltip-autocomplete li:has-text('gelu')");
   await settled(page);
   assert.match((await page.textContent("#editor .cm-line")) ?? "", /> gelu$/);
 });
@@ -207,6 +206,22 @@ for (const scheme of /** @type {const} */ (["light", "dark"])) {
     await settled(page);
   });
 }
+
+test("a text that takes long is given up for a newer one", async () => {
+  const halves = "X_i = X_<i-1> + W_i*X_<i-1>\nX_<L/2+1..L> = X_<i-1> + W_i*(X_<i-1> + X_<L-i>)\n";
+  let started = 0;
+  page.on("worker", () => (started += 1));
+  await page.clock.install();
+  await page.locator("#editor .cm-content").fill(`network Slow\nstages 8 x 254\n${halves}`);
+  await page.clock.fastForward(3_000);
+  await page.waitForFunction(() => document.body.innerText.includes("Working…"));
+  await page.locator("#editor .cm-content").fill(LINE);
+  await page.clock.fastForward(30_000);
+  await settled(page);
+  assert.equal(started, 1);
+  assert.equal(await page.textContent("#status"), "Good: proved.");
+  assert.equal(await page.locator("#drawn svg").count(), 1);
+});
 
 test("a narrow screen shows all of it, without scrolling aside", async () => {
   await page.setViewportSize({ width: 360, height: 640 });

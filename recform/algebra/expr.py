@@ -215,52 +215,6 @@ class State(Tensor):
         return self.args[1]
 
 
-class Mirror(Tensor):
-    """``X_<L-i>`` in the plan: a tensor of an older block, which a stack has kept.
-
-    The formula says it with a :class:`State`. In the plan of block ``index`` it is what
-    that block takes off the stack; so it reads the same in all blocks that do.
-
-    Attributes:
-        body: what was kept, with :data:`K` for the number of its block.
-        index: the block that takes it.
-        shift: ``c`` of ``X_<L+c-i>``.
-        length: what L is.
-    """
-
-    def __new__(
-        cls, body: Tensor, index: Symbolic, shift: Symbolic, length: Symbolic
-    ) -> Mirror:
-        numbers = map(_symbolic, (index, shift, length))
-        return super().__new__(cls, body, *numbers)
-
-    @cached_property
-    def children(self) -> tuple[Tensor, ...]:
-        """A block does not make it: it has no parts."""
-        return ()
-
-    @property
-    def body(self) -> Tensor:
-        return self.args[0]  # type: ignore[no-any-return]
-
-    @property
-    def index(self) -> Symbolic:
-        return self.args[1]
-
-    @property
-    def shift(self) -> int:
-        return int(self.args[2])
-
-    @property
-    def length(self) -> int:
-        return int(self.args[3])
-
-    @property
-    def block(self) -> int:
-        """The number of the block whose tensor it is; below 1 for the start."""
-        return int(self.length + self.shift - self.index)
-
-
 class Apply(Tensor):
     """``W_i*X``, ``A_i(Q, K, V)``: the operator of block ``index`` applied to tensors.
 

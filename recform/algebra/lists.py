@@ -1,8 +1,11 @@
-"""Lists, whose members stay apart, and what is made of all members at once."""
+"""Lists, whose members stay apart, and what is made of all members at once; stacks."""
 
 from __future__ import annotations
 
-from recform.algebra.expr import History, Kinded, Single, Tensor, subtensors
+from functools import cached_property
+
+from recform.algebra.expr import History, Kinded, Single, Tensor, _symbolic, subtensors
+from recform.blocks.symbolic import Symbolic
 
 #: Kinds of histories whose members stay apart.
 LISTS = ("list", "stages", "finished")
@@ -68,3 +71,49 @@ def dealt_in(tensor: Tensor) -> list[Dealt]:
         )
         if isinstance(part, Dealt)
     ]
+
+
+class Mirror(Tensor):
+    """``X_<L-i>`` in the plan: a tensor of an older block, which a stack has kept.
+
+    The formula says it with a :class:`State`. In the plan of block ``index`` it is what
+    that block takes off the stack; so it reads the same in all blocks that do.
+
+    Attributes:
+        body: what was kept, with :data:`K` for the number of its block.
+        index: the block that takes it.
+        shift: ``c`` of ``X_<L+c-i>``.
+        length: what L is.
+    """
+
+    def __new__(
+        cls, body: Tensor, index: Symbolic, shift: Symbolic, length: Symbolic
+    ) -> Mirror:
+        numbers = map(_symbolic, (index, shift, length))
+        return super().__new__(cls, body, *numbers)
+
+    @cached_property
+    def children(self) -> tuple[Tensor, ...]:
+        """A block does not make it: it has no parts."""
+        return ()
+
+    @property
+    def body(self) -> Tensor:
+        return self.args[0]  # type: ignore[no-any-return]
+
+    @property
+    def index(self) -> Symbolic:
+        return self.args[1]
+
+    @property
+    def shift(self) -> int:
+        return int(self.args[2])
+
+    @property
+    def length(self) -> int:
+        return int(self.args[3])
+
+    @property
+    def block(self) -> int:
+        """The number of the block whose tensor it is; below 1 for the start."""
+        return int(self.length + self.shift - self.index)

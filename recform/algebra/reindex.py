@@ -6,7 +6,8 @@ tensors.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain, islice
 
 import sympy
 
@@ -17,11 +18,11 @@ from recform.algebra.expr import (
     I,
     L,
     Learned,
-    Mirror,
     Scaled,
     State,
     Tensor,
 )
+from recform.algebra.lists import Mirror
 from recform.blocks.symbolic import Symbolic
 
 #: What an index becomes; it is never asked for the one of what all blocks share.
@@ -34,6 +35,13 @@ def rebuilt(tensor: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
     """The same of other parts; a tensor without parts stays."""
     parts = [change(arg) if isinstance(arg, Tensor) else arg for arg in tensor.args]
     return tensor.func(*parts) if parts else tensor
+
+
+def remade(tensor: Tensor, parts: Iterable[Tensor]) -> Tensor:
+    """The same of these parts: of as many, or of fewer terms."""
+    left = iter(parts)
+    args = (islice(left, 1) if isinstance(a, Tensor) else (a,) for a in tensor.args)
+    return tensor.func(*chain.from_iterable(args)) if tensor.children else tensor
 
 
 def reindexed(tensor: Tensor, index: Index, coefficient: Coefficient) -> Tensor:

@@ -7,6 +7,7 @@ formula.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 import sympy
@@ -25,7 +26,6 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
-    Mirror,
     Part,
     Pointwise,
     Scaled,
@@ -34,7 +34,7 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.indices import time_of, untimed
-from recform.algebra.lists import Dealt, Listed, Members, Over, list_of
+from recform.algebra.lists import Dealt, Listed, Members, Mirror, Over, list_of
 from recform.blocks.symbolic import Symbolic
 from recform.operators.activation import RECIPROCAL
 
@@ -85,6 +85,15 @@ def latex_text(text: str) -> str:
     return text.replace("*", r" \cdot ")
 
 
+def added(terms: Iterable[str]) -> str:
+    """Terms as one text, with their signs between them; 0 for none."""
+    text = ""
+    for term in terms:
+        joint = f" - {term[1:]}" if term.startswith("-") else f" + {term}"
+        text = text + joint if text else term
+    return text or "0"
+
+
 @lru_cache(maxsize=4096, typed=True)
 def _number(value: Symbolic) -> str:
     return str(sympy.sstr(value)).replace("**", "^")
@@ -93,8 +102,6 @@ def _number(value: Symbolic) -> str:
 class _Plain:
     times = "*"
     by_elements = "*"
-    minus = " - "
-    plus = " + "
 
     def show(self, tensor: Tensor, level: int = _SUM) -> str:
         text, own = self.write(tensor)
@@ -221,16 +228,7 @@ class _Plain:
         return f"{text}{self.times}{inner}"
 
     def sum(self, tensor: Tensor) -> str:
-        text = ""
-        for number, child in enumerate(tensor.children):
-            term = self.show(child, _PRODUCT)
-            if number and term.startswith("-"):
-                text += self.minus + term[1:]
-            elif number:
-                text += self.plus + term
-            else:
-                text = term
-        return text
+        return added(self.show(child, _PRODUCT) for child in tensor.children)
 
     def history(self, tensor: History) -> str:
         end = tensor.last - 1 if tensor.kind == "finished" else tensor.last

@@ -124,11 +124,6 @@ def _is_input(node: ast.AST) -> bool:
     return named and node.id != _MODULE  # type: ignore[attr-defined]
 
 
-def is_atom(expression: str) -> bool:
-    """Whether an expression needs no brackets anywhere."""
-    return isinstance(ast.parse(expression, mode="eval").body, _ATOMS)
-
-
 def _paths(node: ast.AST, above: tuple[ast.AST, ...]) -> Iterator[tuple[ast.AST, ...]]:
     """What each place of an input is inside of, from the outside in."""
     if _is_input(node):

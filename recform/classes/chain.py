@@ -37,12 +37,7 @@ from recform.source import Span
 from recform.writers.calls import made_at
 from recform.writers.containers import BLOCK, NEXT, Part, fold, is_nested
 from recform.writers.formula.workshop import Workshop
-from recform.writers.pipelines import (
-    PipelineCode,
-    assembled,
-    chain,
-    pipeline_parts,
-)
+from recform.writers.pipelines import PipelineCode, assembled, chain, pipeline_parts
 from recform.writers.setting import Setting, incoming, ordered
 
 

@@ -10,17 +10,11 @@ import re
 
 import sympy
 
+from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
 from recform.series.regex import Factor, Regex, Star
 from recform.series.series import SKIP, Move
-from recform.series.show import (
-    PLAIN,
-    Place,
-    Plain,
-    added,
-    is_negative,
-    polynomial,
-)
+from recform.series.show import PLAIN, Place, Plain, is_negative, polynomial
 
 _Part = tuple[bool, dict[Move, Symbolic]]
 

@@ -15,6 +15,7 @@ from itertools import combinations
 
 import sympy
 
+from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.read import Wanted
 from recform.reading.sorts import MAX_OFFSET
@@ -27,15 +28,7 @@ from recform.series.automaton import (
     minimal,
 )
 from recform.series.series import Row, Series, Word, constant
-from recform.series.show import (
-    PLAIN,
-    Place,
-    Plain,
-    added,
-    applied,
-    grouped,
-    is_negative,
-)
+from recform.series.show import PLAIN, Place, Plain, applied, grouped, is_negative
 
 #: A recursion of more terms than this is written as a system.
 MAX_RECURSION = 64

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import sympy
 
+from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.forward import Derivation
 from recform.series.automaton import words_up_to
@@ -18,7 +19,6 @@ from recform.series.show import (
     PLAIN,
     Place,
     Plain,
-    added,
     by_length,
     coefficient,
     factors,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from recform.algebra.expr import I, State, Tensor
 from recform.algebra.formula import Formula
-from recform.algebra.typeset import plain
+from recform.algebra.typeset import added, plain
 from recform.derivation.backward import network_of, seeds_of
 from recform.derivation.words import has_free_letters
 from recform.diagnostics import CompileError, Diagnostics
@@ -30,7 +30,7 @@ from recform.linear.recurrence import linearise
 from recform.recurrence.regimes import at_depth, own_blocks
 from recform.series.automaton import equal
 from recform.series.series import NotExact
-from recform.series.show import PLAIN, added, term
+from recform.series.show import PLAIN, term
 
 
 def compare(left: Formula, right: Formula) -> Verdict:

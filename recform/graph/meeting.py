@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from recform.algebra.expr import Tensor
 from recform.blocks import Shape
-from recform.graph.stages import newest
+from recform.recurrence.numbered import newest
 
 #: Whether a term of one shape is a gate for terms of another.
 Spreads = Callable[[Shape, Shape], bool]
@@ -23,7 +23,7 @@ class Term(NamedTuple):
     shape: Shape
 
 
-class Apart(Exception):
+class Unmet(Exception):
     """Two operators of a block make different shapes."""
 
     def __init__(self, first: Term, other: Term) -> None:
@@ -73,7 +73,7 @@ def meeting_shape(
         is_fresh: whether the block makes a tensor with an operator.
 
     Raises:
-        Apart: if operators of the block make several shapes.
+        Unmet: if operators of the block make several shapes.
     """
     # A gate, one number a feature or a position, spreads over the others.
     shapes = dict.fromkeys(term.shape for term in terms)
@@ -87,7 +87,7 @@ def meeting_shape(
     if len(fresh) == 1:
         return next(iter(fresh))
     if not fresh:
-        return max(terms, key=lambda term: newest(term.tensor)).shape
+        return max(terms, key=lambda term: newest(term.tensor, scalars=False)).shape
     if declared is not None and declared in fresh:
         return declared
-    raise Apart(terms[0], next(t for t in terms if t.shape != terms[0].shape))
+    raise Unmet(terms[0], next(t for t in terms if t.shape != terms[0].shape))

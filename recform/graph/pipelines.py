@@ -67,7 +67,7 @@ class PipelineRunner:
             Stuck: after a diagnostic, if it cannot go on by positions (RF227).
         """
         try:
-            return memories(pipeline, inputs, self._values(place))
+            return memories(pipeline, inputs, self.values(place))
         except Misfit as misfit:
             self._misfit(misfit, None)
             raise Stuck from None
@@ -76,9 +76,10 @@ class PipelineRunner:
         self, pipeline: Pipeline, inputs: tuple[Shape, ...], place: Place
     ) -> tuple[Shape, ...]:
         """The shape behind each operator of a pipeline that fits where it stands."""
-        return tuple(shapes_along(pipeline, inputs, self._values(place)))
+        return tuple(shapes_along(pipeline, inputs, self.values(place)))
 
-    def _values(self, place: Place) -> dict[Symbolic, Symbolic]:
+    def values(self, place: Place) -> dict[Symbolic, Symbolic]:
+        """What symbols stand for in a place; ``cin`` hangs on what comes in."""
         return {
             WIDTH: place.width,
             STRIDE: place.stride,
@@ -98,7 +99,7 @@ class PipelineRunner:
     ) -> Trace:
         self._check_tables(pipeline, place)
         try:
-            made = trace(pipeline, inputs, self._values(place))
+            made = trace(pipeline, inputs, self.values(place))
         except Misfit as misfit:
             self._misfit(misfit, where)
             raise Stuck from None

@@ -20,7 +20,6 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
-    Mirror,
     Part,
     Pointwise,
     Scaled,
@@ -29,7 +28,7 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import Pipeline
-from recform.algebra.lists import Dealt, Listed, Members, Over
+from recform.algebra.lists import Dealt, Listed, Members, Mirror, Over
 from recform.blocks import Arguments, Layout, Memory, Misfit, Shape
 from recform.blocks.operator import FUNCTION_INPUT
 from recform.diagnostics import Diagnostics

@@ -43,7 +43,7 @@ from recform.diagnostics import Diagnostics, Label
 from recform.graph.adapters import BlockAdapters
 from recform.graph.calls import BlockCalls
 from recform.graph.counts import Counts
-from recform.graph.meeting import Apart, Term, gates, meeting_shape, staying
+from recform.graph.meeting import Term, Unmet, gates, meeting_shape, staying
 from recform.graph.model import Block, Module, Place, Site, Totals
 from recform.graph.partial import Stuck
 from recform.graph.pipelines import PipelineRunner
@@ -294,8 +294,8 @@ class BlockShapes:
             terms = list(map(Term, parts, shapes))
             try:
                 target = meeting_shape(terms, spreads, declared, self.stages.is_fresh)
-            except Apart as apart:
-                self._cannot_meet(tensor, *apart.terms)
+            except Unmet as unmet:
+                self._cannot_meet(tensor, *unmet.terms)
         spreads = staying(shapes, target, spreads)
         for part, shape in zip(parts, shapes, strict=True):
             if shape != target and not spreads(shape, target):

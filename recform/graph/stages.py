@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import sympy
-
-from recform.algebra.expr import Apply, Filled, History, Input, Mirror, State, Tensor
+from recform.algebra.expr import Apply, Filled, Input, State, Tensor
 from recform.algebra.formula import Formula, Scope
 from recform.algebra.indices import is_of_context
 from recform.blocks import Stride
@@ -93,17 +91,3 @@ class TensorStages:
         if isinstance(tensor, Apply):
             return True
         return any(self.is_fresh(part) for part in self._step.parts(tensor))
-
-
-def newest(tensor: Tensor) -> int:
-    """The newest block that made a part of a written-out tensor, its scalars aside."""
-    if isinstance(tensor, State):
-        return int(tensor.index)
-    if isinstance(tensor, Mirror):
-        return tensor.block
-    if isinstance(tensor, History):
-        return int(tensor.last)
-    own = 0
-    if isinstance(tensor, Apply) and tensor.index is not sympy.nan:
-        own = int(tensor.index)
-    return max([own, *(newest(child) for child in tensor.children)])

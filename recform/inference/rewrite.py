@@ -9,6 +9,7 @@ from typing import TypeAlias
 from recform.algebra.body import Body
 from recform.algebra.expr import Tensor, subtensors
 from recform.algebra.formula import Boundary, Formula
+from recform.algebra.reindex import remade
 
 #: What stands in the place of a tensor: gets it, and the same with its parts rewritten.
 Change: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -19,11 +20,7 @@ def rewritten(tensor: Tensor, change: Change) -> Tensor:
     made: dict[Tensor, Tensor] = {}
     for part in subtensors(tensor):
         parts = tuple(made[child] for child in part.children)
-        new = part
-        if parts != part.children:
-            rest = iter(parts)
-            args = (next(rest) if isinstance(a, Tensor) else a for a in part.args)
-            new = part.func(*args)
+        new = part if parts == part.children else remade(part, parts)
         made[part] = change(part, new)
     return made[tensor]
 

@@ -11,15 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Generic, Protocol, Self, TypeVar
 
 from recform.linear.model import STEM, Gradient, Linear, Source
-from recform.linear.words import (
-    BLOCK,
-    LAST,
-    SHARED,
-    START,
-    At,
-    Letter,
-    Polynomial,
-)
+from recform.linear.words import BLOCK, LAST, SHARED, START, At, Letter, Polynomial
 
 
 class Carried(Protocol):

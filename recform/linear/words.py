@@ -13,8 +13,8 @@ from functools import cached_property
 import sympy
 
 from recform.algebra.expr import I, L, Learned, Tensor
+from recform.algebra.typeset import added, latex_name, plain, plain_scalar
 from recform.algebra.typeset import latex as tensor_latex
-from recform.algebra.typeset import latex_name, plain, plain_scalar
 from recform.blocks.symbolic import Symbolic
 
 #: What an index counts from: this block, the last block, the start; or no index at all.
@@ -330,7 +330,7 @@ def _sum(
     times: str,
     scalar: Callable[[Symbolic], str],
 ) -> str:
-    text = ""
+    terms = []
     for word, coefficient in polynomial.terms.items():
         term = times.join(letter(item) for item in word)
         if coefficient == -1 and word:
@@ -340,10 +340,5 @@ def _sum(
             if coefficient.is_Add and word:
                 factor = f"({factor})"
             term = f"{factor}{times}{term}" if word else factor
-        if not text:
-            text = term
-        elif term.startswith("-"):
-            text += f" - {term[1:]}"
-        else:
-            text += f" + {term}"
-    return text or "0"
+        terms.append(term)
+    return added(terms)

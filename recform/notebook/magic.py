@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from keyword import iskeyword
 from pathlib import Path
-from typing import Any
-
-from IPython.core.error import UsageError
-from IPython.core.magic_arguments import MagicArgumentParser
-from IPython.display import display
+from typing import TYPE_CHECKING, Any
 
 from recform.compiler import Compiled, choose, compile_source, from_text
 from recform.diagnostics import CompileError
 from recform.notebook import mistakes, page
 from recform.render import View
 from recform.settings import setting
+
+if TYPE_CHECKING:
+    from IPython.core.magic_arguments import MagicArgumentParser
 
 
 class Mistaken(CompileError):
@@ -27,6 +26,8 @@ class Mistaken(CompileError):
 
 
 def _parser() -> MagicArgumentParser:
+    from IPython.core.magic_arguments import MagicArgumentParser
+
     parser = MagicArgumentParser(
         "%%rf",
         add_help=False,
@@ -60,6 +61,9 @@ def register(ipython: Any) -> None:
 
 
 def _magic(ipython: Any) -> Callable[[str, str], None]:
+    from IPython.core.error import UsageError
+    from IPython.display import display
+
     parser = _parser()
 
     def rf(line: str, cell: str) -> None:

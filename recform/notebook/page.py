@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable
 from html import escape
-from io import StringIO
 from typing import TYPE_CHECKING
 
 from recform.diagnostics import CompileError, render_text
@@ -40,8 +40,8 @@ def bundle(compiled: Compiled, view: str = "step") -> dict[str, str]:
         picture = mistakes.html(error.diagnostics)
     panels = {
         "picture": picture,
-        "state": _state(compiled),
-        "source": _source(compiled),
+        "state": _or_mistakes(_state, compiled),
+        "source": _or_mistakes(_source, compiled),
     }
     found["text/html"] = html.output(
         mistakes.html(compiled.warnings), _tabs(said, panels)
@@ -78,21 +78,22 @@ def _image(svg: bytes, said: str) -> str:
     return f'<img alt="{escape(said)}" src="data:image/svg+xml;base64,{data}"/>'
 
 
-def _state(compiled: Compiled) -> str:
-    from rich.console import Console
+def _or_mistakes(panel: Callable[[Compiled], str], compiled: Compiled) -> str:
+    """A panel, or why there is none: some mistakes are found only by who writes it."""
+    try:
+        return panel(compiled)
+    except CompileError as error:
+        return mistakes.html(error.diagnostics)
 
+
+def _state(compiled: Compiled) -> str:
+    from recform.report.printed import printed
     from recform.report.text import render
 
-    text = StringIO()
-    console = Console(file=text, width=96, highlight=False, color_system=None)
-    console.is_jupyter = False
-    render(compiled.summary(), console)
-    lines = (line.rstrip() for line in text.getvalue().splitlines())
+    text = printed(render, [compiled.summary()])
+    lines = (line.rstrip() for line in text.splitlines())
     return f'<pre tabindex="0">{escape(chr(10).join(lines))}</pre>'
 
 
 def _source(compiled: Compiled) -> str:
-    try:
-        return f'<pre tabindex="0">{html.python(compiled.source)}</pre>'
-    except CompileError as error:
-        return mistakes.html(error.diagnostics)
+    return f'<pre tabindex="0">{html.python(compiled.source)}</pre>'

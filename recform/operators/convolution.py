@@ -17,14 +17,7 @@ from recform.blocks.operator import (
 )
 from recform.blocks.shape import Layout, Shape, Size
 from recform.blocks.support import template
-from recform.operators.window import (
-    check_grid,
-    divides,
-    floored,
-    joined,
-    pair,
-    window,
-)
+from recform.operators.window import check_grid, divides, floored, joined, pair, window
 
 #: Weights of nn.Conv2d.
 CONV = Weights("conv", ("nn.Conv2d",))

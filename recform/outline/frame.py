@@ -18,6 +18,7 @@ from recform.diagnostics import Diagnostics
 from recform.outline.operator_calls import names_in
 from recform.outline.sections import Section
 from recform.outline.survey import Survey
+from recform.settings import number
 from recform.source import Span
 from recform.syntax import nodes as n
 
@@ -68,8 +69,8 @@ class FrameReader:
                     # After a mistake the name is known all the same.
                     self.values[name] = sympy.S.One
                     continue
-            elif not isinstance(value, bool):
-                value = sympy.sympify(value)
+            else:
+                value = number(value)
             self.values[name] = value
             result.append(Param(name, value, True, item.span))
         return result
@@ -256,11 +257,23 @@ def with_sizes(
 
     Args:
         settings: as they were given.
-        report: gets RF504 where the input is no one to three whole numbers, and no ids.
+        report: gets RF504 where the input is no one to three whole numbers, and no ids,
+            and where any other value is no number, true or false.
     """
-    if INPUT not in settings:
-        return dict(settings)
-    value = settings[INPUT]
+    found: dict[str, _Given | str] = dict(settings)
+    for name, value in settings.items():
+        if name == INPUT:
+            found[name] = _sizes(value, report)
+        elif value is not None:
+            try:
+                number(value)
+            except ValueError as error:
+                report.error("RF504", f"{name}: {error}", hint=f"such as {name}=10")
+    return found
+
+
+def _sizes(value: object, report: Diagnostics) -> str:
+    """The sizes of an input, with an x between them."""
     sizes = value if isinstance(value, tuple | list) else str(value).split("x")
     text = "x".join(str(size).strip() for size in sizes)
     text = re.sub(r"\s+of\s+", "of", text)
@@ -270,7 +283,7 @@ def with_sizes(
             f"{str(value)[:40]!r} is not the sizes of an input",
             hint="one to three whole numbers, such as 3x32x32; or ids, 64of256",
         )
-    return {**settings, INPUT: text}
+    return text
 
 
 def params_in(expr: n.Expr, params: Mapping[str, n.Param]) -> set[str]:

@@ -277,24 +277,6 @@ def word(expr: n.Expr) -> str:
 
 def names_in(expr: n.Expr) -> set[str]:
     """The plain names that a scalar expression uses."""
-    match expr:
-        case n.Reference():
-            return {expr.name}
-        case n.Sum():
-            return set().union(*(names_in(term) for _, term in expr.terms))
-        case n.Product():
-            return set().union(*(names_in(factor) for _, factor in expr.factors))
-        case n.Power():
-            return names_in(expr.base) | names_in(expr.exponent)
-        case n.Group():
-            return names_in(expr.inner)
-        case n.Tuple():
-            return set().union(*(names_in(item) for item in expr.items))
-        case n.Call():
-            arguments = [
-                a.value if isinstance(a, n.Keyword) else a for a in expr.arguments
-            ]
-            return (
-                set().union(*(names_in(a) for a in arguments)) if arguments else set()
-            )
-    return set()
+    if isinstance(expr, n.Reference):
+        return {expr.name}
+    return set().union(*map(names_in, n.inner(expr)))

@@ -238,28 +238,10 @@ def references(expr: n.Expr) -> Iterator[n.Reference]:
     return (part for part in _walk(expr) if isinstance(part, n.Reference))
 
 
-def _walk(expr: n.Expr | n.Keyword) -> Iterator[n.Expr]:
+def _walk(expr: n.Expr) -> Iterator[n.Expr]:
     """An expression and all its parts; indices are left out."""
-    if isinstance(expr, n.Keyword):
-        yield from _walk(expr.value)
-        return
     yield expr
-    match expr:
-        case n.Sum():
-            for _, term in expr.terms:
-                yield from _walk(term)
-        case n.Product():
-            for _, factor in expr.factors:
-                yield from _walk(factor)
-        case n.Power():
-            yield from _walk(expr.base)
-            yield from _walk(expr.exponent)
-        case n.Group():
-            yield from _walk(expr.inner)
-        case n.Call():
-            yield expr.function
-            for argument in expr.arguments:
-                yield from _walk(argument)
-        case n.Tuple():
-            for item in expr.items:
-                yield from _walk(item)
+    if isinstance(expr, n.Call):
+        yield expr.function
+    for part in n.inner(expr):
+        yield from _walk(part)

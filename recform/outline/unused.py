@@ -7,12 +7,13 @@ definition the right side is read if its name is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from recform.algebra.body import every_step
 from recform.algebra.formula import Formula, Scope
 from recform.blocks import defaults
+from recform.closure import closure
 from recform.diagnostics import Diagnostics, closest
 from recform.outline.definitions import every_name
 from recform.outline.sections import LIFT, RISE, Section, default_statements, sections
@@ -134,17 +135,15 @@ def _names_read(section: Section) -> set[str]:
         waiting += [item.name for item in given if isinstance(item, n.Param)]
     if "output" not in section.single and section.equations:
         waiting += every_name(section.equations[-1].left)
-    read: set[str] = set()
     declared = list(_declared(section))
-    while waiting:
-        name = waiting.pop()
-        if name in read:
-            continue
-        read.add(name)
-        for found in declared:
-            if name in found.names:
-                waiting += every_name(found.item)
-    return read
+    return set(closure(waiting, lambda name: _read_by(declared, name)))
+
+
+def _read_by(declared: Iterable[_Declared], name: str) -> Iterator[str]:
+    """The names that stand in what declares a name."""
+    for found in declared:
+        if name in found.names and not isinstance(found.item, n.Keyword):
+            yield from every_name(found.item)
 
 
 def _has_transitions(section: Section) -> bool:
@@ -178,16 +177,8 @@ def _idle_inside(relation: n.Relation) -> Iterator[_Declared]:
         names = tuple(dict.fromkeys(every_name(_without_indices(item.left))))
         shown = ", ".join(expr.span.text for expr in item.left)
         inside.append(_Declared(shown, names, item))
-    read: set[str] = set()
-    waiting = list(every_name(relation.right))
-    while waiting:
-        name = waiting.pop()
-        if name not in read:
-            read.add(name)
-            for found in inside:
-                if name in found.names and not isinstance(found.item, n.Keyword):
-                    waiting += every_name(found.item)
-    return (found for found in inside if read.isdisjoint(found.names))
+    read = closure(every_name(relation.right), lambda name: _read_by(inside, name))
+    return (found for found in inside if read.keys().isdisjoint(found.names))
 
 
 def _hint(found: _Declared, section: Section) -> str:

@@ -11,14 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from recform.plan.definitions import Class, Definition, Function, Parameter, Return
-from recform.plan.expressions import (
-    Argument,
-    Container,
-    Holds,
-    Item,
-    Make,
-    Number,
-)
+from recform.plan.expressions import Argument, Container, Holds, Item, Make, Number
 from recform.plan.rewrite import rewritten
 
 _DIGITS = re.compile("[0-9]+")

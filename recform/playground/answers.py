@@ -7,7 +7,6 @@ Offsets count as JavaScript does, in units of UTF-16.
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -30,9 +29,6 @@ from recform.source import Source
 from recform.syntax.uses import Held
 
 Answer: TypeAlias = dict[str, Any]
-
-#: Letters in a line of a report; the terminal has at least as many.
-_COLUMNS = 96
 
 
 class Desk:
@@ -172,19 +168,25 @@ class Desk:
 
     def _summary(self) -> Answer:
         """What `recform summary` prints."""
-        from recform.report.text import render as printed
+        from recform.report.printed import printed
+        from recform.report.text import render
 
-        return _printed(printed, (item.summary() for item in self._networks()))
+        found = (item.summary() for item in self._networks())
+        return {"text": printed(render, found, colours=True)}
 
     def _paths(self) -> Answer:
         """What `recform analyze` prints."""
         from recform.analysis.model import analyse
         from recform.diagnostics import Diagnostics
-        from recform.report.analysis_text import render as printed
+        from recform.report.analysis_text import render
+        from recform.report.printed import printed
 
         report = Diagnostics()
         found = [analyse(item.formula, report) for item in self._networks()]
-        return _printed(printed, found) | {"diagnostics": self._told(report)}
+        return {
+            "text": printed(render, found, colours=True),
+            "diagnostics": self._told(report),
+        }
 
     def _derivation(self) -> Answer:
         """What `recform derive` prints."""
@@ -236,26 +238,6 @@ _QUESTIONS: dict[str, Callable[..., Answer]] = {
     "paths": Desk._paths,
     "derivation": Desk._derivation,
 }
-
-
-def _printed(printed: Callable[..., None], found: Iterable[Any]) -> Answer:
-    """What is printed on a terminal that has colours."""
-    from rich.console import Console
-
-    console = Console(
-        file=io.StringIO(),
-        force_terminal=True,
-        color_system="standard",
-        highlight=False,
-        width=_COLUMNS,
-        legacy_windows=False,
-    )
-    for number, item in enumerate(found):
-        if number:
-            console.print()
-        printed(item, console)
-    assert isinstance(console.file, io.StringIO)
-    return {"text": console.file.getvalue()}
 
 
 def _range(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recform.algebra.formula import Scope
+from recform.closure import closure
 from recform.diagnostics import Diagnostics
 from recform.graph.model import NetworkGraph
 from recform.proof.adapters import Misfit, check_shapes
@@ -252,16 +253,12 @@ class _Follower:
 
     def _needed(self, wanted: list[int]) -> set[int]:
         """All that some values are made of."""
-        found: set[int] = set()
-        stack = list(wanted)
-        while stack:
-            item = stack.pop()
-            if item not in found:
-                found.add(item)
-                stack.extend(self._values.parts(item))
-                if item in self._equations.made:
-                    stack.append(self._equations.made[item])
-        return found
+        made = self._equations.made
+
+        def steps(item: int) -> tuple[int, ...]:
+            return (*self._values.parts(item), *([made[item]] if item in made else []))
+
+        return set(closure(wanted, steps))
 
     def _shown(self, held: Held | None) -> str:
         if held is None:

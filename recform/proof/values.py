@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from recform.algebra.lists import LISTS
 from recform.algebra.typeset import indexed
+from recform.closure import closure
 from recform.proof.coefficients import Number
 
 #: A node: its kind, what tells it from others of its kind, the values it is made of.
@@ -95,14 +96,7 @@ class Values:
 
     def within(self, values: Iterable[int]) -> tuple[int, ...]:
         """These values and all in them, as far as names; the newest first."""
-        found: dict[int, None] = {}
-        stack = list(values)
-        while stack:
-            value = stack.pop()
-            if value not in found:
-                found[value] = None
-                stack.extend(self.parts(value))
-        return tuple(sorted(found, reverse=True))
+        return tuple(sorted(closure(values, self.parts), reverse=True))
 
     def rebuilt(self, node: Node, parts: Iterable[int]) -> int:
         """The node with other parts."""

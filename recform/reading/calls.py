@@ -10,13 +10,7 @@ import sympy
 from recform.algebra import scalars as sc
 from recform.algebra.expr import Across, Elementwise, Tensor
 from recform.algebra.indices import untimed
-from recform.algebra.operators import (
-    Composition,
-    OperatorRef,
-    Scalar,
-    applied,
-    apply,
-)
+from recform.algebra.operators import Composition, OperatorRef, Scalar, applied, apply
 from recform.diagnostics import Label, closest
 from recform.outline.survey import BUILT_IN, COMBINE
 from recform.outline.twice import is_parameters

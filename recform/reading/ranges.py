@@ -22,13 +22,7 @@ from recform.algebra.expr import (
 from recform.algebra.means import members
 from recform.algebra.multiples import scaled
 from recform.algebra.operators import Scalar
-from recform.reading.base import (
-    MAX_INDEX,
-    MAX_OFFSET,
-    MAX_TERMS,
-    MAX_WRITTEN,
-    Value,
-)
+from recform.reading.base import MAX_INDEX, MAX_OFFSET, MAX_TERMS, MAX_WRITTEN, Value
 from recform.reading.beside import SideBySide
 from recform.reading.members import Gathered, Range, reads_block
 from recform.source import Span

@@ -9,9 +9,10 @@ from functools import cached_property
 
 import sympy
 
-from recform.algebra.expr import Apply, Filled, Learned, Mirror, Scaled, State, Tensor
+from recform.algebra.expr import Apply, Filled, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.indices import is_of_context
+from recform.algebra.lists import Mirror
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
-    Mirror,
     Scaled,
     State,
     Tensor,
 )
+from recform.algebra.lists import Mirror
 from recform.algebra.reindex import reindexed
 from recform.blocks.symbolic import Symbolic
 
@@ -55,8 +55,13 @@ def kept_by(mirror: Mirror) -> Tensor:
     return for_member(mirror.body, mirror.block)
 
 
-def newest(tensor: Tensor) -> int:
-    """The highest block number in a written-out tensor; 0 for the input."""
+def newest(tensor: Tensor, *, scalars: bool = True) -> int:
+    """The highest block number in a written-out tensor; 0 for the input.
+
+    Args:
+        tensor: it.
+        scalars: whether learned scalars count.
+    """
     result = 0
     if isinstance(tensor, State | Apply) and tensor.index is not sympy.nan:
         result = int(tensor.index)
@@ -64,7 +69,7 @@ def newest(tensor: Tensor) -> int:
         result = tensor.block
     elif isinstance(tensor, History):
         result = int(tensor.last)
-    elif isinstance(tensor, Scaled | Filled):
+    elif scalars and isinstance(tensor, Scaled | Filled):
         result = max(
             (
                 int(x.index)
@@ -75,7 +80,8 @@ def newest(tensor: Tensor) -> int:
         )
     if isinstance(tensor, State | History):
         return result
-    return max([result, *(newest(child) for child in tensor.children)])
+    inner = (newest(child, scalars=scalars) for child in tensor.children)
+    return max([result, *inner])
 
 
 def leading(slots: Sequence[object]) -> int | None:

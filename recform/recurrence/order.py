@@ -7,24 +7,22 @@ from collections.abc import Iterator, Mapping, Set
 from recform.algebra.expr import History, I, K, State, Tensor, subtensors
 from recform.algebra.formula import Equation, Formula
 from recform.algebra.indices import offset
+from recform.closure import closure
 
 
 def needed(formula: Formula, name: str) -> set[str]:
     """The unknowns of a block that another one of the same block waits for; itself, too."""
     rights = {equation.unknown: equation.right for equation in formula.equations}
-    found: set[str] = set()
-    stack = [name]
-    while stack:
-        name = stack.pop()
-        if name in found or name not in rights:
-            continue
-        found.add(name)
-        stack += [
-            part.name
-            for part in subtensors(rights[name])
-            if isinstance(part, State) and (part.index == I or part.index.is_Integer)
-        ]
-    return found
+
+    def steps(name: str) -> Iterator[str]:
+        for part in subtensors(rights[name]):
+            here = isinstance(part, State) and (
+                part.index == I or part.index.is_Integer
+            )
+            if here and part.name in rights:
+                yield part.name
+
+    return set(closure([name] if name in rights else [], steps))
 
 
 def in_order(formula: Formula) -> tuple[Equation, ...]:

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from recform.algebra.expr import (
-    Apply,
-    History,
-    Scaled,
-    State,
-    Tensor,
-)
+from recform.algebra.expr import Apply, History, Scaled, State, Tensor
+from recform.closure import closure
 from recform.recurrence.model import ModuleSlot, Slot, Step, contexts_of
 from recform.recurrence.moves import move, used_in
 from recform.recurrence.state import Border, suffices
@@ -161,19 +156,14 @@ class Repeats(Written):
 
     def _living(self, block: int) -> set[Tensor]:
         """What the output needs: live tensors, and the early parts of live sums."""
-        living = set(self.live)
-        stack = [
+        live = set(self.live)
+        early = [
             part
             for whole, split in (self.early | self._early_after(block)).items()
-            if whole in living
+            if whole in live
             for part in split.children
         ]
-        while stack:
-            part = stack.pop()
-            if part not in living:
-                living.add(part)
-                stack.extend(self.parts(part))
-        return living
+        return live | {*closure(early, lambda t: () if t in live else self.parts(t))}
 
     def _early_after(self, block: int) -> dict[Tensor, Tensor]:
         """The sums of the blocks after this one, as the regular step splits them.

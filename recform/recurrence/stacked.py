@@ -4,7 +4,7 @@ How far back such an index reaches depends on the block, so no lag bounds it, an
 no one state between blocks that could be repeated. But block i takes what is older the
 later it comes, and each value once: the blocks of the first half put their values on a
 stack, and those of the second half take them off. What a block gets so is like a second
-input (:class:`recform.algebra.expr.Mirror`); the rest is a recurrence as any other, and
+input (:class:`recform.algebra.lists.Mirror`); the rest is a recurrence as any other, and
 the smallest state between two blocks is found as there.
 
 All blocks of such a network are written out, up to the number that an equation may name.
@@ -27,7 +27,6 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
-    Mirror,
     Part,
     Scaled,
     State,
@@ -36,6 +35,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Boundary, Formula
 from recform.algebra.indices import has_mirror, mirrored
+from recform.algebra.lists import Mirror
 from recform.algebra.reindex import numbered, rebuilt, reindexed
 from recform.recurrence.model import (
     END,

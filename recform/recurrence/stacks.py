@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from recform.algebra.expr import Mirror, Tensor
+from recform.algebra.expr import Tensor
+from recform.algebra.lists import Mirror
 from recform.recurrence.model import Flow, Step
 
 T = TypeVar("T")

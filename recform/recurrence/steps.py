@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from recform.algebra.expr import (
     EVERYWHERE,
     Combine,
-    Mirror,
     Pointwise,
     State,
     Tensor,
     TensorSum,
 )
+from recform.algebra.lists import Mirror
+from recform.closure import closure
 from recform.recurrence.model import OPEN, PATTERN, ModuleSlot, Role, Slot, Step
 from recform.recurrence.moves import move
 from recform.recurrence.repeats import Repeats
@@ -210,18 +211,13 @@ class Writer(Repeats):
         """What has to be computed to have some tensors, where others are there."""
         given = set(there)
         known = given | self.constants
-        needed: dict[Tensor, None] = {}
-        stack = [
-            tensor for tensor in of if isinstance(tensor, End) or tensor not in given
-        ]
-        while stack:
-            tensor = stack.pop()
-            if tensor not in needed:
-                needed[tensor] = None
-                split = cut.early.get(tensor)
-                parts = self._parts_or_end(tensor) if split is None else split.children
-                stack += (p for p in parts if p not in known)
-        return needed
+
+        def steps(tensor: Tensor) -> Iterator[Tensor]:
+            split = cut.early.get(tensor)
+            parts = self._parts_or_end(tensor) if split is None else split.children
+            return (part for part in parts if part not in known)
+
+        return closure((t for t in of if isinstance(t, End) or t not in given), steps)
 
     def _later(self, tensor: Tensor) -> Tensor:
         """A tensor of the block before, for this one."""

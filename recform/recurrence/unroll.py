@@ -23,7 +23,6 @@ from recform.algebra.expr import (
     I,
     Input,
     Learned,
-    Mirror,
     Part,
     Pointwise,
     Scaled,
@@ -33,8 +32,8 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.formula import Formula
-from recform.algebra.lists import LISTS, Dealt, Listed, Members, Over, list_of
-from recform.algebra.reindex import rebuilt
+from recform.algebra.lists import LISTS, Dealt, Listed, Members, Mirror, Over, list_of
+from recform.algebra.reindex import remade
 from recform.blocks.symbolic import Symbolic
 from recform.recurrence.numbered import for_block, for_member, kept_by
 
@@ -205,19 +204,11 @@ class Unroller:
                 ]
                 if len(left) < 2:
                     return left[0] if left else None
-                return (
-                    Combine(tensor.kind, *left)
-                    if isinstance(tensor, Combine)
-                    else Concat(*left)
-                )
+                return remade(tensor, left)
             case Elementwise() | Part() | Members() | Dealt() | Across():
                 (whole,) = tensor.children
                 inner = self._shaped(whole)
-                return (
-                    None
-                    if inner is None
-                    else rebuilt(tensor, {whole: inner}.__getitem__)
-                )
+                return inner and remade(tensor, [inner])
             case History():
                 if tensor.kind in LISTS:
                     return self._list(tensor)

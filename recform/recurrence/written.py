@@ -7,7 +7,7 @@ nobody reads everything. Deeper networks repeat the regular block.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,7 +20,6 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
-    Mirror,
     Scaled,
     State,
     Tensor,
@@ -29,7 +28,8 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.indices import is_of_context
-from recform.algebra.lists import Listed, Members, is_list
+from recform.algebra.lists import Listed, Members, Mirror, is_list
+from recform.closure import closure
 from recform.recurrence.model import ModuleSlot, Slot, Step
 from recform.recurrence.moves import scalars_in, used_in
 from recform.recurrence.reach import Reach
@@ -178,15 +178,12 @@ class Written:
         dropped earlier: from border to border there is more past and less future, and both
         move a cut that lies nearest to the past forward.
         """
-        past: dict[Tensor, None] = {}
-        stack = [t for t in self.live if self.anchored(t) and self.time(t) <= block]
-        while stack:
-            tensor = stack.pop()
-            if tensor not in past:
-                past[tensor] = None
-                parts = self.parts(tensor)
-                stack.extend(p for p in parts if not self.is_everywhere(p))
-        return list(past)
+
+        def steps(tensor: Tensor) -> Iterator[Tensor]:
+            return (p for p in self.parts(tensor) if not self.is_everywhere(p))
+
+        live = (t for t in self.live if self.anchored(t) and self.time(t) <= block)
+        return list(closure(live, steps))
 
     def _modules(
         self, block: int, waiting: Iterable[Tensor], outputs: Iterable[Tensor]
@@ -196,17 +193,17 @@ class Written:
         Later blocks compute all that is needed and not handed on.
         """
         there = set(outputs)
-        slots: set[ModuleSlot] = set()
-        stack = list(waiting)
-        while stack:
-            tensor = stack.pop()
-            if tensor in there:
-                continue
-            there.add(tensor)
-            slots.update(slot for slot in used_in(tensor) if 0 < slot.index <= block)
-            stack.extend(self._parts_or_end(tensor))
+        used = {
+            slot
+            for tensor in closure(
+                waiting, lambda t: () if t in there else self._parts_or_end(t)
+            )
+            if tensor not in there
+            for slot in used_in(tensor)
+            if 0 < slot.index <= block
+        }
         order = [*self.formula.operators, *self.formula.scalars]
-        return tuple(sorted(slots, key=lambda s: (order.index(s.name), s.index)))
+        return tuple(sorted(used, key=lambda s: (order.index(s.name), s.index)))
 
 
 class End(Tensor):

@@ -9,15 +9,22 @@ when something is drawn: other commands don't wait for it).
 from __future__ import annotations
 
 from recform.render.model import Diagram, Direction, View
-from recform.render.request import Format, Renderer, Request, Subject, request
-from recform.render.theme import Theme
+from recform.render.request import (
+    Format,
+    Renderer,
+    Request,
+    Subject,
+    length,
+    request,
+)
+from recform.render.theme import Style, Theme
 
 
 def render(subject: Subject, request: Request, form: Format) -> bytes:
     """A picture of a network.
 
     Raises:
-        CompileError: if it cannot be drawn (RF661 to RF667).
+        CompileError: if it cannot be drawn (RF612 to RF614, RF661 to RF667).
     """
     return write(diagram(subject, request), request, form)
 
@@ -26,7 +33,8 @@ def diagram(subject: Subject, request: Request) -> Diagram:
     """What is drawn, before it has a place.
 
     Raises:
-        CompileError: if the request is out of reason (RF661, RF665, RF666).
+        CompileError: if the request is out of reason (RF612, RF613, RF661, RF665,
+            RF666).
     """
     from recform.render import draw
 
@@ -50,10 +58,12 @@ __all__ = [
     "Format",
     "Renderer",
     "Request",
+    "Style",
     "Subject",
     "Theme",
     "View",
     "diagram",
+    "length",
     "render",
     "request",
     "write",

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from recform.diagnostics import Diagnostics
+from recform.graph.model import NetworkGraph
 from recform.graph.partial import Partial
 from recform.render.formats import dot, mermaid, pdf, structure, svg, tikz
 from recform.render.model import Diagram, Direction, View
+from recform.render.picture import in_serifs
 from recform.render.placing import renderer
-from recform.render.placing.compose import compose
-from recform.render.placing.layout import place
+from recform.render.placing.fit import fitted
 from recform.render.request import Format, Renderer, Request, Subject
+from recform.render.theme import Style
 from recform.render.views import network, paths, step, unrolled
+from recform.render.views.opened import Opening, openable
 
+#: Most nodes of a picture in which operators are opened.
+MAX_OPENED = 400
 #: Most blocks that `--expand` draws one by one.
 MAX_EXPANDED = 200
 
@@ -20,8 +25,20 @@ def diagram(subject: Subject, request: Request) -> Diagram:
     """What is drawn, before it has a place.
 
     Raises:
-        CompileError: if the request is out of reason (RF661, RF665, RF666).
+        CompileError: if the request is out of reason (RF612, RF613, RF661, RF665,
+            RF666).
     """
+    drawn = _diagram(subject, request)
+    if len(drawn.clusters) > 1 and len(drawn.nodes) > MAX_OPENED and _opens(request):
+        _refuse(
+            "RF613",
+            f"a picture with {len(drawn.nodes):,} nodes is too large",
+            f"open less of it: {MAX_OPENED} nodes at most",
+        )
+    return drawn
+
+
+def _diagram(subject: Subject, request: Request) -> Diagram:
     view = request.view
     down = view is View.network
     direction = request.direction or (Direction.down if down else Direction.right)
@@ -43,11 +60,12 @@ def diagram(subject: Subject, request: Request) -> Diagram:
     if view is View.paths:
         count = _blocks(request, paths.MAX_BLOCKS)
         return paths.of_formula(subject, count, direction)
+    opening = _opening(subject, request)
     if view is View.unrolled:
         count = _blocks(request, unrolled.MAX_BLOCKS, unrolled.usual(subject))
-        return unrolled.of_pattern(subject, count, direction)
+        return unrolled.of_pattern(subject, count, direction, opening)
     if request.block is None:
-        return step.of_pattern(subject, direction)
+        return step.of_pattern(subject, direction, opening)
     where = step.locate(subject, request.block) if request.block > 0 else None
     if where is None:
         _refuse(
@@ -56,7 +74,7 @@ def diagram(subject: Subject, request: Request) -> Diagram:
             f"the network has blocks 1 to {blocks:,}",
         )
     assert where is not None
-    return step.of_block(subject, where, direction)
+    return step.of_block(subject, where, direction, opening)
 
 
 def write(drawn: Diagram, request: Request, form: Format) -> bytes:
@@ -86,7 +104,9 @@ def write(drawn: Diagram, request: Request, form: Format) -> bytes:
 
 def _drawn(drawn: Diagram, request: Request, form: Format, found: Renderer) -> bytes:
     look = request.theme
-    picture = compose(drawn, place(drawn, found), legend=request.legend)
+    picture = fitted(drawn, request, found)
+    if request.style is not Style.default:
+        picture = in_serifs(picture)
     if form is Format.svg:
         return svg.write(picture, look).encode()
     if form is Format.tikz:
@@ -103,6 +123,28 @@ def _drawn(drawn: Diagram, request: Request, form: Format, found: Renderer) -> b
             "take a smaller --dpi, or -o OUT.svg",
         )
     return pdf.png(picture, look, request.dpi)
+
+
+def _opens(request: Request) -> bool:
+    return bool(request.open) or request.depth > 1
+
+
+def _opening(network: NetworkGraph, request: Request) -> Opening:
+    """Which operators are opened.
+
+    Raises:
+        CompileError: if the network has none of such a name (RF612).
+    """
+    there = openable(network.recurrence.formula)
+    for name in request.open:
+        if name not in there:
+            known = ", ".join(there)
+            _refuse(
+                "RF612",
+                f"there is no operator {name!r} to open",
+                f"--open takes {known}" if known else "the equations apply no operator",
+            )
+    return Opening(request.open, request.depth)
 
 
 def _blocks(request: Request, most: int, usual: int = 4) -> int:

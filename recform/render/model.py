@@ -34,6 +34,7 @@ class Kind(StrEnum):
     activation = "activation"
     scale = "scale"
     combine = "combine"
+    function = "function"
     constant = "constant"
     name = "name"
     state = "state"
@@ -64,6 +65,7 @@ class Node:
         end: ``"source"`` or ``"sink"`` for what stands on the edge of the picture.
         parameters: learned numbers of all of them.
         column: whether it stands in the line that runs through the picture.
+        least: how wide it is at least, in points, so that what is alike looks alike.
     """
 
     id: str
@@ -80,6 +82,7 @@ class Node:
     end: str = ""
     parameters: int = 0
     column: bool = False
+    least: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -113,12 +116,33 @@ class Edge:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Nodes that belong together: a block, a stage."""
+    """Nodes that belong together: a block, a stage, an operator that is opened.
+
+    Attributes:
+        parent: the id of the cluster that it lies in, or an empty string; that one stands
+            before it.
+    """
 
     id: str
     label: Text
     tooltip: str = ""
     wrong: bool = False
+    parent: str = ""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One of several equal blocks, by the ids of its parts.
+
+    In all of them parts that are like each other have the same place in these lists; what
+    one hands on is what the next one gets.
+    """
+
+    inputs: tuple[str, ...]
+    nodes: tuple[str, ...]
+    outputs: tuple[str, ...]
+    edges: tuple[str, ...]
+    clusters: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -146,6 +170,7 @@ class Diagram:
         caption: the formula, typeset.
         groups: what the colours of unknowns stand for, from 1 on.
         bars, heading: the histogram of routes, and what stands above it.
+        tiles: equal blocks that are all there is; none in other pictures.
     """
 
     id: str
@@ -160,3 +185,4 @@ class Diagram:
     groups: tuple[Text, ...] = ()
     bars: tuple[Bar, ...] = ()
     heading: Text = ()
+    tiles: tuple[Tile, ...] = ()

@@ -5,7 +5,7 @@ Lengths are in points; x runs to the right and y down.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from recform.render.text import Text
@@ -80,6 +80,35 @@ class Picture:
     width: float
     height: float
     items: tuple[Item, ...]
+
+
+def scaled(picture: Picture, factor: float) -> Picture:
+    """The picture with all lengths multiplied, those of type too."""
+
+    def part(one: Shape | Words) -> Shape | Words:
+        if isinstance(one, Words):
+            at = (one.at[0] * factor, one.at[1] * factor)
+            return replace(one, at=at, size=one.size * factor)
+        path = tuple(
+            (kind, tuple((x * factor, y * factor) for x, y in points))
+            for kind, points in one.path
+        )
+        dashes = tuple(length * factor for length in one.dashes)
+        return replace(one, path=path, width=one.width * factor, dashes=dashes)
+
+    items = tuple(replace(i, parts=tuple(map(part, i.parts))) for i in picture.items)
+    width, height = picture.width * factor, picture.height * factor
+    return replace(picture, width=round(width, 1), height=round(height, 1), items=items)
+
+
+def in_serifs(picture: Picture) -> Picture:
+    """The picture with all its words in the font of formulas, which takes less room."""
+
+    def part(one: Shape | Words) -> Shape | Words:
+        return replace(one, family="serif") if isinstance(one, Words) else one
+
+    items = tuple(replace(i, parts=tuple(map(part, i.parts))) for i in picture.items)
+    return replace(picture, items=items)
 
 
 def box(x: float, y: float, w: float, h: float) -> tuple[Segment, ...]:

@@ -265,6 +265,24 @@ def width(text: Text, size: float, family: str) -> float:
     return sum(run_width(run, size, family) for run in text)
 
 
+def shortened(text: Text, size: float, family: str, room: float) -> Text:
+    """A list with commas that ends in an ellipsis where there is no room for all of it."""
+    if width(text, size, family) <= room:
+        return text
+    pieces = [
+        Run(part, run.italic, run.index)
+        for run in text
+        for part in re.findall(r"[^,]*,?", run.text)
+        if part
+    ]
+    more = Run(" …")
+    for stop in range(len(pieces) - 1, 0, -1):
+        short = joined([*pieces[:stop], more])
+        if pieces[stop - 1].text.endswith(",") and width(short, size, family) <= room:
+            return short
+    return words("…")
+
+
 def run_width(run: Run, size: float, family: str) -> float:
     """How wide one run is set, in points."""
     size = size * INDEX_SIZE if run.index else size

@@ -21,6 +21,18 @@ class Theme(StrEnum):
     dark = "dark"
 
 
+class Style(StrEnum):
+    """Whose fonts a picture has: those of a venue are Times in all of it."""
+
+    default = "default"
+    acl = "acl"
+    cvpr = "cvpr"
+    iclr = "iclr"
+    icml = "icml"
+    ieee = "ieee"
+    neurips = "neurips"
+
+
 #: What each role looks like, in the light and in the dark theme.
 COLOURS: dict[str, tuple[str, str]] = {
     "paper": ("#ffffff", "#16181d"),
@@ -114,6 +126,9 @@ FORMS: dict[Kind, Form] = {
     Kind.activation: Form("pill", "activation-fill", "activation-line", "activation"),
     Kind.scale: Form("hexagon", "scale-fill", "scale-line", "scalar factor"),
     Kind.combine: Form("pill", "combine-fill", "combine-line", "function of several"),
+    Kind.function: Form(
+        "box", "piece-fill", "piece-line", "operator without parameters"
+    ),
     Kind.constant: Form("none", "", "", "constant"),
     Kind.name: Form("none", "", "", "unknown inside the block"),
     Kind.state: Form("round", "", "", "state"),

@@ -18,14 +18,7 @@ from recform.graph.model import NetworkGraph, StageGraph, Totals
 from recform.graph.positions import Kept, kept
 from recform.recurrence.build import shared_in, show
 from recform.recurrence.lists import members
-from recform.recurrence.model import (
-    Flow,
-    ModuleSlot,
-    Recurrence,
-    Shared,
-    Slot,
-    Step,
-)
+from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Shared, Slot, Step
 from recform.recurrence.moves import move
 from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
 from recform.report.stacks import StackRow, stack_rows

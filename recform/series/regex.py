@@ -15,7 +15,7 @@ import sympy
 
 from recform.blocks.symbolic import Symbolic
 from recform.series.automaton import as_polynomial, by_endings, minimal
-from recform.series.series import SKIP, Move, Series, Word, constant, letter
+from recform.series.series import SKIP, Move, Series, Word, constant
 from recform.series.show import LATEX, PLAIN, Place
 
 #: Most terms of a sum, and most moves and stars of an expression.
@@ -159,21 +159,6 @@ def _joined(product: tuple[Factor, ...]) -> tuple[Factor, ...]:
 
 
 # ----------------------------------------------------------------------- between the forms
-
-
-def to_series(regex: Regex) -> Series:
-    """The series of an expression."""
-    total = constant(0)
-    for product, weight in regex.terms:
-        term = constant(weight)
-        for factor in product:
-            term *= (
-                to_series(factor.inner).star()
-                if isinstance(factor, Star)
-                else letter(factor)
-            )
-        total += term
-    return total
 
 
 def regex_of(series: Series) -> Regex | None:

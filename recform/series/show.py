@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sympy
 
 from recform.algebra.expr import I, L
-from recform.algebra.typeset import latex_name
+from recform.algebra.typeset import added, latex_name
 from recform.blocks.symbolic import Symbolic
 from recform.series.series import SHARED_MARK, Move, Word
 
@@ -195,19 +195,6 @@ def term(style: Plain, weight: Symbolic, parts: list[str]) -> str:
 def is_negative(weight: Symbolic) -> bool:
     """Whether a weight is written with a minus in front."""
     return bool(not weight.is_Add and weight.could_extract_minus_sign())
-
-
-def added(terms: Iterable[str]) -> str:
-    """Terms with their signs between them."""
-    text = ""
-    for item in terms:
-        if not text:
-            text = item
-        elif item.startswith("-"):
-            text += f" - {item[1:]}"
-        else:
-            text += f" + {item}"
-    return text or "0"
 
 
 def polynomial(style: Plain, words: Mapping[Word, Symbolic], source: Place) -> str:

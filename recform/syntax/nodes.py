@@ -140,6 +140,24 @@ Expr = (
 )
 
 
+def inner(expr: Expr) -> list[Expr]:
+    """The expressions that one is made of: terms, factors, arguments; and no indices."""
+    match expr:
+        case Sum():
+            return [term for _, term in expr.terms]
+        case Product():
+            return [factor for _, factor in expr.factors]
+        case Power():
+            return [expr.base, expr.exponent]
+        case Group():
+            return [expr.inner]
+        case Tuple():
+            return list(expr.items)
+        case Call():
+            return [a.value if isinstance(a, Keyword) else a for a in expr.arguments]
+    return []
+
+
 @dataclass(frozen=True)
 class Part(Node):
     """One operator of a flow, with the name that its parameters get, if any.

@@ -7,13 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recform.compiler import (
-    Compiled,
-    choose,
-    compile_source,
-    load_source,
-    source_of,
-)
+from recform.compiler import Compiled, choose, compile_source, load_source, source_of
 from recform.emit.classifier.plan import Head, head_of
 from recform.timm import networks
 from recform.timm.build import builder

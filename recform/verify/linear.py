@@ -21,14 +21,7 @@ from recform.recurrence.reach import reach_of
 from recform.verify import twin
 from recform.verify.evaluate import Computed, Evaluator, Missing, Parts
 from recform.verify.matrices import Matrices
-from recform.verify.trials import (
-    Measured,
-    Trial,
-    error_of,
-    nudge,
-    settled,
-    start_of,
-)
+from recform.verify.trials import Measured, Trial, error_of, nudge, settled, start_of
 
 if TYPE_CHECKING:
     import torch

@@ -16,7 +16,6 @@ from recform.algebra.expr import (
     Elementwise,
     History,
     Input,
-    Mirror,
     Part,
     Pointwise,
     Scaled,
@@ -27,7 +26,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.indices import untimed
 from recform.algebra.labels import DERIVED
-from recform.algebra.lists import Dealt, Listed, Members, Over
+from recform.algebra.lists import Dealt, Listed, Members, Mirror, Over
 from recform.blocks.identifiers import identifier
 from recform.plan.namespace import Claim, Namespace
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, contexts_of

@@ -126,7 +126,7 @@ def test_lesions_measured(tmp_path: Path) -> None:
     assert deleted["change"] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
+@pytest.mark.parametrize("kind", thinned(["svg", "png", "pdf"], 3))
 def test_plot(kind: str, tmp_path: Path) -> None:
     first, second = tmp_path / f"a.{kind}", tmp_path / f"b.{kind}"
     for path in (first, second):

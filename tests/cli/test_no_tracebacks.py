@@ -37,6 +37,7 @@ COMMANDS: dict[str, list[str]] = {
     "summary in TeX": ["summary", "FILE", "--latex"],
     "compile": ["compile", "FILE"],
     "block": ["render", "FILE", "--to", "svg"],
+    "opened": ["render", "FILE", "--to", "json", "--depth", "9"],
     "network": ["render", "FILE", "--to", "mermaid", "--view", "network"],
     "unrolled": [
         "render",
@@ -72,7 +73,7 @@ NAMES = list(COMMANDS)
 
 #: What needs no run. A modern file has all of these in each run of the tests, or one of
 #: the others.
-CHEAP = ["check", "summary", "memory", "analyze", "block", "derive"]
+CHEAP = ["check", "summary", "memory", "analyze", "block", "opened", "derive"]
 HEAVY = ["analyze, as data", "network", "unrolled", "paths", "equiv", "diff", "verify"]
 MODERN = [file for file in FILES if file.startswith("modern/")]
 MODERN += [

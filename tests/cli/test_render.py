@@ -60,6 +60,32 @@ def test_wrong_usage(folder: Path) -> None:
     assert recform(folder, "render", "one.rf", *options).returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--view", "network", "--open", "W"), "--view step and --view unrolled"),
+        (("--view", "paths", "--depth", "2"), "--view step and --view unrolled"),
+        (("--to", "dot", "--width", "8cm"), "a dot has no width of its own"),
+        (("--width", "8"), "'8' is no length"),
+    ],
+)
+def test_what_belongs_elsewhere(
+    folder: Path, options: tuple[str, ...], said: str
+) -> None:
+    result = recform(folder, "render", "one.rf", *options)
+    assert result.returncode == 2
+    assert said in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_an_opened_operator_for_a_column(folder: Path) -> None:
+    options = ("--open", "W", "--width", "8.5cm", "--style", "cvpr")
+    result = recform(folder, "render", "one.rf", *options, *PURE)
+    root = ET.fromstring(result.stdout)
+    assert float(root.get("width", "").removesuffix("pt")) <= 241
+    assert "conv 3×3, " in "".join(root.itertext())
+    assert "Helvetica" not in result.stdout
+
+
 def test_a_tikzpicture_may_be_a_tex_file(folder: Path) -> None:
     options = ("--to", "tikz", "-o", "one.tex")
     assert recform(folder, "render", "one.rf", *options, *PURE).returncode == 0

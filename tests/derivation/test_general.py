@@ -15,8 +15,8 @@ from recform.compiler import from_text
 from recform.derivation.general.read import Wanted, read, statement_of
 from recform.diagnostics import Diagnostics
 from recform.outline.sections import sections
-from recform.series.regex import regex_of, text, to_series
-from recform.series.series import SKIP, Move
+from recform.series.regex import Regex, Star, regex_of, text
+from recform.series.series import SKIP, Move, Series, constant, letter
 from recform.syntax import nodes as n
 from recform.syntax.parse import parse
 
@@ -341,6 +341,18 @@ def test_with_weights_ways_add_up() -> None:
     twice, _ = wanted("paths skip* [1] skip*")
     assert twice is not None
     assert [twice.series.weight((SKIP,) * k) for k in range(4)] == [1, 2, 3, 4]
+
+
+def to_series(regex: Regex) -> Series:
+    """The series of an expression."""
+    total = constant(0)
+    for factors, weight in regex.terms:
+        term = constant(weight)
+        for item in factors:
+            is_star = isinstance(item, Star)
+            term *= to_series(item.inner).star() if is_star else letter(item)
+        total += term
+    return total
 
 
 @pytest.mark.parametrize("right", PLAIN_FORMULAS)

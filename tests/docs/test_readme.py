@@ -44,17 +44,6 @@ def test_console(number: int, folder: Path) -> None:
                 at = shown.index(line.rstrip(), at) + 1
 
 
-def test_links_lead_somewhere() -> None:
-    for page in [
-        ROOT / "README.md",
-        ROOT / "CONTRIBUTING.md",
-        *(ROOT / "docs").glob("*.md"),
-    ]:
-        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
-            if "://" not in target:
-                assert (page.parent / target).exists(), (page.name, target)
-
-
 def test_no_page_has_traces_of_a_merge() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for line in page.read_text().split("\n"):

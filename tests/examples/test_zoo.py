@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from recform.compiler import Compiled, compile_source, read
+from recform.compiler import Compiled
 from recform.report import TableRow
+from tests.compiled import networks
 from tests.examples import zoo_judges
 from tests.examples.zoo_counts import COUNTS, gpt2
-from tests.examples.zoo_judges import ZOO, Figure
+from tests.examples.zoo_judges import Figure
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "zoo.md"
 
@@ -25,8 +26,7 @@ def rows() -> dict[tuple[str, str], TableRow]:
 
 
 def network(file: str, name: str | None = None, **settings: object) -> Compiled:
-    source, folder = read(ZOO / f"{file}.rf")
-    several = compile_source(source, settings, folder)
+    several = networks(f"zoo/{file}.rf", **settings)
     return next(c for c in several if name is None or c.name == name)
 
 

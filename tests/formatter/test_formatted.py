@@ -127,7 +127,7 @@ def test_random_files(text: str) -> None:
     assert tokens(once) == tokens(text)
 
 
-@pytest.mark.parametrize("path", thinned(EXAMPLES, 12, lambda path: path.stem))
+@pytest.mark.parametrize("path", thinned(EXAMPLES, 24, lambda path: path.stem))
 def test_what_is_made_of_it_is_the_same(path: Path) -> None:
     source, folder = read(path)
 

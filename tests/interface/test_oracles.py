@@ -60,7 +60,7 @@ def test_the_interface_changes_no_number(name: str) -> None:
         pytest.param("efficientnet_b0", marks=pytest.mark.slow),
         pytest.param("googlenet", marks=pytest.mark.slow),
         pytest.param("shufflenet_v2_x1_0", marks=pytest.mark.slow),
-        pytest.param("vgg16_bn", marks=pytest.mark.slow),
+        pytest.param("vgg16_bn", marks=pytest.mark.long),
     ],
 )
 @torch.no_grad()

@@ -87,6 +87,13 @@ def test_without_graphviz_the_rest_is_there(monkeypatch: pytest.MonkeyPatch) -> 
     assert "class Formula(" in text(found["source"])
 
 
+def test_what_only_the_source_shows_to_be_wrong_stands_in_its_tab() -> None:
+    compiled = recform.compile("W = conv(3, c) > class: bn\nX_i = W_i*X_<i-1>")
+    found = panels(compiled._repr_html_())
+    assert "error RF219" in text(found["source"])
+    assert [text(mark) for mark in found["source"].iter("mark")] == ["bn"]
+
+
 def shown(formula: str) -> ET.Element:
     with pytest.raises(CompileError) as error:
         recform.compile(formula)

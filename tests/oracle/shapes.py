@@ -16,6 +16,7 @@ from typing import Any
 import sympy
 
 from recform.algebra import expr as e
+from recform.algebra.lists import Mirror
 from recform.compiler import Compiled
 from recform.graph.model import Block
 from recform.recurrence.model import Step
@@ -111,7 +112,7 @@ class Shapes:
         moved = numbered(move(tensor, block - step.at, step.absolute))
         moved = moved.xreplace({e.L: sympy.Integer(self.length)})
         # What comes off a stack is an older unknown.
-        skips = moved.atoms(e.Mirror)
+        skips = moved.atoms(Mirror)
         moved = moved.xreplace({m: m.body.xreplace({e.K: m.block}) for m in skips})
         return self.left(self.named(moved))
 

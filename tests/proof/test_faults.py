@@ -17,16 +17,8 @@ from typer.testing import CliRunner
 
 import recform
 from recform import compiler, graph
-from recform.algebra.expr import (
-    Apply,
-    History,
-    Input,
-    Mirror,
-    Scaled,
-    State,
-    Tensor,
-    TensorSum,
-)
+from recform.algebra.expr import Apply, History, Input, Scaled, State, Tensor, TensorSum
+from recform.algebra.lists import Mirror
 from recform.classes.network import plan_network
 from recform.cli.app import app
 from recform.diagnostics import CompileError

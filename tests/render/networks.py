@@ -9,8 +9,8 @@ from recform.graph import Partial, ShapeError
 from recform.render import Diagram, Request, View, diagram
 from recform.render.picture import Picture
 from recform.render.placing.compose import compose
-from recform.render.placing.layout import place
 from recform.render.placing.renderer import PINNED, find
+from recform.render.placing.tiles import arranged
 from tests.compiled import NAMES, example
 from tests.thinned import thinned
 
@@ -41,4 +41,4 @@ def drawn(name: str, view: View = View.step, **options: object) -> Diagram:
 
 def picture(made: Diagram, *, legend: bool = True) -> Picture:
     """A diagram, placed by the pinned renderer."""
-    return compose(made, place(made, find(PINNED)), legend=legend)
+    return compose(made, arranged(made, find(PINNED)), legend=legend)

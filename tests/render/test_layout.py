@@ -12,8 +12,8 @@ from recform.render.formats.dot import LABEL, NOTE, size_of
 from recform.render.model import Diagram, Direction, Kind, Node
 from recform.render.picture import Picture, Words
 from recform.render.placing.labels import placed, sampled
-from recform.render.placing.layout import place
 from recform.render.placing.renderer import PINNED, find
+from recform.render.placing.tiles import arranged
 from recform.render.text import width
 from recform.render.theme import FORMS
 from tests.render.networks import drawn, picture
@@ -36,7 +36,7 @@ CASES = [
 @pytest.mark.parametrize(("name", "view"), CASES)
 def test_nothing_overlaps(name: str, view: View) -> None:
     diagram = drawn(name, view)
-    layout = place(diagram, find(PINNED))
+    layout = arranged(diagram, find(PINNED))
     boxes = {}
     for node in diagram.nodes:
         (x, y), size = layout.nodes[node.id], size_of(node)
@@ -59,7 +59,7 @@ def test_nothing_overlaps(name: str, view: View) -> None:
 def test_edges_lead_from_node_to_node(name: str, view: View) -> None:
     """They end at the border of their nodes, and cross no other node's middle."""
     diagram = drawn(name, view)
-    layout = place(diagram, find(PINNED))
+    layout = arranged(diagram, find(PINNED))
     sizes = {node.id: size_of(node) for node in diagram.nodes}
     for edge, curve in zip(diagram.edges, layout.edges, strict=True):
         for node, point in ((edge.tail, curve.points[0]), (edge.head, curve.tip)):
@@ -127,7 +127,7 @@ def test_all_of_it_is_on_the_page(name: str, view: View) -> None:
 def test_labels_of_edges_stand_apart(name: str, options: dict[str, Any]) -> None:
     """From each other, from nodes, and from their own line."""
     diagram = drawn(name, **options)
-    layout = place(diagram, find(PINNED))
+    layout = arranged(diagram, find(PINNED))
     places = placed(diagram, layout)
     boxes = []
     for edge, curve in zip(diagram.edges, layout.edges, strict=True):

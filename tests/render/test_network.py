@@ -131,7 +131,8 @@ def test_an_edge_of_a_list_says_how_many_tensors_it_has() -> None:
     def lists(name: str) -> list[str]:
         made = drawn(name, View.network)
         return [
-            text.plain(e.label)
+            # The first one says what it is called as well.
+            text.plain(e.label).rpartition(": ")[2]
             for e in made.edges
             if made.groups[e.group - 1 : e.group]
             and text.plain(made.groups[e.group - 1]).startswith(("list", "finished"))
@@ -146,6 +147,17 @@ def test_an_edge_of_a_list_says_how_many_tensors_it_has() -> None:
     ]
     grown = [f"{number} × ({size})" for number in range(2, 13)]
     assert lists("modern/denseformer.rf") == [size, *grown]
+
+
+def test_the_first_arrow_of_each_tensor_has_its_name() -> None:
+    labels = [
+        text.plain(edge.label)
+        for edge in drawn("language/revnet.rf", View.network).edges
+        if ": " in text.plain(edge.label)
+    ]
+    assert labels == ["A_i: 32×32×32", "B_i: 32×32×32"]
+    alone = drawn("paper/resnet18.rf", View.network)
+    assert not any(":" in text.plain(edge.label) for edge in alone.edges)
 
 
 def test_the_input_is_called_as_what_reads_it() -> None:
@@ -173,3 +185,10 @@ def test_further_inputs_lead_to_what_reads_them() -> None:
     step = draw(item.graph, Request(view=View.step))
     inputs = [node.meaning for node in step.nodes if node.kind is Kind.input]
     assert inputs == ["e", "tanh(T*t)"]
+
+
+def test_blocks_are_called_as_the_file_calls_each() -> None:
+    diagram = drawn("zoo/inception_v3.rf", View.network)
+    labels = [text.plain(n.label[0]) for n in diagram.nodes if n.kind is Kind.block]
+    assert labels[:2] == ["Mixed_5b", "Mixed_5c"]
+    assert labels[5:7] == ["Mixed_6c–Mixed_6d  ×2", "Mixed_6e"]

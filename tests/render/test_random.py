@@ -7,11 +7,16 @@ from hypothesis import HealthCheck, given, settings
 
 from recform.diagnostics import CompileError
 from recform.graph import ShapeError
-from recform.render import Format, Request, View, diagram, write
+from recform.render import Diagram, Format, Request, View, diagram, write
+from recform.render.placing.renderer import PINNED
 from tests.oracle.files import recurrences
 from tests.oracle.search import few
 from tests.render.networks import network
 from tests.render.test_step import check_edges, check_nodes
+
+
+def owned_by(drawn: Diagram) -> int:
+    return sum(node.parameters for node in drawn.nodes)
 
 
 @pytest.mark.slow
@@ -31,14 +36,17 @@ def test_random_recurrences(text: str) -> None:
     check_nodes(compiled, block)
     check_edges(compiled, block)
     whole = diagram(compiled.graph, Request(view=View.network))
-    owned = sum(node.parameters for node in whole.nodes)
-    assert owned == compiled.graph.totals.parameters
+    assert owned_by(whole) == compiled.graph.totals.parameters
     blocks = sum(flow.length for flow in compiled.recurrence.flows)
     for number in range(1, blocks + 1):
-        diagram(compiled.graph, Request(block=number))
+        closed = diagram(compiled.graph, Request(block=number))
+        opened = diagram(compiled.graph, Request(block=number, depth=9))
+        assert owned_by(opened) == owned_by(closed)
     for view in (View.unrolled, View.paths):
         drawn = diagram(compiled.graph, Request(view=view, blocks=3))
         ids = [n.id for n in drawn.nodes] + [e.id for e in drawn.edges]
         assert len(ids) == len(set(ids))
         write(drawn, Request(), Format.mermaid)
         write(drawn, Request(), Format.dot)
+        svg = write(drawn, Request(renderer=PINNED), Format.svg).decode()
+        assert all(f'id="{name}"' in svg for name in ids)

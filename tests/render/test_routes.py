@@ -14,6 +14,7 @@ from recform.diagnostics import Diagnostics
 from recform.linear.recurrence import linearise
 from recform.render import Request, View, diagram
 from recform.render.model import Kind
+from recform.render.text import plain
 from recform.render.views.paths import histogram
 from tests.render.networks import drawn, example, network
 
@@ -229,3 +230,23 @@ def test_the_analysis_counts_the_same(name: str, blocks: int) -> None:
     linear = linearise(formula, Diagnostics(), activations=False)
     counts = paths(linear, flow.stages, flow.length).net.counts
     assert {k: n for k, n in enumerate(counts) if n} == lengths(name, blocks)
+
+
+def test_terms_that_end_alike_say_what_each_is_multiplied_by() -> None:
+    text = "input 4\nstages 4 x 6\nW = linear(c)\nU = linear(c)\n"
+    compiled = network(
+        f"{text}Y_i = X_<i-1> + W_i*X_<i-1>\nX_i = 2*U_i*X_<i-1> + 3*Y_i - 1/2*Y_<i-1>"
+    )
+    made = diagram(compiled.graph, Request(view=View.paths, blocks=2))
+    names = {node.id: node.meaning for node in made.nodes}
+    labels = {
+        (names[e.tail], names[e.head]): (e.sign, plain(e.label)) for e in made.edges
+    }
+    assert labels["U_L", "X_L"] == ("", "2")
+    assert labels["Y_L", "X_L"] == ("", "3")
+    assert labels["Y_<L-1>", "X_L"] == ("−", "1/2")
+    gated = "input 4\nstages 4 x 6\nW = linear(c)\nX_i = 3*X_<i-1> + W_i*(2*X_<i-1> + X_<i-2>)"
+    made = diagram(network(gated).graph, Request(view=View.paths, blocks=3))
+    names = {node.id: node.meaning for node in made.nodes}
+    ends = [plain(e.label) for e in made.edges if names[e.tail] == "W_L"]
+    assert ends == ["2, 1"]

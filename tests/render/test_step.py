@@ -276,8 +276,10 @@ def test_ids_are_unique_and_those_of_the_file_alone(name: str) -> None:
     # A sum over depth has no paths that could be drawn, and neither has a dot.
     equations = example(name).formula.equations
     pathless = any(equation.right.has(Over, Across) for equation in equations)
-    for view in (view for view in View if not (pathless and view is View.paths)):
-        diagram = drawn(name, view)
+    views = (view for view in View if not (pathless and view is View.paths))
+    made = [drawn(name, view) for view in views]
+    made.append(drawn(name, depth=9))
+    for diagram in made:
         ids = [n.id for n in diagram.nodes] + [e.id for e in diagram.edges]
         ids += [c.id for c in diagram.clusters]
         assert len(ids) == len(set(ids))

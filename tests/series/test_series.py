@@ -17,15 +17,7 @@ from recform.series.automaton import (
     minimal,
     words_up_to,
 )
-from recform.series.series import (
-    SKIP,
-    Move,
-    Series,
-    Word,
-    constant,
-    letter,
-    polynomial,
-)
+from recform.series.series import SKIP, Move, Series, Word, constant, letter, polynomial
 
 PASS = Move(("W",))
 P, S = letter(PASS), letter(SKIP)

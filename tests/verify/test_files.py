@@ -70,7 +70,12 @@ def test_a_fault(tmp_path: Path) -> None:
         ),
         ("while True: print(' ')", "RF609", "gave no answer within 1 seconds"),
         # What is no such network.
-        ("class Other: pass", "RF605", "has no attribute 'Net'"),
+        pytest.param(
+            "class Other: pass",
+            "RF605",
+            "has no attribute 'Net'",
+            marks=pytest.mark.long,
+        ),
         pytest.param(
             "def Net(): return 5",
             "RF605",

@@ -11,6 +11,7 @@ import socket
 import sys
 from importlib import import_module
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import recform
@@ -61,10 +62,12 @@ def run(wanted: dict[str, Any], streams: list[int]) -> int:
             from recform.cli import main
 
             main()
-        else:
-            assert arguments[0] == "-c", arguments
+        elif arguments[0] == "-c":
             sys.argv = arguments
             exec(compile(arguments[1], "<string>", "exec"), {"__name__": "__main__"})
+        else:
+            sys.argv = arguments
+            run_path(arguments[0], run_name="__main__")
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException as error:

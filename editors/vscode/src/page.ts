@@ -7,7 +7,7 @@ import type { Picture } from "./server";
 export type Shown = (Picture & { readonly view: string }) | { readonly problem: string };
 
 const STYLE = `
-  body { margin: 0; height: 100vh; display: flex; flex-direction: column; }
+  body { margin: 0; padding: 0; height: 100vh; display: flex; flex-direction: column; }
   header { display: flex; flex-wrap: wrap; gap: 0.4em 0.8em; align-items: center; padding: 0.4em 0.8em;
     border-bottom: 1px solid var(--vscode-panel-border); }
   select, button { font: inherit; padding: 0.15em 0.5em; border-radius: 2px;

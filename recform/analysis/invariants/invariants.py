@@ -13,15 +13,7 @@ from dataclasses import dataclass
 
 import sympy
 
-from recform.algebra.expr import (
-    Apply,
-    I,
-    Input,
-    Scaled,
-    State,
-    Tensor,
-    subtensors,
-)
+from recform.algebra.expr import Apply, I, Input, Scaled, State, Tensor, subtensors
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import indexed, latex, plain
 from recform.analysis.invariants.constants import constants, offsets, oldest

@@ -26,14 +26,7 @@ from recform.algebra.indices import offset
 from recform.algebra.typeset import latex, plain, plain_scalar
 from recform.analysis.stability.rounding import OPEN, Errors, errors
 from recform.blocks.symbolic import Symbolic
-from recform.linear.forms import (
-    Form,
-    cleaned,
-    combined,
-    form,
-    state,
-    tensor_of,
-)
+from recform.linear.forms import Form, cleaned, combined, form, state, tensor_of
 from recform.recurrence.order import in_order
 from recform.source import Span
 

@@ -12,19 +12,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from recform.algebra.expr import State, Tensor
-from recform.algebra.typeset import latex, plain
+from recform.algebra.typeset import added, latex, plain
 from recform.analysis.jacobian.products import closed_form
 from recform.linear.model import STEM, Linear, Source
 from recform.linear.propagate import propagate
-from recform.linear.words import (
-    BACK,
-    BLOCK,
-    LAST,
-    START,
-    At,
-    Letter,
-    Polynomial,
-)
+from recform.linear.words import BACK, BLOCK, LAST, START, At, Letter, Polynomial
 from recform.recurrence.regimes import ranges, runs
 
 #: The general formula is written out to so many blocks back, and so many terms.
@@ -212,7 +204,7 @@ def _recurrence(linear: Linear, unknown: str) -> Formulas:
             names = derivative(linear.formula.output, law.unknown, At(BACK, distance))
             plain_parts.append(product(names[0], factor, factor.text(), "*"))
             latex_parts.append(product(names[1], factor, factor.latex(), r" \cdot "))
-    right, tex = added(plain_parts) or "0", added(latex_parts) or "0"
+    right, tex = added(plain_parts), added(latex_parts)
     return Formulas(left, right, f"{side} = {tex}")
 
 
@@ -232,17 +224,6 @@ def product(left: str, factor: Polynomial, text: str, times: str) -> str:
     return (
         f"-{left}{times}{text[1:]}" if text.startswith("-") else f"{left}{times}{text}"
     )
-
-
-def added(parts: list[str]) -> str:
-    """A sum as text; empty for none."""
-    text = ""
-    for part in parts:
-        if not text:
-            text = part
-        else:
-            text += f" - {part[1:]}" if part.startswith("-") else f" + {part}"
-    return text
 
 
 # -- written out

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from recform.algebra.expr import L
+from recform.algebra.typeset import added
 from recform.analysis.jacobian.closed import (
     MOST,
     STEPS,
@@ -18,7 +19,6 @@ from recform.analysis.jacobian.closed import (
     Formulas,
     Jacobian,
     Pieces,
-    added,
     derivative,
     numbered,
     ordered,
@@ -150,7 +150,7 @@ class Pieced:
             names = derivative(output, term.unknown, At(base, origin + distance))
             texts.append(product(names[0], factor, factor.text(), "*"))
             tex.append(product(names[1], factor, factor.latex(), r" \cdot "))
-        right, shown = added(texts) or "0", added(tex) or "0"
+        right, shown = added(texts), added(tex)
         return Formulas(left, right, f"{side} = {shown}")
 
     def _terms(self, unknown: str, block: int | None) -> Iterator[_Term]:

@@ -19,7 +19,7 @@ from sympy.polys.matrices import DomainMatrix
 
 from recform.algebra.expr import I, Learned, Scaled, State, Tensor, subtensors
 from recform.algebra.formula import Equation, Formula
-from recform.algebra.typeset import plain_scalar
+from recform.algebra.typeset import added, plain_scalar
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.linear.forms import NoNumber, numeric
@@ -219,7 +219,7 @@ def _product(
         return ""
     texts = []
     for poly, multiplicity in factors:
-        text = ""
+        terms = []
         for (power,), coefficient in poly.terms():
             term = scalar(_Z**power) if power else ""
             value = sympy.simplify(coefficient)
@@ -230,8 +230,8 @@ def _product(
                 elif power:
                     shown = f"({shown}){times}" if value.is_Add else f"{shown}{times}"
                 term = shown + term
-            joint = f" - {term[1:]}" if term.startswith("-") else f" + {term}"
-            text = text + joint if text else term
+            terms.append(term)
+        text = added(terms)
         alone = len(factors) == 1 and multiplicity == 1
         text = text if alone or poly.as_expr() == _Z else f"({text})"
         texts.append(text + (f"^{multiplicity}" if multiplicity > 1 else ""))

@@ -14,13 +14,7 @@ from recform.blocks.identifiers import identifier
 from recform.blocks.symbolic import Symbolic
 from recform.classes.steps.owned import Owned, at_block
 from recform.graph.model import Site
-from recform.plan.definitions import (
-    Function,
-    Line,
-    Parameter,
-    Return,
-    Statement,
-)
+from recform.plan.definitions import Function, Line, Parameter, Return, Statement
 from recform.plan.expressions import Code
 from recform.plan.namespace import Namespace
 from recform.recurrence.model import (

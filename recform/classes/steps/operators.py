@@ -12,12 +12,7 @@ from recform.blocks import Layout, Shape
 from recform.blocks.identifiers import identifier
 from recform.classes.steps.owned import BlockClasses
 from recform.graph.model import NetworkGraph
-from recform.plan.definitions import (
-    Branch,
-    Case,
-    Function,
-    Return,
-)
+from recform.plan.definitions import Branch, Case, Function, Return
 from recform.plan.expressions import Code, Expression, Item, Make, sequential
 from recform.plan.namespace import fail
 from recform.recurrence.model import ModuleSlot
@@ -25,10 +20,7 @@ from recform.writers.calls import given
 from recform.writers.formula.stacked import stacks
 from recform.writers.formula.workshop import Workshop
 from recform.writers.names import class_name, is_inline
-from recform.writers.pipelines import (
-    PipelineCode,
-    is_whole,
-)
+from recform.writers.pipelines import PipelineCode, is_whole
 from recform.writers.setting import Setting
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from recform.algebra.expr import Mirror, Tensor
-from recform.algebra.lists import is_list
+from recform.algebra.expr import Tensor
+from recform.algebra.lists import Mirror, is_list
 from recform.graph.model import NetworkGraph
 from recform.plan.namespace import Namespace
 from recform.recurrence.model import Flow, Step, contexts_of, read_by, shared_by

@@ -7,11 +7,7 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import (
-    I,
-    L,
-    State,
-)
+from recform.algebra.expr import I, L, State
 from recform.algebra.formula import Pipeline
 from recform.algebra.placed import placed
 from recform.algebra.symbols import size
@@ -30,14 +26,7 @@ from recform.plan.definitions import (
     Role,
     in_order,
 )
-from recform.plan.expressions import (
-    Code,
-    Container,
-    Expression,
-    Holds,
-    Item,
-    Make,
-)
+from recform.plan.expressions import Code, Container, Expression, Holds, Item, Make
 from recform.plan.namespace import Namespace, fail
 from recform.plan.network import StepPlan
 from recform.readback.plan import PrintedStep

@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from recform.cli import answer, common
-from recform.render import Direction, Format, Request, Subject, Theme, View, render
+from recform.render import (
+    Direction,
+    Format,
+    Request,
+    Style,
+    Subject,
+    Theme,
+    View,
+    length,
+    render,
+)
 
 _SUFFIXES = {
     ".gv": Format.dot,
@@ -19,6 +29,7 @@ _SUFFIXES = {
 #: A picture of TikZ is kept in a .tex file as well as a whole document is.
 _ALIKE = {Format.tikz, Format.tex}
 _BINARY = (Format.png, Format.pdf)
+_LAID_OUT = (Format.svg, Format.png, Format.pdf, Format.tikz, Format.tex)
 
 
 def command(
@@ -53,12 +64,41 @@ def command(
         int | None,
         typer.Option("--block", help="In `step`: this block, with its shapes."),
     ] = None,
+    opened: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--open",
+            metavar="W",
+            help="In `step` and `unrolled`: what is in the box of this operator, or of "
+            "this definition (may be repeated).",
+        ),
+    ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            "--depth",
+            min=1,
+            help="The same of all operators: 2 for what they are made of, 3 for what is "
+            "in that, and so on.",
+        ),
+    ] = None,
     legend: Annotated[
         bool, typer.Option("--legend", help="Explain forms and colours below.")
     ] = False,
     theme: Annotated[
         Theme, typer.Option("--theme", help="Colours; auto is both, in an SVG.")
     ] = Theme.auto,
+    width: Annotated[
+        str | None,
+        typer.Option(
+            "--width",
+            metavar="8.5cm",
+            help="How wide it is at most, with type that can be read: in cm, mm, in, pt.",
+        ),
+    ] = None,
+    style: Annotated[
+        Style, typer.Option("--style", help="The fonts of a venue.")
+    ] = Style.default,
     dpi: Annotated[
         int | None,
         typer.Option("--dpi", min=20, max=2400, help="Of a PNG; 200 if left out."),
@@ -85,6 +125,8 @@ def command(
         output = None
     _belongs("--block", block is not None, view, View.step)
     _belongs("--blocks", blocks is not None, view, View.unrolled, View.paths)
+    _belongs("--open", bool(opened), view, View.step, View.unrolled)
+    _belongs("--depth", depth is not None, view, View.step, View.unrolled)
     _belongs("--expand", expand, view, View.network)
     chosen = _format(output, form)
     if dpi is not None and chosen is not Format.png:
@@ -97,7 +139,19 @@ def command(
             f"a {chosen.value} is no text for --json; name a file", param_hint="-o"
         )
     request = Request(
-        view, direction, expand, blocks, block, legend, theme, dpi or 200, renderer
+        view,
+        direction,
+        expand,
+        blocks,
+        block,
+        open=tuple(opened or ()),
+        depth=depth or 1,
+        legend=legend,
+        theme=theme,
+        width=_width(width, chosen),
+        style=style,
+        dpi=dpi or 200,
+        renderer=renderer,
     )
     with common.diagnosed(diagnostics):
         status = 0
@@ -122,6 +176,24 @@ def command(
             common.write_whole(output, data, f".{chosen.value}")
     if status:
         raise typer.Exit(status)
+
+
+def _width(said: str | None, form: Format) -> float | None:
+    """How wide a picture is, in points.
+
+    Raises:
+        typer.BadParameter: if it is no length, or if the format has none.
+    """
+    if said is None:
+        return None
+    if form not in _LAID_OUT:
+        raise typer.BadParameter(
+            f"a {form.value} has no width of its own", param_hint="--width"
+        )
+    try:
+        return length(said)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--width") from None
 
 
 def _belongs(option: str, given: bool, view: View, *views: View) -> None:

@@ -32,13 +32,7 @@ from recform.comparison.report.document import (
 )
 from recform.comparison.report.notes import notes
 from recform.comparison.seeds import OnData
-from recform.comparison.verdict import (
-    Outcome,
-    of_baseline,
-    of_ranks,
-    of_seeds,
-    verdict,
-)
+from recform.comparison.verdict import Outcome, of_baseline, of_ranks, of_seeds, verdict
 
 
 def document(study: Study, found: Comparison) -> Document:

@@ -25,14 +25,7 @@ from recform.derivation.general.model import Bound, Factor, General, Term
 from recform.derivation.general.ranges import ZERO, Ranges
 from recform.derivation.general.weights import Refused
 from recform.derivation.general.wild import is_staircase, shows
-from recform.series.series import (
-    SKIP,
-    Move,
-    Row,
-    Series,
-    add_to,
-    field_of,
-)
+from recform.series.series import SKIP, Move, Row, Series, add_to, field_of
 
 LENGTH = "i"
 #: Most states; formulas of papers have a handful.

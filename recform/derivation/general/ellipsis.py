@@ -76,10 +76,10 @@ class _Reader:
     def text(self, expr: n.Expr) -> str:
         """The expression as text, all ellipses in it read."""
         replaced: dict[Span, str] = {}
-        for part in _children(expr):
+        for part in n.inner(expr):
             if _has_ellipsis(part):
                 replaced[part.span] = self.text(part)
-        here = [part for part in _children(expr) if isinstance(part, n.Ellipsis)]
+        here = [part for part in n.inner(expr) if isinstance(part, n.Ellipsis)]
         if not here:
             return write(expr, replaced)
         if len(here) > 1:
@@ -270,21 +270,6 @@ def _bare(expr: n.Expr) -> n.Expr:
     return expr.inner if isinstance(expr, n.Group) else expr
 
 
-def _children(expr: n.Expr) -> list[n.Expr]:
-    match expr:
-        case n.Sum():
-            return [term for _, term in expr.terms]
-        case n.Product():
-            return [factor for _, factor in expr.factors]
-        case n.Power():
-            return [expr.base, expr.exponent]
-        case n.Group():
-            return [expr.inner]
-        case n.Call():
-            return [a.value if isinstance(a, n.Keyword) else a for a in expr.arguments]
-    return []
-
-
 #: A number in the first factor, its partner in the last one, and their values.
 _Slot = tuple[n.Expr, n.Expr, Symbolic, Symbolic]
 
@@ -306,15 +291,15 @@ def _slots(first: n.Expr, last: n.Expr) -> list[_Slot] | None:
         case n.Call(), n.Call():
             if first.function != last.function:
                 return None
-            inner = list(zip(_children(first), _children(last), strict=False))
+            inner = list(zip(n.inner(first), n.inner(last), strict=False))
         case n.Sum(), n.Sum():
             if [s for s, _ in first.terms] != [s for s, _ in last.terms]:
                 return None
-            inner = list(zip(_children(first), _children(last), strict=True))
+            inner = list(zip(n.inner(first), n.inner(last), strict=True))
         case n.Product(), n.Product():
             if [d for d, _ in first.factors] != [d for d, _ in last.factors]:
                 return None
-            inner = list(zip(_children(first), _children(last), strict=True))
+            inner = list(zip(n.inner(first), n.inner(last), strict=True))
         case _:
             return [] if first == last else None
     result: list[_Slot] = []

@@ -14,15 +14,8 @@ import sympy
 from recform.algebra import scalars as sc
 from recform.algebra.expr import I, L
 from recform.blocks.symbolic import Symbolic
-from recform.derivation.general.model import (
-    Bound,
-    Factor,
-    Term,
-    choices,
-)
-from recform.derivation.general.slopes import (
-    as_bound,
-)
+from recform.derivation.general.model import Bound, Factor, Term, choices
+from recform.derivation.general.slopes import as_bound
 from recform.derivation.general.terms import merged, renamed
 from recform.diagnostics import Label, Unread, closest
 from recform.reading.sorts import MAX_TERMS

@@ -15,14 +15,7 @@ from recform.derivation.general.weights import Refused
 from recform.diagnostics import Diagnostics, closest
 from recform.reading.sorts import Reported
 from recform.series.automaton import is_zero, minimal, squared
-from recform.series.series import (
-    SKIP,
-    Move,
-    Row,
-    Series,
-    constant,
-    letter,
-)
+from recform.series.series import SKIP, Move, Row, Series, constant, letter
 from recform.syntax import nodes as n
 
 _WORDS = ("skip", "pass")

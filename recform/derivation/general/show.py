@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import sympy
 
@@ -126,26 +126,13 @@ def number_text(value: Symbolic) -> str:
     return text
 
 
-def parts(expr: n.Expr | n.Keyword) -> Iterator[n.Expr]:
+def parts(expr: n.Expr) -> Iterator[n.Expr]:
     """An expression and all its parts, those in indices too."""
-    if isinstance(expr, n.Keyword):
-        yield from parts(expr.value)
-        return
     yield expr
-    match expr:
-        case n.Sum():
-            inner: Sequence[n.Expr | n.Keyword] = [term for _, term in expr.terms]
-        case n.Product():
-            inner = [factor for _, factor in expr.factors]
-        case n.Power():
-            inner = [expr.base, expr.exponent]
-        case n.Group():
-            inner = [expr.inner]
-        case n.Call():
-            inner = [expr.function, *expr.arguments]
-        case n.Reference():
-            inner = [index for index in expr.indices if not isinstance(index, n.Range)]
-        case _:
-            inner = []
+    inner = n.inner(expr)
+    if isinstance(expr, n.Call):
+        inner = [expr.function, *inner]
+    elif isinstance(expr, n.Reference):
+        inner = [index for index in expr.indices if not isinstance(index, n.Range)]
     for item in inner:
         yield from parts(item)

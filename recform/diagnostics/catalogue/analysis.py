@@ -57,6 +57,27 @@ ENTRIES = {
         command="mkdir b; sed 's/x 2/x 3/' net.rf > b/net.rf; "
         "recform compile b/net.rf -o out.py; recform verify net.rf --module out.py",
     ),
+    "RF612": Entry(
+        "no such operator to open",
+        "`--open` names an operator of the equations, or a definition by equations that "
+        "one of them is made of.",
+        command="recform render net.rf --open V",
+    ),
+    "RF613": Entry(
+        "too much to open",
+        "With all that is opened the picture would have more nodes than can be laid out "
+        "and read.",
+        command="printf 'input 64\\nstages 64 x 4\\nMany(x) = concat(Y_<1..64>)\\n"
+        "  where S_<1..64> = split(x, 64), K = linear(cin)\\n  where Y_k = K_k*S_k\\n"
+        "W = Many\\nX_i = W_i*X_<i-1>\\n' > wide.rf; "
+        "recform render wide.rf --view unrolled --blocks 4 --open Many",
+    ),
+    "RF614": Entry(
+        "not legible in so little room",
+        "`--width` would make the type of the picture smaller than 5 points, in rows and "
+        "from top to bottom too.",
+        command="recform render net.rf --view network --width 1cm",
+    ),
     "RF631": Entry(
         "not a function of i",
         "A general formula says what X_L gets from X_<L-i>, for every i, and depends on "

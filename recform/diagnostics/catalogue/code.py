@@ -21,9 +21,9 @@ ENTRIES = {
         command="recform compile net.rf -o no/such/folder/net.py",
     ),
     "RF504": Entry(
-        "no sizes of an input",
+        "no value of a parameter",
         "`--set input=3x32x32` stands for the line `input 3 x 32 x 32`: one to three whole "
-        "numbers with an x between them.",
+        "numbers with an x between them. Any other parameter is a number, true or false.",
         command="recform summary net.rf --set input=large",
     ),
     "RF511": Entry(

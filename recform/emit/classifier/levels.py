@@ -23,14 +23,7 @@ from recform.blocks import Shape
 from recform.classes.forward import ForwardWriter
 from recform.classes.steps.passes import Pass
 from recform.graph.model import NetworkGraph, Piece
-from recform.plan.definitions import (
-    Assign,
-    Function,
-    Loop,
-    Parameter,
-    Statement,
-    Yield,
-)
+from recform.plan.definitions import Assign, Function, Loop, Parameter, Statement, Yield
 from recform.plan.expressions import Code
 from recform.plan.namespace import Namespace
 from recform.recurrence.model import Flow, Slot

@@ -17,13 +17,7 @@ from recform.emit.classifier.head import CLASSIFIER, HeadCode
 from recform.emit.classifier.levels import levels
 from recform.emit.classifier.plan import NUM_CLASSES, OWN, Head
 from recform.graph.model import Piece
-from recform.plan.definitions import (
-    Assign,
-    Attribute,
-    Function,
-    Statement,
-    Yield,
-)
+from recform.plan.definitions import Assign, Attribute, Function, Statement, Yield
 from recform.plan.expressions import Code, Container, Expression, Holds, Item
 from recform.plan.namespace import Namespace
 from recform.plan.places import Kind, Origin

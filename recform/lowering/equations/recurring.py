@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from recform.algebra.expr import Elementwise, State, Tensor
 from recform.algebra.formula import Equation
 from recform.algebra.indices import offset
+from recform.closure import closure
 from recform.operators.positions import Shift
 
 
@@ -53,11 +54,4 @@ def recurring(equations: Iterable[Equation]) -> list[tuple[str, ...]]:
 
 
 def _reached(start: str, edges: Mapping[str, set[str]]) -> set[str]:
-    found: set[str] = set()
-    stack = list(edges[start])
-    while stack:
-        name = stack.pop()
-        if name in edges and name not in found:
-            found.add(name)
-            stack += edges[name]
-    return found
+    return {n for n in closure(edges[start], lambda n: edges.get(n, ())) if n in edges}

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from recform.algebra.expr import (
-    Across,
     Apply,
     Combine,
     Concat,
-    Elementwise,
     Filled,
-    History,
     Learned,
-    Part,
-    Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
 )
 from recform.algebra.indices import is_before_time
-from recform.algebra.lists import Dealt, Members, Over
+from recform.algebra.reindex import remade
 
 
 def present(tensor: Tensor, unknowns: frozenset[str]) -> Tensor | None:
@@ -31,49 +26,13 @@ def present(tensor: Tensor, unknowns: frozenset[str]) -> Tensor | None:
     """
     if is_gone(tensor, unknowns):
         return None
-    match tensor:
-        case TensorSum() | Combine() | Concat():
-            left = [present(child, unknowns) for child in tensor.children]
-            kept = [child for child in left if child is not None]
-            if not kept or all(isinstance(child, Filled) for child in kept):
-                return None
-            if len(kept) == 1:
-                return kept[0]
-            if isinstance(tensor, Combine):
-                return Combine(tensor.kind, *kept)
-            return tensor.func(*kept)  # type: ignore[no-any-return]
-        case Pointwise():
-            left = [present(child, unknowns) for child in tensor.children]
-            kept = [child for child in left if child is not None]
-            return Pointwise(*kept) if len(kept) == len(left) else None
-        case Apply():
-            left = [present(child, unknowns) for child in tensor.arguments]
-            kept = [child for child in left if child is not None]
-            whole = len(kept) == len(left)
-            return Apply(tensor.operator, tensor.index, *kept) if whole else None
-        case Scaled():
-            inner = present(tensor.tensor, unknowns)
-            return inner and Scaled(tensor.coefficient, inner, tensor.at)
-        case Elementwise():
-            inner = present(tensor.argument, unknowns)
-            return inner and Elementwise(tensor.function, inner)
-        case Part():
-            inner = present(tensor.tensor, unknowns)
-            return inner and Part(inner, tensor.parts, tensor.which)
-        case Over() | Across():
-            inner = present(tensor.tensor, unknowns)
-            return inner and tensor.func(tensor.kind, inner)
-        case Dealt():
-            inner = present(tensor.tensor, unknowns)
-            return inner and Dealt(inner)
-        case Members():
-            inner = present(tensor.listed, unknowns)
-            return Members(inner) if isinstance(inner, History) else None
-        case History():
-            inner = present(tensor.body, unknowns)
-            first, last = tensor.first, tensor.last
-            return inner and History(tensor.kind, inner, first, last)
-    return tensor
+    left = [present(child, unknowns) for child in tensor.children]
+    kept = [child for child in left if child is not None]
+    if isinstance(tensor, TensorSum | Combine | Concat):
+        if not kept or all(isinstance(child, Filled) for child in kept):
+            return None
+        return kept[0] if len(kept) == 1 else remade(tensor, kept)
+    return remade(tensor, kept) if len(kept) == len(left) else None
 
 
 def is_gone(tensor: Tensor, unknowns: frozenset[str]) -> bool:

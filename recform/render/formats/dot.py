@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import graphviz
 
@@ -42,7 +44,7 @@ def size_of(node: Node) -> Size:
     margin = {"pill": 20, "hexagon": 20, "bars": 24, "none": 6}.get(form.outline, 16)
     height = LABEL * _LEADING * len(node.label) + NOTE * _LEADING * len(node.note)
     height += 4 if form.outline == "none" else 9
-    least = 14 if form.outline == "none" else 34
+    least = max(node.least, 14 if form.outline == "none" else 34)
     return Size(round(max(least, max(widths) + margin), 1), round(height, 1))
 
 
@@ -64,9 +66,25 @@ def for_layout(diagram: Diagram) -> str:
             "id": edge.id,
             **({"label": _blank(edge.label, NOTE)} if edge.label else {}),
         },
-        lambda label: {"label": _blank(label, CLUSTER, 40, 1.6)},
+        lambda label: {"label": _blank(label, CLUSTER, 30, 2)},
     )
+    for tail, head, weight in _order(diagram):
+        graph.edge(tail, head, style="invis", weight=weight)
     return str(graph.source)
+
+
+def _order(diagram: Diagram) -> Iterator[tuple[str, str, str]]:
+    """What stands before what, beside that which edges say, and how near."""
+    for end in ("source", "sink"):
+        # What comes in stands in the order in which the block hands it on.
+        row = [node.id for node in diagram.nodes if node.end == end]
+        yield from ((one, other, "1") for one, other in pairwise(row))
+    made = {edge.head for edge in diagram.edges}
+    first = [node.id for node in diagram.nodes if node.end == "source"][:1]
+    for node in diagram.nodes:
+        # A number of the block stands in its frame, behind what comes in.
+        if node.kind in (Kind.constant, Kind.name) and node.id not in made:
+            yield from ((start, node.id, "0") for start in first)
 
 
 def write(diagram: Diagram, look: Theme) -> str:
@@ -191,12 +209,18 @@ def _graph(diagram: Diagram) -> graphviz.Digraph:
 
 
 def _fill(graph, diagram, node_look, edge_look, cluster_look) -> None:  # type: ignore[no-untyped-def]
-    for cluster in diagram.clusters:
-        with graph.subgraph(name=f"cluster_{cluster.id}") as inside:
-            inside.attr(id=cluster.id, **cluster_look(cluster.label))
-            for node in diagram.nodes:
-                if node.cluster == cluster.id:
-                    inside.node(node.id, **node_look(node))
+
+    def frames(around: graphviz.Digraph, parent: str) -> None:
+        for cluster in diagram.clusters:
+            if cluster.parent == parent:
+                with around.subgraph(name=f"cluster_{cluster.id}") as inside:
+                    inside.attr(id=cluster.id, **cluster_look(cluster.label))
+                    for node in diagram.nodes:
+                        if node.cluster == cluster.id:
+                            inside.node(node.id, **node_look(node))
+                    frames(inside, cluster.id)
+
+    frames(graph, "")
     inner = {cluster.id for cluster in diagram.clusters}
     for end in ("source", "sink", ""):
         some = [n for n in diagram.nodes if n.end == end and n.cluster not in inner]

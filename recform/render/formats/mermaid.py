@@ -24,12 +24,7 @@ def write(diagram: Diagram, look: Theme) -> str:
     lines = [f"flowchart {diagram.direction.value.upper()}"]
     lines.append(f"  accTitle: {_one_line(diagram.title)}")
     lines.append(f"  accDescr: {_one_line(diagram.description)}")
-    for number, cluster in enumerate(diagram.clusters, start=1):
-        lines.append(f'  subgraph c{number}["{_quoted(cluster.label)}"]')
-        for node in diagram.nodes:
-            if node.cluster == cluster.id:
-                lines.append(f"    {_node(node, short)}")
-        lines.append("  end")
+    lines += _frames(diagram, "", short)
     for node in diagram.nodes:
         if not node.cluster:
             lines.append(f"  {_node(node, short)}")
@@ -49,6 +44,18 @@ def write(diagram: Diagram, look: Theme) -> str:
             style = f"stroke:{colour(role, look)},stroke-width:{width:g}px"
             lines.append(f"  linkStyle {number} {style}")
     return "\n".join(lines) + "\n"
+
+
+def _frames(diagram: Diagram, parent: str, short: dict[str, str]) -> list[str]:
+    lines = []
+    for number, cluster in enumerate(diagram.clusters, start=1):
+        if cluster.parent == parent:
+            lines.append(f'  subgraph c{number}["{_quoted(cluster.label)}"]')
+            inside = [n for n in diagram.nodes if n.cluster == cluster.id]
+            lines += [f"    {_node(node, short)}" for node in inside]
+            lines += [f"  {line}" for line in _frames(diagram, cluster.id, short)]
+            lines.append("  end")
+    return lines
 
 
 def _node(node: Node, short: dict[str, str]) -> str:

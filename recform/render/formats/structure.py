@@ -35,7 +35,8 @@ def _without_layout(
 ) -> _Data:
     """What says where things stand is no part of what is drawn."""
     for node in data["nodes"]:
-        del node["end"], node["column"]
+        del node["end"], node["column"], node["least"]
     for edge in data["edges"]:
         del edge["spine"]
+    del data["tiles"]
     return data

@@ -30,7 +30,7 @@ from recform.render.picture import (
     rounded,
 )
 from recform.render.placing.labels import placed, sampled
-from recform.render.placing.layout import Curve, Layout
+from recform.render.placing.layout import Curve, Frame, Layout
 from recform.render.placing.margin import below
 from recform.render.theme import FORMS
 
@@ -41,14 +41,27 @@ _ARROW = (6.5, 2.6)
 _BASE = 0.32
 
 
-def compose(diagram: Diagram, layout: Layout, *, legend: bool = False) -> Picture:
-    """The picture of a diagram."""
-    foot = below(diagram, legend=legend, least=layout.width)
+def compose(
+    diagram: Diagram,
+    layout: Layout,
+    *,
+    legend: bool = False,
+    most: float | None = None,
+) -> Picture:
+    """The picture of a diagram.
+
+    What stands below is no wider than ``most``, if the drawing is not.
+    """
+    if most is not None:
+        most = max(most - 2 * MARGIN, layout.width)
+    foot = below(diagram, legend=legend, least=layout.width, most=most)
     width = max(layout.width, foot.width)
     shift = (MARGIN + (width - layout.width) / 2, MARGIN)
     ways = [sampled(curve.points) for curve in layout.edges]
     labels = placed(diagram, layout)
-    items = [_cluster(c, layout, ways, shift) for c in diagram.clusters]
+    crowd = [point for way in ways for point in way]
+    crowd += [p for n in diagram.nodes for p in _around(n, layout.nodes[n.id])]
+    items = [_cluster(c, layout, crowd, shift) for c in diagram.clusters]
     for number, (edge, curve) in enumerate(
         zip(diagram.edges, layout.edges, strict=True)
     ):
@@ -217,21 +230,14 @@ def _room(place: Point, crowd: list[Point]) -> float:
 
 
 def _cluster(
-    cluster: Cluster, layout: Layout, ways: list[list[Point]], shift: Point
+    cluster: Cluster, layout: Layout, crowd: list[Point], shift: Point
 ) -> Item:
     frame = layout.clusters[cluster.id]
     middle = ((frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2)
     width, height = frame.right - frame.left, frame.bottom - frame.top
     path = rounded(*_moved(middle, shift), width, height, 7)
     role = "wrong" if cluster.wrong else "cluster-line"
-    half = text.width(cluster.label, CLUSTER, "sans") / 2
-    y = frame.top + CLUSTER * 0.9
-    crowd = [p for way in ways for p in way if abs(p[1] - y) < CLUSTER * 1.2]
-    # In the corner where fewer edges pass.
-    x = max(
-        (frame.left + 7 + half, frame.right - 7 - half),
-        key=lambda x: min([60.0, *(max(0, abs(p[0] - x) - half) for p in crowd)]),
-    )
+    x, y = _label_place(cluster, frame, crowd)
     label = Words(
         cluster.label,
         _moved((x, y + CLUSTER * _BASE), shift),
@@ -246,6 +252,33 @@ def _cluster(
         cluster.tooltip,
         (Shape(path, "cluster-fill", role, 0.9), label),
     )
+
+
+def _around(node: Node, at: Point) -> list[Point]:
+    """Points along the upper and the lower side of a node."""
+    (x, y), size = at, size_of(node)
+    steps = max(2, int(size.width / 8))
+    across = [x - size.width / 2 + size.width * n / steps for n in range(steps + 1)]
+    return [(px, y + side * size.height / 2) for px in across for side in (-1, 1)]
+
+
+def _label_place(cluster: Cluster, frame: Frame, crowd: list[Point]) -> Point:
+    """The middle of the label of a frame: in a corner if nothing is there, or near it."""
+    half = text.width(cluster.label, CLUSTER, "sans") / 2
+    left, right = frame.left + 7 + half, frame.right - 7 - half
+    count = max(1, int((right - left) / 6))
+    across = [left + (right - left) * n / count for n in range(count + 1)]
+    rows = (frame.top + CLUSTER * 0.9, frame.bottom - CLUSTER * 0.9)
+    order = sorted(across, key=lambda x: min(x - left, (right - x) * 1.01))
+    places = [(x, y) for y in rows for x in order]
+
+    def clear(place: Point) -> bool:
+        return not any(
+            abs(px - place[0]) < half + 3 and abs(py - place[1]) < CLUSTER * 0.9
+            for px, py in crowd
+        )
+
+    return next(filter(clear, places), places[0])
 
 
 __all__ = ["CAPTION", "compose", "form"]

@@ -42,7 +42,7 @@ def placed(diagram: Diagram, layout: Layout) -> dict[str, Point]:
     then the label moves along its line to where it touches least.
     """
     ways = {
-        edge.id: sampled(curve.points)
+        edge.id: sampled(curve.points, 48)
         for edge, curve in zip(diagram.edges, layout.edges, strict=True)
     }
     lines = [point for way in ways.values() for point in way]
@@ -74,12 +74,14 @@ def _beside(way: list[Point], width: float, height: float) -> Iterable[Point]:
     """Places beside a line, from its middle outwards."""
     count = len(way)
     order = sorted(range(1, count - 1), key=lambda n: abs(n - count // 2))
-    for number in order[: count * 2 // 3]:
-        x, y = way[number]
-        yield (x, y - height / 2 - _GAP)
-        yield (x, y + height / 2 + _GAP)
-        yield (x + width / 2 + _GAP, y)
-        yield (x - width / 2 - _GAP, y)
+    # Beside a line that runs down aslant there is more room further out.
+    for gap in (_GAP, 3 * _GAP):
+        for number in order[: count * 2 // 3]:
+            x, y = way[number]
+            yield (x, y - height / 2 - gap)
+            yield (x, y + height / 2 + gap)
+            yield (x + width / 2 + gap, y)
+            yield (x - width / 2 - gap, y)
 
 
 def sampled(points: tuple[Point, ...], steps: int = 16) -> list[Point]:

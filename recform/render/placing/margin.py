@@ -14,6 +14,8 @@ _GAP = 12.0
 _ROW = 15.0
 _BAR_WIDTH = 90.0
 _LEGEND_LEAST = 330.0
+#: How much room routes have that are written out.
+_ROUTES = 330.0
 
 
 @dataclass
@@ -42,23 +44,40 @@ class Foot:
         ]
 
 
-def below(diagram: Diagram, *, legend: bool, least: float) -> Foot:
-    """Everything below the drawing."""
+def below(
+    diagram: Diagram, *, legend: bool, least: float, most: float | None = None
+) -> Foot:
+    """Everything below the drawing.
+
+    A legend is as wide as ``least``; nothing is wider than ``most``, as far as words can
+    be parted.
+    """
     foot = Foot()
     if diagram.bars:
         foot.height += _GAP
-        _bars(diagram, foot)
+        _bars(diagram, foot, most)
     if diagram.caption:
         foot.height += _GAP
-        for number, row in enumerate(diagram.caption, start=1):
+        rows = [part for row in diagram.caption for part in _fitted(row, most)]
+        for number, row in enumerate(rows, start=1):
             words = Words(row, (0, foot.height + CAPTION * 0.9), CAPTION)
             item = Item(f"{diagram.id}-caption-{number}", "caption", "", "", (words,))
             width = text.width(row, CAPTION, "serif")
             foot.add(item, width, CAPTION * 1.45)
     if legend:
         foot.height += _GAP
-        _legend(diagram, foot, max(least, foot.width, _LEGEND_LEAST))
+        wide = max(least, foot.width, _LEGEND_LEAST)
+        _legend(diagram, foot, min(wide, most or wide))
     return foot
+
+
+def _fitted(row: text.Text, most: float | None) -> tuple[text.Text, ...]:
+    """A line of the caption in as many as it takes."""
+    width = text.width(row, CAPTION, "serif")
+    if most is None or width <= most:
+        return (row,)
+    letters = sum(len(run.text) for run in row)
+    return text.wrapped(row, max(8, int(letters * most / width) - 2))
 
 
 def _moved(part: Shape | Words, x: float, y: float) -> Shape | Words:
@@ -74,49 +93,52 @@ def _moved(part: Shape | Words, x: float, y: float) -> Shape | Words:
 # ---------------------------------------------------------------------------------- bars
 
 
-def _bars(diagram: Diagram, foot: Foot) -> None:
+def _bars(diagram: Diagram, foot: Foot, most: float | None) -> None:
     """A row a length: how many operators, how many paths, and which."""
     bars = diagram.bars
-    number_width = max(text.width(text.words(_said(b)), NOTE, "sans") for b in bars)
-    route_width = max(text.width(bar.routes, 11, "serif") for bar in bars)
-    total = 20 + _BAR_WIDTH + 8 + number_width + 10 + route_width
+    counts = [text.words(f"{bar.count:,}") for bar in bars]
+    number_width = max(text.width(row, NOTE, "sans") for row in counts)
+    before = 20 + _BAR_WIDTH + 8 + number_width + 10
+    room = max(80.0, (most or _ROUTES + before) - before)
+    routes = [text.shortened(bar.routes, 11, "serif", room) for bar in bars]
+    route_width = max(text.width(row, 11, "serif") for row in routes)
+    total = before + route_width
     left = -total / 2
-    most = max(bar.count for bar in bars)
-    heading = Words(
-        diagram.heading,
-        (left, foot.height + 9),
-        NOTE + 0.5,
-        "muted",
-        "start",
-        "sans",
-    )
-    item = Item(f"{diagram.id}-heading", "caption", "", "", (heading,))
-    heading_width = text.width(heading.text, NOTE + 0.5, "sans")
-    foot.add(item, 2 * max(total / 2, heading_width + left), 17)
-    for bar in bars:
+    largest = max(bar.count for bar in bars)
+    for number, row in enumerate(_headings(diagram.heading, most), start=1):
+        at = (left, foot.height + 9)
+        heading = Words(row, at, NOTE + 0.5, "muted", "start", "sans")
+        name = f"{diagram.id}-heading" + (f"-{number}" if number > 1 else "")
+        heading_width = text.width(row, NOTE + 0.5, "sans")
+        wide = 2 * max(total / 2, heading_width + left)
+        foot.add(Item(name, "caption", "", "", (heading,)), wide, 12)
+    foot.height += 5
+    for bar, count, shown in zip(bars, counts, routes, strict=True):
         y = foot.height + _ROW / 2
         # A single path among millions is still seen.
-        size = max(2.0, _BAR_WIDTH * bar.count / most) if bar.count else 0.0
+        size = max(2.0, _BAR_WIDTH * bar.count / largest) if bar.count else 0.0
         x = left + 20
+        beside = x + _BAR_WIDTH + 8
         parts: list[Shape | Words] = [
             Words(text.words(str(bar.length)), (x - 6, y + 4), 11, "ink", "end"),
-            Words(
-                text.words(_said(bar)),
-                (x + _BAR_WIDTH + 8, y + 3),
-                NOTE,
-                "muted",
-                "start",
-                "sans",
-            ),
+            Words(count, (beside + number_width, y + 3), NOTE, "muted", "end", "sans"),
         ]
         if size:
             shape = box(x + size / 2, y, size, 9)
             parts.insert(0, Shape(shape, "group1", ""))
-        if bar.routes:
-            at = (x + _BAR_WIDTH + 18 + number_width, y + 4)
-            parts.append(Words(bar.routes, at, 11, "ink", "start"))
+        if shown:
+            at = (beside + number_width + 10, y + 4)
+            parts.append(Words(shown, at, 11, "ink", "start"))
         name = f"{diagram.id}-length-{bar.length}"
         foot.add(Item(name, "bar", "", _tooltip(bar), tuple(parts)), total, _ROW)
+
+
+def _headings(heading: text.Text, most: float | None) -> tuple[text.Text, ...]:
+    width = text.width(heading, NOTE + 0.5, "sans")
+    if most is None or width <= most:
+        return (heading,)
+    letters = sum(len(run.text) for run in heading)
+    return text.wrapped(heading, max(8, int(letters * most / width) - 2))
 
 
 def _said(bar: Bar) -> str:
@@ -154,11 +176,18 @@ def _entries(
 ) -> list[tuple[text.Text, tuple[Shape | Words, ...]]]:
     kinds = dict.fromkeys(node.kind for node in diagram.nodes)
     entries: list[tuple[text.Text, tuple[Shape | Words, ...]]] = []
+    looks: dict[object, list[Kind]] = {}
     for kind in Kind:
-        if kind in kinds and FORMS[kind].outline != "none":
-            if kind in (Kind.state, Kind.unknown):
-                continue
-            entries.append((text.words(FORMS[kind].name), _swatch(kind)))
+        form = FORMS[kind]
+        coloured = kind in (Kind.state, Kind.unknown)
+        if kind in kinds and form.outline != "none" and not coloured:
+            # What is drawn alike stands there once; the circles have signs of their own.
+            circle = kind if form.outline == "circle" else None
+            look = (form.outline, form.fill, form.line, circle)
+            looks.setdefault(look, []).append(kind)
+    for alike in looks.values():
+        names = ", ".join(FORMS[kind].name for kind in alike)
+        entries.append((text.words(names), _swatch(alike[0])))
     shown = {edge.group for edge in diagram.edges} | {n.group for n in diagram.nodes}
     for number, name in enumerate(diagram.groups, start=1):
         role, dashed, width = edge_line(Edge("", "", "", group=number))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import sympy
@@ -10,6 +11,7 @@ import sympy
 from recform.algebra.expr import I, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
+from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.model import (
@@ -27,6 +29,9 @@ from recform.recurrence.build import relative
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
 from recform.recurrence.numbered import newest
 from recform.source import Span
+
+#: A name without its index.
+_NAME = re.compile(r"(?<![A-Za-z0-9_])[A-Za-z][A-Za-z0-9]*?(?=_|(?![A-Za-z0-9]))")
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,47 @@ def place_of(formula: Formula, step: Step, tensor: Tensor) -> Span | None:
     return find(formula, relative(tensor, step.at, step.absolute))
 
 
+def _factor(whole: str, inner: str) -> str:
+    """What a text is multiplied by in another one; empty if it is not said so."""
+    for brackets in (f"*{inner}", f"*({inner})"):
+        if whole.endswith(brackets):
+            return whole.removesuffix(brackets)
+    divisor = whole.removeprefix(f"{inner}/")
+    return f"1/{divisor}" if re.fullmatch(r"\w+", divisor) and divisor != whole else ""
+
+
+def coefficient(formula: Formula, names: Names, tensor: Scaled) -> str:
+    """A coefficient in the words of the file, where it has names for numbers.
+
+    Returns:
+        ``odd_i + m_i``; empty where the file names no more than what is learned.
+    """
+    step = names.step
+    places = [
+        formula.spans.get(relative(part, step.at, step.absolute))
+        for part in (tensor, tensor.tensor)
+    ]
+    if None in places:
+        return ""
+    whole, inner = (
+        re.sub(r"\s*\*\s*", "*", place.text) for place in places if place is not None
+    )
+    said = _factor(whole, inner)
+    value = names.coefficient(tensor, tensor.coefficient)
+    new = set(_NAME.findall(said)) - set(_NAME.findall(value))
+    # An index of a sum is another one in each of its terms.
+    if not new or re.search(r"_(?!i\b)", said):
+        return ""
+    if re.fullmatch(r"\([^()]*\)", said):
+        said = said[1:-1]
+    if names.index == I:
+        return said
+    if re.search(r"\bi\b", said):
+        # It reckons with the number of the block, which is another one here.
+        return ""
+    return re.sub(r"_i\b", f"_<{names.index}>".replace(" ", ""), said)
+
+
 def line(formula: Formula, step: Step, tensor: Tensor) -> str:
     """``line 3``, or the equation's line, or nothing for a formula of another file."""
     span = place_of(formula, step, tensor)
@@ -122,6 +168,10 @@ class Sizes:
         if module.inputs is None:
             return 0
         return self._runner.run(pipeline, module.inputs, module.place, None).parameters
+
+    def values(self, module: Module) -> Mapping[Symbolic, Value]:
+        """What the symbols of an operator stand for where it is owned."""
+        return self._runner.values(module.place)
 
     def adapter(self, adapter: Adapter) -> int:
         """How many parameters an adapter has."""

@@ -7,28 +7,36 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import Apply, Filled, Input, Scaled, State, Tensor
+from recform.algebra.expr import Apply, Filled, Input, Part, Scaled, State, Tensor
 from recform.algebra.lists import is_list
+from recform.algebra.symbols import INCOMING
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Site
 from recform.recurrence.model import ModuleSlot, Slot, Step
 from recform.render import text
 from recform.render.model import Edge, Kind, Node
-from recform.render.views import facts
+from recform.render.views import facts, inside
+from recform.render.views.canvas import Canvas
+from recform.render.views.opened import Scope, boxes
 from recform.render.views.parts import Setting, form, is_sum, slug, users, uses
 
 
 class Interior:
-    """Draws one step.
+    """Draws one step, or a definition by equations in the place of its box.
 
     Attributes:
-        nodes, edges: what has been drawn.
+        setting: what it is drawn with.
+        canvas: what has been drawn, here and around it.
     """
 
-    def __init__(self, setting: Setting, sources: Mapping[Slot, str]) -> None:
-        self.nodes: list[Node] = []
-        self.edges: list[Edge] = []
-        self._setting = setting
+    def __init__(
+        self,
+        setting: Setting,
+        sources: Mapping[Slot, str],
+        canvas: Canvas | None = None,
+    ) -> None:
+        self.canvas = Canvas() if canvas is None else canvas
+        self.setting = setting
         self._step: Step = setting.names.step
         self._sizes = facts.Sizes(setting.formula)
         self._sources = sources
@@ -37,7 +45,6 @@ class Interior:
         }
         self._users = users(self._step)
         self._adapters: dict[facts.Adapter, str] = {}
-        self._ids: set[str] = set()
         block = setting.block
         others = setting.blocks or (() if block is None else (block,))
         adapters = () if block is None else facts.adapters(others, block)
@@ -54,15 +61,15 @@ class Interior:
         for tensor in self._step.body:
             if isinstance(tensor, Apply) and self._owns(tensor, slot):
                 return self._at[tensor]
-        name = self._setting.names.slot(slot)
+        name = self.setting.names.slot(slot)
         tooltip = f"{name}, made here and run by a later block"
         return self._add(Kind.operator, name, name, tooltip=tooltip)
 
     def mark(self, nodes: Iterable[Node]) -> list[Node]:
         """The nodes, with those marked at which shapes do not meet."""
-        wrong = {self._at[t] for t in self._setting.ends if t in self._at}
-        if self._setting.at in self._at:
-            wrong.add(self._at[self._setting.at])
+        wrong = {self._at[t] for t in self.setting.ends if t in self._at}
+        if self.setting.at in self._at:
+            wrong.add(self._at[self.setting.at])
         return [replace(n, wrong=n.wrong or n.id in wrong) for n in nodes]
 
     # -- nodes
@@ -70,8 +77,15 @@ class Interior:
     def _draw(self, tensor: Tensor) -> None:
         if tensor in self._at:
             return
-        if isinstance(tensor, State) and tensor in self._step.outputs:
-            # A name for what is handed on: the state at the edge of the block has it.
+        opened = self.setting.body is not None
+        if isinstance(tensor, State) and opened and not self._step.parts(tensor):
+            # Of a recurrence over positions: what it made before.
+            label = f"{tensor.name}_<t{tensor.index}>"
+            self._at[tensor] = self._add(Kind.name, label, label, tooltip=label)
+            return
+        if isinstance(tensor, State) and (tensor in self._step.outputs or opened):
+            # A name for what is handed on: the state at the edge of the block has it. In
+            # an operator that is opened, names would only be in the way.
             self._at[tensor] = self._source(self._step.parts(tensor)[0], tensor)
             return
         if is_list(tensor):
@@ -82,22 +96,74 @@ class Interior:
                 return
         if isinstance(tensor, Scaled) and self._is_sign(tensor):
             return
+        if isinstance(tensor, Apply) and (node := self._opened(tensor)):
+            self._at[tensor] = node
+            self._modules(tensor, node)
+            return
         kind, label = form(tensor)
         if isinstance(tensor, Apply):
-            label = self._setting.names.owned(tensor.operator, tensor.index)
+            label = self.setting.names.owned(tensor.operator, tensor.index)
         elif isinstance(tensor, Scaled):
-            value = self._magnitude(tensor)
-            label = self._setting.names.coefficient(tensor, value)
+            label = self._coefficient(tensor)
         elif isinstance(tensor, State):
-            label = self._setting.names.tensor(tensor)
+            label = self.setting.names.tensor(tensor)
+        elif isinstance(tensor, Part):
+            label = self._part(tensor) or label
         name = label if label[:1].isalpha() else kind.value
         node = self._add(kind, name, label, tensor)
         self._at[tensor] = node
         if not isinstance(tensor, Input):
-            self._feed(tensor, node)
+            self.feed(tensor, node)
         self._modules(tensor, node)
 
-    def _feed(self, tensor: Tensor, node: str) -> None:
+    def _opened(self, tensor: Apply) -> str:
+        """An operator as what it is made of; nothing where its box is closed."""
+        setting = self.setting
+        pipeline = setting.operators[tensor.operator]
+        if setting.body is not None and not pipeline.steps:
+            return self.sources(tensor)[0]
+        if setting.body is not None:
+            assert setting.scope is not None
+            known = setting.shapes or {}
+            shapes = [known[part] for part in tensor.arguments if part in known]
+            inputs = tuple(shapes) if len(shapes) == len(tensor.arguments) else None
+            made = boxes(pipeline, replace(setting.scope, inputs=inputs))
+            return inside.drawn(self, tensor, made, setting)
+        if not self.is_first(tensor) or not setting.opening.opens(
+            tensor.operator, (pipeline,), setting.level
+        ):
+            return ""
+        label = setting.names.owned(tensor.operator, tensor.index)
+        return inside.framed(self, tensor, label, self._scope(tensor))
+
+    def _scope(self, tensor: Apply) -> Scope:
+        """What the symbols of an operator stand for, where its block is drawn."""
+        tables = self.setting.formula.tables
+        names = {table.symbol: sympy.Symbol(table.name) for table in tables}
+        drawn = self.setting.block is not None
+        for block in filter(None, (self.setting.block, *self.setting.blocks[:1])):
+            module = block.calls.get(tensor.operator)
+            if tensor.index == self._step.at and module and module.inputs is not None:
+                if drawn:
+                    values = self._sizes.values(module)
+                    return Scope(values, module.inputs, names, numbers=True)
+                shapes = tuple(x.with_features(INCOMING) for x in module.inputs)
+                return Scope({}, shapes, names)
+        return Scope({}, None, names)
+
+    def _part(self, tensor: Part) -> str:
+        """What a definition calls a part of a split; empty if it has no name."""
+        body = self.setting.body
+        made = {} if body is None else body.definitions
+        names = [state for state, part in made.items() if part == tensor]
+        return self.setting.names.tensor(names[0]) if names else ""
+
+    def sources(self, tensor: Apply) -> tuple[str, ...]:
+        """The nodes from which the tensors come that an operator is applied to."""
+        return tuple(self._source(part, tensor) for part in tensor.arguments)
+
+    def feed(self, tensor: Tensor, node: str) -> None:
+        """Edges to a node from what its tensor is made of."""
         for number, part in enumerate(self._step.parts(tensor)):
             if isinstance(tensor, Scaled):
                 self._edge(
@@ -106,7 +172,7 @@ class Interior:
                 continue
             sign = "−" if is_sum(tensor) and self._negative(part) else ""
             if isinstance(part, Filled):
-                value = self._setting.names.tensor(part)
+                value = self.setting.names.tensor(part)
                 tail = self._add(Kind.constant, "constant", value, part)
             else:
                 tail = self._source(part, tensor)
@@ -121,7 +187,7 @@ class Interior:
         """What an operator of several tensors calls one of them."""
         if not isinstance(tensor, Apply) or len(tensor.arguments) < 2:
             return ""
-        return self._setting.formula.operators[tensor.operator].inputs[number]
+        return self.setting.operators[tensor.operator].inputs[number]
 
     def _source(self, part: Tensor, parent: Tensor) -> str:
         """The node from which a part of ``parent`` comes, behind its adapter."""
@@ -147,7 +213,7 @@ class Interior:
     def _adapter(self, site: Site) -> str:
         adapter = self._sites[site]
         if adapter not in self._adapters:
-            pipeline = self._setting.formula.adapter_of(adapter.bridge.stride)
+            pipeline = self.setting.formula.adapter_of(adapter.bridge.stride)
             assert pipeline is not None
             size = self._sizes.adapter(adapter)
             bridge = adapter.bridge
@@ -178,31 +244,26 @@ class Interior:
         tooltip: str = "",
         parameters: int = 0,
     ) -> str:
-        base = f"{self._setting.prefix}-{slug(name)}"
-        identifier, number = base, 1
-        while identifier in self._ids:
-            number += 1
-            identifier = f"{base}-{number}"
-        self._ids.add(identifier)
-        meaning = "" if tensor is None else self._setting.names.tensor(tensor)
+        identifier = self.canvas.fresh(f"{self.setting.prefix}-{slug(name)}")
+        meaning = "" if tensor is None else self.setting.names.tensor(tensor)
         sizes = self._operator_sizes(tensor) if isinstance(tensor, Apply) else []
-        drawn = self._setting.block is not None
+        drawn = self.setting.block is not None
         # A module that is called again is the same module: it counts once.
-        first = not isinstance(tensor, Apply) or self._calls(tensor)[0] is tensor
+        first = not isinstance(tensor, Apply) or self.is_first(tensor)
         note: tuple[text.Text, ...] = ()
         if drawn and not first:
             note = (text.words("the same again"),)
         elif drawn and (sizes or parameters):
             note = (text.words(facts.count((sizes or [parameters])[0], "parameter")),)
-        self.nodes.append(
+        self.canvas.nodes.append(
             Node(
                 identifier,
                 kind,
                 (text.formula(label),),
                 tooltip or self._tooltip(tensor, meaning, sizes),
                 meaning,
-                self._setting.cluster,
-                shared=isinstance(tensor, Apply) and self._is_shared(tensor),
+                self.setting.cluster,
+                shared=isinstance(tensor, Apply) and self.is_shared(tensor),
                 note=note,
                 parameters=sizes[0] if drawn and sizes and first else parameters,
             )
@@ -220,12 +281,12 @@ class Interior:
         wrong: bool = False,
         carried: Tensor | None = None,
     ) -> None:
-        setting = self._setting
+        setting = self.setting
         said = "" if carried is None else setting.names.tensor(carried)
         known = "" if carried is None else shape or setting.said_shape(carried)
-        self.edges.append(
+        self.canvas.edges.append(
             Edge(
-                f"{self._setting.prefix}-edge-{len(self.edges) + 1}",
+                f"{self.setting.prefix}-edge-{len(self.canvas.edges) + 1}",
                 tail,
                 head,
                 text.words(shape.replace(" x ", "×")),
@@ -243,17 +304,18 @@ class Interior:
             return meaning
         parts = [meaning]
         if isinstance(tensor, Apply):
-            parts[0] += f": {self._setting.formula.operators[tensor.operator].text}"
-        parts.append(self._setting.said_shape(tensor))
+            parts[0] += f": {self.setting.operators[tensor.operator].text}"
+        parts.append(self.setting.said_shape(tensor))
         if sizes:
             parts.append(f"{facts.spread(sizes)} parameters")
-        parts.append(facts.line(self._setting.formula, self._step, tensor))
+        if self.setting.body is None:
+            parts.append(facts.line(self.setting.formula, self._step, tensor))
         return "; ".join(part for part in parts if part)
 
     def _operator_sizes(self, tensor: Apply) -> list[int]:
         """The parameters of the operator in the blocks that take the step."""
-        one = self._setting.block
-        blocks = self._setting.blocks if one is None else (one,)
+        one = self.setting.block
+        blocks = self.setting.blocks if one is None else (one,)
         name = tensor.operator
         return [
             self._sizes.operator(name, block.calls[name])
@@ -263,16 +325,16 @@ class Interior:
 
     def _shape(self, part: Tensor, parent: Tensor) -> str:
         """The shape that arrives at ``parent``."""
-        block = self._setting.block
+        block = self.setting.block
         site = Site(self._step.bare(part), parent)
         if block is not None and site in block.sites:
             return str(block.sites[site].target)
-        shape = self._setting.shape(part)
+        shape = self.setting.shape(part)
         return "" if shape is None else str(shape)
 
     def _clashes(self, part: Tensor, parent: Tensor) -> bool:
-        ends = self._setting.ends
-        here = parent == self._setting.at or parent in ends
+        ends = self.setting.ends
+        here = parent == self.setting.at or parent in ends
         return here and (part in ends or self._step.bare(part) in ends)
 
     # -- signs
@@ -297,6 +359,15 @@ class Interior:
     def _magnitude(self, tensor: Scaled) -> Symbolic:
         return -tensor.coefficient if self._negative(tensor) else tensor.coefficient
 
+    def _coefficient(self, tensor: Scaled) -> str:
+        """A coefficient as the file has it; as a number, where a block is drawn."""
+        setting, value = self.setting, self._magnitude(tensor)
+        if setting.block is None and value == tensor.coefficient:
+            said = facts.coefficient(setting.formula, setting.names, tensor)
+            if said:
+                return said
+        return setting.names.coefficient(tensor, value)
+
     def _calls(self, tensor: Apply) -> list[Apply]:
         """All calls of the module that makes a tensor, in this step."""
         return [
@@ -306,8 +377,14 @@ class Interior:
             and (other.operator, other.index) == (tensor.operator, tensor.index)
         ]
 
-    def _is_shared(self, tensor: Apply) -> bool:
-        return tensor.index is sympy.nan or len(self._calls(tensor)) > 1
+    def is_first(self, tensor: Apply) -> bool:
+        """Whether its module has not been called before, in this step."""
+        return self._calls(tensor)[0] is tensor
+
+    def is_shared(self, tensor: Apply) -> bool:
+        """Whether its module is called in another place too."""
+        of_all = tensor.index is sympy.nan and self.setting.body is None
+        return of_all or len(self._calls(tensor)) > 1
 
     def _owns(self, tensor: Apply, slot: ModuleSlot) -> bool:
         return (tensor.operator, tensor.index) == (slot.name, slot.index)

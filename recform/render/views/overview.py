@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import (
-    Apply,
-    Context,
-    I,
-    Input,
-    L,
-    Mirror,
-    Scaled,
-    State,
-    Tensor,
-)
-from recform.algebra.formula import Pipeline
+from recform.algebra.expr import Apply, Context, I, Input, L, Scaled, State, Tensor
+from recform.algebra.formula import Pipeline, Scope
 from recform.algebra.indices import is_of_context
+from recform.algebra.lists import Mirror
 from recform.algebra.typeset import plain
 from recform.blocks import Shape
 from recform.graph.model import Piece, Segment, SharedModule, Site
@@ -39,6 +31,9 @@ from recform.render.model import Cluster, Kind
 from recform.render.views import facts
 from recform.render.views.bundles import Bundle
 from recform.render.views.sketch import Carried, Sketch
+
+#: What an author calls the parameters of an operator, in front of it.
+_LABEL = re.compile(r"(?:\"[^\"]*\"|[A-Za-z_]\w*):\s*")
 
 
 class Overview(Sketch):
@@ -163,8 +158,10 @@ class Overview(Sketch):
     def _bundle(self, bundle: Bundle, cluster: str) -> None:
         step = self.recurrence.steps[bundle.lead.step]
         last = bundle.first + bundle.count - 1
-        name = f"block {bundle.first}"
-        label = name if bundle.count == 1 else f"blocks {bundle.first}–{last}"
+        label = self._name(bundle, bundle.first)
+        if bundle.count > 1:
+            label += f"–{self._name(bundle, last).removeprefix('block ')}"
+            label = label.replace("block ", "blocks ", 1)
         if bundle.count > 1:
             label += f"  ×{bundle.count:,}"
         inner, outer = 0, 0
@@ -193,6 +190,15 @@ class Overview(Sketch):
         self._adapt(bundle, step, node, cluster)
         self._calls(step, node)
         self.carried = self._made(bundle, step, node)
+
+    def _name(self, bundle: Bundle, number: int) -> str:
+        """What a block is called: by the file, where that names each."""
+        step = self.formula.names.get("step")
+        if step is None or not step.each:
+            return f"block {number}"
+        by_stage = self.formula.scope is Scope.STAGE
+        before = self.formula.lengths[: bundle.stage] if by_stage else ()
+        return step.each[number - 1 + sum(before)]
 
     def _adapters(self, segment: Segment) -> tuple[facts.Adapter, ...]:
         same = self.alike.get(segment.step, [segment.block])
@@ -281,7 +287,7 @@ class Overview(Sketch):
         )
         for name in called:
             if name in self.modules:
-                self.edge(self.modules[name], node, "", name, 0, module=True)
+                self.edge(self.modules[name], node, (), name, 0, module=True)
 
     def _pipeline(self, pipeline: Pipeline, name: str, parameters: int) -> str:
         notes = list(text.wrapped(_arrows(pipeline.text), 34))
@@ -314,4 +320,5 @@ def _read_directly(step: Step, slot: Tensor, sites: Iterable[Site]) -> bool:
 
 
 def _arrows(pipeline: str) -> text.Text:
-    return text.words(pipeline.replace(" > ", " → "))
+    """A pipeline without the names of its parameters."""
+    return text.words(_LABEL.sub("", pipeline).replace(" > ", " → "))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from recform.algebra.body import Body
 from recform.algebra.expr import (
     Across,
     Apply,
@@ -20,7 +21,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.algebra.formula import Formula
+from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.blocks import Shape
 from recform.graph.model import Block
@@ -28,6 +29,7 @@ from recform.operators.activation import RECIPROCAL
 from recform.recurrence.model import ModuleSlot, Step
 from recform.render.model import Kind, Node
 from recform.render.views import facts
+from recform.render.views.opened import CLOSED, Opening, Scope
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class Setting:
         block: the one that is drawn; None for a step as such, without shapes.
         shapes: of the tensors of that block, as far as they are known.
         at, ends: where shapes do not meet, and what does not meet there.
+        opening: which operators are drawn with what they are made of.
+        level: 1 in a block, and one more in each operator that is opened.
+        body, scope: in a definition by equations, that, and what its symbols stand for.
     """
 
     formula: Formula
@@ -54,9 +59,20 @@ class Setting:
     shapes: Mapping[Tensor, Shape] | None = None
     at: Tensor | None = None
     ends: tuple[Tensor, ...] = ()
+    opening: Opening = CLOSED
+    level: int = 1
+    body: Body | None = None
+    scope: Scope | None = None
+
+    @property
+    def operators(self) -> Mapping[str, Pipeline]:
+        """What can be applied here."""
+        return self.formula.operators if self.body is None else self.body.operators
 
     def shape(self, tensor: Tensor) -> Shape | None:
         """The shape of a tensor of the block, if one block is drawn."""
+        if self.scope is not None and not self.scope.numbers:
+            return None
         return (self.shapes or {}).get(tensor)
 
     def said_shape(self, tensor: Tensor) -> str:

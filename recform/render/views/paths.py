@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TypeAlias
 
 import sympy
@@ -23,6 +25,8 @@ from recform.render.views.step import equations_of, general_caption, not_for
 MAX_BLOCKS = 12
 #: About how many operators are written out for one length.
 _SHOWN = 12
+#: The longest label of an edge.
+_LONG = 12
 
 
 def of_formula(network: NetworkGraph, blocks: int, direction: Direction) -> Diagram:
@@ -107,6 +111,8 @@ class _Writer:
         self.nodes: list[Node] = []
         self._formula = formula
         self._edges: dict[tuple[str, str], Edge] = {}
+        # What the terms are multiplied by that end with an edge, each once.
+        self._factors: dict[tuple[str, str], dict[Symbolic, None]] = {}
         self._ids: dict[_Key, str] = {}
         bases = dict.fromkeys((name, 0) for name in routes.sources)
         drawn = links(formula, routes)
@@ -116,6 +122,19 @@ class _Writer:
             self._state(base)
         for link in drawn:
             self._link(link)
+        self._straighten(drawn)
+
+    def _straighten(self, drawn: Iterable[Link]) -> None:
+        """Where no output leads to the next one by itself, its operators do so."""
+        last = self.unknowns[-1]
+        for link in drawn:
+            (name, block), head = link.tail, link.head
+            ends = (self._ids[link.tail], self._ids[head])
+            if name == last and head == (last, block + 1) and ends not in self._edges:
+                on = {self._ids[self._key(call, link)] for call in link.calls}
+                self.nodes = [
+                    replace(n, column=n.column or n.id in on) for n in self.nodes
+                ]
 
     @property
     def edges(self) -> list[Edge]:
@@ -157,9 +176,12 @@ class _Writer:
         head = self._ids[link.head]
         self._edge(tail, head, link, optional=direct or late, last=True)
 
+    def _key(self, call: Call, link: Link) -> _Key:
+        """What all blocks share is called anew in each."""
+        return (*call, link.head) if call[1] is None else call
+
     def _call(self, call: Call, link: Link) -> str:
-        # What all blocks share is called anew in each.
-        key: _Key = (*call, link.head) if call[1] is None else call
+        key = self._key(call, link)
         if key not in self._ids:
             name = _letter(call[0], call[1], self.routes.blocks)
             base = f"{self.prefix}-{slug(name)}"
@@ -185,23 +207,44 @@ class _Writer:
     def _edge(
         self, tail: str, head: str, link: Link, *, optional: bool, last: bool = False
     ) -> None:
+        factors = self._factors.setdefault((tail, head), {})
+        if last:
+            factors[sympy.sympify(link.factor)] = None
         if (tail, head) in self._edges:
+            # Several terms go this way.
+            before = self._edges[tail, head]
+            sign, label = _multiplied(factors)
+            self._edges[tail, head] = replace(before, sign=sign, label=label)
             return
-        factor = sympy.sympify(link.factor)
-        sign = label = ""
-        if last and factor.is_number:
-            sign = "−" if factor.is_negative else ""
-            label = "" if abs(factor) == 1 else plain_scalar(abs(factor))
+        sign, label = _multiplied(factors)
         self._edges[tail, head] = Edge(
             f"{self.prefix}-edge-{len(self._edges) + 1}",
             tail,
             head,
-            text.words(label),
+            label,
             _said(link),
             sign=sign,
             optional=optional,
             spine=not optional,
         )
+
+
+def _multiplied(factors: Iterable[Symbolic]) -> tuple[str, text.Text]:
+    """The sign at an edge, and what its terms are multiplied by: once, whatever they are."""
+    known = [factor for factor in factors if not _is_gate(factor)]
+    if len(known) == 1 and known[0].is_number:
+        (factor,) = known
+        shown = "" if abs(factor) == 1 else plain_scalar(abs(factor))
+        return "−" if factor.is_negative else "", text.words(shown)
+    if len(known) < 2:
+        return "", ()
+    label = text.formula(", ".join(map(plain_scalar, known)))
+    return "", label if len(text.plain(label)) <= _LONG else ()
+
+
+def _is_gate(factor: Symbolic) -> bool:
+    """Whether it is a tensor: the other factors of a product."""
+    return any(str(symbol).startswith("[") for symbol in factor.free_symbols)
 
 
 def _said(link: Link) -> str:

@@ -18,6 +18,9 @@ from recform.render.views import facts
 from recform.render.views.parts import slug
 from recform.render.views.step import caption_of, equations_of
 
+#: The longest name of a tensor that stands beside an arrow.
+_SHORT = 24
+
 
 @dataclass(frozen=True)
 class Carried:
@@ -55,6 +58,7 @@ class Sketch:
         self.edges: list[Edge] = []
         self.clusters: list[Cluster] = []
         self.carried: list[Carried] = []
+        self._named: set[int] = set()
         self.modules: dict[str, str] = {}
         self.contexts: dict[Tensor, tuple[str, Shape | None]] = {}
         self.alike: dict[int, list[Block]] = {}
@@ -136,12 +140,23 @@ class Sketch:
         self.edge(
             carried.tail,
             node,
-            shape,
+            (*self._introduced(group), *text.words(shape.replace(" x ", "×"))),
             f"{name}: {shape}" if name else shape,
             group,
             module=isinstance(slot, ModuleSlot),
             wrong=wrong,
         )
+
+    def _introduced(self, group: int) -> text.Text:
+        """What a tensor is called, beside the first edge that has it; not if it is alone."""
+        texts = self.groups.texts()
+        if group in self._named or len(texts) < 2 or not group:
+            return ()
+        self._named.add(group)
+        name = text.formula(texts[group - 1])
+        # A long sum is in the legend and under the pointer.
+        short = len(text.plain(name)) <= _SHORT
+        return (*name, *text.words(": ")) if short else ()
 
     def made(
         self,
@@ -166,7 +181,7 @@ class Sketch:
         self,
         tail: str,
         head: str,
-        shape: str,
+        label: text.Text,
         tooltip: str,
         group: int,
         *,
@@ -181,7 +196,7 @@ class Sketch:
                 f"{self.prefix}-edge-{len(self.edges) + 1}",
                 tail,
                 head,
-                text.words(shape.replace(" x ", "×")),
+                label,
                 tooltip,
                 group=group,
                 module=module,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import Context, Tensor
+from recform.algebra.expr import Context, I, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.said import boundary_texts, equation_texts
+from recform.algebra.typeset import plain
 from recform.graph.model import NetworkGraph, Segment
 from recform.graph.partial import Partial
 from recform.recurrence.model import ModuleSlot, Slot, contexts_of
@@ -17,7 +19,9 @@ from recform.render import text
 from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
 from recform.render.views import facts
 from recform.render.views.interior import Interior
+from recform.render.views.opened import CLOSED, Opening
 from recform.render.views.parts import Setting, distinct, slug
+from recform.render.views.spine import straightened
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,9 @@ def locate(network: NetworkGraph, number: int) -> Located | None:
     return None
 
 
-def of_pattern(network: NetworkGraph, direction: Direction) -> Diagram:
+def of_pattern(
+    network: NetworkGraph, direction: Direction, opening: Opening = CLOSED
+) -> Diagram:
     """The block as the formula says it, for a block i in the middle of the network."""
     recurrence = network.recurrence
     step = recurrence.pattern
@@ -54,13 +60,23 @@ def of_pattern(network: NetworkGraph, direction: Direction) -> Diagram:
         if recurrence.steps[segment.step] == step
     )
     setting = Setting(
-        recurrence.formula, facts.Names(step), "", "", blocks=blocks, block=None
+        recurrence.formula,
+        facts.Names(step),
+        "",
+        "",
+        blocks=blocks,
+        opening=opening,
     )
     groups = facts.Groups(recurrence)
     return _draw(setting, groups, "block i", direction, general=True)
 
 
-def of_block(network: NetworkGraph, where: Located, direction: Direction) -> Diagram:
+def of_block(
+    network: NetworkGraph,
+    where: Located,
+    direction: Direction,
+    opening: Opening = CLOSED,
+) -> Diagram:
     """One block of the network, with the shapes and the adapters that it has."""
     recurrence = network.recurrence
     segment = where.segment
@@ -73,6 +89,7 @@ def of_block(network: NetworkGraph, where: Located, direction: Direction) -> Dia
         blocks=tuple(s.block for s in same),
         block=segment.block,
         shapes=segment.block.shapes,
+        opening=opening,
     )
     label = f"block {where.number}"
     return _draw(setting, facts.Groups(recurrence), label, direction)
@@ -117,7 +134,7 @@ def _draw(
     outputs = distinct(
         [state_node(setting, groups, slot, "out") for slot in step.outputs]
     )
-    edges = coloured(interior.edges, [*inputs, *outputs])
+    edges = coloured(interior.canvas.edges, [*inputs, *outputs])
     for number, slot in enumerate(step.outputs):
         edges.append(
             Edge(
@@ -128,11 +145,12 @@ def _draw(
                 outputs[number].tooltip,
                 group=outputs[number].group,
                 module=isinstance(slot, ModuleSlot),
-                spine=number == 0,
             )
         )
-    drawn = [*inputs, *contexts.values(), *interior.nodes, *outputs]
+    drawn = [*inputs, *contexts.values(), *interior.canvas.nodes, *outputs]
     nodes = interior.mark(drawn)
+    if inputs and outputs:
+        nodes, edges = straightened(nodes, edges, inputs[0].id, outputs[0].id)
     cluster = Cluster(f"{prefix}-block", text.words(label), wrong=wrong)
     return Diagram(
         prefix,
@@ -143,7 +161,7 @@ def _draw(
         general_caption(formula) if general else caption_of(formula),
         tuple(nodes),
         tuple(edges),
-        (cluster,) if interior.nodes else (),
+        (cluster, *interior.canvas.clusters) if interior.canvas.nodes else (),
         tuple(text.formula(item) for item in groups.texts()),
     )
 
@@ -199,11 +217,23 @@ def caption_of(formula: Formula) -> tuple[text.Text, ...]:
     """The equations of the file, and where they start, typeset."""
     # `A_0, B_0 = split(input, 2)` is two boundaries of one text.
     lines = dict.fromkeys(
-        [*equation_texts(formula), *(b.text for b in formula.boundaries)]
+        [
+            *(_for_block_i(formula, line) for line in equation_texts(formula)),
+            *(b.text for b in formula.boundaries),
+        ]
     )
     return tuple(
         line for item in lines for line in text.wrapped(text.formula(item), 72)
     )
+
+
+def _for_block_i(formula: Formula, line: str) -> str:
+    """An equation with the index of the picture: ``y_<i+1> = ...`` is one for ``y_i``."""
+    left = line.partition("=")[0]
+    for equation in formula.equations:
+        if equation.text == line and re.search(r"_[<{]\s*i\s*[-+]", left):
+            return f"{plain(State(equation.unknown, I))} = {plain(equation.right)}"
+    return line
 
 
 def general_caption(formula: Formula) -> tuple[text.Text, ...]:
@@ -236,8 +266,12 @@ def _description(setting: Setting, interior: Interior, other: str) -> str:
     taken = map(setting.names.slot, slots)
     gets = ", ".join(taken)
     makes = ", ".join(setting.names.slot(slot) for slot in step.outputs)
-    calls = [n.meaning for n in interior.nodes if n.kind is Kind.operator]
-    sums = sum(1 for n in interior.nodes if n.kind is Kind.sum)
+    calls = [
+        n.meaning
+        for n in interior.canvas.nodes
+        if n.kind is Kind.operator and n.meaning
+    ]
+    sums = sum(1 for n in interior.canvas.nodes if n.kind is Kind.sum)
     parts = [
         equations_of(setting.formula),
         f"The block gets {gets or 'nothing'} and hands on {makes}",

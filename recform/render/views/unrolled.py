@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import I, Mirror
+from recform.algebra.expr import I
+from recform.algebra.lists import Mirror
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import NetworkGraph
 from recform.recurrence.model import (
@@ -17,10 +18,22 @@ from recform.recurrence.model import (
     contexts_of,
 )
 from recform.render import text
-from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
+from recform.render.formats.dot import size_of
+from recform.render.model import (
+    Cluster,
+    Diagram,
+    Direction,
+    Edge,
+    Kind,
+    Node,
+    Tile,
+    View,
+)
 from recform.render.views import facts
 from recform.render.views.interior import Interior
+from recform.render.views.opened import CLOSED, Opening
 from recform.render.views.parts import Setting, distinct, slug
+from recform.render.views.spine import straightened
 from recform.render.views.step import (
     caption_of,
     coloured,
@@ -69,95 +82,196 @@ def _row(recurrence: Recurrence, blocks: int) -> list[_Shown]:
     return [_Shown(f"block {n}", steps[n - 1], sympy.Integer(n)) for n in row]
 
 
-def of_pattern(network: NetworkGraph, blocks: int, direction: Direction) -> Diagram:
+def of_pattern(
+    network: NetworkGraph,
+    blocks: int,
+    direction: Direction,
+    opening: Opening = CLOSED,
+) -> Diagram:
     """Blocks i to i + ``blocks`` - 1 from the middle of the network."""
     recurrence = network.recurrence
     formula = recurrence.formula
-    groups = facts.Groups(recurrence)
-    prefix = f"{slug(formula.name)}-unrolled"
-    nodes: list[Node] = []
-    edges: list[Edge] = []
-    clusters: list[Cluster] = []
-    before: list[Node] = []
-    # What blocks have made for stacks, by its name.
-    kept: dict[str, Node] = {}
     shown = _row(recurrence, blocks)
+    row = _Row(network, opening)
     for number, block in enumerate(shown):
-        step = block.step
-        same = tuple(
-            segment.block
-            for _, segment in facts.segments(network)
-            if recurrence.steps[segment.step] == step
-        )
-        own = f"{prefix}-{number}"
-        cluster = f"{own}-block"
-        names = facts.Names(step, block.index)
-        setting = Setting(formula, names, own, cluster, same)
-        # By name: what is known from the start need not be handed on in its place.
-        known = {node.meaning: node for node in before}
-        sources: dict[Slot, str] = {}
-        for position, slot in enumerate(step.inputs):
-            here = kept if isinstance(slot, Mirror) else known
-            node = here.get(names.slot(slot))
-            if node is None:
-                node = state_node(setting, groups, slot, "in")
-                node = replace(
-                    node, column=position == 0, end="" if number else "source"
-                )
-                nodes.append(node)
-                before.append(node)
-                kept.setdefault(node.meaning, node)
-            sources[slot] = node.id
-        for tensor in contexts_of(step):
-            # Each block has it beside itself: from one place edges would cross all blocks.
-            given = replace(context_node(setting, tensor), end="", cluster=cluster)
-            nodes.append(given)
-            sources[tensor] = given.id
-        interior = Interior(setting, sources)
-        last = number == len(shown) - 1
-        after = distinct(
-            [
-                replace(
-                    state_node(setting, groups, slot, "out"),
-                    end="sink" if last else "",
-                    column=position == 0,
-                )
-                for position, slot in enumerate(step.outputs)
-            ]
-        )
-        edges += coloured(interior.edges, [*before, *kept.values()])
-        for position, slot in enumerate(step.outputs, start=1):
-            node = after[position - 1]
-            edges.append(
-                Edge(
-                    f"{own}-hands-on-{position}",
-                    interior.tail(slot),
-                    node.id,
-                    tooltip=node.tooltip,
-                    group=node.group,
-                    module=isinstance(slot, ModuleSlot),
-                    spine=position == 1,
-                )
-            )
-        nodes += [*interior.nodes, *after]
-        if interior.nodes:
-            clusters.append(Cluster(cluster, text.words(block.label)))
-        before = after
-        kept |= {node.meaning: node for node in after}
-    calls = sum(1 for node in nodes if node.kind is Kind.operator)
+        row.add(block, last=number == len(shown) - 1)
+    calls = sum(1 for n in row.nodes if n.kind is Kind.operator and n.meaning)
     general = not recurrence.flows[0].stacks
     other = not_for(formula) if general else ""
     count = facts.count(len(shown), "block")
     return Diagram(
-        prefix,
+        row.prefix,
         View.unrolled,
         direction,
         f"{formula.name}: {count} side by side",
         f"{equations_of(formula)}. {count} in a row, "
         f"with {facts.count(calls, 'operator call')}.{f' {other}.' if other else ''}",
         general_caption(formula) if general else caption_of(formula),
-        tuple(nodes),
-        tuple(edges),
-        tuple(clusters),
-        tuple(text.formula(item) for item in groups.texts()),
+        tuple(_levelled(row.nodes, row.tiles)),
+        tuple(row.edges),
+        tuple(row.clusters),
+        tuple(text.formula(item) for item in row.groups.texts()),
+        tiles=tuple(row.tiles),
     )
+
+
+class _Row:
+    """Draws blocks one after the other.
+
+    Attributes:
+        nodes, edges, clusters: of all of them.
+        tiles: the blocks, as long as each gets what the one before hands on.
+    """
+
+    def __init__(self, network: NetworkGraph, opening: Opening) -> None:
+        self.nodes: list[Node] = []
+        self.edges: list[Edge] = []
+        self.clusters: list[Cluster] = []
+        self.tiles: list[Tile] = []
+        self.groups = facts.Groups(network.recurrence)
+        self.prefix = f"{slug(network.recurrence.formula.name)}-unrolled"
+        self._network, self._opening = network, opening
+        self._count = 0
+        self._before: list[Node] = []
+        # What blocks have made for stacks, by its name.
+        self._kept: dict[str, Node] = {}
+
+    def add(self, block: _Shown, *, last: bool) -> None:
+        setting = self._setting(block)
+        handed = [node.id for node in self._before]
+        inputs, sources = self._inputs(setting)
+        given = self._contexts(setting, sources)
+        interior = Interior(setting, sources)
+        after = self._outputs(setting, last=last)
+        edges = coloured(interior.canvas.edges, [*self._before, *self._kept.values()])
+        edges += _hands_on(setting, interior, after)
+        inside = [*given, *interior.canvas.nodes]
+        if inputs and after:
+            drawn, edges = straightened(
+                [*inside, *after], edges, inputs[0].id, after[0].id
+            )
+            inside, after = drawn[: len(inside)], drawn[len(inside) :]
+        frames: list[Cluster] = []
+        if interior.canvas.nodes:
+            frame = Cluster(setting.cluster, text.words(block.label))
+            frames = [frame, *interior.canvas.clusters]
+        self.nodes += [*inside, *after]
+        self.edges += edges
+        self.clusters += frames
+        ids = [node.id for node in inputs]
+        self._tile(
+            ids if not self._count else handed, ids, inside, after, edges, frames
+        )
+        self._before = after
+        self._kept |= {node.meaning: node for node in after}
+        self._count += 1
+
+    def _setting(self, block: _Shown) -> Setting:
+        recurrence = self._network.recurrence
+        same = tuple(
+            segment.block
+            for _, segment in facts.segments(self._network)
+            if recurrence.steps[segment.step] == block.step
+        )
+        own = f"{self.prefix}-{self._count}"
+        names = facts.Names(block.step, block.index)
+        return Setting(
+            recurrence.formula, names, own, f"{own}-block", same, opening=self._opening
+        )
+
+    def _inputs(self, setting: Setting) -> tuple[list[Node], dict[Slot, str]]:
+        """What a block gets: of the one before, or from further back."""
+        # By name: what is known from the start need not be handed on in its place.
+        known = {node.meaning: node for node in self._before}
+        taken: list[Node] = []
+        sources: dict[Slot, str] = {}
+        for position, slot in enumerate(setting.names.step.inputs):
+            here = self._kept if isinstance(slot, Mirror) else known
+            node = here.get(setting.names.slot(slot))
+            if node is None:
+                node = state_node(setting, self.groups, slot, "in")
+                node = replace(
+                    node, column=position == 0, end="" if self._count else "source"
+                )
+                self.nodes.append(node)
+                self._before.append(node)
+                self._kept.setdefault(node.meaning, node)
+            taken.append(node)
+            sources[slot] = node.id
+        return taken, sources
+
+    def _contexts(self, setting: Setting, sources: dict[Slot, str]) -> list[Node]:
+        """Further inputs; each block has them: edges from one place would cross all."""
+        given = []
+        for tensor in contexts_of(setting.names.step):
+            node = replace(context_node(setting, tensor), end="")
+            given.append(node)
+            sources[tensor] = node.id
+        return given
+
+    def _outputs(self, setting: Setting, *, last: bool) -> list[Node]:
+        return distinct(
+            [
+                replace(
+                    state_node(setting, self.groups, slot, "out"),
+                    end="sink" if last else "",
+                    column=position == 0,
+                )
+                for position, slot in enumerate(setting.names.step.outputs)
+            ]
+        )
+
+    def _tile(
+        self,
+        handed: list[str],
+        taken: list[str],
+        inside: list[Node],
+        after: list[Node],
+        edges: list[Edge],
+        frames: list[Cluster],
+    ) -> None:
+        """Keeps a block as one of several equal ones, if they are."""
+        tile = Tile(
+            tuple(taken),
+            tuple(node.id for node in inside),
+            tuple(node.id for node in after),
+            tuple(edge.id for edge in edges),
+            tuple(frame.id for frame in frames),
+        )
+        alike = taken == handed and len(self.tiles) == self._count
+        if self.tiles:
+            first = self.tiles[0]
+            alike = alike and _sizes(tile) == _sizes(first)
+        if alike and len(taken) == len(after) and taken:
+            self.tiles.append(tile)
+        else:
+            self.tiles.clear()
+
+
+def _sizes(tile: Tile) -> tuple[int, ...]:
+    return tuple(map(len, (tile.inputs, tile.nodes, tile.edges, tile.clusters)))
+
+
+def _hands_on(setting: Setting, interior: Interior, after: list[Node]) -> list[Edge]:
+    return [
+        Edge(
+            f"{setting.prefix}-hands-on-{position}",
+            interior.tail(slot),
+            node.id,
+            tooltip=node.tooltip,
+            group=node.group,
+            module=isinstance(slot, ModuleSlot),
+        )
+        for position, (slot, node) in enumerate(
+            zip(setting.names.step.outputs, after, strict=True), start=1
+        )
+    ]
+
+
+def _levelled(nodes: list[Node], tiles: list[Tile]) -> list[Node]:
+    """The nodes, each as wide as the widest of those that are like it in other blocks."""
+    wide = {node.id: size_of(node).width for node in nodes}
+    least: dict[str, float] = {}
+    for like in zip(*((*t.nodes, *t.outputs) for t in tiles), strict=True):
+        least |= dict.fromkeys(like, max(wide[name] for name in like))
+    return [replace(node, least=least.get(node.id, 0.0)) for node in nodes]

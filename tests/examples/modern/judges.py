@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from website.examples import Example
+
 MODERN = Path(__file__).parents[3] / "examples" / "modern"
 
 LOOP = "a loop written from the paper"
@@ -62,13 +64,8 @@ def table() -> str:
     """The table of docs/zoo.md: each file, what its first lines say, and its judge."""
     rows = ["| file | scheme | judge |", "|---|---|---|"]
     for path in sorted(MODERN.glob("*.rf")):
-        text = path.read_text(encoding="utf-8")
-        header = []
-        for line in text.splitlines():
-            if not line.startswith("#"):
-                break
-            header.append(line.lstrip("# ").strip())
-        first = " ".join(header).split(":")[0].replace("|", "\\|")
+        header = Example(path, path.read_text(encoding="utf-8")).header
+        first = header.split(":")[0].replace("|", "\\|")
         link = f"[{path.stem}](../examples/modern/{path.name})"
         rows.append(f"| {link} | {first} | {JUDGES[path.stem]} |")
     return "\n".join(rows) + "\n"

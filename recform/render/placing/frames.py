@@ -1,0 +1,108 @@
+"""Frames with the same room on both sides of what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from recform.render import text
+from recform.render.formats.dot import NOTE, size_of
+from recform.render.model import Cluster, Diagram
+from recform.render.picture import Point
+from recform.render.placing.layout import Curve, Frame, Layout
+
+
+def balanced(diagram: Diagram, layout: Layout) -> Layout:
+    """The layout with frames in the middle of their nodes, where nothing else stands.
+
+    Graphviz widens a frame for its label, to whichever side it likes.
+    """
+    frames = dict(layout.clusters)
+    for cluster in diagram.clusters:
+        if any(other.parent == cluster.id for other in diagram.clusters):
+            continue
+        frame = frames[cluster.id]
+        inside = [
+            *_within(diagram, layout, cluster),
+            *_labels(diagram, layout, cluster),
+        ]
+        low, high = min(n.left for n in inside), max(n.right for n in inside)
+        side = ((low - frame.left) + (frame.right - high)) / 2
+        moved = replace(frame, left=round(low - side, 2), right=round(high + side, 2))
+        around = [f for name, f in frames.items() if name != cluster.id]
+        around = [f for f in around if not _holds(f, frame)]
+        around += _within(diagram, layout, cluster, outside=True)
+        outer = frames.get(cluster.parent)
+        fits = outer is None or _holds(outer, moved)
+        if fits and not any(_meets(moved, other) for other in around):
+            frames[cluster.id] = moved
+    left = min([0.0, *(frame.left for frame in frames.values())])
+    right = max([layout.width, *(frame.right for frame in frames.values())])
+    return from_left(replace(layout, clusters=frames), left, right)
+
+
+def from_left(layout: Layout, left: float, right: float) -> Layout:
+    """A layout that goes from ``left`` to ``right``, moved to where pictures begin."""
+    if left == 0.0:
+        return replace(layout, width=right)
+
+    def moved(at: Point) -> Point:
+        return (round(at[0] - left, 2), at[1])
+
+    return replace(
+        layout,
+        width=right - left,
+        nodes={name: moved(at) for name, at in layout.nodes.items()},
+        edges=tuple(
+            Curve(
+                tuple(map(moved, curve.points)),
+                moved(curve.tip),
+                None if curve.label is None else moved(curve.label),
+            )
+            for curve in layout.edges
+        ),
+        clusters={
+            name: replace(
+                frame,
+                left=round(frame.left - left, 2),
+                right=round(frame.right - left, 2),
+            )
+            for name, frame in layout.clusters.items()
+        },
+    )
+
+
+def _within(
+    diagram: Diagram, layout: Layout, cluster: Cluster, *, outside: bool = False
+) -> Iterator[Frame]:
+    """The boxes of the nodes of a frame, or of all others."""
+    for node in diagram.nodes:
+        if (node.cluster == cluster.id) is not outside:
+            (x, y), size = layout.nodes[node.id], size_of(node)
+            w, h = size.width / 2, size.height / 2
+            yield Frame(x - w, y - h, x + w, y + h)
+
+
+def _labels(diagram: Diagram, layout: Layout, cluster: Cluster) -> Iterator[Frame]:
+    """Where the labels of the edges between nodes of a frame are about to stand."""
+    inside = {node.id for node in diagram.nodes if node.cluster == cluster.id}
+    for edge, curve in zip(diagram.edges, layout.edges, strict=True):
+        if curve.label is not None and {edge.tail, edge.head} <= inside:
+            x, y = curve.label
+            half = text.width(edge.label, NOTE, "sans") / 2
+            yield Frame(x - half, y, x + half, y)
+
+
+def _holds(outer: Frame, inner: Frame) -> bool:
+    return (
+        outer.left <= inner.left
+        and inner.right <= outer.right
+        and outer.top <= inner.top
+        and inner.bottom <= outer.bottom
+    )
+
+
+def _meets(a: Frame, b: Frame) -> bool:
+    return (
+        a.left < b.right and b.left < a.right and a.top < b.bottom and b.top < a.bottom
+    )
