@@ -2,14 +2,13 @@
 
 Of each network the plain and the lean form (`recform compile --memory lean`) run in one
 process, with the same weights, beside torchvision's where it has one, and beside the form
-that runs backwards (`--memory reversible`) where there is an inverse. So do, of one network,
-checkpoints, and budgets of three quarters and of half of what is between the plain peak and
-theirs; beside each of these forms stands what `recform summary --memory` says that is kept.
-Kept is what is allocated behind the forward pass, without its result; the peak is that of a
-whole step.
-Both come from the profiler on a CPU, which sees each allocation whoever makes it, and from
-the allocator on a GPU. The time is the processor's on a CPU, the best of the turns that
-the forms take.
+that runs backwards (`--memory reversible`) where there is an inverse. So do, of one
+network, checkpoints, and budgets of three quarters and of half of what is between the
+plain peak and theirs; beside each form stands what `recform summary --memory` says that
+is kept. Kept is what is allocated behind the forward pass, without its result; the peak
+is that of a whole step. Both come from the profiler on a CPU, which sees each allocation
+whoever makes it, and from the allocator on a GPU. The time is the processor's on a CPU,
+the best of the turns that the forms take.
 
     python benchmarks/memory.py [--device cuda] [--only NAME] [--turns 2] [--json FILE]
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGTPE]i?)?B?", re.IGNORECASE)
@@ -34,4 +35,4 @@ def bytes_of(text: str) -> int | None:
     decimal = text.strip().upper().endswith(f"{unit}B") and len(unit) == 1
     base = 1000 if decimal else 1024
     power = "KMGTPE".index(unit[0]) + 1 if unit else 0
-    return int(float(number) * base**power)
+    return int(Fraction(number) * base**power)

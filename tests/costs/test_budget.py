@@ -188,6 +188,7 @@ def test_the_smallest_budget(unit: str) -> None:
         ("1.5g", 3 * 2**29),
         ("900", 900),
         ("12 kB", 12000),
+        ("9" * 400, int("9" * 400)),
         ("-1", None),
         ("6GiBB", None),
         ("", None),
