@@ -15,6 +15,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torchvision
@@ -41,6 +42,8 @@ class Case:
         dropout: whether its dropout is on.
         bounds: of what is kept, of the peak and of the time, for each form.
         is_quick: whether it is measured where all is to be quick.
+        budget: whether checkpoints are measured, and budgets of three quarters and of half
+            of what is between the plain peak and theirs.
     """
 
     formula: Path | str
@@ -52,6 +55,7 @@ class Case:
         default_factory=lambda: {"lean": (0.6, 1.0, 1.25)}
     )
     is_quick: bool = False
+    budget: bool = False
 
 
 def theirs(name: str) -> tuple[str, Callable[[], nn.Module]]:
@@ -76,6 +80,7 @@ CASES = {
         EXAMPLES / "paper/resnet_imagenet_s.rf",
         "ResNet50s",
         bounds={"lean": (0.5, 1.0, 1.25)},
+        budget=True,
     ),
     "DenseNet-121": Case(EXAMPLES / "zoo/densenet121.rf"),
     "MobileNetV2": Case(EXAMPLES / "zoo/mobilenet_v2.rf", count=8),
@@ -147,12 +152,28 @@ class OnGpu:
 # ----------------------------------------------------------------------- networks
 
 
-def forms(case: Case, *, compiled: bool) -> dict[str, nn.Module]:
+def asked_of(case: Case, count: int) -> dict[str, dict[str, Any]]:
+    """The forms of a network, and what asks for them."""
+    names = ["plain", *case.bounds, *["checkpoint"] * case.budget]
+    found: dict[str, dict[str, Any]] = {name: {"memory": name} for name in names}
+    if case.budget:
+        item = recform.compile(case.formula, case.network)
+        most, least = (
+            item.memory(f, batch=count).training for f in ("plain", "checkpoint")
+        )
+        for share in (75, 50):
+            budget = least + (most - least) * share // 100
+            asked = {"memory_budget": str(budget), "batch": count}
+            found[f"budget {share}%"] = asked
+    return found
+
+
+def forms(case: Case, count: int, *, compiled: bool) -> dict[str, nn.Module]:
     """The networks that are compared; the forms have the same weights."""
     torch.manual_seed(0)
     made: dict[str, nn.Module] = {}
-    for form in ("plain", *case.bounds):
-        made[form] = recform.load(case.formula, case.network, memory=form)
+    for form, asked in asked_of(case, count).items():
+        made[form] = recform.load(case.formula, case.network, **asked)
         made[form].load_state_dict(made["plain"].state_dict())
     if case.peer is not None:
         made[case.peer[0]] = case.peer[1]()
@@ -174,7 +195,7 @@ def measured(name: str, case: Case, asked: Asked) -> Iterator[Figure]:
     given = recform.compile(case.formula, case.network).formula.input
     x = random_examples(given, 32 if on_gpu else case.count).to(asked.device)
     nets = {}
-    for form, net in forms(case, compiled=on_gpu).items():
+    for form, net in forms(case, len(x), compiled=on_gpu).items():
         nets[form] = net.to(asked.device)
         if on_gpu and x.dim() == 4:
             nets[form] = net.to(memory_format=torch.channels_last)

@@ -68,6 +68,10 @@ def compile(
     generation: bool = False,
     inference: bool = False,
     memory: str | None = None,
+    memory_budget: str | None = None,
+    batch: int | None = None,
+    dtype: str | None = None,
+    optimizer: str | None = None,
     **params: Any,
 ) -> Compiled:
     """Compiles a formula file, or the text of one.
@@ -85,8 +89,14 @@ def compile(
             what is nothing in evaluation is gone. `load_weights` folds weights that were
             trained into it, and :func:`optimize` makes one of a module.
         memory: what it keeps for its backward pass: ``plain``, what autograd keeps;
-            ``lean``, which makes again what is cheap; or ``reversible``, which runs blocks
-            backwards. What the file says, if left out.
+            ``lean``, which makes again what is cheap; ``checkpoint``, which runs blocks
+            again; or ``reversible``, which runs them backwards. What the file
+            says, if left out.
+        memory_budget: the most that training may hold, such as ``"6GiB"``, or ``"50%"``,
+            which is half of what the plain network keeps; it decides what each part keeps.
+        batch: for a budget, how many examples at once (1).
+        dtype: the type of all numbers then: ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+        optimizer: what learns then: ``"sgd"``, with momentum, or ``"adam"``.
         params: values for the file's parameters.
 
     Returns:
@@ -99,6 +109,15 @@ def compile(
     from recform.compiler import choose, compile_source, source_of
 
     source, folder = source_of(formula)
+    asked = {"batch": batch, "dtype": dtype, "optimizer": optimizer}
+    setting = {name: value for name, value in asked.items() if value is not None}
+    budget = None
+    if memory_budget is not None:
+        from recform.costs.planning import budget_of
+
+        budget = budget_of(memory_budget, **setting)  # type: ignore[arg-type]
+    else:
+        params |= setting  # They may be the file's own.
     compiled = compile_source(
         source,
         params,
@@ -109,6 +128,7 @@ def compile(
         generation=generation,
         inference=inference,
         memory=memory,
+        budget=budget,
     )
     return choose(compiled, network)
 
@@ -124,6 +144,10 @@ def load(
     generation: bool = False,
     inference: bool = False,
     memory: str | None = None,
+    memory_budget: str | None = None,
+    batch: int | None = None,
+    dtype: str | None = None,
+    optimizer: str | None = None,
     **params: Any,
 ) -> torch.nn.Module:
     """The PyTorch module of a formula file, or of the text of one.
@@ -138,6 +162,10 @@ def load(
         generation=generation,
         inference=inference,
         memory=memory,
+        memory_budget=memory_budget,
+        batch=batch,
+        dtype=dtype,
+        optimizer=optimizer,
         **params,
     ).module()
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from recform.diagnostics import Diagnostic, Diagnostics, render_text
-from recform.memory import Memory
+from recform.memory import Memory, Plan, checkpoints, memory_of
 from recform.modules import load_source, need_torch
 from recform.proof import FAULT
 from recform.source import Source
@@ -44,6 +44,7 @@ class Compiled:
         training: of a network for inference, the same as it is trained.
         asked: what a command wants to be kept for the backward pass; None for what the
             file says.
+        budget: what each part keeps, so that a budget is met.
     """
 
     graph: NetworkGraph
@@ -55,6 +56,7 @@ class Compiled:
     generation: bool = False
     training: Compiled | None = None
     asked: Memory | None = None
+    budget: Plan | None = None
 
     @property
     def keeps(self) -> Memory:
@@ -81,6 +83,14 @@ class Compiled:
         """The names of the files that it was made from, plugins too."""
         read = (self.formula.source, *self.used)
         return (*(source.name for source in read), *self.formula.library.plugins)
+
+    @property
+    def plan(self) -> Plan | None:
+        """What each part keeps, where that is not the same for all; None if it is."""
+        if self.keeps is not Memory.checkpoint:
+            return self.budget
+        stages = self.graph.stages
+        return checkpoints(sum(s.count for stage in stages for s in stage.segments))
 
     @cached_property
     def source(self) -> str:
@@ -119,20 +129,40 @@ class Compiled:
 
         return summarise(self.graph, str(self.proof))
 
-    def memory(self, **setting: Any) -> Needs:
+    def memory(
+        self, plan: str | None = None, *, budget: str | None = None, **setting: Any
+    ) -> Needs:
         """Memory, work and time, as ``recform summary --memory`` shows them.
 
         Args:
+            plan: ``"plain"``, ``"lean"``, ``"checkpoint"`` or ``"reversible"``; what the
+                network was compiled for, if None.
+            budget: the most that it may need instead, such as ``"6GiB"`` or ``"50%"``.
             setting: ``batch``, how many examples (1); ``dtype``, the type of all numbers
                 (``"fp32"``, ``"bf16"`` or ``"fp16"``); ``optimizer`` (``"sgd"``, which
                 has a momentum, or ``"adam"``).
 
         Raises:
+            CompileError: if there is no such plan (RF530), or for what is no budget (RF537)
+                or a budget that is too small (RF540), or if blocks cannot be run backwards
+                (RF531, RF532).
             ValueError: if a setting is none of these.
         """
+        from recform.analysis.invariants.backwards import rows_back
         from recform.costs.needs import needs, setting_of
+        from recform.costs.planning import Budget, uniform, within
 
-        return needs(self.graph, setting_of(**setting))
+        asked = setting_of(**setting)
+        kept: Plan | None = self.budget
+        if budget is not None:
+            kept = within(self.graph, Budget(budget, asked), Diagnostics())
+        elif plan is not None or kept is None:
+            memory = self.keeps if plan is None else memory_of(plan)
+            if memory is Memory.reversible:
+                kept = rows_back(self.graph, Diagnostics())
+            else:
+                kept = uniform(self.graph, memory)
+        return needs(self.graph, asked, kept)
 
     def analyze(self, **asked: Any) -> Analysis:
         """Paths, Jacobian, stability and inverse, as ``recform analyze`` shows them.
@@ -216,6 +246,7 @@ def emit_source(compiled: list[Compiled]) -> str:
             first.generation,
             inference,
             first.keeps,
+            [item.plan for item in compiled if item.plan is not None],
         )
 
 

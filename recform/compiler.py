@@ -36,6 +36,7 @@ from recform.syntax.uses import Folder
 
 if TYPE_CHECKING:
     from recform.algebra.formula import Formula
+    from recform.costs.planning import Budget
     from recform.graph import NetworkGraph
     from recform.operators.plugins import Plugin
     from recform.proof import Proof
@@ -52,6 +53,7 @@ def compile_source(
     generation: bool = False,
     inference: bool = False,
     memory: str | None = None,
+    budget: Budget | None = None,
 ) -> tuple[Compiled, ...]:
     """All networks of a source, or one of them.
 
@@ -67,13 +69,17 @@ def compile_source(
         inference: whether they are for inference: what is linear is one operator.
         memory: what they keep for their backward passes, by the name in
             :class:`recform.memory.Memory`; None for what the file says.
+        budget: what the most is that training may hold, which decides what each part of a
+            network keeps.
 
     Raises:
         CompileError: with all that is wrong; also if a network that is to have timm's
             interface is no image classifier (RF521), one that is to go on by positions
             cannot (RF227), or there is no such ``memory`` (RF530); for two forms that do
-            not go together (RF542).
+            not go together (RF539, RF541, RF542); for what is no budget (RF537), or
+            one that is too small (RF540).
     """
+    from recform.costs.planning import within
     from recform.graph.positions import kept
     from recform.lowering.checks.statistics import warn_of_shared_statistics
     from recform.lowering.lower import lower
@@ -81,8 +87,10 @@ def compile_source(
     from recform.outline.unused import warn_unused
 
     report = Diagnostics()
-    keeps = None if memory is None else memory_of(memory, report)
-    report.check()
+    keeps = None if memory is None else memory_of(memory)
+    if budget is not None:
+        _check_budget(keeps, report)
+        keeps = Memory.lean
     if inference:
         _check_alone(timm, generation, report, keeps)
     settings = with_sizes(settings or {}, report)
@@ -112,9 +120,14 @@ def compile_source(
             timm,
             generation,
             asked=keeps,
+            budget=within(made, budget, report) if budget else None,
         )
         for made, found in networks
     )
+    if timm and any(
+        item.budget or item.keeps is Memory.checkpoint for item in compiled
+    ):
+        _no_parts(report)
     return tuple(map(for_inference, compiled)) if inference else compiled
 
 
@@ -146,8 +159,34 @@ def for_inference(compiled: Compiled) -> Compiled:
             graph, found = _network(folded, report)
         proof.prove_folded(compiled.graph, graph, report)
     return replace(
-        compiled, graph=graph, proof=found, training=compiled, asked=Memory.plain
+        compiled,
+        graph=graph,
+        proof=found,
+        training=compiled,
+        asked=Memory.plain,
+        budget=None,
     )
+
+
+def _check_budget(keeps: Memory | None, report: Diagnostics) -> None:
+    """Raises a CompileError for a budget beside a form for all parts (RF541)."""
+    if keeps not in (None, Memory.plain):
+        report.error(
+            "RF541",
+            f"a budget decides what each part keeps, and memory {keeps} says it for all",
+            hint="leave out one of the two",
+        )
+    report.check()
+
+
+def _no_parts(report: Diagnostics) -> None:
+    """Raises a CompileError for parts that keep each their own, for timm (RF539)."""
+    report.error(
+        "RF539",
+        "timm's interface has several passes, and what each part keeps is said of one",
+        hint="--memory lean keeps little in all of them",
+    )
+    report.check()
 
 
 def _check_alone(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 
 from recform.diagnostics import Diagnostics
 from recform.source import Span
@@ -15,11 +18,58 @@ class Memory(StrEnum):
     """What autograd keeps by itself."""
     lean = "lean"
     """Only what takes a convolution, a product of matrices or attention to make again."""
+    checkpoint = "checkpoint"
+    """Of a block only what comes in: it runs again, and is lean besides."""
     reversible = "reversible"
     """Of blocks in a row only what the last one hands on: they are run backwards."""
 
 
-def memory_of(
+@dataclass(frozen=True)
+class Plan:
+    """What a network keeps, part by part.
+
+    Attributes:
+        forms: of what stands before the blocks, of each block, and of what stands behind
+            them: plain, lean or checkpoint.
+        options: of the command that asks for it.
+        said: what it comes to, for the header of the file; a line each.
+    """
+
+    forms: tuple[Memory, ...]
+    options: str = ""
+    said: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> tuple[tuple[Memory, int], ...]:
+        """Forms, and how many parts in a row have each."""
+        return rows_of(self.forms)
+
+
+def rows_of(forms: Iterable[Memory]) -> tuple[tuple[Memory, int], ...]:
+    """Forms, and how many parts in a row have each."""
+    return tuple((form, len(list(row))) for form, row in groupby(forms))
+
+
+def checkpoints(blocks: int) -> Plan:
+    """The plan by which each block keeps only what comes in."""
+    forms = (Memory.lean, *[Memory.checkpoint] * blocks, Memory.lean)
+    return Plan(forms, f" --memory {Memory.checkpoint}")
+
+
+def memory_of(name: str) -> Memory:
+    """What an option names.
+
+    Raises:
+        CompileError: RF530, if there is no such way to keep less.
+    """
+    report = Diagnostics()
+    found = memory_said(name, report)
+    report.check()
+    assert found is not None
+    return found
+
+
+def memory_said(
     name: str, report: Diagnostics, place: Span | None = None
 ) -> Memory | None:
     """What a word names; None after a diagnostic.

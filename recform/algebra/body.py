@@ -15,7 +15,7 @@ import sympy
 from recform.algebra.expr import Apply, Elementwise, Input, State, Tensor
 from recform.algebra.formula import LearnedScalar, Pipeline, Step
 from recform.algebra.inside import Inside
-from recform.algebra.tracing import memories
+from recform.algebra.tracing import Inner, memories
 from recform.blocks import Argument, Arguments, Cost, Memory, Operator, Shape, Work
 from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
@@ -100,6 +100,10 @@ class Body(Operator):
     def works_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Work, ...]:
         """What all its operators compute."""
         return self.known(inputs, a).works
+
+    def opened(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Inner, ...]:
+        """What it computes of its only input, one after the other; sizes are numbers."""
+        return tuple(self.known(inputs, a).opened())
 
     def known(self, inputs: tuple[Shape, ...], a: Arguments) -> Inside:
         """The shapes inside, as far as they were worked out before."""

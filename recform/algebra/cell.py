@@ -74,6 +74,8 @@ class Cell(Body):
     lags: Mapping[str, int]
     affine: Affine | None
     starts: Mapping[str, Filled]
+    #: It runs at all positions, and not once.
+    opened = None  # type: ignore[assignment]
 
     @property
     def support(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -176,10 +178,12 @@ class Cell(Body):
             more += length * (width if last else 2 * width + x)
             once += length * width if learned and not last else 0
             length //= 2
+        # The rounds are products and sums, which a lean pass makes again.
         return replace(
             cost,
             saves_more=cost.saves_more + more,
             saves_once=cost.saves_once + once,
+            lean=cost.inside,
         )
 
     def works_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Work, ...]:

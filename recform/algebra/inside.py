@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.algebra.tracing import Trace, output_of, trace
+from recform.algebra.tracing import Inner, Link, Trace, output_of, trace
 from recform.blocks import Amount, Arguments, Cost, Misfit, Shape, Work
 from recform.blocks.applied import function_cost
 from recform.blocks.shape import Size
@@ -210,6 +210,51 @@ class Inside:
             saves_once=inside.once,
             workspace=self._workspace(tensors),
         )
+
+    def opened(self) -> Iterator[Inner]:
+        """The tensors that are made inside; the last one is what comes out."""
+        for tensor in self._body.tensors:
+            if tensor in self._incoming or self._bare(tensor) != tensor:
+                continue
+            given = tensor.arguments if isinstance(tensor, Apply) else tensor.children
+            reads = [part for part in given if not isinstance(part, Filled)]
+            self._keeps = {}
+            links = self._links(tensor, sum(self.shape(x).elements for x in reads))
+            asks = tuple(map(self._named, self._keeps))
+            yield Inner(tensor, tuple(map(self._named, reads)), links, asks)
+        yield Inner(None, (self._named(self._body.output),), (), ())
+
+    def _links(self, tensor: Tensor, read: int) -> tuple[Link, ...]:
+        """What makes a tensor, and notes what is kept for it."""
+        if isinstance(tensor, Apply):
+            one = self._trace(tensor)
+            for argument, saved in zip(tensor.arguments, one.saves_inputs, strict=True):
+                if saved:
+                    self._keep(argument)
+            if one.saves_output:
+                self._keep(tensor)
+            return one.links
+        self._function(tensor)
+        made = self.shape(tensor).elements
+        cheap = isinstance(tensor, TensorSum | Pointwise | Scaled | Combine | Concat)
+        if isinstance(tensor, Elementwise):
+            cheap = function_cost(tensor.function, self.shape(tensor)).cheap
+        return (Link(made, Cost(cheap=cheap), (Work(read, made),)),)
+
+    def _named(self, tensor: Tensor) -> Tensor | None:
+        """What holds the numbers of a tensor; None for what comes in."""
+        bare = self._bare(tensor)
+        return None if bare in self._incoming else bare
+
+    def _bare(self, tensor: Tensor) -> Tensor:
+        """What holds the numbers of a tensor; a sign stands in the sum that it is in."""
+        while True:
+            bare = self._root(tensor)
+            if isinstance(bare, Scaled) and bare.coefficient in (1, -1):
+                bare = bare.tensor
+            if bare == tensor:
+                return bare
+            tensor = bare
 
     def _workspace(self, tensors: Sequence[Tensor]) -> int:
         """The most numbers that are held at once while these are computed.

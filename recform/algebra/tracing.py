@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import sympy
@@ -47,6 +47,23 @@ class Weight:
 
 
 @dataclass(frozen=True)
+class Inner:
+    """A tensor inside of a definition.
+
+    Attributes:
+        tensor: what it is.
+        reads: what it is made of; None stands for what comes in.
+        links: what makes it; nothing, if it is what it reads.
+        asks: what autograd keeps for it, of these and of what is made.
+    """
+
+    tensor: object
+    reads: tuple[object, ...]
+    links: tuple[Link, ...]
+    asks: tuple[object, ...]
+
+
+@dataclass(frozen=True)
 class Link:
     """An operator of a pipeline, or another tensor of a block: what it makes and keeps.
 
@@ -55,17 +72,22 @@ class Link:
         cost: what it costs.
         works: what it computes.
         ends: whether code begins a statement behind it.
+        inside: of a definition of one input, what it computes, one after the other; the
+            last is what it makes.
     """
 
     made: int
     cost: Cost
     works: tuple[Work, ...]
     ends: bool = False
+    inside: Callable[[], tuple[Inner, ...]] | None = field(default=None, compare=False)
 
     def keeping(self, numbers: int) -> Link:
         """One for which more is kept."""
-        more = self.cost.saves_more + numbers
-        return replace(self, cost=replace(self.cost, saves_more=more))
+        cost = self.cost
+        # It is a copy, which a lean pass makes again.
+        more, lean = cost.saves_more + numbers, cost.inside_lean
+        return replace(self, cost=replace(cost, saves_more=more, lean=lean))
 
     def times(self, count: int) -> Link:
         """That of one call for each of ``count`` tensors; its module is one."""
@@ -78,9 +100,14 @@ class Link:
             saves_once=cost.saves_once * count,
             workspace=cost.workspace * count,
             workspace_back=cost.workspace_back * count,
+            lean=None if cost.lean is None else cost.lean.times(count),
+            stays=cost.stays.times(count),
         )
         works = tuple(work.times(count) for work in self.works)
-        return replace(self, made=self.made * count, cost=each, works=works)
+        inside = self.inside if count == 1 else None
+        return replace(
+            self, made=self.made * count, cost=each, works=works, inside=inside
+        )
 
 
 @dataclass(frozen=True)
@@ -215,7 +242,12 @@ def _link(step: Step, inputs: tuple[Shape, ...], made: _Made) -> Link:
     if not works:
         reads = sum(x.elements for x in inputs)
         works = (Work(reads, makes, cost.parameters, cost.multiply_adds),)
-    return Link(makes, cost, works, step.ends)
+    # Definitions are made of what is read here, and are not known here.
+    opened = getattr(step.operator, "opened", None)
+    inside = None
+    if opened is not None and len(inputs) == 1:
+        inside = partial(opened, inputs, made.arguments)
+    return Link(makes, cost, works, step.ends, inside)
 
 
 def memories(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from recform.blocks.amount import Amount, Work
 from recform.blocks.arguments import Argument, Arguments
@@ -31,6 +31,11 @@ class Cost:
             gradient is computed, beside what comes in and out.
         passes: whether the output is a view of the input, and so no memory of its own:
             who keeps it keeps the input.
+        cheap: whether the output is cheap to make again: neither a convolution nor a
+            product of matrices, nor anything else of which a lean pass keeps the result.
+        lean: what a lean pass keeps of :attr:`inside`; None for all of it.
+        stays: what is kept of it even where the output is made again: statistics, and what
+            was drawn.
     """
 
     parameters: int = 0
@@ -43,11 +48,21 @@ class Cost:
     workspace: int = 0
     workspace_back: int = 0
     passes: bool = False
+    cheap: bool = False
+    lean: Amount | None = None
+    stays: Amount = field(default_factory=Amount)
 
     @property
     def inside(self) -> Amount:
         """What it keeps besides its input and its output."""
         return Amount(self.saves_more, self.saves_bytes, self.saves_once)
+
+    @property
+    def inside_lean(self) -> Amount:
+        """The same in a lean pass."""
+        if self.cheap:
+            return self.stays
+        return self.inside if self.lean is None else self.lean
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,24 @@ from recform.source import MAX_FILE_BYTES, Source
 
 if TYPE_CHECKING:
     from recform.compiler import Compiled
+    from recform.costs.planning import Budget
 
 _C = TypeVar("_C", bound=Callable[..., None])
+
+
+class Dtype(StrEnum):
+    """Types of numbers; `recform.costs.devices` says what they are."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
+class Optimizer(StrEnum):
+    """What learns; `recform.costs.needs` says what it has."""
+
+    sgd = "sgd"
+    adam = "adam"
 
 
 class Format(StrEnum):
@@ -65,7 +81,7 @@ Keeps = Annotated[
     Memory | None,
     typer.Option(
         "--memory",
-        help="plain, lean, reversible: what is kept for the backward pass; what the file "
+        help="plain, lean, checkpoint, reversible: what is kept for the backward pass; what the file "
         "says.",
     ),
 ]
@@ -141,6 +157,7 @@ def compiled(
     generation: bool = False,
     inference: bool = False,
     memory: str | None = None,
+    budget: Budget | None = None,
 ) -> tuple[Compiled, ...]:
     """All networks of a file, or the one that is named.
 
@@ -162,6 +179,7 @@ def compiled(
         generation=generation,
         inference=inference,
         memory=memory,
+        budget=budget,
     )
 
 

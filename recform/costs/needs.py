@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
 from recform.blocks import Layout, Work
 from recform.costs.devices import DEVICES, Device, Dtype
+from recform.costs.forms import under
 from recform.costs.peaks import peaks
 from recform.costs.record import record
 from recform.costs.tape import Operation, Tape
 from recform.graph.model import NetworkGraph, Totals
+from recform.memory import Memory, Plan, rows_of
 
 
 class Optimizer(StrEnum):
@@ -84,7 +86,8 @@ class Time:
     Attributes:
         device: its name.
         source: who says what it can do.
-        training: seconds of a step, with the optimizer.
+        training: seconds of a step, with the optimizer and with what is run again.
+        again: seconds of what the backward pass runs again.
         inference: seconds of a forward pass.
         fits: whether it has the memory for training; None where nobody knows.
     """
@@ -92,6 +95,7 @@ class Time:
     device: str
     source: str
     training: float
+    again: float
     inference: float
     fits: bool | None
 
@@ -103,6 +107,8 @@ class Needs:
     Attributes:
         name: of the network.
         batch, dtype, optimizer: the setting.
+        plan: forms of what stands before the blocks, of each block, and of what stands
+            behind them, and how many in a row have each.
         incoming: bytes of the examples.
         parts: stem, stages, transitions, head, and what belongs to none.
         total: all parts together.
@@ -114,6 +120,7 @@ class Needs:
     batch: int
     dtype: str
     optimizer: str
+    plan: tuple[tuple[str, int], ...]
     incoming: int
     parts: tuple[Part, ...]
     total: Part
@@ -126,38 +133,72 @@ class Needs:
         return asdict(self)
 
 
-def needs(network: NetworkGraph, setting: Setting) -> Needs:
+def incoming_of(network: NetworkGraph, setting: Setting) -> int:
+    """The bytes of the examples."""
+    size = setting.dtype.size
+    return setting.batch * sum(
+        (8 if shape.layout is Layout.IDS else size) * shape.elements
+        for shape in network.recurrence.formula.inputs
+    )
+
+
+def staying(network: NetworkGraph, setting: Setting) -> int:
+    """The bytes that are there all the time: parameters, the optimizer's, what comes in."""
+    parameters = network.totals.parameters * setting.dtype.size
+    states = setting.optimizer.states * parameters
+    return incoming_of(network, setting) + parameters + states
+
+
+def needs(network: NetworkGraph, setting: Setting, plan: Plan | None = None) -> Needs:
     """What a network needs.
 
     Args:
         network: with shapes.
         setting: how it is trained.
+        plan: what its parts keep for the backward pass; what autograd does, if None.
     """
-    tape = record(network)
+    tape = record(network, whole=plan is not None)
+    forms = plan.forms if plan else (Memory.plain,) * tape.units
+    if plan is not None:
+        tape = under(tape, forms)
     size = setting.dtype.size
-    incoming = setting.batch * sum(
-        (8 if shape.layout is Layout.IDS else size) * shape.elements
-        for shape in network.recurrence.formula.inputs
-    )
     held = peaks(tape, setting.batch, size)
+    incoming = incoming_of(network, setting)
     parameters = network.totals.parameters * size
-    states = setting.optimizer.states * parameters
-    training = incoming + parameters + states + held.training
+    training = staying(network, setting) + held.training
+    kept = _kept(tape, setting)
     return Needs(
         network.recurrence.formula.name,
         setting.batch,
         str(setting.dtype),
         str(setting.optimizer),
+        tuple((str(form), count) for form, count in rows_of(forms)),
         incoming,
-        tuple(_parts(network, tape, setting)),
-        _part("all", network.totals, tape.operations, setting),
+        tuple(_parts(network, tape, setting, kept)),
+        _part("all", network.totals, sum(kept.values()), tape.operations, setting),
         training,
         incoming + parameters + held.inference,
         tuple(_time(device, tape, network, setting, training) for device in DEVICES),
     )
 
 
-def _parts(network: NetworkGraph, tape: Tape, setting: Setting) -> Iterable[Part]:
+def _kept(tape: Tape, setting: Setting) -> dict[str, int]:
+    """What is kept of each part."""
+    size, operations = setting.dtype.size, tape.operations
+    found: dict[str, int] = {}
+    pairs = [(op.part, op.inside.times(op.copies)) for op in operations]
+    for buffer in tape.buffers:
+        if buffer.kept is not None:
+            part = operations[buffer.kept].part
+            pairs.append((part, buffer.amount.times(buffer.copies)))
+    for part, amount in pairs:
+        found[part] = found.get(part, 0) + amount.held(setting.batch, size)
+    return found
+
+
+def _parts(
+    network: NetworkGraph, tape: Tape, setting: Setting, kept: Mapping[str, int]
+) -> Iterable[Part]:
     """The parts that have anything, in order."""
     places = {"stem": network.stem.totals}
     for number, stage in enumerate(network.stages, 1):
@@ -171,11 +212,15 @@ def _parts(network: NetworkGraph, tape: Tape, setting: Setting) -> Iterable[Part
     for name, totals in places.items():
         operations = [op for op in tape.operations if op.part == name]
         if operations or totals != Totals():
-            yield _part(name, totals, operations, setting)
+            yield _part(name, totals, kept.get(name, 0), operations, setting)
 
 
 def _part(
-    name: str, totals: Totals, operations: Iterable[Operation], setting: Setting
+    name: str,
+    totals: Totals,
+    kept: int,
+    operations: Iterable[Operation],
+    setting: Setting,
 ) -> Part:
     size = setting.dtype.size
     parameters = totals.parameters * size
@@ -186,7 +231,7 @@ def _part(
         parameters,
         parameters,
         setting.optimizer.states * parameters,
-        totals.kept.held(setting.batch, size),
+        kept,
         moved + _learning(totals.parameters, setting),
         setting.batch * totals.multiply_adds,
         setting.batch * sum(n * work.elementwise for n, work in computed),
@@ -219,17 +264,37 @@ def _time(
     device: Device, tape: Tape, network: NetworkGraph, setting: Setting, peak: int
 ) -> Time:
     """The roofline of each operation (Williams, Waterman and Patterson, 2009), added up."""
-    rate = device.operations[setting.dtype]
-    inference = backward = 0.0
+    inference = backward = again = 0.0
     for op in tape.operations:
-        for work in op.works:
-            seconds = 2 * setting.batch * work.multiply_adds / rate
-            moved = _forward(work, setting) / device.bandwidth
-            inference += op.copies * max(seconds, moved)
-            # A gradient of the input and one of the weights: twice the work.
-            moved = _backward(work, setting) / device.bandwidth
-            backward += op.copies * max(2 * seconds, moved)
+        inference += op.copies * forward_time(op, device, setting)
+        backward += op.copies * _backward_time(op, device, setting)
+        for number in op.again:
+            again += forward_time(tape.operations[number], device, setting)
     learning = _learning(network.totals.parameters, setting) / device.bandwidth
     fits = None if device.memory is None else peak <= device.memory
-    training = inference + backward + learning
-    return Time(device.name, device.source, training, inference, fits)
+    training = inference + backward + again + learning
+    return Time(device.name, device.source, training, again, inference, fits)
+
+
+def forward_time(op: Operation, device: Device, setting: Setting) -> float:
+    """The least seconds that an operation takes."""
+    rate = device.operations[setting.dtype]
+    return sum(
+        max(
+            2 * setting.batch * work.multiply_adds / rate,
+            _forward(work, setting) / device.bandwidth,
+        )
+        for work in op.works
+    )
+
+
+def _backward_time(op: Operation, device: Device, setting: Setting) -> float:
+    """A gradient of the input and one of the weights: twice the work."""
+    rate = device.operations[setting.dtype]
+    return sum(
+        max(
+            4 * setting.batch * work.multiply_adds / rate,
+            _backward(work, setting) / device.bandwidth,
+        )
+        for work in op.works
+    )

@@ -52,7 +52,7 @@ class _Spans:
         self._size = size
         self._end = len(tape.operations) - 1
         # What comes in is there all the time.
-        self._made = [buffer for buffer in tape.buffers if buffer.born >= 0]
+        self._made = [b for b in tape.buffers if b.born >= 0 and not b.before]
 
     def kept(self) -> int:
         """What autograd holds at the end of the forward pass."""
@@ -84,6 +84,9 @@ class _Spans:
         for buffer in self._made:
             if buffer.kept is not None:
                 yield buffer.kept, self._end, self._bytes(buffer) * buffer.copies
+            if buffer.again is not None:
+                yield (*buffer.again, self._bytes(buffer))
+        for buffer in self._tape.buffers:
             if buffer.trained:
                 yield buffer.born, buffer.read, self._bytes(buffer)
         for number in self._tape.result:
@@ -95,11 +98,13 @@ class _Spans:
     def _gradients(self) -> Iterator[Span]:
         """Those of parameters, which stay; what an earlier call adds to one is there first."""
         operations = self._tape.operations
+        learned, owners = self._tape.learned
         last = {op.owner: n for n, op in enumerate(operations)}
+        last |= dict.fromkeys(owners, -1)
         for n, op in enumerate(operations):
             size = op.parameters * self._size
             yield (0, n, op.copies * size) if last[op.owner] == n else (n, n, size)
-        yield 0, self._end, self._tape.scalars * self._size
+        yield 0, self._end, (self._tape.scalars + learned) * self._size
 
     def _inside(self) -> Iterator[Span]:
         for n, op in enumerate(self._tape.operations):

@@ -21,9 +21,14 @@ from recform.recurrence.stacks import Lists
 WRITTEN_OUT = 40
 
 
-def record(network: NetworkGraph) -> Tape:
-    """The operations of a network."""
-    return _Recorder(network).network()
+def record(network: NetworkGraph, *, whole: bool = False) -> Tape:
+    """The operations of a network.
+
+    Args:
+        network: with shapes.
+        whole: whether each block is written out, in however long a row.
+    """
+    return _Recorder(network, whole).network()
 
 
 def _variable(slot: Slot) -> str:
@@ -34,11 +39,12 @@ def _variable(slot: Slot) -> str:
 class _Recorder:
     """Follows the blocks as the code runs them."""
 
-    def __init__(self, network: NetworkGraph) -> None:
+    def __init__(self, network: NetworkGraph, whole: bool) -> None:
         self._network = network
+        self._whole = whole
         self._recurrence = network.recurrence
         self._formula = network.recurrence.formula
-        self._writer = Writer()
+        self._writer = Writer(opens=whole)
         #: What each block has: further inputs, and what the start makes of them alone.
         self._contexts: dict[object, Held] = {}
 
@@ -64,6 +70,7 @@ class _Recorder:
             writer.name(held)  # arguments, and what is made of them alone
         tape = writer.tape
         tape.result = x
+        tape.units = writer.unit + 1
         owned = {o.owner: o.parameters * o.copies for o in tape.operations}
         tape.scalars = network.totals.parameters - sum(owned.values())
         return tape
@@ -86,6 +93,7 @@ class _Recorder:
             for segment in segments:
                 step = self._recurrence.steps[segment.step]
                 for index in self._blocks(segment, flow):
+                    writer.unit += 1
                     given = waiting.given(step, index, carried)
                     carried = block(step, segment.block, index, given, ())
                     waiting.keep(index, carried)
@@ -96,13 +104,15 @@ class _Recorder:
                 # One nn.Sequential: what it gets is held to its end.
                 writer.name(entry[0])
         writer.part = "shared"
+        if number == len(self._recurrence.flows) - 1:
+            writer.unit += 1
         end = carried[: flow.end.carried]
         made = block(flow.end, network.ends[number], flow.length + 1, end, ())
         return made[0]
 
     def _blocks(self, segment: Segment, flow: Flow) -> Iterable[int]:
         """The blocks of a segment; one in the middle may stand for many."""
-        more = 0 if flow.stacks else max(0, segment.count - WRITTEN_OUT)
+        more = 0 if flow.stacks or self._whole else max(0, segment.count - WRITTEN_OUT)
         middle = WRITTEN_OUT // 2
         for number in range(segment.count - more):
             self._writer.copies = 1 + more if number == middle else 1

@@ -8,10 +8,10 @@ backward, is an interval of this list.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from recform.algebra.tracing import Link, statements
+from recform.algebra.tracing import Inner, Link, statements
 from recform.blocks import Amount, Work
 
 #: What a slot of the state holds: a tensor, those of a list, or nothing (a module).
@@ -27,9 +27,13 @@ class Buffer:
         born: the operation that makes it; -1 for what comes in.
         read: the last one that reads it.
         named: the last one while code has a name for it.
-        kept: the first one for whose gradient it is kept; None if for none.
+        kept: the first one in whose backward pass it is needed, so that it is kept to
+            there; None if it is not kept.
+        again: the first and the last one between which the backward pass has made it
+            again; None if it does not.
         trained: whether it depends on parameters, so that it has a gradient.
         copies: how many blocks in a row have one like it.
+        before: whether an earlier part of the tape keeps it, and counts it.
     """
 
     amount: Amount
@@ -38,7 +42,9 @@ class Buffer:
     named: int
     trained: bool
     kept: int | None = None
+    again: tuple[int, int] | None = None
     copies: int = 1
+    before: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,22 +53,39 @@ class Operation:
 
     Attributes:
         part: the part of the network that it is in, as the summary names it.
+        unit: the number of the block that it is in; 0 before the first one, and one more
+            than there are behind the last one.
+        reads: what it is made of.
+        makes: what it makes.
         inside: what autograd keeps for it beside whole tensors.
+        lean: what a lean pass keeps of that.
+        stays: what is kept of it even where the operation is run again.
+        cheap: whether a lean pass runs it again.
         parameters: how many it has.
         owner: whose they are; other operations may have the same.
         works: what it computes.
         workspace, workspace_back: what is held while it computes, and its gradient.
         copies: how many blocks in a row do the same.
+        asks: the tensors that its gradient is computed from, each of which autograd keeps.
+        again: the operations that its backward pass runs again.
     """
 
     part: str
+    unit: int
+    reads: Held
+    makes: int
     inside: Amount
+    lean: Amount
+    stays: Amount
+    cheap: bool
     parameters: int
     owner: object
     works: tuple[Work, ...]
     workspace: Amount
     workspace_back: Amount
     copies: int
+    asks: Held = ()
+    again: tuple[int, ...] = ()
 
 
 @dataclass
@@ -73,13 +96,18 @@ class Tape:
         operations: in order.
         buffers: what they read and make.
         result: what the network returns.
+        units: how many parts it has: blocks, and what stands before and behind them.
         scalars: learned scalars, which no operation has.
+        learned: numbers whose gradients are there before the backward pass of this part
+            of a network, and the owners of those that are in it too.
     """
 
     operations: list[Operation] = field(default_factory=list)
     buffers: list[Buffer] = field(default_factory=list)
     result: Held = ()
+    units: int = 1
     scalars: int = 0
+    learned: tuple[int, frozenset[object]] = (0, frozenset())
 
 
 class Writer:
@@ -88,12 +116,16 @@ class Writer:
     Attributes:
         tape: as far as it is written.
         part: the part of the network that is written.
+        unit: the number of the block that is written.
         copies: how many blocks in a row the next operations stand for.
+        opens: whether what definitions compute is written as operations of its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, opens: bool = False) -> None:
+        self.opens = opens
         self.tape = Tape()
         self.part = ""
+        self.unit = 0
         self.copies = 1
 
     @property
@@ -113,9 +145,13 @@ class Writer:
             named = x
             for link in statement:
                 here = self.here
+                here_owner = (owner, here - start)
+                if self.opens and link.inside is not None:
+                    x = self._opened(link.inside(), x, here_owner)
+                    continue
+                made = self._operation(link, x, here_owner)
                 if link.cost.saves_input and here > start:
                     self.keep(x, here)
-                made = self._operation(link, x, (owner, here - start))
                 if link.cost.saves_output and link is not links[-1]:
                     self.keep(made, here)
                 x = made
@@ -123,12 +159,33 @@ class Writer:
         self.name(given)
         return x
 
+    def _opened(self, tensors: Sequence[Inner], given: Held, owner: object) -> Held:
+        """What a definition computes; code has variables for what its operators make."""
+        held: dict[object, Held] = {None: given}
+        for item in tensors:
+            start = self.here
+            reads = tuple(dict.fromkeys(n for read in item.reads for n in held[read]))
+            made = self.chain(item.links, reads, (owner, len(held)))
+            for ask in item.asks if self.here > start else ():
+                own = ask == item.tensor
+                self.keep(made if own else held[ask], self.here - 1 if own else start)
+            held[item.tensor] = made
+        for made in held.values():
+            self.name(made)
+        return made
+
     def _operation(self, link: Link, reads: Held, owner: object) -> Held:
         tape, here = self.tape, self.here
         tape.operations.append(
             Operation(
                 self.part,
+                self.unit,
+                reads,
+                len(tape.buffers),
                 link.cost.inside,
+                link.cost.inside_lean,
+                link.cost.stays,
+                link.cost.cheap,
                 link.cost.parameters,
                 owner if link.cost.parameters else None,
                 link.works,
@@ -149,9 +206,15 @@ class Writer:
         return (len(tape.buffers) - 1,)
 
     def keep(self, held: Held, by: int) -> None:
+        """Notes that tensors are kept for the gradient of an operation."""
+        operations = self.tape.operations
         for number in held:
             buffer = self.tape.buffers[number]
             buffer.kept = by if buffer.kept is None else min(buffer.kept, by)
+            # What an adapter makes stands behind a product that is made of it.
+            place = max(by, buffer.born)
+            asks = tuple(dict.fromkeys((*operations[place].asks, number)))
+            operations[place] = replace(operations[place], asks=asks)
 
     def name(self, held: Held) -> None:
         """Notes that code has a name for tensors up to here."""

@@ -38,8 +38,8 @@ KEYWORDS = {
     ),
     "memory": (
         "memory lean",
-        "what is kept for the backward pass: all (`plain`), little (`lean`), or of a row "
-        "of blocks what its last one hands on (`reversible`)",
+        "what is kept for the backward pass: all (`plain`), little (`lean`), of a block "
+        "what comes in (`checkpoint`), of a row what its last one hands on (`reversible`)",
     ),
     "stem": ("stem conv(3, c) > bn > relu", "what makes `X_0` of the input"),
     "head": (

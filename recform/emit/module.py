@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import PurePath
 
@@ -15,10 +15,10 @@ from recform.emit.classifier.plan import BASE
 from recform.emit.classifier.writer import plan_classifier
 from recform.emit.support import support_classes
 from recform.graph.model import NetworkGraph
-from recform.memory import Memory
+from recform.memory import Memory, Plan
 from recform.plan.definitions import Definition, Function
 from recform.plan.kept import keeping
-from recform.plan.lean import leaning, leaning_base
+from recform.plan.lean import leaning, leaning_base, planned
 from recform.plan.merge import common
 from recform.plan.namespace import Namespace
 from recform.plan.network import NetworkPlan
@@ -35,6 +35,7 @@ def emit(
     generation: bool = False,
     inference: bool = False,
     memory: Memory = Memory.plain,
+    kept: Sequence[Plan] = (),
 ) -> str:
     """The source of a module with these networks.
 
@@ -45,9 +46,11 @@ def emit(
         generation: whether they can go on by positions; all take tokens or ids then.
         inference: whether they are for inference, and their formulas folded.
         memory: what they keep for their backward passes.
+        kept: of each network what its parts keep, where that is not the same.
 
     Raises:
-        CompileError: RF901, if what was written is not what was planned.
+        CompileError: RF538, if the blocks of one are no classes that could keep each its
+            own; RF901, if what was written is not what was planned.
     """
     support = support_classes(networks, generation=generation, memory=memory)
     names = module_names(networks, [*support, *([BASE] if timm else [])])
@@ -62,7 +65,9 @@ def emit(
     if generation:
         plans = list(map(keeping, plans))
     base = base_class() if timm else ""
-    if memory is Memory.lean:
+    if kept:
+        plans = list(map(planned, plans, kept))
+    elif memory is Memory.lean:
         plans, base = list(map(leaning, plans)), leaning_base(base)
     elif memory is Memory.reversible:
         plans = list(map(reversing, plans))
@@ -87,10 +92,14 @@ def emit(
     options += " --timm" if timm else ""
     options += " --for generation" if generation else ""
     options += " --for inference" if inference else ""
-    plain = inference or memory is networks[0].recurrence.formula.memory
-    options += "" if plain else f" --memory {memory}"
+    said_in_file = memory is networks[0].recurrence.formula.memory
+    if kept:
+        options += kept[0].options
+    elif not (inference or said_in_file):
+        options += f" --memory {memory}"
     classes = [plan.network.name for plan in plans]
-    head = header(formula.source, options, classes)
+    said = [line for plan in kept for line in plan.said]
+    head = header(formula.source, options, classes, said)
     return f"{head}\n{imports(used, classes)}\n\n{code}"
 
 

@@ -168,10 +168,22 @@ class BlockShapes:
             made = self.shape(tensor).elements * self.counts.of(tensor)
             weighed = self.counts.weighed(tensor)
             work = Work(reads, made, multiply_adds=weighed)
-            between = self._between.get(tensor, 0)
-            cost = Cost(multiply_adds=weighed, saves_more=between)
+            cost = Cost(
+                multiply_adds=weighed,
+                saves_more=self._between.get(tensor, 0),
+                cheap=self._is_cheap(tensor),
+            )
             found[tensor] = (Link(made, cost, (work,)),)
         return found
+
+    def _is_cheap(self, tensor: Tensor) -> bool:
+        """Whether a tensor that no operator makes is cheap to make again."""
+        if isinstance(tensor, Elementwise):
+            return function_cost(tensor.function, self.shape(tensor.argument)).cheap
+        if isinstance(tensor, Over | History):
+            return tensor.kind in ("sum", "mean") and not self.counts.weighed(tensor)
+        cheap = TensorSum | Pointwise | Scaled | Combine | Concat | Members
+        return isinstance(tensor, cheap)
 
     def _is_view(self, tensor: Tensor) -> bool:
         """Whether a tensor has no numbers of its own, or is never made by itself."""

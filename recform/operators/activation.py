@@ -32,7 +32,9 @@ class _Elementwise(Operator):
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         return Cost(
-            saves_input=self.saves == "input", saves_output=self.saves == "output"
+            saves_input=self.saves == "input",
+            saves_output=self.saves == "output",
+            cheap=True,
         )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recform.blocks.amount import Amount
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, fraction
 from recform.blocks.operator import (
@@ -59,8 +60,13 @@ class Attention(Operator):
         # again. With dropout torch has no such kernel on a CPU: it keeps the weights,
         # which of them were dropped (if not all), and what is left.
         rows, weights = positions * int(a.heads), 0
+        lean, stays = 4 * x.elements, Amount(bytes=4 * rows)
+        scores = 0
         if a.dropout > 0:
-            weights, rows = rows * positions * (3 if a.dropout < 1 else 2), 0
+            scores = pairs = rows * positions
+            weights, rows = pairs * (3 if a.dropout < 1 else 2), 0
+            # The weights, and which of them were dropped.
+            lean, stays = lean + pairs, Amount(bytes=pairs)
         return Cost(
             parameters=projections + (4 if a.bias else 1) * features,
             # Projections, and twice a product with positions x positions numbers.
@@ -70,7 +76,9 @@ class Attention(Operator):
             saves_more=4 * x.elements + weights,
             saves_bytes=4 * rows,
             workspace=4 * x.elements,
-            workspace_back=4 * x.elements,
+            workspace_back=4 * x.elements + scores,
+            lean=Amount(lean) + stays,
+            stays=stays,
         )
 
     def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:

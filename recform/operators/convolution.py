@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from recform.blocks.amount import Amount
 from recform.blocks.arguments import Argument, Arguments, Kind, Value
 from recform.blocks.code import code
 from recform.blocks.operator import (
@@ -171,6 +172,8 @@ class ScaledStdConv(Conv):
             cost,
             parameters=cost.parameters + width,
             saves_once=kernels + 3 * width,
+            lean=Amount(once=3 * width),
+            stays=Amount(once=3 * width),
         )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recform.blocks.amount import Amount
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
 from recform.blocks.operator import Cost, Emitted, Operator, Weights, require_layout
@@ -35,7 +36,13 @@ class BatchNorm(Operator):
     def cost(self, x: Shape, a: Arguments) -> Cost:
         # Mean and deviation of each channel are kept beside the input.
         features = int(x.features)
-        return Cost(2 * features, saves_input=True, saves_once=2 * features)
+        return Cost(
+            2 * features,
+            saves_input=True,
+            saves_once=2 * features,
+            cheap=True,
+            stays=Amount(once=2 * features),
+        )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         parts = [code(x.features)]
@@ -74,7 +81,13 @@ class LayerNorm(Operator):
         # Mean and deviation of each position are kept beside the input.
         rows = x.elements // int(x.features)
         learned = 2 * int(x.features) if a.affine else 0
-        return Cost(learned, saves_input=True, saves_more=2 * rows)
+        return Cost(
+            learned,
+            saves_input=True,
+            saves_more=2 * rows,
+            cheap=True,
+            stays=Amount(2 * rows),
+        )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         features = code(x.features)
@@ -106,8 +119,14 @@ class RMSNorm(Operator):
     def cost(self, x: Shape, a: Arguments) -> Cost:
         # What each position is divided by, and the quotient before the learned scale.
         # Both have four bytes, whatever comes in.
-        numbers = x.elements // int(x.features) + x.elements
-        return Cost(int(x.features), saves_input=True, saves_bytes=4 * numbers)
+        rows = x.elements // int(x.features)
+        return Cost(
+            int(x.features),
+            saves_input=True,
+            saves_bytes=4 * (rows + x.elements),
+            cheap=True,
+            stays=Amount(bytes=4 * rows),
+        )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         given = f"{code(x.features)}, eps={code(a.eps)}"
@@ -136,7 +155,13 @@ class GroupNorm(Operator):
     def cost(self, x: Shape, a: Arguments) -> Cost:
         # Mean and deviation of each group are kept beside the input.
         more = 2 * int(a.groups)
-        return Cost(2 * int(x.features), saves_input=True, saves_more=more)
+        return Cost(
+            2 * int(x.features),
+            saves_input=True,
+            saves_more=more,
+            cheap=True,
+            stays=Amount(more),
+        )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         parts = [code(a.groups), code(x.features)]

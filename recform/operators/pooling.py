@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from recform.blocks.amount import Amount
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
 from recform.blocks.operator import Cost, Emitted, Misfit, Operator, require_layout
@@ -122,7 +125,17 @@ class MaxPool(_Pool):
         if a["kernel"] is None and a["size"] is None:
             return Cost(saves_input=True, saves_output=True)
         # The positions of the maxima are kept as 64-bit integers.
-        return Cost(saves_input=True, saves_bytes=8 * self.shape(x, a).elements)
+        made = self.shape(x, a).elements
+        if a["size"] is not None:
+            return Cost(saves_input=True, saves_bytes=8 * made)
+        # A lean pass keeps them as small ones, by which the maxima are found again.
+        small = 2 if math.prod(map(int, x.grid)) < 2**15 else 4
+        return Cost(
+            saves_input=True,
+            saves_bytes=8 * made,
+            cheap=True,
+            stays=Amount(bytes=small * made),
+        )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         if a["size"] is not None:

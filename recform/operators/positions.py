@@ -32,7 +32,7 @@ class Shift(Operator):
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         self.shape(x, a)
-        return Cost()
+        return Cost(cheap=True)
 
     def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
         return (Memory("the token before", int(x.features), 1),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recform.blocks.amount import Amount
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import fraction
 from recform.blocks.operator import Cost, Emitted, Operator
@@ -24,7 +25,8 @@ class Dropout(Operator):
         # At these rates torch keeps no mask: all comes through, or nothing.
         if a.rate == 0:
             return Cost(passes=True)
-        return Cost(saves_more=x.elements if a.rate < 1 else 0)
+        mask = x.elements if a.rate < 1 else 0
+        return Cost(saves_more=mask, cheap=True, stays=Amount(bytes=mask))
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{m}({x})", f"nn.Dropout({fraction(a.rate)})")
@@ -45,7 +47,9 @@ class DropPath(Operator):
     )
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(passes=True) if a.rate == 0 else Cost(saves_more=1)
+        if a.rate == 0:
+            return Cost(passes=True)
+        return Cost(saves_more=1, cheap=True, stays=Amount(1))
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{m}({x})", f"DropPath({fraction(a.rate)})")

@@ -179,7 +179,7 @@ class ClassToken(Operator):
         return Shape(Layout.TOKENS, x.features, (others + 1,))
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(parameters=int(x.features))
+        return Cost(parameters=int(x.features), cheap=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         token = "{m}.expand({x}.shape[0], -1, -1)"
@@ -210,7 +210,7 @@ class Behind(Several):
         return Shape(Layout.TOKENS, x.features, (x.grid[0] + y.grid[0],))
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
-        return Cost()
+        return Cost(cheap=True)
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         return Emitted("torch.cat(({x}, {y}), dim=1)")
@@ -232,7 +232,7 @@ class Positions(Operator):
         return x
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(parameters=x.elements)
+        return Cost(parameters=x.elements, cheap=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         sizes = f"1, {code(x.grid[0])}, {code(x.features)}"

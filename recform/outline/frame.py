@@ -15,7 +15,7 @@ from recform.algebra.symbols import MAX_SIZE
 from recform.blocks import Layout, Shape, Stride
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-from recform.memory import Memory, memory_of
+from recform.memory import Memory, memory_said
 from recform.outline.operator_calls import names_in
 from recform.outline.sections import Section
 from recform.outline.survey import Survey
@@ -232,7 +232,7 @@ class FrameReader:
         """What is kept for the backward pass."""
         item = self._section.single["memory"]
         assert isinstance(item, n.Memory)
-        return memory_of(item.keeps, self._report, item.span) or Memory.plain
+        return memory_said(item.keeps, self._report, item.span) or Memory.plain
 
     def times(self, found: Survey) -> int:
         """How far the second index runs; 0 where there is none, or it has no end."""

@@ -1,7 +1,8 @@
 """A plan whose network keeps little for its backward pass.
 
 What is kept is found while the network runs (`recform/blocks/support/lean.py`): the code
-of its blocks stays as it is, and its forward pass stands in a frame.
+of its blocks stays as it is, and its forward pass stands in a frame. Where the blocks keep
+each their own, the frame says what, and a line before the pass of a block tells the frame.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import re
 from dataclasses import replace
 
 from recform.blocks.support import template
-from recform.memory import Memory
+from recform.diagnostics import Diagnostics
+from recform.memory import Memory, Plan
+from recform.plan.definitions import Class, Definition, Function
 from recform.plan.network import NetworkPlan
-from recform.readback.library import LEAN
+from recform.readback.library import BLOCK, LEAN, PLANNED
 
 #: The passes through a network; of timm's interface there are more than one.
 _PASSES = ("forward", "forward_features", "forward_intermediates")
@@ -21,7 +24,7 @@ _PASSES = ("forward", "forward_features", "forward_intermediates")
 def memory_classes(memory: Memory) -> dict[str, str]:
     """The classes that a network needs to keep less, and their sources."""
     match memory:
-        case Memory.lean:
+        case Memory.lean | Memory.checkpoint:
             return {"Again": template("again"), "Lean": template("lean")}
         case Memory.reversible:
             return {"Reversible": template("reversible")}
@@ -30,13 +33,54 @@ def memory_classes(memory: Memory) -> dict[str, str]:
 
 def leaning(plan: NetworkPlan) -> NetworkPlan:
     """The plan of a network that keeps little."""
-    network = plan.network
-    methods = tuple(
-        replace(method, around=LEAN) if method.name in _PASSES else method
-        for method in network.methods
-    )
-    network = replace(network, methods=methods)
+    return _around(plan, LEAN)
+
+
+def planned(plan: NetworkPlan, kept: Plan) -> NetworkPlan:
+    """The plan of a network whose parts keep each what is said.
+
+    Raises:
+        CompileError: RF538, if its blocks have no pass that could tell where one begins.
+    """
+    graph = plan.graph
+    taken = dict.fromkeys(s.step for stage in graph.stages for s in stage.segments)
+    steps = [plan.steps[number].printed for number in taken]
+    if not all(step.is_class for step in steps):
+        formula = graph.recurrence.formula
+        report = Diagnostics()
+        report.error(
+            "RF538",
+            f"the blocks of {formula.name} have no class of their own, and so nothing says "
+            "where one of them begins",
+            formula.equations[0].span,
+            hint="--memory lean keeps little of any network",
+        )
+        report.check()
+    names = [step.name for step in steps]
+    blocks = sum(s.count for stage in graph.stages for s in stage.segments)
+    assert len(kept.forms) == blocks + 2
+
+    def told(made: Definition) -> Definition:
+        if not isinstance(made, Class) or made.name not in names:
+            return made
+        return _with(made, BLOCK, ("forward",))
+
+    rows = ", ".join(f'("{form}", {count})' for form, count in kept.rows)
+    return _around(plan.changed(told), f"{PLANNED}({rows})")
+
+
+def _around(plan: NetworkPlan, frame: str) -> NetworkPlan:
+    """The plan with a frame around the passes through the network."""
+    network = _with(plan.network, frame, _PASSES)
     return replace(plan, definitions=(*plan.definitions[:-1], network))
+
+
+def _with(made: Class, frame: str, names: tuple[str, ...]) -> Class:
+    def framed(method: Function) -> Function:
+        return replace(method, around=frame) if method.name in names else method
+
+    methods = tuple(map(framed, made.methods))
+    return replace(made, methods=methods, going=tuple(map(framed, made.going)))
 
 
 def leaning_base(text: str) -> str:

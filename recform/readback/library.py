@@ -29,6 +29,9 @@ NUMBERS: dict[str, Callable[..., float]] = {
 
 #: What a generated file hands a pass of a network to, and which makes the same of it.
 LEAN = "Lean.forward"
+#: The same, which is made by a call, and says what each part keeps; and what it hands a pass
+#: of a block to then.
+PLANNED, BLOCK = "Lean.planned", "Lean.block"
 #: The same of a pass of a block, which is made by a call.
 REVERSIBLE = "Reversible.forward"
 

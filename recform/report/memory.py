@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from recform.costs.needs import Needs, Part
+from recform.costs.words import in_bytes, in_seconds
 
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _OPTIMIZERS = {"sgd": "SGD with momentum", "adam": "Adam"}
 
 
@@ -22,6 +22,9 @@ def render_needs(needs: Needs, console: Console | None = None) -> None:
     setting = f"{examples} at once, {needs.dtype}, {_OPTIMIZERS[needs.optimizer]}"
     console.print(Text(needs.name, style="bold"))
     console.print(Text(f"  {setting}", style="cyan"))
+    if needs.plan[1:] or needs.plan[0][0] != "plain":
+        rows = ", ".join(f"{count} {form}" for form, count in needs.plan)
+        console.print(Text(f"  stem, blocks, head: {rows}", style="cyan"))
     console.print()
     stay = needs.total.parameters + needs.incoming
     more = stay + needs.total.optimizer
@@ -70,22 +73,9 @@ def _times(needs: Needs, console: Console) -> None:
     table.add_column("its figures are from")
     for time in needs.times:
         fits = "" if time.fits is not False else "memory too small"
+        if time.again:
+            again = f"{in_seconds(time.again)} of it again"
+            fits = f"{again}; {fits}" if fits else again
         training, inference = in_seconds(time.training), in_seconds(time.inference)
         table.add_row(time.device, training, inference, fits, time.source)
     console.print(table)
-
-
-def in_bytes(count: int) -> str:
-    """A number of bytes with a unit: ``1.50 MiB``."""
-    power = min(max(count.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
-    if not power:
-        return f"{count} B"
-    return f"{count / 1024**power:,.2f} {_UNITS[power]}"
-
-
-def in_seconds(seconds: float) -> str:
-    """A time with a unit: ``1.50 ms``."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{seconds / size:,.2f} {unit}"
-    return f"{seconds * 1e6:,.1f} µs"

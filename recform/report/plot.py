@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from recform.analysis.model import Analysis
 from recform.analysis.paths.distribution import Paths
@@ -15,6 +15,8 @@ from recform.diagnostics import Diagnostics
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+#: The plots of a picture, row by row.
+Grid: TypeAlias = Any
 FORMATS = ("svg", "png", "pdf")
 #: Nothing that differs from run to run goes into a file.
 _METADATA: dict[str, dict[str, None]] = {
@@ -35,27 +37,7 @@ def plot(analyses: Sequence[Analysis], path: Path, report: Diagnostics) -> bytes
     Raises:
         CompileError: if the ending is not known, or matplotlib is not installed.
     """
-    kind = path.suffix.lstrip(".").lower()
-    if kind not in FORMATS:
-        report.error(
-            "RF604",
-            f"a plot ends in {', '.join('.' + name for name in FORMATS)}, not in "
-            f"{path.suffix or 'nothing'!r}",
-            file=path.as_posix(),
-        )
-        report.check()
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError:
-        report.error(
-            "RF604",
-            "plots are drawn by matplotlib, which is not installed",
-            hint="pip install 'recform[analysis]'",
-            file=path.as_posix(),
-        )
-        report.check()
-        raise
+    kind = kind_of(path, report)
     rows = [
         (analysis, found)
         for analysis in analyses
@@ -69,15 +51,66 @@ def plot(analyses: Sequence[Analysis], path: Path, report: Diagnostics) -> bytes
             file=path.as_posix(),
         )
         report.check()
-    with matplotlib.rc_context(
-        {"svg.hashsalt": "recform", "svg.fonttype": "none", "pdf.fonttype": 42}
-    ):
-        figure = Figure(figsize=(11, 3.4 * len(rows)), layout="constrained")
-        grid = figure.subplots(len(rows), 3, squeeze=False)
+
+    def paint(grid: Grid) -> None:
         for (analysis, found), axes in zip(rows, grid, strict=True):
             _numbers(found, analysis.name, axes[0])
             _weights(found, analysis.asked.gain, axes[1])
             _places(found, axes[2])
+
+    return painted(kind, (11, 3.4 * len(rows)), (len(rows), 3), paint)
+
+
+def kind_of(path: Path, report: Diagnostics) -> str:
+    """The format of a plot, by the ending of its name.
+
+    Raises:
+        CompileError: RF604, if the ending is not known, or matplotlib is not installed.
+    """
+    kind = path.suffix.lstrip(".").lower()
+    if kind not in FORMATS:
+        report.error(
+            "RF604",
+            f"a plot ends in {', '.join('.' + name for name in FORMATS)}, not in "
+            f"{path.suffix or 'nothing'!r}",
+            file=path.as_posix(),
+        )
+        report.check()
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        report.error(
+            "RF604",
+            "plots are drawn by matplotlib, which is not installed",
+            hint="pip install 'recform[analysis]'",
+            file=path.as_posix(),
+        )
+        report.check()
+    return kind
+
+
+def painted(
+    kind: str,
+    inches: tuple[float, float],
+    cells: tuple[int, int],
+    paint: Callable[[Grid], None],
+) -> bytes:
+    """A picture with rows and columns of plots, the same on each run.
+
+    Args:
+        kind: its format.
+        inches: its width and height.
+        cells: how many rows and columns.
+        paint: draws into them.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(
+        {"svg.hashsalt": "recform", "svg.fonttype": "none", "pdf.fonttype": 42}
+    ):
+        figure = Figure(figsize=inches, layout="constrained")
+        paint(figure.subplots(*cells, squeeze=False))
         stream = io.BytesIO()
         figure.savefig(stream, format=kind, dpi=150, metadata=_METADATA[kind])
     return stream.getvalue()

@@ -62,7 +62,7 @@ def test_memory(name: str) -> None:
     said = item.memory(batch=BATCH)
     momentum = said.total.optimizer
     assert said.total.kept == pytest.approx(real.kept, rel=0.01)
-    assert said.training - momentum == pytest.approx(real.training, rel=0.12)
+    assert said.training - momentum == pytest.approx(real.training, rel=0.14)
     assert said.inference == pytest.approx(real.inference, rel=0.15)
     # The graph counts what is kept block by block, and the tape tensor by tensor.
     tape = record.record(item.graph)

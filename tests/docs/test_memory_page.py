@@ -13,10 +13,18 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "memory.md"
 TEXT = PAGE.read_text()
 
 
+def _shown(language: str, number: int) -> str:
+    """A block of code on the page."""
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)[number]
+
+
 @pytest.mark.parametrize(
     ("command", "shown"),
     [
         ("--memory lean", "    @Lean.forward\n"),
+        ("--memory checkpoint", '    @Lean.planned(("lean", 1), ("checkpoint", 16)'),
+        ("--memory-budget 4GiB --batch 128 --dtype bf16", _shown("text", 0)),
+        ("--memory-budget 4GiB --batch 128 --dtype bf16", _shown("python", 1)),
         ("--memory reversible", '    @Reversible.forward("F", "G")\n'),
     ],
 )
@@ -29,8 +37,7 @@ def test_commands(command: str, shown: str, tmp_path: Path) -> None:
 
 
 def test_the_code(tmp_path: Path) -> None:
-    found = re.search(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    assert found is not None
+    code = _shown("python", 2)
     (tmp_path / "net.rf").write_text("stages 8 x 4\nX_i = W_i*X_<i-1> + X_<i-2>\n")
     shell(tmp_path, "recform compile net.rf --memory reversible -o net.py")
-    assert found[1] in (tmp_path / "net.py").read_text()
+    assert code in (tmp_path / "net.py").read_text()

@@ -250,7 +250,12 @@ def test_completion(net: File) -> None:
     net.write("scope ")
     assert net.labels("scope ", "scope ") == ["network", "stage"]
     net.write("memory ")
-    assert net.labels("memory ", "memory ") == ["lean", "plain", "reversible"]
+    assert net.labels("memory ", "memory ") == [
+        "checkpoint",
+        "lean",
+        "plain",
+        "reversible",
+    ]
     net.write("# con")
     assert net.labels("# con", "# con") == []
 

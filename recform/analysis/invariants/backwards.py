@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import NoReturn
 
 import sympy
 
@@ -11,8 +12,10 @@ from recform.algebra.expr import Apply, Filled, I, Learned, Scaled, State, Tenso
 from recform.algebra.formula import Formula
 from recform.analysis.invariants.inverse import Inverse, inverse
 from recform.blocks.symbolic import Symbolic
+from recform.diagnostics import Diagnostics
 from recform.graph.model import NetworkGraph, Segment
 from recform.linear.forms import NoNumber, numeric
+from recform.memory import Memory, Plan
 from recform.recurrence.model import Place, Step, contexts_of, read_by
 
 
@@ -57,6 +60,56 @@ def runs_back(network: NetworkGraph, segment: Segment, found: Inverse) -> bool:
         and not segment.block.sites
         and not obstacle(network.recurrence.formula, step, found)
     )
+
+
+def rows_back(network: NetworkGraph, report: Diagnostics) -> Plan:
+    """The plan of a network whose blocks are run backwards, wherever they can be.
+
+    Raises:
+        CompileError: RF531, if there is no inverse; RF532, if no block can use it.
+    """
+    formula = network.recurrence.formula
+    found = way_back(formula, report)
+    forms = [Memory.plain]
+    for segment in (s for stage in network.stages for s in stage.segments):
+        can = runs_back(network, segment, found)
+        forms += [Memory.reversible if can else Memory.plain] * segment.count
+    if Memory.reversible not in forms:
+        no_use(formula, "no block of it is like the others", report)
+    return Plan((*forms, Memory.plain), f" --memory {Memory.reversible}")
+
+
+def way_back(formula: Formula, report: Diagnostics) -> Inverse:
+    """The inverse of a block.
+
+    Raises:
+        CompileError: RF531, if there is none.
+    """
+    found = inverse(formula)
+    if not found.exists:
+        report.error(
+            "RF531",
+            f"{formula.name} cannot be run backwards: {found.obstacle}",
+            found.places[0] if found.places else None,
+            hint=_LEAN,
+        )
+        report.check()
+    return found
+
+
+def no_use(formula: Formula, why: str, report: Diagnostics) -> NoReturn:
+    """Says why no block can use the inverse.
+
+    Raises:
+        CompileError: RF532.
+    """
+    span = formula.equations[0].span
+    report.error("RF532", f"{formula.name} has an inverse, but {why}", span, hint=_LEAN)
+    report.check()
+    raise AssertionError("an error was reported")
+
+
+_LEAN = "--memory lean keeps little of any network"
 
 
 def solved_states(step: Step, found: Inverse) -> list[State]:

@@ -22,9 +22,8 @@ class Again:
         small: what is kept in place of it, and how that becomes the tensor again.
     """
 
-    #: Where so many steps stand in a row, the last one is kept: a backward pass makes
-    #: no more than a part of a deep network at once.
-    DEEPEST = 16
+    #: The part of the network that noted it; none makes a tensor of another one again.
+    part = 0
 
     def __init__(
         self,
@@ -35,7 +34,7 @@ class Again:
     ) -> None:
         self.tensor = ref(tensor)
         self.version = tensor._version
-        self.shape = tensor.shape
+        self.shape, self.device = tensor.shape, tensor.device.type
         self.stride = tensor.stride() if make else ()
         self.make, self.inputs, self.small = make, inputs, small
         self.deep: int = 1 + max((item.deep for item, _ in inputs), default=-1)
@@ -44,16 +43,17 @@ class Again:
         self.made: Tensor | None = None
         self.asked = self.given = self.stands = 0
 
-    def want(self) -> None:
+    def want(self, deepest: int) -> None:
         """Says that the backward pass asks for it, once for each call.
 
-        It is kept if what it is made of would be kept for it alone, and is no smaller.
+        It is kept if what it is made of would be kept for it alone, and is no smaller, or
+        if more than so many steps lead to it.
         """
         if not self.asked and self.kept is None:
             tensor = self.tensor()
             missing = [item.tensor() for item in self.missing()]
             least = sum(math.inf if t is None else t.nbytes for t in missing)
-            if self.deep > self.DEEPEST or tensor is None or least >= tensor.nbytes:
+            if self.deep > deepest or tensor is None or least >= tensor.nbytes:
                 self.keep()
             for item in self.missing():
                 item.keep()

@@ -18,10 +18,18 @@ class Lean(TorchDispatchMode):
 
     Autograd keeps what each operation needs to go back. Here it gets a note instead, of
     how that is made again of what is kept anyway, wherever this takes no convolution,
-    product of matrices or attention. Values, gradients and statistics are those of a plain
-    pass, which it is where torch compiles it, and without gradients.
+    product of matrices or attention; in a checkpoint these run again too, but nothing is
+    drawn again. Values, gradients and statistics are those of a plain pass, which it is
+    where torch compiles it, and without gradients.
+
+    Args:
+        forms: of what stands before the blocks, of each block, and of what stands behind:
+            plain, lean or checkpoint.
     """
 
+    #: What more steps lead to is kept, in a lean part and in a checkpoint: a backward pass
+    #: makes no more than a part of a deep network at once.
+    DEEPEST, DEEPER = 16, 128
     #: Operations of torch that are cheap to run again.
     CHEAP = frozenset(
         (
@@ -38,31 +46,72 @@ class Lean(TorchDispatchMode):
     @staticmethod
     def forward(method: Callable[..., Any]) -> Callable[..., Any]:
         """A forward pass as one that keeps little."""
+        return Lean.planned(("lean", 1))(method)
+
+    @staticmethod
+    def planned(
+        *rows: tuple[str, int],
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """A forward pass whose parts keep what is said: forms, and how many have each."""
+        forms = [form for form, count in rows for _ in range(count)]
+
+        def around(method: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(method)
+            def lean(*args: Any, **kwargs: Any) -> Any:
+                if (
+                    not torch.is_grad_enabled()
+                    or torch.compiler.is_compiling()
+                    or torch._C._are_functorch_transforms_active()
+                ):
+                    return method(*args, **kwargs)
+                mode = Lean(forms)
+                pack, unpack = mode.pack, Lean.unpack
+                hooks = torch.autograd.graph.saved_tensors_hooks(pack, unpack)
+                try:
+                    with hooks, mode:
+                        return method(*args, **kwargs)
+                finally:
+                    mode.forget()
+
+            return lean
+
+        return around
+
+    @staticmethod
+    def block(method: Callable[..., Any]) -> Callable[..., Any]:
+        """A pass of a block: with it another form begins, if one is planned."""
 
         @wraps(method)
-        def lean(*args: Any, **kwargs: Any) -> Any:
-            if (
-                not torch.is_grad_enabled()
-                or torch.compiler.is_compiling()
-                or torch._C._are_functorch_transforms_active()
-            ):
+        def run(*args: Any, **kwargs: Any) -> Any:
+            if torch.compiler.is_compiling():
                 return method(*args, **kwargs)
-            mode = Lean()
-            hooks = torch.autograd.graph.saved_tensors_hooks(mode.pack, Lean.unpack)
-            try:
-                with hooks, mode:
-                    return method(*args, **kwargs)
-            finally:
-                mode.forget()
+            modes = torch.utils._python_dispatch._get_current_dispatch_mode_stack()
+            running = [mode for mode in modes if isinstance(mode, Lean)][-1:]
+            for mode in running:
+                mode.go_on()
+            made = method(*args, **kwargs)
+            for mode in running:
+                if mode.place == len(mode.forms) - 2:
+                    mode.go_on()
+            return made
 
-        return lean
+        return run
 
-    def __init__(self) -> None:
+    def __init__(self, forms: Sequence[str]) -> None:
         super().__init__()
         self.notes: list[Again] = []
         #: Of each operation its name, and whether what it makes lies in what it gets:
         #: asking torch takes longer than many an operation does.
         self.known: dict[Any, tuple[str, bool]] = {}
+        self.forms, self.form = forms, forms[0]
+        self.place = self.part = 0
+
+    def go_on(self) -> None:
+        """Goes on to the next block, or to what stands behind the last one."""
+        before = self.form
+        self.place = min(self.place + 1, len(self.forms) - 1)
+        self.form = self.forms[self.place]
+        self.part += self.form != before or self.form == "checkpoint"
 
     def forget(self) -> None:
         """Has tensors forget their notes, which only autograd needs from now on."""
@@ -74,20 +123,27 @@ class Lean(TorchDispatchMode):
     def pack(self, tensor: Tensor) -> tuple[Again, Any]:
         """What autograd keeps in place of a tensor."""
         again, place = self.noted(tensor)
-        again.want()
+        if self.form == "plain" and again.kept is None:
+            again.keep()
+        again.want(self.DEEPER if self.form == "checkpoint" else self.DEEPEST)
         return again, place
 
     @staticmethod
     def unpack(packed: tuple[Again, Any]) -> Tensor:
         """The tensor that autograd asks for."""
         again, place = packed
-        with torch.no_grad():
+        kind = again.device
+        plain: Any = torch.no_grad()
+        if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+            plain = torch.autocast(kind, enabled=False)
+        with torch.no_grad(), plain:
             value = again.take().detach()
             return value if place is None else value.as_strided(*place)
 
     def note(self, tensor: Tensor, *how: Any) -> Again:
         """Notes how a tensor is had again."""
         again = tensor.__dict__["again"] = Again(tensor, *how)
+        again.part = self.part
         self.notes.append(again)
         return again
 
@@ -100,7 +156,8 @@ class Lean(TorchDispatchMode):
             again.keep()
             again.outside = True  # Somebody else has it.
             return again, None
-        if again.version != whole._version:  # It was changed in place.
+        other = again.part != self.part and again.kept is None
+        if other or again.version != whole._version:  # It was changed in place.
             again = self.note(whole)
         if whole is tensor:
             return again, None
@@ -117,7 +174,7 @@ class Lean(TorchDispatchMode):
             self.known[func] = schema.name.removeprefix("aten::"), lies
         name, lies = self.known[func]
         if types or lies:
-            if not types and name in ("bernoulli_", "div_"):
+            if not types and name in ("bernoulli_", "div_") and self.form != "plain":
                 self.drop(name, args)
             return out
         made = out if isinstance(out, tuple | list) else (out,)
@@ -126,9 +183,9 @@ class Lean(TorchDispatchMode):
             return out
         for tensor in made:
             self.note(tensor)
-        if name in self.CHEAP:
-            self.call(made[0], func, args, kwargs or {})
-        elif name.endswith("_batch_norm"):
+        if self.form == "plain":
+            return out
+        if name.endswith("_batch_norm"):
             x, weight, bias, mean, variance, training, _, eps = args
             stats = made[1:3] if training else (mean.clone(), (variance + eps).rsqrt())
             self.call(made[0], self.normed, (x, *stats, weight, bias, eps))
@@ -138,16 +195,35 @@ class Lean(TorchDispatchMode):
         elif name == "native_dropout":
             scale = 1 / (1 - args[1]) if args[1] < 1 else 0
             self.call(made[0], lambda x, mask: x * mask * scale, (args[0], made[1]))
+        elif name in self.CHEAP or self.repeats(func, args, kwargs or {}):
+            self.call(made[0], func, args, kwargs or {})
         return out
+
+    def repeats(self, func: Any, args: Any, kwargs: Any) -> bool:
+        """Whether any other operation runs again, and makes the same."""
+        schema = func._schema
+        if self.form != "checkpoint" or schema.is_mutable or "empty" in schema.name:
+            return False
+        rest = [*args[1:], *kwargs.values()]
+        held = [item for part in rest if isinstance(part, list) for item in part]
+        held += kwargs.values()
+        names = [argument.name for argument in schema.arguments]
+        if "dropout_p" in names:
+            given = dict(zip(names, args, strict=False))
+            draws = {**given, **kwargs}.get("dropout_p", 0.0) > 0
+        else:
+            draws = torch.Tag.nondeterministic_seeded in func.tags
+        return not draws and not any(isinstance(item, Tensor) for item in held)
 
     def call(
         self, out: Tensor, func: Any, args: Sequence[Any], kwargs: Any = None
     ) -> None:
         """Notes that a call makes a tensor, over another that nobody has if it can."""
-        many = isinstance(args[0], tuple | list)
+        many = bool(args) and isinstance(args[0], tuple | list)
+        many = many and any(isinstance(item, Tensor) for item in args[0])
         of = [t for t in (args[0] if many else args) if isinstance(t, Tensor)]
         inputs = [*map(self.noted, of)]
-        if all(item.outside for item, _ in inputs):
+        if of and all(item.outside for item, _ in inputs):
             return
         # A tensor in here would live as long as the note.
         rest = args[1:] if many else [... if isinstance(t, Tensor) else t for t in args]
@@ -155,8 +231,9 @@ class Lean(TorchDispatchMode):
         over, turns = None, False
         if isinstance(func, torch._ops.OpOverload):
             name = func._schema.name.removeprefix("aten::")
-            over = getattr(torch.ops.aten, f"{name}_", None)
-            over = getattr(over, func._overloadname, None)
+            if name in self.CHEAP:
+                over = getattr(torch.ops.aten, f"{name}_", None)
+                over = getattr(over, func._overloadname, None)
             turns = name in ("add", "mul") and not named and len(of) == 2
         like = out.shape, out.dtype
 
@@ -165,7 +242,7 @@ class Lean(TorchDispatchMode):
                 return func(had, *rest, **named)
             if turns and own == [False, True]:
                 had, own = had[::-1], own[::-1]
-            fits = own[0] and (had[0].shape, had[0].dtype) == like
+            fits = own[:1] == [True] and (had[0].shape, had[0].dtype) == like
             values = iter(had)
             filled = [next(values) if t is ... else t for t in rest]
             result = (over if over and fits else func)(*filled, **named)

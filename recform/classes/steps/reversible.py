@@ -12,8 +12,13 @@ from dataclasses import dataclass, replace
 import sympy
 
 from recform.algebra.expr import Apply, I, Learned, Scaled, Tensor
-from recform.analysis.invariants.backwards import obstacle, solved_states
-from recform.analysis.invariants.inverse import Inverse, inverse
+from recform.analysis.invariants.backwards import (
+    no_use,
+    obstacle,
+    solved_states,
+    way_back,
+)
+from recform.analysis.invariants.inverse import Inverse
 from recform.blocks import Shape
 from recform.diagnostics import Diagnostics
 from recform.linear.forms import tensor_of
@@ -46,15 +51,7 @@ def reversing(plan: NetworkPlan) -> NetworkPlan:
     """
     formula = plan.graph.recurrence.formula
     report = Diagnostics()
-    found = inverse(formula)
-    if not found.exists:
-        report.error(
-            "RF531",
-            f"{formula.name} cannot be run backwards: {found.obstacle}",
-            found.places[0] if found.places else None,
-            hint="--memory lean keeps little of any network",
-        )
-        report.check()
+    found = way_back(formula, report)
     changed: dict[str, Definition] = {}
     obstacles: list[str] = []
     for step, planned in zip(plan.graph.recurrence.steps, plan.steps, strict=True):
@@ -79,14 +76,7 @@ def reversing(plan: NetworkPlan) -> NetworkPlan:
         else:
             changed[made.name] = writer.write()
     if not changed:
-        why = [*obstacles, "no block of it is like the others"][0]
-        report.error(
-            "RF532",
-            f"{formula.name} has an inverse, but {why}",
-            formula.equations[0].span,
-            hint="--memory lean keeps little of any network",
-        )
-        report.check()
+        no_use(formula, [*obstacles, "no block of it is like the others"][0], report)
     return plan.changed(lambda made: changed.get(made.name, made))
 
 

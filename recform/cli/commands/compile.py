@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,6 +42,25 @@ def command(
         ),
     ] = None,
     memory: common.Keeps = None,
+    memory_budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="The most that training may hold, 6GiB or 50% of what is kept; each part "
+            "keeps what leaves it fastest.",
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Of a budget: examples at once; 1.")
+    ] = None,
+    dtype: Annotated[
+        common.Dtype | None,
+        typer.Option(help="Of a budget: the type of all numbers; fp32."),
+    ] = None,
+    optimizer: Annotated[
+        common.Optimizer | None,
+        typer.Option(help="Of a budget: SGD with momentum, or Adam; sgd."),
+    ] = None,
     as_json: answer.Json = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
@@ -50,6 +69,17 @@ def command(
 
     if check and output in (None, common.STDOUT):
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
+    asked = {"batch": batch, "dtype": dtype, "optimizer": optimizer}
+    given: dict[str, Any] = {n: v for n, v in asked.items() if v is not None}
+    budget = None
+    if memory_budget is not None:
+        from recform.costs.planning import budget_of
+
+        budget = budget_of(memory_budget, **given)
+    elif given:
+        raise typer.BadParameter(
+            "it says what --memory-budget is for", param_hint=f"--{next(iter(given))}"
+        )
     with common.diagnosed(form):
         networks = common.compiled(
             file,
@@ -59,6 +89,7 @@ def command(
             generation=use is Use.generation,
             inference=use is Use.inference,
             memory=memory,
+            budget=budget,
         )
         source = emit_source(list(networks))
         common.show(networks[0].warnings, form)

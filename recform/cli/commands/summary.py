@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recform.cli import answer, common
 from recform.diagnostics import Diagnostics
+from recform.memory import Memory
 
 if TYPE_CHECKING:
+    from recform.graph import NetworkGraph
     from recform.report import TableRow
-
-
-class Dtype(StrEnum):
-    """Types of numbers; `recform.costs.devices` says what they are."""
-
-    fp32 = "fp32"
-    bf16 = "bf16"
-    fp16 = "fp16"
-
-
-class Optimizer(StrEnum):
-    """What learns; `recform.costs.needs` says what it has."""
-
-    sgd = "sgd"
-    adam = "adam"
 
 
 def command(
@@ -57,12 +44,30 @@ def command(
         int | None, typer.Option(min=1, help="With --memory: examples at once; 1.")
     ] = None,
     dtype: Annotated[
-        Dtype | None,
+        common.Dtype | None,
         typer.Option(help="With --memory: the type of all numbers; fp32."),
     ] = None,
     optimizer: Annotated[
-        Optimizer | None,
+        common.Optimizer | None,
         typer.Option(help="With --memory: SGD with momentum, or Adam; sgd."),
+    ] = None,
+    plan: Annotated[
+        Memory | None,
+        typer.Option(help="With --memory: what is kept for the backward pass; plain."),
+    ] = None,
+    memory_budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="With --memory: the most that training may hold, 6GiB or 50%.",
+        ),
+    ] = None,
+    pareto: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT.svg",
+            help="With --memory: draw time against memory of all plans (.png, .pdf too).",
+        ),
     ] = None,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
@@ -73,10 +78,17 @@ def command(
     common.one_of(memory=memory, table=table)
     common.one_of(memory=memory, latex=latex)
     asked = {"batch": batch, "dtype": dtype, "optimizer": optimizer}
-    given = {name: value for name, value in asked.items() if value is not None}
-    if given and not memory:
+    given: dict[str, Any] = {n: v for n, v in asked.items() if v is not None}
+    kept: dict[str, Any] = {"plan": plan, "budget": memory_budget}
+    more = {**given, "plan": plan, "memory-budget": memory_budget, "pareto": pareto}
+    first = next((name for name, value in more.items() if value is not None), None)
+    if first and not memory:
         raise typer.BadParameter(
-            "it says what --memory is asked for", param_hint=f"--{next(iter(given))}"
+            "it says what --memory is asked for", param_hint=f"--{first}"
+        )
+    if plan is not None and memory_budget is not None:
+        raise typer.BadParameter(
+            "it does not go with --plan", param_hint="--memory-budget"
         )
     if table:
         with common.diagnosed(form):
@@ -92,9 +104,11 @@ def command(
 
     with common.diagnosed(form):
         networks = common.compiled(file, settings, network)
+        found = [item.memory(**kept, **given) for item in networks] if memory else []
+        if pareto is not None:
+            _draw([item.graph for item in networks], pareto, given)
     common.show(networks[0].warnings, form)
     summaries = [summarise(item.graph, str(item.proof)) for item in networks]
-    found = [item.memory(**given) for item in networks] if memory else []
     if as_json:
         told = [summary.as_dict() for summary in summaries]
         for one, needs in zip(told, found, strict=False):
@@ -119,6 +133,18 @@ def command(
         if number:
             typer.echo()
         render(summary)
+
+
+def _draw(networks: list[NetworkGraph], path: Path, given: Mapping[str, Any]) -> None:
+    """Draws time against memory of the plans of networks.
+
+    Raises:
+        CompileError: RF604, if it cannot be drawn.
+    """
+    from recform.report.pareto import draw
+
+    picture = draw(networks, path, Diagnostics(), **given)
+    common.write_whole(path, picture, path.suffix)
 
 
 def _rows(

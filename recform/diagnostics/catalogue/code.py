@@ -97,8 +97,8 @@ ENTRIES = {
     ),
     "RF530": Entry(
         "no such way to keep less",
-        "What a network keeps for its backward pass is `plain`, `lean` or `reversible`: in "
-        "a file, as `--memory`, and as `memory` of `recform.compile` and `recform.load`.",
+        "What a network keeps for its backward pass is `plain`, `lean`, `checkpoint` or "
+        "`reversible`: in a file, as `--memory`, and as `memory` of `recform.compile`.",
         f"memory little\n{ONE}",
         f"memory lean\n{ONE}",
     ),
@@ -116,6 +116,37 @@ ENTRIES = {
         "its own.",
         command="printf 'stages 8 x 4\\nX_i = W_i*X_<i-1> + W_i*relu(X_<i-1>) + X_<i-2>\\n' "
         "> net.rf; recform compile net.rf --memory reversible",
+    ),
+    "RF537": Entry(
+        "no budget of memory",
+        "A budget is a size (`6GiB`, `900MiB`, `8GB`), or a share of what the plain network "
+        "keeps for its backward pass (`50%`).",
+        command="recform compile net.rf --memory-budget much",
+    ),
+    "RF538": Entry(
+        "blocks that keep each their own, and have no class",
+        "Where each block keeps what is said of it, a line in front of its pass tells where "
+        "it begins. Blocks whose modules are the network's own have no such pass.",
+        command="printf 'names step = \".\"\nX_i = W_i*X_<i-1>\n' > net.rf; "
+        "recform compile net.rf --memory checkpoint",
+    ),
+    "RF539": Entry(
+        "parts that keep each their own, in timm's interface",
+        "timm's interface has several passes through parts of a network. What each block "
+        "keeps is said of one pass through all of them.",
+        command="recform compile net.rf --timm --memory checkpoint",
+    ),
+    "RF540": Entry(
+        "a budget that is too small",
+        "No plan trains the network within the budget, whatever runs again. The smallest "
+        "budget that can be met is said; a smaller batch needs less.",
+        command="recform compile net.rf --memory-budget 1MiB --batch 64",
+    ),
+    "RF541": Entry(
+        "a budget, and a form for all parts",
+        "A budget decides part by part what is kept for the backward pass, and so does not "
+        "go with one form for all.",
+        command="recform compile net.rf --memory-budget 1GiB --memory lean",
     ),
     "RF542": Entry(
         "two forms of a network at once",

@@ -82,7 +82,7 @@ class _Printer:
     def function(self, made: Function, first: Iterable[str] = ()) -> None:
         lines = self._lines
         if made.around:
-            lines.add(f"@{made.around}")
+            lines.decorator(made.around)
         parameters = [*first, *map(_parameter, made.parameters)]
         lines.signature(made.name, parameters, made.result)
         with lines.indented():

@@ -41,6 +41,11 @@ class Lines:
         """A statement, broken at its brackets if it is too long for a line."""
         self.extend(wrap(text, WIDTH - 4 * self._level, comment))
 
+    def decorator(self, text: str) -> None:
+        """What stands in front of a function, behind an ``@``."""
+        first, *more = wrap(f"_{text}", WIDTH - 4 * self._level)
+        self.extend([f"@{first[1:]}", *more])
+
     def signature(self, name: str, parameters: list[str], result: str) -> None:
         """A ``def`` line, one parameter a line if it gets long."""
         line = f"def {name}({', '.join(parameters)}) -> {result}:"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from pathlib import PurePath
 
 from recform.plan.printer.lines import Lines, docstring
@@ -53,13 +54,16 @@ def _of_function(function: ast.FunctionDef) -> set[str]:
     return read - own
 
 
-def header(source: Source, options: str, classes: list[str]) -> str:
+def header(
+    source: Source, options: str, classes: list[str], said: Sequence[str] = ()
+) -> str:
     """The docstring of a file.
 
     Args:
         source: the formula.
         options: of the command.
         classes: of the networks.
+        said: further lines.
     """
     from recform.version import __version__
 
@@ -77,6 +81,7 @@ def header(source: Source, options: str, classes: list[str]) -> str:
                     f"sha256:  {source.digest}",
                     f"recform: {__version__}",
                     f"command: recform compile {file} -o {stem}.py{options}",
+                    *said,
                 ]
             )
         )

@@ -1,0 +1,290 @@
+"""What a network keeps in another form: a tape becomes the tape of a leaner pass.
+
+The rules are those of the code that runs (`again.py` and `lean.py` in `blocks/support`): which
+tensors the backward pass makes again, of what, and from when to when they are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from recform.blocks import Amount
+from recform.costs.backwards import run_back
+from recform.costs.tape import Buffer, Operation, Tape
+from recform.memory import Memory
+
+#: As in `Again`: what so many steps in a row lead to is kept, in a lean pass and where
+#: products run again too.
+DEEPEST = {Memory.lean: 16, Memory.checkpoint: 128}
+
+
+def under(tape: Tape, forms: Sequence[Memory]) -> Tape:
+    """The tape of a network that keeps less.
+
+    Args:
+        tape: of the plain network.
+        forms: what is kept of each unit: what stands before the blocks, each block, and
+            what stands behind them.
+    """
+    if Memory.reversible in forms:
+        return run_back(tape, forms)
+    return _Forming(tape, forms).tape()
+
+
+def regions(forms: Sequence[Memory]) -> list[int]:
+    """For each unit the number of its region: no tensor is made again of another one's.
+
+    Units of one form in a row are a region, but one that runs again is its own.
+    """
+    found: list[int] = []
+    for number, form in enumerate(forms):
+        joined = number and form is forms[number - 1] is not Memory.checkpoint
+        found.append(found[-1] if joined else (found[-1] + 1 if found else 0))
+    return found
+
+
+@dataclass(eq=False)
+class _Note:
+    """How a tensor is had again; as `Again` in the code.
+
+    Attributes:
+        amount: how much it is.
+        named: the last operation while code has a name for it.
+        made: the operation that makes it again; None if only keeping it has it again.
+        inputs: what that makes it of.
+        region: where it was made.
+        deep: how many steps lead to it.
+        outside: whether somebody else has it.
+        kept: whether it is kept.
+        asks: the operations whose gradients ask for it.
+        last: the last of the backward pass, as the tape counts, that needs it kept.
+        given: how many had it.
+        since: the operation in whose backward pass it was made again, while it is there.
+        there: from where to where it was.
+    """
+
+    amount: Amount
+    named: int
+    made: int | None = None
+    inputs: tuple[_Note, ...] = ()
+    region: int = 0
+    deep: int = 0
+    outside: bool = False
+    kept: bool = False
+    asks: list[int] = field(default_factory=list)
+    last: int | None = None
+    given: int = 0
+    since: int | None = None
+    there: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> int:
+        """To compare it with others: bytes for an example, at four a number."""
+        return self.amount.held(1, 4)
+
+    def want(self, by: int, deepest: int) -> None:
+        """Says that the gradient of an operation asks for it."""
+        if not self.asks and not self.kept:
+            missing = self.missing()
+            gone = any(item is not self and item.named < by for item in missing)
+            least = sum(item.size for item in missing)
+            if gone or self.deep > deepest or least >= self.size:
+                self.keep()
+            else:
+                for item in missing:
+                    item.keep()
+        self.asks.append(by)
+
+    def missing(self) -> list[_Note]:
+        """What it is made of in the end, as far as that is not kept yet."""
+        found: dict[_Note, None] = {}
+        stack = [self]
+        while stack:
+            item = stack.pop()
+            if item.kept:
+                continue
+            if item.made is None:
+                found[item] = None
+            elif not item.asks or item is self:
+                stack += item.inputs
+        return list(found)
+
+    def keep(self) -> None:
+        """Keeps it."""
+        self.kept = True
+        self.made, self.inputs, self.deep = None, (), 0
+
+    def needs(self) -> Iterator[_Note]:
+        """What is kept for it, itself or what it is made of."""
+        seen: dict[_Note, None] = {}
+        stack = [self]
+        while stack:
+            item = stack.pop()
+            if item in seen:
+                continue
+            seen[item] = None
+            if item.kept:
+                yield item
+            stack += item.inputs
+
+
+class _Forming:
+    """Follows the forward pass, and then the backward pass."""
+
+    def __init__(self, tape: Tape, forms: Sequence[Memory]) -> None:
+        self._tape = tape
+        self._forms = forms
+        self._regions = regions(forms)
+        self._notes = [
+            _Note(b.amount, b.named, outside=b.born < 0, kept=b.born < 0 or b.before)
+            for b in tape.buffers
+        ]
+        #: Of each tensor the notes of earlier regions.
+        self._earlier: dict[int, _Note] = {}
+        #: What each operation has inside that can be made again.
+        self._inner: dict[int, _Note] = {}
+        self._asked: list[list[_Note]] = [[] for _ in tape.operations]
+
+    def tape(self) -> Tape:
+        """The tape."""
+        for number, operation in enumerate(self._tape.operations):
+            self._forward(number, operation)
+        for asked in (note for notes in self._asked for note in notes):
+            for note in asked.needs():
+                first = min(asked.asks)
+                note.last = first if note.last is None else min(note.last, first)
+        operations = [
+            self._backward(number, self._tape.operations[number])
+            for number in reversed(range(len(self._tape.operations)))
+        ]
+        buffers = list(map(self._buffer, range(len(self._notes))))
+        return replace(self._tape, operations=operations[::-1], buffers=buffers)
+
+    def _buffer(self, number: int) -> Buffer:
+        buffer, note = self._tape.buffers[number], self._notes[number]
+        again = self._earlier.get(number, note).there
+        if buffer.before:
+            return replace(buffer, kept=None)
+        return replace(buffer, kept=note.last if note.kept else None, again=again)
+
+    # -- forward
+
+    def _forward(self, number: int, operation: Operation) -> None:
+        form = self._forms[operation.unit]
+        region = self._regions[operation.unit]
+        own = self._notes[operation.makes]
+        own.region = region
+        for buffer in operation.asks:
+            if buffer != operation.makes:
+                self._want(self._noted(buffer, region), number, form)
+        if form is Memory.checkpoint or (form is Memory.lean and operation.cheap):
+            self._note(number, operation, own)
+        if operation.makes in operation.asks:
+            self._want(own, number, form)
+
+    def _noted(self, buffer: int, region: int) -> _Note:
+        """The note of a tensor; another region makes one of its own."""
+        note = self._notes[buffer]
+        if note.region != region and not note.kept:
+            self._earlier.setdefault(buffer, note)
+            note = _Note(note.amount, note.named, region=region)
+            self._notes[buffer] = note
+        return note
+
+    def _note(self, number: int, operation: Operation, own: _Note) -> None:
+        """Notes how what an operation makes is made again."""
+        form = self._forms[operation.unit]
+        reads = [self._noted(read, own.region) for read in operation.reads]
+        inputs = tuple(reads)
+        fixed = all(note.outside for note in reads)
+        deep = 1 + max((note.deep for note in reads), default=-1)
+        inside = _rest(operation.inside, operation.stays)
+        if operation.cheap and operation.stays != Amount():
+            inside = Amount()  # It stands for all of it.
+        if inside != Amount():
+            inner = self._inner[number] = _Note(inside, number, region=own.region)
+            if not fixed:
+                inner.made, inner.inputs, inner.deep = number, inputs, deep
+            self._want(inner, number, form)
+            if not operation.cheap:
+                inputs = (*inputs, inner)
+        if not fixed:
+            own.made, own.inputs, own.deep = number, inputs, deep
+
+    def _want(self, note: _Note, by: int, form: Memory) -> None:
+        if form is Memory.plain and not note.kept:
+            note.keep()
+        note.want(by, DEEPEST.get(form, 0))
+        self._asked[by].append(note)
+
+    # -- backward
+
+    def _backward(self, number: int, operation: Operation) -> Operation:
+        """The operation with what its backward pass has besides."""
+        again: list[int] = []
+        most = 0
+        for note in self._asked[number]:
+            most = max(most, self._value(note, number, again).size)
+            note.given += 1
+            if note.given == len(note.asks) and note.since is not None:
+                note.there, note.since = (number, note.since), None
+        inside, more = operation.inside, Amount(most // 4)
+        form = self._forms[operation.unit]
+        inner = self._inner.get(number)
+        if inner is not None:
+            inside = operation.stays
+            if inner.kept:
+                inside += inner.amount
+            elif inner.there is not None:
+                more += inner.amount
+        elif form is not Memory.plain and not operation.cheap:
+            more += _rest(inside, operation.lean)
+            inside = operation.lean
+        elif form is not Memory.plain:
+            more += _rest(inside, operation.stays)
+            inside = operation.stays
+        back = operation.workspace_back + more
+        return replace(
+            operation, inside=inside, workspace_back=back, again=tuple(again)
+        )
+
+    def _value(self, note: _Note, number: int, again: list[int]) -> _Held:
+        """Has a tensor; what is held meanwhile besides it and what is asked for."""
+        if note.kept or note.since is not None:
+            return _Held(0, alone=False)
+        assert note.made is not None
+        operation = self._tape.operations[note.made]
+        most = now = 0
+        first_alone = False
+        for place, item in enumerate(note.inputs):
+            held = self._value(item, number, again)
+            most = max(most, now + held.size)
+            if held.alone:
+                now += item.size
+                first_alone = first_alone or (place == 0 and item.size == note.size)
+        again.append(note.made)
+        most = max(most, now + operation.workspace.held(1, 4))
+        if note.given == len(note.asks):
+            if first_alone and operation.cheap:
+                most -= note.size  # It is written over what it is made of.
+            return _Held(max(most, 0), alone=True)
+        note.since = number
+        return _Held(most, alone=False)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What is held while a tensor is made, and whether nobody else has the tensor then."""
+
+    size: int
+    alone: bool
+
+
+def _rest(whole: Amount, part: Amount) -> Amount:
+    """What is left of an amount; nothing where a mask of bytes takes the place of numbers."""
+    return Amount(
+        max(0, whole.numbers - part.numbers),
+        max(0, whole.bytes - part.bytes),
+        max(0, whole.once - part.once),
+    )

@@ -1,0 +1,88 @@
+"""Time against memory of the plans of networks, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recform.analysis.invariants.backwards import rows_back
+from recform.costs.needs import Needs, Setting, needs, setting_of
+from recform.costs.planning import DEVICE, points, uniform
+from recform.diagnostics import CompileError, Diagnostics
+from recform.graph.model import NetworkGraph
+from recform.memory import Memory, Plan
+from recform.report.plot import Grid, kind_of, painted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MARKS = {
+    Memory.plain: "o",
+    Memory.lean: "s",
+    Memory.checkpoint: "^",
+    Memory.reversible: "D",
+}
+_GIB = 2**30
+
+
+def draw(
+    networks: Sequence[NetworkGraph], path: Path, report: Diagnostics, **given: Any
+) -> bytes:
+    """For each network a plot of all plans for which no other is better, and the forms.
+
+    Args:
+        networks: with shapes.
+        path: where it is to go; its ending says the format.
+        report: gets RF604.
+        given: ``batch``, ``dtype`` and ``optimizer``, as in a :class:`Setting`.
+
+    Raises:
+        CompileError: if the ending is not known, or matplotlib is not installed.
+        ValueError: if a setting is none.
+    """
+    kind, setting = kind_of(path, report), setting_of(**given)
+
+    def paint(grid: Grid) -> None:
+        for network, (axes,) in zip(networks, grid, strict=True):
+            _network(network, setting, axes)
+
+    return painted(kind, (7, 4.2 * len(networks)), (len(networks), 1), paint)
+
+
+def _network(network: NetworkGraph, setting: Setting, axes: Axes) -> None:
+    forms = {memory: _needs(network, setting, memory) for memory in Memory}
+    plain = _seconds(needs(network, setting))
+    found = points(network, setting)
+    axes.step(
+        [point.peak / _GIB for point in found],
+        [point.seconds / plain for point in found],
+        where="pre",
+        label="by a budget",
+    )
+    for memory, item in forms.items():
+        if item is not None:
+            place = item.training / _GIB, _seconds(item) / plain
+            axes.plot(*place, _MARKS[memory], linestyle="", label=str(memory))
+    examples = f"{setting.batch} examples of {setting.dtype}"
+    axes.set_title(f"{network.recurrence.formula.name}, {examples}")
+    axes.set_xlabel("GiB at most, in training")
+    axes.set_ylabel(f"time of a step ({DEVICE.name}, at least)")
+    axes.legend()
+
+
+def _needs(network: NetworkGraph, setting: Setting, memory: Memory) -> Needs | None:
+    """What a network needs in a form; None if it has none."""
+    plan: Plan | None
+    if memory is Memory.reversible:
+        try:
+            plan = rows_back(network, Diagnostics())
+        except CompileError:
+            return None
+    else:
+        plan = uniform(network, memory)
+    return needs(network, setting, plan)
+
+
+def _seconds(found: Needs) -> float:
+    return next(time.training for time in found.times if time.device == DEVICE.name)
