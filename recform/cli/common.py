@@ -81,8 +81,8 @@ Keeps = Annotated[
     Memory | None,
     typer.Option(
         "--memory",
-        help="plain, lean, checkpoint, reversible: what is kept for the backward pass; what the file "
-        "says.",
+        help="plain, lean, checkpoint, reversible: what is kept for the backward pass; "
+        "what the file says.",
     ),
 ]
 
