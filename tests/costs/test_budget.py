@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from itertools import pairwise, product
+from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 import recform
+from recform.cli.app import app
 from recform.costs import budget
 from recform.costs.budget import Row, best
 from recform.costs.forms import under
@@ -19,6 +23,7 @@ from recform.costs.record import record
 from recform.costs.words import bytes_of
 from recform.diagnostics import CompileError
 from recform.memory import Memory
+from tests.blocks.test_lean import kept
 from tests.oracle.compare import compiled
 from tests.oracle.test_saved import FORMS
 
@@ -139,6 +144,35 @@ def test_forms_of_all() -> None:
         for time in found.times:
             before = next(t for t in plain.times if t.device == time.device)
             assert time.training == pytest.approx(before.training + time.again)
+
+
+@pytest.mark.parametrize("memory", ["lean", "checkpoint", "reversible"])
+def test_what_is_said_is_kept(memory: str) -> None:
+    """As the profiler sees it, without what comes in."""
+    text = (
+        "input 3 x 8 x 8\nstages 4 x 6\nstem conv(3, c) > bn\nhead avgpool > linear(3)\n"
+        "W = conv(3, c) > bn > relu > conv(3, c) > bn\nX_i = W_i*X_<i-1> + X_<i-2>"
+    )
+    item = recform.compile(text, memory=memory)
+    said = item.memory(batch=2)
+    assert said == recform.compile(text).memory(memory, batch=2)
+    found = kept(item.module(), torch.randn(2, 3, 8, 8))
+    assert said.total.kept - said.incoming == pytest.approx(found, rel=0.02)
+
+
+def test_the_picture(tmp_path: Path) -> None:
+    """The same on each run; it has a mark for each form that there is."""
+    (tmp_path / "net.rf").write_text(SMALL)
+    out = tmp_path / "plans.svg"
+    command = f"summary {tmp_path}/net.rf --memory --batch 4 --pareto {out}"
+    made = []
+    for _ in range(2):
+        assert CliRunner().invoke(app, command.split()).exit_code == 0
+        made.append(out.read_text())
+    assert made[0] == made[1]
+    for word in ("by a budget", "plain", "lean", "checkpoint"):
+        assert f">{word}<" in made[0]
+    assert ">reversible<" not in made[0]
 
 
 def test_long_rows_are_planned_in_groups() -> None:
