@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from recform.render.model import Direction, View
@@ -103,6 +104,9 @@ def request(
         ValueError: if there is no such view, direction, theme or style, or if a width is
             no length.
     """
+    points = length(width) if isinstance(width, str) else width
+    if points is not None and not 0 <= points < inf:
+        raise ValueError(f"{width} is no width in points")
     way = None if direction is None else Direction(direction)
     names = (open,) if isinstance(open, str) else tuple(open)
     return Request(
@@ -110,7 +114,7 @@ def request(
         direction=way,
         theme=Theme(theme),
         open=names,
-        width=length(width) if isinstance(width, str) else width,
+        width=points,
         style=Style(style),
         **others,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from recform.render.model import Diagram, Kind
 from recform.render.picture import Item, Picture, Words
 from recform.render.placing.fit import fitted
 from recform.render.placing.labels import sampled
+from recform.render.placing.margin import below
 from recform.render.placing.renderer import PINNED, find
 from recform.render.placing.rows import wrapped
 from recform.render.placing.tiles import arranged
@@ -136,7 +138,23 @@ def test_no_room_to_read_it() -> None:
         fitted(diagram, Request(view=View.network, width=20), find(PINNED))
     (said,) = error.value.diagnostics
     assert said.code == "RF614"
-    assert said.message.startswith("in 0.7 cm nobody could read it: it needs ")
+    before, least = said.message.split(" needs ")
+    assert before == "in 0.71 cm nobody could read it: it"
+    assert said.hint == "take --direction lr"
+    asked = Request(view=View.network, width=length(least))
+    assert fitted(diagram, asked, find(PINNED)).width <= length(least) + 0.1
+
+
+@pytest.mark.parametrize("most", range(240, 480, 16))
+def test_a_caption_is_no_wider_than_the_page(most: int) -> None:
+    diagram = drawn("modern/mhc.rf")
+    assert below(diagram, legend=True, least=0, most=most).width <= most
+
+
+@pytest.mark.parametrize("points", [-3.0, nan, inf])
+def test_no_widths(points: float) -> None:
+    with pytest.raises(ValueError, match="is no width in points"):
+        request(width=points)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import ceil
 
 from recform.diagnostics import CompileError, Diagnostics
 from recform.render.model import Diagram, Direction, View
@@ -39,11 +40,23 @@ def fitted(diagram: Diagram, request: Request, found: Renderer) -> Picture:
     report = Diagnostics()
     report.error(
         "RF614",
-        f"in {request.width / _CENTIMETRE:.1f} cm nobody could read it: "
-        f"it needs {min(needed) / _CENTIMETRE:.1f} cm",
-        hint="show fewer blocks, open less, or turn it: --direction tb or lr",
+        f"in {round(request.width / _CENTIMETRE, 2):g} cm nobody could read it: "
+        f"it needs {ceil(min(needed) / _CENTIMETRE * 10) / 10:.1f} cm",
+        hint=_hint(diagram, request),
     )
     raise CompileError(report)
+
+
+def _hint(diagram: Diagram, request: Request) -> str:
+    """What of a request makes a picture wide; nothing of some does."""
+    ways = {
+        "show fewer blocks": diagram.view in (View.unrolled, View.paths),
+        "open less": bool(request.open) or request.depth > 1,
+        "leave out --legend": request.legend,
+        "leave out --direction": request.direction is not None,
+        "take --direction lr": diagram.direction is Direction.down,
+    }
+    return ", or ".join(way for way, helps in ways.items() if helps)
 
 
 def _tries(

@@ -16,6 +16,8 @@ _BAR_WIDTH = 90.0
 _LEGEND_LEAST = 330.0
 #: How much room routes have that are written out.
 _ROUTES = 330.0
+#: How many letters a line of the caption has at least.
+_SHORTEST = 8
 
 
 @dataclass
@@ -58,7 +60,11 @@ def below(
         _bars(diagram, foot, most)
     if diagram.caption:
         foot.height += _GAP
-        rows = [part for row in diagram.caption for part in _fitted(row, most)]
+        rows = [
+            part
+            for row in diagram.caption
+            for part in _fitted(row, most, CAPTION, "serif")
+        ]
         for number, row in enumerate(rows, start=1):
             words = Words(row, (0, foot.height + CAPTION * 0.9), CAPTION)
             item = Item(f"{diagram.id}-caption-{number}", "caption", "", "", (words,))
@@ -71,13 +77,23 @@ def below(
     return foot
 
 
-def _fitted(row: text.Text, most: float | None) -> tuple[text.Text, ...]:
-    """A line of the caption in as many as it takes."""
-    width = text.width(row, CAPTION, "serif")
-    if most is None or width <= most:
+def _fitted(
+    row: text.Text, most: float | None, size: float, family: str
+) -> tuple[text.Text, ...]:
+    """A line of words in as many as it takes, if it can be parted there."""
+
+    def wide(words: text.Text) -> float:
+        return text.width(words, size, family)
+
+    if most is None or wide(row) <= most:
         return (row,)
-    letters = sum(len(run.text) for run in row)
-    return text.wrapped(row, max(8, int(letters * most / width) - 2))
+    letters = int(sum(len(run.text) for run in row) * most / wide(row))
+    rows = text.wrapped(row, max(_SHORTEST, letters))
+    # Letters are not equally wide: fewer, until the widest line has room.
+    while letters > _SHORTEST and max(map(wide, rows)) > most:
+        letters -= 1
+        rows = text.wrapped(row, letters)
+    return rows
 
 
 def _moved(part: Shape | Words, x: float, y: float) -> Shape | Words:
@@ -105,7 +121,8 @@ def _bars(diagram: Diagram, foot: Foot, most: float | None) -> None:
     total = before + route_width
     left = -total / 2
     largest = max(bar.count for bar in bars)
-    for number, row in enumerate(_headings(diagram.heading, most), start=1):
+    headings = _fitted(diagram.heading, most, NOTE + 0.5, "sans")
+    for number, row in enumerate(headings, start=1):
         at = (left, foot.height + 9)
         heading = Words(row, at, NOTE + 0.5, "muted", "start", "sans")
         name = f"{diagram.id}-heading" + (f"-{number}" if number > 1 else "")
@@ -131,14 +148,6 @@ def _bars(diagram: Diagram, foot: Foot, most: float | None) -> None:
             parts.append(Words(shown, at, 11, "ink", "start"))
         name = f"{diagram.id}-length-{bar.length}"
         foot.add(Item(name, "bar", "", _tooltip(bar), tuple(parts)), total, _ROW)
-
-
-def _headings(heading: text.Text, most: float | None) -> tuple[text.Text, ...]:
-    width = text.width(heading, NOTE + 0.5, "sans")
-    if most is None or width <= most:
-        return (heading,)
-    letters = sum(len(run.text) for run in heading)
-    return text.wrapped(heading, max(8, int(letters * most / width) - 2))
 
 
 def _said(bar: Bar) -> str:
