@@ -36,7 +36,12 @@ def _parser() -> MagicArgumentParser:
     add = parser.add_argument
     add("name", nargs="?", help="The variable that gets the compiled network.")
     add("--network", metavar="NAME", help="One network of several.")
-    add("--view", choices=[*View], default="step", help="What of it is drawn.")
+    add(
+        "--view",
+        choices=[view.value for view in View],
+        default="step",
+        help="What of it is drawn.",
+    )
     add(
         "--set",
         dest="settings",
@@ -63,11 +68,15 @@ def register(ipython: Any) -> None:
 def _magic(ipython: Any) -> Callable[[str, str], None]:
     from IPython.core.error import UsageError
     from IPython.display import display
+    from IPython.utils.process import arg_split
 
     parser = _parser()
 
     def rf(line: str, cell: str) -> None:
-        asked = parser.parse_argstring(line)
+        try:
+            asked = parser.parse_args([_bare(word) for word in arg_split(line)])
+        except ValueError as error:
+            raise UsageError(f"{line!r}: {error}") from None
         if asked.name and (not asked.name.isidentifier() or iskeyword(asked.name)):
             raise UsageError(f"{asked.name!r} cannot be the name of a variable")
         try:
@@ -85,6 +94,12 @@ def _magic(ipython: Any) -> Callable[[str, str], None]:
 
     rf.__doc__ = parser.format_help()
     return rf
+
+
+def _bare(word: str) -> str:
+    """A word without the quotes around it, which hold a name with spaces together."""
+    quoted = len(word) > 1 and word[0] == word[-1] and word[0] in "'\""
+    return word[1:-1] if quoted else word
 
 
 def _compiled(

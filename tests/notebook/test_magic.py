@@ -25,6 +25,8 @@ CELLS = {
     "name": f"%%rf class\n{FORMULA}",
     "set": f"%%rf --set classes=many\n{FORMULA}",
     "view": f"%%rf --view side\n{FORMULA}",
+    "quote": f'%%rf "net\n{FORMULA}',
+    "spaces": f'%%rf --plugin "my operators.py"\n{FORMULA}',
     "several": f"%%rf\nnetwork A\n{FORMULA}network B\n{FORMULA}",
     "one": f"%%rf two --network B\nnetwork A\n{FORMULA}network B\n{FORMULA}",
     "itself": "two",
@@ -91,13 +93,23 @@ def test_mistakes_are_shown_and_the_cell_fails(outputs: dict[str, list[Any]]) ->
     [
         ("name", "UsageError: 'class' cannot be the name of a variable"),
         ("set", "UsageError: --set: 'many' is not a number, true or false"),
-        ("view", "argument --view: invalid choice: 'side'"),
+        (
+            "view",
+            "argument --view: invalid choice: 'side' (choose from "
+            "'step', 'network', 'paths', 'unrolled')",
+        ),
+        ("quote", "UsageError: '\"net': No closing quotation"),
     ],
 )
 def test_options_are_checked(
     outputs: dict[str, list[Any]], cell: str, said: str
 ) -> None:
     assert said in printed(outputs[cell])
+
+
+def test_a_name_with_spaces_stands_in_quotes(outputs: dict[str, list[Any]]) -> None:
+    shown, _ = outputs["spaces"]
+    assert "the plugin my operators.py cannot be used" in shown.data["text/plain"]
 
 
 def test_one_of_several(outputs: dict[str, list[Any]]) -> None:
