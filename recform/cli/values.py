@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+from typer import BadParameter
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
@@ -76,7 +77,13 @@ class _Reader:
         try:
             return _plain(value, self.kind.annotation, self.kind.parameter_info)
         except ValueError:
+            pass
+        try:
             return self.usual().coerce(value, param=param, ctx=ctx)
+        except BadParameter as error:
+            # What pydantic puts in front of any words says nothing.
+            error.message = error.message.removeprefix("Value error, ")
+            raise
 
 
 def _plain(value: Any, kind: Any, info: Any) -> Any:

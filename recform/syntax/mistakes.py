@@ -25,6 +25,9 @@ _SHOWN = {
 }
 
 
+#: What declares numbers.
+_NUMBERS = ("param", "const", "scalar", "vector")
+
 #: A name or a number with its index.
 _FACTOR = re.compile(r"\w+(<[^<>]*>|\{[^{}]*\})?'?")
 
@@ -72,7 +75,12 @@ def _token(
     if token.type == "$END":
         end = Span(statement.source, statement.end, statement.end + 1)
         wanted = _wanted(expected)
-        report.error("RF101", f"the statement ends too early: {wanted} is missing", end)
+        report.error(
+            "RF101",
+            f"the statement ends too early: {wanted} is missing",
+            end,
+            hint=_number(statement, statement.end, expected),
+        )
         return
     place = Span(
         statement.source,
@@ -118,7 +126,16 @@ def _token(
         "RF101",
         f"{str(token)!r} cannot stand here: {_wanted(expected)} was expected",
         place,
+        hint=_number(statement, place.start, expected),
     )
+
+
+def _number(statement: Span, end: int, expected: set[str]) -> str:
+    """The hint where a declaration ends, and the number is missing that it is for."""
+    if _first_word(statement) not in _NUMBERS or "EQUALS" not in expected:
+        return ""
+    declared = statement.source.text[statement.start : end].rstrip()
+    return f"it has a number, as in {declared} = 1"
 
 
 def _lacks_equals(previous: Token | None, token: Token) -> bool:
@@ -153,5 +170,5 @@ def _wanted(expected: set[str]) -> str:
         return "'='"
     shown = sorted(_SHOWN[name] for name in expected if name in _SHOWN)
     if not shown:
-        return "something else"
+        return "the end of the line" if expected == {"$END"} else "something else"
     return " or ".join(f"{item!r}" if len(item) == 1 else item for item in shown)

@@ -181,6 +181,31 @@ def test_did_you_mean() -> None:
 
 
 @pytest.mark.parametrize(
+    ("wrong", "message", "hint"),
+    [
+        (
+            "scalar a",
+            "the statement ends too early: '=' is missing",
+            "it has a number, as in scalar a = 1",
+        ),
+        (
+            "const g_i: 2",
+            "':' cannot stand here: '=' was expected",
+            "it has a number, as in const g_i = 1",
+        ),
+        (
+            "network A:",
+            "':' cannot stand here: the end of the line was expected",
+            "",
+        ),
+    ],
+)
+def test_what_is_missing_in_a_declaration(wrong: str, message: str, hint: str) -> None:
+    (said,) = mistakes(f"{wrong}\n{ONE}")
+    assert (said.code, said.message, said.hint) == ("RF101", message, hint)
+
+
+@pytest.mark.parametrize(
     ("wrong", "hint"),
     [
         (
