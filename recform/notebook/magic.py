@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from keyword import iskeyword
 from pathlib import Path
@@ -68,15 +69,15 @@ def register(ipython: Any) -> None:
 def _magic(ipython: Any) -> Callable[[str, str], None]:
     from IPython.core.error import UsageError
     from IPython.display import display
-    from IPython.utils.process import arg_split
 
     parser = _parser()
 
     def rf(line: str, cell: str) -> None:
         try:
-            asked = parser.parse_args([_bare(word) for word in arg_split(line)])
+            words = shlex.split(line, posix=False)
         except ValueError as error:
             raise UsageError(f"{line!r}: {error}") from None
+        asked = parser.parse_args([_bare(word) for word in words])
         if asked.name and (not asked.name.isidentifier() or iskeyword(asked.name)):
             raise UsageError(f"{asked.name!r} cannot be the name of a variable")
         try:
