@@ -67,6 +67,7 @@ def test_wrong_usage(folder: Path) -> None:
         (("--view", "paths", "--depth", "2"), "--view step and --view unrolled"),
         (("--to", "dot", "--width", "8cm"), "a dot has no width of its own"),
         (("--width", "8"), "'8' is no length"),
+        (("--to", "json", "--style", "cvpr"), "a json takes no fonts of a venue"),
         (("--style", "nips"), "'--style': 'nips' is not one of 'default', 'acl'"),
     ],
 )

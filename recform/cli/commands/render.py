@@ -133,6 +133,10 @@ def command(
         raise typer.BadParameter(
             f"it belongs to a png, and this is a {chosen.value}", param_hint="--dpi"
         )
+    if style is not Style.default and chosen not in _LAID_OUT:
+        raise typer.BadParameter(
+            f"a {chosen.value} takes no fonts of a venue", param_hint="--style"
+        )
     inline = as_json and output is None
     if inline and chosen in _BINARY:
         raise typer.BadParameter(
