@@ -10,7 +10,9 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+from typer.testing import CliRunner
 
+from recform.cli.app import app
 from recform.diagnostics import CompileError
 from recform.playground.serve import serve
 
@@ -56,3 +58,11 @@ def test_a_port_that_is_taken_is_told(built: Path) -> None:
         port = other.getsockname()[1]
         with pytest.raises(CompileError, match=rf"port {port} cannot be had"):
             serve(built, port, print)
+
+
+def test_a_page_has_no_plugins() -> None:
+    result = CliRunner().invoke(
+        app, ["playground", "--plugin", "mine.py", "--no-browser"]
+    )
+    assert result.exit_code == 2
+    assert "which has no plugins" in result.output

@@ -25,6 +25,10 @@ def command(
     """Show the playground: type a formula, see the diagram and the code."""
     from recform.playground.serve import BUILT, serve
 
+    if common.plugins():
+        # Silence would look as if the page knew the operators.
+        raise typer.BadParameter("the page runs in a browser, which has no plugins")
+
     def ready(address: str) -> None:
         typer.echo(f"The playground is at {address} (Ctrl-C ends it).")
         if browser:
