@@ -2,6 +2,7 @@
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"
 
+import math
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
@@ -42,6 +43,9 @@ class Lean(TorchDispatchMode):
             *("native_layer_norm", "native_group_norm", "_fused_rms_norm"),
         )
     )
+    #: Operations whose gradients look for where the input equals what was found: one that
+    #: is made again, off by a rounding, equals it nowhere.
+    EXACT = frozenset(("amax", "amin", "max", "min", "median", "nanmedian"))
 
     @staticmethod
     def forward(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -185,6 +189,10 @@ class Lean(TorchDispatchMode):
             self.note(tensor)
         if self.form == "plain":
             return out
+        if name in self.EXACT or (
+            name == "linalg_vector_norm" and abs(args[1]) == math.inf
+        ):
+            self.noted(args[0])[0].keep()
         if name.endswith("_batch_norm"):
             x, weight, bias, mean, variance, training, _, eps = args
             stats = made[1:3] if training else (mean.clone(), (variance + eps).rsqrt())
@@ -231,7 +239,7 @@ class Lean(TorchDispatchMode):
         over, turns = None, False
         if isinstance(func, torch._ops.OpOverload):
             name = func._schema.name.removeprefix("aten::")
-            if name in self.CHEAP:
+            if name in self.CHEAP and isinstance(args[0], Tensor):  # Not in 2**x.
                 over = getattr(torch.ops.aten, f"{name}_", None)
                 over = getattr(over, func._overloadname, None)
             turns = name in ("add", "mul") and not named and len(of) == 2
