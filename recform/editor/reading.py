@@ -74,11 +74,6 @@ class Reading:
         names = [item.name for item in self.networks if item.span.start <= offset]
         return names[-1] if names else None
 
-    def section_at(self, offset: int) -> Section | None:
-        """What the network says that a place belongs to; the first one, if to all."""
-        name = self.network_at(offset)
-        return next((s for s in self.sections if name in (None, s.name)), None)
-
     def statement_at(self, offset: int) -> Span | None:
         """The statement that a place is in, or directly behind."""
         return next((s for s in self.spans if s.start <= offset <= s.end), None)

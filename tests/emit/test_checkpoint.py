@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,7 @@ def planned(text: str, how: str) -> nn.Module:
     turns = [Memory.plain, Memory.checkpoint, Memory.lean]
     forms = [turns[number % 3] for number in range(blocks)]
     plan = Plan((Memory.plain, *forms, Memory.lean))
-    object.__setattr__(compiled, "keeps", Memory.lean)
-    object.__setattr__(compiled, "budget", plan)
-    return compiled.module()
+    return replace(compiled, asked=Memory.lean, budget=plan).module()
 
 
 @pytest.mark.parametrize("how", PLANS)

@@ -13,7 +13,7 @@ def command() -> None:
 
     with common.diagnosed(common.Format.text):
         need("pygls", "the language server", "RF546", "pip install 'recform[lsp]'")
-        from recform.editor.server import serve
+        from recform.editor.protocol.server import serve
 
         try:
             serve(common.plugins())

@@ -22,13 +22,13 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
 from recform.diagnostics import Diagnostics
-from recform.editor import answers
 from recform.editor.checked import Checked, check, compiled, written
 from recform.editor.colours import KINDS
 from recform.editor.document import Document, Refused, opened
 from recform.editor.fixes import fixes
-from recform.editor.translate import Translator
-from recform.editor.worker import Worker
+from recform.editor.protocol import answers
+from recform.editor.protocol.translate import Translator
+from recform.editor.protocol.worker import Worker
 from recform.files import FORMULA
 from recform.operators import plugins as user
 from recform.operators.plugins import Plugin

@@ -16,7 +16,7 @@ from recform.diagnostics import CompileError
 from recform.editor import completion, hover, outline, places, rename
 from recform.editor.colours import colours
 from recform.editor.pictures import Wanted, draw
-from recform.editor.translate import Translator
+from recform.editor.protocol.translate import Translator
 from recform.formatter import formatted
 from recform.render import View
 from recform.source import Span
