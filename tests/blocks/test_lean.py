@@ -123,6 +123,12 @@ BODIES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
         nn.RMSNorm(8), Of(attended, nn.Linear(8, 24)), nn.Linear(8, 4), nn.Softmax(-1)
     ),
     "a number to a power": images(Of(powers), conv(4, 4)),
+    "across": tokens(
+        nn.Tanh(),
+        Of(lambda x, f: f(x.transpose(1, 2)).transpose(1, 2), nn.Linear(5, 7)),
+        Of(lambda x, f: F.relu(f(x.sin().transpose(1, 2))).neg(), nn.Linear(7, 6)),
+        nn.Softmax(-1),
+    ),
     "greatest": images(
         *(conv(4, 40), nn.BatchNorm2d(40), nn.ReLU()),
         Of(lambda x: x * x.amax((2, 3), keepdim=True)),
@@ -195,6 +201,12 @@ def test_what_is_kept_of_tokens() -> None:
     statistics, mask = 2 * 64, 64 * 16
     assert kept(net, x) == 8 * (2 * 64 * 8 + statistics + 3 * 64 * 16)
     assert kept(Framed(net), x) == 8 * (64 * 8 + statistics + 64 * 16) + mask
+
+
+def test_rows_that_are_put_in_order_are_not_kept() -> None:
+    """Torch copies what is transposed for a product: a copy is cheap to make again."""
+    net, size = tokens(nn.Tanh(), Of(lambda x, f: f(x.mT), nn.Linear(5, 7)))
+    assert kept(Framed(net), torch.randn(size)) == 4 * (3 * 5 * 8)
 
 
 def test_nothing_lives_on() -> None:

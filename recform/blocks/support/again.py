@@ -120,7 +120,7 @@ class Again:
         else:
             return self.kept, False
         if self.given == self.asked:
-            return made, True
+            return made, made._base is None
         self.made = made
         return made, False
 
