@@ -22,7 +22,6 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
-    K,
     Learned,
     Part,
     Pointwise,
@@ -35,9 +34,8 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.indices import is_of_context
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
-from recform.algebra.tracing import Link
 from recform.algebra.typeset import plain
-from recform.blocks import Amount, Cost, Layout, Misfit, Shape, Work
+from recform.blocks import Amount, Layout, Misfit, Shape
 from recform.blocks.applied import function_cost
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.adapters import BlockAdapters
@@ -51,6 +49,7 @@ from recform.graph.places import find
 from recform.graph.saved import Saved
 from recform.graph.scalars import ScalarSizes
 from recform.graph.stages import Strides, TensorStages
+from recform.graph.works import works
 from recform.recurrence.build import relative
 from recform.recurrence.model import ModuleSlot, Step
 from recform.recurrence.numbered import leading
@@ -145,6 +144,7 @@ class BlockShapes:
             if isinstance(slot, ModuleSlot) and slot.index == self.step.at:
                 tensors = (s for s in self.step.outputs if isinstance(s, Tensor))
                 self.calls.later(slot.name, self.shape(next(tensors)))
+        others = works(self.step, self.shape, self.counts, self._between)
         own = Totals(scalars.parameters(), self._added, kept=self.saved.total())
         return Block(
             shapes=dict(self.known),
@@ -153,47 +153,9 @@ class BlockShapes:
             outputs=outputs,
             scalars=dict(scalars.own),
             totals=own + self.calls.totals + self.adapters.totals,
-            works={**self._others(), **self.calls.works, **self.adapters.works},
+            works={**others, **self.calls.works, **self.adapters.works},
             held=self.saved.held(),
         )
-
-    def _others(self) -> dict[Tensor | Site, tuple[Link, ...]]:
-        """The tensors that no operator makes, and that are no views of others."""
-        found: dict[Tensor | Site, tuple[Link, ...]] = {}
-        for tensor in self.step.body:
-            if self._is_view(tensor):
-                continue
-            parts = [p for p in self.step.parts(tensor) if not isinstance(p, Filled)]
-            reads = sum(self.shape(p).elements * self.counts.of(p) for p in parts)
-            made = self.shape(tensor).elements * self.counts.of(tensor)
-            weighed = self.counts.weighed(tensor)
-            work = Work(reads, made, multiply_adds=weighed)
-            cost = Cost(
-                multiply_adds=weighed,
-                saves_more=self._between.get(tensor, 0),
-                cheap=self._is_cheap(tensor),
-            )
-            found[tensor] = (Link(made, cost, (work,)),)
-        return found
-
-    def _is_cheap(self, tensor: Tensor) -> bool:
-        """Whether a tensor that no operator makes is cheap to make again."""
-        if isinstance(tensor, Elementwise):
-            return function_cost(tensor.function, self.shape(tensor.argument)).cheap
-        if isinstance(tensor, Over | History):
-            return tensor.kind in ("sum", "mean") and not self.counts.weighed(tensor)
-        cheap = TensorSum | Pointwise | Scaled | Combine | Concat | Members
-        return isinstance(tensor, cheap)
-
-    def _is_view(self, tensor: Tensor) -> bool:
-        """Whether a tensor has no numbers of its own, or is never made by itself."""
-        if isinstance(tensor, Scaled):
-            # Code has the sign in a sum, and weights in a product with all members.
-            return tensor.coefficient in (1, -1) or bool(tensor.coefficient.has(K))
-        if isinstance(tensor, Pointwise):
-            return self.counts.is_by_features(tensor)
-        views = State | Part | Input | Dealt
-        return isinstance(tensor, views) or is_list(tensor) or tensor in self.step.taken
 
     def is_own(self, tensor: Apply) -> bool:
         """Whether the block owns the operator of an application."""

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from recform.compiler import Compiled, choose, emit_source
 from recform.diagnostics import CompileError, Diagnostic, as_dict, render_text
+from recform.diagram.request import Format, Subject
 from recform.editor.checked import Checked, compiled
 from recform.editor.colours import colours
 from recform.editor.completion import complete
@@ -24,7 +25,6 @@ from recform.editor.fixes import fixes
 from recform.editor.hover import hover
 from recform.operators import standard
 from recform.render import Renderer, render, request
-from recform.render.request import Format, Subject
 from recform.source import Source
 from recform.syntax.uses import Held
 

@@ -1,15 +1,15 @@
 """Diagrams of networks: a view of a network becomes a picture in one of several formats.
 
 A view (``step``, ``network``, ``paths``, ``unrolled``) makes a
-:class:`~recform.render.model.Diagram` of the recurrence and the graph; Graphviz places
+:class:`~recform.diagram.model.Diagram` of the recurrence and the graph; Graphviz places
 it, and a writer for each format draws it (:mod:`recform.render.draw`, which is imported
 when something is drawn: other commands don't wait for it).
 """
 
 from __future__ import annotations
 
-from recform.render.model import Diagram, Direction, View
-from recform.render.request import (
+from recform.diagram.model import Diagram, Direction, View
+from recform.diagram.request import (
     Format,
     Renderer,
     Request,
@@ -17,7 +17,7 @@ from recform.render.request import (
     length,
     request,
 )
-from recform.render.theme import Style, Theme
+from recform.diagram.theme import Style, Theme
 
 
 def render(subject: Subject, request: Request, form: Format) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from recform.render.text import Text
+from recform.diagram.text import Text
 
 Point: TypeAlias = tuple[float, float]
 #: ``M`` moves to a point, ``L`` draws a line, ``C`` a Bezier curve, ``Z`` closes.

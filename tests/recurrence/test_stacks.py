@@ -6,12 +6,12 @@ import pytest
 
 import recform
 from recform.diagnostics import CompileError
+from recform.diagram.model import Kind
 from recform.equality.compare import compare
 from recform.equality.verdict import DIFFERENT, OPEN, OwnDepth
 from recform.recurrence.regimes import at_depth
 from recform.render import Request, View
 from recform.render import diagram as draw
-from recform.render.model import Kind
 from recform.report.equiv import lines
 
 UVIT = """

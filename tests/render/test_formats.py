@@ -16,9 +16,9 @@ import pypdfium2
 import pytest
 from PIL import Image
 
+from recform.diagram.theme import COLOURS
 from recform.render import Diagram, Format, Request, Theme, View, write
 from recform.render.placing import renderer
-from recform.render.theme import COLOURS
 from tests.conftest import REPOSITORY, Golden
 from tests.render.networks import drawn
 

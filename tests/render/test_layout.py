@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
+from recform.diagram.model import Diagram, Direction, Kind, Node
+from recform.diagram.sizes import LABEL, NOTE, size_of
+from recform.diagram.text import width
+from recform.diagram.theme import FORMS
 from recform.render import View
-from recform.render.formats.dot import LABEL, NOTE, size_of
-from recform.render.model import Diagram, Direction, Kind, Node
 from recform.render.picture import Picture, Words
 from recform.render.placing.labels import placed, sampled
 from recform.render.placing.renderer import PINNED, find
 from recform.render.placing.tiles import arranged
-from recform.render.text import width
-from recform.render.theme import FORMS
 from tests.render.networks import drawn, picture
 
 CASES = [

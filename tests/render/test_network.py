@@ -6,10 +6,11 @@ import pytest
 
 from recform.algebra.expr import State
 from recform.diagnostics import CompileError
-from recform.render import Format, Request, View, render, text
+from recform.diagram import text
+from recform.diagram.model import Diagram, Kind
+from recform.diagram.views.bundles import MAX_NODES
+from recform.render import Format, Request, View, render
 from recform.render import diagram as draw
-from recform.render.model import Diagram, Kind
-from recform.render.views.bundles import MAX_NODES
 from tests.render.networks import SOME, drawn, example, network
 
 

@@ -8,14 +8,14 @@ import pytest
 
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError
+from recform.diagram.model import Kind
+from recform.diagram.text import plain
+from recform.diagram.theme import Theme
 from recform.render import Diagram, Request, View, request
 from recform.render import diagram as draw
 from recform.render.formats import mermaid
-from recform.render.model import Kind
 from recform.render.placing.renderer import PINNED, find
 from recform.render.placing.tiles import arranged
-from recform.render.text import plain
-from recform.render.theme import Theme
 from tests.render.networks import drawn, network
 
 

@@ -11,11 +11,11 @@ import pytest
 from recform.analysis.paths.distribution import flows, paths
 from recform.analysis.paths.routes import Routes
 from recform.diagnostics import Diagnostics
+from recform.diagram.model import Kind
+from recform.diagram.text import plain
+from recform.diagram.views.paths import histogram
 from recform.linear.recurrence import linearise
 from recform.render import Request, View, diagram
-from recform.render.model import Kind
-from recform.render.text import plain
-from recform.render.views.paths import histogram
 from tests.render.networks import drawn, example, network
 
 Matrix = np.ndarray

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from recform.diagnostics import CompileError
+from recform.diagram.model import Diagram, Kind
+from recform.diagram.sizes import size_of
+from recform.diagram.text import plain, width
 from recform.render import Format, Request, View, length, request, write
 from recform.render import diagram as draw
-from recform.render.formats.dot import size_of
-from recform.render.model import Diagram, Kind
 from recform.render.picture import Item, Picture, Words
 from recform.render.placing.fit import fitted
 from recform.render.placing.labels import sampled
 from recform.render.placing.renderer import PINNED, find
 from recform.render.placing.rows import wrapped
 from recform.render.placing.tiles import arranged
-from recform.render.text import plain, width
 from tests.render.networks import drawn, network, picture
 
 ROWS = ["paper/eq20.rf", "zoo/gpt2.rf", "language/revnet.rf", "modern/dit.rf"]

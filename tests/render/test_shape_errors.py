@@ -7,9 +7,9 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from recform.diagnostics.catalogue import CATALOGUE
+from recform.diagram.model import Diagram, Kind
 from recform.render import Format, Request, View, render
 from recform.render import diagram as draw
-from recform.render.model import Diagram, Kind
 from tests.render.networks import partial
 
 WRONG = [

@@ -25,11 +25,11 @@ from recform.algebra.expr import (
 )
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.compiler import Compiled
+from recform.diagram.model import Diagram, Kind, View
 from recform.recurrence.build import show
 from recform.recurrence.model import ModuleSlot, Step
 from recform.render import Request
 from recform.render import diagram as draw
-from recform.render.model import Diagram, Kind, View
 from tests.render.networks import SOME, drawn, example, network
 
 

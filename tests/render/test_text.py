@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reportlab.pdfbase.pdfmetrics import stringWidth
 
-from recform.render import metrics
-from recform.render.text import formula, html, plain, tex, unicode, width, wrapped
+from recform.diagram import metrics
+from recform.diagram.text import formula, html, plain, tex, unicode, width, wrapped
 
 
 @pytest.mark.parametrize(

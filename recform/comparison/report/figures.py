@@ -19,7 +19,7 @@ from recform.comparison.compare import Comparison
 from recform.comparison.datasets import OverData
 from recform.comparison.model import Curve, ModelFacts
 from recform.comparison.seeds import OnData
-from recform.render.theme import COLOURS
+from recform.diagram.theme import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

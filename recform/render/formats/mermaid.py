@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from recform.render import text
+from recform.diagram import text
+from recform.diagram.model import Bar, Diagram, Edge, Kind, Node
+from recform.diagram.theme import FORMS, Theme, colour
 from recform.render.formats.dot import colours_of, edge_line
-from recform.render.model import Bar, Diagram, Edge, Kind, Node
-from recform.render.theme import FORMS, Theme, colour
 
 _BRACKETS = {
     "box": ("[", "]"),

@@ -6,9 +6,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recform.render import text
+from recform.diagram import text
+from recform.diagram.theme import Theme, colour
 from recform.render.picture import Picture, Shape, Words
-from recform.render.theme import Theme, colour
 
 if TYPE_CHECKING:
     from reportlab.pdfgen.canvas import Canvas

@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict
 from typing import TypeAlias
 
-from recform.render import text
-from recform.render.model import Diagram
+from recform.diagram import text
+from recform.diagram.model import Diagram
 
 _Data: TypeAlias = dict[str, list[dict[str, object]]]
 

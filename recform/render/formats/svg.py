@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
+from recform.diagram.text import INDEX_DROP, INDEX_SIZE, Run
+from recform.diagram.theme import COLOURS, Theme, colour
 from recform.render.picture import Item, Picture, Shape, Words
-from recform.render.text import INDEX_DROP, INDEX_SIZE, Run
-from recform.render.theme import COLOURS, Theme, colour
 
 _FAMILIES = {
     "serif": "Times, 'Times New Roman', Tinos, serif",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from recform.render import text
+from recform.diagram import text
+from recform.diagram.theme import Theme, colour
 from recform.render.formats.svg import number
 from recform.render.picture import Picture, Point, Shape, Words
-from recform.render.theme import Theme, colour
 
 _ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
 

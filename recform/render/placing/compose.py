@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import math
 
-from recform.render import text
-from recform.render.formats.dot import (
-    CAPTION,
-    CLUSTER,
-    LABEL,
-    NOTE,
-    SIGN,
-    colours_of,
-    edge_line,
-    size_of,
-)
-from recform.render.model import Cluster, Diagram, Edge, Kind, Node
+from recform.diagram import text
+from recform.diagram.model import Cluster, Diagram, Edge, Kind, Node
+from recform.diagram.sizes import CAPTION, CLUSTER, LABEL, NOTE, SIGN, size_of
+from recform.diagram.theme import FORMS
+from recform.render.formats.dot import colours_of, edge_line
 from recform.render.picture import (
     Item,
     Picture,
@@ -32,7 +25,6 @@ from recform.render.picture import (
 from recform.render.placing.labels import placed, sampled
 from recform.render.placing.layout import Curve, Frame, Layout
 from recform.render.placing.margin import below
-from recform.render.theme import FORMS
 
 MARGIN = 8.0
 _LEADING = 1.18

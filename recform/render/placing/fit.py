@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from recform.diagnostics import CompileError, Diagnostics
-from recform.render.model import Diagram, Direction, View
+from recform.diagram.model import Diagram, Direction, View
+from recform.diagram.request import Renderer, Request
 from recform.render.picture import Picture, scaled
 from recform.render.placing.compose import MARGIN, compose
 from recform.render.placing.rows import wrapped
 from recform.render.placing.tiles import arranged
-from recform.render.request import Renderer, Request
 
 #: How long a picture of several blocks is at most, if nobody says how wide it is.
 ROW = 900.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from recform.render import text
-from recform.render.formats.dot import NOTE, size_of
-from recform.render.model import Diagram
+from recform.diagram import text
+from recform.diagram.model import Diagram
+from recform.diagram.sizes import NOTE, size_of
 from recform.render.picture import Point
 from recform.render.placing.layout import Frame, Layout
 

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from recform.diagram.model import Diagram
+from recform.diagram.request import Renderer
 from recform.render.formats import dot
-from recform.render.model import Diagram
 from recform.render.picture import Point
-from recform.render.request import Renderer
 
 
 @dataclass(frozen=True)

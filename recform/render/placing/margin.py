@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from recform.render import text, theme
-from recform.render.formats.dot import CAPTION, NOTE, edge_line
-from recform.render.model import Bar, Diagram, Edge, Kind
+from recform.diagram import text, theme
+from recform.diagram.model import Bar, Diagram, Edge, Kind
+from recform.diagram.sizes import CAPTION, NOTE
+from recform.diagram.theme import FORMS
+from recform.render.formats.dot import edge_line
 from recform.render.picture import Item, Shape, Words, box, hexagon, line, rounded
-from recform.render.theme import FORMS
 
 _GAP = 12.0
 _ROW = 15.0

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from recform.diagnostics import CompileError, Diagnostics
-from recform.render.request import Renderer
+from recform.diagram.request import Renderer
 
 #: What is tried, in order.
 CANDIDATES = ("dot", "graphviz-pure")

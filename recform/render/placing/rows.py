@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from recform.render.formats.dot import size_of
-from recform.render.model import Diagram, Direction, Kind, Node
+from recform.diagram.model import Diagram, Direction, Kind, Node
+from recform.diagram.sizes import size_of
 from recform.render.picture import Point
 from recform.render.placing.labels import sampled
 from recform.render.placing.layout import Curve, Frame, Layout

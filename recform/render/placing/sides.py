@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from recform.render import text
-from recform.render.formats.dot import NOTE, size_of
-from recform.render.model import Diagram, Direction, Kind, View
+from recform.diagram import text
+from recform.diagram.model import Diagram, Direction, Kind, View
+from recform.diagram.sizes import NOTE, size_of
 from recform.render.picture import Point
 from recform.render.placing.frames import from_left
 from recform.render.placing.labels import sampled

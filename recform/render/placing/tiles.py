@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from recform.render.model import Diagram, Direction
+from recform.diagram.model import Diagram, Direction
+from recform.diagram.request import Renderer
 from recform.render.picture import Point
 from recform.render.placing.frames import balanced
 from recform.render.placing.layout import Curve, Frame, Layout, place
 from recform.render.placing.sides import both_sides
-from recform.render.request import Renderer
 
 
 def arranged(diagram: Diagram, found: Renderer) -> Layout:

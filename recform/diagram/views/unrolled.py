@@ -9,17 +9,8 @@ import sympy
 from recform.algebra.expr import I
 from recform.algebra.lists import Mirror
 from recform.blocks.symbolic import Symbolic
-from recform.graph.model import NetworkGraph
-from recform.recurrence.model import (
-    ModuleSlot,
-    Recurrence,
-    Slot,
-    Step,
-    contexts_of,
-)
-from recform.render import text
-from recform.render.formats.dot import size_of
-from recform.render.model import (
+from recform.diagram import text
+from recform.diagram.model import (
     Cluster,
     Diagram,
     Direction,
@@ -29,12 +20,13 @@ from recform.render.model import (
     Tile,
     View,
 )
-from recform.render.views import facts
-from recform.render.views.interior import Interior
-from recform.render.views.opened import CLOSED, Opening
-from recform.render.views.parts import Setting, distinct, slug
-from recform.render.views.spine import straightened
-from recform.render.views.step import (
+from recform.diagram.sizes import size_of
+from recform.diagram.views import facts
+from recform.diagram.views.interior import Interior
+from recform.diagram.views.opened import CLOSED, Opening
+from recform.diagram.views.parts import Setting, distinct, slug
+from recform.diagram.views.spine import straightened
+from recform.diagram.views.step import (
     caption_of,
     coloured,
     context_node,
@@ -42,6 +34,14 @@ from recform.render.views.step import (
     general_caption,
     not_for,
     state_node,
+)
+from recform.graph.model import NetworkGraph
+from recform.recurrence.model import (
+    ModuleSlot,
+    Recurrence,
+    Slot,
+    Step,
+    contexts_of,
 )
 
 #: Most blocks that are drawn side by side.

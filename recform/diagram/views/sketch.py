@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from recform.algebra.expr import History, Tensor
 from recform.algebra.lists import is_list
 from recform.blocks import Shape
+from recform.diagram import text
+from recform.diagram.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
+from recform.diagram.views import facts
+from recform.diagram.views.parts import slug
+from recform.diagram.views.step import caption_of, equations_of
 from recform.graph.model import Block, Segment
 from recform.recurrence.lists import members
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
 from recform.recurrence.shifts import moved
-from recform.render import text
-from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
-from recform.render.views import facts
-from recform.render.views.parts import slug
-from recform.render.views.step import caption_of, equations_of
 
 #: The longest name of a tensor that stands beside an arrow.
 _SHORT = 24

@@ -24,12 +24,12 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.blocks import Shape
+from recform.diagram.model import Kind, Node
+from recform.diagram.views import facts
+from recform.diagram.views.opened import CLOSED, Opening, Scope
 from recform.graph.model import Block
 from recform.operators.activation import RECIPROCAL
 from recform.recurrence.model import ModuleSlot, Step
-from recform.render.model import Kind, Node
-from recform.render.views import facts
-from recform.render.views.opened import CLOSED, Opening, Scope
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,11 @@ from recform.algebra.indices import is_of_context
 from recform.algebra.lists import Mirror
 from recform.algebra.typeset import plain
 from recform.blocks import Shape
+from recform.diagram import text
+from recform.diagram.model import Cluster, Kind
+from recform.diagram.views import facts
+from recform.diagram.views.bundles import Bundle
+from recform.diagram.views.sketch import Carried, Sketch
 from recform.graph.model import Piece, Segment, SharedModule, Site
 from recform.graph.partial import Partial
 from recform.recurrence.model import (
@@ -26,11 +31,6 @@ from recform.recurrence.model import (
     contexts_of,
 )
 from recform.recurrence.stacks import Lists
-from recform.render import text
-from recform.render.model import Cluster, Kind
-from recform.render.views import facts
-from recform.render.views.bundles import Bundle
-from recform.render.views.sketch import Carried, Sketch
 
 #: What an author calls the parameters of an operator, in front of it.
 _LABEL = re.compile(r"(?:\"[^\"]*\"|[A-Za-z_]\w*):\s*")

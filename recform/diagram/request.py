@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from recform.render.model import Direction, View
-from recform.render.theme import Style, Theme
+from recform.diagram.model import Direction, View
+from recform.diagram.theme import Style, Theme
 
 if TYPE_CHECKING:
     from recform.graph.model import NetworkGraph

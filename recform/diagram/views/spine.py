@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from recform.render.model import Edge, Node
+from recform.diagram.model import Edge, Node
 
 
 def straightened(

@@ -13,13 +13,13 @@ from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain, plain_scalar
 from recform.analysis.paths.routes import Route, Routes, TooMany
 from recform.blocks.symbolic import Symbolic
+from recform.diagram import text
+from recform.diagram.model import Bar, Diagram, Direction, Edge, Kind, Node, View
+from recform.diagram.views import facts, reads
+from recform.diagram.views.links import Base, Call, Link, links
+from recform.diagram.views.parts import slug
+from recform.diagram.views.step import equations_of, general_caption, not_for
 from recform.graph.model import NetworkGraph
-from recform.render import text
-from recform.render.model import Bar, Diagram, Direction, Edge, Kind, Node, View
-from recform.render.views import facts, reads
-from recform.render.views.links import Base, Call, Link, links
-from recform.render.views.parts import slug
-from recform.render.views.step import equations_of, general_caption, not_for
 
 #: Most blocks between the two ends.
 MAX_BLOCKS = 12

@@ -6,13 +6,13 @@ from recform.algebra.expr import subtensors
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Over
 from recform.analysis.reads import FIXED, Reads, exact, reads
+from recform.diagram import text
+from recform.diagram.model import Diagram, Direction, Edge, Kind, Node, View
+from recform.diagram.views import facts
+from recform.diagram.views.parts import slug
+from recform.diagram.views.step import caption_of, equations_of
 from recform.graph.model import NetworkGraph
 from recform.recurrence.regimes import at_depth
-from recform.render import text
-from recform.render.model import Diagram, Direction, Edge, Kind, Node, View
-from recform.render.views import facts
-from recform.render.views.parts import slug
-from recform.render.views.step import caption_of, equations_of
 
 
 def weighs_anew(formula: Formula) -> bool:

@@ -11,14 +11,14 @@ from recform.algebra.expr import Apply, Filled, Input, Part, Scaled, State, Tens
 from recform.algebra.lists import is_list
 from recform.algebra.symbols import INCOMING
 from recform.blocks.symbolic import Symbolic
+from recform.diagram import text
+from recform.diagram.model import Edge, Kind, Node
+from recform.diagram.views import facts, inside
+from recform.diagram.views.canvas import Canvas
+from recform.diagram.views.opened import Scope, boxes
+from recform.diagram.views.parts import Setting, form, is_sum, slug, users, uses
 from recform.graph.model import Site
 from recform.recurrence.model import ModuleSlot, Slot, Step
-from recform.render import text
-from recform.render.model import Edge, Kind, Node
-from recform.render.views import facts, inside
-from recform.render.views.canvas import Canvas
-from recform.render.views.opened import Scope, boxes
-from recform.render.views.parts import Setting, form, is_sum, slug, users, uses
 
 
 class Interior:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from recform.algebra.body import Body
 from recform.algebra.expr import Apply, Tensor
 from recform.blocks import Shape
+from recform.diagram import text
+from recform.diagram.model import Cluster, Edge, Node
+from recform.diagram.views import facts
+from recform.diagram.views.opened import Box, Call, Scope, boxes, inside
+from recform.diagram.views.parts import Setting, slug
 from recform.recurrence.model import Slot, Step
-from recform.render import text
-from recform.render.model import Cluster, Edge, Node
-from recform.render.views import facts
-from recform.render.views.opened import Box, Call, Scope, boxes, inside
-from recform.render.views.parts import Setting, slug
 
 if TYPE_CHECKING:
-    from recform.render.views.interior import Interior
+    from recform.diagram.views.interior import Interior
 
 
 def framed(interior: Interior, tensor: Apply, label: str, scope: Scope) -> str:

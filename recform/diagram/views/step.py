@@ -11,17 +11,17 @@ from recform.algebra.expr import Context, I, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import plain
+from recform.diagram import text
+from recform.diagram.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
+from recform.diagram.views import facts
+from recform.diagram.views.interior import Interior
+from recform.diagram.views.opened import CLOSED, Opening
+from recform.diagram.views.parts import Setting, distinct, slug
+from recform.diagram.views.spine import straightened
 from recform.graph.model import NetworkGraph, Segment
 from recform.graph.partial import Partial
 from recform.recurrence.model import ModuleSlot, Slot, contexts_of
 from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
-from recform.render import text
-from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
-from recform.render.views import facts
-from recform.render.views.interior import Interior
-from recform.render.views.opened import CLOSED, Opening
-from recform.render.views.parts import Setting, distinct, slug
-from recform.render.views.spine import straightened
 
 
 @dataclass(frozen=True)

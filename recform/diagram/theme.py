@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from recform.render.model import Kind
+from recform.diagram.model import Kind
 
 
 class Theme(StrEnum):

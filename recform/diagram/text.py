@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TypeAlias
 
-from recform.render import metrics
+from recform.diagram import metrics
 
 #: How much smaller an index is, and how far below the line it stands (of the size).
 INDEX_SIZE = 0.72

@@ -15,8 +15,8 @@ from recform.blocks import Arguments, Misfit, Operator, Shape
 from recform.blocks.arguments import Kind as Takes
 from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
-from recform.render import text
-from recform.render.model import Kind
+from recform.diagram import text
+from recform.diagram.model import Kind
 
 #: What stands beside the name of an operator: `conv 3×3, c`.
 _WINDOWS, _WIDTH = ("kernel", "size", "scale"), "width"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from recform.render.text import Text
+from recform.diagram.text import Text
 
 
 class View(StrEnum):

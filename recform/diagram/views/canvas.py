@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from recform.render.model import Cluster, Edge, Node
+from recform.diagram.model import Cluster, Edge, Node
 
 
 @dataclass
