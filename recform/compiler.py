@@ -92,7 +92,7 @@ def compile_source(
         _check_budget(keeps, report)
         keeps = Memory.lean
     if inference:
-        _check_alone(timm, generation, report, keeps)
+        _check_alone(timm, generation, report, keeps, budget)
     settings = with_sizes(settings or {}, report)
     library = user.load(plugins, report)
     report.check()
@@ -190,13 +190,18 @@ def _no_parts(report: Diagnostics) -> None:
 
 
 def _check_alone(
-    timm: bool, generation: bool, report: Diagnostics, keeps: Memory | None = None
+    timm: bool,
+    generation: bool,
+    report: Diagnostics,
+    keeps: Memory | None = None,
+    budget: Budget | None = None,
 ) -> None:
     """Raises a CompileError for a network for inference in another form (RF542)."""
     if timm or generation or keeps not in (None, Memory.plain):
         what = "timm's interface" if timm else "a pass by positions"
         if not timm and not generation:
             what = f"the memory {keeps} of a backward pass"
+            what = what if budget is None else "a budget for training"
         report.error(
             "RF542",
             f"a network for inference has no other form, and {what} is one",

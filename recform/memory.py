@@ -10,6 +10,9 @@ from itertools import groupby
 from recform.diagnostics import Diagnostics
 from recform.source import Span
 
+#: At once: times of more have no meaning, and in the end no float.
+MOST_EXAMPLES = 10**9
+
 
 class Memory(StrEnum):
     """What is kept of a forward pass for the backward pass."""

@@ -14,7 +14,7 @@ from recform.costs.peaks import peaks
 from recform.costs.record import record
 from recform.costs.tape import Operation, Tape
 from recform.graph.model import NetworkGraph, Totals
-from recform.memory import Memory, Plan, rows_of
+from recform.memory import MOST_EXAMPLES, Memory, Plan, rows_of
 
 
 class Optimizer(StrEnum):
@@ -52,6 +52,8 @@ def setting_of(batch: int = 1, dtype: str = "fp32", optimizer: str = "sgd") -> S
     """
     if batch < 1:
         raise ValueError(f"a batch of {batch} has no example")
+    if batch > MOST_EXAMPLES:
+        raise ValueError(f"a batch has {MOST_EXAMPLES} examples at most")
     return Setting(batch, Dtype(dtype), Optimizer(optimizer))
 
 

@@ -6,7 +6,9 @@ import re
 from fractions import Fraction
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGTPE]i?)?B?", re.IGNORECASE)
+_SIZE = re.compile(
+    r"(\d{1,999}(?:\.\d{1,999})?) ?([KMGTPE]i?)?B?", re.IGNORECASE | re.ASCII
+)
 
 
 def in_bytes(count: int) -> str:

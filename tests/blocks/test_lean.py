@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import io
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -47,6 +48,11 @@ def attended(x: Tensor, maps: nn.Module) -> Tensor:
     q, k, v = torch.unflatten(maps(x), 2, (3, 2, -1)).permute(2, 0, 3, 1, 4)
     made = F.scaled_dot_product_attention(q, k, v, dropout_p=0.25)
     return made.transpose(1, 2).flatten(2)
+
+
+def powers(x: Tensor) -> Tensor:
+    places, ones = torch.arange(6.0), torch.ones(6, 1)
+    return x * (2 ** (places + ones)).cos()
 
 
 def dense(x: Tensor, *layers: nn.Module) -> Tensor:
@@ -116,6 +122,21 @@ BODIES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "attention": tokens(
         nn.RMSNorm(8), Of(attended, nn.Linear(8, 24)), nn.Linear(8, 4), nn.Softmax(-1)
     ),
+    "a number to a power": images(Of(powers), conv(4, 4)),
+    "across": tokens(
+        nn.Tanh(),
+        Of(lambda x, f: f(x.transpose(1, 2)).transpose(1, 2), nn.Linear(5, 7)),
+        Of(lambda x, f: F.relu(f(x.sin().transpose(1, 2))).neg(), nn.Linear(7, 6)),
+        nn.Softmax(-1),
+    ),
+    "greatest": images(
+        *(conv(4, 40), nn.BatchNorm2d(40), nn.ReLU()),
+        Of(lambda x: x * x.amax((2, 3), keepdim=True)),
+    ),
+    "greatest of all": images(
+        *(conv(4, 40), nn.BatchNorm2d(40)),
+        Of(lambda x: torch.linalg.vector_norm(x, math.inf, (2, 3)) + x.max()),
+    ),
     "complex numbers": tokens(
         Of(lambda x: torch.fft.irfft(torch.fft.rfft(x).conj() ** 2)), nn.Linear(8, 2)
     ),
@@ -180,6 +201,12 @@ def test_what_is_kept_of_tokens() -> None:
     statistics, mask = 2 * 64, 64 * 16
     assert kept(net, x) == 8 * (2 * 64 * 8 + statistics + 3 * 64 * 16)
     assert kept(Framed(net), x) == 8 * (64 * 8 + statistics + 64 * 16) + mask
+
+
+def test_rows_that_are_put_in_order_are_not_kept() -> None:
+    """Torch copies what is transposed for a product: a copy is cheap to make again."""
+    net, size = tokens(nn.Tanh(), Of(lambda x, f: f(x.mT), nn.Linear(5, 7)))
+    assert kept(Framed(net), torch.randn(size)) == 4 * (3 * 5 * 8)
 
 
 def test_nothing_lives_on() -> None:

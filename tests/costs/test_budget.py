@@ -192,8 +192,11 @@ def test_mistakes() -> None:
     for asked in ({"memory_budget": "1GiB"}, {"memory": "checkpoint"}):
         with pytest.raises(CompileError, match="RF539"):
             recform.compile(headed, timm=True, **asked)  # type: ignore[arg-type]
-    with pytest.raises(CompileError, match=r"RF542"):
+    with pytest.raises(CompileError, match=r"RF542.*a budget for training is one"):
         recform.compile(SMALL, memory_budget="1GiB", inference=True)
+    for batch in (0, 10**9 + 1, 10**400):
+        with pytest.raises(ValueError, match="a batch"):
+            recform.compile(SMALL, memory_budget="1GiB", batch=batch)
     inline = SMALL[: SMALL.index("X_i")] + 'names step = "."\nX_i = W_i*X_<i-1>'
     with pytest.raises(CompileError, match=r"RF538"):
         _ = recform.compile(inline, memory="checkpoint").source
@@ -223,6 +226,8 @@ def test_the_smallest_budget(unit: str) -> None:
         ("900", 900),
         ("12 kB", 12000),
         ("9" * 400, int("9" * 400)),
+        ("9" * 5000, None),
+        ("\N{ARABIC-INDIC DIGIT THREE}GiB", None),
         ("-1", None),
         ("6GiBB", None),
         ("", None),

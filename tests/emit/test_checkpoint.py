@@ -7,10 +7,12 @@ import pickle
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from typer.testing import CliRunner
 
 import recform
@@ -122,6 +124,29 @@ def test_it_runs_as_the_plain_network_where_that_is_asked_for() -> None:
         made.float().square().sum().backward()
         found.append([p.grad for p in one.parameters()])
     torch.testing.assert_close(*found, rtol=2e-2, atol=2e-2)
+
+
+def test_what_all_positions_read_is_made_again_once() -> None:
+    """A product of a whole sequence, of which each step of a recurrence reads its row."""
+    text = (
+        "input 9 x 4\nstages 6 x 1\nstem linear(c)\ntimes positions\nhead linear(4)\n"
+        "U = linear(c)\nW = linear(c)\nX_<i,t> = tanh(U_i*X_<i-1,t> + W_i*X_<i,t-1>)"
+    )
+    made: list[int] = []
+
+    class Watching(TorchDispatchMode):
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            out = func(*args, **(kwargs or {}))
+            if func is torch.ops.aten.addmm.default:
+                made.append(len(out))
+            return out
+
+    y = recform.load(text, memory="checkpoint")(torch.randn(2, 9, 4)).sum()
+    with Watching():
+        y.backward()
+    assert made.count(2 * 9) == 1
 
 
 def test_products_run_again_as_they_ran() -> None:

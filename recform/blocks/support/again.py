@@ -41,6 +41,8 @@ class Again:
         self.outside = False
         self.kept: Tensor | None = None
         self.made: Tensor | None = None
+        #: What was made last, while somebody works with it, and its version.
+        self.late: tuple[ref[Tensor], int] | None = None
         self.asked = self.given = self.stands = 0
 
     def want(self, deepest: int) -> None:
@@ -102,7 +104,12 @@ class Again:
         if self.made is not None:
             return self.made, False
         if self.kept is None:
+            late, version = self.late or (None, 0)
+            made = late() if late else None
+            if made is not None and made._version == version:
+                return made, False
             made = self.again()
+            self.late = ref(made), made._version
         elif self.small:
             made = self.small[1](self.kept)
         elif self.is_changed():
@@ -113,7 +120,7 @@ class Again:
         else:
             return self.kept, False
         if self.given == self.asked:
-            return made, True
+            return made, made._base is None
         self.made = made
         return made, False
 

@@ -2,6 +2,7 @@
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"
 
+import math
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
@@ -42,6 +43,9 @@ class Lean(TorchDispatchMode):
             *("native_layer_norm", "native_group_norm", "_fused_rms_norm"),
         )
     )
+    #: Operations whose gradients look for where the input equals what was found: one that
+    #: is made again, off by a rounding, equals it nowhere.
+    EXACT = frozenset(("amax", "amin", "max", "min", "median", "nanmedian"))
 
     @staticmethod
     def forward(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -185,6 +189,10 @@ class Lean(TorchDispatchMode):
             self.note(tensor)
         if self.form == "plain":
             return out
+        if name in self.EXACT or (
+            name == "linalg_vector_norm" and abs(args[1]) == math.inf
+        ):
+            self.noted(args[0])[0].keep()
         if name.endswith("_batch_norm"):
             x, weight, bias, mean, variance, training, _, eps = args
             stats = made[1:3] if training else (mean.clone(), (variance + eps).rsqrt())
@@ -195,6 +203,8 @@ class Lean(TorchDispatchMode):
         elif name == "native_dropout":
             scale = 1 / (1 - args[1]) if args[1] < 1 else 0
             self.call(made[0], lambda x, mask: x * mask * scale, (args[0], made[1]))
+        elif name == "_unsafe_view":  # Nobody else had what it is a view of, then.
+            self.call(made[0], Tensor.view, args)
         elif name in self.CHEAP or self.repeats(func, args, kwargs or {}):
             self.call(made[0], func, args, kwargs or {})
         return out
@@ -231,7 +241,7 @@ class Lean(TorchDispatchMode):
         over, turns = None, False
         if isinstance(func, torch._ops.OpOverload):
             name = func._schema.name.removeprefix("aten::")
-            if name in self.CHEAP:
+            if name in self.CHEAP and isinstance(args[0], Tensor):  # Not in 2**x.
                 over = getattr(torch.ops.aten, f"{name}_", None)
                 over = getattr(over, func._overloadname, None)
             turns = name in ("add", "mul") and not named and len(of) == 2

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from recform.cli import answer, common
+from recform.memory import MOST_EXAMPLES
 
 
 class Use(StrEnum):
@@ -51,7 +52,10 @@ def command(
         ),
     ] = None,
     batch: Annotated[
-        int | None, typer.Option(min=1, help="Of a budget: examples at once; 1.")
+        int | None,
+        typer.Option(
+            min=1, max=MOST_EXAMPLES, help="Of a budget: examples at once; 1."
+        ),
     ] = None,
     dtype: Annotated[
         common.Dtype | None,

@@ -10,7 +10,7 @@ import typer
 
 from recform.cli import answer, common
 from recform.diagnostics import Diagnostics
-from recform.memory import Memory
+from recform.memory import MOST_EXAMPLES, Memory
 
 if TYPE_CHECKING:
     from recform.graph import NetworkGraph
@@ -41,7 +41,10 @@ def command(
         ),
     ] = False,
     batch: Annotated[
-        int | None, typer.Option(min=1, help="With --memory: examples at once; 1.")
+        int | None,
+        typer.Option(
+            min=1, max=MOST_EXAMPLES, help="With --memory: examples at once; 1."
+        ),
     ] = None,
     dtype: Annotated[
         common.Dtype | None,
