@@ -121,7 +121,8 @@ def test_a_value_is_what_typer_makes_of_it(name: str, item: Any) -> None:
         try:
             found = reader.coerce(value, param=item, ctx=context)
         except typer.BadParameter as error:
-            return error.message
+            # Ours says it without pydantic's first words.
+            return error.message.removeprefix("Value error, ")
         # typer makes None of an option that was given no time.
         return None if found in (None, ()) else (type(found), found)
 

@@ -15,7 +15,7 @@ from recform.diagram.text import plain, width
 from recform.render import Format, Request, View, length, request, write
 from recform.render import diagram as draw
 from recform.render.picture import Item, Picture, Words
-from recform.render.placing.fit import fitted
+from recform.render.placing.fit import ROW, fitted
 from recform.render.placing.labels import sampled
 from recform.render.placing.margin import below
 from recform.render.placing.renderer import PINNED, find
@@ -67,7 +67,10 @@ def test_outputs_stand_in_the_order_of_inputs() -> None:
 
 @pytest.mark.parametrize(
     ("name", "view"),
-    [("zoo/gpt2.rf", View.paths), *((name, View.unrolled) for name in ROWS)],
+    [
+        ("zoo/gpt2.rf", View.paths),
+        *((name, View.unrolled) for name in ROWS),
+    ],
 )
 def test_rows_hold_all_of_the_picture(name: str, view: View) -> None:
     diagram = drawn(name, view)
@@ -95,6 +98,19 @@ def test_rows_hold_all_of_the_picture(name: str, view: View) -> None:
             and abs((new.points[0][1] - at[1]) - (old.points[0][1] - y)) < 0.2
             for at in ends
         )
+
+
+@pytest.mark.parametrize("name", ["paper/a5_printed.rf", "paper/resnet18_s.rf"])
+@pytest.mark.parametrize("limit", [450, 640, ROW])
+def test_no_node_is_cut_off(name: str, limit: float) -> None:
+    """Where rows end, nodes of several widths stand one above the other."""
+    diagram = drawn(name, View.unrolled)
+    rows, places = wrapped(diagram, arranged(diagram, find(PINNED)), limit)
+    assert len(rows.nodes) > len(diagram.nodes)
+    for node in rows.nodes:
+        x, half = places.nodes[node.id][0], size_of(node).width / 2
+        assert x - half >= -1
+        assert x + half <= places.width + 1
 
 
 def test_a_picture_that_fits_stays_in_a_row() -> None:

@@ -93,11 +93,13 @@ class _Rows:
 
     def _left(self, cut: float | None) -> float:
         """Where a row begins: at the left side of the nodes that it begins with."""
-        if cut is None:
-            return 0.0
+        return 0.0 if cut is None else cut - self._half(cut)
+
+    def _half(self, cut: float) -> float:
+        """Half of the width of the widest node that stands at a cut."""
         places = self._layout.nodes
         near = (n for n in self._diagram.nodes if abs(places[n.id][0] - cut) < 2)
-        return cut - max(size_of(node).width for node in near) / 2
+        return max(size_of(node).width for node in near) / 2
 
     def wrapped(self) -> tuple[Diagram, Layout]:
         nodes, places = list(self._diagram.nodes), {}
@@ -120,10 +122,7 @@ class _Rows:
             left, top = self._moved((frame.left, frame.top), row)
             right, bottom = self._moved((frame.right, frame.bottom), row)
             frames[name] = Frame(left, top, right, bottom)
-        stops = [
-            *(end + size_of(self._columns[end][0]).width / 2 for end in self._ends),
-            self._layout.width,
-        ]
+        stops = [*(end + self._half(end) for end in self._ends), self._layout.width]
         wide = max(b - a for a, b in zip(self._starts, stops, strict=True))
         high = self._layout.height * len(stops) + _GAP * len(self._ends)
         return (
