@@ -55,7 +55,11 @@ def example_page(example: Example, drawn: Drawn | None, playground: bool) -> str
     ]
     if drawn:
         parts += _view(example, drawn, View.step)
-    parts += ["## The formula", fenced("rf", example.text)]
+    parts += [
+        "## The formula",
+        fenced("rf", example.text),
+        _beside(example, playground),
+    ]
     if drawn:
         for view in (View.network, View.unrolled, View.paths):
             parts += _view(example, drawn, view)
@@ -140,9 +144,26 @@ def _links(example: Example, playground: bool) -> str:
     said = ['<a href="../../gallery.html">Gallery</a>']
     said.append(f"<code>{escape(example.name)}</code>")
     if playground and example.alone:
-        link = f"../../playground/index.html{playground_fragment(example.text)}"
-        said.append(f'<a class="rf-try" href="{link}">Open in the playground</a>')
+        said.append(
+            f'<a class="rf-try" href="{_try(example)}">Open in the playground</a>'
+        )
     return html(f'<p class="rf-links">{" ".join(said)}</p>')
+
+
+def _beside(example: Example, playground: bool) -> str:
+    """The playground in the page; it is loaded when somebody opens it."""
+    if not playground or not example.alone:
+        return ""
+    title = escape(f"Playground: {example.name}")
+    frame = f'<iframe loading="lazy" title="{title}" src="{_try(example)}"></iframe>'
+    return html(
+        f'<details class="rf-here"><summary>Change it here</summary>{frame}</details>'
+    )
+
+
+def _try(example: Example) -> str:
+    """Where the playground has an example."""
+    return f"../../playground/index.html{playground_fragment(example.text)}"
 
 
 def _view(example: Example, drawn: Drawn, view: View) -> list[str]:

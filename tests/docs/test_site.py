@@ -65,7 +65,9 @@ def test_the_playground_gets_the_formula() -> None:
     raw = urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
     assert zlib.decompress(raw, -15).decode() == text
     with_link = example_page(BY_PAGE["examples/zoo/resnet50"], None, True)
-    assert f"../../playground/index.html#rf={packed}" in with_link
+    # A link, and the page itself beside the formula.
+    assert with_link.count(f'"../../playground/index.html#rf={packed}"') == 2
+    assert '<iframe loading="lazy"' in with_link
     assert "playground" not in example_page(
         BY_PAGE["examples/zoo/resnet50"], None, False
     )
