@@ -14,8 +14,8 @@ from itertools import groupby
 from recform.algebra.expr import Input, State
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.labels import Naming
+from recform.blocks import identifiers
 from recform.blocks.identifiers import identifier
-from recform.blocks.shape import Size
 from recform.classes.steps.stages import Blocks, StageWriter
 from recform.graph.model import NetworkGraph, Piece
 from recform.plan.definitions import (
@@ -29,15 +29,17 @@ from recform.plan.definitions import (
     forward,
     names_read,
 )
-from recform.plan.expressions import Argument, Code, Make, at
+from recform.plan.expressions import Argument, Code, Make, at, dictionary
 from recform.plan.namespace import Namespace, fail
+from recform.plan.parts import BLOCK, NEXT, Part, PipelineCode
 from recform.plan.places import HEAD, STEM, Kind, Origin, transition
+from recform.plan.policy import Policy
 from recform.recurrence.model import Flow
 from recform.source import Span
 from recform.writers.calls import made_at
-from recform.writers.containers import BLOCK, NEXT, Part, fold, is_nested
+from recform.writers.containers import fold, is_nested
 from recform.writers.formula.workshop import Workshop
-from recform.writers.pipelines import PipelineCode, assembled, chain, pipeline_parts
+from recform.writers.pipelines import assembled, chain, pipeline_parts
 from recform.writers.setting import Setting, incoming, ordered
 
 
@@ -60,9 +62,7 @@ class ChainWriter:
         workshop: gets the classes of containers.
         stages: the blocks.
         single: whether they take and return one tensor.
-
-    Attributes:
-        parts: those with different outermost names.
+        policy: what the network's class is to be.
 
     Raises:
         CompileError: RF219, if the network is no row.
@@ -74,12 +74,15 @@ class ChainWriter:
         workshop: Workshop,
         stages: StageWriter,
         single: bool,
+        policy: Policy,
     ) -> None:
         self._network = network
         self._formula = network.recurrence.formula
         self._workshop = workshop
         self._stages = stages
-        self._known = {"in_channels", "in_features"} | {
+        self._apart = policy.apart
+        # What the network's class has of its own may be arguments of the constructor.
+        self._known = {"in_channels", "in_features", *policy.taken} | {
             p.name for p in self._formula.params if p.free
         }
         self._transitions: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -90,7 +93,8 @@ class ChainWriter:
                 self._formula.equations[0].span,
                 "names with dots, `step` and stages without {} are for such blocks",
             )
-        self.parts = fold(list(self._all()), self._compose)
+        self._parts = tuple(self._all())
+        self._held = fold(self._parts, self._compose)
 
     # -- what there is
 
@@ -115,7 +119,7 @@ class ChainWriter:
         path = (given or own).at(origin.number)
         here = Setting.at((piece.input,), piece, self._formula.tables)
         if origin is STEM:
-            here = here.taking(self._incoming(piece))
+            here = here.taking(incoming(piece.input))
         parts, _ = pipeline_parts(piece.pipeline, here, self._workshop)
         if given is None and not any(part.made for part in parts):
             path = ()  # functions alone need no name
@@ -155,10 +159,6 @@ class ChainWriter:
             origin=origin,
             places=tuple(place for _ in path),
         )
-
-    def _incoming(self, stem: Piece) -> Size:
-        """The features of the network's input."""
-        return incoming(stem.input)
 
     def _blocks(self, position: int, before: int) -> Iterator[Part]:
         """The blocks of a stage."""
@@ -229,6 +229,12 @@ class ChainWriter:
 
     def _compose(self, head: str, parts: list[Part]) -> Part:
         """A container as a class of its own: not all of it can stand in nn.Sequential."""
+        last = self._parts[-1]
+        if HEAD.kind in self._apart and any(part.made is last.made for part in parts):
+            # It is run in parts, and no module that can be called.
+            scope = Namespace.container(identifiers.DICTIONARY)
+            held = self._assembled(parts, scope).modules
+            return Part((head,), "{m}({x})", made=dictionary(held))
         code = self._assembled(parts, Namespace.attributes())
         modules = tuple(Attribute(name, made) for name, made in code.modules)
         used = ordered(names_read(modules) & self._known)
@@ -236,11 +242,11 @@ class ChainWriter:
         called = head if not head.isdigit() else "_".join(sorted(origins)) or "part"
         camel = "".join(word[:1].upper() + word[1:] for word in called.split("_"))
         name = self._workshop.names.new(identifier(camel))
-        held = ", ".join(attribute.name for attribute in modules)
+        names = ", ".join(attribute.name for attribute in modules)
         self._workshop.made.append(
             Class(
                 name,
-                f"What {head} holds: {held}.",
+                f"What {head} holds: {names}.",
                 self._workshop.typed(used),
                 modules,
                 (forward(self._statements(parts, code)),),
@@ -254,14 +260,14 @@ class ChainWriter:
 
     # -- as code
 
-    def modules(self, attributes: Namespace) -> tuple[Attribute, ...]:
-        """The modules of the network."""
-        self._code = self._assembled(self.parts, attributes)
-        return tuple(Attribute(name, made) for name, made in self._code.modules)
+    def code(self, attributes: Namespace) -> PipelineCode:
+        """The network as a row of modules."""
+        code = self._assembled(self._held, attributes)
+        return replace(code, parts=self._parts)
 
-    def forward(self) -> Function:
+    def forward(self, code: PipelineCode) -> Function:
         """The forward pass."""
-        return forward(self._statements(self.parts, self._code))
+        return forward(self._statements(self._held, code))
 
     def _statements(
         self, parts: list[Part], code: PipelineCode
@@ -272,8 +278,7 @@ class ChainWriter:
         for _, group in groupby(enumerate(parts), key=_statement):
             members = [part for _, part in group]
             start, end = end, end + len(members)
-            calls, cuts = code.calls[start:end], code.cuts[start:end]
-            between, result = chain(replace(code, calls=calls, cuts=cuts), ("x",), "x")
+            between, result = chain(code.calls[start:end], code.cuts[start:end])
             line = self._line(members[0])
             made += (Assign("x", Code(text), line) for text in between)
             if end == len(parts):

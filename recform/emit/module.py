@@ -11,8 +11,8 @@ from recform.classes.network import plan_network
 from recform.classes.steps.reversible import reversing
 from recform.emit.checked import check
 from recform.emit.classifier.base import base_class, without_unused
+from recform.emit.classifier.passes import plan_classifier, undecayed
 from recform.emit.classifier.plan import BASE
-from recform.emit.classifier.writer import plan_classifier
 from recform.emit.support import support_classes
 from recform.graph.model import NetworkGraph
 from recform.memory import Memory, Plan
@@ -62,6 +62,8 @@ def emit(
         for network in networks
     ]
     plans = common(plans, lambda plan, made: names.new(_unprefixed(plan, made)))
+    if timm:
+        plans = undecayed(plans)
     if generation:
         plans = list(map(keeping, plans))
     base = base_class() if timm else ""
