@@ -58,7 +58,8 @@ def _diagram(subject: Subject, request: Request) -> Diagram:
                 f"leave --expand out: equal blocks become one node with ×N; "
                 f"--expand draws {MAX_EXPANDED} blocks at most",
             )
-        return network.of_network(subject, direction, expand=request.expand)
+        opening = _opening(subject, request)
+        return network.of_network(subject, direction, opening, expand=request.expand)
     if view is View.paths:
         count = _blocks(request, paths.MAX_BLOCKS)
         return paths.of_formula(subject, count, direction)

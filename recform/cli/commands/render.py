@@ -18,8 +18,9 @@ from recform.render import (
     Subject,
     Theme,
     View,
-    render,
+    diagram,
     request,
+    write,
 )
 
 _SUFFIXES = {
@@ -155,14 +156,19 @@ def command(
         except ShapeError as error:
             common.show(error.diagnostics, diagnostics)
             subject, status = error.partial, 1
-        data = render(subject, asked, chosen)
+        drawn = diagram(subject, asked)
+        data = write(drawn, asked, chosen)
         answer.result(
             {
                 "format": chosen.value,
                 "output": None if output is None else str(output),
                 "picture": data.decode() if inline else None,
+                "remarks": list(drawn.remarks),
             }
         )
+        if not as_json and diagnostics is common.Format.text:
+            for remark in drawn.remarks:
+                typer.echo(f"{remark}.", err=True)
         if not inline:
             common.write_whole(output, data, f".{chosen.value}")
     if status:
