@@ -9,6 +9,7 @@ import sympy
 
 from recform.algebra.expr import I, L, Learned
 from recform.algebra.formula import Formula
+from recform.algebra.totals import totals
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.backward import network_of, seeds_of
 from recform.derivation.steps import sorted_words
@@ -180,10 +181,7 @@ def _total(series: Series, blocks: int) -> Symbolic:
     row = series.forward(())
     for _ in range(blocks):
         moved = [series.step(row, move) for move in series.moves]
-        row = {}
-        for part in moved:
-            for state, weight in part.items():
-                row[state] = row.get(state, series.domain.zero) + weight
+        row = totals(item for part in moved for item in part.items())
     return series.domain.to_sympy(series.ends(row))
 
 

@@ -241,9 +241,7 @@ class Differentiator:
     def _scaled(
         self, tensor: Scaled, block: int | None
     ) -> Iterator[tuple[Source, Polynomial]]:
-        coefficient = tensor.coefficient
-        if tensor.at is not sympy.nan:
-            coefficient = coefficient.xreplace({I: tensor.at})
+        coefficient = tensor.here
         front = Polynomial({(): coefficient})
         if any(
             self._formula.scalars[item.name].per_feature

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from recform.algebra.expr import State, Tensor
 from recform.algebra.formula import Formula
+from recform.algebra.totals import totals
 from recform.algebra.typeset import latex_name, latex_text, plain
 from recform.blocks.symbolic import Symbolic
 from recform.linear.words import BLOCK, SHARED, At, Letter, Polynomial
@@ -141,7 +142,4 @@ class Linear:
 
 def merged(parts: Iterable[tuple[Source, Polynomial]]) -> Gradient:
     """The sum of derivatives; what cancels is gone."""
-    result: dict[Source, Polynomial] = {}
-    for source, polynomial in parts:
-        result[source] = result[source] + polynomial if source in result else polynomial
-    return {source: polynomial for source, polynomial in result.items() if polynomial}
+    return {source: total for source, total in totals(parts).items() if total}

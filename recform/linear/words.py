@@ -13,6 +13,7 @@ from functools import cached_property
 import sympy
 
 from recform.algebra.expr import I, L, Learned, Tensor
+from recform.algebra.totals import totals
 from recform.algebra.typeset import added, latex_name, plain, plain_scalar
 from recform.algebra.typeset import latex as tensor_latex
 from recform.blocks.symbolic import Symbolic
@@ -219,9 +220,7 @@ class Polynomial:
     @classmethod
     def total(cls, items: Iterable[tuple[Word, Symbolic]]) -> Polynomial:
         """The sum of words; what cancels is gone."""
-        terms: dict[Word, Symbolic] = {}
-        for word, coefficient in items:
-            terms[word] = terms[word] + coefficient if word in terms else coefficient
+        terms = totals(items)
         if any(_open(value) for value in terms.values()):
             terms = {w: sympy.expand(v) if _open(v) else v for w, v in terms.items()}
         return cls({word: value for word, value in terms.items() if value != 0})

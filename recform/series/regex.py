@@ -13,6 +13,7 @@ from itertools import permutations
 
 import sympy
 
+from recform.algebra.totals import totals
 from recform.blocks.symbolic import Symbolic
 from recform.series.automaton import as_polynomial, by_endings, minimal
 from recform.series.series import SKIP, Move, Series, Word, constant
@@ -98,10 +99,8 @@ def of_words(
 
 
 def _sum(terms: list[tuple[tuple[Factor, ...], Symbolic]]) -> Regex:
-    total: dict[tuple[Factor, ...], Symbolic] = {}
-    for product, weight in terms:
-        total[product] = total.get(product, sympy.S.Zero) + weight
-    kept = [(p, w if w.is_Number else sympy.cancel(w)) for p, w in total.items()]
+    total = totals(terms).items()
+    kept = [(p, w if w.is_Number else sympy.cancel(w)) for p, w in total]
     return Regex(tuple(_folded([(p, w) for p, w in kept if w != 0])))
 
 

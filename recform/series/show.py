@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import sympy
 
 from recform.algebra.expr import I, L
+from recform.algebra.totals import totals
 from recform.algebra.typeset import added, latex_name
 from recform.blocks.symbolic import Symbolic
 from recform.series.series import SHARED_MARK, Move, Word
@@ -199,16 +200,15 @@ def is_negative(weight: Symbolic) -> bool:
 
 def polynomial(style: Plain, words: Mapping[Word, Symbolic], source: Place) -> str:
     """A sum of words, all behind the same block; words that read alike are one term."""
-    total: dict[tuple[str, ...], Symbolic] = {}
+    terms = []
     for word, weight in words.items():
         parts = tuple(factors(style, _without_weights(word), source))
         for distance, move in enumerate(word, 1):
             for name in filter(is_weight, move.gains):
                 weight *= number_of(style, name, source.plus(distance))
-        total[parts] = total.get(parts, sympy.S.Zero) + weight
-    return added(
-        term(style, weight, list(parts)) for parts, weight in total.items() if weight
-    )
+        terms.append((parts, weight))
+    total = totals(terms).items()
+    return added(term(style, weight, list(parts)) for parts, weight in total if weight)
 
 
 def coefficient(style: Plain, words: Mapping[Word, Symbolic], source: Place) -> str:

@@ -31,6 +31,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Over
 from recform.algebra.multiples import scaled
+from recform.algebra.totals import totals
 from recform.algebra.typeset import indexed, plain, plain_scalar
 from recform.blocks import Function
 from recform.blocks.symbolic import Symbolic
@@ -264,10 +265,8 @@ class Written:
             if state not in self.definitions or self.gate(state) is not None:
                 continue
             owner = indexed(name, index)
-            terms: dict[Tensor, Symbolic] = {}
-            for factor, core in self._terms(right, block):
-                terms[core] = terms.get(core, sympy.S.Zero) + factor
-            for core, factor in terms.items():
+            terms = ((core, factor) for factor, core in self._terms(right, block))
+            for core, factor in totals(terms).items():
                 term = scaled(factor, core)
                 here = self._unroller.at(term, block)
                 if factor != 0 and here is not None and not isinstance(here, Filled):
@@ -364,8 +363,6 @@ def _is_concat(history: History) -> bool:
 
 def _shown(tensor: Scaled | Filled) -> Symbolic:
     """A coefficient as a symbol shows it."""
-    coefficient = tensor.coefficient
-    if tensor.at is not sympy.nan:
-        coefficient = coefficient.xreplace({I: tensor.at})
+    coefficient = tensor.here
     learned = {s: sympy.Symbol(s.name) for s in coefficient.atoms(Learned)}
     return coefficient.xreplace(learned)
