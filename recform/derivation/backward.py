@@ -8,7 +8,7 @@ regular expression, and with sums and products where it is a row of stars.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import sympy
 
@@ -22,8 +22,9 @@ from recform.derivation.general.weights import Refused
 from recform.derivation.words import Words, best_distance, seeds_before, words_of
 from recform.diagnostics import Unread
 from recform.linear.recurrence import Linear
-from recform.linear.words import BLOCK, At, Polynomial
+from recform.linear.words import Polynomial
 from recform.series.automaton import equal, minimal
+from recform.series.places import BLOCK, At
 from recform.series.regex import Regex, regex_of
 from recform.series.series import (
     Move,
@@ -215,10 +216,6 @@ class GeneralFormula:
     regex: Regex | None
     closed: str
     closed_latex: str
-
-    def with_closed(self, text: str, tex: str) -> GeneralFormula:
-        """The same with sums and products."""
-        return replace(self, closed=text, closed_latex=tex)
 
 
 def general_formula(

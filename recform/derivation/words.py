@@ -20,8 +20,9 @@ from recform.algebra.indices import time_of, untimed
 from recform.algebra.placed import placed
 from recform.algebra.typeset import indexed, plain_scalar
 from recform.blocks.symbolic import Symbolic
-from recform.linear.words import BLOCK, SHARED, Letter, Polynomial
+from recform.linear.words import Letter, Polynomial
 from recform.linear.words import Word as Product
+from recform.series.places import BLOCK, SHARED
 from recform.series.series import SHARED_MARK, Move, Series, Word
 from recform.series.show import PLAIN
 

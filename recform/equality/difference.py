@@ -17,12 +17,13 @@ from recform.derivation.words import has_free_letters, has_values, has_weights
 from recform.diagnostics import CompileError, Diagnostics
 from recform.linear.propagate import propagate
 from recform.linear.recurrence import linearise
-from recform.linear.words import LAST, Polynomial
+from recform.linear.words import Polynomial
 from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
 from recform.series.automaton import first_word, minimal, words_up_to
+from recform.series.places import LAST, At
 from recform.series.regex import shown
 from recform.series.series import NotExact, Series, Word
-from recform.series.show import PLAIN, Place, factors, term
+from recform.series.show import PLAIN, factors, term
 
 #: How many blocks the paths that are listed go over, and how many are listed.
 _BLOCKS, _MOST = 3, 24
@@ -163,7 +164,7 @@ def _changes(first: Series, second: Series) -> list[PathChange]:
         # Several words may be the same product of operators.
         paths: dict[str, tuple[Symbolic, Symbolic]] = {}
         for word in sorted_words(words):
-            parts = factors(PLAIN, word, Place("L", -length))
+            parts = factors(PLAIN, word, At(LAST, -length))
             path = term(PLAIN, sympy.S.One, parts)
             old, new = paths.get(path, (sympy.S.Zero, sympy.S.Zero))
             old += before.get(word, sympy.S.Zero)

@@ -16,8 +16,9 @@ import sympy
 from recform.algebra.totals import totals
 from recform.blocks.symbolic import Symbolic
 from recform.series.automaton import as_polynomial, by_endings, minimal
+from recform.series.places import BLOCK, At
 from recform.series.series import SKIP, Move, Series, Word, constant
-from recform.series.show import LATEX, PLAIN, Place
+from recform.series.show import LATEX, PLAIN
 
 #: Most terms of a sum, and most moves and stars of an expression.
 _MOST_TERMS, _MOST_SIZE = 64, 400
@@ -285,7 +286,7 @@ def _letter(name: str) -> str:
     """A letter of the block that it stands at without an index, any other with one."""
     if name.isalnum():
         return name if len(name) == 1 else rf"\mathrm{{{name}}}"
-    return LATEX.name(name, Place("i"))
+    return LATEX.name(name, At(BLOCK))
 
 
 def _latex_factor(item: Factor) -> str:

@@ -12,7 +12,7 @@ from recform.analysis.paths.counting import Counter
 from recform.analysis.paths.weights import Weighed, weighed
 from recform.linear.forms import NoNumber
 from recform.linear.model import STEM, Linear, Source
-from recform.linear.words import START, At
+from recform.series.places import START, At
 
 #: Deeper networks get no table of which path goes through which block, and no weights.
 TABLE = 128

@@ -25,7 +25,8 @@ from recform.diagnostics import Diagnostics
 from recform.linear.model import Gradient, Law, Linear, Source
 from recform.linear.propagate import owner, propagate
 from recform.linear.recurrence import linearise
-from recform.linear.words import BLOCK, LAST, START, At, Letter, Polynomial
+from recform.linear.words import Letter, Polynomial
+from recform.series.places import BLOCK, LAST, START, At
 
 #: Letters and the numbers of their blocks (None if all share one), the outermost first.
 Word: TypeAlias = tuple[tuple[str, int | None], ...]
