@@ -86,6 +86,11 @@ class Learned(sympy.Expr):
         return Learned(self.name, index, *self.args[2:])
 
 
+def with_learned(value: Symbolic, name: Callable[[Learned], Symbolic]) -> Symbolic:
+    """A coefficient with something else for each learned scalar in it."""
+    return value.xreplace({item: name(item) for item in value.atoms(Learned)})
+
+
 class Tensor(sympy.Expr):
     """Base of all that is a tensor.
 

@@ -27,6 +27,7 @@ from recform.series.automaton import equal, minimal
 from recform.series.places import BLOCK, At
 from recform.series.regex import Regex, regex_of
 from recform.series.series import (
+    Edge,
     Move,
     NotExact,
     Row,
@@ -34,6 +35,7 @@ from recform.series.series import (
     add_to,
     constant,
     field_of,
+    matrices,
 )
 from recform.series.show import LATEX, PLAIN
 
@@ -172,7 +174,7 @@ def automaton(
     numbers: dict[tuple[str, tuple[Move, ...]], int] = {
         (unknown, ()): n for n, unknown in enumerate(unknowns)
     }
-    edges: list[tuple[int, Move, int, Symbolic]] = []
+    edges: list[Edge] = []
     for (target, source, _), group in words.items():
         for word, weight in group.items():
             before = numbers[source, ()]
@@ -184,12 +186,7 @@ def automaton(
                 before = numbers[state]
             value = domain.from_sympy(sympy.expand(weight))
             edges.append((before, word[-1], numbers[target, ()], value))
-    steps: dict[Move, list[Row]] = {}
-    for before, move, after, value in edges:
-        rows = steps.setdefault(move, [{} for _ in numbers])
-        add_to(rows[before], after, value)
-    ordered = {move: tuple(steps[move]) for move in sorted(steps)}
-    return Network(domain, tuple(numbers), ordered)
+    return Network(domain, tuple(numbers), matrices(len(numbers), edges))
 
 
 # ---------------------------------------------------------------------------------- showing

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import I, L, Learned
+from recform.algebra.expr import I, L, with_learned
 from recform.algebra.formula import Formula
 from recform.algebra.totals import totals
 from recform.blocks.symbolic import Symbolic
@@ -131,8 +131,8 @@ def _from_input(formula: Formula) -> Symbolic:
 
     def weigh(polynomial: Polynomial, block: int) -> Symbolic:
         total = sum(polynomial.terms.values(), sympy.S.Zero)
-        learned = {item: sympy.Symbol(item.name) for item in total.atoms(Learned)}
-        return total.xreplace(learned).xreplace({I: block, L: length})
+        named = with_learned(total, lambda item: sympy.Symbol(item.name))
+        return named.xreplace({I: block, L: length})
 
     found = propagate(linear, length, weigh, sympy.S.One)
     return sympy.S.Zero if found is None else sympy.expand(found)

@@ -21,6 +21,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    with_learned,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.multiples import scaled
@@ -120,12 +121,9 @@ def numeric(
     if value.is_Rational:
         exact = value
     else:
-        values: dict[Symbolic, Symbolic] = {
-            item: sympy.Float(_start(formula, item, length))
-            for item in value.atoms(Learned)
-        }
-        values |= {I: sympy.Integer(block), L: sympy.Integer(length)}
-        exact = value.xreplace(values)
+        exact = with_learned(
+            value, lambda item: sympy.Float(_start(formula, item, length))
+        ).xreplace({I: sympy.Integer(block), L: sympy.Integer(length)})
     what = "is no real number"
     try:
         found = float(exact)

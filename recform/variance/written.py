@@ -19,7 +19,6 @@ from recform.algebra.expr import (
     Filled,
     History,
     I,
-    Learned,
     Part,
     Pointwise,
     Scaled,
@@ -27,6 +26,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
     subtensors,
+    with_learned,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Over
@@ -115,11 +115,10 @@ class Written:
             if (state := State(equation.unknown, block)) in self.definitions
         )
         self._known: dict[Tensor, Gate | None] = {}
-        everything = [formula.output, *(e.right for e in formula.equations)]
-        everything += [b.right for b in formula.boundaries if b.right is not None]
         self.joined = any(
-            isinstance(part, Concat) or (isinstance(part, History) and _is_concat(part))
-            for tensor in everything
+            isinstance(part, Concat)
+            or (isinstance(part, History) and part.kind == "concat")
+            for tensor in (formula.output, *formula.rights)
             for part in subtensors(tensor)
         )
 
@@ -357,12 +356,6 @@ class Written:
         return "" if square == 1 else plain_scalar(square)
 
 
-def _is_concat(history: History) -> bool:
-    return history.kind == "concat"
-
-
 def _shown(tensor: Scaled | Filled) -> Symbolic:
     """A coefficient as a symbol shows it."""
-    coefficient = tensor.here
-    learned = {s: sympy.Symbol(s.name) for s in coefficient.atoms(Learned)}
-    return coefficient.xreplace(learned)
+    return with_learned(tensor.here, lambda item: sympy.Symbol(item.name))

@@ -83,10 +83,7 @@ def invariants(formula: Formula) -> tuple[Invariant, ...]:
     """
     found: list[Invariant] = []
     passes = [(True, True), (True, False)]
-    if any(
-        equation.right != without_activations(equation.right)
-        for equation in formula.equations
-    ):
+    if not _is_plain(formula):
         passes += [(False, True), (False, False)]
     for activations, opaque in passes:
         laws = (
@@ -96,15 +93,16 @@ def invariants(formula: Formula) -> tuple[Invariant, ...]:
         )
         if laws is None:
             continue
-        order = _order(formula)
+        order = reach_of(formula).order
         for terms in (*constants(laws, order), *varying(laws, order)):
             if not _known(terms, found):
                 found.append(_finish(formula, laws, terms, opaque, activations))
     return tuple(found)
 
 
-def _order(formula: Formula) -> int:
-    return reach_of(formula).order
+def _is_plain(formula: Formula) -> bool:
+    """Whether no equation has an elementwise function."""
+    return all(e.right == without_activations(e.right) for e in formula.equations)
 
 
 def _distributed(formula: Formula, activations: bool) -> dict[str, Form] | None:
@@ -159,16 +157,12 @@ def _finish(
     activations: bool,
 ) -> Invariant:
     value = _value(formula, terms, opaque, activations)
-    plain_file = all(
-        equation.right == without_activations(equation.right)
-        for equation in formula.equations
-    )
     name, right = _cheaper(laws, terms, value)
     return Invariant(
         terms=terms,
         value=tensor_of(value),
         nonlinear=opaque,
-        activations=activations or plain_file,
+        activations=activations or _is_plain(formula),
         unknown=name,
         form=right,
     )

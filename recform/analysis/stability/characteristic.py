@@ -17,7 +17,7 @@ from functools import partial
 import sympy
 from sympy.polys.matrices import DomainMatrix
 
-from recform.algebra.expr import I, Learned, Scaled, State, Tensor, subtensors
+from recform.algebra.expr import I, Scaled, State, Tensor, subtensors, with_learned
 from recform.algebra.formula import Equation, Formula
 from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
@@ -289,9 +289,7 @@ def _plain(polynomial: Polynomial) -> Symbolic:
 
 def _same(coefficient: Symbolic) -> Symbolic:
     """A coefficient of equal blocks: the scalars of all of them are one."""
-    return coefficient.xreplace(
-        {item: sympy.Symbol(item.name) for item in coefficient.atoms(Learned)}
-    )
+    return with_learned(coefficient, lambda item: sympy.Symbol(item.name))
 
 
 def _number(linear: Linear, polynomial: Polynomial, block: int) -> Symbolic:
