@@ -67,9 +67,8 @@ def test_several_networks_share_what_is_no_weight() -> None:
         "G(x) = x + a*S*x\n    where S = conv(1, cin)\n    where scalar a = 0.1\n"
         f"network A\nstages 8 x 1\n{body}network B\nstages 8 x 2\n{body}"
     )
-    module: Any = load_source(
-        emit_source(list(compile_source(from_text(text), timm=True))), "both"
-    )
+    networks = compile_source(from_text(text), target=Target(timm=True))
+    module: Any = load_source(emit_source(list(networks)), "both")
     assert module.A().no_weight_decay() == {"blocks.0.W.G.a"}
     assert module.B().no_weight_decay() == {"blocks.0.W.G.a", "blocks.1.W.G.a"}
 
