@@ -20,10 +20,7 @@ from recform.classes.steps.stages import Blocks, StageWriter
 from recform.graph.model import NetworkGraph, Piece
 from recform.plan.definitions import (
     Assign,
-    Attribute,
     Class,
-    Function,
-    Line,
     Return,
     Statement,
     forward,
@@ -35,11 +32,17 @@ from recform.plan.parts import BLOCK, NEXT, Part, PipelineCode
 from recform.plan.places import HEAD, STEM, Kind, Origin, transition
 from recform.plan.policy import Policy
 from recform.recurrence.model import Flow
-from recform.source import Span
+from recform.source import Source, Span
 from recform.writers.calls import made_at
 from recform.writers.containers import fold, is_nested
 from recform.writers.formula.workshop import Workshop
-from recform.writers.pipelines import assembled, chain, pipeline_parts
+from recform.writers.pipelines import (
+    assembled,
+    attributes_of,
+    chain,
+    line_of,
+    pipeline_parts,
+)
 from recform.writers.setting import Setting, incoming, ordered
 
 
@@ -236,7 +239,7 @@ class ChainWriter:
             held = self._assembled(parts, scope).modules
             return Part((head,), "{m}({x})", made=dictionary(held))
         code = self._assembled(parts, Namespace.attributes())
-        modules = tuple(Attribute(name, made) for name, made in code.modules)
+        modules = attributes_of(code)
         used = ordered(names_read(modules) & self._known)
         origins = {part.origin.kind.value for part in parts if part.origin is not None}
         called = head if not head.isdigit() else "_".join(sorted(origins)) or "part"
@@ -249,7 +252,7 @@ class ChainWriter:
                 f"What {head} holds: {names}.",
                 self._workshop.typed(used),
                 modules,
-                (forward(self._statements(parts, code)),),
+                (forward(in_a_row(code, self._formula.source)),),
             )
         )
         made = Make(name, tuple(Argument(Code(p)) for p in used))
@@ -258,38 +261,31 @@ class ChainWriter:
     def _assembled(self, parts: list[Part], attributes: Namespace) -> PipelineCode:
         return assembled(parts, self._network.output, attributes)
 
-    # -- as code
-
     def code(self, attributes: Namespace) -> PipelineCode:
         """The network as a row of modules."""
-        code = self._assembled(self._held, attributes)
-        return replace(code, parts=self._parts)
+        return replace(self._assembled(self._held, attributes), parts=self._parts)
 
-    def forward(self, code: PipelineCode) -> Function:
-        """The forward pass."""
-        return forward(self._statements(self._held, code))
 
-    def _statements(
-        self, parts: list[Part], code: PipelineCode
-    ) -> tuple[Statement, ...]:
-        """The parts one after the other; those of one pipeline share statements."""
-        made: list[Statement] = []
-        end = 0
-        for _, group in groupby(enumerate(parts), key=_statement):
-            members = [part for _, part in group]
-            start, end = end, end + len(members)
-            between, result = chain(code.calls[start:end], code.cuts[start:end])
-            line = self._line(members[0])
-            made += (Assign("x", Code(text), line) for text in between)
-            if end == len(parts):
-                made.append(Return(Code(result), line))
-            elif result != "x":
-                made.append(Assign("x", Code(result), line))
-        return tuple(made)
+def in_a_row(code: PipelineCode, source: Source) -> tuple[Statement, ...]:
+    """Parts one after the other; those of one pipeline share statements.
 
-    def _line(self, part: Part) -> Line | None:
-        """The line that says a part of a piece."""
-        return self._workshop.line(part.span) if _of_piece(part) else None
+    Args:
+        code: of the parts.
+        source: of the formula.
+    """
+    made: list[Statement] = []
+    end = 0
+    for _, group in groupby(enumerate(code.held), key=_statement):
+        members = [part for _, part in group]
+        start, end = end, end + len(members)
+        between, result = chain(code.calls[start:end], code.cuts[start:end])
+        line = line_of(members[0].span, source) if _of_piece(members[0]) else None
+        made += (Assign("x", Code(text), line) for text in between)
+        if end == len(code.held):
+            made.append(Return(Code(result), line))
+        elif result != "x":
+            made.append(Assign("x", Code(result), line))
+    return tuple(made)
 
 
 def _of_piece(part: Part) -> bool:

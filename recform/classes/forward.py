@@ -12,6 +12,7 @@ import sympy
 
 from recform.algebra.expr import Apply, I, L, Learned, State, Tensor
 from recform.algebra.formula import Scope
+from recform.classes.chain import in_a_row
 from recform.classes.steps.passes import Pass, passes, stack_names
 from recform.plan.definitions import (
     Assign,
@@ -74,10 +75,13 @@ class Way:
 
 
 def with_forward(plan: NetworkPlan) -> NetworkPlan:
-    """The plan of a network that is no row, with the forward pass."""
-    if not plan.stages:
-        return plan  # a row of modules has its own
-    method = ForwardWriter(plan).write()
+    """The plan of a network with the forward pass."""
+    source = plan.graph.recurrence.formula.source
+    method = (
+        ForwardWriter(plan).write()
+        if plan.stages
+        else forward(in_a_row(plan.rows[HEAD], source))
+    )
     return plan.having(replace(plan.network, methods=(method,)))
 
 

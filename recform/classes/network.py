@@ -22,7 +22,6 @@ from recform.plan.alias import without_alias
 from recform.plan.definitions import (
     Attribute,
     Class,
-    Function,
     Parameter,
     Role,
     names_read,
@@ -177,14 +176,12 @@ class NetworkWriter:
 
     def _class(self, classes: BlockClasses) -> Class:
         stages = StageWriter(self._network, self._steps, self._single)
-        methods: tuple[Function, ...] = ()  # the policy's, where it is no row
         if is_chain(self._formula):
             chain = ChainWriter(
                 self._network, self._workshop, stages, self._single, self._policy
             )
-            self._rows[HEAD] = code = chain.code(self._attributes)
-            attributes = attributes_of(code)
-            methods = (chain.forward(code),)
+            self._rows[HEAD] = chain.code(self._attributes)
+            attributes = attributes_of(self._rows[HEAD])
         else:
             self._classes_of_pieces()
             self._reserve()
@@ -195,7 +192,7 @@ class NetworkWriter:
             self._title(),
             tuple(self._parameters(names_read(attributes))),
             attributes,
-            methods,
+            (),  # the policy's
             start=initialisation(self._network, self._loops),
         )
 

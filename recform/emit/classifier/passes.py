@@ -132,32 +132,36 @@ def _classifying(
         stem: the stem, up to its pooling.
         behind: that pooling.
     """
-    formula = plan.graph.recurrence.formula
-    source = formula.source
-    names = Namespace.attributes()
-    network = plan.network
-    for name in (*base_attributes(), *(item.name for item in network.attributes)):
-        names.take(name)
+    formula, network = plan.graph.recurrence.formula, plan.network
     row = plan.rows[HEAD]
-    units = Units(row, source.name)
-    shows_stem = has_layers(stem, formula)
-    if not plan.stages:
-        count = len(stem.pipeline.steps)
-        levels = levels_of_row(units, count, source, names)
-    else:
-        pooling: tuple[Statement, ...] = ()
-        if behind is not None:
-            here = Setting.at((behind.input,), behind)
-            workshop = Workshop(formula, Namespace.module(), "")  # makes no class
-            code = workshop.code(behind.pipeline, here, names)
-            pooling = applied(code, line_of(behind.pipeline.span, source))
-        levels = levels_of_stages(plan, stem=shows_stem, behind=pooling, names=names)
+    units = Units(row, formula.source.name)
+    levels = _levels(plan, units, stem, behind)
     shapes = [stem.output, *level_shapes(plan.graph)][-len(levels.modules) :]
     start = len(row.parts) - len(head.pipeline.steps)
     interface = _Interface(formula, head, start, units, levels, shapes)
     for change in (_with_levels, _with_head, _with_classifier, _with_keywords):
         network = change(network, interface)
     return plan.having(network)
+
+
+def _levels(
+    plan: NetworkPlan, units: Units, stem: Piece, behind: Piece | None
+) -> Levels:
+    formula = plan.graph.recurrence.formula
+    source = formula.source
+    names = Namespace.attributes()
+    for name in (*base_attributes(), *(item.name for item in plan.network.attributes)):
+        names.take(name)
+    if not plan.stages:
+        return levels_of_row(units, len(stem.pipeline.steps), source, names)
+    pooling: tuple[Statement, ...] = ()
+    if behind is not None:
+        here = Setting.at((behind.input,), behind)
+        workshop = Workshop(formula, Namespace.module(), "")  # makes no class
+        code = workshop.code(behind.pipeline, here, names)
+        pooling = applied(code, line_of(behind.pipeline.span, source))
+    shows_stem = has_layers(stem, formula)
+    return levels_of_stages(plan, stem=shows_stem, behind=pooling, names=names)
 
 
 # ------------------------------------------------------------------ one part each
