@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sympy
 
 from recform.algebra.expr import I, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Formula
+from recform.algebra.indices import untimed
 from recform.algebra.typeset import plain
 from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
+from recform.diagram.views.times import AtOneTime
 from recform.graph.model import (
     Block,
     Bridge,
@@ -41,15 +43,25 @@ class Names:
     Attributes:
         step: written out for one block.
         index: what its number is called: ``i``, ``i + 1``, or the number of a block.
+        times: what numbers of times are called, where a block is drawn at one of them.
     """
 
     step: Step
     index: Symbolic = I
+    times: Mapping[int, str] = field(default_factory=dict)
 
     def tensor(self, tensor: Tensor) -> str:
         """A tensor in the language of the files."""
         symbolic = relative(tensor, self.step.at, self.step.absolute)
-        return plain(symbolic.xreplace({I: self.index}))
+        return self._timed(plain(symbolic.xreplace({I: self.index})))
+
+    def _timed(self, text: str) -> str:
+        """``X_<i,t-1>`` for ``X_<i,3>``."""
+
+        def name(found: re.Match[str]) -> str:
+            return f",{self.times.get(int(found[1]), found[1])}>"
+
+        return re.sub(r",(\d+)>", name, text) if self.times else text
 
     def owned(self, name: str, index: Symbolic) -> str:
         """An operator or a scalar of a block."""
@@ -70,15 +82,20 @@ class Names:
 class Groups:
     """A number for each tensor that blocks hand on, the same in all blocks."""
 
-    def __init__(self, recurrence: Recurrence) -> None:
+    def __init__(self, recurrence: Recurrence, at: AtOneTime | None = None) -> None:
         self._numbers: dict[str, int] = {}
         self._texts: list[str] = []
+        self._times = {} if at is None else at.times
         starts = [flow.start for flow in recurrence.flows]
-        for step in [recurrence.pattern, *recurrence.steps, *starts]:
+        steps = [recurrence.pattern, *recurrence.steps, *starts]
+        if self._times and at is not None:
+            # At all times a tensor has one number.
+            steps = [at.step]
+        for step in steps:
             for slot in step.outputs:
                 if self._key(slot) not in self._numbers:
                     self._numbers[self._key(slot)] = len(self._numbers) + 1
-                    self._texts.append(Names(step).slot(slot))
+                    self._texts.append(Names(step, times=self._times).slot(slot))
 
     def of(self, slot: Slot) -> int:
         """The number of a tensor; 0 if no block hands it on."""
@@ -92,7 +109,7 @@ class Groups:
         if isinstance(slot, ModuleSlot):
             return f"module {slot.name}"
         if isinstance(slot, State):
-            return slot.name
+            return untimed(slot.name) if self._times else slot.name
         # Counted from its newest index, and X_0 like any other.
         return plain(relative(slot, newest(slot), -64))
 
