@@ -181,8 +181,15 @@ def _draw(
 def remarked(diagram: Diagram, sentences: Iterable[str]) -> Diagram:
     """The diagram with sentences about what is not drawn, under its caption."""
     remarks = tuple(sentences)
-    rows = [row for said in remarks for row in text.wrapped(text.words(said), 72)]
+    rows = [row for said in remarks for row in text.wrapped(_sentence(said), 72)]
     return replace(diagram, caption=(*diagram.caption, *rows), remarks=remarks)
+
+
+def _sentence(said: str) -> text.Text:
+    """Words with tensors among them, such as X_<i-1>, typeset."""
+    parts = re.split(r"(\w+_(?:<[^<>]*>|[A-Z0-9]\b))", said)
+    typeset = [(text.formula if n % 2 else text.words)(p) for n, p in enumerate(parts)]
+    return text.joined([run for part in typeset for run in part])
 
 
 def state_node(setting: Setting, groups: facts.Groups, slot: Slot, side: str) -> Node:
