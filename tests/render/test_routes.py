@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from math import comb
 
 import numpy as np
@@ -295,5 +296,5 @@ def test_why_no_routes_are_counted(name: str, reason: str) -> None:
     labels = {n.id: plain(n.label[0]) for n in made.nodes}
     chain = ["input", "block 1", "block 2", "block 3", "block 4", "output"]
     read = {(labels[e.tail], labels[e.head]) for e in made.edges}
-    assert set(zip(chain, chain[1:], strict=False)) <= read
+    assert set(pairwise(chain)) <= read
     assert not made.bars
