@@ -82,6 +82,25 @@ def test_cells_side_by_side() -> None:
     assert given == {"H_(i,t)", "H_(i+1,t−1)"}
 
 
+def test_routes_through_the_times_of_a_block() -> None:
+    made = drawn("language/feedback.rf", View.paths)
+    states = sorted(plain(n.label[0]) for n in made.nodes if n.kind is Kind.unknown)
+    times = range(1, 4)
+    assert states == sorted(f"X_({block},{t})" for block in ("L−1", "L") for t in times)
+
+
+def test_positions_stand_where_the_file_has_them() -> None:
+    made = drawn("modern/gru.rf")
+    labels = {plain(n.label[0]) for n in made.nodes}
+    assert {"X_(i−1,t)", "X_(i,t)"} <= labels
+    caption = " ".join(map(plain, made.caption))
+    assert "X_(i,t)" in caption and "X_i" not in labels
+    # Operators have no position.
+    assert not any(
+        n.kind is Kind.operator and ",t" in plain(n.label[0]) for n in made.nodes
+    )
+
+
 @pytest.mark.parametrize(
     "equations",
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy
 
@@ -34,6 +34,10 @@ from recform.source import Span
 
 #: A name without its index.
 _NAME = re.compile(r"(?<![A-Za-z0-9_])[A-Za-z][A-Za-z0-9]*?(?=_|(?![A-Za-z0-9]))")
+#: A name with one index.
+_INDEXED = re.compile(
+    r"(?P<name>\w+?)_(?:<(?P<long>[^<>,]*)>|(?P<short>[A-Za-z0-9])\b)"
+)
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,13 @@ class Names:
         step: written out for one block.
         index: what its number is called: ``i``, ``i + 1``, or the number of a block.
         times: what numbers of times are called, where a block is drawn at one of them.
+        positions: unknowns that have a position behind their index.
     """
 
     step: Step
     index: Symbolic = I
     times: Mapping[int, str] = field(default_factory=dict)
+    positions: frozenset[str] = frozenset()
 
     def tensor(self, tensor: Tensor) -> str:
         """A tensor in the language of the files."""
@@ -56,16 +62,23 @@ class Names:
         return self._timed(plain(symbolic.xreplace({I: self.index})))
 
     def _timed(self, text: str) -> str:
-        """``X_<i,t-1>`` for ``X_<i,3>``."""
+        """``X_<i,t-1>`` for ``X_<i,3>``, and ``X_<i,t>`` for ``X_i``."""
+        if self.positions:
+            return _INDEXED.sub(self._positioned, text)
 
         def name(found: re.Match[str]) -> str:
             return f",{self.times.get(int(found[1]), found[1])}>"
 
         return re.sub(r",(\d+)>", name, text) if self.times else text
 
+    def _positioned(self, found: re.Match[str]) -> str:
+        if found["name"] not in self.positions:
+            return found[0]
+        return f"{found['name']}_<{found['long'] or found['short']},t>"
+
     def owned(self, name: str, index: Symbolic) -> str:
         """An operator or a scalar of a block."""
-        return self.tensor(State(name, index))
+        return replace(self, positions=frozenset()).tensor(State(name, index))
 
     def slot(self, slot: Slot) -> str:
         """What is handed on."""

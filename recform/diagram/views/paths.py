@@ -10,6 +10,7 @@ import sympy
 
 from recform.algebra.expr import I, L, State
 from recform.algebra.formula import Formula
+from recform.algebra.indices import time_of
 from recform.algebra.typeset import plain, plain_scalar
 from recform.analysis.paths.routes import Route, Routes, TooMany
 from recform.blocks.symbolic import Symbolic
@@ -33,6 +34,12 @@ MAX_BLOCKS = 12
 _SHOWN = 12
 #: The longest label of an edge.
 _LONG = 12
+
+
+def usual(network: NetworkGraph) -> int:
+    """How many blocks are drawn, if nobody says a number; one that runs through times."""
+    equations = network.recurrence.formula.equations
+    return 1 if any(time_of(e.unknown) is not None for e in equations) else 4
 
 
 def of_formula(network: NetworkGraph, blocks: int, direction: Direction) -> Diagram:

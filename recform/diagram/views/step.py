@@ -64,7 +64,7 @@ def of_pattern(
     )
     setting = Setting(
         recurrence.formula,
-        facts.Names(at.step, times=at.times),
+        facts.Names(at.step, I, at.times, at.positions),
         "",
         "",
         blocks=blocks,
@@ -88,7 +88,7 @@ def of_block(
     at = at_one_time(recurrence.formula, recurrence.steps[segment.step])
     setting = Setting(
         recurrence.formula,
-        facts.Names(at.step, sympy.Integer(where.index), at.times),
+        facts.Names(at.step, sympy.Integer(where.index), at.times, at.positions),
         "",
         "",
         blocks=tuple(s.block for s in same),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -19,12 +20,14 @@ class AtOneTime:
         step: it, or what it computes at one time, of what it made at earlier ones.
         times: what the numbers of times are called, the last one first; none where the
             whole step is drawn.
+        positions: unknowns that the file writes with a position, ``H_<i,t>``.
         earlier: inputs that the block itself has made, at earlier times.
         said: a sentence for below the picture; empty where the whole step is drawn.
     """
 
     step: Step
     times: Mapping[int, str] = field(default_factory=dict)
+    positions: frozenset[str] = frozenset()
     earlier: tuple[State, ...] = ()
     said: str = ""
 
@@ -47,7 +50,7 @@ def at_one_time(formula: Formula, step: Step) -> AtOneTime:
     names = [t.name for t in step.definitions if isinstance(t, State)]
     last = max((time_of(name) or 0 for name in names), default=0)
     if last < 2 or not _is_regular(formula, step):
-        return AtOneTime(step)
+        return AtOneTime(step, positions=_positions(formula))
     kept, before = _needed(step, last)
     handed = [s for s in step.outputs if _time(s) in (None, last)]
     # In the order in which they are handed on: what other blocks get is in front.
@@ -63,7 +66,16 @@ def at_one_time(formula: Formula, step: Step) -> AtOneTime:
     said = (
         f"Drawn at a time t: a block runs through all {last} before the next one starts"
     )
-    return AtOneTime(found, times, tuple(before), said)
+    return AtOneTime(found, times, earlier=tuple(before), said=said)
+
+
+def _positions(formula: Formula) -> frozenset[str]:
+    """Unknowns on a left side with a position, where nothing is written out."""
+    return frozenset(
+        equation.unknown
+        for equation in formula.equations
+        if re.match(rf"{equation.unknown}_<[^<>=]*,\s*t\s*>", equation.text)
+    )
 
 
 def _is_regular(formula: Formula, step: Step) -> bool:

@@ -190,7 +190,7 @@ class _Row:
             == (recurrence.pattern if block.step is self._at.step else block.step)
         )
         own = f"{self.prefix}-{self._count}"
-        names = facts.Names(block.step, block.index, self._at.times)
+        names = facts.Names(block.step, block.index, self._at.times, self._at.positions)
         return Setting(
             recurrence.formula, names, own, f"{own}-block", same, opening=self._opening
         )
