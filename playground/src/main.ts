@@ -258,7 +258,7 @@ async function fromAddress(): Promise<void> {
     status.textContent = "The link holds no formula that can be read.";
   }
   if (text !== null && text !== editor.text) {
-    name = nameOf(text, examples, "formula.rf");
+    name = nameOf(text, examples, "");
     editor.text = text;
   } else if (text === null && editor.text === "") {
     editor.text = examples[FIRST] ?? "";

@@ -173,6 +173,12 @@ def test_columns_are_counted_as_the_client_does(net: File) -> None:
     net.write('names W = "a\U0001d4ae", Q = "b"\n' + NET)
     found = [item for item in net.client.settled(net.uri) if "'Q'" in item.message]
     assert found[0].range.start.character == len('names W = "aXX", ')
+    # A mark of byte order is a letter of the client's, and none of the formula's.
+    net.write("\ufeffparam classes = 10\nX_i = V_i*X_<i-1>\n")
+    assert net.client.settled(net.uri) == []
+    net.write("\ufeffstages 8 x 2\n".replace("8", "8?"))
+    (found,) = net.client.diagnostics(net.uri)
+    assert (found.code, found.range.start.character) == ("RF101", len("Xstages 8"))
 
 
 def test_quick_fixes(net: File) -> None:
