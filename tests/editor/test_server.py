@@ -393,6 +393,8 @@ def test_colours(net: File) -> None:
         "# \U0001f600": "comment",
         "X": "variable",
         "W": "method",
+        # By its looks: its line is half-written.
+        "Y": "method",
         "relu": "function",
     }
 
@@ -420,6 +422,13 @@ def test_half_written(net: File) -> None:
     assert net.places("references", "G*x", context=types.ReferenceContext(True))
     net.write(NET.replace("SE(x, ratio=2) =", "SE(x, ratio=2"))
     assert net.hover("W = ").startswith("`W`: operator")
+    # Names that only half-written statements declare.
+    started = "const \\k = \nW = conv(3, c) > \nA_0, B_0 = split(\nX_i = X_<i-1> + W_i*"
+    net.write(started)
+    net.client.settled(net.uri)
+    assert net.labels(started, started)[:5] == ["A", "B", "W", "X", "k"]
+    assert net.places("definition", "W_i") == [(1, "W")]
+    assert net.hover("X_<").startswith("`X`: unknown")
     for text in (
         "",
         "\n",
