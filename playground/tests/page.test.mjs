@@ -79,6 +79,25 @@ for (const view of ["step", "unrolled", "network", "paths"]) {
   });
 }
 
+test("the diagram for LaTeX has the bytes of the terminal", async () => {
+  await choose("paper/eq20.rf");
+  await page.check("#views input[value=step]");
+  await page.fill("#width", "8.5");
+  await page.press("#width", "Enter");
+  await settled(page);
+  const file = await saved(page, "#save-tikz");
+  assert.equal(file.name, "eq20-step.tikz");
+  const words = ["--to", "tikz", "--width", "8.5cm", "--renderer", "graphviz-pure"];
+  assert.equal(file.text, terminal("render", example("paper/eq20.rf"), ...words));
+  await page.fill("#width", "2");
+  await page.press("#width", "Enter");
+  await settled(page);
+  assert.match((await page.textContent("#drawn")) ?? "", /RF614/);
+  await page.fill("#width", "");
+  await page.press("#width", "Enter");
+  await settled(page);
+});
+
 for (const [tab, command] of [["summary", "summary"], ["paths", "analyze"], ["derivation", "derive"]]) {
   test(`${tab} says what recform ${command} prints`, async () => {
     await choose("paper/resnet18_s.rf");
