@@ -14,12 +14,13 @@ from recform.algebra.expr import I, L, Tensor
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.symbols import SCALE, STRIDE, WIDTH, parameter
 from recform.blocks import Shape
+from recform.diagnostics.refuted import Refuted
 from recform.graph.model import NetworkGraph, Place, Segment
 from recform.readback.file import File, Said
 from recform.readback.forms import Made, Unreadable, drawn
 from recform.readback.match import Unlike, matched, shown
 from recform.readback.parts import Leaf, Part, Value, call
-from recform.readback.plan import Misprint, Printed
+from recform.readback.plan import Printed
 from recform.readback.wanted import Coefficients, Follower, Line, Numbers
 from recform.recurrence.model import ModuleSlot, Slot
 
@@ -201,14 +202,14 @@ class Sides:
         """Says where code is that does not run.
 
         Raises:
-            Misprint: if it does not.
+            Refuted: if it does not.
         """
         try:
             yield
         except Unreadable as unreadable:
-            raise Misprint(f"{self.what}: {unreadable}") from None
+            raise Refuted(f"{self.what}: {unreadable}") from None
         except _BROKEN as broken:
-            raise Misprint(f"{self.what}: {type(broken).__name__} {broken}") from None
+            raise Refuted(f"{self.what}: {type(broken).__name__} {broken}") from None
 
     def handed(self, value: Value) -> Any:
         """What is handed on, as it is compared: a module by what it does."""
@@ -230,7 +231,7 @@ class Sides:
             rows: what each is called, what the code makes, and what it should.
 
         Raises:
-            Misprint: if they differ.
+            Refuted: if they differ.
         """
         rows = [*rows, ("all that runs", self.code.calls, self.said.calls)]
         one = tuple(code for _, code, _ in rows)
@@ -240,7 +241,7 @@ class Sides:
         except Unlike as unlike:
             name, code, wanted = self._first(rows, unlike)
             text = f"{shown(code)}, and it is {shown(wanted)}"
-            raise Misprint(f"{self.what} makes {name} as {text}") from None
+            raise Refuted(f"{self.what} makes {name} as {text}") from None
         self._counted(found)
 
     def _first(
@@ -258,14 +259,14 @@ class Sides:
         """Nothing is there that does not run."""
         wanted = {frozenset(group) for group in self.said.shares.values() if group[1:]}
         if _groups(self.code.ties, found) != wanted:
-            raise Misprint(f"{self.what} has other weights in common")
+            raise Refuted(f"{self.what} has other weights in common")
         for made in self.code.made:  # learned scalars are counted
             if made not in found and not self._learns_nothing(made):
-                raise Misprint(f"{self.what} has {shown(made)}, which nobody runs")
+                raise Refuted(f"{self.what} has {shown(made)}, which nobody runs")
         for instance in self.code.idle:
-            raise Misprint(f"{self.what} has {instance.kind.name}, which nobody runs")
+            raise Refuted(f"{self.what} has {instance.kind.name}, which nobody runs")
         if self.code.learned != self.said.learned:
-            raise Misprint(f"{self.what} has {self.code.learned} learned scalars")
+            raise Refuted(f"{self.what} has {self.code.learned} learned scalars")
 
     def _learns_nothing(self, made: Made) -> bool:
         known = made.make in self.code.said.layers
@@ -281,7 +282,7 @@ def _groups(
     groups: dict[Made, set[Made]] = {}
     for module, owner in ties:
         if not isinstance(module, Leaf) or not isinstance(owner, Leaf):
-            raise Misprint("what has a weight in common is no module")
+            raise Refuted("what has a weight in common is no module")
         first, other = (found.get(part.made, part.made) for part in (owner, module))
         groups.setdefault(first, {first}).add(other)
     return set(map(frozenset, groups.values()))
