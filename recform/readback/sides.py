@@ -15,14 +15,14 @@ from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.symbols import SCALE, STRIDE, WIDTH, parameter
 from recform.blocks import Shape
 from recform.diagnostics.refuted import Refuted
-from recform.graph.model import NetworkGraph, Place, Segment
+from recform.graph.model import NetworkGraph, Place, Segment, Site
 from recform.readback.file import File, Said
 from recform.readback.forms import Made, Unreadable, drawn
 from recform.readback.match import Unlike, matched, shown
 from recform.readback.parts import Leaf, Part, Value, call
 from recform.readback.plan import Printed
 from recform.readback.wanted import Coefficients, Follower, Line, Numbers
-from recform.recurrence.model import ModuleSlot, Slot
+from recform.recurrence.model import ModuleSlot, Slot, Step
 
 #: What Python says of code that does not run.
 _BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
@@ -143,20 +143,44 @@ class Sides:
                 own[name] = self._own(block, name)
             return own[name]
 
-        numbers = Coefficients(
-            {L: block.length},
-            lambda scalar: value(scalar.name, scalar.index),
-            (I, block.number - step.at),
-        )
+        numbers = (block.length, block.number - step.at)
+        shapes, adapters = block.segment.block.shapes, self._adapters(block)
+        return self.made(step, slots, value, numbers, shapes, step.outputs, adapters)
+
+    def made(
+        self,
+        step: Step,
+        slots: Mapping[Any, Value],
+        value: Callable[[str, Any], Value],
+        numbers: tuple[int, int],
+        shapes: Mapping[Tensor, Shape],
+        wanted: Sequence[Slot],
+        adapters: Mapping[Site, tuple[str, Part]] | None = None,
+    ) -> list[Value]:
+        """What a step makes.
+
+        Args:
+            step: what is computed.
+            slots: what it gets.
+            value: a module or a learned scalar, by its name and the block that owns it.
+            numbers: how many blocks there are, and how many more the block's number is
+                than that for which the step is written.
+            shapes: of all tensors.
+            wanted: what of it is asked for.
+            adapters: what stands in front of terms.
+        """
+        length, more = numbers
         follower = Follower(
             self.said,
             step.parts,
-            {slot: made for slot, made in slots.items() if isinstance(slot, Tensor)},
+            {slot: held for slot, held in slots.items() if isinstance(slot, Tensor)},
             lambda tensor: value(tensor.operator, tensor.index),
-            numbers,
-            block.segment.block.shapes.__getitem__,
+            Coefficients(
+                {L: length}, lambda item: value(item.name, item.index), (I, more)
+            ),
+            shapes.__getitem__,
             step.bare,
-            self._adapters(block),
+            adapters,
         )
         for tensor in step.body:
             follower.form(tensor)
@@ -164,7 +188,7 @@ class Sides:
             value(slot.name, slot.index)
             if isinstance(slot, ModuleSlot)
             else follower.form(slot)
-            for slot in step.outputs
+            for slot in wanted
         ]
 
     def _own(self, block: Block, name: str) -> Value:
@@ -178,7 +202,7 @@ class Sides:
         more = {"i": block.number, "L": module.place.length}
         return self.line(pipeline, module.inputs, module.place, **more)
 
-    def _adapters(self, block: Block) -> dict[Any, tuple[str, Part]]:
+    def _adapters(self, block: Block) -> dict[Site, tuple[str, Part]]:
         """The adapters of a block, by their places."""
         names = self.printed.steps[block.segment.step].adapters
         made: dict[str, Part] = {}

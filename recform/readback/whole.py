@@ -11,7 +11,7 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.expr import Context, I, Input, L, Tensor
+from recform.algebra.expr import Context, Input
 from recform.algebra.formula import Scope
 from recform.algebra.indices import is_of_context
 from recform.algebra.tracing import arguments_of
@@ -23,7 +23,6 @@ from recform.readback.parts import Hole, Instance, Row, Value, call
 from recform.readback.plan import Printed
 from recform.readback.rows import Later, Span, merged, span_of, spans
 from recform.readback.sides import Block, Sides
-from recform.readback.wanted import Coefficients, Follower
 from recform.recurrence.model import (
     START,
     Flow,
@@ -341,26 +340,8 @@ class Network(Sides):
                 return known[ModuleSlot(name, int(index))]
             return self._owned(name, number, index is not sympy.nan)
 
-        follower = Follower(
-            self.said,
-            step.parts,
-            {slot: made for slot, made in known.items() if isinstance(slot, Tensor)},
-            lambda tensor: value(tensor.operator, tensor.index),
-            Coefficients(
-                {L: flow.length},
-                lambda scalar: value(scalar.name, scalar.index),
-                (I, behind),
-            ),
-            ends[number].shapes.__getitem__,
-        )
-        for tensor in step.body:
-            follower.form(tensor)
-        return [
-            value(slot.name, slot.index)
-            if isinstance(slot, ModuleSlot)
-            else follower.form(slot)
-            for slot in wanted
-        ]
+        numbers = (flow.length, behind)
+        return self.made(step, known, value, numbers, ends[number].shapes, wanted)
 
     def _owned(self, name: str, flow: int, first: bool = False) -> Value:
         """What the network owns: an operator for a flow, or a learned scalar."""

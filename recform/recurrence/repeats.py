@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from recform.algebra.expr import Apply, History, Scaled, State, Tensor
 from recform.closure import closure
-from recform.recurrence.model import ModuleSlot, Slot, Step, contexts_of
-from recform.recurrence.moves import move, used_in
+from recform.recurrence.model import ModuleSlot, Slot, Step, contexts_of, used_in
+from recform.recurrence.moves import move
 from recform.recurrence.state import Border, suffices
 from recform.recurrence.written import End, Written, is_cheap, tensors
 

@@ -30,8 +30,7 @@ from recform.algebra.formula import Formula
 from recform.algebra.indices import is_of_context
 from recform.algebra.lists import Listed, Members, Mirror, is_list
 from recform.closure import closure
-from recform.recurrence.model import ModuleSlot, Slot, Step
-from recform.recurrence.moves import scalars_in, used_in
+from recform.recurrence.model import ModuleSlot, Slot, Step, scalars_in, used_in
 from recform.recurrence.reach import Reach
 from recform.recurrence.unroll import Unroller
 
