@@ -9,7 +9,7 @@ from recform.diagram import text
 from recform.diagram.model import Cluster, Diagram
 from recform.diagram.sizes import NOTE, size_of
 from recform.render.picture import Point
-from recform.render.placing.layout import Curve, Frame, Layout
+from recform.render.placing.layout import Frame, Layout
 
 
 def balanced(diagram: Diagram, layout: Layout) -> Layout:
@@ -30,11 +30,11 @@ def balanced(diagram: Diagram, layout: Layout) -> Layout:
         side = ((low - frame.left) + (frame.right - high)) / 2
         moved = replace(frame, left=round(low - side, 2), right=round(high + side, 2))
         around = [f for name, f in frames.items() if name != cluster.id]
-        around = [f for f in around if not _holds(f, frame)]
+        around = [f for f in around if not f.holds(frame)]
         around += _within(diagram, layout, cluster, outside=True)
         outer = frames.get(cluster.parent)
-        fits = outer is None or _holds(outer, moved)
-        if fits and not any(_meets(moved, other) for other in around):
+        fits = outer is None or outer.holds(moved)
+        if fits and not any(map(moved.meets, around)):
             frames[cluster.id] = moved
     left = min([0.0, *(frame.left for frame in frames.values())])
     right = max([layout.width, *(frame.right for frame in frames.values())])
@@ -49,27 +49,7 @@ def from_left(layout: Layout, left: float, right: float) -> Layout:
     def moved(at: Point) -> Point:
         return (round(at[0] - left, 2), at[1])
 
-    return replace(
-        layout,
-        width=right - left,
-        nodes={name: moved(at) for name, at in layout.nodes.items()},
-        edges=tuple(
-            Curve(
-                tuple(map(moved, curve.points)),
-                moved(curve.tip),
-                None if curve.label is None else moved(curve.label),
-            )
-            for curve in layout.edges
-        ),
-        clusters={
-            name: replace(
-                frame,
-                left=round(frame.left - left, 2),
-                right=round(frame.right - left, 2),
-            )
-            for name, frame in layout.clusters.items()
-        },
-    )
+    return replace(layout.moved(moved), width=right - left)
 
 
 def _within(
@@ -78,9 +58,8 @@ def _within(
     """The boxes of the nodes of a frame, or of all others."""
     for node in diagram.nodes:
         if (node.cluster == cluster.id) is not outside:
-            (x, y), size = layout.nodes[node.id], size_of(node)
-            w, h = size.width / 2, size.height / 2
-            yield Frame(x - w, y - h, x + w, y + h)
+            size = size_of(node)
+            yield Frame.around(layout.nodes[node.id], size.width, size.height)
 
 
 def _labels(diagram: Diagram, layout: Layout, cluster: Cluster) -> Iterator[Frame]:
@@ -88,21 +67,4 @@ def _labels(diagram: Diagram, layout: Layout, cluster: Cluster) -> Iterator[Fram
     inside = {node.id for node in diagram.nodes if node.cluster == cluster.id}
     for edge, curve in zip(diagram.edges, layout.edges, strict=True):
         if curve.label is not None and {edge.tail, edge.head} <= inside:
-            x, y = curve.label
-            half = text.width(edge.label, NOTE, "sans") / 2
-            yield Frame(x - half, y, x + half, y)
-
-
-def _holds(outer: Frame, inner: Frame) -> bool:
-    return (
-        outer.left <= inner.left
-        and inner.right <= outer.right
-        and outer.top <= inner.top
-        and inner.bottom <= outer.bottom
-    )
-
-
-def _meets(a: Frame, b: Frame) -> bool:
-    return (
-        a.left < b.right and b.left < a.right and a.top < b.bottom and b.top < a.bottom
-    )
+            yield Frame.around(curve.label, text.width(edge.label, NOTE, "sans"), 0)
