@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from recform.equality.difference import (
@@ -47,7 +47,7 @@ class Difference:
         return {
             "networks": [item.name for item in both],
             "equations": [list(item.equations) for item in both],
-            "frame": [change.as_dict() for change in self.frame],
+            "frame": [asdict(change) for change in self.frame],
             "paths": as_dict(self.paths),
             "state": [_state(item) for item in both],
         } | {key: [getattr(item, key) for item in both] for key, _ in _FIGURES}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from recform.equality.example import Example
 from recform.equality.verdict import ANY, DIFFERENT, LINEAR, OPEN, OwnDepth, Verdict
@@ -128,6 +129,6 @@ def as_dict(verdict: Verdict) -> Mapping[str, object]:
             "of": verdict.own.owner or None,
             "same": verdict.own.same,
         },
-        "frame": [change.as_dict() for change in verdict.frame],
+        "frame": [asdict(change) for change in verdict.frame],
         "assumptions": list(verdict.notes),
     }
