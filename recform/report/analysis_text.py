@@ -14,6 +14,7 @@ from recform.analysis.model import Analysis, FlowAnalysis
 from recform.analysis.paths.distribution import TABLE, Distribution, Paths
 from recform.analysis.stability.characteristic import Stability
 from recform.analysis.stability.rounding import Errors
+from recform.diagnostics import counted
 from recform.recurrence.regimes import in_blocks, ranges, runs
 from recform.report.terminal import console_of
 from recform.variance.variance import Growth, Moments
@@ -104,12 +105,9 @@ def _pieces(item: Jacobian, own: Pieces, console: Console) -> None:
 
 def _flow(item: FlowAnalysis, analysis: Analysis, console: Console) -> None:
     for found in item.paths:
-        blocks = "block" if item.flow.length == 1 else "blocks"
+        blocks = counted(item.flow.length, "block")
         where = "" if item.flow.name == "network" else f", {item.flow.name}"
-        _heading(
-            f"Paths from {found.origin} to the output, {item.flow.length} {blocks}{where}",
-            console,
-        )
+        _heading(f"Paths from {found.origin} to the output, {blocks}{where}", console)
         _paths(found, analysis.asked.gain, console)
     if item.uncounted:
         _heading(f"Paths to the output, {item.flow.length} blocks", console)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from recform.diagnostics import counted
 from recform.diagram import text, theme
 from recform.diagram.model import Bar, Diagram, Edge, Kind
 from recform.diagram.sizes import CAPTION, NOTE
@@ -154,13 +155,9 @@ def _bars(diagram: Diagram, foot: Foot, most: float | None) -> None:
         foot.add(Item(name, "bar", "", _tooltip(bar), tuple(parts)), total, _ROW)
 
 
-def _said(bar: Bar) -> str:
-    return f"{bar.count:,} {'path' if bar.count == 1 else 'paths'}"
-
-
 def _tooltip(bar: Bar) -> str:
-    noun = "operator" if bar.length == 1 else "operators"
-    return f"{_said(bar)} through {bar.length} {noun}: {text.plain(bar.routes)}"
+    paths, passed = counted(bar.count, "path"), counted(bar.length, "operator")
+    return f"{paths} through {passed}: {text.plain(bar.routes)}"
 
 
 # -------------------------------------------------------------------------------- legend
