@@ -115,7 +115,7 @@ def _one(style: Plain, moves: dict[Move, Symbolic], begin: At) -> list[str]:
     """The letters of the block ``L - begin``."""
     (move,) = moves
     place = At(LAST if begin.base == START else f"L-{begin.base}", -begin.number)
-    return [style.name(name, place) for name in (*move.gains, *move.operators)]
+    return [style.name(name, place) for name in move.letters]
 
 
 def _many(

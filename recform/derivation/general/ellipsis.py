@@ -17,6 +17,7 @@ import sympy
 
 from recform.algebra.expr import I, L
 from recform.algebra.scalars import scalar_of
+from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.automaton import series_of
 from recform.derivation.general.model import General
@@ -164,7 +165,7 @@ class _Reader:
         found: list[Series] = []
         for text, start, shown in self._families(last, before, name):
             kept = before[: len(before) - shown]
-            reading = _added([*kept, f"sum({name}, {start}, i, {text})", *after[1:]])
+            reading = added([*kept, f"sum({name}, {start}, i, {text})", *after[1:]])
             series = self._series(reading)
             if series is not None and not any(equal(series, other) for other in found):
                 found.append(series)
@@ -239,7 +240,7 @@ class _Reader:
             ):
                 ways = [self._series(row % value) for value in range(6)]
                 if any(_same(way, shown[-1]) for way in ways):
-                    guesses.append(f"{_added(before)} + ... + {end}")
+                    guesses.append(f"{added(before)} + ... + {end}")
         return guesses
 
 
@@ -254,10 +255,6 @@ def _fail(place: Span, message: str, readings: Sequence[str] = ()) -> NoReturn:
 
 def _same(left: Series | None, right: Series | None) -> bool:
     return left is not None and right is not None and equal(left, right)
-
-
-def _added(texts: list[str]) -> str:
-    return " + ".join(texts).replace("+ -", "- ")
 
 
 def _bare(expr: n.Expr) -> n.Expr:
