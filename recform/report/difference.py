@@ -84,10 +84,11 @@ def difference(first: Compiled, second: Compiled) -> Difference:
 
 def _marked(old: list[str], new: list[str]) -> list[str]:
     """Lines of both, with a mark at those that only one has."""
-    both = dict.fromkeys((*old, *new))
-    marks = {line: "-" if line not in new else "+" for line in both}
-    marks |= {line: " " for line in both if line in old and line in new}
-    return [f"  {marks[line]} {line}" for line in both]
+    marks = {(True, True): " ", (True, False): "-", (False, True): "+"}
+    return [
+        f"  {marks[line in old, line in new]} {line}"
+        for line in dict.fromkeys((*old, *new))
+    ]
 
 
 def _equations(summary: Summary) -> list[str]:
