@@ -54,6 +54,8 @@ class Step:
         folded: in a network for inference, what it stands for: the sum of that.
         shares: what its weight is, if that is one tensor for all steps that say so. The
             first of them makes it, the others have it as their own.
+        within: the flows of the file in which it stands, each where it is called, the
+            outermost first.
     """
 
     operator: Operator
@@ -62,6 +64,7 @@ class Step:
     span: Span = field(compare=False)
     folded: tuple[Folded, ...] = field(compare=False, default=())
     shares: str = ""
+    within: tuple[tuple[str, Span], ...] = field(compare=False, default=())
 
     @property
     def ends(self) -> bool:
