@@ -36,5 +36,5 @@ def command(
 
             webbrowser.open(address)
 
-    with common.diagnosed(common.Format.text), suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt):
         serve(folder or BUILT, port, ready)

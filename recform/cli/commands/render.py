@@ -33,7 +33,7 @@ _LAID_OUT = (Format.svg, Format.png, Format.pdf, Format.tikz, Format.tex)
 
 
 def command(
-    file: common.File,
+    chosen: common.Chosen,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -109,16 +109,12 @@ def command(
             "--renderer", metavar="PROGRAM", help="What lays the picture out."
         ),
     ] = "auto",
-    settings: common.Settings = None,
-    network: common.NetworkName = None,
     as_json: answer.Json = False,
-    diagnostics: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Draw a network: to OUT, or to standard output (as SVG, if nothing is said).
 
     A file with a shape error is drawn too, with the ends that do not meet in red.
     """
-    from recform.compiler import choose
     from recform.graph import ShapeError
 
     if output == common.STDOUT:
@@ -128,19 +124,19 @@ def command(
     _belongs("--open", bool(opened), view, View.step, View.unrolled)
     _belongs("--depth", depth is not None, view, View.step, View.unrolled)
     _belongs("--expand", expand, view, View.network)
-    chosen = _format(output, form)
-    if dpi is not None and chosen is not Format.png:
+    wanted = _format(output, form)
+    if dpi is not None and wanted is not Format.png:
         raise typer.BadParameter(
-            f"it belongs to a png, and this is a {chosen.value}", param_hint="--dpi"
+            f"it belongs to a png, and this is a {wanted.value}", param_hint="--dpi"
         )
-    if style is not Style.default and chosen not in _LAID_OUT:
+    if style is not Style.default and wanted not in _LAID_OUT:
         raise typer.BadParameter(
-            f"a {chosen.value} takes no fonts of a venue", param_hint="--style"
+            f"a {wanted.value} takes no fonts of a venue", param_hint="--style"
         )
     inline = as_json and output is None
-    if inline and chosen in _BINARY:
+    if inline and wanted in _BINARY:
         raise typer.BadParameter(
-            f"a {chosen.value} is no text for --json; name a file", param_hint="-o"
+            f"a {wanted.value} is no text for --json; name a file", param_hint="-o"
         )
     request = Request(
         view,
@@ -152,32 +148,30 @@ def command(
         depth=depth or 1,
         legend=legend,
         theme=theme,
-        width=_width(width, chosen),
+        width=_width(width, wanted),
         style=style,
         dpi=dpi or 200,
         renderer=renderer,
     )
-    with common.diagnosed(diagnostics):
-        status = 0
-        subject: Subject
-        try:
-            networks = common.compiled(file, settings, network)
-            picked = choose(networks, network)
-            common.show(picked.warnings, diagnostics)
-            subject = picked.graph
-        except ShapeError as error:
-            common.show(error.diagnostics, diagnostics)
-            subject, status = error.partial, 1
-        data = render(subject, request, chosen)
-        answer.result(
-            {
-                "format": chosen.value,
-                "output": None if output is None else str(output),
-                "picture": data.decode() if inline else None,
-            }
-        )
-        if not inline:
-            common.write_whole(output, data, f".{chosen.value}")
+    status = 0
+    subject: Subject
+    try:
+        picked = chosen.one()
+        answer.show(picked.warnings)
+        subject = picked.graph
+    except ShapeError as error:
+        answer.show(error.diagnostics)
+        subject, status = error.partial, 1
+    data = render(subject, request, wanted)
+    answer.result(
+        {
+            "format": wanted.value,
+            "output": None if output is None else str(output),
+            "picture": data.decode() if inline else None,
+        }
+    )
+    if not inline:
+        common.write_whole(output, data, f".{wanted.value}")
     if status:
         raise typer.Exit(status)
 
