@@ -71,7 +71,7 @@ def emit(
         plans, base = list(map(leaning, plans)), leaning_base(base)
     elif memory is Memory.reversible:
         plans = list(map(reversing, plans))
-    elif inference:
+    elif target.inference:
         plans = list(map(laid_out, plans))
     code = printed(plans)
     tree = ast.parse(code)

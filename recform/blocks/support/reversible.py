@@ -44,7 +44,9 @@ class Reversible:
         every = [m for item in (block, *shared) for m in item.modules()]
         self.modes = [(module, module.training) for module in every]
         weights = [*self.learned(), *(t for m in every for t in m._buffers.values())]
-        self.weights = {t.untyped_storage().data_ptr() for t in weights if t is not None}
+        self.weights = {
+            t.untyped_storage().data_ptr() for t in weights if t is not None
+        }
         self.versions = [t._version for t in self.learned()]
         kinds = {"cpu", given[-1].device.type}
         self.device = given[-1].device
@@ -103,7 +105,9 @@ class Reversible:
 
     def learned(self) -> list[Tensor]:
         """The parameters of the block, and of what it was handed."""
-        return [t for m, _ in self.modes for t in m._parameters.values() if t is not None]
+        return [
+            t for m, _ in self.modes for t in m._parameters.values() if t is not None
+        ]
 
     @contextmanager
     def calling(self, call: Callable[..., Any]) -> Iterator[None]:
