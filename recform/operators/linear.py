@@ -58,6 +58,7 @@ class Linear(Operator):
             parameters=weights + (int(y.features) if a.bias else 0),
             multiply_adds=weights * (y.elements // int(y.features)),
             saves_input=True,
+            unheld=not a.bias and x.layout is not Layout.VECTOR,
         )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:

@@ -52,6 +52,9 @@ class Repeat(Operator):
     def shape(self, x: Shape, a: Arguments) -> Shape:
         return x.with_features(x.features * a.times)
 
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return Cost(cheap=True)
+
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         axis = x.feature_axis
         return Emitted(f"{{x}}.repeat_interleave({code(a.times)}, dim={axis})")
@@ -71,7 +74,8 @@ class Outer(Several):
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
         # Products element by element are not counted.
-        return Cost(saves_input=True)
+        made = self.shape_of(inputs, a).elements
+        return Cost(saves_input=True, workspace_back=2 * made, cheap=True)
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         made = 'torch.einsum("...i,...j->...ij", {x}, {y})'
