@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import PurePath
 
+from recform.classes.layout import laid_out
 from recform.classes.network import plan_network
 from recform.classes.steps.reversible import reversing
 from recform.emit.checked import check
@@ -70,6 +71,8 @@ def emit(
         plans, base = list(map(leaning, plans)), leaning_base(base)
     elif memory is Memory.reversible:
         plans = list(map(reversing, plans))
+    elif target.inference:
+        plans = list(map(laid_out, plans))
     code = printed(plans)
     tree = ast.parse(code)
     check(networks, plans, tree, base, going=target.generation)
