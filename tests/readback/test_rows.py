@@ -153,6 +153,11 @@ FAULTS = {
         r"Step\(8, 8\) for _",
         "Step(8 + _ // 12, 8) for _",
     ),
+    "a width that is none, at the end": (
+        "stages",
+        r"\*\[Step\(4, 4\) for _ in range\(24\)\]",
+        "*[Step(4, 4) for _ in range(23)], Step(4, None)",
+    ),
     "stages the other way around": (
         "stages",
         r"self\.stage1\(x\)\n(.*)self\.stage2",
