@@ -22,6 +22,7 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.formula import Formula, Pipeline, Step
+from recform.algebra.totals import totals
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics.refuted import Refuted
 from recform.operators.activation import Identity, plain
@@ -265,10 +266,7 @@ def _frozen(form: Form) -> Frozen:
 
 
 def _sum(forms: Sequence[Form]) -> Form:
-    total: Form = {}
-    for form in forms:
-        for node, factor in form.items():
-            total[node] = total.get(node, 0) + factor
+    total = totals(item for form in forms for item in form.items())
     return {node: factor for node, factor in total.items() if factor != 0}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
+from recform.algebra.totals import totals
 from recform.readback.forms import Form, Made, Node, Table, Unreadable, drawn
 from recform.readback.library import BLOCK, LEAN, PLANNED, REVERSIBLE
 from recform.readback.parts import (
@@ -96,9 +97,7 @@ class File:
     @property
     def idle(self) -> list[Instance | Alike]:
         """Objects that nobody has asked for anything."""
-        called: dict[int, int] = {}
-        for span in self.called:
-            called[id(span.row)] = called.get(id(span.row), 0) + span.count
+        called = totals((id(span.row), span.count) for span in self.called)
         alone = (item for item in self._instances if "" not in item.attributes)
         return [
             *(item for item in alone if id(item) not in called),
