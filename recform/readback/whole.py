@@ -31,6 +31,7 @@ from recform.recurrence.model import (
     Step,
     contexts_of,
     read_by,
+    scalar_names,
 )
 from recform.recurrence.stacks import Lists
 
@@ -212,8 +213,22 @@ class Network(Sides):
             held = dict(zip(flow.end.inputs, given, strict=True))
             held |= self._constants
             (x,) = self._ends(flow, number, flow.end, held, [flow.output])
-        self.said.learned += len(graph.recurrence.shared_scalars)
+        for name in graph.recurrence.shared_scalars:
+            self.said.learned[name, self._size(name)] += 1
         return self._piece(self._head(graph.head), x)
+
+    def _size(self, name: str) -> int:
+        """How many numbers a learned scalar has that all blocks share."""
+        if self.formula.scalars[name].per_feature:
+            segments = (s for stage in self.graph.stages for s in stage.segments)
+            blocks = (segment.block for segment in segments)
+            for block in (*blocks, *self.graph.starts, *self.graph.ends):
+                for tensor, shape in block.shapes.items():
+                    # A number in a sum has the shape of the sum.
+                    parts = (tensor, *tensor.children)
+                    if any(name in scalar_names(part) for part in parts):
+                        return int(shape.features)
+        return 1
 
     def _head(self, piece: Piece) -> Piece:
         """The head; timm's interface has its own way of pooling all that there is.

@@ -54,6 +54,13 @@ W = linear(c)
 scalar a_<i,k> = 0
 X_i = X_<i-1> + W_i*sum(k, 0, i-1, a_<i,k>*X_k)
 """
+WEIGHED = """
+input 3 x 8 x 8
+stages 4 x {}
+scalar q_i = 1 per channel
+scalar p = 1 per channel
+X_i = q_i*W_i*X_<i-1> + p*X_<i-1>
+"""
 NETWORKS = {
     "plain": PLAIN,
     "stages": STAGES,
@@ -61,6 +68,7 @@ NETWORKS = {
     "handed": HANDED,
     "dense": DENSE,
     "lists": LISTS,
+    "weighed": WEIGHED,
 }
 LOOP = r"( +)for block in self\.blocks\[1:\]:\n +x, wx = block\(x, wx\)\n"
 
@@ -175,6 +183,17 @@ FAULTS = {
     ),
     "another growth": ("dense", r"4 \+ 4 \* k", "4 + 5 * k"),
     "another width at block 7": ("dense", r"4 \+ 4 \* k", "4 + 4 * k + (k == 7)"),
+    "weights for more members": ("lists", r"i=1 \+ k", "i=3 + k"),
+    "a scalar for fewer channels": (
+        "weighed",
+        r"self\.q = nn\.Parameter\(torch\.full\(\(4,",
+        "self.q = nn.Parameter(torch.full((2,",
+    ),
+    "a shared scalar for fewer channels": (
+        "weighed",
+        r"self\.p = nn\.Parameter\(torch\.full\(\(4,",
+        "self.p = nn.Parameter(torch.full((2,",
+    ),
     "the list of the one before": (
         "lists",
         r"( +)x, xs = block\(x, xs\)",
