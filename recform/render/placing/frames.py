@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from recform.diagram import text
-from recform.diagram.model import Cluster, Diagram
+from recform.diagram.model import Cluster, Diagram, Direction, Node
 from recform.diagram.sizes import NOTE, size_of
 from recform.render.picture import Point
+from recform.render.placing.labels import sampled
 from recform.render.placing.layout import Frame, Layout
+
+#: Between a frame and what runs along it.
+_ROOM = 6.0
 
 
 def balanced(diagram: Diagram, layout: Layout) -> Layout:
@@ -41,15 +45,60 @@ def balanced(diagram: Diagram, layout: Layout) -> Layout:
     return from_left(replace(layout, clusters=frames), left, right)
 
 
+def enclosing(diagram: Diagram, layout: Layout) -> Layout:
+    """The layout of one block with a frame around all that runs to and from its parts.
+
+    Graphviz leads an edge that comes from outside past the frame, to where it ends.
+    """
+    (outer, *others) = [c.id for c in diagram.clusters if not c.parent] or [""]
+    if not outer or others:
+        return layout
+    frame, down = layout.clusters[outer], diagram.direction is Direction.down
+    inside = {node.id for node in diagram.nodes if node.cluster}
+    low, high = (frame.left, frame.right) if down else (frame.top, frame.bottom)
+    sides = [low, high]
+    for edge, curve in zip(diagram.edges, layout.edges, strict=True):
+        if inside & {edge.tail, edge.head}:
+            way = sampled(curve.points)
+            if down:
+                beside = [x for x, y in way if frame.top < y < frame.bottom]
+            else:
+                beside = [y for x, y in way if frame.left < x < frame.right]
+            sides += [at - _ROOM for at in beside if at < low]
+            sides += [at + _ROOM for at in beside if at > high]
+    if down:
+        wide = replace(frame, left=min(sides), right=max(sides))
+    else:
+        wide = replace(frame, top=min(sides), bottom=max(sides))
+    around = (n for n in diagram.nodes if n.id not in inside)
+    if any(wide.meets(_box(node, layout)) for node in around):
+        return layout
+    frames = {**layout.clusters, outer: wide}
+    return _around(
+        replace(layout, clusters=frames),
+        min(0.0, wide.left),
+        min(0.0, wide.top),
+        max(layout.width, wide.right),
+        max(layout.height, wide.bottom),
+    )
+
+
 def from_left(layout: Layout, left: float, right: float) -> Layout:
     """A layout that goes from ``left`` to ``right``, moved to where pictures begin."""
-    if left == 0.0:
-        return replace(layout, width=right)
+    return _around(layout, left, 0.0, right, layout.height)
+
+
+def _around(
+    layout: Layout, left: float, top: float, right: float, bottom: float
+) -> Layout:
+    """A layout that fills this, moved to where pictures begin."""
+    if left == 0.0 == top:
+        return replace(layout, width=right, height=bottom)
 
     def moved(at: Point) -> Point:
-        return (round(at[0] - left, 2), at[1])
+        return (round(at[0] - left, 2), round(at[1] - top, 2))
 
-    return replace(layout.moved(moved), width=right - left)
+    return replace(layout.moved(moved), width=right - left, height=bottom - top)
 
 
 def _within(
@@ -58,8 +107,12 @@ def _within(
     """The boxes of the nodes of a frame, or of all others."""
     for node in diagram.nodes:
         if (node.cluster == cluster.id) is not outside:
-            size = size_of(node)
-            yield Frame.around(layout.nodes[node.id], size.width, size.height)
+            yield _box(node, layout)
+
+
+def _box(node: Node, layout: Layout) -> Frame:
+    size = size_of(node)
+    return Frame.around(layout.nodes[node.id], size.width, size.height)
 
 
 def _labels(diagram: Diagram, layout: Layout, cluster: Cluster) -> Iterator[Frame]:

@@ -35,6 +35,12 @@ def wrapped(diagram: Diagram, layout: Layout, limit: float) -> tuple[Diagram, La
     return _Rows(diagram, layout, cuts, ends).wrapped() if ends else (diagram, layout)
 
 
+def _handed_on(diagram: Diagram) -> list[Node]:
+    """What blocks make for others; the rest stands in the row of its block."""
+    made = {edge.head for edge in diagram.edges}
+    return [n for n in diagram.nodes if n.kind in _SEAMS and n.id in made]
+
+
 class _Cuts:
     """Places where nothing passes but the nodes of one column.
 
@@ -45,10 +51,9 @@ class _Cuts:
     def __init__(self, diagram: Diagram, layout: Layout) -> None:
         self._diagram, self._layout = diagram, layout
         found: dict[float, list[Node]] = {}
-        for node in diagram.nodes:
-            if node.kind in _SEAMS:
-                place = round(layout.nodes[node.id][0])
-                found.setdefault(place, []).append(node)
+        for node in _handed_on(diagram):
+            place = round(layout.nodes[node.id][0])
+            found.setdefault(place, []).append(node)
         self.columns = {
             place: nodes
             for place, nodes in sorted(found.items())
@@ -104,9 +109,10 @@ class _Rows:
 
     def wrapped(self) -> tuple[Diagram, Layout]:
         nodes, places = list(self._diagram.nodes), {}
+        handed = {node.id for node in _handed_on(self._diagram)}
         for node in self._diagram.nodes:
             at = self._layout.nodes[node.id]
-            before = 2 if node.kind in _SEAMS else -2
+            before = 2 if node.id in handed else -2
             places[node.id] = self._moved(at, self._row(at[0] - before))
         for number, end in enumerate(self._ends, start=1):
             for node in self._columns[end]:
