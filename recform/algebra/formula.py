@@ -390,6 +390,12 @@ class Formula:
         return replace(self, input=shape, contexts=contexts)
 
     @property
+    def rights(self) -> tuple[Tensor, ...]:
+        """The right sides of its equations and boundary equations."""
+        own = (b.right for b in self.boundaries if b.right is not None)
+        return (*(e.right for e in self.equations), *own)
+
+    @property
     def relative(self) -> bool:
         """Whether its equations say other things in a network of another depth."""
         return any(b.rule is not None and b.rule.relative for b in self.boundaries)

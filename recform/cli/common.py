@@ -25,10 +25,10 @@ from recform.diagnostics import (
 from recform.memory import Memory
 from recform.settings import setting
 from recform.source import MAX_FILE_BYTES, Source
+from recform.target import PLAIN, Target
 
 if TYPE_CHECKING:
     from recform.compiler import Compiled
-    from recform.costs.planning import Budget
 
 _C = TypeVar("_C", bound=Callable[..., None])
 
@@ -152,12 +152,7 @@ def compiled(
     file: str,
     settings: list[str] | None,
     network: str | None = None,
-    *,
-    timm: bool = False,
-    generation: bool = False,
-    inference: bool = False,
-    memory: str | None = None,
-    budget: Budget | None = None,
+    target: Target = PLAIN,
 ) -> tuple[Compiled, ...]:
     """All networks of a file, or the one that is named.
 
@@ -168,19 +163,7 @@ def compiled(
 
     values = parse_settings(settings or [])
     source, folder = source_of(file)
-    plugins = _PLUGINS.get()
-    return compile_source(
-        source,
-        values,
-        folder,
-        plugins,
-        network,
-        timm=timm,
-        generation=generation,
-        inference=inference,
-        memory=memory,
-        budget=budget,
-    )
+    return compile_source(source, values, folder, plugins(), network, target)
 
 
 def source_of(file: str) -> tuple[Source, Path | None]:

@@ -11,6 +11,7 @@ import typer
 
 from recform.cli import common, progress
 from recform.diagnostics import Diagnostics
+from recform.target import PLAIN, Target
 
 if TYPE_CHECKING:
     from recform.comparison import Study
@@ -27,13 +28,13 @@ class Networks:
         files: of formulas, perhaps with a network: ``FILE.rf:NAME``.
         modules: functions that make modules.
         settings: parameters, for all files.
-        memory: what the networks of formulas keep; None for what their files say.
+        target: which form the networks of formulas have.
     """
 
     files: Sequence[str]
     modules: Sequence[str]
     settings: Sequence[str]
-    memory: str | None = None
+    target: Target = PLAIN
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def _entries(networks: Networks, report: Diagnostics) -> list[Entry]:
 
     found: list[Entry] = []
     for named in networks.files:
-        found += _of_file(named, networks.memory)
+        found += _of_file(named, networks.target)
     found += [
         Entry(name.rpartition(":")[2], None, ("--module", name))
         for name in networks.modules
@@ -164,7 +165,7 @@ def _entries(networks: Networks, report: Diagnostics) -> list[Entry]:
     return found
 
 
-def _of_file(named: str, memory: str | None) -> list[Entry]:
+def _of_file(named: str, target: Target) -> list[Entry]:
     """The networks of a file, or the one that is named behind a colon."""
     from recform.comparison.trained import Entry
     from recform.compiler import choose, compile_source
@@ -177,15 +178,13 @@ def _of_file(named: str, memory: str | None) -> list[Entry]:
 
     def compiling(network: str) -> Callable[[dict[str, Any]], Compiled]:
         def compile_it(settings: dict[str, Any]) -> Compiled:
-            found = compile_source(
-                source, settings, folder, plugins, network, memory=memory
-            )
+            found = compile_source(source, settings, folder, plugins, network, target)
             return choose(found, network)
 
         return compile_it
 
     networks = compile_source(source, {}, folder, plugins, name or None)
-    keeps = () if memory is None else ("--memory", str(memory))
+    keeps = () if target.memory is None else ("--memory", str(target.memory))
     path = str(Path(file).resolve())
     return [
         Entry(n.name, compiling(n.name), (path, "--network", n.name, *keeps))

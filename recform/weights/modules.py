@@ -163,7 +163,7 @@ def _numbers(compiled: Compiled, here: Shapes, wanted: Shapes) -> dict[str, int]
 def _free(compiled: Compiled) -> dict[str, int]:
     """The whole numbers that the constructor takes, apart from those of the input."""
     known = {identifier(param.name) for param in compiled.formula.params if param.free}
-    known |= {"num_classes"} if compiled.timm else set()
+    known |= {"num_classes"} if compiled.target.timm else set()
     parameters = inspect.signature(type(on_meta(compiled))).parameters
     return {
         name: item.default

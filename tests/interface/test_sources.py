@@ -10,6 +10,7 @@ import pytest
 import recform
 from recform.diagnostics import CompileError
 from recform.emit.classifier.base import base_class
+from recform.target import Target
 from tests.interface.networks import NETWORKS, ROOT, path
 from tests.interface.test_features import FORMS
 
@@ -46,7 +47,7 @@ def test_several_networks_share_the_class() -> None:
     from recform.compiler import compile_source, emit_source, read
 
     source, folder = read(ROOT / "examples" / "language" / "several.rf")
-    networks = compile_source(source, {}, folder, timm=True)
+    networks = compile_source(source, {}, folder, target=Target(timm=True))
     assert len(networks) > 1
     text = emit_source(list(networks))
     assert text.count("class ImageClassifier(") == 1

@@ -13,6 +13,7 @@ from recform.cli import answer, common, trials
 from recform.cli.commands import train
 from recform.diagnostics import Diagnostics, refuse
 from recform.modules import need
+from recform.target import Target
 
 if TYPE_CHECKING:
     from recform.comparison import Study
@@ -123,7 +124,9 @@ def command(
             study = _read(results, lower, report)
         else:
             study = trials.study(
-                trials.Networks(files or [], modules or [], settings or [], memory),
+                trials.Networks(
+                    files or [], modules or [], settings or [], Target(memory=memory)
+                ),
                 trials.Runs(
                     data or ["digits"],
                     trials.whole_numbers(seeds, "--seeds"),

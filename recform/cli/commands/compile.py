@@ -11,6 +11,7 @@ import typer
 
 from recform.cli import answer, common
 from recform.memory import MOST_EXAMPLES
+from recform.target import Target
 
 
 class Use(StrEnum):
@@ -85,16 +86,9 @@ def command(
             "it says what --memory-budget is for", param_hint=f"--{next(iter(given))}"
         )
     with common.diagnosed(form):
-        networks = common.compiled(
-            file,
-            settings,
-            network,
-            timm=timm,
-            generation=use is Use.generation,
-            inference=use is Use.inference,
-            memory=memory,
-            budget=budget,
-        )
+        generation, inference = use is Use.generation, use is Use.inference
+        target = Target(timm, generation, inference, memory, budget)
+        networks = common.compiled(file, settings, network, target)
         source = emit_source(list(networks))
         common.show(networks[0].warnings, form)
         made = {

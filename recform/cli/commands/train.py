@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recform.cli import answer, common, progress
+from recform.target import Target
 
 if TYPE_CHECKING:
     from recform.training.engine import Plan
@@ -147,7 +148,7 @@ def command(
             plan = of_module(module, wanted)
         else:
             assert file is not None
-            plan = _of_file(file, network, memory, wanted, form)
+            plan = _of_file(file, network, Target(memory=memory), wanted, form)
         result = _run(plan, as_json)
     answer.result(asdict(result))
     if not as_json and leads():
@@ -158,7 +159,7 @@ def command(
 def _of_file(
     file: str,
     network: str | None,
-    memory: str | None,
+    target: Target,
     wanted: Any,
     form: common.Format,
 ) -> Plan:
@@ -169,7 +170,7 @@ def _of_file(
 
     def compiling(settings: dict[str, Any]) -> Compiled:
         found = compile_source(
-            source, settings, folder, common.plugins(), network, memory=memory
+            source, settings, folder, common.plugins(), network, target
         )
         return choose(found, network)
 
