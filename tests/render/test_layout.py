@@ -14,7 +14,8 @@ from recform.diagram.text import width
 from recform.diagram.theme import FORMS
 from recform.render import View
 from recform.render.picture import Picture, Words
-from recform.render.placing.labels import _box, _Crowd, placed, sampled
+from recform.render.placing.labels import _Crowd, placed, sampled
+from recform.render.placing.layout import Frame
 from recform.render.placing.renderer import PINNED, find
 from recform.render.placing.tiles import arranged
 from tests.render.networks import drawn, picture
@@ -155,5 +156,5 @@ def test_points_are_counted_as_if_all_were_looked_at() -> None:
     crowd = _Crowd(points)
     for size in ((3, 3), (40, 10), (64, 32), (200, 90)):
         for x, y in [*points[:20], (32.0, 64.0), (1000.0, 0.0)]:
-            box = _box(x, y, *size)
-            assert crowd.within(box) == sum(map(box.holds, points))
+            box = Frame.around((x, y), *size)
+            assert crowd.within(box) == sum(box.holds(Frame(*p, *p)) for p in points)

@@ -10,7 +10,7 @@ from recform.diagram.model import Cluster, Diagram, Direction, Node
 from recform.diagram.sizes import NOTE, size_of
 from recform.render.picture import Point
 from recform.render.placing.labels import sampled
-from recform.render.placing.layout import Curve, Frame, Layout
+from recform.render.placing.layout import Frame, Layout
 
 #: Between a frame and what runs along it.
 _ROOM = 6.0
@@ -34,11 +34,11 @@ def balanced(diagram: Diagram, layout: Layout) -> Layout:
         side = ((low - frame.left) + (frame.right - high)) / 2
         moved = replace(frame, left=round(low - side, 2), right=round(high + side, 2))
         around = [f for name, f in frames.items() if name != cluster.id]
-        around = [f for f in around if not _holds(f, frame)]
+        around = [f for f in around if not f.holds(frame)]
         around += _within(diagram, layout, cluster, outside=True)
         outer = frames.get(cluster.parent)
-        fits = outer is None or _holds(outer, moved)
-        if fits and not any(_meets(moved, other) for other in around):
+        fits = outer is None or outer.holds(moved)
+        if fits and not any(map(moved.meets, around)):
             frames[cluster.id] = moved
     left = min([0.0, *(frame.left for frame in frames.values())])
     right = max([layout.width, *(frame.right for frame in frames.values())])
@@ -71,7 +71,7 @@ def enclosing(diagram: Diagram, layout: Layout) -> Layout:
     else:
         wide = replace(frame, top=min(sides), bottom=max(sides))
     around = (n for n in diagram.nodes if n.id not in inside)
-    if any(_meets(wide, _box(node, layout)) for node in around):
+    if any(wide.meets(_box(node, layout)) for node in around):
         return layout
     frames = {**layout.clusters, outer: wide}
     return _around(
@@ -98,23 +98,7 @@ def _around(
     def moved(at: Point) -> Point:
         return (round(at[0] - left, 2), round(at[1] - top, 2))
 
-    def frame(old: Frame) -> Frame:
-        return Frame(*moved((old.left, old.top)), *moved((old.right, old.bottom)))
-
-    return Layout(
-        right - left,
-        bottom - top,
-        {name: moved(at) for name, at in layout.nodes.items()},
-        tuple(
-            Curve(
-                tuple(map(moved, curve.points)),
-                moved(curve.tip),
-                None if curve.label is None else moved(curve.label),
-            )
-            for curve in layout.edges
-        ),
-        {name: frame(old) for name, old in layout.clusters.items()},
-    )
+    return replace(layout.moved(moved), width=right - left, height=bottom - top)
 
 
 def _within(
@@ -127,9 +111,8 @@ def _within(
 
 
 def _box(node: Node, layout: Layout) -> Frame:
-    (x, y), size = layout.nodes[node.id], size_of(node)
-    w, h = size.width / 2, size.height / 2
-    return Frame(x - w, y - h, x + w, y + h)
+    size = size_of(node)
+    return Frame.around(layout.nodes[node.id], size.width, size.height)
 
 
 def _labels(diagram: Diagram, layout: Layout, cluster: Cluster) -> Iterator[Frame]:
@@ -137,21 +120,4 @@ def _labels(diagram: Diagram, layout: Layout, cluster: Cluster) -> Iterator[Fram
     inside = {node.id for node in diagram.nodes if node.cluster == cluster.id}
     for edge, curve in zip(diagram.edges, layout.edges, strict=True):
         if curve.label is not None and {edge.tail, edge.head} <= inside:
-            x, y = curve.label
-            half = text.width(edge.label, NOTE, "sans") / 2
-            yield Frame(x - half, y, x + half, y)
-
-
-def _holds(outer: Frame, inner: Frame) -> bool:
-    return (
-        outer.left <= inner.left
-        and inner.right <= outer.right
-        and outer.top <= inner.top
-        and inner.bottom <= outer.bottom
-    )
-
-
-def _meets(a: Frame, b: Frame) -> bool:
-    return (
-        a.left < b.right and b.left < a.right and a.top < b.bottom and b.top < a.bottom
-    )
+            yield Frame.around(curve.label, text.width(edge.label, NOTE, "sans"), 0)

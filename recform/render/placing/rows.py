@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 from recform.diagram.model import Diagram, Direction, Kind, Node
 from recform.diagram.sizes import size_of
 from recform.render.picture import Point
 from recform.render.placing.labels import sampled
-from recform.render.placing.layout import Curve, Frame, Layout
+from recform.render.placing.layout import Layout
 
 #: Between two rows.
 _GAP = 18.0
@@ -121,13 +122,12 @@ class _Rows:
         curves = []
         for edge, curve in zip(self._diagram.edges, self._layout.edges, strict=True):
             tail, head = (self._layout.nodes[end][0] for end in (edge.tail, edge.head))
-            curves.append(self._curve(curve, self._row(min(tail, head) + 2)))
-        frames = {}
-        for name, frame in self._layout.clusters.items():
-            row = self._row(frame.left)
-            left, top = self._moved((frame.left, frame.top), row)
-            right, bottom = self._moved((frame.right, frame.bottom), row)
-            frames[name] = Frame(left, top, right, bottom)
+            row = self._row(min(tail, head) + 2)
+            curves.append(curve.moved(partial(self._moved, row=row)))
+        frames = {
+            name: frame.moved(partial(self._moved, row=self._row(frame.left)))
+            for name, frame in self._layout.clusters.items()
+        }
         stops = [*(end + self._half(end) for end in self._ends), self._layout.width]
         wide = max(b - a for a, b in zip(self._starts, stops, strict=True))
         high = self._layout.height * len(stops) + _GAP * len(self._ends)
@@ -142,8 +142,3 @@ class _Rows:
     def _moved(self, at: Point, row: int) -> Point:
         down = row * (self._layout.height + _GAP)
         return (round(at[0] - self._starts[row], 2), round(at[1] + down, 2))
-
-    def _curve(self, curve: Curve, row: int) -> Curve:
-        label = None if curve.label is None else self._moved(curve.label, row)
-        points = tuple(self._moved(point, row) for point in curve.points)
-        return Curve(points, self._moved(curve.tip, row), label)

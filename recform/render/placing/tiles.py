@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from recform.diagram.model import Diagram, Direction, View
 from recform.diagram.request import Renderer
@@ -94,10 +95,8 @@ class _Row:
             for name, like in zip(tile.outputs, first.inputs, strict=True):
                 nodes[name] = self._moved(self._one.nodes[like], number + 1)
             for name, like in zip(tile.clusters, first.clusters, strict=True):
-                frame = self._one.clusters[like]
-                left, top = self._moved((frame.left, frame.top), number)
-                right, bottom = self._moved((frame.right, frame.bottom), number)
-                frames[name] = Frame(left, top, right, bottom)
+                moved = partial(self._moved, number=number)
+                frames[name] = self._one.clusters[like].moved(moved)
             for name, like in zip(tile.edges, first.edges, strict=True):
                 curves[name] = self._curve(like, number)
         size = [self._one.width, self._one.height]
