@@ -217,6 +217,7 @@ def label_boxes(made: Picture, kind: str) -> list[tuple[Item, Words]]:
         ("paper/resnet18.rf", {"view": View.network}),
         ("paper/highway.rf", {"view": View.network}),
         ("modern/leapfrog.rf", {"view": View.network}),
+        ("modern/dit.rf", {"view": View.network}),
         ("zoo/seresnet50.rf", {"open": ("SE",)}),
         ("zoo/inception_v3.rf", {"depth": 2}),
     ],

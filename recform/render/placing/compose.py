@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 
 from recform.diagram import text
 from recform.diagram.model import Cluster, Diagram, Edge, Kind, Node
@@ -258,11 +259,16 @@ def _label_places(
     known = {name for row in rows for name in row}
     rows += [(c.id,) for c in diagram.clusters if c.id not in known]
     halves = {c.id: text.width(c.label, CLUSTER, "sans") / 2 for c in diagram.clusters}
+    taken = [
+        Frame.around(layout.nodes[n.id], size_of(n).width, size_of(n).height)
+        for n in diagram.nodes
+    ]
+    taken += layout.clusters.values()
     places: dict[str, Point] = {}
     for like in rows:
         frames = [layout.clusters[name] for name in like]
         half = max(halves[name] for name in like)
-        (x, y), left = _label_place(frames, half, crowd)
+        (x, y), left = _label_place(frames, half, crowd, taken)
         for name, frame in zip(like, frames, strict=True):
             aside = halves[name] - half if left else half - halves[name]
             places[name] = (frame.left + x + aside, frame.top + y)
@@ -270,20 +276,22 @@ def _label_places(
 
 
 def _label_place(
-    frames: list[Frame], half: float, crowd: list[Point]
+    frames: list[Frame], half: float, crowd: list[Point], taken: list[Frame]
 ) -> tuple[Point, bool]:
     """Where a label stands in each of these frames, and whether that is on their left.
 
-    In a corner if nothing is there in any of them, or near it; as from the corner of a
-    frame, and with room for a label of twice ``half``.
+    In a corner if nothing is there in any of them, or near it, or else above or below the
+    frame, where nothing of what is taken is; as from the corner of a frame, and with room
+    for a label of twice ``half``.
     """
     first = frames[0]
     left, right = 7 + half, first.right - first.left - 7 - half
     count = max(1, int((right - left) / 6))
     across = [left + (right - left) * n / count for n in range(count + 1)]
-    rows = (CLUSTER * 0.9, first.bottom - first.top - CLUSTER * 0.9)
+    height, room = first.bottom - first.top, CLUSTER * 0.9
     order = sorted(across, key=lambda x: min(x - left, (right - x) * 1.01))
-    places = [(x, y) for y in rows for x in order]
+    places = [(x, y) for y in (room, height - room) for x in order]
+    outside = [(x, y) for y in (-room, height + room) for x in order]
 
     def clear(place: Point) -> bool:
         return not any(
@@ -293,5 +301,17 @@ def _label_place(
             for px, py in crowd
         )
 
-    place = next(filter(clear, places), places[0])
+    def alone(place: Point) -> bool:
+        labels = [
+            Frame.around((f.left + place[0], f.top + place[1]), 2 * half + 6, CLUSTER)
+            for f in frames
+        ]
+        return not any(
+            one.meets(label) and not one.holds(label)
+            for one in taken
+            for label in labels
+        )
+
+    free = chain(filter(clear, places), filter(alone, filter(clear, outside)))
+    place = next(free, places[0])
     return place, place[0] - left <= right - place[0]
