@@ -30,8 +30,6 @@ _NUMBERS = ("param", "const", "scalar", "vector")
 
 #: A name or a number with its index.
 _FACTOR = re.compile(r"\\?\w+(<[^<>]*>|\{[^{}]*\})?'?")
-#: What stands in front of an index or of brackets.
-_NAMED = re.compile(r"\\?[\w']+$")
 #: A factor of more letters is not written once more.
 _SHORT = 60
 
@@ -147,8 +145,10 @@ def _start_of_factor(text: str) -> int:
                 break
         else:
             return len(text) - 1
-    before = _NAMED.search(text[:start])
-    return start if before is None else before.start()
+    # The name in front of an index or of brackets.
+    while start and (text[start - 1].isalnum() or text[start - 1] in "_'"):
+        start -= 1
+    return start - (text[start - 1 : start] == "\\")
 
 
 def _number(statement: Span, end: int, expected: set[str]) -> str:
