@@ -108,15 +108,15 @@ def _token(
     ):
         text = statement.source.text
         factor = _FACTOR.match(text, place.start, statement.end)
-        end = factor.end() if factor is not None else place.end
+        last = factor.end() if factor is not None else place.end
         stop = statement.start + previous.end_pos
         begin = statement.start + _start_of_factor(text[statement.start : stop])
-        left, right = text[begin:stop], text[place.start : end]
+        left, right = text[begin:stop], text[place.start : last]
         short = "\n" not in left and len(left) <= _SHORT
         report.error(
             "RF104",
             "a `*` is missing between two factors",
-            Span(statement.source, begin if short else stop - 1, end),
+            Span(statement.source, begin if short else stop - 1, last),
             hint=f"write {left}*{right}"
             if short
             else f"write `*` in front of {right!r}",
