@@ -22,8 +22,7 @@ from recform.derivation.general.automaton import series_of
 from recform.derivation.general.model import General
 from recform.derivation.general.show import number_text, parts, read_back, write
 from recform.derivation.general.weights import Refused
-from recform.diagnostics import Diagnostics, Unread
-from recform.reading.sorts import Reported
+from recform.diagnostics import Diagnostics, Reported, Unread
 from recform.series.automaton import equal
 from recform.series.series import NotExact, Series
 from recform.source import Span

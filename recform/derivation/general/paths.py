@@ -12,8 +12,7 @@ from typing import NoReturn
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.automaton import MAX_STATES
 from recform.derivation.general.weights import Refused
-from recform.diagnostics import Diagnostics, closest
-from recform.reading.sorts import Reported
+from recform.diagnostics import Diagnostics, Reported, closest
 from recform.series.automaton import is_zero, minimal, squared
 from recform.series.series import SKIP, Move, Row, Series, constant, letter
 from recform.syntax import nodes as n
