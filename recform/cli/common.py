@@ -120,7 +120,7 @@ def _wrapped(function: Callable[..., None], name: str) -> Callable[..., None]:
     groups: dict[str, type[Any]] = {
         item.name: item.annotation
         for item in signature.parameters.values()
-        if is_dataclass(item.annotation)
+        if isinstance(item.annotation, type) and is_dataclass(item.annotation)
     }
 
     @wraps(function)
