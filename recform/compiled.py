@@ -103,11 +103,12 @@ class Compiled:
 
         Raises:
             CompileError: if it cannot be drawn.
-            ValueError: if there is no such format or view.
+            ValueError: if there is no such format, or for an argument that it does not
+                take.
         """
-        from recform.render import Format, render, request
+        from recform.render import form_of, render, request
 
-        return render(self.graph, request(**options), Format(form))
+        return render(self.graph, request(**options), form_of(form))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         """What a notebook shows: picture, state and source in tabs."""

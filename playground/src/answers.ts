@@ -79,5 +79,7 @@ export type FromWorker =
   | { ready: string }
   | { loaded: number }
   | { broken: string }
+  /** Python cannot be had from there. */
+  | { absent: string }
   | { id: number; answer: string }
   | { id: number; fault: string };

@@ -2,7 +2,7 @@
 
 import { printed } from "./ansi";
 import type { Answers, Diagnostic } from "./answers";
-import { Desk, Fault } from "./desk";
+import { Absent, Desk, Fault } from "./desk";
 import { byId, download, element } from "./dom";
 import { CodeView, FormulaEditor } from "./editor";
 import { fetched, fill, FIRST, nameOf } from "./examples";
@@ -139,6 +139,7 @@ function told(found: readonly Diagnostic[]): void {
 
 function fault(error: unknown): void {
   const why = error instanceof Error ? error.message : String(error);
+  if (error instanceof Absent) return absent(why);
   status.textContent = "Something went wrong in the playground; the formula is kept.";
   status.className = "wrong";
   drawn.replaceChildren(
@@ -146,6 +147,17 @@ function fault(error: unknown): void {
     element("pre", "", why),
   );
   if (!(error instanceof Fault) || /fatal|memory|stack|RangeError/i.test(why)) desk.restart();
+}
+
+/** What can be done where Python for browsers cannot be had. */
+function absent(home: string): void {
+  status.textContent = "Python cannot be fetched; the formula is kept.";
+  status.className = "wrong";
+  drawn.replaceChildren(
+    element("p", "", `recform needs Python for browsers, Pyodide, which cannot be fetched from ${home}.`),
+    element("p", "", "Load this page again where there is a network; or fetch Pyodide once, and name its folder:"),
+    element("pre", "", "npm install pyodide\nrecform playground --pyodide node_modules/pyodide"),
+  );
 }
 
 // ----------------------------------------------------------------------------- panels

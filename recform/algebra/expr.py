@@ -102,6 +102,11 @@ class Learned(sympy.Expr):
         return Learned(self.name, index, *self.args[2:])
 
 
+def with_learned(value: Symbolic, name: Callable[[Learned], Symbolic]) -> Symbolic:
+    """A coefficient with something else for each learned scalar in it."""
+    return value.xreplace({item: name(item) for item in value.atoms(Learned)})
+
+
 class Tensor(sympy.Expr):
     """Base of all that is a tensor.
 
@@ -241,8 +246,8 @@ class Apply(Tensor):
         return self.args[2:]  # type: ignore[no-any-return]
 
 
-class Scaled(Single):
-    """A scalar times a tensor.
+class Weighted(Tensor):
+    """Base of what holds a scalar.
 
     Attributes:
         coefficient: may hold numbers, ``i``, ``L`` and :class:`Learned` scalars.
@@ -251,7 +256,17 @@ class Scaled(Single):
     """
 
     coefficient = Argument(0, _symbolic)
-    at = Argument(2, _symbolic)
+    at = Argument(-1, _symbolic)
+
+    @property
+    def here(self) -> Symbolic:
+        """The coefficient in its block."""
+        value = self.coefficient
+        return value if self.at is sympy.nan else value.xreplace({I: self.at})
+
+
+class Scaled(Weighted, Single):
+    """A scalar times a tensor."""
 
     def __new__(
         cls, coefficient: Symbolic, tensor: Tensor, at: Symbolic = sympy.nan
@@ -262,11 +277,8 @@ class Scaled(Single):
         return super().__new__(cls, coefficient, tensor, _symbolic(at))
 
 
-class Filled(Tensor):
+class Filled(Weighted):
     """A scalar that is added to a tensor, element by element."""
-
-    coefficient = Argument(0, _symbolic)
-    at = Argument(1, _symbolic)
 
     def __new__(cls, value: Symbolic, at: Symbolic = sympy.nan) -> Filled:
         value = _symbolic(value)

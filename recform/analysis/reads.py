@@ -30,10 +30,10 @@ from recform.algebra.formula import Formula
 from recform.algebra.indices import mirrored, offset
 from recform.algebra.lists import Over
 from recform.blocks.symbolic import Symbolic
-from recform.linear.words import BACK, At
 from recform.recurrence.numbered import newest
 from recform.recurrence.regimes import Regime, regimes
 from recform.recurrence.unroll import Unroller
+from recform.series.places import BACK, At
 
 #: Weights: none but numbers of the file; learned ones; what is computed of a tensor.
 FIXED, LEARNED, CONTENT = "fixed", "learned", "content"

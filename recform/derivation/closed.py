@@ -12,9 +12,10 @@ import sympy
 
 from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
+from recform.series.places import LAST, At
 from recform.series.regex import Factor, Regex, Star
-from recform.series.series import SKIP, Move
-from recform.series.show import PLAIN, Place, Plain, is_negative, polynomial
+from recform.series.series import SKIP, Move, Word
+from recform.series.show import Plain, is_negative, polynomial
 
 _Part = tuple[bool, dict[Move, Symbolic]]
 
@@ -106,10 +107,7 @@ def _row(style: Plain, parts: list[_Part], weight: Symbolic, free: list[str]) ->
             body = style.times.join([shown, *([body] if body else [])])
         body = ("-" if negative else "") + body
     for name, low, high in reversed(sums):
-        if style is PLAIN:
-            body = f"sum({name}, {low}, {high}, {body})"
-        else:
-            body = rf"\sum_{{{name}={low}}}^{{{high}}} {body}"
+        body = style.sum(name, low, high, body)
     return body
 
 
@@ -118,18 +116,13 @@ def _count(bound: tuple[str, int]) -> str:
     return base + (f"{number:+d}" if number else "") if base else str(number)
 
 
-def _place(base: str, number: int, variable: str = "") -> Place:
-    """The block ``L - base - number``."""
-    if base and number:
-        return Place(f"L-{base}", -number)
-    return Place(f"L-{base}" if base else "L", -number)
-
-
 def _one(
     style: Plain, moves: dict[Move, Symbolic], begin: tuple[str, int]
 ) -> list[str]:
+    """The letters of the block ``L - begin``."""
     (move,) = moves
-    place = _place(*begin)
+    base, number = begin
+    place = At(f"L-{base}" if base else LAST, -number)
     return [style.name(name, place) for name in (*move.gains, *move.operators)]
 
 
@@ -143,11 +136,7 @@ def _many(
     """A star as a product over its blocks; nothing for one that only skips."""
     if moves == {SKIP: 1}:
         return []
-    body = polynomial(
-        style, {(m,): moves[m] for m in sorted(moves)}, Place(f"L-{inner}", -1)
-    )
-    last = (end[0], end[1] - 1)
-    if style is PLAIN:
-        return [f"prod({inner}, {_count(begin)}, {_count(last)}, {body})"]
-    shown = style.bracket(body) if len(moves) > 1 else body
-    return [rf"\prod_{{{inner}={_count(begin)}}}^{{{_count(last)}}} {shown}"]
+    words: dict[Word, Symbolic] = {(m,): moves[m] for m in sorted(moves)}
+    body = polynomial(style, words, At(f"L-{inner}", -1))
+    first, last = _count(begin), _count((end[0], end[1] - 1))
+    return [style.product(inner, first, last, body, len(moves))]

@@ -15,13 +15,14 @@ from collections.abc import Iterable, Mapping
 
 import sympy
 
-from recform.algebra.expr import I, L, Learned
+from recform.algebra.expr import I, L, Learned, with_learned
 from recform.algebra.indices import time_of, untimed
 from recform.algebra.placed import placed
 from recform.algebra.typeset import indexed, plain_scalar
 from recform.blocks.symbolic import Symbolic
-from recform.linear.words import BLOCK, SHARED, Letter, Polynomial
+from recform.linear.words import Letter, Polynomial
 from recform.linear.words import Word as Product
+from recform.series.places import BLOCK, SHARED
 from recform.series.series import SHARED_MARK, Move, Series, Word
 from recform.series.show import PLAIN
 
@@ -192,13 +193,9 @@ def _gains(
     weight: Symbolic, length: int, distance: int, opaque: bool
 ) -> list[tuple[list[tuple[str, ...]], Symbolic]]:
     """A coefficient as sums of products of the blocks' learned scalars and a number."""
-    weight = sympy.expand(weight)
-    weight = weight.xreplace(
-        {
-            item: sympy.Symbol(_shared_name(item))
-            for item in weight.atoms(Learned)
-            if not item.index.has(I)
-        }
+    weight = with_learned(
+        sympy.expand(weight),
+        lambda item: item if item.index.has(I) else sympy.Symbol(_shared_name(item)),
     )
     result = []
     for term in sympy.Add.make_args(weight):

@@ -17,10 +17,11 @@ from recform.algebra.formula import Formula
 from recform.diagnostics import Diagnostics
 from recform.linear.differentiate import Differentiator
 from recform.linear.model import INPUT, STEM, Gradient, Law, Linear, Source, merged
-from recform.linear.words import BLOCK, START, At, Polynomial
+from recform.linear.words import Polynomial
 from recform.recurrence.order import by_need
 from recform.recurrence.reach import reach_of
 from recform.recurrence.unroll import Unroller
+from recform.series.places import BLOCK, START, At
 
 
 def linearise(

@@ -18,7 +18,7 @@ from recform.graph.model import NetworkGraph, Place, Segment
 from recform.readback.file import File, Said
 from recform.readback.forms import Made, Unreadable, drawn
 from recform.readback.match import Unlike, matched, shown
-from recform.readback.parts import Instance, Leaf, Part, Value, call
+from recform.readback.parts import Leaf, Part, Value, call
 from recform.readback.plan import Misprint, Printed
 from recform.readback.wanted import Coefficients, Follower, Line, Numbers
 from recform.recurrence.model import ModuleSlot, Slot
@@ -59,7 +59,6 @@ class Sides:
     Args:
         graph: the network with shapes.
         printed: its source.
-        blocks: for the classes of blocks what a call of one makes.
         what: the place, in words.
     """
 
@@ -67,15 +66,14 @@ class Sides:
         self,
         graph: NetworkGraph,
         printed: Printed,
-        blocks: Mapping[str, Callable[[Instance, Sequence[Value]], Value]],
         what: str,
     ) -> None:
         self.graph, self.printed, self.what = graph, printed, what
         self.formula = graph.recurrence.formula
         said = Said(positions=_positions(self.formula), going=printed.going)
         self.table = said.table
-        self.code = File(said, printed.definitions, printed.scalars, blocks)
-        self.said = File(said, {}, {}, {})
+        self.code = File(said, printed.definitions, printed.scalars)
+        self.said = File(said, {}, {})
         self._handed: dict[Part, Value] = {}
         self._free: Numbers = {
             parameter(p.name): int(p.value) if p.value.is_Integer else float(p.value)

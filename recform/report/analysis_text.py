@@ -15,6 +15,7 @@ from recform.analysis.paths.distribution import TABLE, Distribution, Paths
 from recform.analysis.stability.characteristic import Stability
 from recform.analysis.stability.rounding import Errors
 from recform.recurrence.regimes import in_blocks, ranges, runs
+from recform.report.terminal import console_of
 from recform.variance.variance import Growth, Moments
 
 #: Tables of paths have at most so many rows; more are summed up.
@@ -27,10 +28,7 @@ DIGITS = 15
 
 def render(analysis: Analysis, console: Console | None = None) -> None:
     """Prints an analysis."""
-    if console is None:
-        console = Console(highlight=False)
-        # Formulas that are cut off tell less than a line that wraps.
-        console.width = max(console.width, 96)
+    console = console_of(console)
     console.print(Text(analysis.name, style="bold"))
     for line in (*analysis.equations, *analysis.boundaries):
         console.print(Text(f"  {line}", style="cyan"))

@@ -14,7 +14,7 @@ from recform.algebra.typeset import latex
 from recform.analysis.invariants.backwards import Rebuilt, rebuilt
 from recform.blocks import Stride
 from recform.diagnostics import CompileError, Diagnostics
-from recform.graph.model import NetworkGraph, StageGraph, Totals
+from recform.graph.model import NetworkGraph, Totals
 from recform.graph.positions import Kept, kept
 from recform.recurrence.build import shared_in, show
 from recform.recurrence.lists import members
@@ -368,7 +368,11 @@ def _stages(network: NetworkGraph) -> list[StageRow]:
         blocks = sum(segment.count for segment in stage.segments)
         rows.append(
             _row(
-                f"stage {number + 1}", blocks, spec.stride, _shape(stage), stage.totals
+                f"stage {number + 1}",
+                blocks,
+                spec.stride,
+                str(stage.shape),
+                stage.totals,
             )
         )
     shared = sum((m.totals for group in network.shared for m in group), Totals())
@@ -380,10 +384,6 @@ def _stages(network: NetworkGraph) -> list[StageRow]:
             _row("head", None, None, str(network.head.output), network.head.totals)
         )
     return rows
-
-
-def _shape(stage: StageGraph) -> str:
-    return str(stage.shape)
 
 
 def _row(

@@ -19,7 +19,6 @@ from recform.algebra.expr import (
     Filled,
     History,
     I,
-    Learned,
     Part,
     Pointwise,
     Scaled,
@@ -27,10 +26,12 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
     subtensors,
+    with_learned,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Over
 from recform.algebra.multiples import scaled
+from recform.algebra.totals import totals
 from recform.algebra.typeset import indexed, plain, plain_scalar
 from recform.blocks import Function
 from recform.blocks.symbolic import Symbolic
@@ -114,11 +115,10 @@ class Written:
             if (state := State(equation.unknown, block)) in self.definitions
         )
         self._known: dict[Tensor, Gate | None] = {}
-        everything = [formula.output, *(e.right for e in formula.equations)]
-        everything += [b.right for b in formula.boundaries if b.right is not None]
         self.joined = any(
-            isinstance(part, Concat) or (isinstance(part, History) and _is_concat(part))
-            for tensor in everything
+            isinstance(part, Concat)
+            or (isinstance(part, History) and part.kind == "concat")
+            for tensor in (formula.output, *formula.rights)
             for part in subtensors(tensor)
         )
 
@@ -264,10 +264,8 @@ class Written:
             if state not in self.definitions or self.gate(state) is not None:
                 continue
             owner = indexed(name, index)
-            terms: dict[Tensor, Symbolic] = {}
-            for factor, core in self._terms(right, block):
-                terms[core] = terms.get(core, sympy.S.Zero) + factor
-            for core, factor in terms.items():
+            terms = ((core, factor) for factor, core in self._terms(right, block))
+            for core, factor in totals(terms).items():
                 term = scaled(factor, core)
                 here = self._unroller.at(term, block)
                 if factor != 0 and here is not None and not isinstance(here, Filled):
@@ -358,14 +356,6 @@ class Written:
         return "" if square == 1 else plain_scalar(square)
 
 
-def _is_concat(history: History) -> bool:
-    return history.kind == "concat"
-
-
 def _shown(tensor: Scaled | Filled) -> Symbolic:
     """A coefficient as a symbol shows it."""
-    coefficient = tensor.coefficient
-    if tensor.at is not sympy.nan:
-        coefficient = coefficient.xreplace({I: tensor.at})
-    learned = {s: sympy.Symbol(s.name) for s in coefficient.atoms(Learned)}
-    return coefficient.xreplace(learned)
+    return with_learned(tensor.here, lambda item: sympy.Symbol(item.name))

@@ -15,7 +15,8 @@ from recform.analysis.stability.characteristic import companion, stability
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import Diagnostics
 from recform.linear.propagate import propagate
-from recform.linear.words import START, Polynomial
+from recform.linear.words import Polynomial
+from recform.series.places import START
 from recform.variance.variance import Unknown, moments
 from tests.linear.test_linear import linear
 

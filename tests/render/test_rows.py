@@ -10,9 +10,10 @@ import pytest
 
 from recform.diagnostics import CompileError
 from recform.diagram.model import Diagram, Kind
+from recform.diagram.request import length
 from recform.diagram.sizes import size_of
 from recform.diagram.text import plain, width
-from recform.render import Format, Request, View, length, request, write
+from recform.render import Format, Request, View, request, write
 from recform.render import diagram as draw
 from recform.render.picture import Item, Picture, Words
 from recform.render.placing.fit import ROW, fitted

@@ -18,6 +18,7 @@ from sympy.external.gmpy import MPZ
 
 from recform.algebra.expr import I, L, Learned
 from recform.algebra.formula import Formula
+from recform.algebra.totals import totals
 from recform.analysis.paths.packed import (
     Jump,
     Packed,
@@ -85,7 +86,7 @@ class Counter:
 
     def lengths(self, polynomial: Polynomial, block: int) -> Small:
         """The words of a polynomial in a block, by length."""
-        found: dict[int, int] = {}
+        found = []
         for word, coefficient in polynomial.terms.items():
             operators = [letter for letter in word if letter.counts]
             if self.without and any(
@@ -94,9 +95,8 @@ class Counter:
             ):
                 continue
             count = self._multiplicity(coefficient, block)
-            count = count if self.signed else abs(count)
-            found[len(operators)] = found.get(len(operators), 0) + count
-        return {length: count for length, count in found.items() if count}
+            found.append((len(operators), count if self.signed else abs(count)))
+        return {length: count for length, count in totals(found).items() if count}
 
     @cached_property
     def subtracts(self) -> bool:
@@ -188,33 +188,15 @@ class _Bound:
 
     def agrees(self, result: Sequence[int], prime: int) -> bool:
         """Whether a polynomial has the right value at a point, modulo a prime."""
-        point = prime // 3
+        field, point = sympy.GF(prime), prime // 3
 
-        def weigh(polynomial: Polynomial, block: int) -> _Modular:
+        def weigh(polynomial: Polynomial, block: int) -> Symbolic:
             small = self.counter.lengths(polynomial, block)
-            values = (count * pow(point, n, prime) for n, count in small.items())
-            return _Modular(sum(values) % prime, prime)
+            return field(sum(n * pow(point, k, prime) for k, n in small.items()))
 
-        found = propagate(
-            self.counter.linear,
-            self.counter.length,
-            weigh,
-            _Modular(1, prime),
-            self.origin,
-        )
+        counter = self.counter
+        found = propagate(counter.linear, counter.length, weigh, field(1), self.origin)
         expected = 0
         for coefficient in reversed(result):
             expected = (expected * point + coefficient) % prime
-        return expected == (found.value if found is not None else 0)
-
-
-@dataclass(frozen=True)
-class _Modular:
-    value: int
-    prime: int
-
-    def __add__(self, other: _Modular) -> _Modular:
-        return _Modular((self.value + other.value) % self.prime, self.prime)
-
-    def __mul__(self, other: _Modular) -> _Modular:
-        return _Modular(self.value * other.value % self.prime, self.prime)
+        return bool(field(expected) == (found or field(0)))

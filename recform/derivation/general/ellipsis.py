@@ -8,7 +8,7 @@ taken only if there is exactly one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import NoReturn
@@ -281,33 +281,30 @@ def _slots(first: n.Expr, last: n.Expr) -> list[_Slot] | None:
     first, last = _bare(first), _bare(last)
     if type(first) is not type(last):
         return None
-    inner: list[tuple[n.Expr, n.Expr]]
-    match first, last:
-        case n.Reference(), n.Reference():
-            if first.name != last.name or len(first.indices) != len(last.indices):
-                return None
-            inner = list(zip(first.indices, last.indices, strict=True))  # type: ignore[arg-type]
-        case n.Call(), n.Call():
-            if first.function != last.function:
-                return None
-            inner = list(zip(n.inner(first), n.inner(last), strict=False))
-        case n.Sum(), n.Sum():
-            if [s for s, _ in first.terms] != [s for s, _ in last.terms]:
-                return None
-            inner = list(zip(n.inner(first), n.inner(last), strict=True))
-        case n.Product(), n.Product():
-            if [d for d, _ in first.factors] != [d for d, _ in last.factors]:
-                return None
-            inner = list(zip(n.inner(first), n.inner(last), strict=True))
-        case _:
-            return [] if first == last else None
+    (head, parts), (other, others) = _opened(first), _opened(last)
+    if head != other or len(parts) != len(others):
+        return None
     result: list[_Slot] = []
-    for left, right in inner:
+    for left, right in zip(parts, others, strict=True):
         found = _slots(left, right)
         if found is None:
             return None
         result += found
     return result
+
+
+def _opened(expr: n.Expr) -> tuple[object, Sequence[n.Expr]]:
+    """What must agree in two expressions, and the parts that may differ in numbers."""
+    match expr:
+        case n.Reference():
+            return expr.name, expr.indices  # type: ignore[return-value]
+        case n.Call():
+            return expr.function, n.inner(expr)
+        case n.Sum():
+            return [sign for sign, _ in expr.terms], n.inner(expr)
+        case n.Product():
+            return [direction for direction, _ in expr.factors], n.inner(expr)
+    return expr, ()
 
 
 def _scalar(expr: n.Expr) -> Symbolic:

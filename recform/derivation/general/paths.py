@@ -11,10 +11,10 @@ from typing import NoReturn
 
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.automaton import MAX_STATES
-from recform.derivation.general.weights import Refused
+from recform.derivation.general.weights import Refused, Why
 from recform.diagnostics import Diagnostics, Reported, closest
 from recform.series.automaton import is_zero, minimal, squared
-from recform.series.series import SKIP, Move, Row, Series, constant, letter
+from recform.series.series import SKIP, Edge, Move, Series, constant, letter, matrices
 from recform.syntax import nodes as n
 
 _WORDS = ("skip", "pass")
@@ -98,7 +98,7 @@ class PathReader:
         if series.size > MAX_STATES // 4:
             series = minimal(series).series
         if series.size > MAX_STATES // 4:
-            raise Refused("large", route.span.text, route.span)
+            raise Refused(Why.LARGE, route.span.text, route.span)
         return series
 
     def _move(self, item: n.Move) -> Move:
@@ -147,7 +147,7 @@ def _each_once(series: Series) -> Series:
     begin = frozenset(n for n, weight in enumerate(series.initial) if weight)
     numbers = {begin: 0}
     queue = [begin]
-    steps: dict[Move, dict[int, int]] = {move: {} for move in series.moves}
+    edges: list[Edge] = []
     while queue:
         states = queue.pop(0)
         for move in series.moves:
@@ -157,20 +157,14 @@ def _each_once(series: Series) -> Series:
                 continue
             if after not in numbers:
                 if len(numbers) >= MAX_STATES:
-                    raise Refused("large", "this expression")
+                    raise Refused(Why.LARGE, "this expression")
                 numbers[after] = len(numbers)
                 queue.append(after)
-            steps[move][numbers[states]] = numbers[after]
+            edges.append((numbers[states], move, numbers[after], domain.one))
     size = len(numbers)
-    rows_of: dict[Move, tuple[Row, ...]] = {
-        move: tuple(
-            {targets[n]: domain.one} if n in targets else {} for n in range(size)
-        )
-        for move, targets in steps.items()
-    }
     final = tuple(
         domain.one if any(series.final[n] for n in states) else domain.zero
         for states in numbers
     )
     initial = (domain.one, *[domain.zero] * (size - 1))
-    return Series(domain, initial, rows_of, final)
+    return Series(domain, initial, matrices(size, edges), final)

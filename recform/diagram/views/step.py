@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import sympy
@@ -15,7 +16,7 @@ from recform.diagram import text
 from recform.diagram.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
 from recform.diagram.views import facts
 from recform.diagram.views.interior import Interior
-from recform.diagram.views.opened import CLOSED, Opening
+from recform.diagram.views.opened import CLOSED, Opening, unopened
 from recform.diagram.views.parts import Setting, distinct, slug
 from recform.diagram.views.spine import straightened
 from recform.graph.model import NetworkGraph, Segment
@@ -152,7 +153,7 @@ def _draw(
     if inputs and outputs:
         nodes, edges = straightened(nodes, edges, inputs[0].id, outputs[0].id)
     cluster = Cluster(f"{prefix}-block", text.words(label), wrong=wrong)
-    return Diagram(
+    made = Diagram(
         prefix,
         View.step,
         direction,
@@ -164,6 +165,15 @@ def _draw(
         (cluster, *interior.canvas.clusters) if interior.canvas.nodes else (),
         tuple(text.formula(item) for item in groups.texts()),
     )
+    others = unopened(setting.opening, formula, [step])
+    return remarked(made, [*interior.canvas.remarks, *others])
+
+
+def remarked(diagram: Diagram, sentences: Iterable[str]) -> Diagram:
+    """The diagram with sentences about what is not drawn, under its caption."""
+    remarks = tuple(sentences)
+    rows = [row for said in remarks for row in text.wrapped(text.words(said), 72)]
+    return replace(diagram, caption=(*diagram.caption, *rows), remarks=remarks)
 
 
 def state_node(setting: Setting, groups: facts.Groups, slot: Slot, side: str) -> Node:

@@ -23,7 +23,7 @@ from recform.diagram.model import (
 from recform.diagram.sizes import size_of
 from recform.diagram.views import facts
 from recform.diagram.views.interior import Interior
-from recform.diagram.views.opened import CLOSED, Opening
+from recform.diagram.views.opened import CLOSED, Opening, unopened
 from recform.diagram.views.parts import Setting, distinct, slug
 from recform.diagram.views.spine import straightened
 from recform.diagram.views.step import (
@@ -33,6 +33,7 @@ from recform.diagram.views.step import (
     equations_of,
     general_caption,
     not_for,
+    remarked,
     state_node,
 )
 from recform.graph.model import NetworkGraph
@@ -99,7 +100,7 @@ def of_pattern(
     general = not recurrence.flows[0].stacks
     other = not_for(formula) if general else ""
     count = facts.count(len(shown), "block")
-    return Diagram(
+    made = Diagram(
         row.prefix,
         View.unrolled,
         direction,
@@ -113,6 +114,8 @@ def of_pattern(
         tuple(text.formula(item) for item in row.groups.texts()),
         tiles=tuple(row.tiles),
     )
+    others = unopened(opening, formula, (block.step for block in shown))
+    return remarked(made, [*row.remarks, *others])
 
 
 class _Row:
@@ -121,6 +124,7 @@ class _Row:
     Attributes:
         nodes, edges, clusters: of all of them.
         tiles: the blocks, as long as each gets what the one before hands on.
+        remarks: what is not drawn in the first of them.
     """
 
     def __init__(self, network: NetworkGraph, opening: Opening) -> None:
@@ -128,6 +132,7 @@ class _Row:
         self.edges: list[Edge] = []
         self.clusters: list[Cluster] = []
         self.tiles: list[Tile] = []
+        self.remarks: list[str] = []
         self.groups = facts.Groups(network.recurrence)
         self.prefix = f"{slug(network.recurrence.formula.name)}-unrolled"
         self._network, self._opening = network, opening
@@ -158,6 +163,7 @@ class _Row:
         self.nodes += [*inside, *after]
         self.edges += edges
         self.clusters += frames
+        self.remarks = self.remarks or interior.canvas.remarks
         ids = [node.id for node in inputs]
         self._tile(
             ids if not self._count else handed, ids, inside, after, edges, frames
