@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from recform.diagnostics import Diagnostic, Diagnostics, render_text
+from recform.diagnostics.refuted import FAULT
 from recform.memory import Memory, Plan, checkpoints, memory_of
 from recform.modules import load_source, need_torch
-from recform.proof import FAULT
 from recform.source import Source
 from recform.target import PLAIN, Target
 

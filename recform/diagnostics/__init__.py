@@ -17,6 +17,7 @@ from recform.diagnostics.model import (
     refuse,
 )
 from recform.diagnostics.render import as_dict, render_json, render_text
+from recform.diagnostics.words import counted
 
 __all__ = [
     "CompileError",
@@ -28,6 +29,7 @@ __all__ = [
     "Unread",
     "as_dict",
     "closest",
+    "counted",
     "meant",
     "refuse",
     "render_json",

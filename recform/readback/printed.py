@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from recform.diagnostics.refuted import Refuted
 from recform.graph.model import NetworkGraph
 from recform.readback.forms import drawn
 from recform.readback.parts import Hole, Instance, Method, Value, call
-from recform.readback.plan import Misprint, Printed
+from recform.readback.plan import Printed
 from recform.readback.sides import Block, Sides
 from recform.readback.whole import Called, Network
 from recform.recurrence.model import ModuleSlot, Slot, contexts_of, read_by
@@ -30,7 +31,7 @@ def check_printed(graph: NetworkGraph, printed: Printed) -> None:
         printed: its source, and what in it is what of the plan.
 
     Raises:
-        Misprint: if they differ.
+        Refuted: if they differ.
     """
     network = Network(graph, printed)
     network.check()
@@ -69,7 +70,7 @@ def _check_growth(
                     gone = (place + end) * more
                     right = (number - first[name]) * (count - 1) == gone
                 if not right:
-                    raise Misprint(f"{instance.kind.name} gets {name} = {number}")
+                    raise Refuted(f"{instance.kind.name} gets {name} = {number}")
         place += row.count
 
 
@@ -112,7 +113,7 @@ def _check_block(
         made = call(sides.code, instance, given)
         results = made if isinstance(made, tuple) else (made,)
         if len(results) != len(wanted):
-            raise Misprint(f"{what} hands on {len(results)} values")
+            raise Refuted(f"{what} hands on {len(results)} values")
         rows = [
             (str(slot), sides.handed(result), sides.handed(right))
             for slot, result, right in zip(step.outputs, results, wanted, strict=True)
@@ -139,4 +140,4 @@ def _check_inverse(
         back = list(made) if isinstance(made, tuple) else [made]
         frozen = [list(map(sides.table.frozen, row)) for row in (back, inputs)]
     if frozen[0] != frozen[1]:
-        raise Misprint(f"{sides.what} does not get back what it got")
+        raise Refuted(f"{sides.what} does not get back what it got")

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Protocol, overload
 
-from recform.closure import closure
 from recform.readback.forms import ONE, Made, Node, Table
+from recform.readback.match import nodes_in
 from recform.readback.parts import Hole, Instance, Part, Value
 
 #: Stands for the number of a block in the expression that makes a row of them.
@@ -262,8 +262,7 @@ class Later:
         if not by:
             return value
         moved: dict[Node, Node] = {}
-        nodes = closure(_nodes(value), lambda node: _nodes(node.parts))
-        for node in sorted(nodes, key=lambda node: node.number):
+        for node in nodes_in([value]):
             match node.parts:
                 case ("slot", int() as call, which):
                     made = self.table.node("slot", self._call(call, by), which)
@@ -302,18 +301,6 @@ class Later:
             case Part() | Made() | str() | int() | float() | None | Items():
                 return value
         raise Unmoved
-
-
-def _nodes(value: Any) -> Iterator[Node]:
-    """The nodes in a value that stand in no other one of it."""
-    match value:
-        case Node():
-            yield value
-        case dict():
-            yield from value
-        case frozenset() | tuple() | list():
-            for item in value:
-                yield from _nodes(item)
 
 
 def follow(

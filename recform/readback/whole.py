@@ -11,18 +11,18 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.expr import Context, I, Input, L, Tensor
+from recform.algebra.expr import Context, Input
 from recform.algebra.formula import Scope
 from recform.algebra.indices import is_of_context
 from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Misfit
+from recform.diagnostics.refuted import Refuted
 from recform.graph.model import NetworkGraph, Piece, Place, Segment
 from recform.readback.forms import drawn
 from recform.readback.parts import Hole, Instance, Row, Value, call
-from recform.readback.plan import Misprint, Printed
+from recform.readback.plan import Printed
 from recform.readback.rows import Later, Span, merged, span_of, spans
 from recform.readback.sides import Block, Sides
-from recform.readback.wanted import Coefficients, Follower
 from recform.recurrence.model import (
     START,
     Flow,
@@ -113,7 +113,7 @@ class Network(Sides):
         """Compares the constructor and the forward pass.
 
         Raises:
-            Misprint: if they differ.
+            Refuted: if they differ.
         """
         x = self.table.atom("input")
         contexts = map(Context, self.formula.contexts)
@@ -126,9 +126,9 @@ class Network(Sides):
             made = self.code.called_method(network, "forward", given)
             self._check_stages(network)
         if any(self.code.popped):
-            raise Misprint("values stay on a list, and no block takes them")
+            raise Refuted("values stay on a list, and no block takes them")
         if self._calls < self._count:
-            raise Misprint(f"{self.what} calls {self._calls} blocks")
+            raise Refuted(f"{self.what} calls {self._calls} blocks")
         self.compare([*self._differ, ("the output", made, result)])
 
     # -- the code
@@ -142,19 +142,19 @@ class Network(Sides):
             found = merged(span for span in items if id(span.row) in blocks)
             rows = [row for row in self.found if row.segment.stage == number]
             if found != merged(row.span for row in rows):
-                raise Misprint(f"{self.what} does not run {name} as stage {number + 1}")
+                raise Refuted(f"{self.what} does not run {name} as stage {number + 1}")
 
     def called(self, instance: Instance, arguments: Sequence[Value]) -> Value:
         """What the code makes by a call of a block."""
         if self._calls == self._count:
-            raise Misprint(f"{self.what} calls a block too many")
+            raise Refuted(f"{self.what} calls a block too many")
         wanted = self._wanted[self._place]
         gone = self._calls - wanted.call
         block = replace(wanted.block, number=wanted.block.number + gone)
         name = self.printed.steps[block.segment.step].name
         span = span_of(instance)
         if instance.kind.name != name:
-            raise Misprint(
+            raise Refuted(
                 f"{self.what} calls a {instance.kind.name} as block {block.number}, "
                 f"and it is a {name} of its own"
             )
@@ -188,7 +188,7 @@ class Network(Sides):
         """Blocks have run, all of them in one row of those that are wanted.
 
         Raises:
-            Misprint: if one of them has run before.
+            Refuted: if one of them has run before.
         """
         wanted = self._wanted[self._place]
         segment, length = wanted.block.segment, wanted.block.length
@@ -202,7 +202,7 @@ class Network(Sides):
         run = self._run.get(span.row, [])
         if any(span.meets(other) for other in run):
             number = wanted.block.number + self._calls - wanted.call
-            raise Misprint(
+            raise Refuted(
                 f"{self.what} calls as block {number} one that has run before"
             )
         self._run[span.row] = merged([*run, span])
@@ -340,26 +340,8 @@ class Network(Sides):
                 return known[ModuleSlot(name, int(index))]
             return self._owned(name, number, index is not sympy.nan)
 
-        follower = Follower(
-            self.said,
-            step.parts,
-            {slot: made for slot, made in known.items() if isinstance(slot, Tensor)},
-            lambda tensor: value(tensor.operator, tensor.index),
-            Coefficients(
-                {L: flow.length},
-                lambda scalar: value(scalar.name, scalar.index),
-                (I, behind),
-            ),
-            ends[number].shapes.__getitem__,
-        )
-        for tensor in step.body:
-            follower.form(tensor)
-        return [
-            value(slot.name, slot.index)
-            if isinstance(slot, ModuleSlot)
-            else follower.form(slot)
-            for slot in wanted
-        ]
+        numbers = (flow.length, behind)
+        return self.made(step, known, value, numbers, ends[number].shapes, wanted)
 
     def _owned(self, name: str, flow: int, first: bool = False) -> Value:
         """What the network owns: an operator for a flow, or a learned scalar."""

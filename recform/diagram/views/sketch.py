@@ -17,7 +17,7 @@ from recform.diagram.views.step import caption_of, equations_of, remarked
 from recform.graph.model import Block, Segment
 from recform.recurrence.lists import members
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
-from recform.recurrence.shifts import moved
+from recform.recurrence.moves import moved
 
 #: The longest name of a tensor that stands beside an arrow.
 _SHORT = 24
