@@ -230,7 +230,7 @@ class Operator:
     turns: bool = False
     multiplies: bool = False
     #: Whether it is from outside; none says so itself.
-    foreign: bool = False
+    foreign = False
     #: Whether it takes ids, which are names of tokens and no numbers to reckon with.
     takes_ids: bool = False
     #: What its weight is, if an operator of the stem and those of the head that say so have
