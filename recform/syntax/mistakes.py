@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from recform.diagnostics import Diagnostics, closest
+from recform.diagnostics import Diagnostics, closest, meant
 from recform.source import Span
 from recform.syntax.lalr import Token, Unexpected
 from recform.syntax.statements import KEYWORDS
@@ -66,14 +66,11 @@ def _token(
     expected = set(error.expected)
     word = _first_word(statement)
     if token.type != "$END" and _unknown_statement(statement, word):
-        guess = closest(word, KEYWORDS)
         report.error(
             "RF107",
             f"no statement starts with {word!r}",
             Span(statement.source, statement.start, statement.start + len(word)),
-            hint=f"did you mean {guess!r}?"
-            if guess
-            else "an equation has the form X_i = ...",
+            hint=meant(word, KEYWORDS, "an equation has the form X_i = ..."),
         )
         return
     if token.type == "$END":
