@@ -1,7 +1,7 @@
 /** The page: a formula on the left, and what recform makes of it on the right. */
 
 import { printed } from "./ansi";
-import type { Answers, Diagnostic } from "./answers";
+import type { Answers, Diagnostic, PictureQuestion } from "./answers";
 import { Absent, Desk, Fault } from "./desk";
 import { byId, download, element } from "./dom";
 import { CodeView, FormulaEditor } from "./editor";
@@ -25,6 +25,7 @@ const menu = byId("examples", HTMLSelectElement);
 const network = byId("network", HTMLSelectElement);
 const drawn = byId("drawn", HTMLElement);
 const blocks = byId("blocks", HTMLInputElement);
+const width = byId("width", HTMLInputElement);
 const legend = byId("legend", HTMLInputElement);
 const expand = byId("expand", HTMLInputElement);
 const views = byId("views", HTMLFormElement);
@@ -168,16 +169,21 @@ async function panel(ask: Desk["ask"]): Promise<void> {
   report(tab, await ask(tab, {}));
 }
 
-async function pictureOf(ask: Desk["ask"]): Promise<void> {
+function wanted(): PictureQuestion {
   const view = viewOf();
   const counted = (view === "unrolled" || view === "paths") && blocks.value !== "";
-  const found = await ask("picture", {
+  return {
     network: network.value || null,
     view,
     legend: legend.checked,
     blocks: counted ? Number(blocks.value) : null,
     expand: view === "network" && expand.checked,
-  });
+    width: width.value && width.validity.valid ? `${width.value}cm` : null,
+  };
+}
+
+async function pictureOf(ask: Desk["ask"]): Promise<void> {
+  const found = await ask("picture", wanted());
   svg = found.svg ?? "";
   filled(drawn, svg ? [picture(svg)] : [], found.diagnostics ?? []);
 }
@@ -258,7 +264,7 @@ async function fromAddress(): Promise<void> {
     status.textContent = "The link holds no formula that can be read.";
   }
   if (text !== null && text !== editor.text) {
-    name = nameOf(text, examples, "formula.rf");
+    name = nameOf(text, examples, "");
     editor.text = text;
   } else if (text === null && editor.text === "") {
     editor.text = examples[FIRST] ?? "";
@@ -286,6 +292,11 @@ byId("save-py", HTMLButtonElement).addEventListener("click", async () => {
 byId("save-svg", HTMLButtonElement).addEventListener("click", async () => {
   await idle();
   if (svg) download(`${stem()}-${viewOf()}.svg`, svg, "image/svg+xml");
+});
+byId("save-tikz", HTMLButtonElement).addEventListener("click", async () => {
+  await idle();
+  const { tikz } = await desk.ask("picture", { ...wanted(), form: "tikz" });
+  if (tikz) download(`${stem()}-${viewOf()}.tikz`, tikz, "text/x-tex");
 });
 
 /** Resolves when what is shown is of the newest text. */

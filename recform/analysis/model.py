@@ -28,7 +28,8 @@ from recform.diagnostics import CompileError, Diagnostics
 from recform.linear.model import Linear
 from recform.linear.recurrence import linearise, written_out
 from recform.recurrence.regimes import at_depth, own_blocks, regimes, stretched
-from recform.variance.variance import Growth, Moments, Unknown, growth, moments
+from recform.variance.variance import Growth, Moments, growth, moments
+from recform.variance.written import Unknown
 
 #: Networks without laws for any block are written out whole, up to this depth.
 WHOLE = 256

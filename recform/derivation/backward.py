@@ -21,7 +21,7 @@ from recform.derivation.general.sums import SumReader
 from recform.derivation.general.weights import Refused
 from recform.derivation.words import Words, best_distance, seeds_before, words_of
 from recform.diagnostics import Unread
-from recform.linear.recurrence import Linear
+from recform.linear.model import Linear
 from recform.linear.words import Polynomial
 from recform.series.automaton import equal, minimal
 from recform.series.places import BLOCK, At

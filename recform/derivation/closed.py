@@ -12,7 +12,7 @@ import sympy
 
 from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
-from recform.series.places import LAST, At
+from recform.series.places import LAST, START, At
 from recform.series.regex import Factor, Regex, Star
 from recform.series.series import SKIP, Move, Word
 from recform.series.show import Plain, is_negative, polynomial
@@ -79,22 +79,22 @@ def _row(style: Plain, parts: list[_Part], weight: Symbolic, free: list[str]) ->
     fixed_behind = [
         sum(1 for star, _ in parts[n + 1 :] if not star) for n in range(len(parts))
     ]
-    begin: tuple[str, int] = ("", 0)
+    begin = At(START)
     sums: list[tuple[str, str, str]] = []
     factors: list[str] = []
     seen = 0
     for number, (star, moves) in enumerate(parts):
         if not star:
             factors += _one(style, moves, begin)
-            begin = (begin[0], begin[1] + 1)
+            begin = begin.plus(1)
             continue
         seen += 1
         if seen == stars:
-            end: tuple[str, int] = ("i", -fixed_behind[number])
+            end = At("i", -fixed_behind[number])
         else:
-            name = next(names)
-            end = (name, 0)
-            sums.append((name, _count(begin), _count(("i", -fixed_behind[number]))))
+            end = At(next(names))
+            last = At("i", -fixed_behind[number])
+            sums.append((end.base, begin.text(), last.text()))
         factors += _many(style, moves, begin, end, inner)
         begin = end
     body = style.times.join(factors)
@@ -111,26 +111,18 @@ def _row(style: Plain, parts: list[_Part], weight: Symbolic, free: list[str]) ->
     return body
 
 
-def _count(bound: tuple[str, int]) -> str:
-    base, number = bound
-    return base + (f"{number:+d}" if number else "") if base else str(number)
-
-
-def _one(
-    style: Plain, moves: dict[Move, Symbolic], begin: tuple[str, int]
-) -> list[str]:
+def _one(style: Plain, moves: dict[Move, Symbolic], begin: At) -> list[str]:
     """The letters of the block ``L - begin``."""
     (move,) = moves
-    base, number = begin
-    place = At(f"L-{base}" if base else LAST, -number)
-    return [style.name(name, place) for name in (*move.gains, *move.operators)]
+    place = At(LAST if begin.base == START else f"L-{begin.base}", -begin.number)
+    return [style.name(name, place) for name in move.letters]
 
 
 def _many(
     style: Plain,
     moves: dict[Move, Symbolic],
-    begin: tuple[str, int],
-    end: tuple[str, int],
+    begin: At,
+    end: At,
     inner: str,
 ) -> list[str]:
     """A star as a product over its blocks; nothing for one that only skips."""
@@ -138,5 +130,5 @@ def _many(
         return []
     words: dict[Word, Symbolic] = {(m,): moves[m] for m in sorted(moves)}
     body = polynomial(style, words, At(f"L-{inner}", -1))
-    first, last = _count(begin), _count((end[0], end[1] - 1))
-    return [style.product(inner, first, last, body, len(moves))]
+    last = end.plus(-1).text()
+    return [style.product(inner, begin.text(), last, body, len(moves))]

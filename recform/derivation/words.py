@@ -67,16 +67,18 @@ def has_free_letters(series: Series) -> bool:
     What belongs to no block, or is a number, could stand at another block as well, and so
     could an operator that stands at another block than its own.
     """
-    names = [n for move in series.moves for n in (*move.operators, *move.gains)]
-    return any(
-        name[0] in f"{SHARED_MARK}[" or "(" in name or "_<" in name for name in names
-    )
+    names = (name for move in series.moves for name in move.letters)
+    return has_values(series) or any("_<" in name for name in names)
 
 
 def has_values(series: Series) -> bool:
     """Whether letters may be equal though they read differently: weights and modules."""
-    names = [n for move in series.moves for n in (*move.operators, *move.gains)]
-    return any(name[0] in f"{SHARED_MARK}[" or "(" in name for name in names)
+    return any(_is_value(name) for move in series.moves for name in move.letters)
+
+
+def _is_value(name: str) -> bool:
+    """Whether a letter is no operator, and no learned scalar, of a block."""
+    return name[0] in f"{SHARED_MARK}[" or "(" in name
 
 
 def has_weights(series: Series) -> bool:
@@ -92,7 +94,7 @@ def distances(series: Series) -> dict[int, str]:
     result: dict[int, str] = {}
     for move in series.moves:
         for name in (*move.operators, *move.gains):
-            if name[0] in f"{SHARED_MARK}[" or "(" in name:
+            if _is_value(name):
                 continue
             far = re.search(r"_<i([+-]\d+)>", name)
             result.setdefault(-int(far[1]) if far else 0, name)

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import PurePath
 
+from recform.classes.layout import laid_out
 from recform.classes.network import plan_network
 from recform.classes.steps.reversible import reversing
 from recform.emit.checked import check
 from recform.emit.classifier.base import base_class, without_unused
+from recform.emit.classifier.passes import plan_classifier, undecayed
 from recform.emit.classifier.plan import BASE
-from recform.emit.classifier.writer import plan_classifier
 from recform.emit.support import support_classes
 from recform.graph.model import NetworkGraph
 from recform.memory import Memory, Plan
@@ -59,6 +60,8 @@ def emit(
         for network in networks
     ]
     plans = common(plans, lambda plan, made: names.new(_unprefixed(plan, made)))
+    if target.timm:
+        plans = undecayed(plans)
     if target.generation:
         plans = list(map(keeping, plans))
     base = base_class() if target.timm else ""
@@ -68,6 +71,8 @@ def emit(
         plans, base = list(map(leaning, plans)), leaning_base(base)
     elif memory is Memory.reversible:
         plans = list(map(reversing, plans))
+    elif target.inference:
+        plans = list(map(laid_out, plans))
     code = printed(plans)
     tree = ast.parse(code)
     check(networks, plans, tree, base, going=target.generation)

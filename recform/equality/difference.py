@@ -14,7 +14,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.derivation.backward import network_of, seeds_of
 from recform.derivation.steps import sorted_words
 from recform.derivation.words import has_free_letters, has_values, has_weights
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import CompileError, Diagnostics, counted
 from recform.linear.propagate import propagate
 from recform.linear.recurrence import linearise
 from recform.linear.words import Polynomial
@@ -199,15 +199,11 @@ def path_lines(found: PathDifference) -> list[str]:
         mark = " " if other in before and other in after else "-+"[other in after]
         result.append(f"  {mark} through {other[0]}: {other[1]}")
     for change in found.changes:
-        where = f"over {change.blocks} block{'s' * (change.blocks > 1)}: {change.path}"
-        if change.after == 0:
-            note = "" if change.before == 1 else f" (weight {change.before})"
-            result.append(f"  - {where}{note}")
-        elif change.before == 0:
-            note = "" if change.after == 1 else f" (weight {change.after})"
-            result.append(f"  + {where}{note}")
-        else:
-            result.append(f"  ~ {where} (weight {change.before} -> {change.after})")
+        mark = "-" if change.after == 0 else "+" if change.before == 0 else "~"
+        weights = [str(w) for w in (change.before, change.after) if w != 0]
+        note = "" if weights == ["1"] else f" (weight {' -> '.join(weights)})"
+        where = f"over {counted(change.blocks, 'block')}: {change.path}"
+        result.append(f"  {mark} {where}{note}")
     if found.more:
         result.append(f"    and {found.more} more")
     if found.totals is not None:

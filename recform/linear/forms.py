@@ -106,6 +106,20 @@ def equations(formula: Formula, *, activations: bool = True) -> dict[str, Form]:
     }
 
 
+def rights_of(formula: Formula, block: int) -> Iterator[tuple[str, Symbolic, Tensor]]:
+    """Unknown, index and right side of the equations of a block, its own ones too."""
+    own = {boundary.left: boundary for boundary in formula.boundaries}
+    for equation in formula.equations:
+        name = equation.unknown
+        boundary = own.get(State(name, block))
+        if boundary is None:
+            yield name, I, equation.right
+        elif boundary.rule is not None:
+            yield name, I, boundary.rule.right
+        elif boundary.right is not None:
+            yield name, sympy.Integer(block), boundary.right
+
+
 class NoNumber(ArithmeticError):
     """A coefficient is no number in some block, as ``1/(i - 1)`` in the first one."""
 

@@ -61,7 +61,7 @@ def _diagram(subject: Subject, request: Request) -> Diagram:
         opening = _opening(subject, request)
         return network.of_network(subject, direction, opening, expand=request.expand)
     if view is View.paths:
-        count = _blocks(request, paths.MAX_BLOCKS)
+        count = _blocks(request, paths.MAX_BLOCKS, paths.usual(subject))
         return paths.of_formula(subject, count, direction)
     opening = _opening(subject, request)
     if view is View.unrolled:
@@ -150,7 +150,7 @@ def _opening(network: NetworkGraph, request: Request) -> Opening:
     return Opening(request.open, request.depth)
 
 
-def _blocks(request: Request, most: int, usual: int = 4) -> int:
+def _blocks(request: Request, most: int, usual: int) -> int:
     count = usual if request.blocks is None else request.blocks
     if not 1 <= count <= most:
         _refuse(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from recform.algebra.expr import Elementwise, I, State, subtensors
@@ -199,48 +200,43 @@ def _backward(formula: Formula, first: int | None = None) -> Backward:
         if source not in large and not _through(linear, source, target)
         if (made := _formula(linear, network, source, target)).rank
     )
-    assumptions = ["operators are linear", *linear.assumptions]
-    if not isinstance(formula.output, State):
-        names = ", ".join(PLAIN.name(target, _LAST) for target in targets)
-        assumptions.append(
-            f"the output, {plain(formula.output)}, is not followed, but {names}"
-        )
-    if any(
-        isinstance(part, Elementwise)
-        for equation in formula.equations
-        for part in subtensors(equation.right)
-    ):
-        assumptions.append("activations are left out, as in section 3.2 of Liao et al.")
-    letters = {n for f in formulas for m in f.series.moves for n in m.operators}
-    if any("(" in name for name in letters):
-        assumptions.append(
-            "what a tensor is multiplied with, diag(...), stays as it is"
-        )
-    if joined:
-        assumptions.append(
-            "E1, E2, ... put their part into its place in a concatenation"
-        )
-    if any(letter.kind == "project" for letter in linear.letters):
-        assumptions.append("P1, P2, ... take their part of a split")
-    if any("[" in name for f in formulas for m in f.series.moves for name in m.gains):
-        assumptions.append("weights in [...] stay as they are")
+    through = (
+        _through(linear, source, target) or _left_out(source, large)
+        for target in targets
+        for source in sources
+    )
     return Backward(
         formula.name,
         equation_texts(formula),
         boundary_texts(formula),
         formulas,
-        tuple(
-            dict.fromkeys(
-                line
-                for target in targets
-                for source in sources
-                if (
-                    line := _through(linear, source, target) or _left_out(source, large)
-                )
-            )
-        ),
-        tuple(dict.fromkeys(assumptions)),
+        tuple(dict.fromkeys(filter(None, through))),
+        tuple(dict.fromkeys(_assumptions(linear, targets, formulas))),
     )
+
+
+def _assumptions(
+    linear: Linear, targets: list[str], formulas: tuple[GeneralFormula, ...]
+) -> Iterator[str]:
+    """What is taken for granted, in sentences."""
+    yield "operators are linear"
+    yield from linear.assumptions
+    formula, moves = linear.formula, [m for f in formulas for m in f.series.moves]
+    if not isinstance(formula.output, State):
+        names = ", ".join(PLAIN.name(target, _LAST) for target in targets)
+        yield f"the output, {plain(formula.output)}, is not followed, but {names}"
+    parts = (part for e in formula.equations for part in subtensors(e.right))
+    if any(isinstance(part, Elementwise) for part in parts):
+        yield "activations are left out, as in section 3.2 of Liao et al."
+    if any("(" in name for move in moves for name in move.operators):
+        yield "what a tensor is multiplied with, diag(...), stays as it is"
+    kinds = {letter.kind for letter in linear.letters}
+    if "embed" in kinds:
+        yield "E1, E2, ... put their part into its place in a concatenation"
+    if "project" in kinds:
+        yield "P1, P2, ... take their part of a split"
+    if any("[" in name for move in moves for name in move.gains):
+        yield "weights in [...] stay as they are"
 
 
 def _most(formula: GeneralFormula) -> str:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from recform.costs.needs import Needs, Part
 from recform.costs.words import in_bytes, in_seconds
+from recform.diagnostics import counted
 from recform.report.terminal import console_of, table
 
 _OPTIMIZERS = {"sgd": "SGD with momentum", "adam": "Adam"}
@@ -17,7 +18,7 @@ _OPTIMIZERS = {"sgd": "SGD with momentum", "adam": "Adam"}
 def render_needs(needs: Needs, console: Console | None = None) -> None:
     """Prints what a network needs."""
     console = console_of(console, 112)
-    examples = "1 example" if needs.batch == 1 else f"{needs.batch:,} examples"
+    examples = counted(needs.batch, "example")
     setting = f"{examples} at once, {needs.dtype}, {_OPTIMIZERS[needs.optimizer]}"
     console.print(Text(needs.name, style="bold"))
     console.print(Text(f"  {setting}", style="cyan"))

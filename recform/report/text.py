@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from recform.analysis.invariants.backwards import Rebuilt
+from recform.diagnostics import counted
 from recform.recurrence.regimes import in_blocks
 from recform.report.summary import Border, StageRow, Summary
 from recform.report.table import HEADINGS, TableRow, cells
@@ -29,9 +30,8 @@ def render(summary: Summary, console: Console | None = None) -> None:
     console.print(Text(summary.name, style="bold"))
     for line in (*summary.equations, *summary.boundaries):
         console.print(Text(f"  {line}", style="cyan"))
-    blocks = "block" if summary.order == 1 else "blocks"
     console.print(
-        f"\nOrder {summary.order}: the equations reach {summary.order} {blocks} back"
+        f"\nOrder {summary.order}: the equations reach {counted(summary.order, 'block')} back"
         + "".join(
             f"; those of {in_blocks(r.blocks)} reach {r.order} back"
             for r in summary.orders
@@ -51,15 +51,11 @@ def render(summary: Summary, console: Console | None = None) -> None:
 def _state(summary: Summary, console: Console) -> None:
     tensors = [row for row in summary.state if row.kind != "module"]
     lists = sum(row.kind == "list" for row in tensors)
-    counted = [
-        f"{count} {noun}{'s' * (count != 1)}"
-        for count, noun in ((len(tensors) - lists, "tensor"), (lists, "list"))
-        if count or (noun == "tensor" and not lists)
-    ]
-    but = ""
-    if summary.borders:
-        but = f", but for {_wheres(summary.borders)}"
-    console.print(f"\nState: {' and '.join(counted)} from block to block{but}.")
+    single = len(tensors) - lists
+    handed = [counted(single, "tensor")] if single or not lists else []
+    handed += [counted(lists, "list")] if lists else []
+    but = f", but for {_wheres(summary.borders)}" if summary.borders else ""
+    console.print(f"\nState: {' and '.join(handed)} from block to block{but}.")
     rows = []
     for row in summary.state:
         grown = f"; at the end {row.tensors} tensors" if row.tensors > 1 else ""

@@ -52,10 +52,14 @@ class Move:
         """Whether the value goes by as it is."""
         return not self.operators and not self.gains
 
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """The names of both, as they are written: gains in front."""
+        return (*self.gains, *self.operators)
+
     def text(self) -> str:
         """As in ``paths``: ``skip``, ``W``, ``k*W``."""
-        names = (*self.gains, *self.operators)
-        return "*".join(map(_shown, names)) or "skip"
+        return "*".join(map(_shown, self.letters)) or "skip"
 
     def after(self, first: Move) -> Move:
         """The move of two factors at one block, this one applied last."""

@@ -191,14 +191,11 @@ def number_of(style: Plain, name: str, place: At) -> Symbolic:
 
 def factors(style: Plain, word: Word, source: At) -> list[str]:
     """The operators of a word that starts behind block ``source``, newest block first."""
-    result: list[str] = []
-    for distance in range(len(word), 0, -1):
-        result += _at(style, word[distance - 1], source.plus(distance))
-    return result
-
-
-def _at(style: Plain, move: Move, place: At) -> list[str]:
-    return [style.name(name, place) for name in (*move.gains, *move.operators)]
+    return [
+        style.name(name, source.plus(distance))
+        for distance in range(len(word), 0, -1)
+        for name in word[distance - 1].letters
+    ]
 
 
 def _without_weights(word: Word) -> Word:

@@ -17,7 +17,8 @@ from recform.diagnostics import Diagnostics
 from recform.linear.propagate import propagate
 from recform.linear.words import Polynomial
 from recform.series.places import START
-from recform.variance.variance import Unknown, moments
+from recform.variance.variance import moments
+from recform.variance.written import Unknown
 from tests.linear.test_linear import linear
 
 FLAT = "stages 8 x 6\n"

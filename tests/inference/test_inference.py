@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import warnings
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -195,6 +196,41 @@ def test_the_code() -> None:
     assert not {"BatchNorm", "conv_1x1", "nn.init"} & set(
         source.replace("(", ".").split(".")
     )
+
+
+def test_channels_are_last_whatever_is_done_with_a_module() -> None:
+    """What torch convolves fastest is part of the class; results are the same."""
+    text = TEXTS["behind convolutions, also depthwise ones"][0]
+    trained = stirred(recform.load(text))
+    inference = recform.compile(text, inference=True)
+    assert "self.to(memory_format=torch.channels_last)\n" in inference.source
+    made = inference.module().eval()
+    again = inference.module().eval()
+    made.load_state_dict(recform.optimize(trained).state_dict())
+    again.load_state_dict(
+        {n: t.contiguous() for n, t in made.state_dict().items()}, strict=True
+    )
+    forms = (made, again, copy.deepcopy(made), copy.deepcopy(made).half(), trained)
+    *others, plain = [[p for p in m.parameters() if p.dim() == 4] for m in forms]
+    assert not all(_last(p) for p in plain)
+    assert all(_last(p) for held in others for p in held)
+    x = torch.randn(2, 3, 8, 8)
+    with torch.no_grad():
+        wanted = trained(x)
+        found = {
+            "as it is": made(x),
+            "read": again(x),
+            "given channels last": made(x.to(memory_format=torch.channels_last)),
+            "traced": torch.fx.symbolic_trace(made)(x),
+            "exported": torch.export.export(made, (x,)).module()(x),
+            "compiled": torch.compile(made, backend="eager", fullgraph=True)(x),
+        }
+    for how, result in found.items():
+        assert torch.allclose(result, wanted, rtol=1e-5, atol=1e-5), how
+
+
+def _last(weight: Tensor) -> bool:
+    return weight.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_what_is_read_again_is_not_written_over() -> None:

@@ -57,12 +57,18 @@ def test_what_is_handed_on_runs_straight(name: str) -> None:
     assert max(column) - min(column) < 0.1
 
 
-def test_outputs_stand_in_the_order_of_inputs() -> None:
-    diagram = drawn("zoo/feedback.rf")
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [("zoo/feedback.rf", (3, 2)), ("language/third_order.rf", (3, 3))],
+)
+def test_outputs_stand_in_the_order_of_inputs(
+    name: str, counts: tuple[int, int]
+) -> None:
+    diagram = drawn(name)
     layout = arranged(diagram, find(PINNED))
-    for end in ("source", "sink"):
+    for end, count in zip(("source", "sink"), counts, strict=True):
         heights = [layout.nodes[n.id][1] for n in diagram.nodes if n.end == end]
-        assert len(heights) == 4
+        assert len(heights) == count
         assert heights == sorted(heights)
 
 

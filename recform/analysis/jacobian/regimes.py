@@ -23,13 +23,13 @@ from recform.analysis.jacobian.closed import (
     ordered,
     recurrence,
 )
-from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.linear.model import Gradient, Linear, Source
+from recform.linear.propagate import place
 from recform.linear.recurrence import linearise
 from recform.linear.words import Polynomial
 from recform.recurrence.regimes import Regime, own_blocks, regimes
-from recform.series.places import BACK, BLOCK, LAST, START, At
+from recform.series.places import BACK, BLOCK, START, At
 
 #: A block that later ones name by number has a term for each of them, up to this depth.
 _NAMED = 64
@@ -205,14 +205,14 @@ class Pieced:
     def _entry(
         self, unknown: str, block: int, found: Mapping[tuple[str, int], Polynomial]
     ) -> Polynomial:
-        total = Polynomial()
+        total, last = Polynomial(), self._length
         for source, polynomial in self._linear.output.items():
-            if source.unknown == unknown and _place(source.at, self._length) == block:
-                total += self._numbers(polynomial, self._length)
-        for later in range(block, self._length + 1):
+            if source.unknown == unknown and place(source.at, last, last) == block:
+                total += self._numbers(polynomial, last)
+        for later in range(block, last + 1):
             for name, gradient in self._written_at(later).items():
                 for source, polynomial in gradient.items():
-                    here = _place(source.at, later) == block
+                    here = place(source.at, later, later) == block
                     if source.unknown == unknown and here:
                         before = found.get((name, later), Polynomial())
                         total += before * self._numbers(polynomial, later)
@@ -228,16 +228,5 @@ class Pieced:
         """A polynomial with the numbers of the blocks in it."""
         return polynomial.moved(START, block).mapped(
             lambda letter: numbered(letter, self._length),
-            lambda value: _at_depth(value, self._length),
+            lambda value: value.xreplace({L: self._length}),
         )
-
-
-def _place(at: At, block: int) -> int | None:
-    """The block that an index means."""
-    if at.base in (BLOCK, LAST):
-        return block + at.number
-    return at.number if at.base == START else None
-
-
-def _at_depth(value: Symbolic, length: int) -> Symbolic:
-    return value.xreplace({L: length}) if value.free_symbols else value

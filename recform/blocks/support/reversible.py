@@ -41,20 +41,22 @@ class Reversible:
         self.block, self.method = block, method
         shared = [item for item in given if isinstance(item, nn.Module)]
         self.operators = [*(getattr(block, name) for name in names), *shared]
-        modules = [block, *shared]
-        weights = [t for m in modules for t in (*m.parameters(), *m.buffers())]
-        self.weights = {t.untyped_storage().data_ptr(): t for t in weights}
-        self.versions = [t._version for t in block.parameters()]
+        every = [m for item in (block, *shared) for m in item.modules()]
+        self.modes = [(module, module.training) for module in every]
+        weights = [*self.learned(), *(t for m in every for t in m._buffers.values())]
+        self.weights = {
+            t.untyped_storage().data_ptr() for t in weights if t is not None
+        }
+        self.versions = [t._version for t in self.learned()]
         kinds = {"cpu", given[-1].device.type}
         self.device = given[-1].device
         self.casts = [
             (kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
             for kind in sorted(kinds)
         ]
-        every = {m: None for item in modules for m in item.modules()}
-        self.modes = [(module, module.training) for module in every]
         self.drawn: dict[int, list[Tensor]] = {}
         self.count = 0
+        self.called: list[tuple[int, range]] = []
         self.values: dict[int, Tensor] = {}
         self.outputs: tuple[Tensor, ...] | None = None
         self.made: list[ref[Tensor]] = []
@@ -101,19 +103,26 @@ class Reversible:
         Reversible.latest = ref(self)
         return made
 
+    def learned(self) -> list[Tensor]:
+        """The parameters of the block, and of what it was handed."""
+        return [
+            t for m, _ in self.modes for t in m._parameters.values() if t is not None
+        ]
+
     @contextmanager
     def calling(self, call: Callable[..., Any]) -> Iterator[None]:
         """Calls operators by way of something."""
         with ExitStack() as stack:
             for number, operator in enumerate(self.operators):
-                operator.forward = partial(call, number, operator.forward)
+                operator.__dict__["forward"] = partial(call, number, operator.forward)
                 stack.callback(operator.__dict__.pop, "forward")
             yield
 
     def first(self, number: int, operator: Callable[..., Any], *args: Any) -> Any:
         """Calls an operator, and keeps from where it draws, if it does."""
-        before = self.random()
+        before, start = self.random(), self.count
         made = operator(*args)
+        self.called.append((number, range(start, self.count)))
         if not all(map(torch.equal, before, self.random())):
             self.drawn[number] = before
         return made
@@ -163,7 +172,7 @@ class Reversible:
         Raises:
             RuntimeError: if a weight was changed since, or the block runs otherwise.
         """
-        if self.versions != [t._version for t in self.block.parameters()]:
+        if self.versions != [t._version for t in self.learned()]:
             raise RuntimeError("a weight was changed in place before the backward pass")
         assert self.outputs is not None
         found: list[Tensor] = []
@@ -194,7 +203,11 @@ class Reversible:
             inputs = tuple(t.detach().requires_grad_() for t in inputs)
             inverting = False
             found.clear()
-            self.method(self.block, *self.given, *inputs)
+            if self.is_all(ready):
+                for number, _ in self.called:
+                    found += ready[number][1]
+            else:
+                self.method(self.block, *self.given, *inputs)
         if len(found) != self.count:
             raise RuntimeError("a block does something else when it runs again")
         self.values = dict(enumerate(found))
@@ -203,6 +216,14 @@ class Reversible:
         before = self.before and self.before()
         if before:
             before.outputs = tuple(t.detach() for t in inputs)
+
+    def is_all(self, ready: dict[int, tuple[Tensor, list[Tensor]]]) -> bool:
+        """Whether autograd needs only what has been made by operators on the way back.
+
+        Sums of what they make need nothing, so that the pass need not run again.
+        """
+        kept = sum(len(places) for _, places in self.called)
+        return kept == self.count and sorted(ready) == sorted(n for n, _ in self.called)
 
     @contextmanager
     def like_before(self) -> Iterator[None]:
@@ -213,11 +234,13 @@ class Reversible:
                     stack.callback(setattr, module, "training", module.training)
                     module.training = training
             for kind, dtype, enabled in self.casts:
-                stack.enter_context(torch.autocast(kind, dtype, enabled))
-            for module in {m for o in self.operators for m in o.modules()}:
-                if getattr(module, "track_running_stats", False) and module.training:
-                    module.track_running_stats = False
-                    stack.callback(setattr, module, "track_running_stats", True)
+                if enabled or torch.is_autocast_enabled(kind):
+                    stack.enter_context(torch.autocast(kind, dtype, enabled))
+            for module, training in self.modes:
+                held = module.__dict__  # Torch need not look at what is no module.
+                if training and held.get("track_running_stats"):
+                    held["track_running_stats"] = False
+                    stack.callback(held.__setitem__, "track_running_stats", True)
             yield
 
     @contextmanager

@@ -42,5 +42,5 @@ def command(
 
             webbrowser.open(address)
 
-    with common.diagnosed(common.Format.text), suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt):
         serve(page(folder, pyodide), port, ready)

@@ -34,7 +34,7 @@ _BINARY = (Format.png, Format.pdf)
 
 
 def command(
-    file: common.File,
+    chosen: common.Chosen,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -109,23 +109,19 @@ def command(
             "--renderer", metavar="PROGRAM", help="What lays the picture out."
         ),
     ] = "auto",
-    settings: common.Settings = None,
-    network: common.NetworkName = None,
     as_json: answer.Json = False,
-    diagnostics: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Draw a network: to OUT, or to standard output (as SVG, if nothing is said).
 
     A file with a shape error is drawn too, with the ends that do not meet in red.
     """
-    from recform.compiler import choose
     from recform.graph import ShapeError
 
     if output == common.STDOUT:
         output = None
-    chosen = _format(output, form)
+    wanted = _format(output, form)
     asked = _request(
-        chosen,
+        wanted,
         view=view,
         direction=direction,
         expand=expand,
@@ -141,36 +137,34 @@ def command(
         renderer=renderer,
     )
     inline = as_json and output is None
-    if inline and chosen in _BINARY:
+    if inline and wanted in _BINARY:
         raise typer.BadParameter(
-            f"a {chosen.value} is no text for --json; name a file", param_hint="-o"
+            f"a {wanted.value} is no text for --json; name a file", param_hint="-o"
         )
-    with common.diagnosed(diagnostics):
-        status = 0
-        subject: Subject
-        try:
-            networks = common.compiled(file, settings, network)
-            picked = choose(networks, network)
-            common.show(picked.warnings, diagnostics)
-            subject = picked.graph
-        except ShapeError as error:
-            common.show(error.diagnostics, diagnostics)
-            subject, status = error.partial, 1
-        drawn = diagram(subject, asked)
-        data = write(drawn, asked, chosen)
-        answer.result(
-            {
-                "format": chosen.value,
-                "output": None if output is None else str(output),
-                "picture": data.decode() if inline else None,
-                "remarks": list(drawn.remarks),
-            }
-        )
-        if not as_json and diagnostics is common.Format.text:
-            for remark in drawn.remarks:
-                typer.echo(f"{remark}.", err=True)
-        if not inline:
-            common.write_whole(output, data, f".{chosen.value}")
+    status = 0
+    subject: Subject
+    try:
+        picked = chosen.one()
+        answer.show(picked.warnings)
+        subject = picked.graph
+    except ShapeError as error:
+        answer.show(error.diagnostics)
+        subject, status = error.partial, 1
+    drawn = diagram(subject, asked)
+    data = write(drawn, asked, wanted)
+    answer.result(
+        {
+            "format": wanted.value,
+            "output": None if output is None else str(output),
+            "picture": data.decode() if inline else None,
+            "remarks": list(drawn.remarks),
+        }
+    )
+    if answer.is_read():
+        for remark in drawn.remarks:
+            typer.echo(f"{remark}.", err=True)
+    if not inline:
+        common.write_whole(output, data, f".{wanted.value}")
     if status:
         raise typer.Exit(status)
 

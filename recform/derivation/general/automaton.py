@@ -250,9 +250,7 @@ def _cases(state: _State) -> Iterator[_Weighted]:
 
 def _valued(state: _State, name: str, value: int) -> Iterator[_Weighted]:
     """The cases of a state in which a variable has a value."""
-    here, there = Bound(name, 0), Bound(ZERO, value)
-    ranges = state.ranges.with_at_most(here, there)
-    ranges = None if ranges is None else ranges.with_at_most(there, here)
+    ranges = state.ranges.with_equal(Bound(name, 0), Bound(ZERO, value))
     if ranges is None:
         return
     if any(n == name and value % by != rest for n, by, rest in state.remainders):

@@ -201,12 +201,7 @@ def _few_values(case: Case) -> list[Case] | None:
                     {symbol(name): Bound(other, value).expression}
                 )
                 _number(weight, case)
-                here: Ranges | None = ranges
-                for a, b in (
-                    (Bound(name, 0), Bound(other, value)),
-                    (Bound(other, value), Bound(name, 0)),
-                ):
-                    here = None if here is None else here.with_at_most(a, b)
+                here = ranges.with_equal(Bound(name, 0), Bound(other, value))
                 if here is not None:
                     found.append(replace(case, ranges=here, weight=weight))
             return found

@@ -86,11 +86,11 @@ def read(
                 name: sympy.Symbol(name) for name, own in learned.items() if not own
             }
             scalars = ScalarReader({**numbers, **symbols}, report, "a weight")
-            series = PathReader(scalars.read, report).series(item.route)
+            series = PathReader(scalars.read).series(item.route)
         else:
-            unknown = _unknown(item, report)
+            unknown = _unknown(item)
             varying = _varying(section, numbers)
-            series, reading = _relation(item, numbers, learned, varying, report)
+            series, reading = _relation(item, numbers, learned, varying)
     except Reported:
         return None
     except Unread as unread:
@@ -133,45 +133,41 @@ def _relation(
     numbers: Mapping[str, Symbolic],
     learned: Mapping[str, bool],
     varying: Mapping[str, Symbolic],
-    report: Diagnostics,
 ) -> tuple[Series, str]:
     right = item.right.expression
     if right is None:
-        report.error(
+        raise Unread(
             "RF632", "a general formula is an expression, without `>`", item.right.span
         )
-        raise Reported
 
     def terms(expr: n.Expr) -> General:
         reader = SumReader(numbers, learned, varying)
         return General(reader.terms(expr), expr.span.text, expr.span)
 
-    plain = written_out(right, terms, report)
+    plain = written_out(right, terms)
     return series_of(terms(plain.expr)), plain.text
 
 
-def _unknown(item: n.Relation, report: Diagnostics) -> str:
+def _unknown(item: n.Relation) -> str:
     """The X of ``dX_L/dX_<L-i>``."""
     left = item.left[0]
     assert isinstance(left, n.Product)
     above, below = (factor for _, factor in left.factors)
     assert isinstance(above, n.Reference) and isinstance(below, n.Reference)
     if len(item.left) > 1 or not _indexed(above, L) or not _indexed(below, L - I):
-        report.error(
+        raise Unread(
             "RF631",
             "this is no function of i: a general formula says what X_L gets from X_<L-i>",
             left.span,
-            hint="write dX_L/dX_<L-i> = ...",
+            "write dX_L/dX_<L-i> = ...",
         )
-        raise Reported
     if above.name != below.name:
-        report.error(
+        raise Unread(
             "RF631",
             "a general formula is about one tensor",
             left.span,
-            hint=f"write {above.name}_L/{above.name}_<L-i> = ...",
+            f"write {above.name}_L/{above.name}_<L-i> = ...",
         )
-        raise Reported
     return above.name[1:] or "X"
 
 

@@ -1,0 +1,30 @@
+"""Networks for inference whose weights lie as torch convolves images fastest.
+
+The channels of a place lie side by side (`torch.channels_last`), and torch hands that on
+from tensor to tensor: the input may lie either way. Weights that are read into the
+network keep the layout, for they are copied into the tensors that are there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from recform.plan.definitions import Do
+from recform.plan.expressions import Code
+from recform.plan.network import NetworkPlan
+from recform.writers.initialise import used_operators
+
+#: The last line of the constructor, and what the class says of it.
+LINE = "self.to(memory_format=torch.channels_last)"
+_ABOUT = "Convolutions run with channels last in memory, however the input lies."
+
+
+def laid_out(plan: NetworkPlan) -> NetworkPlan:
+    """The plan of a network whose weights are channels-last, if it convolves images."""
+    held = (w for op in used_operators(plan.graph) for w in op.weights)
+    if not any("nn.Conv2d" in weights.modules for weights in held):
+        return plan
+    made = plan.network
+    about, start = f"{made.about}\n{_ABOUT}", (*made.start, Do(Code(LINE)))
+    network = replace(made, about=about, start=start)
+    return replace(plan, definitions=(*plan.definitions[:-1], network))
