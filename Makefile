@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-fast test-light test-long test-browser test-vscode lint format \
-	bench bench-browser grammar goldens site docs playground vscode install clean
+	bench bench-browser grammar goldens site docs playground wheel vscode install clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' \
@@ -54,7 +54,10 @@ test-browser: playground ## Test the playground in Chromium, beside the terminal
 	cd playground && npx tsc
 	$(BROWSE) --test $(wildcard playground/tests/*.test.mjs)
 
-test-vscode: $(STAMP) $(MODULES) ## Test the extension for VS Code (needs npm and Node 20)
+test-wheel: playground ## Build dist/recform-VERSION.whl with the playground in it (needs npm)
+	$(PY) -m build --wheel --no-isolation .
+
+vscode: $(STAMP) $(MODULES) ## Test the extension for VS Code (needs npm and Node 20)
 	cd $(VSCODE) && RECFORM_PYTHON=$(abspath $(PY)) npm test
 
 lint: $(STAMP) ## Check style, format, types and the layers
@@ -90,6 +93,9 @@ playground: $(STAMP) ## Build the page of `recform playground` with npm
 	cd playground && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	$(BROWSE) playground/build.mjs
 
+wheel: playground ## Build dist/recform-VERSION.whl with the playground in it (needs npm)
+	$(PY) -m build --wheel --no-isolation .
+
 vscode: $(STAMP) $(MODULES) ## Build dist/recform-VERSION.vsix (needs npm and Node 20)
 	mkdir -p dist
 	cd $(VSCODE) && version=$$($(abspath $(PY)) -c \
@@ -112,7 +118,7 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 clean: ## Remove what can be made again, but keep .venv
-	rm -rf build dist out .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+	rm -rf build dist out recform/playground/page .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		.import_linter_cache $(VSCODE)/out $(VSCODE)/node_modules \
 		$(VSCODE)/LICENSE
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,15 +1,26 @@
 /**
- * Builds the page into build/playground: node playground/build.mjs
+ * Builds the page: node playground/build.mjs
  *
- * $PYTHON has recform's dependencies or pip to fetch them (python3 if nothing is said).
- * Python's memory, with recform imported, is one file, which is made anew if recform or
- * a package has changed.
+ * The whole one goes into build/playground, with Pyodide and Python's memory as it is when
+ * recform is imported, which is made anew if recform or a package has changed. The light one,
+ * without these, goes into recform/playground/page, where a wheel takes it from.
+ *
+ * $PYTHON has pip, to fetch the packages (python3 if nothing is said).
  */
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { dirname, join, relative, sep } from "node:path";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { delimiter, dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { Graphviz } from "@hpcc-js/wasm-graphviz";
@@ -19,13 +30,14 @@ import { loadPyodide } from "pyodide";
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = dirname(HERE);
 const OUT = join(ROOT, "build", "playground");
+const LIGHT = join(ROOT, "recform", "playground", "page");
 const CACHE = join(ROOT, "build", "playground-packages");
 const PYODIDE = join(HERE, "node_modules", "pyodide");
 /** Where modules are, as Python sees them. */
 const SITE = "/lib/site";
-/** Parts of packages that nothing imports; SymPy imports the oddest of its own. */
-const UNUSED =
-  /(^|\/)(tests|benchmarks|__pycache__)\/|^pygments\/(lexers|styles)\/(?!__init__|_mapping|default|python)|-info\//;
+const PYTHON = process.env["PYTHON"] ?? "python3";
+/** What a wheel may carry. */
+const MOST = 3_000_000;
 
 /** @param {string} folder @returns {string[]} */
 function files(folder) {
@@ -46,31 +58,19 @@ function packages() {
   const stamp = join(CACHE, "requirements.txt");
   if (!existsSync(stamp) || text(stamp) !== text(wanted)) {
     const options = ["--quiet", "--no-deps", "--no-compile", "--upgrade", "--only-binary", ":all:"];
-    const python = process.env["PYTHON"] ?? "python3";
     const command = ["-m", "pip", "install", ...options, "--target", CACHE, "-r", wanted];
-    execFileSync(python, command, { stdio: "inherit" });
+    execFileSync(PYTHON, command, { stdio: "inherit" });
     writeFileSync(stamp, text(wanted));
   }
   return CACHE;
 }
 
-/** Every module of the page by its path, as Python will have it. */
+/** Every module of the page, in an archive. */
 function modules() {
-  /** @type {[string, Buffer][]} */
-  const found = [];
-  /** @param {string} from @param {string} to */
-  const add = (from, to) => {
-    for (const path of files(from)) {
-      const name = join(to, relative(from, path)).split(sep).join("/");
-      if (/\.(py|lark|json)$/.test(name) && !UNUSED.test(name)) {
-        found.push([name, readFileSync(path)]);
-      }
-    }
-  };
-  add(packages(), "");
-  add(join(ROOT, "recform"), "recform");
-  add(join(ROOT, "grammars"), "recform/grammars");
-  return found;
+  const path = join(ROOT, "build", "playground-files.zip");
+  const env = { ...process.env, PYTHONPATH: [ROOT, packages()].join(delimiter) };
+  execFileSync(PYTHON, ["-m", "recform.playground.modules", path], { env, stdio: "inherit" });
+  return readFileSync(path);
 }
 
 /** Every formula of the repository by its name: folder and file. */
@@ -83,18 +83,10 @@ function examples() {
   );
 }
 
-/** @param {[string, Buffer][]} found */
-function packed(found) {
-  const list = Buffer.from(JSON.stringify(found.map(([path, data]) => [path, data.length])));
-  const size = Buffer.alloc(4);
-  size.writeUInt32LE(list.length);
-  return gzipSync(Buffer.concat([size, list, ...found.map(([, data]) => data)]), { level: 9 });
-}
-
 /**
  * Python's memory after it has imported recform and answered a few questions.
  *
- * @param {[string, Buffer][]} found
+ * @param {Buffer} found
  * @param {Record<string, string>} zoo
  */
 async function snapshot(found, zoo) {
@@ -103,11 +95,7 @@ async function snapshot(found, zoo) {
   const python = await loadPyodide(
     /** @type {Parameters<typeof loadPyodide>[0]} */ (options),
   );
-  for (const [path, data] of found) {
-    const name = `${SITE}/${path}`;
-    python.FS.mkdirTree(dirname(name));
-    python.FS.writeFile(name, data);
-  }
+  python.unpackArchive(new Uint8Array(found), "zip", { extractDir: SITE });
   python.FS.writeFile("/tmp/examples.json", JSON.stringify(zoo));
   python.FS.writeFile("/tmp/layouts.json", "{}");
   python.FS.writeFile("/tmp/warm.py", text(join(HERE, "warm.py")));
@@ -141,44 +129,70 @@ function hashed(parts) {
   return hash.digest("hex").slice(0, 12);
 }
 
-async function main() {
-  mkdirSync(join(OUT, "pyodide"), { recursive: true });
-  const found = modules();
-  const zoo = examples();
-  const lock = text(join(HERE, "package-lock.json"));
-  const python = hashed([
-    lock,
-    text(join(HERE, "warm.py")),
-    text(join(HERE, "build.mjs")),
-    JSON.stringify(zoo),
-    ...found.flatMap(([path, data]) => [path, data]),
-  ]);
-  const page = hashed([lock, python, ...files(join(HERE, "src")).map(text)]);
-  await build({
+/** Everything of the page but Python. @param {Record<string, string>} zoo @param {string} python */
+async function light(zoo, python) {
+  const sources = files(join(HERE, "src")).map(text);
+  const page = hashed([text(join(HERE, "package-lock.json")), python, ...sources]);
+  rmSync(LIGHT, { recursive: true, force: true });
+  const { metafile } = await build({
     entryPoints: [join(HERE, "src/main.ts"), join(HERE, "src/worker.ts")],
-    outdir: OUT,
+    outdir: LIGHT,
     bundle: true,
     minify: true,
     format: "esm",
     target: "es2022",
-    legalComments: "linked",
     define: { PYTHON: JSON.stringify(python), PAGE: JSON.stringify(page), SITE: JSON.stringify(SITE) },
     logLevel: "warning",
+    metafile: true,
   });
-  writeFileSync(
-    join(OUT, "index.html"),
-    text(join(HERE, "src/index.html")).replaceAll("PAGE", page),
-  );
-  cpSync(join(HERE, "src/style.css"), join(OUT, "style.css"));
+  /** @param {string} name @param {string} data */
+  const put = (name, data) => writeFileSync(join(LIGHT, name), data);
+  put("index.html", text(join(HERE, "src/index.html")).replaceAll("PAGE", page));
+  put("style.css", text(join(HERE, "src/style.css")));
+  put("examples.json", JSON.stringify(zoo));
+  put("licences.txt", licences(Object.keys(metafile.inputs)));
+  const { version } = JSON.parse(text(join(PYODIDE, "package.json")));
+  put("python.json", where(`https://cdn.jsdelivr.net/npm/pyodide@${version}/`, false));
+  const size = files(LIGHT).reduce((sum, path) => sum + statSync(path).size, 0);
+  if (size > MOST) throw new Error(`the light page has ${size} bytes, more than ${MOST}`);
+}
+
+/** Where a page has Pyodide, and whether it has its memory, too. @param {string} home @param {boolean} memory */
+function where(home, memory) {
+  return JSON.stringify({ home, memory });
+}
+
+/** The licences of the packages in the page. @param {string[]} inputs paths of modules */
+function licences(inputs) {
+  const named = inputs.map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1]);
+  const names = [...new Set(named)].filter((name) => name !== undefined).sort();
+  return names
+    .map((name) => {
+      const folder = join(HERE, "node_modules", name);
+      const file = readdirSync(folder).find((item) => /^licen[cs]e/i.test(item));
+      const said = file ? text(join(folder, file)) : JSON.parse(text(join(folder, "package.json"))).license;
+      return `${name}\n\n${said.trim()}\n`;
+    })
+    .join(`\n${"-".repeat(72)}\n\n`);
+}
+
+async function main() {
+  mkdirSync(join(OUT, "pyodide"), { recursive: true });
+  const found = modules();
+  const zoo = examples();
+  const made = ["package-lock.json", "warm.py", "build.mjs"].map((name) => text(join(HERE, name)));
+  const python = hashed([...made, JSON.stringify(zoo), found]);
+  await light(zoo, python);
+  cpSync(LIGHT, OUT, { recursive: true });
+  writeFileSync(join(OUT, "python.json"), where("pyodide/", true));
   for (const name of readdirSync(PYODIDE)) {
     if (/^(pyodide\.(mjs|asm\.mjs|asm\.wasm)|pyodide-lock\.json|python_stdlib\.zip)$/.test(name)) {
       cpSync(join(PYODIDE, name), join(OUT, "pyodide", name));
     }
   }
-  writeFileSync(join(OUT, "examples.json"), JSON.stringify(zoo));
   const stamp = join(OUT, "build.txt");
   if (existsSync(stamp) && text(stamp) === python) return;
-  writeFileSync(join(OUT, "files.bin"), packed(found));
+  writeFileSync(join(OUT, "files.zip"), found);
   writeFileSync(join(OUT, "python.bin"), await snapshot(found, zoo));
   writeFileSync(stamp, python);
 }

@@ -107,6 +107,8 @@ def compile(
         recform.diagnostics.CompileError: with all that is wrong in the formula.
     """
     from recform.compiler import choose, compile_source, source_of
+    from recform.memory import memory_of
+    from recform.target import Target
 
     source, folder = source_of(formula)
     asked = {"batch": batch, "dtype": dtype, "optimizer": optimizer}
@@ -118,17 +120,14 @@ def compile(
         budget = budget_of(memory_budget, **setting)  # type: ignore[arg-type]
     else:
         params |= setting  # They may be the file's own.
+    keeps = None if memory is None else memory_of(memory)
     compiled = compile_source(
         source,
         params,
         folder,
         plugins,
         network,
-        timm=timm,
-        generation=generation,
-        inference=inference,
-        memory=memory,
-        budget=budget,
+        Target(timm, generation, inference, keeps, budget),
     )
     return choose(compiled, network)
 

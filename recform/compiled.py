@@ -10,10 +10,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from recform.diagnostics import Diagnostic, Diagnostics, render_text
+from recform.diagnostics.refuted import FAULT
 from recform.memory import Memory, Plan, checkpoints, memory_of
 from recform.modules import load_source, need_torch
-from recform.proof import FAULT
 from recform.source import Source
+from recform.target import PLAIN, Target
 
 if TYPE_CHECKING:
     import torch
@@ -39,11 +40,8 @@ class Compiled:
         settings: the parameters that were set, as text, for the header.
         warnings: what compiles but is probably not meant.
         used: the other files that the formula uses.
-        timm: whether the generated class has the interface of timm's models.
-        generation: whether it can go on by positions, and keeps what it has seen.
+        target: which form it has.
         training: of a network for inference, the same as it is trained.
-        asked: what a command wants to be kept for the backward pass; None for what the
-            file says.
         budget: what each part keeps, so that a budget is met.
     """
 
@@ -52,16 +50,14 @@ class Compiled:
     settings: tuple[tuple[str, str], ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     used: tuple[Source, ...] = ()
-    timm: bool = False
-    generation: bool = False
+    target: Target = PLAIN
     training: Compiled | None = None
-    asked: Memory | None = None
     budget: Plan | None = None
 
     @property
     def keeps(self) -> Memory:
         """What is kept for the backward pass."""
-        return self.asked or self.formula.memory
+        return self.target.keeps(self.formula)
 
     @property
     def recurrence(self) -> Recurrence:
@@ -107,11 +103,12 @@ class Compiled:
 
         Raises:
             CompileError: if it cannot be drawn.
-            ValueError: if there is no such format or view.
+            ValueError: if there is no such format, or for an argument that it does not
+                take.
         """
-        from recform.render import Format, render, request
+        from recform.render import form_of, render, request
 
-        return render(self.graph, request(**options), Format(form))
+        return render(self.graph, request(**options), form_of(form))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         """What a notebook shows: picture, state and source in tabs."""
@@ -237,15 +234,10 @@ def emit_source(compiled: list[Compiled]) -> str:
     first = compiled[0]
     _check_alike(compiled)
     with answered(first.formula.source, Diagnostics()):
-        graphs = [item.graph for item in compiled]
-        inference = first.training is not None
         return emit(
-            graphs,
+            [item.graph for item in compiled],
             first.settings,
-            first.timm,
-            first.generation,
-            inference,
-            first.keeps,
+            first.target,
             [item.plan for item in compiled if item.plan is not None],
         )
 

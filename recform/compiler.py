@@ -25,7 +25,7 @@ from recform import graph, proof, recurrence
 from recform.compiled import Compiled, answered, emit_source
 from recform.diagnostics import CompileError, Diagnostics
 from recform.files import decode, read_source
-from recform.memory import Memory, memory_of
+from recform.memory import Memory
 from recform.modules import load_source
 from recform.operators import plugins as user
 from recform.outline.blame import blaming
@@ -33,10 +33,10 @@ from recform.outline.sections import no_network
 from recform.source import Source
 from recform.syntax.parse import parse
 from recform.syntax.uses import Folder
+from recform.target import PLAIN, Target
 
 if TYPE_CHECKING:
     from recform.algebra.formula import Formula
-    from recform.costs.planning import Budget
     from recform.graph import NetworkGraph
     from recform.operators.plugins import Plugin
     from recform.proof import Proof
@@ -48,12 +48,7 @@ def compile_source(
     folder: Folder = None,
     plugins: Iterable[Plugin] = (),
     network: str | None = None,
-    *,
-    timm: bool = False,
-    generation: bool = False,
-    inference: bool = False,
-    memory: str | None = None,
-    budget: Budget | None = None,
+    target: Target = PLAIN,
 ) -> tuple[Compiled, ...]:
     """All networks of a source, or one of them.
 
@@ -64,20 +59,13 @@ def compile_source(
         plugins: files or modules with operators of the user's own.
         network: the only one that is compiled; what is wrong in the equations of others
             does not matter.
-        timm: whether the classes get the interface of timm's models.
-        generation: whether the classes can go on by positions.
-        inference: whether they are for inference: what is linear is one operator.
-        memory: what they keep for their backward passes, by the name in
-            :class:`recform.memory.Memory`; None for what the file says.
-        budget: what the most is that training may hold, which decides what each part of a
-            network keeps.
+        target: which form the networks are to have.
 
     Raises:
         CompileError: with all that is wrong; also if a network that is to have timm's
             interface is no image classifier (RF521), one that is to go on by positions
-            cannot (RF227), or there is no such ``memory`` (RF530); for two forms that do
-            not go together (RF539, RF541, RF542); for what is no budget (RF537), or
-            one that is too small (RF540).
+            cannot (RF227); for two forms that do not go together (RF539, RF541, RF542);
+            for what is no budget (RF537), or one that is too small (RF540).
     """
     from recform.costs.planning import within
     from recform.graph.positions import kept
@@ -87,12 +75,7 @@ def compile_source(
     from recform.outline.unused import warn_unused
 
     report = Diagnostics()
-    keeps = None if memory is None else memory_of(memory)
-    if budget is not None:
-        _check_budget(keeps, report)
-        keeps = Memory.lean
-    if inference:
-        _check_alone(timm, generation, report, keeps, budget)
+    target.check()
     settings = with_sizes(settings or {}, report)
     library = user.load(plugins, report)
     report.check()
@@ -104,10 +87,10 @@ def compile_source(
     # Where there are mistakes, these would be noise.
     warn_unused(file, source, formulas, report, network)
     warn_of_shared_statistics(formulas, report)
-    if generation:
+    if target.generation:
         for made, _ in networks:
             kept(made, report)
-    if timm:
+    if target.timm:
         _check_classifiers(made for made, _ in networks)
     shown = tuple((name, str(value)) for name, value in sorted(settings.items()))
     compiled = tuple(
@@ -117,18 +100,14 @@ def compile_source(
             shown,
             report.warnings,
             file.used,
-            timm,
-            generation,
-            asked=keeps,
-            budget=within(made, budget, report) if budget else None,
+            replace(target, inference=False),
+            budget=within(made, target.budget, report) if target.budget else None,
         )
         for made, found in networks
     )
-    if timm and any(
-        item.budget or item.keeps is Memory.checkpoint for item in compiled
-    ):
-        _no_parts(report)
-    return tuple(map(for_inference, compiled)) if inference else compiled
+    for formula in formulas:
+        target.check_parts(formula)
+    return tuple(map(for_inference, compiled)) if target.inference else compiled
 
 
 def compile_formula(formula: Formula, report: Diagnostics) -> Compiled:
@@ -138,7 +117,7 @@ def compile_formula(formula: Formula, report: Diagnostics) -> Compiled:
         CompileError: if no block can compute what it says, or shapes do not meet; RF901 if
             the blocks would compute something else, which is a fault of the compiler.
     """
-    return Compiled(*_network(formula, report), asked=Memory.plain)
+    return Compiled(*_network(formula, report), target=Target(memory=Memory.plain))
 
 
 def for_inference(compiled: Compiled) -> Compiled:
@@ -151,7 +130,8 @@ def for_inference(compiled: Compiled) -> Compiled:
     from recform.inference import fold, in_equations
 
     report = Diagnostics()
-    _check_alone(compiled.timm, compiled.generation, report)
+    target = replace(compiled.target, inference=True, memory=Memory.plain, budget=None)
+    target.check()
     with answered(compiled.formula.source, report):
         folded = fold(compiled.graph)
         graph, found = _network(in_equations(folded), report)
@@ -162,52 +142,10 @@ def for_inference(compiled: Compiled) -> Compiled:
         compiled,
         graph=graph,
         proof=found,
+        target=target,
         training=compiled,
-        asked=Memory.plain,
         budget=None,
     )
-
-
-def _check_budget(keeps: Memory | None, report: Diagnostics) -> None:
-    """Raises a CompileError for a budget beside a form for all parts (RF541)."""
-    if keeps not in (None, Memory.plain):
-        report.error(
-            "RF541",
-            f"a budget decides what each part keeps, and memory {keeps} says it for all",
-            hint="leave out one of the two",
-        )
-    report.check()
-
-
-def _no_parts(report: Diagnostics) -> None:
-    """Raises a CompileError for parts that keep each their own, for timm (RF539)."""
-    report.error(
-        "RF539",
-        "timm's interface has several passes, and what each part keeps is said of one",
-        hint="--memory lean keeps little in all of them",
-    )
-    report.check()
-
-
-def _check_alone(
-    timm: bool,
-    generation: bool,
-    report: Diagnostics,
-    keeps: Memory | None = None,
-    budget: Budget | None = None,
-) -> None:
-    """Raises a CompileError for a network for inference in another form (RF542)."""
-    if timm or generation or keeps not in (None, Memory.plain):
-        what = "timm's interface" if timm else "a pass by positions"
-        if not timm and not generation:
-            what = f"the memory {keeps} of a backward pass"
-            what = what if budget is None else "a budget for training"
-        report.error(
-            "RF542",
-            f"a network for inference has no other form, and {what} is one",
-            hint="fold it for inference, or give it that form",
-        )
-    report.check()
 
 
 def _network(formula: Formula, report: Diagnostics) -> tuple[NetworkGraph, Proof]:

@@ -37,7 +37,7 @@ export interface Answers {
   fixes: { fixes: Fix[] };
   hover: { text: string; start: number; end: number };
   complete: { proposals: Proposal[] };
-  picture: { svg?: string; diagnostics?: Diagnostic[] };
+  picture: { svg?: string; tikz?: string; diagnostics?: Diagnostic[] };
   code: { code?: string; diagnostics?: Diagnostic[] };
   summary: Report;
   paths: Report;
@@ -68,6 +68,10 @@ export interface PictureQuestion {
   legend: boolean;
   blocks: number | null;
   expand: boolean;
+  /** At most; null for as wide as it is. */
+  width: string | null;
+  /** SVG, if nothing is said. */
+  form?: "svg" | "tikz";
 }
 
 /** What the worker is told: first the files that `use` finds, then questions. */
@@ -79,5 +83,7 @@ export type FromWorker =
   | { ready: string }
   | { loaded: number }
   | { broken: string }
+  /** Python cannot be had from there. */
+  | { absent: string }
   | { id: number; answer: string }
   | { id: number; fault: string };

@@ -9,6 +9,9 @@ type Waiting = { resolve: (text: string) => void; reject: (error: Error) => void
 /** Python could not answer: a fault of recform, or of the page. */
 export class Fault extends Error {}
 
+/** Python itself cannot be had; the message is from where. */
+export class Absent extends Fault {}
+
 export class Desk {
   private worker: Worker | null = null;
   private waiting = new Map<number, Waiting>();
@@ -58,6 +61,7 @@ export class Desk {
         if ("ready" in message) resolve(message.ready);
         else if ("loaded" in message) this.loaded(message.loaded);
         else if ("broken" in message) reject(new Fault(message.broken));
+        else if ("absent" in message) reject(new Absent(message.absent));
         else this.settle(message);
       };
       worker.onerror = (event) => {

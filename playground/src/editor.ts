@@ -29,6 +29,13 @@ import { markdown } from "./markdown";
 
 const setColours = StateEffect.define<readonly Colour[]>();
 
+/** A mark of byte order, which a file may start with, is no part of its text. */
+const unmarked = EditorState.transactionFilter.of((change) =>
+  change.docChanged && change.newDoc.sliceString(0, 1) === "\ufeff"
+    ? [change, { changes: { from: 0, to: 1 }, sequential: true }]
+    : change,
+);
+
 /** Words by what they are, as Python says; they move with the text until it says more. */
 const coloured = StateField.define<DecorationSet>({
   create: () => Decoration.none,
@@ -98,6 +105,7 @@ export class FormulaEditor {
         bracketMatching(),
         closeBrackets(),
         coloured,
+        unmarked,
         lintGutter(),
         hoverTooltip(async (_, position) => {
           const found = await desk().ask("hover", { at: position });

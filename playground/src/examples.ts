@@ -11,6 +11,8 @@ const FOLDERS: Record<string, string> = {
 
 /** What the page starts with. */
 export const FIRST = "paper/resnet18_s.rf";
+/** What a text is called that is no example. */
+const OWN = "formula.rf";
 
 export async function fetched(address: string): Promise<Examples> {
   const answer = await fetch(address);
@@ -33,8 +35,11 @@ export function fill(menu: HTMLSelectElement, examples: Examples): void {
   }
 }
 
-/** The name of a text that is an example as it stands; another text has one of its own. */
+/**
+ * The name of a text: of the example that it is, or one of its own. That is in the folder of
+ * the example that it was before, where `use` finds the same files.
+ */
 export function nameOf(text: string, examples: Examples, before: string): string {
   const found = Object.entries(examples).find(([, example]) => example === text);
-  return found?.[0] ?? before;
+  return found?.[0] ?? before.slice(0, before.lastIndexOf("/") + 1) + OWN;
 }

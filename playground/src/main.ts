@@ -1,8 +1,8 @@
 /** The page: a formula on the left, and what recform makes of it on the right. */
 
 import { printed } from "./ansi";
-import type { Answers, Diagnostic } from "./answers";
-import { Desk, Fault } from "./desk";
+import type { Answers, Diagnostic, PictureQuestion } from "./answers";
+import { Absent, Desk, Fault } from "./desk";
 import { byId, download, element } from "./dom";
 import { CodeView, FormulaEditor } from "./editor";
 import { fetched, fill, FIRST, nameOf } from "./examples";
@@ -25,6 +25,7 @@ const menu = byId("examples", HTMLSelectElement);
 const network = byId("network", HTMLSelectElement);
 const drawn = byId("drawn", HTMLElement);
 const blocks = byId("blocks", HTMLInputElement);
+const width = byId("width", HTMLInputElement);
 const legend = byId("legend", HTMLInputElement);
 const expand = byId("expand", HTMLInputElement);
 const views = byId("views", HTMLFormElement);
@@ -139,6 +140,7 @@ function told(found: readonly Diagnostic[]): void {
 
 function fault(error: unknown): void {
   const why = error instanceof Error ? error.message : String(error);
+  if (error instanceof Absent) return absent(why);
   status.textContent = "Something went wrong in the playground; the formula is kept.";
   status.className = "wrong";
   drawn.replaceChildren(
@@ -146,6 +148,17 @@ function fault(error: unknown): void {
     element("pre", "", why),
   );
   if (!(error instanceof Fault) || /fatal|memory|stack|RangeError/i.test(why)) desk.restart();
+}
+
+/** What can be done where Python for browsers cannot be had. */
+function absent(home: string): void {
+  status.textContent = "Python cannot be fetched; the formula is kept.";
+  status.className = "wrong";
+  drawn.replaceChildren(
+    element("p", "", `recform needs Python for browsers, Pyodide, which cannot be fetched from ${home}.`),
+    element("p", "", "Load this page again where there is a network; or fetch Pyodide once, and name its folder:"),
+    element("pre", "", "npm install pyodide\nrecform playground --pyodide node_modules/pyodide"),
+  );
 }
 
 // ----------------------------------------------------------------------------- panels
@@ -156,16 +169,21 @@ async function panel(ask: Desk["ask"]): Promise<void> {
   report(tab, await ask(tab, {}));
 }
 
-async function pictureOf(ask: Desk["ask"]): Promise<void> {
+function wanted(): PictureQuestion {
   const view = viewOf();
   const counted = (view === "unrolled" || view === "paths") && blocks.value !== "";
-  const found = await ask("picture", {
+  return {
     network: network.value || null,
     view,
     legend: legend.checked,
     blocks: counted ? Number(blocks.value) : null,
     expand: view === "network" && expand.checked,
-  });
+    width: width.value && width.validity.valid ? `${width.value}cm` : null,
+  };
+}
+
+async function pictureOf(ask: Desk["ask"]): Promise<void> {
+  const found = await ask("picture", wanted());
   svg = found.svg ?? "";
   filled(drawn, svg ? [picture(svg)] : [], found.diagnostics ?? []);
 }
@@ -246,7 +264,7 @@ async function fromAddress(): Promise<void> {
     status.textContent = "The link holds no formula that can be read.";
   }
   if (text !== null && text !== editor.text) {
-    name = nameOf(text, examples, "formula.rf");
+    name = nameOf(text, examples, "");
     editor.text = text;
   } else if (text === null && editor.text === "") {
     editor.text = examples[FIRST] ?? "";
@@ -274,6 +292,11 @@ byId("save-py", HTMLButtonElement).addEventListener("click", async () => {
 byId("save-svg", HTMLButtonElement).addEventListener("click", async () => {
   await idle();
   if (svg) download(`${stem()}-${viewOf()}.svg`, svg, "image/svg+xml");
+});
+byId("save-tikz", HTMLButtonElement).addEventListener("click", async () => {
+  await idle();
+  const { tikz } = await desk.ask("picture", { ...wanted(), form: "tikz" });
+  if (tikz) download(`${stem()}-${viewOf()}.tikz`, tikz, "text/x-tex");
 });
 
 /** Resolves when what is shown is of the newest text. */

@@ -1,9 +1,9 @@
-/** Pyodide, woken from a snapshot of its memory, and packed files. */
+/** Pyodide: woken from a snapshot of its memory, or as it is without one. */
 
 import type { PyodideAPI, loadPyodide as Load } from "pyodide";
 
-/** Where modules are, as Python sees them. */
-declare const SITE: string;
+/** What modules that were imported before see. */
+const ENVIRONMENT = { PYTHONHASHSEED: "0", HOME: "/home/pyodide" };
 
 type Options = NonNullable<Parameters<typeof Load>[0]>;
 type Create = NonNullable<Options["createPyodideModule"]>;
@@ -27,10 +27,27 @@ export async function awake(
   };
   return load({
     indexURL: home,
-    env: { PYTHONHASHSEED: "0", HOME: "/home/pyodide" },
+    env: ENVIRONMENT,
     createPyodideModule: roomy,
     _loadSnapshot: snapshot,
   });
+}
+
+/** Where Python cannot be had. */
+export class Absent extends Error {}
+
+/** Pyodide's own way to start. @param home its address */
+export async function loader(home: string): Promise<typeof Load> {
+  try {
+    return ((await import(`${home}pyodide.mjs`)) as { loadPyodide: typeof Load }).loadPyodide;
+  } catch {
+    throw new Absent(home);
+  }
+}
+
+/** Python that has imported nothing yet. */
+export async function fresh(load: typeof Load, home: string): Promise<PyodideAPI> {
+  return load({ indexURL: home, env: ENVIRONMENT });
 }
 
 /**
@@ -59,18 +76,4 @@ export async function whole(
   if (packed[0] !== 0x1f || packed[1] !== 0x8b) return packed;
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-/** Files in one: the length of a list of them, the list, and what is in them. */
-export function unpack(
-  bytes: Uint8Array,
-  each: (path: string, data: Uint8Array) => void,
-): void {
-  const size = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  const text = new TextDecoder().decode(bytes.subarray(4, 4 + size));
-  let start = 4 + size;
-  for (const [path, length] of JSON.parse(text) as [string, number][]) {
-    each(`${SITE}/${path}`, bytes.subarray(start, start + length));
-    start += length;
-  }
 }

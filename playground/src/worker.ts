@@ -1,11 +1,14 @@
-/** Python in a worker: recform, woken from a snapshot of its memory, and Graphviz. */
+/** Python in a worker: recform, woken from a snapshot of its memory if there is one, and Graphviz. */
 
 import { Graphviz } from "@hpcc-js/wasm-graphviz";
 import type { PyodideAPI } from "pyodide";
 import type { FromWorker, ToWorker } from "./answers";
-import { awake, unpack, whole } from "./python";
+import { Absent, awake, fresh, loader, whole } from "./python";
 
+declare const PAGE: string;
 declare const PYTHON: string;
+/** Where modules are, as Python sees them. */
+declare const SITE: string;
 /** Milliseconds after which what is not needed yet is fetched. */
 const IDLE = 5000;
 const MEGABYTE = 1_000_000;
@@ -39,7 +42,7 @@ self.onmessage = async (event: MessageEvent<ToWorker>): Promise<void> => {
       say({ ready: python.runPython("recform.__version__") as string });
       setTimeout(rest, IDLE);
     } catch (error) {
-      say({ broken: String(error) });
+      say(error instanceof Absent ? { absent: error.message } : { broken: String(error) });
     }
     return;
   }
@@ -64,27 +67,51 @@ async function answered(question: string): Promise<string> {
 }
 
 async function start(): Promise<[PyodideAPI, Graphviz]> {
+  const answer = await fetch(`${base}python.json?${PAGE}`);
+  const { home, memory } = (await answer.json()) as { home: string; memory: boolean };
+  const address = new URL(home, base).href;
+  return Promise.all([memory ? woken(address) : plain(address), Graphviz.load()]);
+}
+
+/** Python as it was when the page was built. */
+async function woken(home: string): Promise<PyodideAPI> {
+  const snapshot = whole(`${base}python.bin?${PYTHON}`, counted());
+  const load = await loader(home);
+  const { default: create } = await import(`${home}pyodide.asm.mjs`);
+  return awake(load, create, home, snapshot);
+}
+
+/** Python that imports recform now. */
+async function plain(home: string): Promise<PyodideAPI> {
+  const load = await loader(home);
+  const python = await fresh(load, home);
+  await put(python, counted());
+  python.runPython(`
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, "${SITE}")
+import recform
+`);
+  return python;
+}
+
+/** Tells of each megabyte. */
+function counted(): (bytes: number) => void {
   let told = 0;
-  const snapshot = whole(`${base}python.bin?${PYTHON}`, (bytes) => {
+  return (bytes) => {
     const loaded = Math.floor(bytes / MEGABYTE);
     if (loaded > told) say({ loaded: (told = loaded) });
-  });
-  const { loadPyodide } = await import(`${base}pyodide/pyodide.mjs`);
-  const { default: create } = await import(`${base}pyodide/pyodide.asm.mjs`);
-  return Promise.all([
-    awake(loadPyodide, create, `${base}pyodide/`, snapshot),
-    Graphviz.load(),
-  ]);
+  };
 }
 
 /** Files of modules that few formulas need, for when they are imported. */
 function rest(): Promise<void> {
-  filled ??= started.then(async ([python]) => {
-    unpack(await whole(`${base}files.bin?${PYTHON}`), (path, data) => {
-      python.FS.mkdirTree(path.slice(0, path.lastIndexOf("/")));
-      python.FS.writeFile(path, data);
-    });
-    python.runPython("import importlib; importlib.invalidate_caches()");
-  });
+  filled ??= started.then(([python]) => put(python));
   return filled;
+}
+
+async function put(python: PyodideAPI, told?: (bytes: number) => void): Promise<void> {
+  const archive = await whole(`${base}files.zip?${PYTHON}`, told);
+  python.unpackArchive(archive, "zip", { extractDir: SITE });
+  python.runPython("import importlib; importlib.invalidate_caches()");
 }

@@ -18,9 +18,9 @@ export function terminal(...words) {
   return done.stdout;
 }
 
-/** Serves the built page; its address, and what ends it. */
-export async function served() {
-  const words = ["-u", "-m", "recform", "playground", "--no-browser", "--port", "0"];
+/** Serves the built page; its address, and what ends it. @param {string[]} more options */
+export async function served(...more) {
+  const words = ["-u", "-m", "recform", "playground", "--no-browser", "--port", "0", ...more];
   const server = spawn(PYTHON, words, { cwd: ROOT });
   const address = await new Promise((resolve, reject) => {
     let said = "";

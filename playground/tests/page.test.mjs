@@ -79,6 +79,25 @@ for (const view of ["step", "unrolled", "network", "paths"]) {
   });
 }
 
+test("the diagram for LaTeX has the bytes of the terminal", async () => {
+  await choose("paper/eq20.rf");
+  await page.check("#views input[value=step]");
+  await page.fill("#width", "8.5");
+  await page.press("#width", "Enter");
+  await settled(page);
+  const file = await saved(page, "#save-tikz");
+  assert.equal(file.name, "eq20-step.tikz");
+  const words = ["--to", "tikz", "--width", "8.5cm", "--renderer", "graphviz-pure"];
+  assert.equal(file.text, terminal("render", example("paper/eq20.rf"), ...words));
+  await page.fill("#width", "2");
+  await page.press("#width", "Enter");
+  await settled(page);
+  assert.match((await page.textContent("#drawn")) ?? "", /RF614/);
+  await page.fill("#width", "");
+  await page.press("#width", "Enter");
+  await settled(page);
+});
+
 for (const [tab, command] of [["summary", "summary"], ["paths", "analyze"], ["derivation", "derive"]]) {
   test(`${tab} says what recform ${command} prints`, async () => {
     await choose("paper/resnet18_s.rf");
@@ -98,7 +117,7 @@ test("a mistake is shown with its code, its place and its hint, and mended by a 
   const problem = page.locator("#problems .problem").first();
   const said = await problem.textContent();
   assert.match(said ?? "", /error\[RF202\]: there is no operator 'rleu'/);
-  assert.match(said ?? "", /resnet18_s\.rf:1:20/);
+  assert.match(said ?? "", /formula\.rf:1:20/);
   assert.match(said ?? "", /hint: did you mean 'relu'\?/);
   assert.match((await page.textContent("#status")) ?? "", /^1 error/);
   assert.equal(await page.locator("#editor .cm-lintRange-error").textContent(), "rleu");
@@ -106,6 +125,21 @@ test("a mistake is shown with its code, its place and its hint, and mended by a 
   await settled(page);
   assert.equal(await page.textContent("#status"), "Good: proved.");
   assert.equal(await page.locator("#problems").isVisible(), false);
+});
+
+test("an example that was changed has a name of its own, and finds its files", async () => {
+  await choose("language/using.rf");
+  const text = readFileSync(join(ROOT, example("language/using.rf")), "utf8");
+  await write(page, `\ufeff${text}# mine\n`);
+  const file = await saved(page, "#save-py");
+  assert.equal(file.name, "formula.py");
+  assert.match(file.text, /^source: {2}formula\.rf$/m);
+  assert.doesNotMatch(file.text, /using\.rf/);
+  // The mark is no part of the text: the code is that of a file without it.
+  await write(page, `${text}# mine\n`);
+  assert.equal((await saved(page, "#save-py")).text, file.text);
+  await write(page, text);
+  assert.equal((await saved(page, "#save-py")).name, "using.py");
 });
 
 test("shapes that do not meet are drawn in red", async () => {

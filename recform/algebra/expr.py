@@ -86,6 +86,11 @@ class Learned(sympy.Expr):
         return Learned(self.name, index, *self.args[2:])
 
 
+def with_learned(value: Symbolic, name: Callable[[Learned], Symbolic]) -> Symbolic:
+    """A coefficient with something else for each learned scalar in it."""
+    return value.xreplace({item: name(item) for item in value.atoms(Learned)})
+
+
 class Tensor(sympy.Expr):
     """Base of all that is a tensor.
 
@@ -239,14 +244,32 @@ class Apply(Tensor):
         return self.args[2:]  # type: ignore[no-any-return]
 
 
-class Scaled(Single):
-    """A scalar times a tensor.
+class Weighted(Tensor):
+    """Base of what holds a scalar.
 
     Attributes:
         coefficient: may hold numbers, ``i``, ``L`` and :class:`Learned` scalars.
         at: the block whose number ``i`` stands for in the coefficient, once the formula
             has been written out for that block; ``NaN`` before, or where there is no i.
     """
+
+    @property
+    def coefficient(self) -> Symbolic:
+        return self.args[0]
+
+    @property
+    def at(self) -> Symbolic:
+        return self.args[-1]
+
+    @property
+    def here(self) -> Symbolic:
+        """The coefficient in its block."""
+        value = self.coefficient
+        return value if self.at is sympy.nan else value.xreplace({I: self.at})
+
+
+class Scaled(Weighted, Single):
+    """A scalar times a tensor."""
 
     def __new__(
         cls, coefficient: Symbolic, tensor: Tensor, at: Symbolic = sympy.nan
@@ -256,16 +279,8 @@ class Scaled(Single):
             at = sympy.nan
         return super().__new__(cls, coefficient, tensor, _symbolic(at))
 
-    @property
-    def coefficient(self) -> Symbolic:
-        return self.args[0]
 
-    @property
-    def at(self) -> Symbolic:
-        return self.args[2]
-
-
-class Filled(Tensor):
+class Filled(Weighted):
     """A scalar that is added to a tensor, element by element."""
 
     def __new__(cls, value: Symbolic, at: Symbolic = sympy.nan) -> Filled:
@@ -273,14 +288,6 @@ class Filled(Tensor):
         if not value.has(I):
             at = sympy.nan
         return super().__new__(cls, value, _symbolic(at))
-
-    @property
-    def coefficient(self) -> Symbolic:
-        return self.args[0]
-
-    @property
-    def at(self) -> Symbolic:
-        return self.args[1]
 
 
 #: What each block has without its being handed on from block to block.

@@ -54,6 +54,8 @@ class Step:
         folded: in a network for inference, what it stands for: the sum of that.
         shares: what its weight is, if that is one tensor for all steps that say so. The
             first of them makes it, the others have it as their own.
+        within: the flows of the file in which it stands, each where it is called, the
+            outermost first.
     """
 
     operator: Operator
@@ -62,6 +64,7 @@ class Step:
     span: Span = field(compare=False)
     folded: tuple[Folded, ...] = field(compare=False, default=())
     shares: str = ""
+    within: tuple[tuple[str, Span], ...] = field(compare=False, default=())
 
     @property
     def ends(self) -> bool:
@@ -385,6 +388,12 @@ class Formula:
             for name, x in self.contexts.items()
         }
         return replace(self, input=shape, contexts=contexts)
+
+    @property
+    def rights(self) -> tuple[Tensor, ...]:
+        """The right sides of its equations and boundary equations."""
+        own = (b.right for b in self.boundaries if b.right is not None)
+        return (*(e.right for e in self.equations), *own)
 
     @property
     def relative(self) -> bool:

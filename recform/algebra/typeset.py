@@ -61,6 +61,11 @@ def plain_scalar(expr: Symbolic) -> str:
     return _Plain().scalar(expr)[0]
 
 
+def latex_scalar(expr: Symbolic) -> str:
+    """A coefficient as LaTeX."""
+    return _Latex().scalar(expr)[0]
+
+
 def latex_name(name: str) -> str:
     """A name as LaTeX: letters as they are, Greek ones as such, words upright.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from recform.algebra.formula import Formula, Scope
 from recform.algebra.said import boundary_texts, equation_texts
@@ -27,7 +28,8 @@ from recform.diagnostics import CompileError, Diagnostics
 from recform.linear.model import Linear
 from recform.linear.recurrence import linearise, written_out
 from recform.recurrence.regimes import at_depth, own_blocks, regimes, stretched
-from recform.variance.variance import Growth, Moments, Unknown, growth, moments
+from recform.variance.variance import Growth, Moments, growth, moments
+from recform.variance.written import Unknown
 
 #: Networks without laws for any block are written out whole, up to this depth.
 WHOLE = 256
@@ -130,17 +132,17 @@ class Analysis:
     boundaries: tuple[str, ...]
     asked: Asked
     reads: tuple[Reads, ...]
-    linear: Linear | None
-    unlinear: str
-    assumptions: tuple[str, ...]
-    jacobians: tuple[Jacobian, ...]
-    start: tuple[Formulas, ...]
-    stability: Stability | None
     invariants: tuple[Invariant, ...]
     inverse: Inverse
     flows: tuple[FlowAnalysis, ...]
     borders: tuple[int, ...]
-    own: tuple[int, ...] = ()
+    own: tuple[int, ...]
+    linear: Linear | None = None
+    unlinear: str = ""
+    assumptions: tuple[str, ...] = ()
+    jacobians: tuple[Jacobian, ...] = ()
+    start: tuple[Formulas, ...] = ()
+    stability: Stability | None = None
     regimes: tuple[EqualBlocks, ...] = ()
 
     @property
@@ -173,21 +175,16 @@ def analyse(
         formula = stretched(formula, [stage.first for stage in flow.stages])
     if asked.depth is not None:
         formula = _of_depth(formula, asked.depth, report)
-    lengths = [flow.length for flow in flows(formula, asked.depth)]
     try:
         plain = linearise(formula, Diagnostics(), activations=False)
     except CompileError as reason:
         return _without_laws(formula, asked, reason.diagnostics[0].message)
     shown = linearise(formula, report, activations=True) if asked.activations else plain
-    own = own_blocks(formula)
-    return Analysis(
-        name=formula.name,
-        equations=equation_texts(formula),
-        boundaries=boundary_texts(formula),
-        asked=asked,
-        reads=reads(formula, max(lengths)),
+    found = _laid_out(formula, asked, [plain for _ in flows(formula, asked.depth)])
+    lengths = [item.flow.length for item in found.flows]
+    return replace(
+        found,
         linear=shown,
-        unlinear="",
         assumptions=shown.assumptions,
         jacobians=pieced(shown, jacobians(shown), lengths),
         start=tuple(
@@ -195,40 +192,40 @@ def analyse(
             for length in range(1, 4)
             if length <= max(lengths) and (row := _short(shown, length)) is not None
         ),
-        stability=stability(plain, None if own else report),
-        invariants=invariants(formula),
-        inverse=inverse(formula, asked.gain),
-        flows=tuple(
-            _flow(formula, plain, f, asked) for f in flows(formula, asked.depth)
-        ),
-        borders=_borders(formula),
-        own=own,
-        regimes=_equal_blocks(formula, asked, report) if own else (),
+        stability=stability(plain, None if found.own else report),
+        regimes=_equal_blocks(formula, asked, report) if found.own else (),
     )
 
 
 def _without_laws(formula: Formula, asked: Asked, reason: str) -> Analysis:
     """The analysis of a network of which there is no linearised recurrence."""
-    found = []
-    for flow in flows(formula, asked.depth):
-        whole = written_out(formula, flow.length) if flow.length <= WHOLE else None
-        found.append((whole, flow))
-    assumptions = [s for whole, _ in found if whole for s in whole.assumptions]
+    lengths = [flow.length for flow in flows(formula, asked.depth)]
+    whole = [written_out(formula, n) if n <= WHOLE else None for n in lengths]
+    assumptions = (sentence for item in whole if item for sentence in item.assumptions)
+    return replace(
+        _laid_out(formula, asked, whole),
+        unlinear=reason,
+        assumptions=tuple(dict.fromkeys(assumptions)),
+    )
+
+
+def _laid_out(
+    formula: Formula, asked: Asked, linears: Sequence[Linear | None]
+) -> Analysis:
+    """What needs no laws for any block; and for each flow what its own laws say."""
+    each = tuple(
+        _flow(formula, linear, flow, asked)
+        for linear, flow in zip(linears, flows(formula, asked.depth), strict=True)
+    )
     return Analysis(
         name=formula.name,
         equations=equation_texts(formula),
         boundaries=boundary_texts(formula),
         asked=asked,
-        reads=reads(formula, max(flow.length for _, flow in found)),
-        linear=None,
-        unlinear=reason,
-        assumptions=tuple(dict.fromkeys(assumptions)),
-        jacobians=(),
-        start=(),
-        stability=None,
+        reads=reads(formula, max(item.flow.length for item in each)),
         invariants=invariants(formula),
         inverse=inverse(formula, asked.gain),
-        flows=tuple(_flow(formula, whole, flow, asked) for whole, flow in found),
+        flows=each,
         borders=_borders(formula),
         own=own_blocks(formula),
     )

@@ -30,10 +30,11 @@ from recform.algebra.formula import Formula
 from recform.algebra.indices import mirrored, offset
 from recform.algebra.lists import Over
 from recform.blocks.symbolic import Symbolic
-from recform.linear.words import BACK, At
+from recform.linear.forms import rights_of
 from recform.recurrence.numbered import newest
-from recform.recurrence.regimes import Regime, regimes
+from recform.recurrence.regimes import regimes
 from recform.recurrence.unroll import Unroller
+from recform.series.places import BACK, At
 
 #: Weights: none but numbers of the file; learned ones; what is computed of a tensor.
 FIXED, LEARNED, CONTENT = "fixed", "learned", "content"
@@ -104,8 +105,9 @@ def reads(formula: Formula, length: int) -> tuple[Reads, ...]:
         if not regime.blocks:
             continue
         parts: list[Read] = []
-        for right, here in _rights(formula, regime, needed):
-            parts += _found(right, here, FIXED, formula.ends)
+        for name, here, right in rights_of(formula, regime.blocks[0]):
+            if name in needed:
+                parts += _found(right, here, FIXED, formula.ends)
         older = (_older(read, regime.blocks[0]) for read in parts)
         found.append(Reads(regime.blocks, _merged(r for r in older if r is not None)))
     output = _found(formula.output, sympy.nan, FIXED, formula.ends)
@@ -126,23 +128,6 @@ def _needed(formula: Formula) -> set[str]:
                 found.add(part.name)
                 pending += rights[part.name]
     return found
-
-
-def _rights(
-    formula: Formula, regime: Regime, needed: set[str]
-) -> Iterator[tuple[Tensor, Symbolic]]:
-    """The right sides of the equations of some blocks, and what the block is in them."""
-    own = {b.left.name: b for b in regime.own if isinstance(b.left, State)}
-    for equation in formula.equations:
-        boundary = own.get(equation.unknown)
-        if equation.unknown not in needed:
-            continue
-        if boundary is None:
-            yield equation.right, I
-        elif boundary.rule is not None:
-            yield boundary.rule.right, I
-        elif boundary.right is not None:
-            yield boundary.right, sympy.Integer(regime.blocks[0])
 
 
 def _found(

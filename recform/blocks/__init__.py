@@ -12,6 +12,7 @@ from recform.blocks.function import Function
 from recform.blocks.library import Library
 from recform.blocks.operator import (
     Cost,
+    Detail,
     Emitted,
     Memory,
     Misfit,
@@ -27,6 +28,7 @@ __all__ = [
     "Argument",
     "Arguments",
     "Cost",
+    "Detail",
     "Emitted",
     "Function",
     "Kind",

@@ -16,6 +16,7 @@ from recform.blocks.function import Function
 from recform.blocks.operator import (
     FUNCTION_INPUT,
     Cost,
+    Detail,
     Emitted,
     Memory,
     Misfit,
@@ -109,6 +110,8 @@ def guarded(cls: type[Operator]) -> Operator:
     of = "_of" if issubclass(cls, Several) else ""  # what its author has written
 
     class Guarded(cls):  # type: ignore[misc, valid-type]
+        foreign = True
+
         def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
             rule = super().shape_of
             return _checked(f"shape{of}", Shape, lambda: rule(inputs, a))
@@ -129,6 +132,16 @@ def guarded(cls: type[Operator]) -> Operator:
             rule = super().memory_of
             return _checked(f"memory{of}", tuple, lambda: rule(inputs, a))
 
+        def details(
+            self, inputs: tuple[Shape, ...] | None, a: Arguments
+        ) -> tuple[Detail, ...]:
+            if not declares_details:
+                return ()
+            rule = super().details
+            made = _checked("details", tuple, lambda: rule(inputs, a))
+            return _joined(made, cls.inputs)
+
+    declares_details = "details" in vars(cls)
     Guarded.__name__ = Guarded.__qualname__ = cls.__name__
     Guarded.__doc__ = cls.__doc__
     return Guarded()
@@ -198,6 +211,27 @@ def _counted(cost: Cost, rule: str) -> Cost:
                 hint="a mistake of the plugin",
             )
     return cost
+
+
+def _joined(details: tuple[Detail, ...], inputs: tuple[str, ...]) -> tuple[Detail, ...]:
+    """Details of which each is made of what there is before it.
+
+    Raises:
+        Misfit: if one is not.
+    """
+    known = set(inputs)
+    for detail in details:
+        problem = ""
+        if type(detail) is not Detail:
+            problem = f"gives {detail!r} in `details`, which is no Detail"
+        elif detail.name in known:
+            problem = f"has two things that it calls {detail.name!r} in `details`"
+        elif missing := [name for name in detail.of if name not in known]:
+            problem = f"makes {detail.name!r} of {missing[0]!r}, which is not before it"
+        if problem:
+            raise Misfit("RF514", problem, hint="a mistake of the plugin")
+        known.add(detail.name)
+    return details
 
 
 def _sound(

@@ -106,6 +106,31 @@ class Emitted:
 
 
 @dataclass(frozen=True)
+class Detail:
+    """One of the things that an operator computes, as a picture shows it.
+
+    In what is said, ``{heads}`` stands for the operator's argument of this name.
+
+    Attributes:
+        name: what others of them call it.
+        said: what stands in its box.
+        of: what it is made of: others of them, in front of it, or inputs of the operator.
+        note: what is said of it on a smaller line.
+        learned: whether it has parameters.
+        parameters: how many; 0 where the shapes are not known.
+        activation: whether it has the form of an activation.
+    """
+
+    name: str
+    said: str
+    of: tuple[str, ...]
+    note: str = ""
+    learned: bool = False
+    parameters: int = 0
+    activation: bool = False
+
+
+@dataclass(frozen=True)
 class Weights:
     """Weights that an ``init`` statement can start.
 
@@ -202,6 +227,8 @@ class Operator:
     #: it is a product of matrices, which copies what lies so.
     turns: bool = False
     multiplies: bool = False
+    #: Whether it is from outside; none says so itself.
+    foreign: bool = False
     #: Whether it takes ids, which are names of tokens and no numbers to reckon with.
     takes_ids: bool = False
     #: What its weight is, if an operator of the stem and those of the head that say so have
@@ -263,6 +290,20 @@ class Operator:
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         """The code, for sizes that may be symbols."""
         raise NotImplementedError
+
+    def details(
+        self, inputs: tuple[Shape, ...] | None, a: Arguments
+    ) -> tuple[Detail, ...]:
+        """What it computes one after the other, the last of it the result.
+
+        Nothing if it is one thing, or if nobody says. It is what a picture shows of an
+        operator that is opened.
+
+        Args:
+            inputs: the shapes of what comes in, where they are numbers.
+            a: sizes may be symbols.
+        """
+        return ()
 
     # The compiler asks with all that comes in, whatever the number of inputs.
 

@@ -14,30 +14,35 @@ from itertools import groupby
 from recform.algebra.expr import Input, State
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.labels import Naming
+from recform.blocks import identifiers
 from recform.blocks.identifiers import identifier
-from recform.blocks.shape import Size
 from recform.classes.steps.stages import Blocks, StageWriter
 from recform.graph.model import NetworkGraph, Piece
 from recform.plan.definitions import (
     Assign,
-    Attribute,
     Class,
-    Function,
-    Line,
     Return,
     Statement,
     forward,
     names_read,
 )
-from recform.plan.expressions import Argument, Code, Make, at
+from recform.plan.expressions import Argument, Code, Make, at, dictionary
 from recform.plan.namespace import Namespace, fail
+from recform.plan.parts import BLOCK, NEXT, Part, PipelineCode
 from recform.plan.places import HEAD, STEM, Kind, Origin, transition
+from recform.plan.policy import Policy
 from recform.recurrence.model import Flow
-from recform.source import Span
+from recform.source import Source, Span
 from recform.writers.calls import made_at
-from recform.writers.containers import BLOCK, NEXT, Part, fold, is_nested
+from recform.writers.containers import fold, is_nested
 from recform.writers.formula.workshop import Workshop
-from recform.writers.pipelines import PipelineCode, assembled, chain, pipeline_parts
+from recform.writers.pipelines import (
+    assembled,
+    attributes_of,
+    chain,
+    line_of,
+    pipeline_parts,
+)
 from recform.writers.setting import Setting, incoming, ordered
 
 
@@ -60,9 +65,7 @@ class ChainWriter:
         workshop: gets the classes of containers.
         stages: the blocks.
         single: whether they take and return one tensor.
-
-    Attributes:
-        parts: those with different outermost names.
+        policy: what the network's class is to be.
 
     Raises:
         CompileError: RF219, if the network is no row.
@@ -74,12 +77,15 @@ class ChainWriter:
         workshop: Workshop,
         stages: StageWriter,
         single: bool,
+        policy: Policy,
     ) -> None:
         self._network = network
         self._formula = network.recurrence.formula
         self._workshop = workshop
         self._stages = stages
-        self._known = {"in_channels", "in_features"} | {
+        self._apart = policy.apart
+        # What the network's class has of its own may be arguments of the constructor.
+        self._known = {"in_channels", "in_features", *policy.taken} | {
             p.name for p in self._formula.params if p.free
         }
         self._transitions: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -90,7 +96,8 @@ class ChainWriter:
                 self._formula.equations[0].span,
                 "names with dots, `step` and stages without {} are for such blocks",
             )
-        self.parts = fold(list(self._all()), self._compose)
+        self._parts = tuple(self._all())
+        self._held = fold(self._parts, self._compose)
 
     # -- what there is
 
@@ -115,7 +122,7 @@ class ChainWriter:
         path = (given or own).at(origin.number)
         here = Setting.at((piece.input,), piece, self._formula.tables)
         if origin is STEM:
-            here = here.taking(self._incoming(piece))
+            here = here.taking(incoming(piece.input))
         parts, _ = pipeline_parts(piece.pipeline, here, self._workshop)
         if given is None and not any(part.made for part in parts):
             path = ()  # functions alone need no name
@@ -155,10 +162,6 @@ class ChainWriter:
             origin=origin,
             places=tuple(place for _ in path),
         )
-
-    def _incoming(self, stem: Piece) -> Size:
-        """The features of the network's input."""
-        return incoming(stem.input)
 
     def _blocks(self, position: int, before: int) -> Iterator[Part]:
         """The blocks of a stage."""
@@ -229,21 +232,27 @@ class ChainWriter:
 
     def _compose(self, head: str, parts: list[Part]) -> Part:
         """A container as a class of its own: not all of it can stand in nn.Sequential."""
+        last = self._parts[-1]
+        if HEAD.kind in self._apart and any(part.made is last.made for part in parts):
+            # It is run in parts, and no module that can be called.
+            scope = Namespace.container(identifiers.DICTIONARY)
+            held = self._assembled(parts, scope).modules
+            return Part((head,), "{m}({x})", made=dictionary(held))
         code = self._assembled(parts, Namespace.attributes())
-        modules = tuple(Attribute(name, made) for name, made in code.modules)
+        modules = attributes_of(code)
         used = ordered(names_read(modules) & self._known)
         origins = {part.origin.kind.value for part in parts if part.origin is not None}
         called = head if not head.isdigit() else "_".join(sorted(origins)) or "part"
         camel = "".join(word[:1].upper() + word[1:] for word in called.split("_"))
         name = self._workshop.names.new(identifier(camel))
-        held = ", ".join(attribute.name for attribute in modules)
+        names = ", ".join(attribute.name for attribute in modules)
         self._workshop.made.append(
             Class(
                 name,
-                f"What {head} holds: {held}.",
+                f"What {head} holds: {names}.",
                 self._workshop.typed(used),
                 modules,
-                (forward(self._statements(parts, code)),),
+                (forward(in_a_row(code, self._formula.source)),),
             )
         )
         made = Make(name, tuple(Argument(Code(p)) for p in used))
@@ -252,39 +261,31 @@ class ChainWriter:
     def _assembled(self, parts: list[Part], attributes: Namespace) -> PipelineCode:
         return assembled(parts, self._network.output, attributes)
 
-    # -- as code
+    def code(self, attributes: Namespace) -> PipelineCode:
+        """The network as a row of modules."""
+        return replace(self._assembled(self._held, attributes), parts=self._parts)
 
-    def modules(self, attributes: Namespace) -> tuple[Attribute, ...]:
-        """The modules of the network."""
-        self._code = self._assembled(self.parts, attributes)
-        return tuple(Attribute(name, made) for name, made in self._code.modules)
 
-    def forward(self) -> Function:
-        """The forward pass."""
-        return forward(self._statements(self.parts, self._code))
+def in_a_row(code: PipelineCode, source: Source) -> tuple[Statement, ...]:
+    """Parts one after the other; those of one pipeline share statements.
 
-    def _statements(
-        self, parts: list[Part], code: PipelineCode
-    ) -> tuple[Statement, ...]:
-        """The parts one after the other; those of one pipeline share statements."""
-        made: list[Statement] = []
-        end = 0
-        for _, group in groupby(enumerate(parts), key=_statement):
-            members = [part for _, part in group]
-            start, end = end, end + len(members)
-            calls, cuts = code.calls[start:end], code.cuts[start:end]
-            between, result = chain(replace(code, calls=calls, cuts=cuts), ("x",), "x")
-            line = self._line(members[0])
-            made += (Assign("x", Code(text), line) for text in between)
-            if end == len(parts):
-                made.append(Return(Code(result), line))
-            elif result != "x":
-                made.append(Assign("x", Code(result), line))
-        return tuple(made)
-
-    def _line(self, part: Part) -> Line | None:
-        """The line that says a part of a piece."""
-        return self._workshop.line(part.span) if _of_piece(part) else None
+    Args:
+        code: of the parts.
+        source: of the formula.
+    """
+    made: list[Statement] = []
+    end = 0
+    for _, group in groupby(enumerate(code.held), key=_statement):
+        members = [part for _, part in group]
+        start, end = end, end + len(members)
+        between, result = chain(code.calls[start:end], code.cuts[start:end])
+        line = line_of(members[0].span, source) if _of_piece(members[0]) else None
+        made += (Assign("x", Code(text), line) for text in between)
+        if end == len(code.held):
+            made.append(Return(Code(result), line))
+        elif result != "x":
+            made.append(Assign("x", Code(result), line))
+    return tuple(made)
 
 
 def _of_piece(part: Part) -> bool:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 
 import sympy
 
 from recform.algebra.expr import Apply, I, L, Learned, State, Tensor
 from recform.algebra.formula import Scope
+from recform.classes.chain import in_a_row
 from recform.classes.steps.passes import Pass, passes, stack_names
-from recform.graph.model import NetworkGraph
 from recform.plan.definitions import (
     Assign,
-    Do,
     Function,
     Line,
     Loop,
@@ -24,104 +25,121 @@ from recform.plan.definitions import (
 )
 from recform.plan.expressions import Code
 from recform.plan.namespace import Namespace
-from recform.plan.places import HEAD, STEM, Origin, Shared, transition
+from recform.plan.network import NetworkPlan
+from recform.plan.places import HEAD, STEM, Shared, transition
 from recform.recurrence.model import START, Flow, ModuleSlot, Slot, Step
 from recform.writers.formula.coefficients import coefficient_text
 from recform.writers.formula.stacked import stacks
 from recform.writers.formula.statements import BodyWriter
 from recform.writers.formula.terms import ATOM, PRODUCT, SUM, Writer
 from recform.writers.names import base_name, context_names, variable
-from recform.writers.pipelines import PipelineCode, applied, line_of, returned
+from recform.writers.pipelines import applied, line_of, returned
 
 
 @dataclass(frozen=True)
-class Attributes:
-    """What a forward pass reads of its network.
+class Passage:
+    """The way through a stage.
 
     Attributes:
-        stages: the attributes of the stages.
-        inlined: the code of the pieces that have no module of their own.
-        pieces: the attributes of those that have one.
-        shared: those of what all blocks share.
+        stage: its module.
+        runs: its blocks; none where the module runs them itself.
+        state: the variables of what it hands on.
     """
 
-    stages: Sequence[str]
-    inlined: Mapping[Origin, PipelineCode]
-    pieces: Mapping[Origin, str]
-    shared: Mapping[Shared, str]
+    stage: str
+    runs: tuple[Pass, ...] = ()
+    state: tuple[str, ...] = ("x",)
+
+
+@dataclass(frozen=True)
+class Way:
+    """The way through the stages of a flow.
+
+    Attributes:
+        before: what is made in front of them.
+        stages: in order.
+        behind: what is made behind them.
+        result: the expression of the flow's output.
+    """
+
+    before: tuple[Statement, ...]
+    stages: tuple[Passage, ...]
+    behind: tuple[Statement, ...]
+    result: str
+
+    def named(self) -> tuple[Statement, ...]:
+        """What is made behind the stages, with a name for the result."""
+        if self.result == "x":
+            return self.behind
+        return (*self.behind, Assign("x", Code(self.result)))
+
+
+def with_forward(plan: NetworkPlan) -> NetworkPlan:
+    """The plan of a network with the forward pass."""
+    source = plan.graph.recurrence.formula.source
+    method = (
+        ForwardWriter(plan).write()
+        if plan.stages
+        else forward(in_a_row(plan.rows[HEAD], source))
+    )
+    return plan.having(replace(plan.network, methods=(method,)))
 
 
 class ForwardWriter:
     """The forward pass.
 
     Args:
-        network: the whole.
-        single: whether states are single tensors rather than tuples.
-        attributes: of the network's class.
+        plan: of the network.
     """
 
-    def __init__(
-        self, network: NetworkGraph, single: bool, attributes: Attributes
-    ) -> None:
-        self._network = network
-        self._recurrence = network.recurrence
-        self._formula = network.recurrence.formula
-        self._single = single
-        self._has = attributes
+    def __init__(self, plan: NetworkPlan) -> None:
+        self._plan = plan
+        self._network = plan.graph
+        self._recurrence = plan.graph.recurrence
+        self._formula = self._recurrence.formula
         self._contexts = context_names(self._recurrence)
 
     def write(self) -> Function:
         """The method."""
-        body = (*self._before(), *self._blocks(), *self._head())
-        return forward(body, ("x", *self._formula.contexts))
+        body = list(self.stem())
+        for way in self.ways():
+            body += way.before
+            for stage in way.stages:
+                body += _through(stage)
+            # Stages by themselves hand on a value each, which has a name.
+            by_stage = self._formula.scope is Scope.STAGE
+            body += way.named() if by_stage else way.behind
+            result = "x" if by_stage else way.result
+        return forward((*body, *self._head(result)), ("x", *self._formula.contexts))
 
-    def _before(self) -> Iterator[Statement]:
-        yield from self._stem()
+    def ways(self) -> list[Way]:
+        """The ways through the stages of each flow."""
+        return [self._way(*item) for item in enumerate(self._recurrence.flows)]
 
-    def _blocks(self) -> Iterator[Statement]:
-        """The blocks of all flows; what the last one makes is ``self._result``."""
-        flows = self._recurrence.flows
-        for number, flow in enumerate(flows):
-            yield from self._transition(number)
-            made, self._result = self._follow(flow, number)
-            yield from made
-            if self._result != "x" and self._is_kept(number):
-                yield Assign("x", Code(self._result))
-                self._result = "x"
-
-    def _is_kept(self, number: int) -> bool:
-        """Whether the output of a flow gets a name."""
-        return self._formula.scope is Scope.STAGE
-
-    def _stem(self) -> Iterator[Statement]:
-        if STEM in self._has.inlined:
+    def stem(self) -> Iterator[Statement]:
+        """What the stem does."""
+        if STEM in self._plan.pieces:
+            yield Assign("x", Code(f"self.{self._plan.pieces[STEM]}(x)"))
+        elif STEM in self._plan.rows:
             line = line_of(self._network.stem.pipeline.span, self._formula.source)
-            yield from applied(self._has.inlined[STEM], line)
-        elif STEM in self._has.pieces:
-            yield Assign("x", Code(f"self.{self._has.pieces[STEM]}(x)"))
+            yield from applied(self._plan.rows[STEM], line)
 
     def _transition(self, number: int) -> Iterator[Statement]:
         if number and self._network.transitions:
-            attribute = self._has.pieces[transition(number)]
+            attribute = self._plan.pieces[transition(number)]
             yield Assign("x", Code(f"self.{attribute}(x)"))
 
-    def _head(self) -> Iterator[Statement]:
-        x = self._result
-        if HEAD in self._has.inlined:
+    def _head(self, x: str) -> Iterator[Statement]:
+        if HEAD in self._plan.pieces:
+            yield Return(Code(f"self.{self._plan.pieces[HEAD]}({x})"))
+        elif HEAD in self._plan.rows:
             line = line_of(self._network.head.pipeline.span, self._formula.source)
-            yield from returned(self._has.inlined[HEAD], line, x)
-        elif HEAD in self._has.pieces:
-            yield Return(Code(f"self.{self._has.pieces[HEAD]}({x})"))
+            yield from returned(self._plan.rows[HEAD], line, x)
         else:
             yield Return(Code(x))
 
-    def _stages_of(self, number: int) -> list[str]:
-        """The containers of the blocks of a flow."""
-        stages = [f"self.{name}" for name in self._has.stages]
-        return [stages[number]] if self._formula.scope is Scope.STAGE else stages
-
-    def _follow(self, flow: Flow, number: int) -> tuple[list[Statement], str]:
-        """The blocks of a flow; and the expression of its output."""
+    def _way(self, number: int, flow: Flow) -> Way:
+        """The way through the blocks of a flow."""
         names = self._scope("x")
         unknowns = {base_name(State(e.unknown, 0)) for e in self._formula.equations}
         lists = stack_names(flow, self._scope("x", *unknowns))
@@ -134,32 +152,57 @@ class ForwardWriter:
             self._line,
             fixed=self._contexts,
         )
-        made: list[Statement] = [*start.write(flow.initial)]
+        before = [*self._transition(number), *start.write(flow.initial)]
         initial = [writer.show(s) for s in flow.initial if isinstance(s, Tensor)]
-        if self._single:
+        by_stage = self._formula.scope is Scope.STAGE
+        numbers = [number] if by_stage else list(range(len(self._plan.stages)))
+        if self._plan.single:
             if initial[0] != "x":
-                made.append(Assign("x", Code(initial[0])))
-            made += self._run_single(flow, number)
-            final = ["x"]
+                before.append(Assign("x", Code(initial[0])))
+            stages = [Passage(f"self.{self._plan.stages[n]}") for n in numbers]
         else:
-            final = self._loop(made, flow, number, initial, lists)
+            first, calls = passes(self._network, numbers, initial, flow, lists)
+            before += _into_loop(flow, first, calls[0], initial, lists)
+            stages = [
+                self._passage(stage, list(members), number)
+                for stage, members in groupby(calls, attrgetter("stage"))
+            ]
+        final = stages[-1].state[: len(flow.end.inputs)]
         # What went into the loop is not needed any more: its names serve again.
-        behind, result = self._end(flow, number, final, self._scope("x", *final))
-        return [*made, *behind], result
+        behind, result = self.end(number, final, self._scope("x", *final))
+        return Way(tuple(before), tuple(stages), behind, result)
+
+    def _passage(self, stage: int, calls: list[Pass], number: int) -> Passage:
+        """The way through a stage whose blocks take a state and hand on the next."""
+        runs = []
+        for item in calls:
+            shared = (
+                f"self.{attribute}"
+                for name in item.shared
+                if (attribute := self._plan.shared.get(Shared(name, number)))
+            )
+            runs.append(replace(item, shared=tuple(shared)))
+        return Passage(f"self.{self._plan.stages[stage]}", tuple(runs), calls[-1].makes)
 
     def _scope(self, *taken: str) -> Namespace:
         """The variables that are still free."""
         return Namespace.forward({*self._contexts.values(), *taken})
 
-    def _end(
-        self,
-        flow: Flow,
-        number: int,
-        final: list[str],
-        names: Namespace,
-        indent: int = 8,
+    def end(
+        self, number: int, final: Sequence[str], names: Namespace, indent: int = 8
     ) -> tuple[tuple[Statement, ...], str]:
-        """What is made of the state behind the last block; and its expression."""
+        """What is made of the state behind blocks, as if they were the last ones.
+
+        Args:
+            number: of the flow.
+            final: the variables of the state.
+            names: the variables that are still free.
+            indent: of the statements.
+
+        Returns:
+            Statements, and the expression of the flow's output.
+        """
+        flow = self._recurrence.flows[number]
         variables: dict[Slot, str] = {}
         for slot, text in zip(flow.end.inputs, final, strict=True):
             variables[slot] = text
@@ -168,61 +211,6 @@ class ForwardWriter:
         name_of = self._name_of(flow.end)
         tail = BodyWriter(flow.end, end, names, name_of, self._line, indent)
         return tail.write(()), end.show(flow.output)
-
-    def _loop(
-        self,
-        made: list[Statement],
-        flow: Flow,
-        number: int,
-        initial: list[str],
-        lists: tuple[str, ...],
-    ) -> list[str]:
-        """Adds the calls of the blocks; returns where the last state is."""
-        stages = range(len(self._has.stages))
-        numbers = [number] if self._formula.scope is Scope.STAGE else list(stages)
-        start, calls = passes(self._network, numbers, initial, flow, lists)
-        known = dict(zip(start, initial, strict=False))
-        read = (name for name in calls[0].takes if name in known)
-        new = [(name, known[name]) for name in read if name != known[name]]
-        if new:
-            targets, texts = (", ".join(column) for column in zip(*new, strict=True))
-            made.append(Assign(targets, Code(texts)))
-        for stack, name in zip(flow.stacks, lists, strict=True):
-            first = initial[stack.kept[0]] if 0 in stack.kept else ""
-            # Where it has a name by now, it is not computed again.
-            first = next((named for named, text in new if text == first), first)
-            made.append(Assign(name, Code(f"[{first}]"), type="list[Tensor]"))
-        made += self._run(calls, flow, number)
-        return list(calls[-1].makes)[: len(flow.end.inputs)]
-
-    def _run_single(self, flow: Flow, number: int) -> Iterator[Statement]:
-        """The blocks of a flow, each of which takes what the one before makes."""
-        for stage in self._stages_of(number):
-            yield Assign("x", Code(f"{stage}(x)"))
-
-    def _run(
-        self, calls: Sequence[Pass], flow: Flow, number: int
-    ) -> Iterator[Statement]:
-        """The blocks of a flow, which take a state and hand on the next."""
-        for item in calls:
-            stage = f"self.{self._has.stages[item.stage]}"
-            if item.alone:
-                yield from self._called(item, f"{stage}{item.one}", number)
-            else:
-                made = self._called(item, "block", number)
-                yield Loop("block", Code(f"{stage}{item.several}"), made)
-
-    def _called(self, item: Pass, block: str, number: int) -> tuple[Statement, ...]:
-        """The call of a block, and what it puts on stacks."""
-        shared = (
-            f"self.{attribute}"
-            for name in item.shared
-            if (attribute := self._has.shared.get(Shared(name, number)))
-        )
-        arguments = ", ".join([*shared, *item.takes])
-        call = Assign(", ".join(item.makes), Code(f"{block}({arguments})"))
-        kept = (Do(Code(f"{name}.append({value})")) for name, value in item.keeps)
-        return (call, *kept)
 
     def _writer(self, step: Step, number: int, variables: dict[Slot, str]) -> Writer:
         network = self._network
@@ -234,11 +222,11 @@ class ForwardWriter:
 
         def operator(tensor: Apply) -> str:
             first = tensor.index is not sympy.nan and int(tensor.index) == 0
-            return f"self.{self._has.shared[Shared(tensor.operator, number, first)]}"
+            return f"self.{self._plan.shared[Shared(tensor.operator, number, first)]}"
 
         def scalar(item: Learned) -> str:
             if item.index is sympy.nan:
-                return f"self.{self._has.shared[Shared(item.name, number)]}"
+                return f"self.{self._plan.shared[Shared(item.name, number)]}"
             # The last blocks hand theirs on.
             return variables[ModuleSlot(item.name, int(item.index))]
 
@@ -276,3 +264,44 @@ class ForwardWriter:
             if boundary.left == tensor:
                 return line_of(boundary.span, self._formula.source)
         return None
+
+
+def _through(passage: Passage) -> Iterator[Statement]:
+    """The call of a stage, or of its blocks."""
+    if not passage.runs:
+        yield Assign("x", Code(f"{passage.stage}(x)"))
+    for run in passage.runs:
+        if run.alone:
+            yield from run.called(passage.stage + run.one)
+        else:
+            blocks = Code(passage.stage + run.several)
+            yield Loop("block", blocks, run.called("block"))
+
+
+def _into_loop(
+    flow: Flow,
+    start: Sequence[str],
+    first: Pass,
+    initial: Sequence[str],
+    lists: Sequence[str],
+) -> Iterator[Statement]:
+    """The variables that the first of the blocks reads, and lists for the stacks.
+
+    Args:
+        flow: that of the blocks.
+        start: the variables of what there is in front of them.
+        first: the call of the first.
+        initial: the expressions of what there is in front of them.
+        lists: the variables of the stacks.
+    """
+    known = dict(zip(start, initial, strict=False))
+    read = (name for name in first.takes if name in known)
+    new = [(name, known[name]) for name in read if name != known[name]]
+    if new:
+        targets, texts = (", ".join(column) for column in zip(*new, strict=True))
+        yield Assign(targets, Code(texts))
+    for stack, name in zip(flow.stacks, lists, strict=True):
+        made = initial[stack.kept[0]] if 0 in stack.kept else ""
+        # Where it has a name by now, it is not computed again.
+        made = next((named for named, text in new if text == made), made)
+        yield Assign(name, Code(f"[{made}]"), type="list[Tensor]")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from recform.algebra.expr import Filled, Learned, Scaled, Tensor
 from recform.algebra.formula import Scope
 from recform.algebra.labels import Naming
 from recform.algebra.lists import is_list
 from recform.algebra.said import equation_texts
-from recform.blocks import Layout, Shape
-from recform.blocks.shape import Size
+from recform.blocks import Layout, Shape, identifiers
 from recform.classes.chain import ChainWriter, is_chain
-from recform.classes.forward import Attributes, ForwardWriter
+from recform.classes.forward import with_forward
 from recform.classes.steps.operators import BlockWriter
 from recform.classes.steps.owned import BlockClasses
 from recform.classes.steps.stages import StageWriter
@@ -22,7 +22,6 @@ from recform.plan.alias import without_alias
 from recform.plan.definitions import (
     Attribute,
     Class,
-    Function,
     Parameter,
     Role,
     names_read,
@@ -30,7 +29,9 @@ from recform.plan.definitions import (
 from recform.plan.merge import merged
 from recform.plan.namespace import Loops, Namespace
 from recform.plan.network import NetworkPlan, StepPlan
+from recform.plan.parts import PipelineCode
 from recform.plan.places import HEAD, STEM, Kind, Origin, Shared, transition
+from recform.plan.policy import PLAIN, Policy
 from recform.plan.printer.lines import folded
 from recform.plan.rows import with_rows
 from recform.plan.tidy import tidied
@@ -54,7 +55,6 @@ from recform.writers.names import (
     place_of,
 )
 from recform.writers.pipelines import (
-    PipelineCode,
     attributes_of,
     check_inline,
     is_whole,
@@ -64,7 +64,7 @@ from recform.writers.setting import Setting, incoming
 
 
 def plan_network(
-    network: NetworkGraph, names: Namespace, prefix: str = ""
+    network: NetworkGraph, names: Namespace, prefix: str = "", policy: Policy = PLAIN
 ) -> NetworkPlan:
     """The plan of a network.
 
@@ -72,11 +72,12 @@ def plan_network(
         network: from the graph stage.
         names: class names that are still free.
         prefix: put in front of class names, where the file has several networks.
+        policy: what its class is to be.
 
     Raises:
         CompileError: RF219, if its names cannot be had.
     """
-    return NetworkWriter(network, names, prefix).plan()
+    return NetworkWriter(network, names, prefix, policy).plan()
 
 
 class NetworkWriter:
@@ -86,12 +87,14 @@ class NetworkWriter:
         network: from the graph stage.
         names: class names that are still free.
         prefix: put in front of class names, where the file has several networks.
+        policy: what its class is to be.
     """
 
     def __init__(
-        self, network: NetworkGraph, names: Namespace, prefix: str = ""
+        self, network: NetworkGraph, names: Namespace, prefix: str, policy: Policy
     ) -> None:
         self._network = network
+        self._policy = policy
         self._recurrence = network.recurrence
         self._formula = network.recurrence.formula
         self._workshop = Workshop(self._formula, names, prefix)
@@ -99,11 +102,13 @@ class NetworkWriter:
         self._steps: list[StepPlan] = []
         #: By the name of the pipeline.
         self._piece_classes: dict[str, tuple[str, PipelineCode]] = {}
-        self._inlined: dict[Origin, PipelineCode] = {}
+        self._rows: dict[Origin, PipelineCode] = {}
         self._pieces: dict[Origin, str] = {}
         self._shared: dict[Shared, str] = {}
         self._stage_names: list[str] = []
         self._attributes = Namespace.attributes()
+        for name in policy.taken:
+            self._attributes.take(name)
         self._loops = Loops.within(names)
 
     def plan(self) -> NetworkPlan:
@@ -116,25 +121,32 @@ class NetworkWriter:
             self._steps.append(step)
             if definition is not None:
                 self._workshop.made.append(definition)
-        made = {definition.name: definition for definition in self._workshop.made}
+        self._workshop.made.append(self._class(classes))
+        plan = NetworkPlan(
+            self._network,
+            tuple(self._workshop.made),
+            tuple(self._steps),
+            tuple(self._stage_names),
+            self._pieces,
+            self._shared,
+            self._loops,
+            self._single,
+            self._rows,
+        )
+        form = self._policy.form or with_forward
+        return self._finished(form(plan))
+
+    def _finished(self, plan: NetworkPlan) -> NetworkPlan:
+        """The plan with nothing twice, and with weights that are shared."""
+        before = plan.definitions[:-1]
+        made = {definition.name: definition for definition in before}
         name = self._workshop.function_name
-        functions, network = with_rows(self._class(classes), made, name)
-        network = tied(network, self._workshop.made)
-        self._workshop.made += [*functions, network]
+        functions, network = with_rows(plan.network, made, name)
+        all_of_them = (*before, *functions, tied(network, before))
         kept = {self._formula.name, *(step.name for step in self._steps)}
         kept |= {name for name, _ in self._piece_classes.values()}
-        return without_alias(
-            NetworkPlan(
-                self._network,
-                tuple(map(tidied, merged(self._workshop.made, kept))),
-                tuple(self._steps),
-                tuple(self._stage_names),
-                self._pieces,
-                self._shared,
-                self._loops,
-                self._single,
-            )
-        )
+        definitions = tuple(map(tidied, merged(all_of_them, kept)))
+        return without_alias(replace(plan, definitions=definitions))
 
     def _is_single(self) -> bool:
         """Whether every step takes one tensor and returns one."""
@@ -165,56 +177,34 @@ class NetworkWriter:
     def _class(self, classes: BlockClasses) -> Class:
         stages = StageWriter(self._network, self._steps, self._single)
         if is_chain(self._formula):
-            chain = self._chain(stages)
-            attributes = self._row(chain)
-            methods = self._methods_of_row(chain)
+            chain = ChainWriter(
+                self._network, self._workshop, stages, self._single, self._policy
+            )
+            self._rows[HEAD] = chain.code(self._attributes)
+            attributes = attributes_of(self._rows[HEAD])
         else:
             self._classes_of_pieces()
             self._reserve()
             self._stage_names = self._name_stages()
             attributes = tuple(self._modules(stages, classes))
-            methods = self._methods()
         return Class(
             self._formula.name,
             self._title(),
             tuple(self._parameters(names_read(attributes))),
             attributes,
-            methods,
+            (),  # the policy's
             start=initialisation(self._network, self._loops),
         )
-
-    def _chain(self, stages: StageWriter) -> ChainWriter:
-        """The network as a row of modules, if its names put it into containers."""
-        return ChainWriter(self._network, self._workshop, stages, self._single)
-
-    def _row(self, chain: ChainWriter) -> tuple[Attribute, ...]:
-        """The modules of a row."""
-        return chain.modules(self._attributes)
-
-    def _methods_of_row(self, chain: ChainWriter) -> tuple[Function, ...]:
-        return (chain.forward(),)
-
-    def _methods(self) -> tuple[Function, ...]:
-        """What stands behind the constructor."""
-        return (ForwardWriter(self._network, self._single, self._has()).write(),)
-
-    def _has(self) -> Attributes:
-        """What the forward pass reads."""
-        return Attributes(self._stage_names, self._inlined, self._pieces, self._shared)
 
     def _title(self) -> str:
         formula = self._formula
         texts = [*equation_texts(formula), *(b.text for b in formula.boundaries)]
         lines = [line for t in dict.fromkeys(texts) for line in folded(t, 80)]
-        x = _said(self._network.stem.input)
+        x = _said(formula.input)
         more = formula.contexts.items()
         given = [f"N x {x}", *(f"{name} of N x {_said(y)}" for name, y in more)]
-        takes = f"Takes {', '.join(given)}, returns N x {self._returns()}."
+        takes = f"Takes {', '.join(given)}, returns N x {self._network.output}."
         return "\n".join([*lines, "", *folded(takes, 80)])
-
-    def _returns(self) -> str:
-        """The shape of what the network returns, for its docstring."""
-        return str(self._network.output)
 
     def _parameters(self, used: set[str]) -> Iterator[Parameter]:
         """The keywords of the constructor, with the file's values."""
@@ -231,7 +221,7 @@ class NetworkWriter:
         """Classes of stem, head and transitions that are not inlined."""
         for kind, piece in self._around():
             pipeline = piece.pipeline
-            if not pipeline.steps or self._inlines(kind) or is_whole(pipeline):
+            if not pipeline.steps or self._runs(kind) or is_whole(pipeline):
                 continue
             name = self._workshop.name(pipeline.name.title().replace(" ", ""))
             title = f"{pipeline.name} {pipeline.text}"
@@ -248,9 +238,9 @@ class NetworkWriter:
         yield from ((Kind.TRANSITION, piece) for piece in transitions.values())
         yield Kind.HEAD, network.head
 
-    def _inlines(self, kind: Kind) -> bool:
-        """Whether the operators of a piece are the network's own."""
-        return is_inline(self._formula, kind.value)
+    def _runs(self, kind: Kind) -> bool:
+        """Whether the network runs the operators of a piece itself."""
+        return kind in self._policy.apart or is_inline(self._formula, kind.value)
 
     def _name_stages(self) -> list[str]:
         """The attribute of each stage."""
@@ -296,41 +286,45 @@ class NetworkWriter:
         """The module of a stem, head or transition; or its parts, if it is inlined."""
         if not piece.pipeline.steps:
             return
-        role = origin.kind.value
-        if is_inline(self._formula, role):
-            check_inline(piece.pipeline)
-            self._inlined[origin] = self._written(origin, piece, self._attributes)
-            yield from attributes_of(self._inlined[origin])
+        pipeline, here = piece.pipeline, self._setting(origin, piece)
+        if is_inline(self._formula, origin.kind.value):
+            check_inline(pipeline)
+            self._rows[origin] = self._workshop.code(pipeline, here, self._attributes)
+            yield from attributes_of(self._rows[origin])
             return
+        attribute = self._claimed(origin)
+        if is_whole(pipeline):
+            self._pieces[origin] = attribute
+            code = self._workshop.code(pipeline, here)
+            self._rows[origin] = replace(code, labels=(attribute,))
+            yield Attribute(attribute, code.modules[0][1])
+        elif self._runs(origin.kind):
+            names = Namespace.container(identifiers.DICTIONARY)
+            code = self._workshop.code(
+                pipeline, here, names, self._attributes, attribute
+            )
+            self._rows[origin] = code
+            yield from attributes_of(code)
+        else:
+            self._pieces[origin] = attribute
+            name, code = self._piece_classes[pipeline.name]
+            made = made_at(name, code.parameters, here, shows_stride=True)
+            yield Attribute(attribute, made)
+
+    def _claimed(self, origin: Origin) -> str:
+        """The attribute of a piece."""
+        role = origin.kind.value
         given = self._formula.names.get(role, Naming(role))
         name = str(given.of(origin.number))
         if origin.kind is Kind.TRANSITION and not given.apart:
             name += str(origin.number + 1)
         claim = claim_of(self._formula, role, f"the {role}")
-        attribute = self._attributes.claim(name, claim)
-        self._pieces[origin] = attribute
-        if is_whole(piece.pipeline):
-            code = self._written(origin, piece, Namespace.attributes())
-            yield Attribute(attribute, code.modules[0][1])
-            return
-        name, code = self._piece_classes[piece.pipeline.name]
-        here = self._setting(origin, piece)
-        made = made_at(name, code.parameters, here, shows_stride=True)
-        yield Attribute(attribute, made)
-
-    def _written(self, origin: Origin, piece: Piece, names: Namespace) -> PipelineCode:
-        """The code of a pipeline in its place."""
-        here = self._setting(origin, piece)
-        return self._workshop.code(piece.pipeline, here, names)
+        return self._attributes.claim(name, claim)
 
     def _setting(self, origin: Origin, piece: Piece) -> Setting:
         """Where a piece stands; what the network itself gets is left open."""
         here = Setting.at((piece.input,), piece, self._formula.tables)
-        return here.taking(self._incoming(piece)) if origin == STEM else here
-
-    def _incoming(self, stem: Piece) -> Size:
-        """The features of the network's input."""
-        return incoming(stem.input)
+        return here.taking(incoming(piece.input)) if origin == STEM else here
 
     def _owned(self, classes: BlockClasses) -> Iterator[Attribute]:
         """Modules and scalars that all blocks share."""

@@ -10,7 +10,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -18,7 +18,13 @@ from typing import Annotated, Any
 import typer
 
 from recform.cli import progress
-from recform.diagnostics import Diagnostic, as_dict, render_json, render_text
+from recform.diagnostics import (
+    CompileError,
+    Diagnostic,
+    as_dict,
+    render_json,
+    render_text,
+)
 from recform.version import __version__
 
 #: The version of the object's form: another number if a program has to be changed.
@@ -32,30 +38,48 @@ Json = Annotated[
 
 @dataclass
 class _Answer:
-    """What is known of an answer while the command runs."""
+    """What is known of an answer while the command runs.
+
+    Attributes:
+        command: its name.
+        wanted: whether it is one JSON object.
+        as_array: whether diagnostics are one, where they go to standard error.
+    """
 
     command: str
+    wanted: bool
+    as_array: bool
     diagnostics: list[Diagnostic] = field(default_factory=list)
     result: Any = None
 
 
-#: The answer of the command that runs, if it is wanted as JSON.
+#: The answer of the command that runs.
 _CURRENT: ContextVar[_Answer | None] = ContextVar("answer", default=None)
 
 
 @contextmanager
-def given(command: str, as_json: bool) -> Iterator[None]:
-    """Within this, what is shown and found goes into one object, if it is wanted so."""
-    if not as_json:
-        yield
-        return
-    answer = _Answer(command)
+def given(command: str, as_json: bool | None, as_array: bool) -> Iterator[None]:
+    """Around a command: its mistakes are told, and its answer is written.
+
+    Args:
+        command: its name.
+        as_json: whether all that is shown and found goes into one object.
+        as_array: whether diagnostics are JSON, where they go to standard error.
+
+    Raises:
+        typer.Exit: with status 1, for a CompileError.
+    """
+    answer = _Answer(command, bool(as_json), as_array)
     token = _CURRENT.set(answer)
     status = 0
     try:
         # What modules and operators of the user's print is no part of the answer.
-        with redirect_stdout(sys.stderr):
-            yield
+        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+            try:
+                yield
+            except CompileError as error:
+                show(error.diagnostics)
+                raise typer.Exit(1) from None
     except typer.Exit as end:
         status = end.exit_code
         raise
@@ -64,7 +88,7 @@ def given(command: str, as_json: bool) -> Iterator[None]:
         raise
     finally:
         _CURRENT.reset(token)
-        if status >= 0:
+        if as_json and status >= 0:
             write(command, status, answer.diagnostics, answer.result)
 
 
@@ -115,19 +139,23 @@ def networks(values: list[Any]) -> None:
     result(values[0] if len(values) == 1 else values)
 
 
-def show(
-    diagnostics: Iterable[Diagnostic], *, as_array: bool = False, always: bool = False
-) -> None:
+def is_read() -> bool:
+    """Whether it is a person who reads the answer, and no program."""
+    answer = _CURRENT.get()
+    return answer is None or not (answer.wanted or answer.as_array)
+
+
+def show(diagnostics: Iterable[Diagnostic], *, always: bool = False) -> None:
     """Shows diagnostics: in the answer, or on standard error.
 
     Args:
         diagnostics: errors and warnings.
-        as_array: as a JSON array, where they go to standard error.
-        always: the array, too, if there are none.
+        always: an array, too, if there are none.
     """
     items = list(dict.fromkeys(diagnostics))
     answer = _CURRENT.get()
-    if answer is not None:
+    as_array = answer is not None and answer.as_array
+    if answer is not None and answer.wanted:
         answer.diagnostics += items
     elif items or (always and as_array):
         progress.stop()

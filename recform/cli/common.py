@@ -5,32 +5,30 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
 from recform import files
 from recform.cli import answer, progress
 from recform.cli.values import Command
-from recform.diagnostics import (
-    CompileError,
-    Diagnostic,
-    Diagnostics,
-)
-from recform.memory import Memory
+from recform.diagnostics import refuse
+from recform.memory import MOST_EXAMPLES, Memory
 from recform.settings import setting
 from recform.source import MAX_FILE_BYTES, Source
+from recform.target import PLAIN, Target
 
 if TYPE_CHECKING:
     from recform.compiler import Compiled
-    from recform.costs.planning import Budget
 
 _C = TypeVar("_C", bound=Callable[..., None])
+_T = TypeVar("_T")
 
 
 class Dtype(StrEnum):
@@ -77,6 +75,10 @@ NetworkName = Annotated[
     str | None,
     typer.Option("--network", metavar="NAME", help="One network of several."),
 ]
+OtherName = Annotated[
+    str | None,
+    typer.Option("--other", metavar="NAME", help="The network of OTHER.rf."),
+]
 Keeps = Annotated[
     Memory | None,
     typer.Option(
@@ -92,10 +94,15 @@ _PLUGINS: ContextVar[tuple[str, ...]] = ContextVar("plugins", default=())
 
 
 class Commands(typer.Typer):
-    """The commands; every one of them takes ``--plugin``."""
+    """The commands.
+
+    Each of them takes ``--plugin``, and those that answer with ``--json`` take
+    ``--format``. A parameter whose type is a dataclass is a group of options: its fields. A
+    CompileError is shown, and ends a command with status 1.
+    """
 
     def command(self, *names: Any, **options: Any) -> Callable[[_C], _C]:
-        """Registers a command, as typer does, with one option more."""
+        """Registers a command, as typer does."""
 
         def add(function: _C) -> _C:
             # The list of commands shows the whole first line of each.
@@ -109,55 +116,145 @@ class Commands(typer.Typer):
 
 
 def _wrapped(function: Callable[..., None], name: str) -> Callable[..., None]:
+    signature = inspect.signature(function, eval_str=True)
+    groups: dict[str, type[Any]] = {
+        item.name: item.annotation
+        for item in signature.parameters.values()
+        if isinstance(item.annotation, type) and is_dataclass(item.annotation)
+    }
+
     @wraps(function)
-    def wrapper(*arguments: Any, plugins: list[str] | None, **options: Any) -> None:
+    def wrapper(
+        *, plugins: list[str] | None, told_as: Format = Format.text, **options: Any
+    ) -> None:
         _PLUGINS.set(tuple(plugins or ()))
+        given = {
+            group: cls(**{item.name: options.pop(item.name) for item in fields(cls)})
+            for group, cls in groups.items()
+        }
         with (
             files.kept(),
             progress.shown(f"recform {name}"),
-            answer.given(name, options.get("as_json", False)),
+            answer.given(name, options.get("as_json"), told_as is Format.json),
         ):
             for plugin in plugins or ():
                 files.noted(plugin)
-            function(*arguments, **options)
+            function(**given, **options)
 
-    signature = inspect.signature(function, eval_str=True)
-    option = inspect.Parameter(
-        "plugins", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Plugins
-    )
-    parameters = [*signature.parameters.values(), option]
+    parameters = [*_parameters(signature), _option("plugins", Plugins, None)]
+    if "as_json" in signature.parameters:
+        parameters.insert(-1, _option("told_as", DiagnosticFormat, Format.text))
     wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     wrapper.__annotations__ = {item.name: item.annotation for item in parameters}
     return wrapper
 
 
-@contextmanager
-def diagnosed(form: Format) -> Iterator[None]:
-    """Shows a CompileError on standard error and ends with status 1."""
-    try:
-        yield
-    except CompileError as error:
-        show(error.diagnostics, form)
-        raise typer.Exit(1) from None
+def _parameters(signature: inspect.Signature) -> Iterator[inspect.Parameter]:
+    """Those of a command; in the place of a group of options, its fields."""
+    for item in signature.parameters.values():
+        if not is_dataclass(item.annotation):
+            yield item.replace(kind=item.KEYWORD_ONLY)
+            continue
+        kinds = get_type_hints(item.annotation, include_extras=True)
+        for field in fields(item.annotation):
+            left_out = field.default is MISSING
+            default = item.empty if left_out else field.default
+            yield _option(field.name, kinds[field.name], default)
 
 
-def show(
-    diagnostics: Iterable[Diagnostic], form: Format, *, always: bool = False
-) -> None:
-    """Shows diagnostics; as a JSON array also none, if ``always``."""
-    answer.show(diagnostics, as_array=form is Format.json, always=always)
+def _option(name: str, annotation: Any, default: object) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=default, annotation=annotation)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A formula file, and which of its networks."""
+
+    file: File
+    settings: Settings = None
+    network: NetworkName = None
+
+    def compiled(self, target: Target = PLAIN) -> tuple[Compiled, ...]:
+        """All networks of the file, or the one that is named.
+
+        Raises:
+            CompileError: with all that is wrong in it.
+        """
+        return compiled(self.file, self.settings, self.network, target)
+
+    def one(self) -> Compiled:
+        """The only network of the file, or the one that is named.
+
+        Raises:
+            CompileError: with all that is wrong in it; without a name, if it has several.
+        """
+        return one(self.file, self.settings, self.network)
+
+
+@dataclass(frozen=True)
+class Both:
+    """Two formula files, and which network of each."""
+
+    file: File
+    other: Annotated[
+        str, typer.Argument(metavar="OTHER.rf", help="The formula to compare with.")
+    ]
+    settings: Settings = None
+    network: NetworkName = None
+    other_network: OtherName = None
+
+    def compiled(self) -> tuple[Compiled, Compiled]:
+        """The two networks; warnings are shown.
+
+        Raises:
+            CompileError: with all that is wrong in one of them.
+        """
+        first = one(self.file, self.settings, self.network)
+        second = one(self.other, self.settings, self.other_network)
+        answer.show([*first.warnings, *second.warnings])
+        return first, second
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How a network is trained that has to fit into a memory."""
+
+    memory_budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="The most that training may hold, 6GiB or 50% of what is kept; each part "
+            "keeps what leaves it fastest.",
+        ),
+    ] = None
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=MOST_EXAMPLES, help="In training: examples at once; 1."
+        ),
+    ] = None
+    dtype: Annotated[
+        Dtype | None, typer.Option(help="In training: the type of all numbers; fp32.")
+    ] = None
+    optimizer: Annotated[
+        Optimizer | None,
+        typer.Option(help="In training: SGD with momentum, or Adam; sgd."),
+    ] = None
+
+    @property
+    def setting(self) -> dict[str, Any]:
+        """What is said of how, without a budget."""
+        said = asdict(self)
+        del said["memory_budget"]
+        return {name: value for name, value in said.items() if value is not None}
 
 
 def compiled(
     file: str,
     settings: list[str] | None,
     network: str | None = None,
-    *,
-    timm: bool = False,
-    generation: bool = False,
-    inference: bool = False,
-    memory: str | None = None,
-    budget: Budget | None = None,
+    target: Target = PLAIN,
 ) -> tuple[Compiled, ...]:
     """All networks of a file, or the one that is named.
 
@@ -168,19 +265,18 @@ def compiled(
 
     values = parse_settings(settings or [])
     source, folder = source_of(file)
-    plugins = _PLUGINS.get()
-    return compile_source(
-        source,
-        values,
-        folder,
-        plugins,
-        network,
-        timm=timm,
-        generation=generation,
-        inference=inference,
-        memory=memory,
-        budget=budget,
-    )
+    return compile_source(source, values, folder, plugins(), network, target)
+
+
+def one(file: str, settings: list[str] | None, network: str | None) -> Compiled:
+    """The only network of a file, or the one that is named.
+
+    Raises:
+        CompileError: with all that is wrong in it; without a name, if it has several.
+    """
+    from recform.compiler import choose
+
+    return choose(compiled(file, settings, network), network)
 
 
 def source_of(file: str) -> tuple[Source, Path | None]:
@@ -198,16 +294,21 @@ def source_of(file: str) -> tuple[Source, Path | None]:
     try:
         data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
-        report = Diagnostics()
-        text = f"standard input cannot be read: {files.reason(error)}"
-        report.error("RF006", text)
-        raise CompileError(report) from None
+        refuse("RF006", f"standard input cannot be read: {files.reason(error)}")
     return from_text(data.decode("utf-8", "surrogateescape"), "<stdin>"), None
 
 
 def plugins() -> tuple[str, ...]:
     """What ``--plugin`` named."""
     return _PLUGINS.get()
+
+
+def apart(items: Iterable[_T]) -> Iterator[_T]:
+    """What is printed one after the other, with an empty line in between."""
+    for number, item in enumerate(items):
+        if number:
+            typer.echo()
+        yield item
 
 
 def parse_settings(settings: list[str]) -> dict[str, Any]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from recform.cli import common, progress
+from recform.cli.commands.train import Training
 from recform.diagnostics import Diagnostics
+from recform.target import Target
 
 if TYPE_CHECKING:
     from recform.comparison import Study
@@ -20,56 +22,33 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Networks:
-    """What is compared.
+class Trials:
+    """What is compared, on what, and how many runs there are at a time.
 
     Attributes:
         files: of formulas, perhaps with a network: ``FILE.rf:NAME``.
         modules: functions that make modules.
-        settings: parameters, for all files.
-        memory: what the networks of formulas keep; None for what their files say.
+        data: their names.
+        seeds: of the runs.
+        training: how each is trained.
+        jobs: runs at a time, on this machine.
+        ray: the cluster on which they are made; None for this machine.
     """
 
     files: Sequence[str]
     modules: Sequence[str]
-    settings: Sequence[str]
-    memory: str | None = None
-
-
-@dataclass(frozen=True)
-class Runs:
-    """On what, and how; as for `recform train`."""
-
     data: Sequence[str]
     seeds: Sequence[int]
-    recipe: str
-    overrides: Sequence[str]
-    root: Path
-    folder: Path
-    workers: int
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where, and how many runs at a time."""
-
-    device: str
-    precision: str
-    compiled: bool
-    deterministic: bool
+    training: Training
     jobs: int
     ray: str | None
 
 
-def study(
-    networks: Networks, runs: Runs, machine: Machine, asked: Asked, report: Diagnostics
-) -> Study:
+def study(asked_for: Trials, asked: Asked, report: Diagnostics) -> Study:
     """Trains what is not complete of a comparison.
 
     Args:
-        networks: what is compared.
-        runs: on what, and how.
-        machine: where.
+        asked_for: what is compared, and how.
         asked: what is asked of the scores.
         report: gets warnings.
 
@@ -82,36 +61,23 @@ def study(
     from recform.comparison.compare import fits
     from recform.comparison.trained import trained, trials
     from recform.training.many import Processes
-    from recform.training.numerics import Numerics
-    from recform.training.recipe import recipe_of
-    from recform.training.session import Wanted
 
-    wanted = Wanted(
-        data="",
-        recipe=recipe_of(runs.recipe, runs.overrides),
-        numerics=Numerics(
-            machine.device, machine.precision, machine.compiled, machine.deterministic
-        ),
-        root=runs.root.resolve(),
-        folder=runs.folder,
-        workers=runs.workers,
-        settings=common.parse_settings(list(networks.settings)),
-    )
-    entries = _entries(networks, report)
+    training, data = asked_for.training, asked_for.data
+    training = replace(training, root=training.root.resolve())
+    wanted = training.wanted("")
+    entries = _entries(asked_for, report)
     # What is asked in vain is told before hours of training.
-    fits([entry.name for entry in entries], len(runs.data), asked, report)
-    found = trials(
-        entries, runs.data, runs.seeds, wanted, _words(networks, runs, machine)
-    )
+    fits([entry.name for entry in entries], len(data), asked, report)
+    found = trials(entries, data, asked_for.seeds, wanted, _words(training))
     told = _Told(len(found))
-    if machine.ray is not None:
+    if asked_for.ray is not None:
         from recform.training.cluster import Cluster
 
-        cluster = Cluster(machine.ray)
+        cluster = Cluster(asked_for.ray)
         return trained(found, cluster, cluster.at_once, told, report)
-    processes = Processes(machine.jobs)
+    processes = Processes(asked_for.jobs)
     with processes.ended():
-        return trained(found, processes, machine.jobs, told, report)
+        return trained(found, processes, asked_for.jobs, told, report)
 
 
 def whole_numbers(text: str, option: str) -> list[int]:
@@ -128,13 +94,13 @@ def whole_numbers(text: str, option: str) -> list[int]:
     return list(dict.fromkeys(map(int, words)))
 
 
-def _words(networks: Networks, runs: Runs, machine: Machine) -> list[str]:
+def _words(training: Training) -> list[str]:
     """What all runs have in common, as `recform train` has it."""
-    words = ["--data-root", str(runs.root.resolve()), "--workers", str(runs.workers)]
-    words += ["--device", machine.device, "--precision", machine.precision]
-    words += ["--compile"] if machine.compiled else []
-    words += ["--deterministic"] if machine.deterministic else []
-    for setting in networks.settings:
+    words = ["--data-root", str(training.root), "--workers", str(training.workers)]
+    words += ["--device", training.device, "--precision", training.precision]
+    words += ["--compile"] if training.compiled else []
+    words += ["--deterministic"] if training.deterministic else []
+    for setting in training.settings or []:
         words += ["--set", setting]
     for plugin in common.plugins():
         path = Path(plugin)
@@ -142,15 +108,15 @@ def _words(networks: Networks, runs: Runs, machine: Machine) -> list[str]:
     return words
 
 
-def _entries(networks: Networks, report: Diagnostics) -> list[Entry]:
+def _entries(asked_for: Trials, report: Diagnostics) -> list[Entry]:
     from recform.comparison.trained import Entry
 
     found: list[Entry] = []
-    for named in networks.files:
-        found += _of_file(named, networks.memory)
+    for named in asked_for.files:
+        found += _of_file(named, asked_for.training.target)
     found += [
         Entry(name.rpartition(":")[2], None, ("--module", name))
-        for name in networks.modules
+        for name in asked_for.modules
     ]
     names = [entry.name for entry in found]
     for name in dict.fromkeys(names):
@@ -164,7 +130,7 @@ def _entries(networks: Networks, report: Diagnostics) -> list[Entry]:
     return found
 
 
-def _of_file(named: str, memory: str | None) -> list[Entry]:
+def _of_file(named: str, target: Target) -> list[Entry]:
     """The networks of a file, or the one that is named behind a colon."""
     from recform.comparison.trained import Entry
     from recform.compiler import choose, compile_source
@@ -177,15 +143,13 @@ def _of_file(named: str, memory: str | None) -> list[Entry]:
 
     def compiling(network: str) -> Callable[[dict[str, Any]], Compiled]:
         def compile_it(settings: dict[str, Any]) -> Compiled:
-            found = compile_source(
-                source, settings, folder, plugins, network, memory=memory
-            )
+            found = compile_source(source, settings, folder, plugins, network, target)
             return choose(found, network)
 
         return compile_it
 
     networks = compile_source(source, {}, folder, plugins, name or None)
-    keeps = () if memory is None else ("--memory", str(memory))
+    keeps = () if target.memory is None else ("--memory", str(target.memory))
     path = str(Path(file).resolve())
     return [
         Entry(n.name, compiling(n.name), (path, "--network", n.name, *keeps))

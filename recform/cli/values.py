@@ -1,14 +1,15 @@
 """The values of options, read without pydantic where they are plainly right.
 
 typer has pydantic read every value, and importing that takes longer than most commands
-take. A value that leaves no doubt is read here; any other, also a wrong one, goes the
-usual way, so that the words about it stay typer's.
+take. Numbers are read here, and what else leaves no doubt; any other value goes the usual
+way, so that the words about a wrong one stay typer's. Those about numbers are recform's: typer
+leaves them to pydantic, which speaks to programmers.
 """
 
 from __future__ import annotations
 
+import math
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -18,8 +19,8 @@ from typing import Any, get_args, get_origin
 from typer import BadParameter
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-_WHOLE = re.compile(r"-?[0-9]{1,18}")
-_DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
+#: What a number is called, by its type.
+_NUMBERS = {int: "whole number", float: "number"}
 
 
 class Command(TyperCommand):
@@ -91,6 +92,7 @@ def _plain(value: Any, kind: Any, info: Any) -> Any:
 
     Raises:
         ValueError: if it is for typer to say what it is.
+        typer.BadParameter: if it should be a number, and is not, or one out of bounds.
     """
     if value is None:
         return None
@@ -100,16 +102,8 @@ def _plain(value: Any, kind: Any, info: Any) -> Any:
         return [_plain(item, get_args(kind)[0], info) for item in value]
     if type(value) is kind:
         return value
-    if kind in (int, float) and isinstance(value, str):
-        form = _WHOLE if kind is int else _DECIMAL
-        if not form.fullmatch(value):
-            raise ValueError
-        number = kind(value)
-        if (info.min is not None and number < info.min) or (
-            info.max is not None and number > info.max
-        ):
-            raise ValueError
-        return number
+    if kind in _NUMBERS and isinstance(value, str):
+        return _number(value, kind, info.min, info.max)
     if kind is Path and isinstance(value, str):
         # Of one that is there, typer asks whether it can be read.
         if not os.access(value, os.R_OK) and os.path.lexists(value):
@@ -118,3 +112,25 @@ def _plain(value: Any, kind: Any, info: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(value)
     raise ValueError
+
+
+def _number(text: str, kind: Any, least: float | None, most: float | None) -> Any:
+    """A number within bounds.
+
+    Raises:
+        typer.BadParameter: if it is none, or out of them.
+    """
+    try:
+        number = kind(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise BadParameter(f"{text!r} is no {_NUMBERS[kind]}")
+    if (least is not None and number < least) or (most is not None and number > most):
+        bounds = [
+            f"{word} {bound:,}"
+            for word, bound in (("at least", least), ("at most", most))
+            if bound is not None
+        ]
+        raise BadParameter(f"it is {' and '.join(bounds)}, not {text}")
+    return number

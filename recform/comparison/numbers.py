@@ -44,11 +44,6 @@ def said(p: float) -> str:
     return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
-def count(number: int, what: str) -> str:
-    """``1 seed``, ``3 seeds``."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
 def listed(names: list[str]) -> str:
     """``A, B and C``; of very many, the first ones."""
     if len(names) > 10:

@@ -6,9 +6,10 @@ from enum import StrEnum
 
 from recform.comparison.compare import Comparison
 from recform.comparison.datasets import Against, OverData, RankPair
-from recform.comparison.numbers import count, gain, gains_between, listed, percent, said
+from recform.comparison.numbers import gain, gains_between, listed, percent, said
 from recform.comparison.power import least
 from recform.comparison.seeds import OnData, Pair
+from recform.diagnostics import counted
 
 
 class Outcome(StrEnum):
@@ -85,7 +86,7 @@ def _on(found: Comparison, each: OnData) -> list[str]:
     else:
         lines += [
             f"{where}{pair.first} and {pair.second} have the same score with each of "
-            f"{count(pair.n, 'seed')}; nothing tells them apart."
+            f"{counted(pair.n, 'seed')}; nothing tells them apart."
             for pair in same
         ]
     unsettled = [pair for pair in pairs if of_seeds(pair, alpha) == Outcome.open]
@@ -98,7 +99,7 @@ def _on(found: Comparison, each: OnData) -> list[str]:
         lines += [where + open_pair(found, pair) for pair in unsettled]
     elif len(few) < len(unsettled):
         lines.append(
-            f"{where}{len(unsettled)} of {count(len(pairs), 'pair')} are open; the table "
+            f"{where}{len(unsettled)} of {counted(len(pairs), 'pair')} are open; the table "
             "of pairs has what each would take."
         )
     return lines
@@ -128,7 +129,7 @@ def _shown(found: Comparison, pairs: list[Pair]) -> list[str]:
         lines.append(
             f"{winner} is better than {losers}: by {_gain(found, abs(pair.difference))} "
             f"({_interval(found, pair, sign)}), with "
-            f"{pair.wins if sign > 0 else pair.losses} of {count(pair.n, 'seed')}, "
+            f"{pair.wins if sign > 0 else pair.losses} of {counted(pair.n, 'seed')}, "
             f"{said(pair.p_holm or 0)}."
         )
     return lines
@@ -147,7 +148,7 @@ def _too_few(
     one = f"{unsettled[0].second} - {unsettled[0].first} is open"
     several = f"{len(unsettled)} of {pairs} pairs are open"
     return (
-        f"{one if len(unsettled) == 1 else several}, and {count(n, 'seed')} cannot settle "
+        f"{one if len(unsettled) == 1 else several}, and {counted(n, 'seed')} cannot settle "
         f"it at {alpha:g}, however large the difference: the smallest p that an exact test "
         f"can give with so few is {smallest:.3g}{corrected}. It takes "
         f"{least(alpha / tests)} seeds."
@@ -165,7 +166,7 @@ def open_pair(found: Comparison, pair: Pair) -> str:
     if pair.needed is not None:
         text += (
             f". If the true difference and spread are what was seen, "
-            f"{count(max(pair.needed, pair.n + 1), 'seed')} in all would show it in four "
+            f"{counted(max(pair.needed, pair.n + 1), 'seed')} in all would show it in four "
             "of five studies"
         )
     elif pair.difference:
@@ -200,7 +201,7 @@ def _points(found: Comparison) -> str:
 def _over(found: Comparison, over: OverData) -> list[str]:
     if over.signed is not None:
         return _two(found, over)
-    number = count(len(over.data), "data set")
+    number = counted(len(over.data), "data set")
     if over.friedman is None:
         return [
             f"On each of {number} all models have one score; nothing tells them apart."
@@ -235,7 +236,7 @@ def _nemenyi(over: OverData) -> list[str]:
     size = f"CD = {over.distance:.2f}"
     if not over.reachable:
         return [
-            f"With {count(len(over.data), 'data set')} no two of {len(over.models)} models "
+            f"With {counted(len(over.data), 'data set')} no two of {len(over.models)} models "
             f"can be told apart: mean ranks differ by {len(over.models) - 1} at most, and "
             f"would have to by more than {size} (Nemenyi)."
         ]
@@ -265,7 +266,7 @@ def _two(found: Comparison, over: OverData) -> list[str]:
     """Two models over data sets."""
     signed, (first, second) = over.signed, over.models
     assert signed is not None
-    number = count(len(over.data), "data set")
+    number = counted(len(over.data), "data set")
     if signed.p is None:
         return [f"{first} and {second} have one score on each of {number}."]
     wins, losses, test = signed.wins, signed.losses, f"Wilcoxon, {said(signed.p)}"

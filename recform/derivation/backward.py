@@ -8,7 +8,7 @@ regular expression, and with sums and products where it is a row of stars.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import sympy
 
@@ -21,11 +21,13 @@ from recform.derivation.general.sums import SumReader
 from recform.derivation.general.weights import Refused
 from recform.derivation.words import Words, best_distance, seeds_before, words_of
 from recform.diagnostics import Unread
-from recform.linear.recurrence import Linear
-from recform.linear.words import BLOCK, At, Polynomial
+from recform.linear.model import Linear
+from recform.linear.words import Polynomial
 from recform.series.automaton import equal, minimal
+from recform.series.places import BLOCK, At
 from recform.series.regex import Regex, regex_of
 from recform.series.series import (
+    Edge,
     Move,
     NotExact,
     Row,
@@ -33,6 +35,7 @@ from recform.series.series import (
     add_to,
     constant,
     field_of,
+    matrices,
 )
 from recform.series.show import LATEX, PLAIN
 
@@ -171,7 +174,7 @@ def automaton(
     numbers: dict[tuple[str, tuple[Move, ...]], int] = {
         (unknown, ()): n for n, unknown in enumerate(unknowns)
     }
-    edges: list[tuple[int, Move, int, Symbolic]] = []
+    edges: list[Edge] = []
     for (target, source, _), group in words.items():
         for word, weight in group.items():
             before = numbers[source, ()]
@@ -183,12 +186,7 @@ def automaton(
                 before = numbers[state]
             value = domain.from_sympy(sympy.expand(weight))
             edges.append((before, word[-1], numbers[target, ()], value))
-    steps: dict[Move, list[Row]] = {}
-    for before, move, after, value in edges:
-        rows = steps.setdefault(move, [{} for _ in numbers])
-        add_to(rows[before], after, value)
-    ordered = {move: tuple(steps[move]) for move in sorted(steps)}
-    return Network(domain, tuple(numbers), ordered)
+    return Network(domain, tuple(numbers), matrices(len(numbers), edges))
 
 
 # ---------------------------------------------------------------------------------- showing
@@ -215,10 +213,6 @@ class GeneralFormula:
     regex: Regex | None
     closed: str
     closed_latex: str
-
-    def with_closed(self, text: str, tex: str) -> GeneralFormula:
-        """The same with sums and products."""
-        return replace(self, closed=text, closed_latex=tex)
 
 
 def general_formula(

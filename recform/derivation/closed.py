@@ -12,9 +12,10 @@ import sympy
 
 from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
+from recform.series.places import LAST, START, At
 from recform.series.regex import Factor, Regex, Star
-from recform.series.series import SKIP, Move
-from recform.series.show import PLAIN, Place, Plain, is_negative, polynomial
+from recform.series.series import SKIP, Move, Word
+from recform.series.show import Plain, is_negative, polynomial
 
 _Part = tuple[bool, dict[Move, Symbolic]]
 
@@ -78,22 +79,22 @@ def _row(style: Plain, parts: list[_Part], weight: Symbolic, free: list[str]) ->
     fixed_behind = [
         sum(1 for star, _ in parts[n + 1 :] if not star) for n in range(len(parts))
     ]
-    begin: tuple[str, int] = ("", 0)
+    begin = At(START)
     sums: list[tuple[str, str, str]] = []
     factors: list[str] = []
     seen = 0
     for number, (star, moves) in enumerate(parts):
         if not star:
             factors += _one(style, moves, begin)
-            begin = (begin[0], begin[1] + 1)
+            begin = begin.plus(1)
             continue
         seen += 1
         if seen == stars:
-            end: tuple[str, int] = ("i", -fixed_behind[number])
+            end = At("i", -fixed_behind[number])
         else:
-            name = next(names)
-            end = (name, 0)
-            sums.append((name, _count(begin), _count(("i", -fixed_behind[number]))))
+            end = At(next(names))
+            last = At("i", -fixed_behind[number])
+            sums.append((end.base, begin.text(), last.text()))
         factors += _many(style, moves, begin, end, inner)
         begin = end
     body = style.times.join(factors)
@@ -106,48 +107,28 @@ def _row(style: Plain, parts: list[_Part], weight: Symbolic, free: list[str]) ->
             body = style.times.join([shown, *([body] if body else [])])
         body = ("-" if negative else "") + body
     for name, low, high in reversed(sums):
-        if style is PLAIN:
-            body = f"sum({name}, {low}, {high}, {body})"
-        else:
-            body = rf"\sum_{{{name}={low}}}^{{{high}}} {body}"
+        body = style.sum(name, low, high, body)
     return body
 
 
-def _count(bound: tuple[str, int]) -> str:
-    base, number = bound
-    return base + (f"{number:+d}" if number else "") if base else str(number)
-
-
-def _place(base: str, number: int, variable: str = "") -> Place:
-    """The block ``L - base - number``."""
-    if base and number:
-        return Place(f"L-{base}", -number)
-    return Place(f"L-{base}" if base else "L", -number)
-
-
-def _one(
-    style: Plain, moves: dict[Move, Symbolic], begin: tuple[str, int]
-) -> list[str]:
+def _one(style: Plain, moves: dict[Move, Symbolic], begin: At) -> list[str]:
+    """The letters of the block ``L - begin``."""
     (move,) = moves
-    place = _place(*begin)
-    return [style.name(name, place) for name in (*move.gains, *move.operators)]
+    place = At(LAST if begin.base == START else f"L-{begin.base}", -begin.number)
+    return [style.name(name, place) for name in move.letters]
 
 
 def _many(
     style: Plain,
     moves: dict[Move, Symbolic],
-    begin: tuple[str, int],
-    end: tuple[str, int],
+    begin: At,
+    end: At,
     inner: str,
 ) -> list[str]:
     """A star as a product over its blocks; nothing for one that only skips."""
     if moves == {SKIP: 1}:
         return []
-    body = polynomial(
-        style, {(m,): moves[m] for m in sorted(moves)}, Place(f"L-{inner}", -1)
-    )
-    last = (end[0], end[1] - 1)
-    if style is PLAIN:
-        return [f"prod({inner}, {_count(begin)}, {_count(last)}, {body})"]
-    shown = style.bracket(body) if len(moves) > 1 else body
-    return [rf"\prod_{{{inner}={_count(begin)}}}^{{{_count(last)}}} {shown}"]
+    words: dict[Word, Symbolic] = {(m,): moves[m] for m in sorted(moves)}
+    body = polynomial(style, words, At(f"L-{inner}", -1))
+    last = end.plus(-1).text()
+    return [style.product(inner, begin.text(), last, body, len(moves))]

@@ -27,8 +27,9 @@ from recform.series.automaton import (
     degree,
     minimal,
 )
+from recform.series.places import BLOCK, At
 from recform.series.series import Row, Series, Word, constant
-from recform.series.show import PLAIN, Place, Plain, applied, grouped, is_negative
+from recform.series.show import PLAIN, Plain, applied, grouped, is_negative
 
 #: A recursion of more terms than this is written as a system.
 MAX_RECURSION = 64
@@ -69,9 +70,9 @@ class Recursion:
 
     def equations(self, style: Plain = PLAIN) -> tuple[str, ...]:
         """The equations for block i."""
-        return tuple(self.equation(style, name, Place("i")) for name in self.unknowns)
+        return tuple(self.equation(style, name, At(BLOCK)) for name in self.unknowns)
 
-    def equation(self, style: Plain, unknown: str, here: Place) -> str:
+    def equation(self, style: Plain, unknown: str, here: At) -> str:
         """The equation of one unknown for a block."""
         sources = {
             source: self.terms[unknown, source]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import sympy
@@ -11,13 +11,13 @@ from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.forward import Derivation
 from recform.series.automaton import words_up_to
+from recform.series.places import BACK, BLOCK, LAST, At
 from recform.series.regex import latex, of_words, regex_of
 from recform.series.regex import shown as as_text
-from recform.series.series import Word
+from recform.series.series import Series, Word
 from recform.series.show import (
     LATEX,
     PLAIN,
-    Place,
     Plain,
     by_length,
     coefficient,
@@ -26,7 +26,7 @@ from recform.series.show import (
     term,
 )
 
-_LAST, _FIRST = Place("L"), Place("L-i")
+_LAST, _FIRST = At(LAST), At(BACK)
 #: For how many i the general formula is written out.
 _SHOWN = 3
 #: Most terms of a line.
@@ -63,19 +63,38 @@ def steps(found: Derivation) -> tuple[Step, ...]:
 
 def expansions(found: Derivation, style: Plain) -> tuple[str, ...]:
     """The general formula written out for the first few i."""
-    unknown = found.wanted.unknown
-    words = words_up_to(found.reduced.series, _SHOWN) or {}
+    unknown, series = found.wanted.unknown, found.reduced.series
+    return expanded(style, series, lambda by: _derivative(style, unknown, by))
+
+
+def expanded(
+    style: Plain, series: Series, derivative: Callable[[At], str], most: int = _MOST
+) -> tuple[str, ...]:
+    """Paths over 1, 2, 3, ... blocks, as Eqs. 9 to 12 are written.
+
+    Args:
+        style: how they are written.
+        series: the paths; of very many, those over fewer blocks are written.
+        derivative: the left side, by the unknown of a block.
+        most: a line of more terms is the end.
+    """
+    found = ((n, words_up_to(series, n)) for n in range(_SHOWN, 0, -1))
+    shown, words = next(
+        ((n, words) for n, words in found if words is not None), (0, {})
+    )
     lines = []
-    for length in range(1, _SHOWN + 1):
+    for length in range(1, shown + 1):
         here = {word: w for word, w in words.items() if len(word) == length}
-        if len(here) > _MOST:
+        if len(here) > most:
             break
         source = _LAST.plus(-length)
-        lines.append(
-            f"{style.derivative(unknown, _LAST, source)} = "
-            f"{polynomial(style, sorted_words(here), source)}"
-        )
+        right = polynomial(style, sorted_words(here), source)
+        lines.append(f"{derivative(source)} = {right}")
     return tuple(lines)
+
+
+def _derivative(style: Plain, unknown: str, by: At) -> str:
+    return style.derivative(style.name(unknown, _LAST), style.name(unknown, by))
 
 
 def sorted_words(words: Mapping[Word, Symbolic]) -> dict[Word, Symbolic]:
@@ -171,9 +190,7 @@ def _in_derivatives(found: Derivation) -> Step:
     unknown = found.wanted.unknown
 
     def line(style: Plain) -> str:
-        return _by_f(
-            style, found, lambda place: style.derivative(unknown, _LAST, place)
-        )
+        return _by_f(style, found, lambda place: _derivative(style, unknown, place))
 
     return Step("In derivatives again (Eq. 15)", (line(PLAIN),), (line(LATEX),))
 
@@ -221,7 +238,7 @@ def _equations(found: Derivation) -> Step:
         ]
         plain = tuple(
             recursion.equation(PLAIN, name, place)
-            for place in (_LAST, _LAST.plus(-1), Place("i"))
+            for place in (_LAST, _LAST.plus(-1), At(BLOCK))
         )
     return Step(title, plain, tuple(shown))
 

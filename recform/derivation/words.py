@@ -15,13 +15,14 @@ from collections.abc import Iterable, Mapping
 
 import sympy
 
-from recform.algebra.expr import I, L, Learned
+from recform.algebra.expr import I, L, Learned, with_learned
 from recform.algebra.indices import time_of, untimed
 from recform.algebra.placed import placed
 from recform.algebra.typeset import indexed, plain_scalar
 from recform.blocks.symbolic import Symbolic
-from recform.linear.words import BLOCK, SHARED, Letter, Polynomial
+from recform.linear.words import Letter, Polynomial
 from recform.linear.words import Word as Product
+from recform.series.places import BLOCK, SHARED
 from recform.series.series import SHARED_MARK, Move, Series, Word
 from recform.series.show import PLAIN
 
@@ -66,16 +67,18 @@ def has_free_letters(series: Series) -> bool:
     What belongs to no block, or is a number, could stand at another block as well, and so
     could an operator that stands at another block than its own.
     """
-    names = [n for move in series.moves for n in (*move.operators, *move.gains)]
-    return any(
-        name[0] in f"{SHARED_MARK}[" or "(" in name or "_<" in name for name in names
-    )
+    names = (name for move in series.moves for name in move.letters)
+    return has_values(series) or any("_<" in name for name in names)
 
 
 def has_values(series: Series) -> bool:
     """Whether letters may be equal though they read differently: weights and modules."""
-    names = [n for move in series.moves for n in (*move.operators, *move.gains)]
-    return any(name[0] in f"{SHARED_MARK}[" or "(" in name for name in names)
+    return any(_is_value(name) for move in series.moves for name in move.letters)
+
+
+def _is_value(name: str) -> bool:
+    """Whether a letter is no operator, and no learned scalar, of a block."""
+    return name[0] in f"{SHARED_MARK}[" or "(" in name
 
 
 def has_weights(series: Series) -> bool:
@@ -91,7 +94,7 @@ def distances(series: Series) -> dict[int, str]:
     result: dict[int, str] = {}
     for move in series.moves:
         for name in (*move.operators, *move.gains):
-            if name[0] in f"{SHARED_MARK}[" or "(" in name:
+            if _is_value(name):
                 continue
             far = re.search(r"_<i([+-]\d+)>", name)
             result.setdefault(-int(far[1]) if far else 0, name)
@@ -192,13 +195,9 @@ def _gains(
     weight: Symbolic, length: int, distance: int, opaque: bool
 ) -> list[tuple[list[tuple[str, ...]], Symbolic]]:
     """A coefficient as sums of products of the blocks' learned scalars and a number."""
-    weight = sympy.expand(weight)
-    weight = weight.xreplace(
-        {
-            item: sympy.Symbol(_shared_name(item))
-            for item in weight.atoms(Learned)
-            if not item.index.has(I)
-        }
+    weight = with_learned(
+        sympy.expand(weight),
+        lambda item: item if item.index.has(I) else sympy.Symbol(_shared_name(item)),
     )
     result = []
     for term in sympy.Add.make_args(weight):

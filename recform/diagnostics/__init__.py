@@ -15,6 +15,7 @@ from recform.diagnostics.model import (
     refuse,
 )
 from recform.diagnostics.render import as_dict, render_json, render_text
+from recform.diagnostics.words import counted
 
 __all__ = [
     "CompileError",
@@ -25,6 +26,7 @@ __all__ = [
     "Unread",
     "as_dict",
     "closest",
+    "counted",
     "refuse",
     "render_json",
     "render_text",

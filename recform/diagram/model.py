@@ -171,6 +171,8 @@ class Diagram:
         groups: what the colours of unknowns stand for, from 1 on.
         bars, heading: the histogram of routes, and what stands above it.
         tiles: equal blocks that are all there is; none in other pictures.
+        remarks: sentences about what is not drawn, for who asked for it; the caption has
+            them too.
     """
 
     id: str
@@ -186,3 +188,4 @@ class Diagram:
     bars: tuple[Bar, ...] = ()
     heading: Text = ()
     tiles: tuple[Tile, ...] = ()
+    remarks: tuple[str, ...] = ()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from math import inf
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from recform.diagram.model import Direction, View
 from recform.diagram.theme import Style, Theme
@@ -36,9 +36,45 @@ class Format(StrEnum):
     json = "json"
 
 
+#: Formats that are laid out, and so have a width and fonts.
+LAID_OUT = (Format.svg, Format.png, Format.pdf, Format.tikz, Format.tex)
+#: Which views take an argument; the others are for all.
+_VIEWS = {
+    "expand": (View.network,),
+    "blocks": (View.unrolled, View.paths),
+    "block": (View.step,),
+    "open": (View.step, View.unrolled, View.network),
+    "depth": (View.step, View.unrolled, View.network),
+}
+#: Whole numbers, and what each has at least and at most. How many blocks there are, the
+#: network says.
+_NUMBERS = {
+    "blocks": (-inf, inf),
+    "block": (-inf, inf),
+    "depth": (1, inf),
+    "dpi": (20, 2400),
+}
+
+
+class BadArgument(ValueError):
+    """An argument of a picture that cannot be taken.
+
+    Attributes:
+        argument: its name.
+        problem: what is wrong with it.
+    """
+
+    def __init__(self, argument: str, problem: str) -> None:
+        super().__init__(f"{argument}: {problem}")
+        self.argument, self.problem = argument, problem
+
+
 @dataclass(frozen=True)
 class Request:
     """What is to be drawn, and how.
+
+    Raises:
+        BadArgument: if an argument is no such thing, out of reason, or of another view.
 
     Attributes:
         view: what of the network.
@@ -47,14 +83,14 @@ class Request:
         blocks: in ``unrolled`` and ``paths``, how many; None for a few.
         block: in ``step``, the number of a block to draw with its shapes and adapters;
             None for the block as the formula says it.
-        open: in ``step`` and ``unrolled``, operators and definitions by equations that
-            are drawn with what they are made of.
+        open: in all views but ``paths``, operators and definitions that are drawn with
+            what they are made of.
         depth: how deep all of them are opened; 1 for none.
         legend: whether all forms and colours are explained below.
         theme: ``auto`` is light and dark in one SVG, and light elsewhere.
         width: how wide the picture is at most, in points; None for as wide as it is.
         style: the fonts of a venue.
-        dpi: pixels per inch of a PNG.
+        dpi: pixels per inch of a PNG; None for 200.
         renderer: the program that lays out; ``auto`` for the first that is there; or a
             function that does it.
     """
@@ -70,8 +106,58 @@ class Request:
     theme: Theme = Theme.auto
     width: float | None = None
     style: Style = Style.default
-    dpi: int = 200
+    dpi: int | None = None
     renderer: str | Renderer = "auto"
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in _NUMBERS.items():
+            _whole(name, getattr(self, name), least, most)
+        for name in ("expand", "legend"):
+            if not isinstance(getattr(self, name), bool):
+                raise BadArgument(name, f"{getattr(self, name)!r} is not True or False")
+        for name in self.open:
+            if not isinstance(name, str):
+                raise BadArgument("open", f"{name!r} is no name of an operator")
+        if not isinstance(self.renderer, str) and not callable(self.renderer):
+            raise BadArgument("renderer", f"{self.renderer!r} is no name of a program")
+        usual = {item.name: item.default for item in fields(self)}
+        for name, views in _VIEWS.items():
+            if getattr(self, name) != usual[name] and self.view not in views:
+                *others, last = (view.value for view in views)
+                named = (
+                    f"views {', '.join(others)} and {last}"
+                    if others
+                    else f"view {last}"
+                )
+                raise BadArgument(name, f"it belongs to the {named}")
+
+    def check(self, form: Format) -> None:
+        """Refuses what a format has not.
+
+        Raises:
+            BadArgument: if something of it is asked for.
+        """
+        if self.dpi is not None and form is not Format.png:
+            raise BadArgument("dpi", f"it belongs to a png, and this is a {form.value}")
+        if form in LAID_OUT:
+            return
+        if self.style is not Style.default:
+            raise BadArgument("style", f"a {form.value} takes no fonts of a venue")
+        if self.width is not None:
+            raise BadArgument("width", f"a {form.value} has no width of its own")
+
+
+def _whole(name: str, value: object, least: float, most: float) -> None:
+    """Refuses what is no whole number within limits; None stands for the usual one."""
+    if value is None and name != "depth":
+        return
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise BadArgument(name, f"{value!r} is no whole number")
+    if not least <= value <= most:
+        limit = (
+            f"from {least:g} to {most:g}" if most < inf else f"of at least {least:g}"
+        )
+        raise BadArgument(name, f"it takes a whole number {limit}, not {value}")
 
 
 _UNITS = {"pt": 1.0, "in": 72.0, "cm": 72 / 2.54, "mm": 7.2 / 2.54}
@@ -98,23 +184,65 @@ def request(
     style: str = Style.default,
     **others: Any,
 ) -> Request:
-    """A request from plain words, as Python code says them.
+    """A request from plain words, as Python code and the command line say them.
 
     Raises:
-        ValueError: if there is no such view, direction, theme or style, or if a width is
-            no length.
+        BadArgument: if there is no such argument, or if it does not take what is given.
     """
-    points = length(width) if isinstance(width, str) else width
-    if points is not None and not 0 <= points < inf:
-        raise ValueError(f"{width} is no width in points")
-    way = None if direction is None else Direction(direction)
-    names = (open,) if isinstance(open, str) else tuple(open)
+    known = [item.name for item in fields(Request)]
+    for name in others:
+        if name not in known:
+            raise BadArgument(
+                name, f"there is none; a picture takes {', '.join(known)}"
+            )
     return Request(
-        view=View(view),
-        direction=way,
-        theme=Theme(theme),
-        open=names,
-        width=points,
-        style=Style(style),
+        view=_one_of(View, "view", view),
+        direction=None
+        if direction is None
+        else _one_of(Direction, "direction", direction),
+        theme=_one_of(Theme, "theme", theme),
+        open=(open,) if isinstance(open, str) else _several(open),
+        width=_points(width),
+        style=_one_of(Style, "style", style),
         **others,
     )
+
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+def _one_of(words: type[_Word], name: str, said: str) -> _Word:
+    try:
+        return words(said)
+    except ValueError:
+        known = ", ".join(word.value for word in words)
+        raise BadArgument(name, f"{said!r} is none of {known}") from None
+
+
+def form_of(said: str) -> Format:
+    """The format of this name.
+
+    Raises:
+        BadArgument: if there is none.
+    """
+    return _one_of(Format, "form", said)
+
+
+def _several(said: Iterable[str]) -> tuple[str, ...]:
+    try:
+        return tuple(said)
+    except TypeError:
+        raise BadArgument("open", f"{said!r} is no name of an operator") from None
+
+
+def _points(width: str | float | None) -> float | None:
+    try:
+        points = length(width) if isinstance(width, str) else width
+        fits = points is None or 0 <= points < inf
+    except ValueError as error:
+        raise BadArgument("width", str(error)) from None
+    except TypeError:
+        fits = False
+    if not fits:
+        raise BadArgument("width", f"{width!r} is no width in points")
+    return points

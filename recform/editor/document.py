@@ -119,5 +119,7 @@ def opened(
 
 
 def _plain(text: str) -> str:
-    """Newlines as the compiler has them: lines and columns stay."""
+    """As the compiler has a file, without a mark of byte order: lines and columns stay."""
+    if text.startswith("\ufeff"):
+        text = f" {text[1:]}"
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -9,7 +9,7 @@ from recform.algebra.expr import State
 from recform.algebra.formula import Pipeline
 from recform.blocks import Shape
 from recform.compiler import Compiled
-from recform.diagnostics import Diagnostics
+from recform.diagnostics import Diagnostics, counted
 from recform.graph.model import Module, NetworkGraph, Piece, Place, Segment
 from recform.graph.pipelines import PipelineRunner
 from recform.report import summarise
@@ -46,11 +46,6 @@ class Call:
 
     def _runner(self, graph: NetworkGraph) -> PipelineRunner:
         return PipelineRunner(graph.recurrence.formula, Diagnostics())
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 tensor``, ``2 tensors``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def calls(graph: NetworkGraph) -> Iterator[Call]:

@@ -26,6 +26,14 @@ NAME = re.compile(
 )
 
 
+#: What stands in front of `=`, by its looks: a keyword that declares, and names.
+_LEFT = re.compile(
+    r"^[ \t]*(?:(param|const|scalar|vector)[ \t]+)?([^=\n]*)=(?!=)", re.MULTILINE
+)
+#: One of these names, and its index.
+_SIDE = re.compile(rf"[ \t]*({NAME.pattern})(_.*)?[ \t]*")
+
+
 class Sort(Enum):
     """What a name is, in the user's words."""
 
@@ -49,6 +57,14 @@ class Sort(Enum):
         """Whether the name is none of the file's."""
         return self in (Sort.LIBRARY, Sort.WORD, Sort.SETTING, Sort.NOTHING)
 
+
+#: What a keyword declares.
+_DECLARED = {
+    "param": Sort.PARAMETER,
+    "const": Sort.CONSTANT,
+    "scalar": Sort.SCALAR,
+    "vector": Sort.VECTOR,
+}
 
 #: Where a name is known: in a file, a network, or a part of a text.
 Scope = tuple[str, str, int]
@@ -170,16 +186,38 @@ class _Walker:
         return _Inside(("network", name, 0), known, _scope_of(place))
 
     def _unread(self) -> Iterator[Name]:
-        """Names of what cannot be read: as far as they are known elsewhere."""
+        """Names of what cannot be read: as far as they are known, or declared there."""
         text, source = self._reading.unread, self._reading.source
+        begun = {name.span.start: name for name in self._begun()}
+        declared = {(name.text, name.scope): name.sort for name in begun.values()}
         for found in NAME.finditer(text):
             name = found[0].removeprefix("\\")
             place = Span(source, *found.span())
             inside = self._inside(place)
-            if (sort := inside.known.get(name)) is not None:
-                yield Name(place, name, sort, inside.region)
+            sort = inside.known.get(name) or declared.get((name, inside.region))
+            if sort is not None:
+                yield Name(place, name, sort, inside.region, place.start in begun)
             elif self._library.lookup(name) is not None:
                 yield Name(place, name, Sort.LIBRARY, _OURS)
+
+    def _begun(self) -> Iterator[Name]:
+        """The names that half-written statements declare, by their looks."""
+        for side in _LEFT.finditer(self._reading.unread):
+            start, head = side.start(2), side[2].partition("(")[0]
+            for part in head.split(","):
+                if (found := _SIDE.fullmatch(part)) is not None:
+                    place = Span(
+                        self._reading.source,
+                        start + found.start(1),
+                        start + found.end(1),
+                    )
+                    name = found[1].removeprefix("\\")
+                    sort = Sort.UNKNOWN if found[2] else Sort.OPERATOR
+                    region = self._inside(place).region
+                    if self._library.lookup(name) is None:
+                        sort = _DECLARED.get(side[1], sort)
+                        yield Name(place, name, sort, region, declares=True)
+                start += len(part) + 1
 
     # -- statements
 

@@ -6,12 +6,12 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from recform.diagnostics import Diagnostics
+from recform.diagnostics.refuted import proving
 from recform.graph.model import NetworkGraph
 from recform.plan.definitions import Class, Role
 from recform.plan.kept import without_past
 from recform.plan.network import NetworkPlan
-from recform.proof import FAULT
-from recform.readback.plan import Misprint, Printed
+from recform.readback.plan import Printed
 from recform.readback.printed import check_printed
 
 
@@ -47,13 +47,9 @@ def check(
         printed = Printed(
             plan.network.name, definitions, steps, plan.stages, scalars, going
         )
-        try:
+        span = network.recurrence.formula.equations[0].span
+        with proving(span, Diagnostics()):
             check_printed(network, printed)
-        except Misprint as misprint:
-            report = Diagnostics()
-            span = network.recurrence.formula.equations[0].span
-            report.error("RF901", misprint.message, span, hint=FAULT)
-            report.check()
 
 
 def _scalars(plan: NetworkPlan) -> Mapping[str, Mapping[str, str]]:

@@ -12,8 +12,8 @@ from recform.classes.network import plan_network
 from recform.classes.steps.reversible import reversing
 from recform.emit.checked import check
 from recform.emit.classifier.base import base_class, without_unused
+from recform.emit.classifier.passes import plan_classifier, undecayed
 from recform.emit.classifier.plan import BASE
-from recform.emit.classifier.writer import plan_classifier
 from recform.emit.support import support_classes
 from recform.graph.model import NetworkGraph
 from recform.memory import Memory, Plan
@@ -26,16 +26,14 @@ from recform.plan.network import NetworkPlan
 from recform.plan.printer.definitions import print_definition
 from recform.plan.printer.lines import Lines
 from recform.plan.printer.module import header, imports, reads
+from recform.target import PLAIN, Target
 from recform.writers.names import argument_names
 
 
 def emit(
     networks: list[NetworkGraph],
     settings: tuple[tuple[str, str], ...] = (),
-    timm: bool = False,
-    generation: bool = False,
-    inference: bool = False,
-    memory: Memory = Memory.plain,
+    target: Target = PLAIN,
     kept: Sequence[Plan] = (),
 ) -> str:
     """The source of a module with these networks.
@@ -43,19 +41,18 @@ def emit(
     Args:
         networks: of one file, in its order.
         settings: parameters that were set, for the header.
-        timm: whether they get timm's interface; all are image classifiers then.
-        generation: whether they can go on by positions; all take tokens or ids then.
-        inference: whether they are for inference, and their formulas folded.
-        memory: what they keep for their backward passes.
+        target: which form they get; all can have it, and keep the same.
         kept: of each network what its parts keep, where that is not the same.
 
     Raises:
         CompileError: RF538, if the blocks of one are no classes that could keep each its
             own; RF901, if what was written is not what was planned.
     """
-    support = support_classes(networks, generation=generation, memory=memory)
-    names = module_names(networks, [*support, *([BASE] if timm else [])])
-    plan_one = plan_classifier if timm else plan_network
+    formula = networks[0].recurrence.formula
+    memory = target.keeps(formula)
+    support = support_classes(networks, memory, generation=target.generation)
+    names = module_names(networks, [*support, *([BASE] if target.timm else [])])
+    plan_one = plan_classifier if target.timm else plan_network
     plans = [
         plan_one(
             network, names, network.recurrence.formula.name if len(networks) > 1 else ""
@@ -63,22 +60,24 @@ def emit(
         for network in networks
     ]
     plans = common(plans, lambda plan, made: names.new(_unprefixed(plan, made)))
-    if generation:
+    if target.timm:
+        plans = undecayed(plans)
+    if target.generation:
         plans = list(map(keeping, plans))
-    base = base_class() if timm else ""
+    base = base_class() if target.timm else ""
     if kept:
         plans = list(map(planned, plans, kept))
     elif memory is Memory.lean:
         plans, base = list(map(leaning, plans)), leaning_base(base)
     elif memory is Memory.reversible:
         plans = list(map(reversing, plans))
-    elif inference:
+    elif target.inference:
         plans = list(map(laid_out, plans))
     code = printed(plans)
     tree = ast.parse(code)
-    check(networks, plans, tree, base, going=generation)
+    check(networks, plans, tree, base, going=target.generation)
     used = reads(tree)
-    if timm:
+    if target.timm:
         base = without_unused(base, used)
         used |= reads(ast.parse(base))
     parts: list[str] = []
@@ -86,19 +85,15 @@ def emit(
         if name in used:
             used |= _reads_of(text)
             parts.insert(0, text)
-    parts += [base] if timm else []
+    parts += [base] if target.timm else []
     code = "\n\n\n".join([*(text.rstrip() for text in parts), code])
     options = "".join(f" --set {name}={value}" for name, value in settings)
-    formula = networks[0].recurrence.formula
     named = (PurePath(plugin).name for plugin in formula.library.plugins)
     options += "".join(f" --plugin {name}" for name in named)
-    options += " --timm" if timm else ""
-    options += " --for generation" if generation else ""
-    options += " --for inference" if inference else ""
-    said_in_file = memory is networks[0].recurrence.formula.memory
+    options += target.options
     if kept:
         options += kept[0].options
-    elif not (inference or said_in_file):
+    elif not target.inference and memory is not formula.memory:
         options += f" --memory {memory}"
     classes = [plan.network.name for plan in plans]
     said = [line for plan in kept for line in plan.said]

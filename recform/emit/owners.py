@@ -18,14 +18,18 @@ from recform.blocks.identifiers import identifier
 from recform.classes.network import plan_network
 from recform.emit.module import emit, module_names
 from recform.graph.model import NetworkGraph, Piece, Site, StageGraph
+from recform.memory import Memory
 from recform.plan.network import NetworkPlan
 from recform.plan.places import Kind
 from recform.recurrence.build import relative
 from recform.recurrence.model import Step as BlockStep
 from recform.recurrence.moves import move
+from recform.target import Target
 
 #: How far back a block is counted from the block that reads it.
 _REACH = 64
+#: What a file says of memory does not matter here.
+_PLAIN = Target(memory=Memory.plain)
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,9 @@ def emit_plain(network: NetworkGraph) -> PlainCode:
     plan = plan_network(graph, module_names([graph]))
     formula = graph.recurrence.formula
     parts = {False: _labels(formula.adapter), True: _labels(formula.rise)}
-    return PlainCode(plan.network.name, emit([graph]), _owners(plan), parts)
+    return PlainCode(
+        plan.network.name, emit([graph], target=_PLAIN), _owners(plan), parts
+    )
 
 
 def _labels(adapter: Pipeline | None) -> tuple[str, ...]:

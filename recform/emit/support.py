@@ -16,16 +16,16 @@ PAST = "Past"
 
 def support_classes(
     networks: list[NetworkGraph],
+    memory: Memory = Memory.plain,
     *,
     generation: bool = False,
-    memory: Memory = Memory.plain,
 ) -> dict[str, str]:
     """Name and source of the classes that the operators of these networks need.
 
     Args:
         networks: of one file.
-        generation: whether they keep what they have seen of positions.
         memory: what they keep for their backward passes.
+        generation: whether they keep what they have seen of positions.
 
     Raises:
         CompileError: if a network has the name of one (RF209), or two operators bring

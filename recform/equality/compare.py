@@ -52,7 +52,7 @@ def compare(left: Formula, right: Formula) -> Verdict:
         return _same(left, right)
     if left.relative or right.relative:
         return _depth_by_depth(left, right)
-    depth = _depth(formulas)
+    depth = min(first_block(formulas), MAX_DEPTH)
     differs: dict[bool, int | None] = {}
     proofs: dict[bool, Proof | None] = {False: None, True: None}
     checked = 0
@@ -83,19 +83,15 @@ def compare(left: Formula, right: Formula) -> Verdict:
         own = own_depth(formulas, smallest, shown)
     elif answer == OPEN and smallest is None:
         own = equal_so_far(formulas, checked)
-    return Verdict(
-        (left.name, right.name),
-        answer,
-        checked,
-        shortest,
-        () if found is None else relation_texts(found.relations),
-        (_starts(left), _starts(right)),
-        _interior(left, right),
-        shown,
-        frame_changes(left, right),
-        _notes(formulas),
-        _numbered(formulas),
-        own,
+    return replace(
+        _same(left, right),
+        answer=answer,
+        checked=checked,
+        differs=shortest,
+        relations=() if found is None else relation_texts(found.relations),
+        interior=_interior(left, right),
+        example=shown,
+        own=own,
     )
 
 
@@ -131,18 +127,15 @@ def _relative_ends(formula: Formula) -> set[object]:
 
 def _same(left: Formula, right: Formula) -> Verdict:
     """The verdict on two networks with the same equations."""
+    first, second = (bool(own_blocks(formula)) for formula in (left, right))
     return Verdict(
-        (left.name, right.name),
-        ANY,
-        0,
-        None,
-        (),
-        (_starts(left), _starts(right)),
-        True,
-        None,
-        frame_changes(left, right),
-        _notes((left, right)),
-        _numbered((left, right)),
+        names=(left.name, right.name),
+        answer=ANY,
+        starts=(_starts(left), _starts(right)),
+        interior=True,
+        frame=frame_changes(left, right),
+        notes=_notes((left, right)),
+        numbered=(first, second),
     )
 
 
@@ -152,12 +145,8 @@ def _unlike(left: Formula, right: Formula, operators: tuple[str, ...]) -> Verdic
         f"{name} recurs over positions, in another way in each: that was not compared"
         for name in operators
     )
-    return replace(
-        _same(left, right),
-        answer=OPEN,
-        interior=None,
-        notes=(*_notes((left, right)), *notes),
-    )
+    same = _same(left, right)
+    return replace(same, answer=OPEN, interior=None, notes=(*same.notes, *notes))
 
 
 def _depth_by_depth(left: Formula, right: Formula) -> Verdict:
@@ -182,35 +171,22 @@ def _depth_by_depth(left: Formula, right: Formula) -> Verdict:
             answer = DIFFERENT
         break
     same = differs is None and blocks[0] == blocks[1] == checked
-    return Verdict(
-        (left.name, right.name),
-        answer,
-        checked,
-        differs,
-        (),
-        (_starts(left), _starts(right)),
-        None,
-        shown,
-        frame_changes(left, right),
-        _notes((left, right)),
-        _numbered((left, right)),
-        OwnDepth(checked, "", True) if same else None,
+    return replace(
+        _same(left, right),
+        answer=answer,
+        checked=checked,
+        differs=differs,
+        interior=None,
+        example=shown,
+        own=OwnDepth(checked, "", True) if same else None,
     )
-
-
-def _numbered(formulas: tuple[Formula, Formula]) -> tuple[bool, bool]:
-    first, second = (bool(own_blocks(formula)) for formula in formulas)
-    return first, second
 
 
 def _comparable(left: Formula, right: Formula) -> None:
     """Refuses networks whose operators have no name in common."""
     report = Diagnostics()
-    if (
-        left.operators
-        and right.operators
-        and not set(left.operators) & set(right.operators)
-    ):
+    both = set(left.operators) & set(right.operators)
+    if left.operators and right.operators and not both:
         report.error(
             "RF643",
             f"{left.name} and {right.name} have no operator in common: "
@@ -219,10 +195,6 @@ def _comparable(left: Formula, right: Formula) -> None:
             hint="operators are matched by name; give those that are the same one name",
         )
         raise CompileError(report)
-
-
-def _depth(formulas: tuple[Formula, Formula]) -> int:
-    return min(first_block(formulas), MAX_DEPTH)
 
 
 def _proof(

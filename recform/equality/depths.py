@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recform.algebra.formula import Formula, Scope
+from recform.algebra.formula import Formula
 from recform.equality.example import Example, example
 from recform.equality.outputs import Outputs
 from recform.equality.terms import TooLarge
@@ -55,10 +55,8 @@ def equal_so_far(formulas: tuple[Formula, Formula], checked: int) -> OwnDepth | 
 
 def _blocks(formula: Formula) -> int | None:
     """The number of blocks, or of those of each stage; None if stages differ in it."""
-    counts = [stage.blocks for stage in formula.stages]
-    if formula.scope is Scope.NETWORK:
-        return sum(counts)
-    return counts[0] if len(set(counts)) == 1 else None
+    first, *others = formula.lengths
+    return first if set(others) <= {first} else None
 
 
 def first_difference(

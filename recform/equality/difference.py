@@ -7,21 +7,23 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import I, L, Learned
+from recform.algebra.expr import I, L, with_learned
 from recform.algebra.formula import Formula
+from recform.algebra.totals import totals
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.backward import network_of, seeds_of
 from recform.derivation.steps import sorted_words
 from recform.derivation.words import has_free_letters, has_values, has_weights
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import CompileError, Diagnostics, counted
 from recform.linear.propagate import propagate
 from recform.linear.recurrence import linearise
-from recform.linear.words import LAST, Polynomial
+from recform.linear.words import Polynomial
 from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
 from recform.series.automaton import first_word, minimal, words_up_to
+from recform.series.places import LAST, At
 from recform.series.regex import shown
 from recform.series.series import NotExact, Series, Word
-from recform.series.show import PLAIN, Place, factors, term
+from recform.series.show import PLAIN, factors, term
 
 #: How many blocks the paths that are listed go over, and how many are listed.
 _BLOCKS, _MOST = 3, 24
@@ -129,8 +131,8 @@ def _from_input(formula: Formula) -> Symbolic:
 
     def weigh(polynomial: Polynomial, block: int) -> Symbolic:
         total = sum(polynomial.terms.values(), sympy.S.Zero)
-        learned = {item: sympy.Symbol(item.name) for item in total.atoms(Learned)}
-        return total.xreplace(learned).xreplace({I: block, L: length})
+        named = with_learned(total, lambda item: sympy.Symbol(item.name))
+        return named.xreplace({I: block, L: length})
 
     found = propagate(linear, length, weigh, sympy.S.One)
     return sympy.S.Zero if found is None else sympy.expand(found)
@@ -162,7 +164,7 @@ def _changes(first: Series, second: Series) -> list[PathChange]:
         # Several words may be the same product of operators.
         paths: dict[str, tuple[Symbolic, Symbolic]] = {}
         for word in sorted_words(words):
-            parts = factors(PLAIN, word, Place("L", -length))
+            parts = factors(PLAIN, word, At(LAST, -length))
             path = term(PLAIN, sympy.S.One, parts)
             old, new = paths.get(path, (sympy.S.Zero, sympy.S.Zero))
             old += before.get(word, sympy.S.Zero)
@@ -180,10 +182,7 @@ def _total(series: Series, blocks: int) -> Symbolic:
     row = series.forward(())
     for _ in range(blocks):
         moved = [series.step(row, move) for move in series.moves]
-        row = {}
-        for part in moved:
-            for state, weight in part.items():
-                row[state] = row.get(state, series.domain.zero) + weight
+        row = totals(item for part in moved for item in part.items())
     return series.domain.to_sympy(series.ends(row))
 
 
@@ -200,15 +199,11 @@ def path_lines(found: PathDifference) -> list[str]:
         mark = " " if other in before and other in after else "-+"[other in after]
         result.append(f"  {mark} through {other[0]}: {other[1]}")
     for change in found.changes:
-        where = f"over {change.blocks} block{'s' * (change.blocks > 1)}: {change.path}"
-        if change.after == 0:
-            note = "" if change.before == 1 else f" (weight {change.before})"
-            result.append(f"  - {where}{note}")
-        elif change.before == 0:
-            note = "" if change.after == 1 else f" (weight {change.after})"
-            result.append(f"  + {where}{note}")
-        else:
-            result.append(f"  ~ {where} (weight {change.before} -> {change.after})")
+        mark = "-" if change.after == 0 else "+" if change.before == 0 else "~"
+        weights = [str(w) for w in (change.before, change.after) if w != 0]
+        note = "" if weights == ["1"] else f" (weight {' -> '.join(weights)})"
+        where = f"over {counted(change.blocks, 'block')}: {change.path}"
+        result.append(f"  {mark} {where}{note}")
     if found.more:
         result.append(f"    and {found.more} more")
     if found.totals is not None:

@@ -22,7 +22,6 @@ from recform.algebra.expr import (
     Elementwise,
     Filled,
     History,
-    I,
     Input,
     L,
     Learned,
@@ -32,6 +31,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    with_learned,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Over
@@ -180,7 +180,7 @@ def example(
     formulas: tuple[Formula, Formula], depth: int, *, linear: bool
 ) -> Example | None:
     """Numbers for which two networks of a depth differ, or None if none are found."""
-    if any(weighs_members(formula) for formula in formulas):
+    if any(map(weighs_members, formulas)):
         return None
     called = functions_in(formulas)
     bodies = [
@@ -202,7 +202,7 @@ def example(
             kind=": a matrix"
             if linear
             else ": a matrix, and the square of each number",
-            **_OPERATOR[any(_takes_several(formula) for formula in formulas)],
+            **_OPERATOR[any(map(_takes_several, formulas))],
             applied="y" if linear else "[a + a * a for a in y]",
             functions=functions,
             bodies="\n\n".join(bodies),
@@ -240,9 +240,7 @@ def _takes_several(formula: Formula) -> bool:
 
 def weighs_members(formula: Formula) -> bool:
     """Whether a formula has what the program below cannot say."""
-    tensors = [formula.output, *(e.right for e in formula.equations)]
-    tensors += [b.right for b in formula.boundaries if b.right is not None]
-    return any(tensor.has(Over, Across) for tensor in tensors)
+    return any(t.has(Over, Across) for t in (formula.output, *formula.rights))
 
 
 def _number(value: Fraction | float) -> str:
@@ -329,11 +327,7 @@ def _body(
         return text
 
     def _weight(tensor: Scaled | Filled) -> str:
-        value = tensor.coefficient
-        learned = {item: sympy.Symbol(_scalar(item)) for item in value.atoms(Learned)}
-        value = value.xreplace(learned)
-        if value.has(I):
-            value = value.xreplace({I: tensor.at})
+        value = with_learned(tensor.here, lambda item: sympy.Symbol(_scalar(item)))
         value = value.xreplace({L: sympy.Integer(depth)})
         if value.is_Rational:
             return f"Q({value.p}, {value.q})" if value.q != 1 else str(value)

@@ -6,7 +6,6 @@ operators and their parameters are called in the state_dict.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recform.algebra.body import Body
@@ -31,10 +30,6 @@ class FrameChange:
         """``stem: conv(3, 64) > bn in A, conv(3, 16) > bn in B``."""
         both = ", ".join(f"{t} in {n}" for t, n in zip(self.texts, names, strict=True))
         return f"{self.what}: {both}"
-
-    def as_dict(self) -> Mapping[str, object]:
-        """For ``--json``."""
-        return {"what": self.what, "texts": list(self.texts)}
 
 
 def frame_changes(left: Formula, right: Formula) -> tuple[FrameChange, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from recform.algebra.expr import Elementwise, Tensor, subtensors
+from recform.algebra.expr import Elementwise, subtensors
 from recform.algebra.formula import Formula
 from recform.blocks import Function, Operator
 from recform.verify.evaluate import Untold
@@ -39,13 +39,9 @@ def functions_in(formulas: Iterable[Formula]) -> Mapping[Operator, str]:
     """
     found: dict[Operator, None] = {}
     for formula in formulas:
-        tensors: list[Tensor | None] = [formula.output]
-        tensors += [equation.right for equation in formula.equations]
-        tensors += [boundary.right for boundary in formula.boundaries]
-        for tensor in tensors:
-            if tensor is not None:
-                parts = subtensors(tensor)
-                found |= {p.function: None for p in parts if isinstance(p, Elementwise)}
+        for tensor in (formula.output, *formula.rights):
+            parts = subtensors(tensor)
+            found |= {p.function: None for p in parts if isinstance(p, Elementwise)}
     names: dict[Operator, str] = {}
     for function in sorted(found, key=lambda function: function.name):
         before = sum(other.name == function.name for other in names)

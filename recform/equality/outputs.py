@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy
 
-from recform.algebra.expr import Filled, History, L, Scaled, Tensor, subtensors
+from recform.algebra.expr import History, L, Tensor, Weighted, subtensors
 from recform.algebra.formula import Formula
 from recform.equality.terms import Atoms, Value
 from recform.equality.values import written_out
@@ -53,11 +53,8 @@ class Outputs:
 
 def _tells_depth(formula: Formula) -> bool:
     """Whether a block computes something else if the network has another depth."""
-    tensors = [e.right for e in formula.equations]
-    tensors += [b.right for b in formula.boundaries if b.right is not None]
-    tensors += formula.output.atoms(History)
     return any(
-        isinstance(part, Scaled | Filled) and part.coefficient.has(L)
-        for tensor in tensors
+        isinstance(part, Weighted) and part.coefficient.has(L)
+        for tensor in (*formula.rights, *formula.output.atoms(History))
         for part in subtensors(tensor)
     )

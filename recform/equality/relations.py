@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 import sympy
+from sympy.polys.matrices.sdm import sdm_irref
 
 from recform.algebra.expr import I
 from recform.blocks.symbolic import Symbolic
@@ -138,29 +139,13 @@ class Field:
 
     def solved(self, relations: Iterable[Row]) -> dict[int, Row]:
         """Relations by a tensor that stands in no other of them, there with the number 1."""
-        pivots: dict[int, Row] = {}
-        for relation in relations:
-            # The last tensor of a relation is the one that it was found for.
-            row = dict(relation)
-            for pivot, other in pivots.items():
-                factor = row.get(pivot)
-                if factor:
-                    for column, weight in other.items():
-                        add_to(row, column, -factor * weight)
-            if not row:
-                continue
-            pivot = max(row)
-            scale = self._domain.one / row[pivot]
-            row = {n: scale * w for n, w in row.items()}
-            for known, other in pivots.items():
-                factor = other.get(pivot)
-                if factor:
-                    fixed = dict(other)
-                    for column, weight in row.items():
-                        add_to(fixed, column, -factor * weight)
-                    pivots[known] = fixed
-            pivots[pivot] = row
-        return pivots
+        # The last tensor of a relation is the one that it was found for.
+        turned = ({-n: w for n, w in row.items()} for row in relations)
+        rows, pivots, _ = sdm_irref(dict(enumerate(turned)))
+        return {
+            -pivot: {-n: w for n, w in sorted(rows[place].items(), reverse=True)}
+            for place, pivot in enumerate(pivots)
+        }
 
     def _separated(self, values: Sequence[Value]) -> Sequence[_Separated]:
         """Values in which i and other names in weights are parts of the monomials.

@@ -8,10 +8,12 @@ side by side. Atoms are equal if their keys are.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from itertools import chain
 from typing import Any, TypeAlias, TypeVar
 
 import sympy
 
+from recform.algebra.totals import totals
 from recform.blocks.symbolic import Symbolic
 
 #: An atom's number.
@@ -100,11 +102,7 @@ def frozen(value: Value) -> Frozen:
 
 def plus(*values: Value) -> Value:
     """The sum."""
-    total: Value = {}
-    for value in values:
-        for monomial, weight in value.items():
-            total[monomial] = total[monomial] + weight if monomial in total else weight
-    return cleaned(total)
+    return cleaned(totals(chain.from_iterable(value.items() for value in values)))
 
 
 def scaled(weight: Symbolic, value: Value) -> Value:
@@ -140,9 +138,10 @@ def _simple(weight: Symbolic) -> Symbolic:
 
 def product(left: Value, right: Value) -> Value:
     """The elementwise product."""
-    total: Value = {}
-    for a, v in left.items():
-        for b, w in right.items():
-            monomial = tuple(sorted(a + b))
-            total[monomial] = total.get(monomial, sympy.S.Zero) + v * w
-    return cleaned(total)
+    return cleaned(
+        totals(
+            (tuple(sorted(a + b)), v * w)
+            for a, v in left.items()
+            for b, w in right.items()
+        )
+    )

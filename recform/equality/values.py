@@ -31,6 +31,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    with_learned,
 )
 from recform.algebra.lists import Dealt, Listed, Members, Over
 from recform.blocks.symbolic import Symbolic
@@ -216,19 +217,12 @@ class Evaluator:
         return width
 
     def _weight(self, coefficient: Symbolic, at: Symbolic) -> Symbolic:
-        learned = {
-            item: sympy.Symbol(
-                (
-                    item.name
-                    if item.index is sympy.nan
-                    else f"{item.name}@{self._index(item.index)}"
-                )
-                + "@k" * item.of_members,
-                real=True,
-            )
-            for item in coefficient.atoms(Learned)
-        }
-        value = coefficient.xreplace(learned)
+        def named(item: Learned) -> Symbolic:
+            shared = item.index is sympy.nan
+            block = "" if shared else f"@{self._index(item.index)}"
+            return sympy.Symbol(item.name + block + "@k" * item.of_members, real=True)
+
+        value = with_learned(coefficient, named)
         if value.has(I):
             value = value.xreplace({I: self._number(at)})
         value = value.xreplace({L: self._length})

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import sympy
 
-from recform.algebra.expr import Filled, I, L, Scaled, Tensor, subtensors
+from recform.algebra.expr import I, L, Weighted, subtensors
 from recform.algebra.formula import Formula
 from recform.blocks.symbolic import Symbolic
 from recform.linear.forms import power_name
@@ -42,14 +42,12 @@ def bases(formulas: Iterable[Formula]) -> tuple[Symbolic, ...]:
 
 
 def _coefficients(formulas: Iterable[Formula]) -> list[Symbolic]:
-    tensors: list[Tensor] = []
-    for formula in formulas:
-        tensors += [*(e.right for e in formula.equations), formula.output]
     return [
         part.coefficient
-        for tensor in tensors
+        for formula in formulas
+        for tensor in (*(e.right for e in formula.equations), formula.output)
         for part in subtensors(tensor)
-        if isinstance(part, Scaled | Filled)
+        if isinstance(part, Weighted)
     ]
 
 

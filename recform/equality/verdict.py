@@ -50,14 +50,14 @@ class Verdict:
 
     names: tuple[str, str]
     answer: str
-    checked: int
-    differs: int | None
-    relations: tuple[str, ...]
     starts: tuple[tuple[str, ...], tuple[str, ...]]
     interior: bool | None
-    example: Example | None
     frame: tuple[FrameChange, ...]
     notes: tuple[str, ...]
+    checked: int = 0
+    differs: int | None = None
+    relations: tuple[str, ...] = ()
+    example: Example | None = None
     numbered: tuple[bool, bool] = (False, False)
     own: OwnDepth | None = None
 

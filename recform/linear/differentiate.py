@@ -35,9 +35,10 @@ from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.linear.members import written_sum
 from recform.linear.model import STEM, Gradient, Law, Source, merged
-from recform.linear.words import BLOCK, SHARED, START, At, Letter, Polynomial
+from recform.linear.words import Letter, Polynomial
 from recform.recurrence.numbered import newest
 from recform.recurrence.unroll import Unroller
+from recform.series.places import BLOCK, SHARED, START, At
 
 
 class Differentiator:
@@ -241,9 +242,7 @@ class Differentiator:
     def _scaled(
         self, tensor: Scaled, block: int | None
     ) -> Iterator[tuple[Source, Polynomial]]:
-        coefficient = tensor.coefficient
-        if tensor.at is not sympy.nan:
-            coefficient = coefficient.xreplace({I: tensor.at})
+        coefficient = tensor.here
         front = Polynomial({(): coefficient})
         if any(
             self._formula.scalars[item.name].per_feature

@@ -7,7 +7,7 @@ factors are seen through, so that what follows holds whatever W computes.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import sympy
 
@@ -21,10 +21,12 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    with_learned,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.multiples import scaled
 from recform.algebra.reindex import rebuilt
+from recform.algebra.totals import totals
 from recform.algebra.typeset import plain_scalar
 from recform.blocks.symbolic import Symbolic
 
@@ -39,25 +41,19 @@ def form(tensor: Tensor, *, activations: bool = True) -> Form:
         tensor: with the index i, or written out.
         activations: whether elementwise functions are opaque; otherwise left out.
     """
-    result: dict[Tensor, Symbolic] = {}
 
-    def add(part: Tensor, factor: Symbolic) -> None:
+    def terms(part: Tensor, factor: Symbolic) -> Iterator[tuple[Tensor, Symbolic]]:
         match part:
             case TensorSum():
                 for child in part.children:
-                    add(child, factor)
+                    yield from terms(child, factor)
             case Scaled():
-                coefficient = part.coefficient
-                if part.at is not sympy.nan:
-                    coefficient = coefficient.xreplace({I: part.at})
-                add(part.tensor, factor * coefficient)
-            case Elementwise() if not activations and not part.function.moves:
-                add(part.argument, factor)
+                yield from terms(part.tensor, factor * part.here)
             case _:
-                result[part] = result.get(part, sympy.S.Zero) + factor
+                yield part, factor
 
-    add(tensor if activations else without_activations(tensor), sympy.S.One)
-    return cleaned(result)
+    whole = tensor if activations else without_activations(tensor)
+    return cleaned(totals(terms(whole, sympy.S.One)))
 
 
 def without_activations(tensor: Tensor) -> Tensor:
@@ -75,11 +71,13 @@ def cleaned(terms: Mapping[Tensor, Symbolic]) -> Form:
 
 def combined(*parts: tuple[Symbolic, Form]) -> Form:
     """The sum of multiples of forms."""
-    result: dict[Tensor, Symbolic] = {}
-    for factor, terms in parts:
-        for tensor, value in terms.items():
-            result[tensor] = result.get(tensor, sympy.S.Zero) + factor * value
-    return cleaned(result)
+    return cleaned(
+        totals(
+            (tensor, factor * value)
+            for factor, terms in parts
+            for tensor, value in terms.items()
+        )
+    )
 
 
 def shifted(tensor: Tensor, by: int) -> Tensor:
@@ -108,6 +106,20 @@ def equations(formula: Formula, *, activations: bool = True) -> dict[str, Form]:
     }
 
 
+def rights_of(formula: Formula, block: int) -> Iterator[tuple[str, Symbolic, Tensor]]:
+    """Unknown, index and right side of the equations of a block, its own ones too."""
+    own = {boundary.left: boundary for boundary in formula.boundaries}
+    for equation in formula.equations:
+        name = equation.unknown
+        boundary = own.get(State(name, block))
+        if boundary is None:
+            yield name, I, equation.right
+        elif boundary.rule is not None:
+            yield name, I, boundary.rule.right
+        elif boundary.right is not None:
+            yield name, sympy.Integer(block), boundary.right
+
+
 class NoNumber(ArithmeticError):
     """A coefficient is no number in some block, as ``1/(i - 1)`` in the first one."""
 
@@ -123,12 +135,9 @@ def numeric(
     if value.is_Rational:
         exact = value
     else:
-        values: dict[Symbolic, Symbolic] = {
-            item: sympy.Float(_start(formula, item, length))
-            for item in value.atoms(Learned)
-        }
-        values |= {I: sympy.Integer(block), L: sympy.Integer(length)}
-        exact = value.xreplace(values)
+        exact = with_learned(
+            value, lambda item: sympy.Float(_start(formula, item, length))
+        ).xreplace({I: sympy.Integer(block), L: sympy.Integer(length)})
     what = "is no real number"
     try:
         found = float(exact)

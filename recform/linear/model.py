@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from recform.algebra.expr import State, Tensor
+from recform.algebra.expr import Tensor
 from recform.algebra.formula import Formula
-from recform.algebra.typeset import latex_name, latex_text, plain
+from recform.algebra.totals import totals
 from recform.blocks.symbolic import Symbolic
-from recform.linear.words import BLOCK, SHARED, At, Letter, Polynomial
+from recform.linear.words import Letter, Polynomial
+from recform.series.places import BLOCK, SHARED, At
+from recform.series.show import PLAIN, Plain
 
 
 @dataclass(frozen=True)
@@ -25,26 +27,14 @@ class Source:
     unknown: str
     at: At
 
-    def text(self) -> str:
-        """In the language of the files."""
-        if self.unknown == INPUT:
-            return INPUT
-        if "(" in self.unknown:
-            return _of_history(self.unknown, self.at.text())
-        return plain(State(self.unknown, self.at.expression()))
-
-    def latex(self) -> str:
-        """As LaTeX."""
-        if "(" in self.unknown:
-            return latex_text(_of_history(self.unknown, self.at.text()))
-        name = latex_name(self.unknown)
-        index = self.at.text()
-        return name if self.at.base == SHARED else f"{name}_{{{index}}}"
-
-
-def _of_history(name: str, index: str) -> str:
-    """``concat(X_<0..i>)`` with another end."""
-    return name.replace("..i>", f"..{index}>").replace(", i, ", f", {index}, ")
+    def text(self, style: Plain = PLAIN) -> str:
+        """In the language of the files, or as LaTeX."""
+        if "(" not in self.unknown:
+            return style.name(self.unknown, self.at)
+        # A history with another end: ``concat(X_<0..i>)``.
+        name, index = self.unknown, self.at.text()
+        name = name.replace("..i>", f"..{index}>").replace(", i, ", f", {index}, ")
+        return style.formula(name)
 
 
 INPUT = "input"
@@ -141,7 +131,4 @@ class Linear:
 
 def merged(parts: Iterable[tuple[Source, Polynomial]]) -> Gradient:
     """The sum of derivatives; what cancels is gone."""
-    result: dict[Source, Polynomial] = {}
-    for source, polynomial in parts:
-        result[source] = result[source] + polynomial if source in result else polynomial
-    return {source: polynomial for source, polynomial in result.items() if polynomial}
+    return {source: total for source, total in totals(parts).items() if total}

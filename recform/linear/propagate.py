@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Generic, Protocol, Self, TypeVar
 
 from recform.linear.model import STEM, Gradient, Linear, Source
-from recform.linear.words import BLOCK, LAST, SHARED, START, At, Letter, Polynomial
+from recform.linear.words import Letter, Polynomial
+from recform.series.places import BLOCK, LAST, SHARED, START, At
 
 
 class Carried(Protocol):

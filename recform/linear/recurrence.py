@@ -16,11 +16,12 @@ from collections.abc import Iterator, Mapping
 from recform.algebra.formula import Formula
 from recform.diagnostics import Diagnostics
 from recform.linear.differentiate import Differentiator
-from recform.linear.model import INPUT, STEM, Gradient, Law, Linear, Source, merged
-from recform.linear.words import BLOCK, START, At, Polynomial
+from recform.linear.model import STEM, Gradient, Law, Linear, Source, merged
+from recform.linear.words import Polynomial
 from recform.recurrence.order import by_need
 from recform.recurrence.reach import reach_of
 from recform.recurrence.unroll import Unroller
+from recform.series.places import BLOCK, START, At
 
 
 def linearise(
@@ -161,16 +162,3 @@ def _needed(gradients: Mapping[str, Gradient], here: At) -> list[str]:
             for name, gradient in gradients.items()
         }
     )
-
-
-__all__ = [
-    "INPUT",
-    "STEM",
-    "Gradient",
-    "Law",
-    "Linear",
-    "Source",
-    "linearise",
-    "merged",
-    "written_out",
-]

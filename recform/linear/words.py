@@ -12,56 +12,12 @@ from functools import cached_property
 
 import sympy
 
-from recform.algebra.expr import I, L, Learned, Tensor
-from recform.algebra.typeset import added, latex_name, plain, plain_scalar
-from recform.algebra.typeset import latex as tensor_latex
+from recform.algebra.expr import I, Tensor
+from recform.algebra.totals import totals
+from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
-
-#: What an index counts from: this block, the last block, the start; or no index at all.
-BLOCK, LAST, START, SHARED = "i", "L", "0", ""
-#: An index that counts back from the last block: ``L - i + number``.
-BACK = "L-i"
-
-
-@dataclass(frozen=True)
-class At:
-    """An index: ``i + number``, ``L + number``, a number, or none (shared by all blocks)."""
-
-    base: str
-    number: int = 0
-
-    def shifted(self, by: int) -> At:
-        """The index with ``i + by`` for ``i``."""
-        if self.base != BLOCK or not by:
-            return self
-        return At(BLOCK, self.number + by)
-
-    def moved(self, base: str, origin: int = 0) -> At:
-        """The index with ``base + origin`` for ``i``."""
-        return At(base, self.number + origin) if self.base == BLOCK else self
-
-    def expression(self) -> Symbolic:
-        """As a SymPy expression; NaN where there is no index."""
-        if self.base == SHARED:
-            return sympy.nan
-        symbol = {BLOCK: I, LAST: L, START: sympy.S.Zero, BACK: L - I}[self.base]
-        return symbol + self.number
-
-    def text(self) -> str:
-        """As it is printed, without spaces."""
-        if self.base == BACK:  # SymPy would sort the letters.
-            return f"{BACK}{self.number:+d}" if self.number else BACK
-        return str(self.expression()).replace(" ", "")
-
-    @classmethod
-    def of(cls, index: Symbolic) -> At:
-        """From an index of the algebra: ``i - 1``, ``L``, ``3`` or NaN."""
-        if index is sympy.nan:
-            return cls(SHARED)
-        if index.is_Integer:
-            return cls(START, int(index))
-        base, symbol = (BLOCK, I) if index.has(I) else (LAST, L)
-        return cls(base, int(index - symbol))
+from recform.series.places import SHARED, At
+from recform.series.show import PLAIN, Plain
 
 
 @dataclass(frozen=True)
@@ -125,38 +81,18 @@ class Letter:
             return self.tensor
         return self.tensor.xreplace({I: self.at.expression()})  # type: ignore[no-any-return]
 
-    def text(self) -> str:
-        """In the language of the files; an activation is ``relu'_i``."""
-        if self.kind == "gate":
-            assert self.tensor is not None
-            return f"diag({plain(_value(self))})"
+    def text(self, style: Plain = PLAIN) -> str:
+        """In the language of the files, or as LaTeX; an activation is ``relu'_i``."""
+        if self.kind not in ("gate", "gain"):
+            return style.name(self.label, self.at)
+        value = self.value()
+        assert value is not None
         if self.kind == "gain":
-            return plain_scalar(_coefficient(self))
-        return _indexed(self.label, self.at)
-
-    def latex(self) -> str:
-        """As LaTeX."""
-        if self.kind == "gate":
-            return rf"\operatorname{{diag}}\left({tensor_latex(_value(self))}\right)"
-        if self.kind == "gain":
-            return sympy.latex(_symbols(_coefficient(self)))  # type: ignore[no-any-return]
-        name, _, time = self.label.partition(".")
-        name = latex_name(name)
-        index = ",".join(part for part in (_block(self.at), time) if part)
-        return f"{name}_{{{index}}}" if index else name
+            return style.scalar(value.args[0])
+        return style.call("diag", style.tensor(value))
 
 
 Word = tuple[Letter, ...]
-
-
-def _value(letter: Letter) -> Tensor:
-    value = letter.value()
-    assert value is not None
-    return value
-
-
-def _coefficient(letter: Letter) -> Symbolic:
-    return _value(letter).args[0]
 
 
 def _mark(letter: Letter) -> str:
@@ -166,34 +102,6 @@ def _mark(letter: Letter) -> str:
     if letter.kind == "operator" and letter.part is not None:
         return f"^{letter.part[0] + 1}"
     return ""
-
-
-def _indexed(name: str, at: At) -> str:
-    # An operator that belongs to one time of a second index is ``U.2``.
-    name, _, time = name.partition(".")
-    text = ",".join(part for part in (_block(at), time) if part)
-    if not text:
-        return name
-    short = len(text) == 1 or text.isdigit()
-    return f"{name}_{text}" if short else f"{name}_<{text}>"
-
-
-def _block(at: At) -> str:
-    return "" if at.base == SHARED else at.text()
-
-
-def _symbols(value: Symbolic) -> Symbolic:
-    """Learned scalars as symbols that SymPy can print."""
-    return value.xreplace(
-        {
-            item: sympy.Symbol(
-                latex_name(item.name)
-                if item.index is sympy.nan
-                else f"{latex_name(item.name)}_{{{str(item.index).replace(' ', '')}}}"
-            )
-            for item in value.atoms(Learned)
-        }
-    )
 
 
 @dataclass(frozen=True)
@@ -219,9 +127,7 @@ class Polynomial:
     @classmethod
     def total(cls, items: Iterable[tuple[Word, Symbolic]]) -> Polynomial:
         """The sum of words; what cancels is gone."""
-        terms: dict[Word, Symbolic] = {}
-        for word, coefficient in items:
-            terms[word] = terms[word] + coefficient if word in terms else coefficient
+        terms = totals(items)
         if any(_open(value) for value in terms.values()):
             terms = {w: sympy.expand(v) if _open(v) else v for w, v in terms.items()}
         return cls({word: value for word, value in terms.items() if value != 0})
@@ -287,18 +193,20 @@ class Polynomial:
         """How many products of scalars and operators it is a sum of, as printed."""
         return sum(len(sympy.Add.make_args(c)) for c in self.terms.values())
 
-    def text(self) -> str:
-        """In the language of the files."""
-        return _sum(self, lambda letter: letter.text(), "*", plain_scalar)
-
-    def latex(self) -> str:
-        """As LaTeX."""
-        return _sum(
-            self,
-            lambda letter: letter.latex(),
-            r" \cdot ",
-            lambda value: sympy.latex(_symbols(value)),
-        )
+    def text(self, style: Plain = PLAIN) -> str:
+        """In the language of the files, or as LaTeX."""
+        terms = []
+        for word, coefficient in self.terms.items():
+            term = style.times.join(letter.text(style) for letter in word)
+            if coefficient == -1 and word:
+                term = f"-{term}"
+            elif coefficient != 1 or not word:
+                factor = style.scalar(coefficient)
+                if coefficient.is_Add and word:
+                    factor = f"({factor})"
+                term = f"{factor}{style.times}{term}" if word else factor
+            terms.append(term)
+        return added(terms)
 
 
 def joined(first: Word, second: Word) -> Word | None:
@@ -322,23 +230,3 @@ def _open(value: Symbolic) -> bool:
 
 def _replaced(coefficient: Symbolic, index: Symbolic) -> Symbolic:
     return coefficient.xreplace({I: index}) if coefficient.free_symbols else coefficient
-
-
-def _sum(
-    polynomial: Polynomial,
-    letter: Callable[[Letter], str],
-    times: str,
-    scalar: Callable[[Symbolic], str],
-) -> str:
-    terms = []
-    for word, coefficient in polynomial.terms.items():
-        term = times.join(letter(item) for item in word)
-        if coefficient == -1 and word:
-            term = f"-{term}"
-        elif coefficient != 1 or not word:
-            factor = scalar(coefficient)
-            if coefficient.is_Add and word:
-                factor = f"({factor})"
-            term = f"{factor}{times}{term}" if word else factor
-        terms.append(term)
-    return added(terms)

@@ -107,7 +107,8 @@ def _compiled(
     cell: str, settings: dict[str, Any], network: str | None, plugins: list[str]
 ) -> Compiled:
     """The network of a cell; other files are looked for where the notebook runs."""
-    # The line of the magic counts, as it does in the notebook.
-    source = from_text(f"\n{cell}", "<cell>")
+    # The line of the magic counts, as it does in the notebook; a mark of byte order that was
+    # copied with a file's text is none behind it.
+    source = from_text("\n" + cell.removeprefix("\ufeff"), "<cell>")
     found = compile_source(source, settings, Path.cwd(), plugins, network)
     return choose(found, network)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recform.blocks.amount import Amount
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, fraction
 from recform.blocks.operator import (
     Cost,
+    Detail,
     Emitted,
     Memory,
     Misfit,
@@ -92,6 +93,16 @@ class Attention(Operator):
         parts += ["causal=True"] if a.causal else []
         parts += [f"dropout={fraction(a.dropout)}"] if a.dropout != 0 else []
         return Emitted("{m}({x})", f"SelfAttention({', '.join(parts)})")
+
+    def details(
+        self, inputs: tuple[Shape, ...] | None, a: Arguments
+    ) -> tuple[Detail, ...]:
+        width = int(inputs[0].features) if inputs else 0
+        matrix = width * width
+        into = matrix + (width if a.bias else 0)
+        maps = [Detail(n, n, ("x",), "linear", True, into) for n in ("q", "k", "v")]
+        out = Detail("out", "out", ("heads",), "linear", True, matrix + width)
+        return (*maps, *_weighed(a, "q", "k", "v"), out)
 
 
 class Attend(Several):
@@ -216,6 +227,32 @@ class Attend(Several):
             workspace_back=sum(x.elements for x in inputs),
         )
 
+    def details(
+        self, inputs: tuple[Shape, ...] | None, a: Arguments
+    ) -> tuple[Detail, ...]:
+        named = {"q": "q", "k": "k", "v": "v"}
+        found: list[Detail] = []
+
+        def then(which: str, detail: Detail) -> None:
+            found.append(detail)
+            named[which] = detail.name
+
+        head = int(inputs[0].features) // int(a.heads) if inputs else 0
+        for which in ("q", "k"):
+            if a.qknorm:
+                note = f"of each head of {which}"
+                norm = Detail(f"{which}norm", "rmsnorm", (which,), note, True, head)
+                then(which, norm)
+            if a["rotary"] is not None:
+                note = f"positions of {which}"
+                then(which, Detail(f"{which}turn", "rotary", (named[which],), note))
+        if a["kvheads"] not in (None, a.heads):
+            for which in ("k", "v"):
+                note = f"{which}, for the heads that share it"
+                then(which, Detail(f"{which}all", "repeat", (named[which],), note))
+        talk = (int(a.heads) + 1) * int(a.heads) if inputs and a.talking else 0
+        return (*found, *_weighed(a, **named, talk=talk))
+
     def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
         q, k, v = inputs
         if not a.causal or q.grid != k.grid:
@@ -235,6 +272,29 @@ class Attend(Several):
         parts += [f"dropout={fraction(a.dropout)}"] if a.dropout != 0 else []
         parts += ["talking=True"] if a.talking else []
         return Emitted("{m}({q}, {k}, {v})", f"Attend({', '.join(parts)})")
+
+
+def _weighed(a: Arguments, q: str, k: str, v: str, talk: int = 0) -> tuple[Detail, ...]:
+    """The values, weighed by how well their keys meet the queries, of all heads.
+
+    Where the heads talk, each of the maps between them has ``talk`` parameters.
+    """
+    talking = Detail("before", "linear", ("scores",), "between the heads", True, talk)
+    found = [Detail("scores", "product", (q, k), "q·k, {heads} heads")]
+    if "softcap" in a and a["softcap"] is not None:
+        said = "up to {softcap}"
+        found.append(Detail("capped", "tanh", ("scores",), said, activation=True))
+    elif "talking" in a and a.talking:
+        found.append(talking)
+    limits = ["causal"] if a.causal else []
+    limits += ["window {window}"] if "window" in a and a["window"] is not None else []
+    limits += ["dropout {dropout}"] if a.dropout != 0 else []
+    note = ", ".join(limits)
+    found.append(Detail("weights", "softmax", (found[-1].name,), note, activation=True))
+    if talking in found:
+        found.append(replace(talking, name="behind", of=("weights",)))
+    found.append(Detail("heads", "product", (found[-1].name, v), "weights·v"))
+    return tuple(found)
 
 
 def _kv_heads(a: Arguments) -> Size:

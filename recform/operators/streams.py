@@ -11,6 +11,7 @@ from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
 from recform.blocks.operator import (
     Cost,
+    Detail,
     Emitted,
     Misfit,
     Operator,
@@ -307,6 +308,16 @@ class Sinkhorn(Operator):
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{m}({x})", f"Sinkhorn({code(a.steps)})")
+
+    def details(
+        self, inputs: tuple[Shape, ...] | None, a: Arguments
+    ) -> tuple[Detail, ...]:
+        return (
+            Detail("exp", "exp", ("x",), activation=True),
+            Detail(
+                "divided", "columns, rows / sums", ("exp",), "{steps} times in turn"
+            ),
+        )
 
 
 def _of_streams(x: Shape) -> Shape:

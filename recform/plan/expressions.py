@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
@@ -98,6 +98,13 @@ Expression: TypeAlias = Code | Number | Make | Container
 def sequential(*items: Item) -> Container:
     """An nn.Sequential."""
     return Container(Holds.SEQUENTIAL, items)
+
+
+def dictionary(modules: Iterable[tuple[str, Expression]]) -> Container:
+    """An nn.ModuleDict of what makes modules, by their names."""
+    return Container(
+        Holds.DICTIONARY, tuple(Item(made, name) for name, made in modules)
+    )
 
 
 def grows(value: Expression) -> bool:

@@ -51,7 +51,7 @@ def keeping(plan: NetworkPlan) -> NetworkPlan:
     plan = replace(plan, definitions=tuple(definitions))
     network = plan.network
     network = replace(network, methods=(*network.methods, _step()))
-    return replace(plan, definitions=(*definitions[:-1], network))
+    return plan.having(network)
 
 
 def _free(made: Definition, name: str, plan: NetworkPlan) -> None:

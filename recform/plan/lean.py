@@ -71,8 +71,7 @@ def planned(plan: NetworkPlan, kept: Plan) -> NetworkPlan:
 
 def _around(plan: NetworkPlan, frame: str) -> NetworkPlan:
     """The plan with a frame around the passes through the network."""
-    network = _with(plan.network, frame, _PASSES)
-    return replace(plan, definitions=(*plan.definitions[:-1], network))
+    return plan.having(_with(plan.network, frame, _PASSES))
 
 
 def _with(made: Class, frame: str, names: tuple[str, ...]) -> Class:

@@ -10,6 +10,7 @@ from recform.plan.columns import Given
 from recform.plan.definitions import Class, Definition
 from recform.plan.expressions import Expression
 from recform.plan.namespace import Loops
+from recform.plan.parts import PipelineCode
 from recform.plan.places import Origin, Shared
 from recform.readback.plan import PrintedStep
 
@@ -55,6 +56,8 @@ class NetworkPlan:
         shared: those of what all blocks share.
         loops: the variables of loops in it.
         single: whether its blocks take one tensor and return one, in an nn.Sequential.
+        rows: the operators of the pieces that it runs itself, by where they are; where
+            it is one row, those of all of it, with the head at the end.
     """
 
     graph: NetworkGraph
@@ -65,6 +68,7 @@ class NetworkPlan:
     shared: Mapping[Shared, str]
     loops: Loops
     single: bool
+    rows: Mapping[Origin, PipelineCode]
 
     @property
     def network(self) -> Class:
@@ -72,6 +76,10 @@ class NetworkPlan:
         made = self.definitions[-1]
         assert isinstance(made, Class)
         return made
+
+    def having(self, network: Class) -> NetworkPlan:
+        """The plan with another class of the network."""
+        return replace(self, definitions=(*self.definitions[:-1], network))
 
     def changed(self, change: Callable[[Definition], Definition]) -> NetworkPlan:
         """The plan with each of its definitions in another form."""

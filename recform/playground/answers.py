@@ -147,11 +147,14 @@ class Desk:
 
     # -- what is made of it
 
-    def _picture(self, network: str | None, **options: Any) -> Answer:
-        """A diagram, as SVG; of shapes that do not meet, too.
+    def _picture(
+        self, network: str | None, form: str = "svg", **options: Any
+    ) -> Answer:
+        """A diagram, under the name of its format; of shapes that do not meet, too.
 
         Args:
             network: which, of a file with several.
+            form: a format that is text.
             options: of :class:`recform.render.Request`.
         """
         asked = request(renderer=self._renderer, **options)
@@ -160,7 +163,7 @@ class Desk:
             subject = self._checked.partial
         else:
             subject = choose(self._networks(), network).graph
-        return {"svg": render(subject, asked, Format.svg).decode()}
+        return {form: render(subject, asked, Format(form)).decode()}
 
     def _code(self) -> Answer:
         """The generated module, as `recform compile` writes it."""

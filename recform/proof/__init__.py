@@ -6,12 +6,12 @@ other, both into one table of values; what comes out of the last block must be t
 value. Nothing here knows how steps, states and cuts were found.
 """
 
+from recform.diagnostics.refuted import Refuted
 from recform.proof.folded import prove_folded
-from recform.proof.network import FAULT, Proof, Refuted, proof_of, prove
+from recform.proof.network import Proof, proof_of, prove
 from recform.proof.overwriting import overwrites
 
 __all__ = [
-    "FAULT",
     "Proof",
     "Refuted",
     "overwrites",

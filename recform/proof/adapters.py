@@ -29,21 +29,10 @@ from recform.algebra.formula import Scope
 from recform.algebra.lists import Dealt, Members, Over, is_list
 from recform.blocks import Shape
 from recform.blocks.shape import Size
+from recform.diagnostics.refuted import Refuted
 from recform.graph.model import Block, NetworkGraph, Site
 from recform.recurrence.model import Flow, Slot, Step, contexts_of
 from recform.recurrence.stacks import Lists
-
-
-class Misfit(Exception):
-    """Two shapes of the plan do not meet.
-
-    Attributes:
-        message: which, and where.
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
 
 
 def check_shapes(network: NetworkGraph, flow: Flow, number: int) -> None:
@@ -55,7 +44,7 @@ def check_shapes(network: NetworkGraph, flow: Flow, number: int) -> None:
         number: of the flow.
 
     Raises:
-        Misfit: if two do not meet.
+        Refuted: if two do not meet.
     """
     by_stage = network.recurrence.formula.scope is Scope.STAGE
     stages = network.stages[number : number + 1] if by_stage else network.stages
@@ -84,7 +73,7 @@ def _agree(
 ) -> None:
     if wanted != got:
         shown = ["; ".join(map(str, shapes)) for shapes in (wanted, got)]
-        raise Misfit(f"{where} is made for {shown[0]}, and gets {shown[1]}")
+        raise Refuted(f"{where} is made for {shown[0]}, and gets {shown[1]}")
 
 
 def _agree_on_constants(
@@ -96,7 +85,7 @@ def _agree_on_constants(
         if isinstance(tensor, Context):
             shapes = {tensor: network.recurrence.formula.contexts[tensor.name]}
         if block.shapes[tensor] != shapes.get(tensor):
-            raise Misfit(f"{tensor} is {block.shapes[tensor]}, and was made otherwise")
+            raise Refuted(f"{tensor} is {block.shapes[tensor]}, and was made otherwise")
 
 
 class _Inside:
@@ -116,10 +105,10 @@ class _Inside:
         for tensor in self._step.body:
             self._check(tensor)
         if superfluous := [s for s in self._block.sites if s not in self._used]:
-            raise self._misfit(f"an adapter stands nowhere: {superfluous[0].value}")
+            raise self._refuted(f"an adapter stands nowhere: {superfluous[0].value}")
         made = tuple(map(self._slot, self._step.outputs))
         if made != self._block.outputs:
-            raise self._misfit("what it hands on has another shape than it says")
+            raise self._refuted("what it hands on has another shape than it says")
         return made
 
     def _slot(self, slot: Slot) -> Shape | None:
@@ -127,47 +116,47 @@ class _Inside:
 
     def _shape(self, tensor: Tensor) -> Shape:
         if tensor not in self._block.shapes:
-            raise self._misfit(f"{tensor} has no shape")
+            raise self._refuted(f"{tensor} has no shape")
         return self._block.shapes[tensor]
 
-    def _misfit(self, what: str) -> Misfit:
-        return Misfit(f"{self._where}: {what}")
+    def _refuted(self, what: str) -> Refuted:
+        return Refuted(f"{self._where}: {what}")
 
     def _check(self, tensor: Tensor) -> None:
         shape = self._shape(tensor)
         parts = [p for p in self._step.parts(tensor) if not isinstance(p, Filled)]
         if is_list(tensor):
             if any(self._arrives(part, tensor) != shape for part in parts):
-                raise self._misfit(f"the members of {tensor} have different shapes")
+                raise self._refuted(f"the members of {tensor} have different shapes")
         elif isinstance(tensor, Across | Dealt):
             if shape != self._shape(parts[0]).with_features(1):
-                raise self._misfit(f"{tensor} is {shape}, and no number a position")
+                raise self._refuted(f"{tensor} is {shape}, and no number a position")
         elif isinstance(tensor, Concat) or (
             isinstance(tensor, History) and tensor.kind == "concat"
         ):
             shapes = list(map(self._shape, parts))
             features = sum(int(part.features) for part in shapes)
             if any(part.with_features(features) != shape for part in shapes):
-                raise self._misfit(f"{tensor} is {shape}, which its parts are not")
+                raise self._refuted(f"{tensor} is {shape}, which its parts are not")
         elif isinstance(tensor, TensorSum | Pointwise | Combine | History | State):
             terms = [self._meets(part, tensor, shape) for part in parts]
             if terms and not shape.is_made_of(terms):
-                raise self._misfit(f"{tensor} is {shape}, which none of its terms is")
+                raise self._refuted(f"{tensor} is {shape}, which none of its terms is")
         elif isinstance(
             tensor, Scaled | Elementwise | Members | Over
         ) and shape != self._shape(parts[0]):
-            raise self._misfit(f"{tensor} is {shape}, and what it is of is not")
+            raise self._refuted(f"{tensor} is {shape}, and what it is of is not")
         elif isinstance(tensor, Part):
             whole = self._shape(parts[0])
             if shape.with_features(int(shape.features) * tensor.parts) != whole:
-                raise self._misfit(f"{tensor} is {shape}, a part of {whole}")
+                raise self._refuted(f"{tensor} is {shape}, a part of {whole}")
         elif isinstance(tensor, Apply) and tensor.operator in self._block.calls:
             made_for = self._block.calls[tensor.operator].inputs
             own = tensor.index == self._step.at
             given = [self._arrives(inner, tensor) for inner in tensor.arguments]
             if own and made_for and _features(made_for) != _features(given):
                 wanted, gets = (" and ".join(map(str, xs)) for xs in (made_for, given))
-                raise self._misfit(f"{tensor} is made for {wanted}, gets {gets}")
+                raise self._refuted(f"{tensor} is made for {wanted}, gets {gets}")
 
     def _meets(self, part: Tensor, parent: Tensor, shape: Shape) -> Shape:
         """The shape of a term, behind its adapter: that of its sum, or a gate for it."""
@@ -177,7 +166,7 @@ class _Inside:
             shape, product=product
         )
         if arrives != shape and not spread:
-            raise self._misfit(
+            raise self._refuted(
                 f"{self._step.bare(part)} is {arrives}, and {parent} is {shape}"
             )
         return arrives
@@ -192,7 +181,7 @@ class _Inside:
             bridge = self._block.sites[site]
             source, target = bridge.source, bridge.target
             if source != arrives or source == target:
-                raise self._misfit(
+                raise self._refuted(
                     f"an adapter from {source} to {target} stands in front of {value}, "
                     f"which is {arrives}"
                 )

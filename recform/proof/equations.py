@@ -11,12 +11,10 @@ from collections.abc import Iterable
 import sympy
 
 from recform.algebra.expr import (
-    Across,
     Apply,
     Combine,
     Concat,
     Context,
-    Elementwise,
     Filled,
     History,
     I,
@@ -24,7 +22,6 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
-    Part,
     Pointwise,
     Scaled,
     State,
@@ -32,7 +29,7 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import Formula
-from recform.algebra.lists import LISTS, Dealt, Members, Over
+from recform.algebra.lists import LISTS, Over
 from recform.blocks.symbolic import Symbolic
 from recform.proof.coefficients import number, scalars
 from recform.proof.indices import place, written
@@ -244,39 +241,18 @@ class Equations:
                 ]
                 if len(left) < 2:
                     return left[0] if left else None
-                if isinstance(tensor, Concat):
-                    return values.make("concat", tuple(left))
-                return values.make("combine", tensor.kind, tuple(left))
-            case Elementwise():
-                inner = self._shaped(tensor.argument, block, k)
-                if inner is None:
-                    return None
-                return values.make("function", tensor.name, inner)
-            case Part():
-                inner = self._shaped(tensor.tensor, block, k)
-                if inner is None:
-                    return None
-                return values.make("part", tensor.parts, tensor.which, inner)
+                return values.of(tensor, left)
             case History():
                 last = self._index(tensor.last, block, k)
                 return self.history(tensor.kind, tensor.body, tensor.first, last)
-            case Members():
-                listed = self.value(tensor.listed, block, k)
-                return None if listed is None else values.make("members", listed)
-            case Dealt():
-                inner = self._shaped(tensor.tensor, block, k)
-                return None if inner is None else values.make("dealt", inner)
-            case Over() | Across():
-                inner = self._shaped(tensor.tensor, block, k)
-                if inner is None:
-                    return None
-                if isinstance(tensor, Over):
-                    dealt = tensor.kind != "sum"
-                    if not values.is_many(inner, dealt=dealt):
-                        return None
-                word = "over" if isinstance(tensor, Over) else "across"
-                return values.make(word, tensor.kind, inner)
-        raise TypeError(type(tensor).__name__)
+        (part,) = tensor.children
+        inner = self._shaped(part, block, k)
+        if inner is None or (
+            isinstance(tensor, Over)
+            and not values.is_many(inner, dealt=tensor.kind != "sum")
+        ):
+            return None
+        return values.of(tensor, [inner])
 
     def _index(self, index: Symbolic, block: int, k: int) -> int:
         symbol, distance = place(index)

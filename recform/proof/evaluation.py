@@ -23,10 +23,10 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula, Pipeline, Step
 from recform.blocks.symbolic import Symbolic
+from recform.diagnostics.refuted import Refuted
 from recform.operators.activation import Identity, plain
 from recform.operators.regularise import Dropout, DropPath
 from recform.proof.fitting import LINEAR, require_room
-from recform.proof.network import Refuted
 
 #: What a tensor is: its kind, and what it is made of.
 Node: TypeAlias = tuple[Any, ...]

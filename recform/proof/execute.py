@@ -7,25 +7,18 @@ from collections.abc import Sequence
 import sympy
 
 from recform.algebra.expr import (
-    Across,
     Apply,
-    Combine,
-    Concat,
     Context,
-    Elementwise,
     Filled,
     History,
     Input,
     Learned,
-    Part,
-    Pointwise,
     Scaled,
     State,
     Tensor,
-    TensorSum,
 )
 from recform.algebra.indices import is_of_context
-from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
+from recform.algebra.lists import is_list
 from recform.proof.coefficients import Number, number
 from recform.proof.equations import INPUT, Equations
 from recform.proof.values import Node
@@ -169,32 +162,9 @@ class _Frame:
                 return values.scale(self._number(tensor), self.value(tensor.tensor))
             case Filled():
                 return values.scale(self._number(tensor), None)
-            case TensorSum():
-                return values.sum(self.parts(tensor))
-            case Pointwise():
-                return values.make("product", tuple(self.parts(tensor)))
-            case Combine():
-                return values.make("combine", tensor.kind, tuple(self.parts(tensor)))
-            case Concat():
-                return values.make("concat", tuple(self.parts(tensor)))
-            case Elementwise():
-                return values.make("function", tensor.name, self.value(tensor.argument))
-            case Part():
-                inner = self.value(tensor.tensor)
-                return values.make("part", tensor.parts, tensor.which, inner)
             case History():
                 return self._history(tensor)
-            case Members():
-                return values.make("members", self.value(tensor.listed))
-            case Listed():
-                return values.make("listed", tuple(self.parts(tensor)))
-            case Dealt():
-                return values.make("dealt", self.value(tensor.tensor))
-            case Over() | Across():
-                inner = self.value(tensor.tensor)
-                word = "over" if isinstance(tensor, Over) else "across"
-                return values.make(word, tensor.kind, inner)
-        raise TypeError(type(tensor).__name__)
+        return values.of(tensor, self.parts(tensor))
 
     def _state(self, state: State) -> int:
         (right,) = self.parts(state)

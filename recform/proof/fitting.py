@@ -7,11 +7,11 @@ from typing import Any
 
 from recform.algebra.formula import Step
 from recform.blocks import Arguments
+from recform.diagnostics.refuted import Refuted
 from recform.operators.convolution import Conv, DepthwiseConv, TransposedConv
 from recform.operators.linear import Linear
 from recform.operators.norm import BatchNorm
 from recform.operators.window import pair
-from recform.proof.network import Refuted
 
 LINEAR = (Conv, DepthwiseConv, TransposedConv, Linear)
 

@@ -17,9 +17,9 @@ from recform.algebra.expr import Apply, I, State, Tensor, subtensors
 from recform.algebra.formula import Formula, Step
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
+from recform.diagnostics.refuted import Refuted, proving
 from recform.graph.model import NetworkGraph
 from recform.proof.evaluation import Missing, Reader, Side, Table
-from recform.proof.network import FAULT, Refuted
 from recform.proof.overwriting import overwrites
 
 #: What folding leaves alone.
@@ -39,12 +39,8 @@ def prove_folded(
     Raises:
         CompileError: RF901, if it does not.
     """
-    try:
+    with proving(before.recurrence.formula.equations[0].span, report):
         refute_folded(before, after)
-    except Refuted as refuted:
-        span = before.recurrence.formula.equations[0].span
-        report.error("RF901", refuted.message, span, hint=FAULT)
-        report.check()
 
 
 def refute_folded(before: NetworkGraph, after: NetworkGraph) -> None:

@@ -8,35 +8,19 @@ from dataclasses import dataclass
 from recform.algebra.formula import Scope
 from recform.closure import closure
 from recform.diagnostics import Diagnostics
+from recform.diagnostics.refuted import Refuted, proving
 from recform.graph.model import NetworkGraph
-from recform.proof.adapters import Misfit, check_shapes
+from recform.proof.adapters import check_shapes
 from recform.proof.equations import Equations
 from recform.proof.execute import Different, Held, Machine, Unknown
-from recform.proof.positions import Differs, check_positions
+from recform.proof.positions import check_positions
 from recform.proof.shift import reach_of, shifted
 from recform.proof.values import Values
 from recform.recurrence.model import Flow, Recurrence, Slot, Step
-from recform.recurrence.stacks import Lists, Unkept
-
-FAULT = (
-    "this is a fault of recform and not of the formula; nothing was written. "
-    "Please report it with the file"
-)
+from recform.recurrence.stacks import Lists
 
 #: Blocks that take one step, from one number to another.
 Row = tuple[int, int, int]
-
-
-class Refuted(Exception):
-    """The plan does not compute the formula.
-
-    Attributes:
-        message: what differs, and where.
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
 
 
 @dataclass(frozen=True)
@@ -74,13 +58,8 @@ def prove(network: NetworkGraph, report: Diagnostics) -> Proof:
     Raises:
         CompileError: RF901, if they do not.
     """
-    try:
+    with proving(network.recurrence.formula.equations[0].span, report):
         return proof_of(network)
-    except Refuted as refuted:
-        span = network.recurrence.formula.equations[0].span
-        report.error("RF901", refuted.message, span, hint=FAULT)
-        report.check()
-        raise
 
 
 def proof_of(network: NetworkGraph) -> Proof:
@@ -90,10 +69,7 @@ def proof_of(network: NetworkGraph) -> Proof:
         Refuted: if they do not.
     """
     recurrence = network.recurrence
-    try:
-        check_positions(recurrence.formula)
-    except Differs as differs:
-        raise Refuted(differs.message) from None
+    check_positions(recurrence.formula)
     by_stage = recurrence.formula.scope is Scope.STAGE
     proofs = []
     for number, flow in enumerate(recurrence.flows):
@@ -104,10 +80,7 @@ def proof_of(network: NetworkGraph) -> Proof:
             for segment in stage.segments
         ]
         proofs.append(prove_flow(recurrence, flow, rows))
-        try:
-            check_shapes(network, flow, number)
-        except (Misfit, Unkept) as fault:
-            raise Refuted(fault.message) from None
+        check_shapes(network, flow, number)
     return Proof(sum(p.blocks for p in proofs), sum(p.followed for p in proofs))
 
 
@@ -146,12 +119,6 @@ class _Follower:
 
     def follow(self) -> Proof:
         """Follows all blocks, from the boundary to the output."""
-        try:
-            return self._all()
-        except Unkept as unkept:
-            raise Refuted(unkept.message) from None
-
-    def _all(self) -> Proof:
         flow = self._flow
         self._held = self._run(flow.start, 0, flow.initial)
         self._lists.keep(0, self._held)

@@ -34,6 +34,7 @@ from recform.algebra.formula import Formula
 from recform.algebra.indices import offset
 from recform.algebra.typeset import indexed
 from recform.blocks.symbolic import Symbolic
+from recform.diagnostics.refuted import Refuted
 from recform.operators.positions import Shift
 
 #: A product of letters, and a number for each product.
@@ -44,23 +45,11 @@ Value: TypeAlias = dict[Word, Symbolic]
 MAX_WORDS = 256
 
 
-class Differs(Exception):
-    """An operator does not compute what the file says.
-
-    Attributes:
-        message: what differs, and where.
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-
 def check_positions(formula: Formula) -> None:
     """Holds the recurrences over positions of a network against its file.
 
     Raises:
-        Differs: if an operator computes something else.
+        Refuted: if an operator computes something else.
     """
     for equation in formula.equations:
         if equation.unknown not in formula.said:
@@ -68,7 +57,7 @@ def check_positions(formula: Formula) -> None:
         call, which = _called(equation.right)
         cell = None if call is None else cell_of(formula, call.operator)
         if call is None or cell is None or cell.results[which] != equation.unknown:
-            raise Differs(
+            raise Refuted(
                 f"{equation.unknown} recurs over positions, and no operator makes it"
             )
         _check(formula, cell, call)
@@ -81,7 +70,7 @@ def _check(formula: Formula, cell: Cell, call: Apply) -> None:
             wanted = file.at(said[name], position)
             found = made.unknown(name, position)
             if wanted != found:
-                raise Differs(
+                raise Refuted(
                     f"at position {position} a block would make {name} = "
                     f"{_shown(found)}, and it is {_shown(wanted)}"
                 )

@@ -6,10 +6,20 @@ first. Unknowns and histories are names; what they are made of stands elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
-from recform.algebra.lists import LISTS
+from recform.algebra.expr import (
+    Across,
+    Combine,
+    Concat,
+    Elementwise,
+    Part,
+    Pointwise,
+    Tensor,
+    TensorSum,
+)
+from recform.algebra.lists import LISTS, Dealt, Listed, Members, Over
 from recform.algebra.typeset import indexed
 from recform.closure import closure
 from recform.proof.coefficients import Number
@@ -49,6 +59,35 @@ class Values:
             node = self.nodes[term]
             flat.extend(node[1] if node[0] == "sum" else (term,))
         return self.make("sum", tuple(sorted(flat)))
+
+    def of(self, tensor: Tensor, parts: Sequence[int]) -> int:
+        """A tensor from its parts, if it is nothing but these."""
+        match tensor:
+            case TensorSum():
+                return self.sum(parts)
+            case Pointwise():
+                return self.make("product", tuple(parts))
+            case Combine():
+                return self.make("combine", tensor.kind, tuple(parts))
+            case Concat():
+                return self.make("concat", tuple(parts))
+            case Listed():
+                return self.make("listed", tuple(parts))
+        (inner,) = parts
+        match tensor:
+            case Elementwise():
+                return self.make("function", tensor.name, inner)
+            case Part():
+                return self.make("part", tensor.parts, tensor.which, inner)
+            case Members():
+                return self.make("members", inner)
+            case Dealt():
+                return self.make("dealt", inner)
+            case Over():
+                return self.make("over", tensor.kind, inner)
+            case Across():
+                return self.make("across", tensor.kind, inner)
+        raise TypeError(type(tensor).__name__)
 
     def together(self, kind: str, parts: tuple[int, ...]) -> int:
         """A history from what it was, and what comes to it."""

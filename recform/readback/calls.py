@@ -22,6 +22,7 @@ from recform.readback.parts import (
     Value,
     call,
 )
+from recform.readback.rows import Items
 
 if TYPE_CHECKING:
     from recform.readback.file import File
@@ -45,10 +46,10 @@ class Calls:
         """What a loop runs through, or a tuple takes."""
         match value:
             case Row():
-                return [item for _, item in value.items]
+                return value.held
             case Pieces():
                 return [value.part(self._table, k) for k in range(value.number)]
-            case tuple() | list() | range():
+            case tuple() | list() | range() | Items():
                 return value
             case dict() if count:  # a tensor along its first axis
                 return [
@@ -58,12 +59,13 @@ class Calls:
         raise Unreadable(f"a loop through {value}")
 
     def method(
-        self, held: Value, name: str, arguments: list[Value], options: Options
+        self, held: Value, name: str, arguments: Sequence[Value], options: Options
     ) -> Value:
         """What a method makes of what an expression has made."""
         match held, name, arguments:
             case list(), "append", [value]:
                 held.append(value)
+                self._file.changes += 1
                 return None
             case list(), "pop", []:
                 self._file.popped.append(held)
@@ -109,7 +111,7 @@ class Calls:
                         value = self._file.attribute(value, name)
                 return value
             case Asked(name="children" | "values", owner=Row() as row):
-                return tuple(item for _, item in row.items)
+                return row.held
         return ()
 
     def _named(self, name: str, arguments: Sequence[Value], options: Options) -> Value:
@@ -119,6 +121,8 @@ class Calls:
             return self._file.instance(defined, arguments, options)
         if isinstance(defined, ast.FunctionDef):
             return self._file.body(Method(defined), arguments, options)
+        if name in _CONTAINERS:
+            return _container(name, arguments)
         match name, *arguments:
             case ["range", dict() as length] if _is_length(length):
                 return range(self._file.said.positions)
@@ -128,17 +132,15 @@ class Calls:
                 "OrderedDict" | "tuple" | "list" as kind,
                 (tuple() | list()) as items,
             ]:
-                return Row(tuple(items)) if kind == "OrderedDict" else items
-            case ["len", (tuple() | list() | Row()) as held]:
+                return _named_row(items) if kind == "OrderedDict" else items
+            case ["len", (tuple() | list() | Row() | Items()) as held]:
                 return len(self.each(held))
-            case ["enumerate", (tuple() | list() | Row()) as held]:
+            case ["enumerate", (tuple() | list() | Row() | Items()) as held]:
                 return tuple(enumerate(self.each(held)))
             case ["torch.zeros_like", _]:
                 return 0.0
             case ["zip", *rows]:
                 return tuple(zip(*map(self.each, rows), strict=False))
-        if name in _CONTAINERS:
-            return _container(name, arguments)
         return self._library(name, arguments, options)
 
     def _over(self, name: str, arguments: Sequence[Value], options: Options) -> Value:
@@ -227,8 +229,13 @@ def _container(name: str, arguments: Sequence[Value]) -> Row:
     match arguments:
         case [Row() as row]:
             return row
-        case [(tuple() | list()) as items] if name != "nn.Sequential":
+        case [(tuple() | list() | Items()) as items] if name != "nn.Sequential":
             if name == "nn.ModuleDict":
-                return Row(tuple(items))
+                return _named_row(items)
             arguments = items
-    return Row(tuple((str(number), item) for number, item in enumerate(arguments)))
+    return Row(arguments)
+
+
+def _named_row(items: Sequence[Value]) -> Row:
+    """A container of which each part has a name."""
+    return Row(tuple(item for _, item in items), tuple(name for name, _ in items))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from recform.readback.parts import (
     tensor,
 )
 from recform.readback.reader import INPUT, UNSEEN, Reader
+from recform.readback.rows import Alike, Blocks, Items, Span, alike, follow, span_of
 
 #: What a module keeps of the positions before, where a network goes on by them.
 PAST = Hole("past")
@@ -57,13 +58,15 @@ class File:
         definitions: its classes and functions, by name.
         scalars: for each class the attributes that are learned scalars, with the names
             by which their numbers are drawn.
-        blocks: for the classes of blocks what a call of one makes; they are not looked into.
 
     Attributes:
+        blocks: who says what calls of blocks make, which are not looked into then.
+        called: these blocks.
         calls: of modules, as often as they were.
         made: the modules and parameters that it has made.
         learned: how many learned scalars it has made.
         popped: the lists from which something was taken.
+        changes: how often a list or an object became another one.
         ties: modules whose weight is said to be that of another one.
         shares: modules that have one weight, by what that is.
     """
@@ -73,10 +76,11 @@ class File:
         said: Said,
         definitions: Mapping[str, ast.ClassDef | ast.FunctionDef],
         scalars: Mapping[str, Mapping[str, str]],
-        blocks: Mapping[str, Callable[[Instance, Sequence[Value]], Value]],
     ) -> None:
         self.said, self.table = said, said.table
-        self.definitions, self.scalars, self.blocks = definitions, scalars, blocks
+        self.definitions, self.scalars = definitions, scalars
+        self.blocks: Blocks | None = None
+        self.called: list[Span] = []
         self.calls: Form = {}
         self._order: list[Node] = []
         self.made: list[Made] = []
@@ -84,19 +88,34 @@ class File:
         self.ties: list[tuple[Value, Value]] = []
         self.shares: dict[str, list[Made]] = {}
         self.popped: list[list[Value]] = []
+        self.changes = 0
         self._instances: list[Instance] = []
+        self._rows: list[Alike] = []
         self._lines: dict[ast.ClassDef, list[ast.ClassDef]] = {}
-        self._called: list[Instance] = []
 
     @property
-    def idle(self) -> list[Instance]:
+    def idle(self) -> list[Instance | Alike]:
         """Objects that nobody has asked for anything."""
-        called = {id(item) for item in self._called}
+        called: dict[int, int] = {}
+        for span in self.called:
+            called[id(span.row)] = called.get(id(span.row), 0) + span.count
+        alone = (item for item in self._instances if "" not in item.attributes)
         return [
-            item
-            for item in self._instances
-            if "" not in item.attributes and id(item) not in called
+            *(item for item in alone if id(item) not in called),
+            *(row for row in self._rows if called.get(id(row), 0) < row.count),
         ]
+
+    @property
+    def effects(self) -> tuple[int, ...]:
+        """What grows with all that is done besides calls of blocks."""
+        lists: tuple[Sized, ...] = (
+            self._order,
+            self.made,
+            self.ties,
+            self._instances,
+            self.popped,
+        )
+        return (self.changes, self.learned, *map(len, lists))
 
     @property
     def count(self) -> int:
@@ -132,11 +151,21 @@ class File:
 
     def run(self, instance: Instance, arguments: Sequence[Value]) -> Value:
         """What an object of a class of the file makes of values."""
-        if instance.kind.name in self.blocks:
-            self._called.append(instance)
-            return self.blocks[instance.kind.name](instance, arguments)
+        if self.blocks is not None and instance.kind.name in self.blocks.names:
+            self.called.append(span_of(instance))
+            return self.blocks.called(instance, arguments)
         forward = self.attribute(instance, "forward")
         return self.body(forward, arguments, {})
+
+    def through(self, items: Sequence[Value], value: Value) -> Value:
+        """What parts make of a value, one after the other."""
+        names = {"x": value}
+
+        def step(item: Value) -> None:
+            names["x"] = call(self, item, [names["x"]])
+
+        follow(self, items, step, names)
+        return names["x"]
 
     def positions(self, x: Value) -> list[Value]:
         """The first positions of tokens: as many as show how they go on."""
@@ -189,15 +218,38 @@ class File:
         self, kind: ast.ClassDef, arguments: Sequence[Value], options: Options
     ) -> Instance:
         """An object of a class; its constructor runs when something is asked of it."""
-        constructor = self._method(self._line(kind), "__init__")
-        given: Mapping[str, Value] = {}
-        if constructor is not None:
-            given = self.bound(constructor.function, arguments, options)
-        elif arguments or options:
-            raise Unreadable(f"{kind.name} takes no arguments")
-        made = Instance(kind, given)
+        made = Instance(kind, self._given(kind, arguments, options))
         self._instances.append(made)
         return made
+
+    def row(
+        self,
+        name: str,
+        arguments: Sequence[Value],
+        options: Options,
+        member: Node,
+        numbers: range,
+    ) -> Items | None:
+        """Objects of a class, one for each number; None if they do not grow steadily."""
+        kind = self.definitions[name]
+        assert isinstance(kind, ast.ClassDef)
+        given = self._given(kind, arguments, options)
+        made = alike(kind, given, member, numbers)
+        if made is None:
+            return None
+        self._rows.append(made)
+        return Items([Span(made, 0, made.count)] if made.count else [])
+
+    def _given(
+        self, kind: ast.ClassDef, arguments: Sequence[Value], options: Options
+    ) -> Mapping[str, Value]:
+        """What the constructor of a class gets, by name."""
+        constructor = self._method(self._line(kind), "__init__")
+        if constructor is not None:
+            return self.bound(constructor.function, arguments, options)
+        if arguments or options:
+            raise Unreadable(f"{kind.name} takes no arguments")
+        return {}
 
     def attribute(self, instance: Instance, name: str) -> Value:
         """An attribute, a method, or a field of the class."""
@@ -227,6 +279,7 @@ class File:
             self.learned += 1
             value = drawn(drawn_by)
         instance.attributes[name] = value
+        self.changes += 1
 
     def _construct(self, instance: Instance) -> None:
         if "" in instance.attributes:

@@ -71,7 +71,8 @@ Form: TypeAlias = dict[Node, float]
 #: A form or a number: what is computed with.
 Term: TypeAlias = Form | float
 
-_ONE = Node(("one",), -1)
+#: What a number stands in front of, where a form is wanted.
+ONE = Node(("one",), -1)
 
 
 def drawn(name: str) -> float:
@@ -225,5 +226,5 @@ def form(value: Any) -> Form:
     if isinstance(value, dict):
         return value
     if isinstance(value, float | int):
-        return {_ONE: float(value)} if value else {}
+        return {ONE: float(value)} if value else {}
     raise Unreadable(f"{value} is no tensor")

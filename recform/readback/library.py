@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -25,6 +26,21 @@ NUMBERS: dict[str, Callable[..., float]] = {
     "maximum": max,
     "float": float,
     "int": int,
+}
+
+CONSTANTS = {"math.pi": math.pi, "math.e": math.e}
+#: How values that are known compare, by the signs between them.
+COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
 }
 
 #: What a generated file hands a pass of a network to, and which makes the same of it.

@@ -159,7 +159,7 @@ def _keys(*sides: Any) -> Callable[[Node], Hashable]:
     They are refined until no two that are alike differ in their neighbours (the method of
     Weisfeiler and Leman).
     """
-    nodes = _nodes(sides)
+    nodes = nodes_in(sides)
     above: dict[Node | Made, list[tuple[Hashable, Node | None]]] = defaultdict(list)
     for side in sides:
         for part, role in _within(side, ()):
@@ -224,7 +224,7 @@ def _keyed(
     return part  # type: ignore[no-any-return]
 
 
-def _nodes(values: Iterable[Any]) -> list[Node]:
+def nodes_in(values: Iterable[Any]) -> list[Node]:
     """All nodes of some values, those of which one is made before it."""
     found: set[Node] = set()
     rest = list(values)

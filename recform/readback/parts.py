@@ -26,6 +26,9 @@ class World(Protocol):
     def run(self, instance: Instance, arguments: Sequence[Value]) -> Value:
         """What an object of a class of the file makes of values."""
 
+    def through(self, items: Sequence[Value], value: Value) -> Value:
+        """What parts make of a value, one after the other."""
+
 
 class Part:
     """Something that can be called."""
@@ -53,9 +56,15 @@ class Name(Part):
 
 @dataclass(frozen=True)
 class Hole(Part):
-    """A module that somebody else has made."""
+    """A module that somebody else has made.
+
+    Attributes:
+        name: what it is called.
+        call: the number of the call of a block that has handed it on, if one has.
+    """
 
     name: str
+    call: int | None = None
 
     def on(self, world: World, arguments: Sequence[Value]) -> Value:
         return world.ran(self, arguments)
@@ -76,16 +85,16 @@ class Row(Part):
     """A container: what it holds runs in a row.
 
     Attributes:
-        items: with their names.
+        held: what it holds.
+        names: of that; None if these are numbers.
     """
 
-    items: tuple[tuple[str, Value], ...]
+    held: Sequence[Value]
+    names: tuple[str, ...] | None = None
 
     def on(self, world: World, arguments: Sequence[Value]) -> Value:
         (value,) = arguments
-        for _, item in self.items:
-            value = call(world, item, [value])
-        return value
+        return world.through(self.held, value)
 
     def at(self, place: Any) -> Value:
         """What it holds in a place, or in several in a row.
@@ -94,12 +103,14 @@ class Row(Part):
             Unreadable: if there is no such place.
         """
         match place:
-            case str():
-                return dict(self.items)[place]
+            case str() if self.names is not None:
+                return dict(zip(self.names, self.held, strict=True))[place]
+            case str() if place.isdecimal():
+                return self.held[int(place)]
             case slice():
-                return Row(self.items[place])
-            case int() if -len(self.items) <= place < len(self.items):
-                return self.items[place][1]
+                return Row(self.held[place], self.names and self.names[place])
+            case int() if -len(self.held) <= place < len(self.held):
+                return self.held[place]
         raise Unreadable(f"a container has no place {place}")
 
 
@@ -111,11 +122,15 @@ class Instance(Part):
         kind: the class.
         given: the arguments of its constructor, by name.
         attributes: what the constructor has set; empty until somebody asks.
+        row: the row of blocks that it is of, if it is of one.
+        place: in that row.
     """
 
     kind: ast.ClassDef
     given: Mapping[str, Value]
     attributes: dict[str, Value] = field(default_factory=dict)
+    row: Any = None
+    place: int = 0
 
     @property
     def takes(self) -> int:

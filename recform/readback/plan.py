@@ -9,18 +9,6 @@ from dataclasses import dataclass
 from recform.graph.model import Site
 
 
-class Misprint(Exception):
-    """The code does not say what the plan says.
-
-    Attributes:
-        message: what differs.
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-
 @dataclass(frozen=True)
 class PrintedStep:
     """A step of the plan, and what in the code it is.

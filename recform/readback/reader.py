@@ -7,13 +7,12 @@ library makes or computes is a node with its name and its arguments.
 from __future__ import annotations
 
 import ast
-import math
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from recform.readback.calls import Calls
 from recform.readback.forms import Form, Unreadable, add, kind_of
+from recform.readback.library import COMPARED, CONSTANTS
 from recform.readback.parts import (
     Asked,
     Each,
@@ -27,13 +26,13 @@ from recform.readback.parts import (
     Value,
     tensor,
 )
+from recform.readback.rows import MEMBER, Items, follow, grows_steadily, joined
 
 if TYPE_CHECKING:
     from recform.readback.file import File
 
 #: Stands for the argument in the code of an operator or a function.
 INPUT = "input_x"
-CONSTANTS = {"math.pi": math.pi, "math.e": math.e}
 
 
 class _Returned(Exception):
@@ -96,6 +95,7 @@ class Reader:
                 return
             case ast.Expr(value=ast.Yield(value=ast.expr() as made)):
                 self.yielded = [*(self.yielded or []), self.value(made)]
+                self._file.changes += 1
             case ast.Expr():
                 self.value(node.value)
             case ast.Assign(targets=[target]):
@@ -113,12 +113,17 @@ class Reader:
                 for item in node.body if self._holds(node.test) else node.orelse:
                     self._run(item)
             case ast.For(orelse=[]):
-                for item in self._calls.each(self.value(node.iter)):
-                    self._assign(node.target, item)
-                    for inner in node.body:
-                        self._run(inner)
+                self._loop(node)
             case _:
                 raise Unreadable(ast.unparse(node))
+
+    def _loop(self, node: ast.For) -> None:
+        def step(item: Value) -> None:
+            self._assign(node.target, item)
+            for inner in node.body:
+                self._run(inner)
+
+        follow(self._file, self._calls.each(self.value(node.iter)), step, self._names)
 
     def _assign(self, target: ast.AST, value: Value) -> None:
         match target:
@@ -198,7 +203,7 @@ class Reader:
                 if isinstance(before, dict | list):
                     members = [before, *self._elements(more)]
                     return self._table.listed(members, grown=True)
-                return self._elements(node.elts)
+                return joined([self._calls.each(before), self._elements(more)])
             case ast.List():
                 return self._elements(node.elts)
             case ast.ListComp() | ast.GeneratorExp():
@@ -241,14 +246,15 @@ class Reader:
         value = self.value(node)
         return tensor(self._file, value) if isinstance(value, Leaf) else value
 
-    def _elements(self, nodes: Sequence[ast.expr]) -> list[Value]:
-        found: list[Value] = []
-        for node in nodes:
-            if isinstance(node, ast.Starred):
-                found += self._calls.each(self.value(node.value))
-            else:
-                found.append(self.value(node))
-        return found
+    def _elements(self, nodes: Sequence[ast.expr]) -> Sequence[Value]:
+        return joined(
+            [
+                self._calls.each(self.value(node.value))
+                if isinstance(node, ast.Starred)
+                else [self.value(node)]
+                for node in nodes
+            ]
+        )
 
     def _run_over(self, over: ast.expr) -> Value:
         """What a loop runs over; any member, where it is a list or several side by side.
@@ -283,11 +289,26 @@ class Reader:
             # What is made of each member is made of all of them at once.
             inner._assign(loop.target, whole.form)
             return Each(inner.value(node.elt))
+        if not rest and (blocks := self._blocks(node.elt, loop.target, whole)):
+            return blocks
         found: list[Value] = []
         for item in self._calls.each(whole):
             inner._assign(loop.target, item)
             found += inner._comprehension(node, rest)
         return found
+
+    def _blocks(self, made: ast.expr, letter: ast.expr, whole: Value) -> Items | None:
+        """Blocks that differ in numbers that grow steadily; None if it is not so."""
+        blocks = self._file.blocks
+        names = frozenset() if blocks is None else blocks.names - self._names.keys()
+        match made, letter, whole:
+            case ast.Call(func=ast.Name(id=kind)), ast.Name(id=name), range() if (
+                kind in names and grows_steadily(made)
+            ):
+                member = self._table.node(MEMBER)
+                inner = Reader(self._file, {**self._names, name: {member: 1.0}})
+                return self._file.row(kind, *inner._given(made), member, whole)
+        return None
 
     def _either(self, node: ast.BoolOp) -> bool:
         wanted = isinstance(node.op, ast.Or)
@@ -299,8 +320,8 @@ class Reader:
         if b is None and isinstance(how, ast.Is | ast.IsNot):
             return (a is None) == isinstance(how, ast.Is)
         known = not any(isinstance(item, dict | Part) for item in (a, b))
-        if known and type(how) in _COMPARED:
-            return _COMPARED[type(how)](a, b)
+        if known and type(how) in COMPARED:
+            return COMPARED[type(how)](a, b)
         return self._other(node)
 
     def _attribute(self, held: Value, name: str) -> Value:
@@ -376,7 +397,8 @@ class Reader:
     def _place(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Slice):
             ends = [
-                None if e is None else self.value(e) for e in (node.lower, node.upper)
+                None if e is None else self.value(e)
+                for e in (node.lower, node.upper, node.step)
             ]
             return slice(*ends)
         return self.value(node)
@@ -413,24 +435,10 @@ class Reader:
                 function = self.value(node.func)
         return self._calls.made(function, *self._given(node))
 
-    def _given(self, node: ast.Call) -> tuple[list[Value], Options]:
+    def _given(self, node: ast.Call) -> tuple[Sequence[Value], Options]:
         """What a call gives, and what it gives by name."""
         arguments = self._elements(node.args)
         return arguments, {k.arg: self.value(k.value) for k in node.keywords if k.arg}
-
-
-_COMPARED: dict[type, Callable[[Any, Any], bool]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
-    ast.In: lambda a, b: a in b,
-    ast.NotIn: lambda a, b: a not in b,
-}
 
 
 def _has_members(value: Value) -> bool:

@@ -14,14 +14,15 @@ from recform.algebra.expr import I, L, Tensor
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.symbols import SCALE, STRIDE, WIDTH, parameter
 from recform.blocks import Shape
-from recform.graph.model import NetworkGraph, Place, Segment
+from recform.diagnostics.refuted import Refuted
+from recform.graph.model import NetworkGraph, Place, Segment, Site
 from recform.readback.file import File, Said
 from recform.readback.forms import Made, Unreadable, drawn
 from recform.readback.match import Unlike, matched, shown
-from recform.readback.parts import Instance, Leaf, Part, Value, call
-from recform.readback.plan import Misprint, Printed
+from recform.readback.parts import Leaf, Part, Value, call
+from recform.readback.plan import Printed
 from recform.readback.wanted import Coefficients, Follower, Line, Numbers
-from recform.recurrence.model import ModuleSlot, Slot
+from recform.recurrence.model import ModuleSlot, Slot, Step
 
 #: What Python says of code that does not run.
 _BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
@@ -59,7 +60,6 @@ class Sides:
     Args:
         graph: the network with shapes.
         printed: its source.
-        blocks: for the classes of blocks what a call of one makes.
         what: the place, in words.
     """
 
@@ -67,15 +67,14 @@ class Sides:
         self,
         graph: NetworkGraph,
         printed: Printed,
-        blocks: Mapping[str, Callable[[Instance, Sequence[Value]], Value]],
         what: str,
     ) -> None:
         self.graph, self.printed, self.what = graph, printed, what
         self.formula = graph.recurrence.formula
         said = Said(positions=_positions(self.formula), going=printed.going)
         self.table = said.table
-        self.code = File(said, printed.definitions, printed.scalars, blocks)
-        self.said = File(said, {}, {}, {})
+        self.code = File(said, printed.definitions, printed.scalars)
+        self.said = File(said, {}, {})
         self._handed: dict[Part, Value] = {}
         self._free: Numbers = {
             parameter(p.name): int(p.value) if p.value.is_Integer else float(p.value)
@@ -144,20 +143,44 @@ class Sides:
                 own[name] = self._own(block, name)
             return own[name]
 
-        numbers = Coefficients(
-            {L: block.length},
-            lambda scalar: value(scalar.name, scalar.index),
-            (I, block.number - step.at),
-        )
+        numbers = (block.length, block.number - step.at)
+        shapes, adapters = block.segment.block.shapes, self._adapters(block)
+        return self.made(step, slots, value, numbers, shapes, step.outputs, adapters)
+
+    def made(
+        self,
+        step: Step,
+        slots: Mapping[Any, Value],
+        value: Callable[[str, Any], Value],
+        numbers: tuple[int, int],
+        shapes: Mapping[Tensor, Shape],
+        wanted: Sequence[Slot],
+        adapters: Mapping[Site, tuple[str, Part]] | None = None,
+    ) -> list[Value]:
+        """What a step makes.
+
+        Args:
+            step: what is computed.
+            slots: what it gets.
+            value: a module or a learned scalar, by its name and the block that owns it.
+            numbers: how many blocks there are, and how many more the block's number is
+                than that for which the step is written.
+            shapes: of all tensors.
+            wanted: what of it is asked for.
+            adapters: what stands in front of terms.
+        """
+        length, more = numbers
         follower = Follower(
             self.said,
             step.parts,
-            {slot: made for slot, made in slots.items() if isinstance(slot, Tensor)},
+            {slot: held for slot, held in slots.items() if isinstance(slot, Tensor)},
             lambda tensor: value(tensor.operator, tensor.index),
-            numbers,
-            block.segment.block.shapes.__getitem__,
+            Coefficients(
+                {L: length}, lambda item: value(item.name, item.index), (I, more)
+            ),
+            shapes.__getitem__,
             step.bare,
-            self._adapters(block),
+            adapters,
         )
         for tensor in step.body:
             follower.form(tensor)
@@ -165,7 +188,7 @@ class Sides:
             value(slot.name, slot.index)
             if isinstance(slot, ModuleSlot)
             else follower.form(slot)
-            for slot in step.outputs
+            for slot in wanted
         ]
 
     def _own(self, block: Block, name: str) -> Value:
@@ -179,7 +202,7 @@ class Sides:
         more = {"i": block.number, "L": module.place.length}
         return self.line(pipeline, module.inputs, module.place, **more)
 
-    def _adapters(self, block: Block) -> dict[Any, tuple[str, Part]]:
+    def _adapters(self, block: Block) -> dict[Site, tuple[str, Part]]:
         """The adapters of a block, by their places."""
         names = self.printed.steps[block.segment.step].adapters
         made: dict[str, Part] = {}
@@ -203,14 +226,14 @@ class Sides:
         """Says where code is that does not run.
 
         Raises:
-            Misprint: if it does not.
+            Refuted: if it does not.
         """
         try:
             yield
         except Unreadable as unreadable:
-            raise Misprint(f"{self.what}: {unreadable}") from None
+            raise Refuted(f"{self.what}: {unreadable}") from None
         except _BROKEN as broken:
-            raise Misprint(f"{self.what}: {type(broken).__name__} {broken}") from None
+            raise Refuted(f"{self.what}: {type(broken).__name__} {broken}") from None
 
     def handed(self, value: Value) -> Any:
         """What is handed on, as it is compared: a module by what it does."""
@@ -232,7 +255,7 @@ class Sides:
             rows: what each is called, what the code makes, and what it should.
 
         Raises:
-            Misprint: if they differ.
+            Refuted: if they differ.
         """
         rows = [*rows, ("all that runs", self.code.calls, self.said.calls)]
         one = tuple(code for _, code, _ in rows)
@@ -242,7 +265,7 @@ class Sides:
         except Unlike as unlike:
             name, code, wanted = self._first(rows, unlike)
             text = f"{shown(code)}, and it is {shown(wanted)}"
-            raise Misprint(f"{self.what} makes {name} as {text}") from None
+            raise Refuted(f"{self.what} makes {name} as {text}") from None
         self._counted(found)
 
     def _first(
@@ -260,14 +283,14 @@ class Sides:
         """Nothing is there that does not run."""
         wanted = {frozenset(group) for group in self.said.shares.values() if group[1:]}
         if _groups(self.code.ties, found) != wanted:
-            raise Misprint(f"{self.what} has other weights in common")
+            raise Refuted(f"{self.what} has other weights in common")
         for made in self.code.made:  # learned scalars are counted
             if made not in found and not self._learns_nothing(made):
-                raise Misprint(f"{self.what} has {shown(made)}, which nobody runs")
+                raise Refuted(f"{self.what} has {shown(made)}, which nobody runs")
         for instance in self.code.idle:
-            raise Misprint(f"{self.what} has {instance.kind.name}, which nobody runs")
+            raise Refuted(f"{self.what} has {instance.kind.name}, which nobody runs")
         if self.code.learned != self.said.learned:
-            raise Misprint(f"{self.what} has {self.code.learned} learned scalars")
+            raise Refuted(f"{self.what} has {self.code.learned} learned scalars")
 
     def _learns_nothing(self, made: Made) -> bool:
         known = made.make in self.code.said.layers
@@ -283,7 +306,7 @@ def _groups(
     groups: dict[Made, set[Made]] = {}
     for module, owner in ties:
         if not isinstance(module, Leaf) or not isinstance(owner, Leaf):
-            raise Misprint("what has a weight in common is no module")
+            raise Refuted("what has a weight in common is no module")
         first, other = (found.get(part.made, part.made) for part in (owner, module))
         groups.setdefault(first, {first}).add(other)
     return set(map(frozenset, groups.values()))

@@ -34,9 +34,8 @@ from recform.recurrence.model import (
     Step,
     contexts_of,
 )
-from recform.recurrence.moves import move
+from recform.recurrence.moves import is_moved, move, moved
 from recform.recurrence.reach import Reach, reach_of
-from recform.recurrence.shifts import is_moved, moved
 from recform.recurrence.stacked import Stacked, is_stacked
 from recform.recurrence.state import Cut
 from recform.recurrence.steps import Writer

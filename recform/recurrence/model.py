@@ -223,19 +223,32 @@ def read_by(step: Step) -> tuple[int, ...]:
     for tensor in step.body:
         if tensor in step.taken:
             continue
-        if isinstance(tensor, Apply) and tensor.index is not sympy.nan:
-            read.add(ModuleSlot(tensor.operator, int(tensor.index)))
-        for part in (tensor, *step.parts(tensor)):
-            if part != tensor:
-                read.add(part)
-            if isinstance(part, Scaled | Filled):
-                read |= {
-                    ModuleSlot(item.name, int(item.index))
-                    for item in part.coefficient.atoms(Learned)
-                    if item.index is not sympy.nan
-                }
+        read.update(used_in(tensor))
+        for part in step.parts(tensor):
+            read.update([part, *scalars_in(part)])
     last = {slot: number for number, slot in enumerate(step.inputs)}
     return tuple(sorted(number for slot, number in last.items() if slot in read))
+
+
+def scalars_in(tensor: Tensor) -> list[ModuleSlot]:
+    """The learned scalars with an index in a written-out coefficient."""
+    if not isinstance(tensor, Scaled | Filled):
+        return []
+    return sorted(
+        (
+            ModuleSlot(item.name, int(item.index))
+            for item in tensor.coefficient.atoms(Learned)
+            if item.index is not sympy.nan
+        ),
+        key=lambda slot: (slot.name, slot.index),
+    )
+
+
+def used_in(tensor: Tensor) -> list[ModuleSlot]:
+    """The operator and the learned scalars of a block that a tensor is made with."""
+    if isinstance(tensor, Apply) and tensor.index is not sympy.nan:
+        return [ModuleSlot(tensor.operator, int(tensor.index))]
+    return scalars_in(tensor)
 
 
 def scalar_names(tensor: Tensor) -> set[str]:

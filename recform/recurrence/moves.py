@@ -1,13 +1,13 @@
-"""Written-out tensors of one block, for another block."""
+"""Written-out tensors and steps of one block, for another block."""
 
 from __future__ import annotations
 
 import sympy
 
-from recform.algebra.expr import Apply, Filled, Learned, Scaled, Tensor
+from recform.algebra.expr import Tensor
 from recform.algebra.reindex import reindexed
 from recform.blocks.symbolic import Symbolic
-from recform.recurrence.model import ModuleSlot
+from recform.recurrence.model import ModuleSlot, Slot, Step
 
 
 def move(tensor: Tensor, distance: int, absolute: int) -> Tensor:
@@ -19,22 +19,29 @@ def move(tensor: Tensor, distance: int, absolute: int) -> Tensor:
     return reindexed(tensor, index, lambda value, at: (value, index(at)))
 
 
-def scalars_in(tensor: Tensor) -> list[ModuleSlot]:
-    """The learned scalars with an index in a written-out coefficient."""
-    if not isinstance(tensor, Scaled | Filled):
-        return []
-    return sorted(
-        (
-            ModuleSlot(item.name, int(item.index))
-            for item in tensor.coefficient.atoms(Learned)
-            if item.index is not sympy.nan
-        ),
-        key=lambda slot: (slot.name, slot.index),
+def is_moved(known: Step, step: Step, distance: int, absolute: int = -1 << 30) -> bool:
+    """Whether a step is another one, so many blocks later or earlier.
+
+    Blocks up to ``absolute`` are those blocks, wherever a step stands.
+    """
+    mine: list[Slot] = [*step.inputs, *step.body, *step.outputs]
+    theirs: list[Slot] = [*known.inputs, *known.body, *known.outputs]
+    sizes = [(len(s.inputs), len(s.body)) for s in (step, known)]
+    if sizes[0] != sizes[1] or len(mine) != len(theirs) or known.aside != step.aside:
+        return False
+    return all(
+        moved(here, distance, absolute) == there
+        for here, there in zip(mine, theirs, strict=True)
+    ) and all(
+        tuple(moved(part, distance, absolute) for part in step.parts(here))
+        == known.parts(there)
+        for here, there in zip(step.body, known.body, strict=True)
     )
 
 
-def used_in(tensor: Tensor) -> list[ModuleSlot]:
-    """The operator and the learned scalars of a block that a tensor is made with."""
-    if isinstance(tensor, Apply) and tensor.index is not sympy.nan:
-        return [ModuleSlot(tensor.operator, int(tensor.index))]
-    return scalars_in(tensor)
+def moved(slot: Slot, distance: int, absolute: int = -1 << 30) -> Slot:
+    """A slot some blocks later; what is of blocks up to ``absolute`` stays."""
+    if isinstance(slot, ModuleSlot):
+        here = slot.index <= absolute
+        return slot if here else ModuleSlot(slot.name, slot.index + distance)
+    return move(slot, distance, absolute)

@@ -8,19 +8,17 @@ import sympy
 
 from recform.algebra.expr import (
     Apply,
-    Filled,
     History,
     I,
     K,
     L,
-    Learned,
-    Scaled,
     State,
     Tensor,
 )
 from recform.algebra.lists import Mirror
 from recform.algebra.reindex import reindexed
 from recform.blocks.symbolic import Symbolic
+from recform.recurrence.model import scalars_in
 
 
 def for_block(tensor: Tensor, block: int, length: int | None) -> Tensor:
@@ -69,15 +67,8 @@ def newest(tensor: Tensor, *, scalars: bool = True) -> int:
         result = tensor.block
     elif isinstance(tensor, History):
         result = int(tensor.last)
-    elif scalars and isinstance(tensor, Scaled | Filled):
-        result = max(
-            (
-                int(x.index)
-                for x in tensor.coefficient.atoms(Learned)
-                if x.index is not sympy.nan
-            ),
-            default=0,
-        )
+    elif scalars:
+        result = max((slot.index for slot in scalars_in(tensor)), default=0)
     if isinstance(tensor, State | History):
         return result
     inner = (newest(child, scalars=scalars) for child in tensor.children)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from recform.algebra.expr import Apply, History, Scaled, State, Tensor
 from recform.closure import closure
-from recform.recurrence.model import ModuleSlot, Slot, Step, contexts_of
-from recform.recurrence.moves import move, used_in
+from recform.recurrence.model import ModuleSlot, Slot, Step, contexts_of, used_in
+from recform.recurrence.moves import move
 from recform.recurrence.state import Border, suffices
 from recform.recurrence.written import End, Written, is_cheap, tensors
 
@@ -93,7 +93,7 @@ class Repeats(Written):
 
     def _is_due(self, made: set[Tensor], carried: list[Tensor], block: int) -> bool:
         """Whether all that is made is needed, and all that is due in a block is made."""
-        here = (t for t in self.live if self.anchored(t) and self.time(t) == block)
+        here = (t for t in self.owned if self.time(t) == block)
         there = made.union(carried)
         return made <= self._living(block) and all(tensor in there for tensor in here)
 
@@ -179,7 +179,7 @@ class Repeats(Written):
     def _enough(self, outputs: list[Tensor], block: int) -> bool:
         """Whether the blocks after this one can go on from these outputs."""
         assert self.output is not None
-        waiting = [t for t in self.live if self.anchored(t) and self.time(t) > block]
+        waiting = [t for t in self.owned if self.time(t) > block]
         before = dict(self.early)
         self.early.update(self._early_after(block))
         # What was computed and is not handed on is gone: it is not computed again.

@@ -48,8 +48,8 @@ from recform.recurrence.model import (
     Stack,
     Step,
 )
+from recform.recurrence.moves import is_moved
 from recform.recurrence.reach import Reach, numbers_in
-from recform.recurrence.shifts import is_moved
 from recform.recurrence.steps import Writer
 
 

@@ -11,21 +11,10 @@ from typing import Generic, TypeVar
 
 from recform.algebra.expr import Tensor
 from recform.algebra.lists import Mirror
+from recform.diagnostics.refuted import Refuted
 from recform.recurrence.model import Flow, Step
 
 T = TypeVar("T")
-
-
-class Unkept(Exception):
-    """A block takes from a stack, or puts there, what is not there.
-
-    Attributes:
-        message: what, and where.
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
 
 
 class Lists(Generic[T]):
@@ -45,7 +34,7 @@ class Lists(Generic[T]):
         """What a block gets: of what the one before makes, and what it takes off.
 
         Raises:
-            Unkept: if nothing is there.
+            Refuted: if nothing is there.
         """
         return [
             *handed[: step.carried],
@@ -56,7 +45,7 @@ class Lists(Generic[T]):
         """How many blocks in a row would take the same; None if they take nothing.
 
         Raises:
-            Unkept: if nothing is there.
+            Refuted: if nothing is there.
         """
         counts = [
             next(
@@ -74,7 +63,7 @@ class Lists(Generic[T]):
             assert isinstance(slot, Mirror)
             items = self._items.get((slot.body, slot.shift))
             if not items:
-                raise Unkept(
+                raise Refuted(
                     f"block {block} takes {slot} off a stack with nothing on it"
                 )
             found.append(items)
@@ -84,19 +73,21 @@ class Lists(Generic[T]):
         """Puts on the stacks what a block puts there.
 
         Raises:
-            Unkept: if it does not make that.
+            Refuted: if it does not make that.
         """
         for stack in self._stacks:
             if block in stack.kept:
                 if stack.kept[block] >= len(made):
-                    raise Unkept(f"block {block} puts on a stack what it does not make")
+                    raise Refuted(
+                        f"block {block} puts on a stack what it does not make"
+                    )
                 self._items[stack.body, stack.shift].append(made[stack.kept[block]])
 
     def close(self) -> None:
         """Looks whether all was taken.
 
         Raises:
-            Unkept: if not.
+            Refuted: if not.
         """
         if left := sum(map(len, self._items.values())):
-            raise Unkept(f"{left} values stay on a stack, and no block takes them")
+            raise Refuted(f"{left} values stay on a stack, and no block takes them")

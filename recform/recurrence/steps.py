@@ -50,8 +50,12 @@ class Writer(Repeats):
         inputs: tuple[Slot, ...] = ()
         for block in range(self.length + 1):
             self._now = block
-            behind = range(block + 1, self.length + 1)
-            waiting = [tensor for b in behind for tensor in groups.get(b, [])]
+            waiting = [
+                tensor
+                for behind in range(block + 1, self.length + 1)
+                for tensor in groups.get(behind, [])
+                if self.oldest(tensor) <= block + 1
+            ]
             waiting.append(End(self.output))
             taken = self._taken(block, inputs, waiting)
             step = (
@@ -106,7 +110,7 @@ class Writer(Repeats):
         border = Border(
             tuple(t for t in everything if not is_cheap(t) and t not in self.constants),
             tuple(waiting),
-            self._parts_or_end,
+            self._parts_behind(block),
             self.is_everywhere,
             self._by(block),
             self.reach.partial,
@@ -198,15 +202,16 @@ class Writer(Repeats):
         """
         while True:
             cut = smallest(border)
-            made = self._needed(cut.tensors, border.known, cut)
-            later = self._needed(border.waiting, (*cut.tensors, *border.known), cut)
+            made = self._needed(border, cut.tensors, border.known, cut)
+            there = (*cut.tensors, *border.known)
+            later = self._needed(border, border.waiting, there, cut)
             twice = tuple(t for t in made if t in later and not is_cheap(t))
             if not twice:
                 return cut
             border = replace(border, known=(*border.known, *twice))
 
     def _needed(
-        self, of: Iterable[Tensor], there: Iterable[Tensor], cut: Cut
+        self, border: Border, of: Iterable[Tensor], there: Iterable[Tensor], cut: Cut
     ) -> dict[Tensor, None]:
         """What has to be computed to have some tensors, where others are there."""
         given = set(there)
@@ -214,7 +219,7 @@ class Writer(Repeats):
 
         def steps(tensor: Tensor) -> Iterator[Tensor]:
             split = cut.early.get(tensor)
-            parts = self._parts_or_end(tensor) if split is None else split.children
+            parts = border.parts(tensor) if split is None else split.children
             return (part for part in parts if part not in known)
 
         return closure((t for t in of if isinstance(t, End) or t not in given), steps)

@@ -7,7 +7,7 @@ nobody reads everything. Deeper networks repeat the regular block.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -30,8 +30,7 @@ from recform.algebra.formula import Formula
 from recform.algebra.indices import is_of_context
 from recform.algebra.lists import Listed, Members, Mirror, is_list
 from recform.closure import closure
-from recform.recurrence.model import ModuleSlot, Slot, Step
-from recform.recurrence.moves import scalars_in, used_in
+from recform.recurrence.model import ModuleSlot, Slot, Step, scalars_in, used_in
 from recform.recurrence.reach import Reach
 from recform.recurrence.unroll import Unroller
 
@@ -47,6 +46,7 @@ class Written:
         pattern: the regular step, which blocks take where they can.
         output: the output expression; None if nothing is left of it.
         live: all that the output needs, parts first.
+        owned: what of that belongs to one block.
         constants: what the start makes of further inputs, for several blocks.
         early: sums of which a part is formed early, with that part in brackets.
     """
@@ -58,6 +58,7 @@ class Written:
     unroller: Unroller = field(init=False)
     output: Tensor | None = field(init=False)
     live: list[Tensor] = field(init=False)
+    owned: list[Tensor] = field(init=False)
     constants: frozenset[Tensor] = field(init=False)
     early: dict[Tensor, Tensor] = field(default_factory=dict)
 
@@ -66,6 +67,7 @@ class Written:
         self._done: dict[Tensor, None] = {}
         self._splits: dict[int, dict[Tensor, Tensor]] = {}
         self._time: dict[Tensor, int] = {}
+        self._oldest: dict[Tensor, int] = {}
         self.unroller = Unroller(self.formula, self.length, merged=True)
         self.output = self.unroller.output(self.formula.output)
         self.live = (
@@ -73,6 +75,7 @@ class Written:
             if self.output is None
             else list(subtensors(self.output, self.unroller.parts))
         )
+        self.owned = list(filter(self.anchored, self.live))
         self.constants = frozenset(filter(is_of_context, self._constant()))
 
     def is_everywhere(self, tensor: Tensor) -> bool:
@@ -107,6 +110,25 @@ class Written:
             self._time[tensor] = max([own, *below])
         return self._time[tensor]
 
+    def oldest(self, tensor: Tensor) -> int:
+        """The oldest block of which something stands in a tensor: a tensor, a module.
+
+        What belongs to a block stands for all in it, but for what is of the same block.
+        A part of a sum that is formed early is of the same blocks as the sum.
+        """
+        if tensor not in self._oldest:
+            found = [slot.index for slot in used_in(tensor) if slot.index > 0]
+            for part in self._parts_or_end(tensor):
+                if self.is_everywhere(part):
+                    continue
+                of_block = self.anchored(part)
+                if of_block:
+                    found.append(self.time(part))
+                if not of_block or self.time(part) == self.time(tensor):
+                    found.append(self.oldest(part))
+            self._oldest[tensor] = min(found, default=self.time(tensor))
+        return self._oldest[tensor]
+
     def anchored(self, tensor: Tensor) -> bool:
         """Whether a tensor belongs to one block: unknowns, and operators of a block.
 
@@ -121,12 +143,23 @@ class Written:
     def _parts_or_end(self, tensor: Tensor) -> tuple[Tensor, ...]:
         return tensor.children if isinstance(tensor, End) else self.parts(tensor)
 
+    def _parts_behind(self, block: int) -> Callable[[Tensor], tuple[Tensor, ...]]:
+        """What tensors are made from, as far as it has to do with blocks so far.
+
+        What reads nothing of these has no part in the state behind this block or the next.
+        """
+
+        def parts(tensor: Tensor) -> tuple[Tensor, ...]:
+            is_far = self.oldest(tensor) > block + 1
+            return () if is_far else self._parts_or_end(tensor)
+
+        return parts
+
     def _by_time(self) -> dict[int, list[Tensor]]:
         """Live tensors that belong to a block, by block; unknowns in the file's order."""
         groups: dict[int, list[Tensor]] = {}
-        for tensor in self.live:
-            if self.anchored(tensor):
-                groups.setdefault(self.time(tensor), []).append(tensor)
+        for tensor in self.owned:
+            groups.setdefault(self.time(tensor), []).append(tensor)
         for tensor in self._constant():
             groups.setdefault(0, []).append(tensor)
         for mirror in self.mirrors:
@@ -182,8 +215,7 @@ class Written:
         def steps(tensor: Tensor) -> Iterator[Tensor]:
             return (p for p in self.parts(tensor) if not self.is_everywhere(p))
 
-        live = (t for t in self.live if self.anchored(t) and self.time(t) <= block)
-        return list(closure(live, steps))
+        return list(closure((t for t in self.owned if self.time(t) <= block), steps))
 
     def _modules(
         self, block: int, waiting: Iterable[Tensor], outputs: Iterable[Tensor]
@@ -193,11 +225,10 @@ class Written:
         Later blocks compute all that is needed and not handed on.
         """
         there = set(outputs)
+        parts = self._parts_behind(block)
         used = {
             slot
-            for tensor in closure(
-                waiting, lambda t: () if t in there else self._parts_or_end(t)
-            )
+            for tensor in closure(waiting, lambda t: () if t in there else parts(t))
             if tensor not in there
             for slot in used_in(tensor)
             if 0 < slot.index <= block

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from recform.diagram.model import Diagram, Direction, View
 from recform.diagram.request import (
+    BadArgument,
     Format,
     Renderer,
     Request,
     Subject,
-    length,
+    form_of,
     request,
 )
 from recform.diagram.theme import Style, Theme
@@ -24,8 +25,10 @@ def render(subject: Subject, request: Request, form: Format) -> bytes:
     """A picture of a network.
 
     Raises:
+        BadArgument: if something is asked for that the format has not.
         CompileError: if it cannot be drawn (RF612 to RF614, RF661 to RF667).
     """
+    request.check(form)
     return write(diagram(subject, request), request, form)
 
 
@@ -53,6 +56,7 @@ def write(drawn: Diagram, request: Request, form: Format) -> bytes:
 
 
 __all__ = [
+    "BadArgument",
     "Diagram",
     "Direction",
     "Format",
@@ -63,7 +67,7 @@ __all__ = [
     "Theme",
     "View",
     "diagram",
-    "length",
+    "form_of",
     "render",
     "request",
     "write",

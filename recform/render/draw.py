@@ -17,6 +17,8 @@ from recform.render.placing.fit import fitted
 
 #: Most nodes of a picture in which operators are opened.
 MAX_OPENED = 400
+#: Of a PNG, if nobody says.
+USUAL_DPI = 200
 #: Most blocks that `--expand` draws one by one.
 MAX_EXPANDED = 200
 
@@ -56,9 +58,10 @@ def _diagram(subject: Subject, request: Request) -> Diagram:
                 f"leave --expand out: equal blocks become one node with ×N; "
                 f"--expand draws {MAX_EXPANDED} blocks at most",
             )
-        return network.of_network(subject, direction, expand=request.expand)
+        opening = _opening(subject, request)
+        return network.of_network(subject, direction, opening, expand=request.expand)
     if view is View.paths:
-        count = _blocks(request, paths.MAX_BLOCKS)
+        count = _blocks(request, paths.MAX_BLOCKS, paths.usual(subject))
         return paths.of_formula(subject, count, direction)
     opening = _opening(subject, request)
     if view is View.unrolled:
@@ -115,14 +118,14 @@ def _drawn(drawn: Diagram, request: Request, form: Format, found: Renderer) -> b
         return tikz.document(picture, look).encode()
     if form is Format.pdf:
         return pdf.write(picture, look)
-    if max(picture.width, picture.height) * request.dpi / 72 > pdf.MAX_PIXELS:
+    dpi = request.dpi or USUAL_DPI
+    if max(picture.width, picture.height) * dpi / 72 > pdf.MAX_PIXELS:
         _refuse(
             "RF667",
-            f"a PNG of {request.dpi} dpi would be more than {pdf.MAX_PIXELS:,} "
-            "pixels long",
+            f"a PNG of {dpi} dpi would be more than {pdf.MAX_PIXELS:,} pixels long",
             "take a smaller --dpi, or -o OUT.svg",
         )
-    return pdf.png(picture, look, request.dpi)
+    return pdf.png(picture, look, dpi)
 
 
 def _opens(request: Request) -> bool:
@@ -147,7 +150,7 @@ def _opening(network: NetworkGraph, request: Request) -> Opening:
     return Opening(request.open, request.depth)
 
 
-def _blocks(request: Request, most: int, usual: int = 4) -> int:
+def _blocks(request: Request, most: int, usual: int) -> int:
     count = usual if request.blocks is None else request.blocks
     if not 1 <= count <= most:
         _refuse(

@@ -5,12 +5,15 @@ Lengths are in points; x runs to the right and y down.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from recform.diagram.text import Text
 
 Point: TypeAlias = tuple[float, float]
+#: Where a point goes.
+Move: TypeAlias = Callable[[Point], Point]
 #: ``M`` moves to a point, ``L`` draws a line, ``C`` a Bezier curve, ``Z`` closes.
 Segment: TypeAlias = tuple[str, tuple[Point, ...]]
 
@@ -82,33 +85,42 @@ class Picture:
     items: tuple[Item, ...]
 
 
+def moved(part: Shape | Words, change: Move) -> Shape | Words:
+    """A part of an item with its points elsewhere."""
+    if isinstance(part, Words):
+        return replace(part, at=change(part.at))
+    path = tuple((kind, tuple(map(change, points))) for kind, points in part.path)
+    return replace(part, path=path)
+
+
+def _mapped(
+    picture: Picture, change: Callable[[Shape | Words], Shape | Words]
+) -> Picture:
+    items = (replace(i, parts=tuple(map(change, i.parts))) for i in picture.items)
+    return replace(picture, items=tuple(items))
+
+
 def scaled(picture: Picture, factor: float) -> Picture:
     """The picture with all lengths multiplied, those of type too."""
 
     def part(one: Shape | Words) -> Shape | Words:
+        one = moved(one, lambda at: (at[0] * factor, at[1] * factor))
         if isinstance(one, Words):
-            at = (one.at[0] * factor, one.at[1] * factor)
-            return replace(one, at=at, size=one.size * factor)
-        path = tuple(
-            (kind, tuple((x * factor, y * factor) for x, y in points))
-            for kind, points in one.path
-        )
+            return replace(one, size=one.size * factor)
         dashes = tuple(length * factor for length in one.dashes)
-        return replace(one, path=path, width=one.width * factor, dashes=dashes)
+        return replace(one, width=one.width * factor, dashes=dashes)
 
-    items = tuple(replace(i, parts=tuple(map(part, i.parts))) for i in picture.items)
     width, height = picture.width * factor, picture.height * factor
-    return replace(picture, width=round(width, 1), height=round(height, 1), items=items)
+    larger = replace(picture, width=round(width, 1), height=round(height, 1))
+    return _mapped(larger, part)
 
 
 def in_serifs(picture: Picture) -> Picture:
     """The picture with all its words in the font of formulas, which takes less room."""
-
-    def part(one: Shape | Words) -> Shape | Words:
-        return replace(one, family="serif") if isinstance(one, Words) else one
-
-    items = tuple(replace(i, parts=tuple(map(part, i.parts))) for i in picture.items)
-    return replace(picture, items=items)
+    return _mapped(
+        picture,
+        lambda one: replace(one, family="serif") if isinstance(one, Words) else one,
+    )
 
 
 def box(x: float, y: float, w: float, h: float) -> tuple[Segment, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from recform.analysis.jacobian.closed import Formulas, Jacobian, Pieces
 from recform.analysis.model import Analysis, FlowAnalysis
-from recform.analysis.paths.distribution import Paths
+from recform.analysis.paths.distribution import Distribution, Paths
 from recform.analysis.reads import Reads
 from recform.analysis.stability.characteristic import Stability
 from recform.analysis.stability.rounding import Errors
@@ -67,12 +68,7 @@ def as_dict(analysis: Analysis) -> dict[str, object]:
         "flows": [_flow_dict(item, analysis.asked.gain) for item in analysis.flows],
         "all_stages": None
         if analysis.whole is None
-        else {
-            "by_length": list(analysis.whole.counts),
-            "total": analysis.whole.total,
-            "mean": analysis.whole.mean,
-            "spread": analysis.whole.spread,
-        },
+        else {"by_length": list(analysis.whole.counts)} | _lengths(analysis.whole),
     }
 
 
@@ -110,13 +106,7 @@ def _stability(found: Stability | None) -> dict[str, object]:
         "growth": found.growth,
         "roots_unknown": found.unknown or None,
         "power": found.power,
-        "varying": None
-        if found.varying is None
-        else {
-            "block": found.varying.block,
-            "blocks": found.varying.blocks,
-            "growth": found.varying.growth,
-        },
+        "varying": None if found.varying is None else asdict(found.varying),
     }
 
 
@@ -211,9 +201,7 @@ def _paths(found: Paths, gain: float) -> dict[str, object]:
         "origin": found.origin,
         "by_length": list(found.net.counts),
         "by_length_before_cancelling": list(found.raw.counts),
-        "total": found.net.total,
-        "mean": found.net.mean,
-        "spread": found.net.spread,
+        **_lengths(found.net),
         "share_with_gain": list(found.net.weighted(gain)),
         "through": [list(row) for row in found.through],
         "mean_width": list(found.widths),
@@ -223,6 +211,10 @@ def _paths(found: Paths, gain: float) -> dict[str, object]:
         "effective_depth": None if start is None else start.mean,
         "weights_unknown": found.unweighed or None,
     }
+
+
+def _lengths(found: Distribution) -> dict[str, object]:
+    return {"total": found.total, "mean": found.mean, "spread": found.spread}
 
 
 def _moments(found: Moments) -> Mapping[str, object]:

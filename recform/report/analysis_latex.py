@@ -5,6 +5,7 @@ from __future__ import annotations
 from recform.analysis.jacobian.closed import Jacobian, Pieces
 from recform.analysis.model import Analysis
 from recform.recurrence.regimes import in_blocks
+from recform.series.show import LATEX
 
 
 def latex(analysis: Analysis) -> str:
@@ -30,10 +31,10 @@ def latex(analysis: Analysis) -> str:
             lines.append(regime.stability.latex)
     for invariant in analysis.invariants:
         behind = f", behind block {analysis.own[-1]}" if analysis.own else ""
-        lines += [f"% invariant{behind}", invariant.latex()]
+        lines += [f"% invariant{behind}", invariant.text(LATEX)]
     if analysis.inverse.exists:
         but = f", not across {in_blocks(analysis.own)}" if analysis.own else ""
-        lines += [f"% inverse{but}", *(s.latex() for s in analysis.inverse.steps)]
+        lines += [f"% inverse{but}", *(s.text(LATEX) for s in analysis.inverse.steps)]
     return "\n".join(lines) + "\n"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from rich import box
 from rich.console import Console
@@ -14,7 +16,9 @@ from recform.analysis.model import Analysis, FlowAnalysis
 from recform.analysis.paths.distribution import TABLE, Distribution, Paths
 from recform.analysis.stability.characteristic import Stability
 from recform.analysis.stability.rounding import Errors
+from recform.diagnostics import counted
 from recform.recurrence.regimes import in_blocks, ranges, runs
+from recform.report.terminal import console_of
 from recform.variance.variance import Growth, Moments
 
 #: Tables of paths have at most so many rows; more are summed up.
@@ -25,113 +29,111 @@ WIDE = 400
 DIGITS = 15
 
 
+#: What is printed: a line, which is indented and cut, or anything else as it is.
+_Item: TypeAlias = str | Text | Table
+
+
 def render(analysis: Analysis, console: Console | None = None) -> None:
     """Prints an analysis."""
-    if console is None:
-        console = Console(highlight=False)
-        # Formulas that are cut off tell less than a line that wraps.
-        console.width = max(console.width, 96)
-    console.print(Text(analysis.name, style="bold"))
+    console = console_of(console)
+    for item in _items(analysis):
+        if isinstance(item, str):
+            console.print(Text(f"  {_cut(item)}"), soft_wrap=True)
+        else:
+            console.print(item)
+
+
+def _items(analysis: Analysis) -> Iterator[_Item]:
+    yield Text(analysis.name, style="bold")
     for line in (*analysis.equations, *analysis.boundaries):
-        console.print(Text(f"  {line}", style="cyan"))
-    _reads(analysis, console)
-    _jacobians(analysis, console)
+        yield Text(f"  {line}", style="cyan")
+    yield from _reads(analysis)
+    yield from _jacobians(analysis)
     for flow in analysis.flows:
-        _flow(flow, analysis, console)
+        yield from _flow(flow, analysis)
     together = analysis.whole
     if together is not None:
-        _heading("Paths through all stages", console)
+        yield _heading("Paths through all stages")
         spread = "" if together.spread is None else f", spread {together.spread:.4g}"
-        _line(f"{whole(together.total)} in all{_mean(together)}{spread}", console)
-    _stability(analysis, console)
-    _invariants(analysis, console)
-    _inverse(analysis, console)
+        yield f"{whole(together.total)} in all{_mean(together)}{spread}"
+    yield from _stability(analysis)
+    yield from _invariants(analysis)
+    yield from _inverse(analysis)
     for sentence in analysis.assumptions:
-        console.print(Text(f"Assumed: {sentence}."))
+        yield Text(f"Assumed: {sentence}.")
 
 
-def _heading(text: str, console: Console) -> None:
-    console.print(Text(f"\n{text}", style="bold"))
+def _heading(text: str) -> Text:
+    return Text(f"\n{text}", style="bold")
 
 
-def _line(text: str, console: Console) -> None:
-    if len(text) > WIDE:
-        text = text[: WIDE - 4].rsplit(" ", 1)[0] + " ..."
-    console.print(Text(f"  {text}"), soft_wrap=True)
+def _cut(text: str) -> str:
+    return text if len(text) <= WIDE else text[: WIDE - 4].rsplit(" ", 1)[0] + " ..."
 
 
-def _reads(analysis: Analysis, console: Console) -> None:
-    _heading("Which earlier blocks a block reads (0: the input)", console)
+def _reads(analysis: Analysis) -> Iterator[_Item]:
+    yield _heading("Which earlier blocks a block reads (0: the input)")
     several = len(analysis.reads) > 2
     for item in analysis.reads:
         blocks = in_blocks(item.blocks) if several else "block i"
         whom = blocks if item.blocks else "the output"
-        read = ", ".join(read.text() for read in item.reads) or "none"
-        _line(f"{whom}: {read}", console)
+        yield f"{whom}: {', '.join(read.text() for read in item.reads) or 'none'}"
 
 
-def _jacobians(analysis: Analysis, console: Console) -> None:
+def _jacobians(analysis: Analysis) -> Iterator[_Item]:
     kept = "kept as letters" if analysis.asked.activations else "left out"
-    _heading(f"Jacobian (operators linear, activations {kept})", console)
+    yield _heading(f"Jacobian (operators linear, activations {kept})")
     if analysis.unlinear:
-        _line(f"none for any block: {analysis.unlinear}", console)
+        yield f"none for any block: {analysis.unlinear}"
     for item in analysis.jacobians:
         if item.own is not None:
-            _pieces(item, item.own, console)
+            yield from _pieces(item, item.own)
             continue
-        _line(item.recurrence.text(), console)
-        for row in item.written[1:]:
-            _line(row.text(), console)
+        yield item.recurrence.text()
+        yield from (row.text() for row in item.written[1:])
         if item.closed is not None:
-            _line(f"for any i: {item.closed.text()}", console)
+            yield f"for any i: {item.closed.text()}"
     if analysis.start:
-        console.print("By the input, from the boundary on:")
-        for row in analysis.start:
-            _line(row.text(), console)
+        yield Text("By the input, from the boundary on:")
+        yield from (row.text() for row in analysis.start)
 
 
-def _pieces(item: Jacobian, own: Pieces, console: Console) -> None:
+def _pieces(item: Jacobian, own: Pieces) -> Iterator[str]:
     """What holds where, in a network some of whose blocks have their own equations."""
     for case in own.cases:
-        _line(f"for {case.where()}: {case.recurrence.text()}", console)
+        yield f"for {case.where()}: {case.recurrence.text()}"
     if item.closed is not None and own.behind is not None:
-        _line(f"for any i, L-i = {own.behind} and more: {item.closed.text()}", console)
+        yield f"for any i, L-i = {own.behind} and more: {item.closed.text()}"
     for rows in own.written.values():
-        for row in rows[1:]:
-            _line(row.text(), console)
+        yield from (row.text() for row in rows[1:])
 
 
 # -- paths
 
 
-def _flow(item: FlowAnalysis, analysis: Analysis, console: Console) -> None:
+def _flow(item: FlowAnalysis, analysis: Analysis) -> Iterator[_Item]:
+    blocks = counted(item.flow.length, "block")
+    where = "" if item.flow.name == "network" else f", {item.flow.name}"
     for found in item.paths:
-        blocks = "block" if item.flow.length == 1 else "blocks"
-        where = "" if item.flow.name == "network" else f", {item.flow.name}"
-        _heading(
-            f"Paths from {found.origin} to the output, {item.flow.length} {blocks}{where}",
-            console,
-        )
-        _paths(found, analysis.asked.gain, console)
+        yield _heading(f"Paths from {found.origin} to the output, {blocks}{where}")
+        yield from _paths(found, analysis.asked.gain)
     if item.uncounted:
-        _heading(f"Paths to the output, {item.flow.length} blocks", console)
-        _line(f"not counted: {item.uncounted}", console)
+        yield _heading(f"Paths to the output, {item.flow.length} blocks")
+        yield f"not counted: {item.uncounted}"
     for deleted in item.ablations:
-        _line(
+        yield (
             f"without block {deleted.blocks[0]}: {whole(deleted.left.total)} of "
-            f"{whole(item.paths[0].net.total)} paths are left{_mean(deleted.left)}",
-            console,
+            f"{whole(item.paths[0].net.total)} paths are left{_mean(deleted.left)}"
         )
     if item.swapped is not None:
         first, second = item.swapped.blocks
         # Blocks with other equations keep these, and give each other what they own.
         operators = "operators of " if analysis.own else ""
-        _line(
+        yield (
             f"{operators}blocks {first} and {second} swapped: "
             f"{whole(item.swapped.both)} paths pass both in the other order, "
             f"{whole(item.swapped.one)} pass the other one, "
-            f"{whole(item.swapped.left.total)} notice nothing",
-            console,
+            f"{whole(item.swapped.left.total)} notice nothing"
         )
 
 
@@ -139,7 +141,7 @@ def _mean(found: Distribution) -> str:
     return "" if found.mean is None else f", mean length {found.mean:.4g}"
 
 
-def _paths(found: Paths, gain: float, console: Console) -> None:
+def _paths(found: Paths, gain: float) -> Iterator[_Item]:
     net = found.net
     summary = f"{whole(net.total)} in all"
     if net.mean is not None and net.spread is not None:
@@ -148,55 +150,56 @@ def _paths(found: Paths, gain: float, console: Console) -> None:
     if shares:
         mean = sum(k * share for k, share in enumerate(shares))
         summary += f"; with a gain of {gain:g} a block, mean length {mean:.4g}"
-    _line(summary, console)
+    yield summary
     if found.cancels:
-        _line(
-            f"{whole(found.raw.total)} before terms with opposite signs cancel", console
-        )
-    _start(found, console)
-    if len(net.counts) > ROWS or not net.counts:
-        return
+        yield f"{whole(found.raw.total)} before terms with opposite signs cancel"
+    yield from _start(found)
+    if 0 < len(net.counts) <= ROWS:
+        yield _table(found, gain, shares)
+
+
+def _table(found: Paths, gain: float, shares: Sequence[float]) -> Table:
+    """A row for each length that any path has."""
     table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("blocks passed", justify="right")
-    table.add_column("paths", justify="right")
-    if found.cancels:
-        table.add_column("before cancelling", justify="right")
-    table.add_column(f"share, gain {gain:g}", justify="right")
-    table.add_column("mean width", justify="right")
+    raws = ["before cancelling"] if found.cancels else []
+    for name in (
+        "blocks passed",
+        "paths",
+        *raws,
+        f"share, gain {gain:g}",
+        "mean width",
+    ):
+        table.add_column(name, justify="right")
     table.add_column("through blocks", overflow="fold")
-    for k, count in enumerate(net.counts):
+    for k, count in enumerate(found.net.counts):
         raw = found.raw.counts[k] if k < len(found.raw.counts) else 0
         if not count and not raw:
             continue
-        row = [str(k), whole(count)]
-        if found.cancels:
-            row.append(whole(raw))
         width = found.widths[k] if k < len(found.widths) else None
-        row += [
+        table.add_row(
+            str(k),
+            whole(count),
+            *([whole(raw)] if found.cancels else []),
             f"{100 * shares[k]:.3g}%" if shares else "",
             "" if width is None else f"{width:.4g}",
             _through(found, k),
-        ]
-        table.add_row(*row)
-    console.print(table)
+        )
+    return table
 
 
-def _start(found: Paths, console: Console) -> None:
+def _start(found: Paths) -> Iterator[str]:
     """The effective depth, where it is not that of paths which all weigh the same."""
     if found.start is None:
         if found.length <= TABLE:
-            _line(f"not weighed as it starts: {found.unweighed}", console)
-        return
-    if found.start.weights == tuple(map(float, found.net.counts)):
+            yield f"not weighed as it starts: {found.unweighed}"
         return
     mean = found.start.mean
-    if mean is None:
+    if found.start.weights == tuple(map(float, found.net.counts)) or mean is None:
         return
     shortest, longest = found.start.ends
-    _line(
+    yield (
         f"weighed as the network starts: effective depth {mean:.4g} (paths of "
-        f"{shortest} to {longest} operators)",
-        console,
+        f"{shortest} to {longest} operators)"
     )
 
 
@@ -236,47 +239,47 @@ def whole(number: int) -> str:
 # -- the rest
 
 
-def _stability(analysis: Analysis, console: Console) -> None:
+def _stability(analysis: Analysis) -> Iterator[_Item]:
     found = analysis.stability
-    _heading("Stability (equal blocks, every operator a number)", console)
+    yield _heading("Stability (equal blocks, every operator a number)")
     if found is None:
-        _line(f"no characteristic polynomial: {analysis.unlinear}", console)
+        yield f"no characteristic polynomial: {analysis.unlinear}"
     elif not analysis.own:
-        _equal_blocks(found, "", console)
+        yield from _equal_blocks(found, "")
     elif not analysis.regimes:
-        _line("no two blocks in a row have the same equations", console)
+        yield "no two blocks in a row have the same equations"
     for regime in analysis.regimes:
-        _equal_blocks(regime.stability, f"{in_blocks(regime.blocks)}: ", console)
+        yield from _equal_blocks(regime.stability, f"{in_blocks(regime.blocks)}: ")
     for item in analysis.flows:
+        where = "" if item.flow.name == "network" else f" of {item.flow.name}"
         both = [item.random, item.moments]
         for moments in both[: 1 if analysis.asked.gain == 1 else 2]:
             if moments is not None:
-                _moments(moments, item.flow.name, console)
+                yield from _moments(moments, where)
         if item.growth is not None:
-            _growth(item.growth, item.flow.name, console)
+            yield from _growth(item.growth, where)
         if item.unfollowed:
-            _line(f"variances are not followed: {item.unfollowed}", console)
+            yield f"variances are not followed: {item.unfollowed}"
 
 
-def _equal_blocks(found: Stability, where: str, console: Console) -> None:
+def _equal_blocks(found: Stability, where: str) -> Iterator[str]:
     degree = sum(r.multiplicity for r in found.roots)
     shown = found.polynomial or (f"of degree {degree}" if degree else "large")
-    _line(f"{where}characteristic polynomial: {shown}", console)
+    yield f"{where}characteristic polynomial: {shown}"
     if found.unknown:
-        _line(f"{where}no roots: {found.unknown}", console)
+        yield f"{where}no roots: {found.unknown}"
         return
     varying = found.varying
     there = f", in block {varying.block}" if varying else ""
     zero = "all operators and gates zero" if found.gated else "all operators zero"
-    _line(f"{where}roots with {zero}{there}: {_roots(found)}", console)
+    yield f"{where}roots with {zero}{there}: {_roots(found)}"
     if varying and varying.growth is not None:
-        _line(
+        yield (
             f"{where}with {zero} values become {varying.growth:.4g} times as "
-            f"large at most over {varying.blocks} blocks",
-            console,
+            f"large at most over {varying.blocks} blocks"
         )
     if found.power:
-        _line(f"{where}a root is repeated: values grow like i^{found.power}", console)
+        yield f"{where}a root is repeated: values grow like i^{found.power}"
 
 
 def _roots(found: Stability) -> str:
@@ -292,16 +295,14 @@ def _roots(found: Stability) -> str:
     return ", ".join(parts)
 
 
-def _moments(found: Moments, name: str, console: Console) -> None:
-    where = "" if name == "network" else f" of {name}"
-    _line(
+def _moments(found: Moments, where: str) -> Iterator[str]:
+    yield (
         f"random blocks of gain {found.gain:g}: after {found.blocks} blocks{where} the "
-        f"variance{', forward and backward,' * found.symmetric} is " + _grown(found),
-        console,
+        f"variance{', forward and backward,' * found.symmetric} is {_grown(found)}"
     )
     if found.gates:
         numbers = ", ".join(f"{name} = {value:.4g}" for name, value in found.gates)
-        _line(f"  with a number for each gate: {numbers}", console)
+        yield f"  with a number for each gate: {numbers}"
     last = f"block {found.blocks}, " if found.elsewhere else ""
     rows = [(last, share) for share in found.shares]
     rows += [
@@ -311,37 +312,34 @@ def _moments(found: Moments, name: str, console: Console) -> None:
     ]
     for block, share in rows:
         gates = f" (its gates give {share.gates})" if share.gates else ""
-        _line(f"  {block}{share.term} has {_variance(share.variance)}{gates}", console)
+        yield f"  {block}{share.term} has {_variance(share.variance)}{gates}"
     if found.gain != 1.0:
         return
     # A gain that keeps one variance need not keep another one.
     keeps = "keeps it at" if found.proportional else "makes it"
     if found.level:
-        _line(f"  any initial gain {keeps} 1", console)
+        yield f"  any initial gain {keeps} 1"
     elif found.steady is not None:
-        _line(f"  an initial gain of {found.steady:.4g} {keeps} 1", console)
+        yield f"  an initial gain of {found.steady:.4g} {keeps} 1"
     else:
-        more = "" if found.double is None else f"; {found.double:.4g} {keeps} 2"
-        scale = (
-            ""
-            if found.scale is None
-            else f"; all of a block multiplied by {found.scale:.4g} {keeps} 1"
-        )
-        _line(f"  no initial gain above 0 {keeps} 1{more}{scale}", console)
+        line = f"  no initial gain above 0 {keeps} 1"
+        if found.double is not None:
+            line += f"; {found.double:.4g} {keeps} 2"
+        if found.scale is not None:
+            line += f"; all of a block multiplied by {found.scale:.4g} {keeps} 1"
+        yield line
 
 
-def _growth(found: Growth, name: str, console: Console) -> None:
-    where = "" if name == "network" else f" of {name}"
-    _line(
+def _growth(found: Growth, where: str) -> Iterator[str]:
+    yield (
         f"where norms work (variance 1 behind {', '.join(found.normed)}): after "
         f"{found.blocks} blocks{where} the variance is {_variance(found.variance)} "
-        "for an input of variance 1",
-        console,
+        "for an input of variance 1"
     )
     for share in found.shares:
-        _line(f"  {share.term} has {_variance(share.variance)}", console)
+        yield f"  {share.term} has {_variance(share.variance)}"
     if found.last is not None:
-        _line(f"  the last block is {100 * found.last:.3g}% of the stream", console)
+        yield f"  the last block is {100 * found.last:.3g}% of the stream"
 
 
 def _grown(found: Moments) -> str:
@@ -354,53 +352,46 @@ def _variance(value: float) -> str:
     return "more than 1e308" if math.isinf(value) else f"{value:.4g}"
 
 
-def _invariants(analysis: Analysis, console: Console) -> None:
-    _heading("Invariants", console)
+def _invariants(analysis: Analysis) -> Iterator[_Item]:
+    yield _heading("Invariants")
     if not analysis.invariants:
-        _line("no combination of the state stays constant", console)
+        yield "no combination of the state stays constant"
+    behind = f", behind block {analysis.own[-1]}" if analysis.own else ""
     for item in analysis.invariants:
         whom = (
             "whatever the operators compute"
             if item.nonlinear
-            else ("only if the operators are linear")
+            else "only if the operators are linear"
         )
         if not item.activations:
             whom += ", and only without the activations"
-        behind = f", behind block {analysis.own[-1]}" if analysis.own else ""
-        _line(f"{item.text()}: {whom}{behind}", console)
+        yield f"{item.text()}: {whom}{behind}"
         if item.form is not None and not analysis.own:
-            _line(
+            yield (
                 f"  so it equals {item.equal_form()}: the same function, another network "
-                "to train",
-                console,
+                "to train"
             )
 
 
-def _inverse(analysis: Analysis, console: Console) -> None:
+def _inverse(analysis: Analysis) -> Iterator[_Item]:
     found = analysis.inverse
-    _heading("Reversibility", console)
+    yield _heading("Reversibility")
     if not found.exists:
-        _line(f"no inverse as a formula: {found.obstacle}", console)
+        yield f"no inverse as a formula: {found.obstacle}"
         return
     for step in found.steps:
         note = f" (while {step.divisor} is not 0)" if step.divisor else ""
-        _line(step.text() + note, console)
+        yield step.text() + note
     depth = max(item.flow.length for item in analysis.flows)
     like = (block for block in range(1, depth + 1) if block not in analysis.own)
     depth = max((last - first + 1 for first, last in runs(like)), default=0)
-    _line(_errors(found.lost, found.bound, analysis.asked.gain, depth), console)
-    if analysis.borders:
-        _line(
-            "not across blocks that change the shape, where terms are adapted: "
-            + ranges(list(analysis.borders)),
-            console,
-        )
-    if analysis.own:
-        _line(
-            "not across blocks that have an equation of their own: "
-            + ranges(list(analysis.own)),
-            console,
-        )
+    yield _errors(found.lost, found.bound, analysis.asked.gain, depth)
+    for blocks, why in (
+        (analysis.borders, "change the shape, where terms are adapted"),
+        (analysis.own, "have an equation of their own"),
+    ):
+        if blocks:
+            yield f"not across blocks that {why}: {ranges(list(blocks))}"
 
 
 def _errors(lost: Errors, bound: Errors, gain: float, depth: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from recform.derivation.file import (
@@ -14,21 +14,14 @@ from recform.derivation.file import (
 from recform.derivation.forward import MAX_UNKNOWNS, Derivation, derive
 from recform.derivation.general.read import read, statement_of
 from recform.derivation.steps import Step, steps
-from recform.diagnostics import (
-    Diagnostic,
-    Diagnostics,
-)
+from recform.diagnostics import Diagnostic, Diagnostics
 from recform.outline.sections import Section, sections
 from recform.series import regex as regexes
-from recform.series.show import LATEX, Place
+from recform.series.show import LATEX
 from recform.source import Source
 from recform.syntax import nodes as n
 from recform.syntax.parse import parse
 from recform.syntax.uses import Folder
-
-_LAST = Place("L")
-#: For how many i a general formula is written out, and how many terms it may have.
-_SHOWN, _MOST = 3, 16
 
 
 @dataclass(frozen=True)
@@ -66,8 +59,7 @@ class Forward:
             title = _escaped(step.title)
             note = f" {_escaped(step.note)}" if step.note else ""
             result.append(rf"\paragraph{{{title}.}}{note}")
-            body = " \\\\\n".join(f"  & {line}" for line in step.latex)
-            result.append(f"\\begin{{align*}}\n{body}\n\\end{{align*}}")
+            result.append(aligned(step.latex))
         return "\n".join(result)
 
     def as_dict(self) -> dict[str, object]:
@@ -202,6 +194,12 @@ def _sound(found: Derivation, order: int | None, report: Diagnostics) -> bool:
         )
         return False
     return True
+
+
+def aligned(lines: Iterable[str]) -> str:
+    """Formulas in LaTeX, one below the other."""
+    body = " \\\\\n".join(f"  & {line}" for line in lines)
+    return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
 
 
 def _escaped(text: str) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from recform.algebra.expr import Elementwise, I, State, subtensors
 from recform.algebra.formula import Formula
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import plain
-from recform.analysis.jacobian.products import closed_form
-from recform.blocks.symbolic import Symbolic
+from recform.analysis.jacobian.products import product_of
+from recform.analysis.jacobian.products import written as nested
 from recform.derivation.backward import (
     GeneralFormula,
     Network,
@@ -18,21 +19,20 @@ from recform.derivation.backward import (
     network_of,
     seeds_of,
 )
-from recform.derivation.steps import sorted_words
+from recform.derivation.steps import expanded
 from recform.derivation.words import distances
 from recform.diagnostics import Diagnostics
 from recform.linear.model import Linear, Source
 from recform.linear.recurrence import linearise
-from recform.linear.words import BACK, BLOCK, LAST, At
 from recform.recurrence.regimes import longest, own_blocks, regimes, where
+from recform.report.derive import aligned
 from recform.series import regex as regexes
-from recform.series.automaton import words_up_to
-from recform.series.series import Word
-from recform.series.show import LATEX, PLAIN, Place, Plain, polynomial
+from recform.series.places import BACK, BLOCK, LAST, At
+from recform.series.show import LATEX, PLAIN, Plain
 
-_LAST = Place("L")
-#: For how many i a general formula is written out, and how many terms it may have.
-_SHOWN, _MOST = 3, 16
+_LAST, _BACK = At(LAST), At(BACK)
+#: Most terms of a line of a general formula that is written out.
+_MOST = 16
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,13 @@ class Backward:
         """The formulas, and for which blocks they are."""
         result = [f"\nThrough {self.where}"] if self.where else []
         for formula in self.formulas:
-            source = _unknown(PLAIN, formula.source, Place("L-i"))
+            source = Source(formula.source, _BACK).text()
             target = PLAIN.name(formula.target, _LAST)
             result.append(f"\nFrom {source} to {target}")
             result.append(f"  paths    {regexes.readable(formula.regex)}")
+            left = _derivative(PLAIN, formula.target, formula.source)
             if formula.closed:
-                result.append(f"  formula  {_left(PLAIN, formula)} = {formula.closed}")
+                result.append(f"  formula  {left} = {formula.closed}")
             for number, line in enumerate(written(formula, PLAIN)):
                 result.append(
                     f"  {'' if number else 'i = 1, 2, ...':13}  {line}".rstrip()
@@ -99,13 +100,13 @@ class Backward:
         lines = []
         for formula in self.formulas:
             if formula.closed_latex:
-                lines.append(f"{_left(LATEX, formula)} = {formula.closed_latex}")
+                left = _derivative(LATEX, formula.target, formula.source)
+                lines.append(f"{left} = {formula.closed_latex}")
             elif formula.regex is not None:
                 lines.append(f"F = {regexes.latex(formula.regex)}")
             lines += written(formula, LATEX)
-        body = " \\\\\n".join(f"  & {line}" for line in lines)
         head = f"% through {self.where}\n" if self.where else ""
-        made = f"{head}\\begin{{align*}}\n{body}\n\\end{{align*}}"
+        made = head + aligned(lines)
         others = [other.latex() for other in self.others]
         return "\n".join([made, *others])
 
@@ -199,48 +200,43 @@ def _backward(formula: Formula, first: int | None = None) -> Backward:
         if source not in large and not _through(linear, source, target)
         if (made := _formula(linear, network, source, target)).rank
     )
-    assumptions = ["operators are linear", *linear.assumptions]
-    if not isinstance(formula.output, State):
-        names = ", ".join(PLAIN.name(target, _LAST) for target in targets)
-        assumptions.append(
-            f"the output, {plain(formula.output)}, is not followed, but {names}"
-        )
-    if any(
-        isinstance(part, Elementwise)
-        for equation in formula.equations
-        for part in subtensors(equation.right)
-    ):
-        assumptions.append("activations are left out, as in section 3.2 of Liao et al.")
-    letters = {n for f in formulas for m in f.series.moves for n in m.operators}
-    if any("(" in name for name in letters):
-        assumptions.append(
-            "what a tensor is multiplied with, diag(...), stays as it is"
-        )
-    if joined:
-        assumptions.append(
-            "E1, E2, ... put their part into its place in a concatenation"
-        )
-    if any(letter.kind == "project" for letter in linear.letters):
-        assumptions.append("P1, P2, ... take their part of a split")
-    if any("[" in name for f in formulas for m in f.series.moves for name in m.gains):
-        assumptions.append("weights in [...] stay as they are")
+    through = (
+        _through(linear, source, target) or _left_out(source, large)
+        for target in targets
+        for source in sources
+    )
     return Backward(
         formula.name,
         equation_texts(formula),
         boundary_texts(formula),
         formulas,
-        tuple(
-            dict.fromkeys(
-                line
-                for target in targets
-                for source in sources
-                if (
-                    line := _through(linear, source, target) or _left_out(source, large)
-                )
-            )
-        ),
-        tuple(dict.fromkeys(assumptions)),
+        tuple(dict.fromkeys(filter(None, through))),
+        tuple(dict.fromkeys(_assumptions(linear, targets, formulas))),
     )
+
+
+def _assumptions(
+    linear: Linear, targets: list[str], formulas: tuple[GeneralFormula, ...]
+) -> Iterator[str]:
+    """What is taken for granted, in sentences."""
+    yield "operators are linear"
+    yield from linear.assumptions
+    formula, moves = linear.formula, [m for f in formulas for m in f.series.moves]
+    if not isinstance(formula.output, State):
+        names = ", ".join(PLAIN.name(target, _LAST) for target in targets)
+        yield f"the output, {plain(formula.output)}, is not followed, but {names}"
+    parts = (part for e in formula.equations for part in subtensors(e.right))
+    if any(isinstance(part, Elementwise) for part in parts):
+        yield "activations are left out, as in section 3.2 of Liao et al."
+    if any("(" in name for move in moves for name in move.operators):
+        yield "what a tensor is multiplied with, diag(...), stays as it is"
+    kinds = {letter.kind for letter in linear.letters}
+    if "embed" in kinds:
+        yield "E1, E2, ... put their part into its place in a concatenation"
+    if "project" in kinds:
+        yield "P1, P2, ... take their part of a split"
+    if any("[" in name for move in moves for name in move.gains):
+        yield "weights in [...] stay as they are"
 
 
 def _most(formula: GeneralFormula) -> str:
@@ -258,11 +254,13 @@ def _formula(
     if linear.single is None or source != target:
         return found
     # A product of recurrences of order one may be shorter than a row of stars.
-    steps = {distance: p for (_, _, distance), p in linear.coefficients.items()}
-    closed = closed_form(steps)
-    if closed is None or 0 < len(found.closed) <= len(closed[0]):
+    factors = product_of(linear)
+    if factors is None:
         return found
-    return found.with_closed(*closed)
+    text = nested(PLAIN, factors)
+    if 0 < len(found.closed) <= len(text):
+        return found
+    return replace(found, closed=text, closed_latex=nested(LATEX, factors))
 
 
 def _through(linear: Linear, source: str, target: str) -> str:
@@ -289,64 +287,27 @@ def _through(linear: Linear, source: str, target: str) -> str:
     for name, _, factor in reads:
         moved = factor.moved(BACK)
         text = f"({moved.text()})" if len(moved.terms) > 1 else moved.text()
-        above = (
-            f"{PLAIN.name('d' + target, _LAST)}/d{_unknown(PLAIN, name, Place('L-i'))}"
-        )
-        parts.append(f"{above}*{text}")
-    left = f"{PLAIN.name('d' + target, _LAST)}/d{PLAIN.name(source, Place('L-i'))}"
-    return f"{left} = {' + '.join(parts)}"
+        parts.append(f"{_derivative(PLAIN, target, name)}*{text}")
+    return f"{_derivative(PLAIN, target, source)} = {' + '.join(parts)}"
 
 
 def _left_out(source: str, large: set[str]) -> str:
     """Says that a formula is not looked for."""
     if source not in large:
         return ""
-    by = _unknown(PLAIN, source, Place("L-i"))
+    by = Source(source, _BACK).text()
     return (
         f"the derivative by {by} is left out: it leads through a block in too many ways"
     )
 
 
-def _unknown(style: Plain, name: str, place: Place) -> str:
-    """An unknown, or a history with its end at a block."""
-    if "(" not in name:
-        return style.name(name, place)
-    here = Source(name, At(place.base, place.number))
-    return here.text() if style is PLAIN else here.latex()
-
-
 def written(formula: GeneralFormula, style: Plain) -> tuple[str, ...]:
-    """The general formula for the first few i, as Eqs. 9 to 12 are written."""
-    shown, words = 0, None
-    for shown in range(_SHOWN, 0, -1):
-        words = words_up_to(formula.series, shown)
-        if words is not None:
-            break
-    if words is None:
-        return ()
-    lines = []
-    for length in range(1, shown + 1):
-        here: dict[Word, Symbolic] = {
-            w: v for w, v in words.items() if len(w) == length
-        }
-        if len(here) > _MOST:
-            break
-        source = _LAST.plus(-length)
-        lines.append(
-            f"{_derivative(style, formula, source)} = "
-            f"{polynomial(style, sorted_words(here), source)}"
-        )
-    return tuple(lines)
+    """The general formula for the first few i."""
+    names = formula.target, formula.source
+    return expanded(
+        style, formula.series, lambda by: _derivative(style, *names, by), _MOST
+    )
 
 
-def _left(style: Plain, formula: GeneralFormula) -> str:
-    return _derivative(style, formula, Place("L-i"))
-
-
-def _derivative(style: Plain, formula: GeneralFormula, source: Place) -> str:
-    above = style.name(f"d{formula.target}", _LAST)
-    down = _unknown(style, formula.source, source)
-    if style is PLAIN:
-        return f"{above}/d{down}"
-    up = style.name(formula.target, _LAST)
-    return rf"\frac{{\partial {up}}}{{\partial {down}}}"
+def _derivative(style: Plain, target: str, source: str, by: At = _BACK) -> str:
+    return style.derivative(style.name(target, _LAST), Source(source, by).text(style))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from recform.equality.difference import (
@@ -47,7 +47,7 @@ class Difference:
         return {
             "networks": [item.name for item in both],
             "equations": [list(item.equations) for item in both],
-            "frame": [change.as_dict() for change in self.frame],
+            "frame": [asdict(change) for change in self.frame],
             "paths": as_dict(self.paths),
             "state": [_state(item) for item in both],
         } | {key: [getattr(item, key) for item in both] for key, _ in _FIGURES}
@@ -84,10 +84,11 @@ def difference(first: Compiled, second: Compiled) -> Difference:
 
 def _marked(old: list[str], new: list[str]) -> list[str]:
     """Lines of both, with a mark at those that only one has."""
-    both = dict.fromkeys((*old, *new))
-    marks = {line: "-" if line not in new else "+" for line in both}
-    marks |= {line: " " for line in both if line in old and line in new}
-    return [f"  {marks[line]} {line}" for line in both]
+    marks = {(True, True): " ", (True, False): "-", (False, True): "+"}
+    return [
+        f"  {marks[line in old, line in new]} {line}"
+        for line in dict.fromkeys((*old, *new))
+    ]
 
 
 def _equations(summary: Summary) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
+from recform.diagnostics import counted
 from recform.equality.example import Example
 from recform.equality.verdict import ANY, DIFFERENT, LINEAR, OPEN, OwnDepth, Verdict
 
@@ -78,8 +80,9 @@ def _frame_lines(verdict: Verdict) -> list[str]:
 
 def _example_lines(verdict: Verdict, found: Example) -> list[str]:
     kind = "matrices" if found.linear else "operators that are not linear"
-    blocks = "1 block" if found.depth == 1 else f"{found.depth} blocks"
-    result = [f"With {blocks} and {kind} (seed {found.seed}) the outputs are"]
+    result = [
+        f"With {counted(found.depth, 'block')} and {kind} (seed {found.seed}) the outputs are"
+    ]
     for name, values in zip(verdict.names, found.outputs, strict=True):
         result.append(f"  {name}: {', '.join(values)}")
     if verdict.own is not None:
@@ -89,7 +92,7 @@ def _example_lines(verdict: Verdict, found: Example) -> list[str]:
 
 def _own_line(own: OwnDepth) -> str:
     """What is known of networks as deep as those of the files."""
-    depth = "1 block" if own.blocks == 1 else f"{own.blocks} blocks"
+    depth = counted(own.blocks, "block")
     whose = f"the depth of {own.owner}" if own.owner else "the depth of both files"
     if own.same:
         return f"With {depth}, {whose}, they are equal for any operators."
@@ -128,6 +131,6 @@ def as_dict(verdict: Verdict) -> Mapping[str, object]:
             "of": verdict.own.owner or None,
             "same": verdict.own.same,
         },
-        "frame": [change.as_dict() for change in verdict.frame],
+        "frame": [asdict(change) for change in verdict.frame],
         "assumptions": list(verdict.notes),
     }

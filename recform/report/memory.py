@@ -9,16 +9,16 @@ from rich.text import Text
 
 from recform.costs.needs import Needs, Part
 from recform.costs.words import in_bytes, in_seconds
+from recform.diagnostics import counted
+from recform.report.terminal import console_of, table
 
 _OPTIMIZERS = {"sgd": "SGD with momentum", "adam": "Adam"}
 
 
 def render_needs(needs: Needs, console: Console | None = None) -> None:
     """Prints what a network needs."""
-    if console is None:
-        console = Console(highlight=False)
-        console.width = max(console.width, 112)
-    examples = "1 example" if needs.batch == 1 else f"{needs.batch:,} examples"
+    console = console_of(console, 112)
+    examples = counted(needs.batch, "example")
     setting = f"{examples} at once, {needs.dtype}, {_OPTIMIZERS[needs.optimizer]}"
     console.print(Text(needs.name, style="bold"))
     console.print(Text(f"  {setting}", style="cyan"))
@@ -41,16 +41,9 @@ def _most(what: str, most: int, stay: int, said: str, console: Console) -> None:
 
 
 def _parts(needs: Needs, console: Console) -> None:
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("", no_wrap=True)
-    headings = ("parameters", "gradients", "optimizer", "kept", "moved")
-    for name in (*headings, "multiply-adds", "elementwise"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for part in needs.parts:
-        table.add_row(*_cells(part))
-    table.add_section()
-    table.add_row(*_cells(needs.total))
-    console.print(table)
+    sizes = ("parameters", "gradients", "optimizer", "kept", "moved")
+    headings = ("", *sizes, "multiply-adds", "elementwise")
+    console.print(table(headings, map(_cells, needs.parts), _cells(needs.total)))
     console.print(
         "kept: what autograd holds for the backward pass; moved: what a step of training\n"
         "reads and writes; multiply-adds, and other numbers computed (elementwise): of a\n"
@@ -65,17 +58,17 @@ def _cells(part: Part) -> list[str]:
 
 
 def _times(needs: Needs, console: Console) -> None:
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("at least", no_wrap=True)
-    table.add_column("training step", justify="right", no_wrap=True)
-    table.add_column("inference", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    table.add_column("its figures are from")
+    bounds = Table(box=box.SIMPLE, pad_edge=False)
+    bounds.add_column("at least", no_wrap=True)
+    bounds.add_column("training step", justify="right", no_wrap=True)
+    bounds.add_column("inference", justify="right", no_wrap=True)
+    bounds.add_column("", no_wrap=True)
+    bounds.add_column("its figures are from")
     for time in needs.times:
         fits = "" if time.fits is not False else "memory too small"
         if time.again:
             again = f"{in_seconds(time.again)} of it again"
             fits = f"{again}; {fits}" if fits else again
         training, inference = in_seconds(time.training), in_seconds(time.inference)
-        table.add_row(time.device, training, inference, fits, time.source)
-    console.print(table)
+        bounds.add_row(time.device, training, inference, fits, time.source)
+    console.print(bounds)

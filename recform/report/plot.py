@@ -125,7 +125,7 @@ def _numbers(found: Paths, name: str, axes: Axes) -> None:
     by_logarithm = largest > 10**4
     for label, counts in series:
         places = range(len(counts))
-        heights = [_height(n) if by_logarithm else float(n) for n in counts]
+        heights = [_power_of_ten(n) if by_logarithm else float(n) for n in counts]
         axes.plot(places, heights, marker="o", markersize=3, label=label)
     axes.set_title(f"{name}, from {found.origin}, {found.length} blocks")
     axes.set_xlabel("blocks passed")
@@ -134,11 +134,8 @@ def _numbers(found: Paths, name: str, axes: Axes) -> None:
         axes.legend()
 
 
-def _height(number: int) -> float:
-    if not number:
-        return math.nan
-    bits = max(abs(number).bit_length() - 512, 0)
-    return math.log10(abs(number) >> bits) + bits * math.log10(2)
+def _power_of_ten(number: int) -> float:
+    return math.log10(abs(number)) if number else math.nan
 
 
 def _weights(found: Paths, gain: float, axes: Axes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -102,7 +103,7 @@ def _named(stack: Stack, block: Symbolic) -> str:
 
 def _waiting(network: NetworkGraph, number: int, stack: Stack) -> Iterator[Waiting]:
     """How many tensors of which shape were made where."""
-    counts: dict[tuple[str, str], int] = {}
+    counts: Counter[tuple[str, str]] = Counter()
     if 0 in stack.kept:
         shape = network.starts[number].outputs[stack.kept[0]]
         counts["in front of block 1", str(shape)] = 1
@@ -114,6 +115,6 @@ def _waiting(network: NetworkGraph, number: int, stack: Stack) -> Iterator[Waiti
                 if block in stack.kept:
                     shape = segment.block.outputs[stack.kept[block]]
                     key = (f"stage {stage + 1}", str(shape))
-                    counts[key] = counts.get(key, 0) + 1
+                    counts[key] += 1
     for (where, text), count in counts.items():
         yield Waiting(where, count, text)

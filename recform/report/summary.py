@@ -14,7 +14,7 @@ from recform.algebra.typeset import latex
 from recform.analysis.invariants.backwards import Rebuilt, rebuilt
 from recform.blocks import Stride
 from recform.diagnostics import CompileError, Diagnostics
-from recform.graph.model import NetworkGraph, StageGraph, Totals
+from recform.graph.model import NetworkGraph, Totals
 from recform.graph.positions import Kept, kept
 from recform.recurrence.build import shared_in, show
 from recform.recurrence.lists import members
@@ -342,58 +342,40 @@ def _kind(slot: Slot) -> str:
     return "operator's output" if isinstance(slot, Apply) else "formed early"
 
 
-def _stages(network: NetworkGraph) -> list[StageRow]:
-    formula = network.recurrence.formula
-    rows = [
-        _row(f"input {name}", None, None, str(formula.contexts[name]), totals)
-        for name, totals in network.contexts.items()
-    ]
+def _stages(network: NetworkGraph) -> Iterator[StageRow]:
+    formula, stem, head = network.recurrence.formula, network.stem, network.head
+    for name, totals in network.contexts.items():
+        yield _row(f"input {name}", formula.contexts[name], totals)
     if formula.stem.steps:
-        rows.append(
-            _row("stem", None, None, str(network.stem.output), network.stem.totals)
-        )
+        yield _row("stem", stem.output, stem.totals)
     for number, stage in enumerate(network.stages):
         if formula.scope is Scope.STAGE and number and network.transitions:
             piece = network.transitions[number - 1]
-            rows.append(
-                _row(
-                    f"transition {number + 1}",
-                    None,
-                    piece.stride,
-                    str(piece.output),
-                    piece.totals,
-                )
-            )
-        spec = formula.stages[number]
+            name = f"transition {number + 1}"
+            yield _row(name, piece.output, piece.totals, stride=piece.stride)
         blocks = sum(segment.count for segment in stage.segments)
-        rows.append(
-            _row(
-                f"stage {number + 1}", blocks, spec.stride, _shape(stage), stage.totals
-            )
-        )
+        stride, name = formula.stages[number].stride, f"stage {number + 1}"
+        yield _row(name, stage.shape, stage.totals, blocks, stride)
     shared = sum((m.totals for group in network.shared for m in group), Totals())
     shared += sum((b.totals for b in [*network.starts, *network.ends]), Totals())
     if shared != Totals():
-        rows.append(_row("shared", None, None, "", shared))
+        yield _row("shared", "", shared)
     if formula.head.steps:
-        rows.append(
-            _row("head", None, None, str(network.head.output), network.head.totals)
-        )
-    return rows
-
-
-def _shape(stage: StageGraph) -> str:
-    return str(stage.shape)
+        yield _row("head", head.output, head.totals)
 
 
 def _row(
-    name: str, blocks: int | None, stride: Stride | None, shape: str, totals: Totals
+    name: str,
+    shape: object,
+    totals: Totals,
+    blocks: int | None = None,
+    stride: Stride | None = None,
 ) -> StageRow:
     return StageRow(
         name,
         blocks,
         str(stride) if isinstance(stride, Fraction) else stride,
-        shape,
+        str(shape),
         totals.parameters,
         totals.multiply_adds,
         totals.saved,

@@ -114,17 +114,15 @@ def cells(row: TableRow) -> tuple[str, ...]:
         row.file,
         row.name,
         f"{row.parameters:,}",
-        "" if told is None or told.parameters is None else _millions(told.parameters),
+        ""
+        if told is None or told.parameters is None
+        else f"{told.parameters / 1e6:.2f}M",
         f"{row.multiply_adds:,}",
         "" if told is None or whole is None else f"{whole:.2e}",
         ""
         if told is None or told.multiply_adds is None
         else f"{told.multiply_adds:.1e}",
     )
-
-
-def _millions(value: float) -> str:
-    return f"{value / 1e6:.2f}M"
 
 
 HEADINGS = (

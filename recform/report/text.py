@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from recform.analysis.invariants.backwards import Rebuilt
+from recform.diagnostics import counted
 from recform.recurrence.regimes import in_blocks
-from recform.report.summary import Border, Summary
+from recform.report.summary import Border, StageRow, Summary
 from recform.report.table import HEADINGS, TableRow, cells
+from recform.report.terminal import console_of, pairs, table
 
 
 def render_table(rows: list[TableRow], console: Console | None = None) -> None:
     """Prints networks side by side."""
-    if console is None:
-        console = Console(highlight=False)
-        console.width = max(console.width, 120)
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for position, heading in enumerate(HEADINGS):
-        justify: Literal["left", "right"] = "left" if position < 2 else "right"
-        table.add_column(heading, justify=justify, no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in cells(row)))
-    console.print(table)
+    console = console_of(console, 120)
+    console.print(table(HEADINGS, map(cells, rows), left=2))
     if any(row.published is not None for row in rows):
         sources = dict.fromkeys(r.published.source for r in rows if r.published)
         console.print(f"printed: {'; '.join(sources)}")
@@ -35,16 +26,12 @@ def render_table(rows: list[TableRow], console: Console | None = None) -> None:
 
 def render(summary: Summary, console: Console | None = None) -> None:
     """Prints a summary."""
-    if console is None:
-        console = Console(highlight=False)
-        # A table that is cut off tells less than one that wraps in a narrow window.
-        console.width = max(console.width, 96)
+    console = console_of(console)
     console.print(Text(summary.name, style="bold"))
     for line in (*summary.equations, *summary.boundaries):
         console.print(Text(f"  {line}", style="cyan"))
-    blocks = "block" if summary.order == 1 else "blocks"
     console.print(
-        f"\nOrder {summary.order}: the equations reach {summary.order} {blocks} back"
+        f"\nOrder {summary.order}: the equations reach {counted(summary.order, 'block')} back"
         + "".join(
             f"; those of {in_blocks(r.blocks)} reach {r.order} back"
             for r in summary.orders
@@ -64,23 +51,17 @@ def render(summary: Summary, console: Console | None = None) -> None:
 def _state(summary: Summary, console: Console) -> None:
     tensors = [row for row in summary.state if row.kind != "module"]
     lists = sum(row.kind == "list" for row in tensors)
-    counted = [
-        f"{count} {noun}{'s' * (count != 1)}"
-        for count, noun in ((len(tensors) - lists, "tensor"), (lists, "list"))
-        if count or (noun == "tensor" and not lists)
-    ]
-    but = ""
-    if summary.borders:
-        but = f", but for {_wheres(summary.borders)}"
-    console.print(f"\nState: {' and '.join(counted)} from block to block{but}.")
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column()
+    single = len(tensors) - lists
+    handed = [counted(single, "tensor")] if single or not lists else []
+    handed += [counted(lists, "list")] if lists else []
+    but = f", but for {_wheres(summary.borders)}" if summary.borders else ""
+    console.print(f"\nState: {' and '.join(handed)} from block to block{but}.")
+    rows = []
     for row in summary.state:
         grown = f"; at the end {row.tensors} tensors" if row.tensors > 1 else ""
         more = {"formed early": ", formed early", "list": grown}.get(row.kind, "")
-        table.add_row(Text(f"  {row.what}"), Text(row.reason + more))
-    console.print(table)
+        rows.append((row.what, row.reason + more))
+    console.print(pairs(rows))
     proof = "; ".join(" > ".join(way) for way in summary.ways)
     over = " and the parts of their sums" if summary.partial else ""
     console.print(
@@ -113,17 +94,15 @@ def _generation(summary: Summary, console: Console) -> None:
         "\nPosition by position (compile --for generation): "
         f"{summary.generation_kept:,} numbers of those before, at most."
     )
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column()
+    rows = []
     for row in summary.generation or ():
         of = f" of {row.blocks} blocks" if row.blocks > 1 else ""
         last = "of all positions"
         if row.positions is not None:
             last = f"of the last {', '.join(map(str, _few(row.positions)))}"
         said = f"{row.what}: {row.features} numbers of each, {last}"
-        table.add_row(Text(f"  {row.name}{of}"), Text(said))
-    console.print(table)
+        rows.append((f"{row.name}{of}", said))
+    console.print(pairs(rows))
 
 
 def _rebuilt(found: Rebuilt, console: Console) -> None:
@@ -156,32 +135,19 @@ def _wheres(borders: Sequence[Border]) -> str:
 
 
 def _stages(summary: Summary, console: Console) -> None:
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("", no_wrap=True)
-    for name in ("blocks", "stride", "shape", "parameters", "multiply-adds", "kept"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in summary.stages:
-        table.add_row(
-            row.name,
-            "" if row.blocks is None else str(row.blocks),
-            "" if row.stride is None else str(row.stride),
-            row.shape,
-            f"{row.parameters:,}",
-            f"{row.multiply_adds:,}",
-            f"{row.kept:,}",
-        )
-    table.add_section()
-    table.add_row(
-        "all",
-        "",
-        "",
-        "",
-        f"{summary.parameters:,}",
-        f"{summary.multiply_adds:,}",
-        f"{summary.kept:,}",
-    )
-    console.print(table)
+    headings = ("blocks", "stride", "shape", "parameters", "multiply-adds", "kept")
+    rows = [_cells(row) for row in summary.stages]
+    whole = summary.parameters, summary.multiply_adds, summary.kept
+    total = _cells(StageRow("all", None, None, "", *whole))
+    console.print(table(("", *headings), rows, total))
     console.print(
         "multiply-adds of convolutions and matrix products, and activations (numbers)\n"
         "kept for the backward pass, for one example."
     )
+
+
+def _cells(row: StageRow) -> list[str]:
+    sizes = "" if row.blocks is None else str(row.blocks)
+    stride = "" if row.stride is None else str(row.stride)
+    figures = row.parameters, row.multiply_adds, row.kept
+    return [row.name, sizes, stride, row.shape, *(f"{n:,}" for n in figures)]

@@ -13,10 +13,12 @@ from itertools import permutations
 
 import sympy
 
+from recform.algebra.totals import totals
 from recform.blocks.symbolic import Symbolic
 from recform.series.automaton import as_polynomial, by_endings, minimal
+from recform.series.places import BLOCK, At
 from recform.series.series import SKIP, Move, Series, Word, constant
-from recform.series.show import LATEX, PLAIN, Place
+from recform.series.show import LATEX, PLAIN
 
 #: Most terms of a sum, and most moves and stars of an expression.
 _MOST_TERMS, _MOST_SIZE = 64, 400
@@ -98,10 +100,8 @@ def of_words(
 
 
 def _sum(terms: list[tuple[tuple[Factor, ...], Symbolic]]) -> Regex:
-    total: dict[tuple[Factor, ...], Symbolic] = {}
-    for product, weight in terms:
-        total[product] = total.get(product, sympy.S.Zero) + weight
-    kept = [(p, w if w.is_Number else sympy.cancel(w)) for p, w in total.items()]
+    total = totals(terms).items()
+    kept = [(p, w if w.is_Number else sympy.cancel(w)) for p, w in total]
     return Regex(tuple(_folded([(p, w) for p, w in kept if w != 0])))
 
 
@@ -286,7 +286,7 @@ def _letter(name: str) -> str:
     """A letter of the block that it stands at without an index, any other with one."""
     if name.isalnum():
         return name if len(name) == 1 else rf"\mathrm{{{name}}}"
-    return LATEX.name(name, Place("i"))
+    return LATEX.name(name, At(BLOCK))
 
 
 def _latex_factor(item: Factor) -> str:

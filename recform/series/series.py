@@ -52,10 +52,14 @@ class Move:
         """Whether the value goes by as it is."""
         return not self.operators and not self.gains
 
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """The names of both, as they are written: gains in front."""
+        return (*self.gains, *self.operators)
+
     def text(self) -> str:
         """As in ``paths``: ``skip``, ``W``, ``k*W``."""
-        names = (*self.gains, *self.operators)
-        return "*".join(map(_shown, names)) or "skip"
+        return "*".join(map(_shown, self.letters)) or "skip"
 
     def after(self, first: Move) -> Move:
         """The move of two factors at one block, this one applied last."""
@@ -73,6 +77,8 @@ def _shown(name: str) -> str:
 
 SKIP = Move()
 Word = tuple[Move, ...]
+#: From one state by a move to another one, with a weight.
+Edge = tuple[int, Move, int, Symbolic]
 
 
 @dataclass(frozen=True)
@@ -175,19 +181,11 @@ class Series:
         left, right = unified(self, other)
         shift = left.size
         entry = {shift + n: w for n, w in enumerate(right.initial) if w}
-        steps = {}
-        for move in _all_moves(left, right):
-            rows = []
-            for row in _rows(left, move):
-                both = dict(row)
-                ends = sum(
-                    (w * left.final[n] for n, w in row.items()), left.domain.zero
-                )
-                if ends:
-                    for column, weight in entry.items():
-                        add_to(both, column, ends * weight)
-                rows.append(both)
-            steps[move] = (*rows, *_moved(_rows(right, move), shift))
+        steps = {
+            move: left._led_on(_rows(left, move), entry)
+            + _moved(_rows(right, move), shift)
+            for move in _all_moves(left, right)
+        }
         at_once = left.constant
         zero = left.domain.zero
         return Series(
@@ -205,19 +203,20 @@ class Series:
         """
         if self.constant:
             raise ZeroDivisionError
-        steps = {}
-        for move, matrix in self.steps.items():
-            rows = []
-            for row in matrix:
-                again = dict(row)
-                ends = self.ends(row)
-                if ends:
-                    for state, weight in enumerate(self.initial):
-                        if weight:
-                            add_to(again, state, ends * weight)
-                rows.append(again)
-            steps[move] = tuple(rows)
+        begin = {n: w for n, w in enumerate(self.initial) if w}
+        steps = {move: self._led_on(rows, begin) for move, rows in self.steps.items()}
         return Series(self.domain, self.initial, steps, self.final) + constant(1)
+
+    def _led_on(self, rows: tuple[Row, ...], entry: Row) -> tuple[Row, ...]:
+        """Rows by which what ends here enters elsewhere, too."""
+        result = []
+        for row in rows:
+            both, ends = dict(row), self.ends(row)
+            if ends:
+                for column, weight in entry.items():
+                    add_to(both, column, ends * weight)
+            result.append(both)
+        return tuple(result)
 
     def inverse(self) -> Series:
         """The series G with ``F*G = G*F = 1``.
@@ -270,19 +269,30 @@ def polynomial(terms: Mapping[Word, Symbolic]) -> Series:
     for word in words:
         for length in range(1, len(word) + 1):
             states.setdefault(word[:length], len(states))
-    steps: dict[Move, list[Row]] = {}
-    for word, number in states.items():
-        if word:
-            rows = steps.setdefault(word[-1], [{} for _ in states])
-            rows[states[word[:-1]]][number] = domain.one
+    steps = matrices(
+        len(states),
+        (
+            (states[word[:-1]], word[-1], number, domain.one)
+            for word, number in states.items()
+            if word
+        ),
+    )
     zero = domain.zero
     final = [zero] * len(states)
     for word in words:
         final[states[word]] = domain.from_sympy(sympy.sympify(terms[word]))
-    initial = (domain.one, *[zero] * (len(states) - 1))
     return Series(
-        domain, initial, {m: tuple(r) for m, r in steps.items()}, tuple(final)
+        domain, (domain.one, *[zero] * (len(states) - 1)), steps, tuple(final)
     )
+
+
+def matrices(size: int, edges: Iterable[Edge]) -> dict[Move, tuple[Row, ...]]:
+    """The matrices of an automaton with so many states, by move, sorted."""
+    steps: dict[Move, list[Row]] = {}
+    for before, move, after, weight in edges:
+        rows = steps.setdefault(move, [{} for _ in range(size)])
+        add_to(rows[before], after, weight)
+    return {move: tuple(steps[move]) for move in sorted(steps)}
 
 
 def unified(left: Series, right: Series) -> tuple[Series, Series]:

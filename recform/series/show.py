@@ -4,46 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import sympy
 
-from recform.algebra.expr import I, L
-from recform.algebra.typeset import added, latex_name
+from recform.algebra.expr import I, L, Tensor
+from recform.algebra.totals import totals
+from recform.algebra.typeset import (
+    added,
+    latex,
+    latex_name,
+    latex_scalar,
+    latex_text,
+    plain,
+    plain_scalar,
+)
 from recform.blocks.symbolic import Symbolic
+from recform.series.places import At
 from recform.series.series import SHARED_MARK, Move, Word
-
-
-@dataclass(frozen=True)
-class Place:
-    """A block: ``i - 1``, ``L - i + 2``, ``3``.
-
-    Attributes:
-        base: ``i``, ``L``, ``L-i`` or nothing.
-        number: what is added.
-    """
-
-    base: str
-    number: int = 0
-
-    def plus(self, number: int) -> Place:
-        """The block that many blocks later."""
-        return Place(self.base, self.number + number)
-
-    def text(self) -> str:
-        """As it stands in an index."""
-        if not self.base:
-            return str(self.number)
-        return self.base + (f"{self.number:+d}" if self.number else "")
 
 
 class Plain:
     """The language of the files."""
 
+    #: Between factors that do not commute, and between numbers and products.
     times = "*"
-    newline = "\n"
+    beside = "*"
 
-    def name(self, name: str, place: Place) -> str:
+    def name(self, name: str, place: At) -> str:
         """A name with an index; a gate such as ``diag(t_i)`` with its indices moved.
 
         A module that all blocks share has no index, and a weight such as ``[1/i]`` is the
@@ -55,12 +42,17 @@ class Plain:
             return self.weight(name, place)
         if "(" in name or "_<" in name:
             return self.gate(name, place)
+        # What belongs to one time of a second index is ``U.2``.
         name, _, time = name.partition(".")
-        text = f"{place.text()},{time}" if time else place.text()
-        short = len(text) == 1 or text.isdigit()
-        return f"{name}_{text}" if short else f"{name}_<{text}>"
+        return self.indexed(name, ",".join(filter(None, (place.text(), time))))
 
-    def gate(self, name: str, place: Place) -> str:
+    def indexed(self, name: str, index: str) -> str:
+        """A name with the text of an index, which may be empty."""
+        short = len(index) <= 1 or index.isdigit()
+        mark = "_" if index else ""
+        return f"{name}{mark}{index}" if short else f"{name}_<{index}>"
+
+    def gate(self, name: str, place: At) -> str:
         """What a gate multiplies with, at another block than i."""
 
         def moved(found: re.Match[str]) -> str:
@@ -69,7 +61,7 @@ class Plain:
 
         return re.sub(r"_(?:<i([+-]\d+)?(,\d+)?>|i(?![A-Za-z0-9]))", moved, name)
 
-    def weight(self, name: str, place: Place) -> str:
+    def weight(self, name: str, place: At) -> str:
         """A weight that differs from block to block."""
         value = number_of(self, name, place)
         text = self.scalar(value)
@@ -78,51 +70,86 @@ class Plain:
     def bracket(self, text: str) -> str:
         return f"({text})"
 
+    def call(self, name: str, argument: str) -> str:
+        return f"{name}({argument})"
+
+    def formula(self, text: str) -> str:
+        """A text in the language of the files."""
+        return text
+
+    def tensor(self, tensor: Tensor | None) -> str:
+        """A tensor; None stands for zero."""
+        return "0" if tensor is None else plain(tensor)
+
     def scalar(self, weight: Symbolic) -> str:
-        named = weight.xreplace({sympy.E: sympy.Symbol("e")})
-        return str(sympy.sstr(named)).replace("**", "^")
+        return plain_scalar(weight.xreplace({sympy.E: sympy.Symbol("e")}))
 
-    def derivative(self, of: str, above: Place, below: Place) -> str:
+    def derivative(self, of: str, by: str) -> str:
         """``dX_L/dX_<L-i>``."""
-        return f"{self.name('d' + of, above)}/{self.name('d' + of, below)}"
+        return f"d{of}/d{by}"
 
-    def dots(self) -> str:
-        return "..."
+    def power(self, base: str, exponent: str) -> str:
+        return f"{base}^{exponent if exponent.isalnum() else self.bracket(exponent)}"
+
+    def sum(self, name: str, low: str, high: str, body: str) -> str:
+        return f"sum({name}, {low}, {high}, {body})"
+
+    def product(self, name: str, low: str, high: str, body: str, terms: int) -> str:
+        """A product of factors that have so many terms."""
+        return f"prod({name}, {low}, {high}, {body})"
 
 
 class Latex(Plain):
     """LaTeX, as the paper prints formulas."""
 
     times = r" \cdot "
+    beside = " "
 
-    def name(self, name: str, place: Place) -> str:
+    def name(self, name: str, place: At) -> str:
         if is_weight(name):
             return self.weight(name, place)
         if name.startswith(SHARED_MARK):
             shared, _, time = name.removeprefix(SHARED_MARK).partition(".")
-            letters = latex_name(shared)
-            return f"{letters}_{{{time}}}" if time else letters
+            return self.indexed(shared, time)
         if "(" in name:
             moved = self.gate(name, place).replace("*", self.times)
             return moved.replace("diag", r"\operatorname{diag}")
         if "_<" in name:  # The operator of another block: W_<i-1> at block i.
             letters, _, index = name.partition("_")
             return latex_name(letters) + self.gate(f"_{index}", place)
-        name, _, time = name.partition(".")
-        return f"{latex_name(name)}_{{{place.text()}{',' if time else ''}{time}}}"
+        return super().name(name, place)
+
+    def indexed(self, name: str, index: str) -> str:
+        letters = latex_name(name)
+        return f"{letters}_{{{index}}}" if index else letters
 
     def bracket(self, text: str) -> str:
         return rf"\left({text}\right)"
 
+    def call(self, name: str, argument: str) -> str:
+        return rf"\operatorname{{{name}}}{self.bracket(argument)}"
+
+    def formula(self, text: str) -> str:
+        return latex_text(text)
+
+    def tensor(self, tensor: Tensor | None) -> str:
+        return "0" if tensor is None else latex(tensor)
+
     def scalar(self, weight: Symbolic) -> str:
-        return str(sympy.latex(weight))
+        return latex_scalar(weight)
 
-    def derivative(self, of: str, above: Place, below: Place) -> str:
-        up, down = self.name(of, above), self.name(of, below)
-        return rf"\frac{{\partial {up}}}{{\partial {down}}}"
+    def derivative(self, of: str, by: str) -> str:
+        return rf"\frac{{\partial {of}}}{{\partial {by}}}"
 
-    def dots(self) -> str:
-        return r"\cdots"
+    def power(self, base: str, exponent: str) -> str:
+        return f"{base}^{{{exponent}}}"
+
+    def sum(self, name: str, low: str, high: str, body: str) -> str:
+        return rf"\sum_{{{name}={low}}}^{{{high}}} {body}"
+
+    def product(self, name: str, low: str, high: str, body: str, terms: int) -> str:
+        body = self.bracket(body) if terms > 1 else body
+        return rf"\prod_{{{name}={low}}}^{{{high}}} {body}"
 
 
 PLAIN, LATEX = Plain(), Latex()
@@ -133,7 +160,7 @@ def is_weight(name: str) -> bool:
     return name.startswith("[")
 
 
-def number_of(style: Plain, name: str, place: Place) -> Symbolic:
+def number_of(style: Plain, name: str, place: At) -> Symbolic:
     """A weight of a block as a SymPy expression in ``i``, ``L`` and variables of sums.
 
     Learned scalars of blocks in it are symbols that look as they are to be shown.
@@ -162,16 +189,13 @@ def number_of(style: Plain, name: str, place: Place) -> Symbolic:
     return value
 
 
-def factors(style: Plain, word: Word, source: Place) -> list[str]:
+def factors(style: Plain, word: Word, source: At) -> list[str]:
     """The operators of a word that starts behind block ``source``, newest block first."""
-    result: list[str] = []
-    for distance in range(len(word), 0, -1):
-        result += _at(style, word[distance - 1], source.plus(distance))
-    return result
-
-
-def _at(style: Plain, move: Move, place: Place) -> list[str]:
-    return [style.name(name, place) for name in (*move.gains, *move.operators)]
+    return [
+        style.name(name, source.plus(distance))
+        for distance in range(len(word), 0, -1)
+        for name in word[distance - 1].letters
+    ]
 
 
 def _without_weights(word: Word) -> Word:
@@ -197,21 +221,20 @@ def is_negative(weight: Symbolic) -> bool:
     return bool(not weight.is_Add and weight.could_extract_minus_sign())
 
 
-def polynomial(style: Plain, words: Mapping[Word, Symbolic], source: Place) -> str:
+def polynomial(style: Plain, words: Mapping[Word, Symbolic], source: At) -> str:
     """A sum of words, all behind the same block; words that read alike are one term."""
-    total: dict[tuple[str, ...], Symbolic] = {}
+    terms = []
     for word, weight in words.items():
         parts = tuple(factors(style, _without_weights(word), source))
         for distance, move in enumerate(word, 1):
             for name in filter(is_weight, move.gains):
                 weight *= number_of(style, name, source.plus(distance))
-        total[parts] = total.get(parts, sympy.S.Zero) + weight
-    return added(
-        term(style, weight, list(parts)) for parts, weight in total.items() if weight
-    )
+        terms.append((parts, weight))
+    total = totals(terms).items()
+    return added(term(style, weight, list(parts)) for parts, weight in total if weight)
 
 
-def coefficient(style: Plain, words: Mapping[Word, Symbolic], source: Place) -> str:
+def coefficient(style: Plain, words: Mapping[Word, Symbolic], source: At) -> str:
     """The same as a factor: in brackets if it is a sum, nothing if it is 1."""
     text = polynomial(style, words, source)
     if len(words) > 1:
@@ -228,7 +251,7 @@ def by_length(words: Mapping[Word, Symbolic]) -> dict[int, dict[Word, Symbolic]]
 
 
 def grouped(
-    style: Plain, sources: Mapping[str, Mapping[Word, Symbolic]], here: Place
+    style: Plain, sources: Mapping[str, Mapping[Word, Symbolic]], here: At
 ) -> list[str]:
     """What several unknowns give to the next block, an operator applied to their sum.
 
@@ -260,7 +283,7 @@ def grouped(
 
 
 def applied(
-    style: Plain, words: Mapping[Word, Symbolic], unknown: str, here: Place
+    style: Plain, words: Mapping[Word, Symbolic], unknown: str, here: At
 ) -> list[str]:
     """What ``unknown`` of older blocks gives to block ``here``, as terms.
 

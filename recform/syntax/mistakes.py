@@ -50,6 +50,8 @@ def _character(error: Unexpected, statement: Span, report: Diagnostics) -> None:
         hint = "the string is not closed on this line"
     elif char == "_":
         hint = "an index is written X_i, X_0 or X_<i-1>"
+    elif not char.isprintable():
+        hint = "most editors do not show it; write a space for it, or nothing"
     report.error(
         "RF105", f"the character {shown} has no meaning here", place, hint=hint
     )

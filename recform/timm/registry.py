@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from recform.compiler import Compiled, choose, compile_source, load_source, source_of
 from recform.emit.classifier.plan import Head, head_of
+from recform.target import Target
 from recform.timm import networks
 from recform.timm.build import builder
 from recform.timm.config import check_entries, data_config
@@ -58,7 +59,9 @@ def register(
     _need_timm()
     source, folder = source_of(formula)
     origin = str(Path(formula).resolve()) if folder is not None else ""
-    compiled = compile_source(source, params, folder, plugins, network, timm=True)
+    compiled = compile_source(
+        source, params, folder, plugins, network, Target(timm=True)
+    )
     if network is not None or name is not None:
         compiled = (choose(compiled, network),)
     wanted = [name or called(prefix, item.name) for item in compiled]

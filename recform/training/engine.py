@@ -112,9 +112,12 @@ class Training:
         torch.manual_seed(mixed("start", plan.seed))
         module = plan.subject.make()
         sharded = accelerator.distributed_type == DistributedType.FSDP
-        if len(plan.data.shape) == 3 and not sharded:
-            # Like the images; shards are cut from tensors in the usual order.
-            module = module.to(memory_format=torch.channels_last)
+        if not sharded:
+            # Before the optimiser, which learns those tensors that are there.
+            module = module.to(self._device)
+            if len(plan.data.shape) == 3:
+                # Like the images; shards are cut from tensors in the usual order.
+                module = module.to(memory_format=torch.channels_last)
         self._model, self._optimizer = accelerator.prepare(
             module, optimizer(module, self._recipe)
         )

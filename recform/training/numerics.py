@@ -51,7 +51,9 @@ def precision(asked: str, device: str) -> str:
         refuse("RF815", "fp16 needs a GPU", "--precision bf16, or fp32")
     if asked != "auto":
         return asked
-    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    # Older ones emulate it, which is slower than fp32.
+    own = torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if own else "fp16"
 
 
 def device_kind(asked: str) -> str:

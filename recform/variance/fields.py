@@ -30,6 +30,7 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.lists import Over
+from recform.algebra.totals import totals
 from recform.algebra.typeset import plain
 from recform.linear.members import written_sum
 from recform.variance.atoms import INPUT, ONE, Atoms, Piece, Size, Vector
@@ -139,20 +140,13 @@ class Field:
         vectors = list(self._signals(tensor))
         if len({vector.width for vector in vectors}) > 1:
             raise Unknown("tensors of different widths are added")
-        parts: dict[Piece, float] = {}
-        for vector in vectors:
-            for piece, weight in vector.parts.items():
-                parts[piece] = parts.get(piece, 0.0) + weight
         width = vectors[0].width
-        added = [
-            self.written.number(child)
-            for child in tensor.children
-            if isinstance(child, Filled)
-        ]
+        terms = [item for vector in vectors for item in vector.parts.items()]
+        filled = [child for child in tensor.children if isinstance(child, Filled)]
+        added = [self.written.number(child) for child in filled]
         if any(added):
-            ones = Piece(ONE, 0, width, 0)
-            parts[ones] = parts.get(ones, 0.0) + sum(added)
-        return Vector(width, parts)
+            terms.append((Piece(ONE, 0, width, 0), sum(added)))
+        return Vector(width, totals(terms))
 
     def _product(self, tensor: Pointwise) -> Vector:
         factor = 1.0
@@ -187,7 +181,7 @@ class Field:
     def _part(self, vector: Vector, tensor: Part) -> Vector:
         width = _plain(Fraction(vector.width) / tensor.parts)
         begin = tensor.which * width
-        parts: dict[Piece, float] = {}
+        parts = []
         for piece, weight in vector.parts.items():
             low = max(piece.place, begin)
             high = min(piece.place + piece.size, begin + width)
@@ -198,8 +192,8 @@ class Field:
                     _plain(high - low),
                     _plain(low - begin),
                 )
-                parts[cut] = parts.get(cut, 0.0) + weight
-        return Vector(width, parts)
+                parts.append((cut, weight))
+        return Vector(width, totals(parts))
 
     def _applied(self, tensor: Apply, vector: Vector) -> Vector:
         """What an operator makes of a tensor."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from recform.algebra.totals import totals
 from recform.algebra.typeset import indexed
 from recform.variance.atoms import ONE, Atoms, Local, Piece, Size, Vector
 from recform.variance.written import Unknown
@@ -50,20 +51,19 @@ class Products:
         self._pairs += len(left) * len(right)
         if self._pairs > _MOST:
             raise Unknown("there are too many products of tensors")
-        made: Local = {}
+        made: list[tuple[tuple[int, Size], float]] = []
         for one, other in ((left, right), (right, left)):
             for spot, weight in one.items():
                 if spot[0] == ONE:
                     # Only once for the product of two numbers that are added.
-                    for found, factor in other.items():
-                        if found[0] != ONE or one is left:
-                            made[found] = made.get(found, 0.0) + weight * factor
-                    continue
-                older = self._older(spot[0], other)
-                if older:
-                    found = self._with(spot, older)
-                    made[found] = made.get(found, 0.0) + weight
-        return made
+                    made += (
+                        (found, weight * factor)
+                        for found, factor in other.items()
+                        if found[0] != ONE or one is left
+                    )
+                elif older := self._older(spot[0], other):
+                    made.append((self._with(spot, older), weight))
+        return totals(made)
 
     def _older(self, atom: int, terms: Local) -> Local:
         """The terms of older operators than the newest of an atom.
@@ -107,9 +107,8 @@ class Products:
 
 def _between(vector: Vector, low: Size) -> Local:
     """What a tensor is in a feature, and up to the next border."""
-    found: Local = {}
-    for piece, weight in vector.parts.items():
-        if piece.place <= low < piece.place + piece.size and weight:
-            spot = (piece.atom, piece.shift)
-            found[spot] = found.get(spot, 0.0) + weight
-    return found
+    return totals(
+        ((piece.atom, piece.shift), weight)
+        for piece, weight in vector.parts.items()
+        if piece.place <= low < piece.place + piece.size and weight
+    )

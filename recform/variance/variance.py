@@ -277,6 +277,3 @@ def _meet(function: Callable[[float], float], wanted: float) -> float | None:
             below /= 2 if side > 0 else 1
             side = 1
     return high
-
-
-__all__ = ["Growth", "Moments", "Share", "Unknown", "growth", "moments"]

@@ -6,8 +6,10 @@ for all features and examples, and 1/2 as long as the gate's argument has mean z
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 
 import sympy
 
@@ -18,8 +20,6 @@ from recform.algebra.expr import (
     Elementwise,
     Filled,
     History,
-    I,
-    Learned,
     Part,
     Pointwise,
     Scaled,
@@ -27,14 +27,16 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
     subtensors,
+    with_learned,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Over
 from recform.algebra.multiples import scaled
+from recform.algebra.totals import totals
 from recform.algebra.typeset import indexed, plain, plain_scalar
 from recform.blocks import Function
 from recform.blocks.symbolic import Symbolic
-from recform.linear.forms import NoNumber, numeric
+from recform.linear.forms import NoNumber, numeric, rights_of
 from recform.linear.members import share_at_start
 from recform.recurrence.regimes import own_blocks, regimes
 from recform.recurrence.unroll import Unroller
@@ -55,6 +57,12 @@ class Gate:
 
     symbol: Symbolic
     value: float
+
+    def __add__(self, other: Gate) -> Gate:
+        return Gate(self.symbol + other.symbol, self.value + other.value)
+
+    def __mul__(self, other: Gate) -> Gate:
+        return Gate(self.symbol * other.symbol, self.value * other.value)
 
 
 @dataclass(frozen=True)
@@ -114,11 +122,10 @@ class Written:
             if (state := State(equation.unknown, block)) in self.definitions
         )
         self._known: dict[Tensor, Gate | None] = {}
-        everything = [formula.output, *(e.right for e in formula.equations)]
-        everything += [b.right for b in formula.boundaries if b.right is not None]
         self.joined = any(
-            isinstance(part, Concat) or (isinstance(part, History) and _is_concat(part))
-            for tensor in everything
+            isinstance(part, Concat)
+            or (isinstance(part, History) and part.kind == "concat")
+            for tensor in (formula.output, *formula.rights)
             for part in subtensors(tensor)
         )
 
@@ -181,20 +188,24 @@ class Written:
                 return self._share(tensor)
             case Scaled():
                 inner = self.gate(tensor.tensor)
-                if inner is not None:
-                    symbol = _shown(tensor) * inner.symbol
-                    return Gate(symbol, self.number(tensor) * inner.value)
+                return None if inner is None else self._fixed(tensor) * inner
             case TensorSum():
-                return self._sum(tensor)
+                gates = [
+                    self._fixed(child)
+                    if isinstance(child, Filled)
+                    else self.gate(child)
+                    for child in tensor.children
+                ]
+                if not all(isinstance(child, Filled) for child in tensor.children):
+                    return _together(operator.add, gates)
             case Pointwise():
-                gates = [self.gate(child) for child in tensor.children]
-                symbol, value = sympy.S.One, 1.0
-                for gate in gates:
-                    if gate is None:
-                        return None
-                    symbol, value = symbol * gate.symbol, value * gate.value
-                return Gate(symbol, value)
+                return _together(operator.mul, map(self.gate, tensor.children))
         return None
+
+    def _fixed(self, tensor: Scaled | Filled) -> Gate:
+        """A number of the file beside gates."""
+        symbol = with_learned(tensor.here, lambda item: sympy.Symbol(item.name))
+        return Gate(symbol, self.number(tensor))
 
     def _share(self, tensor: Over) -> Gate:
         """What ``softmax`` gives each member of a sum, as the network starts."""
@@ -204,18 +215,6 @@ class Written:
                 "a softmax over depth whose score starts at no zero weighs them"
             )
         return Gate(sympy.Float(share), share)
-
-    def _sum(self, tensor: TensorSum) -> Gate | None:
-        symbol, value, gated = sympy.S.Zero, 0.0, False
-        for child in tensor.children:
-            if isinstance(child, Filled):
-                symbol, value = symbol + _shown(child), value + self.number(child)
-                continue
-            gate = self.gate(child)
-            if gate is None:
-                return None
-            symbol, value, gated = symbol + gate.symbol, value + gate.value, True
-        return Gate(symbol, value) if gated else None
 
     def _named(self, name: str, value: float) -> Gate:
         letter = name.lower()
@@ -244,30 +243,15 @@ class Written:
         ends = (r.blocks[-1] for r in regimes(self._formula, self.blocks) if r.blocks)
         return tuple(sorted(block for block in ends if block != self.blocks))
 
-    def _rights(self, block: int) -> Iterator[tuple[str, Symbolic, Tensor]]:
-        """Unknown, index and right side of the equations of a block."""
-        own = {b.left: b for b in self._formula.boundaries}
-        for equation in self._formula.equations:
-            name = equation.unknown
-            boundary = own.get(State(name, block))
-            if boundary is None:
-                yield name, I, equation.right
-            elif boundary.rule is not None:
-                yield name, I, boundary.rule.right
-            elif boundary.right is not None:
-                yield name, sympy.Integer(block), boundary.right
-
     def shares(self, block: int) -> Iterator[tuple[str, Term, str]]:
         """Owner, term and what its gates are as a factor, for a block."""
-        for name, index, right in self._rights(block):
+        for name, index, right in rights_of(self._formula, block):
             state = State(name, block)
             if state not in self.definitions or self.gate(state) is not None:
                 continue
             owner = indexed(name, index)
-            terms: dict[Tensor, Symbolic] = {}
-            for factor, core in self._terms(right, block):
-                terms[core] = terms.get(core, sympy.S.Zero) + factor
-            for core, factor in terms.items():
+            terms = ((core, factor) for factor, core in self._terms(right, block))
+            for core, factor in totals(terms).items():
                 term = scaled(factor, core)
                 here = self._unroller.at(term, block)
                 if factor != 0 and here is not None and not isinstance(here, Filled):
@@ -358,14 +342,10 @@ class Written:
         return "" if square == 1 else plain_scalar(square)
 
 
-def _is_concat(history: History) -> bool:
-    return history.kind == "concat"
-
-
-def _shown(tensor: Scaled | Filled) -> Symbolic:
-    """A coefficient as a symbol shows it."""
-    coefficient = tensor.coefficient
-    if tensor.at is not sympy.nan:
-        coefficient = coefficient.xreplace({I: tensor.at})
-    learned = {s: sympy.Symbol(s.name) for s in coefficient.atoms(Learned)}
-    return coefficient.xreplace(learned)
+def _together(
+    join: Callable[[Gate, Gate], Gate], gates: Iterable[Gate | None]
+) -> Gate | None:
+    """Gates as one; None if something among them is none."""
+    found = list(gates)
+    known = [gate for gate in found if gate is not None]
+    return reduce(join, known) if len(known) == len(found) else None

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import refuse
 from recform.verify.observe import Observation
 from recform.verify.worker import ANSWER, EXAMPLES, READY, STATE
 
@@ -139,7 +139,6 @@ class Apart:
         self._fails("RF608", f"fails at {phase}: {why}")
 
     def _fails(self, code: str, what: str) -> NoReturn:
-        report = Diagnostics()
         file = self.file.as_posix()
         command = f"recform compile FILE.rf -o {file}"
         hints = {
@@ -147,9 +146,7 @@ class Apart:
             "RF610": f"{command}, with the same --set; --for inference makes one layer of "
             "several, so such a file has others",
         }
-        hint = hints.get(code, "")
-        report.error(code, f"{file} {what}", hint=hint, file=file)
-        raise CompileError(report)
+        refuse(code, f"{file} {what}", hints.get(code, ""), file=file)
 
 
 @contextmanager

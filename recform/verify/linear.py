@@ -16,8 +16,8 @@ from recform.diagnostics import CompileError, Diagnostics
 from recform.linear.model import Linear, Source
 from recform.linear.propagate import propagate
 from recform.linear.recurrence import linearise, written_out
-from recform.linear.words import START, At
 from recform.recurrence.reach import reach_of
+from recform.series.places import START, At
 from recform.verify import twin
 from recform.verify.evaluate import Computed, Evaluator, Missing, Parts
 from recform.verify.matrices import Matrices

@@ -11,7 +11,8 @@ from recform.algebra.expr import Elementwise, History, I, K, Learned, Tensor
 from recform.blocks import Operator
 from recform.blocks.symbolic import Symbolic
 from recform.linear.propagate import owner
-from recform.linear.words import START, Letter, Polynomial
+from recform.linear.words import Letter, Polynomial
+from recform.series.places import START
 from recform.verify.evaluate import Computed, Evaluator, Missing, function
 
 if TYPE_CHECKING:

@@ -34,7 +34,8 @@ def by_positions(compiled: Compiled) -> Iterator[Check]:
 
     candidate, shapes = small
     try:
-        network = replace(candidate, generation=True).module().double().eval()
+        target = replace(candidate.target, generation=True)
+        network = replace(candidate, target=target).module().double().eval()
     except CompileError as error:  # of names that it needs
         yield Check(CLAIM, None, error.diagnostics[0].message)
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from recform.algebra.formula import Formula
 from recform.compiler import Compiled
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import CompileError, refuse
 from recform.equality.compare import compare
 from recform.equality.difference import path_difference, path_lines
 from recform.equality.verdict import ANY
@@ -17,7 +17,14 @@ from recform.files import write_whole
 from recform.operators.plugins import Plugin
 from recform.weights.earlier import present
 from recform.weights.match import Apart, Match, match
-from recform.weights.modules import SHOWN, bare, chosen_arguments, fill, tensors_of
+from recform.weights.modules import (
+    SHOWN,
+    bare,
+    chosen_arguments,
+    fill,
+    first,
+    tensors_of,
+)
 from recform.weights.normal import changes, normal_form
 from recform.weights.record import Record, compile_record, record_of
 from recform.weights.remarks import other_kind, remarks
@@ -128,20 +135,18 @@ def _same_formula(source: Compiled, target: Compiled, file: str) -> None:
     before, after = normal_form(source.formula), normal_form(target.formula)
     if before.digest == after.digest:
         return
-    report = Diagnostics()
     notes = changes(before, after)
     keys = {r.key: r.normal for r in before.rows if r.key.startswith("equation")}
     if keys != {r.key: r.normal for r in after.rows if r.key.startswith("equation")}:
         notes += ["", *_in_meaning(source.formula, target.formula)]
-    report.error(
+    refuse(
         "RF702",
         f"{file} has weights of another formula, {source.name} of "
         f"{source.formula.source.name}",
+        "strict=False (or `recform transplant`) takes the tensors that both have",
         file=file,
         notes=notes,
-        hint="strict=False (or `recform transplant`) takes the tensors that both have",
     )
-    raise CompileError(report)
 
 
 def _in_meaning(before: Formula, after: Formula) -> list[str]:
@@ -175,24 +180,20 @@ def require(found: Match, file: str, strict: bool, hint: str = "") -> None:
         strict: whether all has to.
         hint: what to do where nothing does.
     """
-    report = Diagnostics()
     if not found.taken:
         message = f"{file} has no tensor of the network"
-        notes = _reasons(found.left, FEW)
-        report.error("RF705", message, file=file, notes=notes, hint=hint)
-    elif strict and (found.fresh or found.left):
-        report.error(
+        refuse("RF705", message, hint, file=file, notes=_reasons(found.left, FEW))
+    if strict and (found.fresh or found.left):
+        refuse(
             "RF703",
             f"the tensors of {file} do not fit",
+            "strict=False takes those that do",
             file=file,
             notes=_reasons((*found.fresh, *found.left), SHOWN),
-            hint="strict=False takes those that do",
         )
-    report.check()
 
 
 def _reasons(apart: Iterable[Apart], limit: int) -> list[str]:
     """Why tensors are not taken; a tensor of another shape is on both sides."""
-    lines = list(dict.fromkeys(f"{item.name}: {item.reason}" for item in apart))
-    more = len(lines) - limit
-    return lines if more <= 0 else [*lines[:limit], f"and {more} more"]
+    lines = dict.fromkeys(f"{item.name}: {item.reason}" for item in apart)
+    return first([*lines], limit)

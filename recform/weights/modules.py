@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from recform.blocks.identifiers import identifier
 from recform.compiler import Compiled
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import refuse
 from recform.weights.roles import on_meta
 from recform.weights.shapes import Shapes, alike, shapes, sizes
 
@@ -53,22 +53,25 @@ def tensors_of(module: nn.Module, compiled: Compiled) -> dict[str, Tensor]:
     notes = [f"+ {name}" for name in sorted(state.keys() - wanted)[:SHOWN]]
     notes += [f"- {name}" for name in sorted(wanted.keys() - state)[:SHOWN]]
     if notes:
-        _fail(
+        refuse(
+            "RF703",
             f"the module does not have the parameters of {compiled.name}",
-            notes,
             "give the formula, the network and the settings that it was made from",
+            notes=notes,
         )
     here = shapes(state)
     if other := _other_shapes(here, _chosen(compiled, here, wanted)):
-        _fail(
+        refuse(
+            "RF703",
             f"the module has the parameters of {compiled.name} in other shapes",
-            other,
             "give the formula and the settings that it was made from: what a file of "
             "weights says of its formula would not be true",
+            notes=other,
         )
     for name, tensor in state.items():
         if tensor.is_meta:
-            _fail(f"{name} is on the meta device: it has a shape and no numbers")
+            what = f"{name} is on the meta device: it has a shape and no numbers"
+            refuse("RF703", what)
     return state
 
 
@@ -100,10 +103,10 @@ def _spread(value: Tensor, like: Tensor) -> Tensor:
     return value
 
 
-def _fail(message: str, notes: list[str] | None = None, hint: str = "") -> None:
-    report = Diagnostics()
-    report.error("RF703", message, notes=notes or (), hint=hint)
-    raise CompileError(report)
+def first(lines: list[str], limit: int = SHOWN) -> list[str]:
+    """Some lines, and how many more there are."""
+    more = len(lines) - limit
+    return lines if more <= 0 else [*lines[:limit], f"and {more:,} more"]
 
 
 def _other_shapes(here: Shapes, wanted: Shapes) -> list[str]:
@@ -112,8 +115,7 @@ def _other_shapes(here: Shapes, wanted: Shapes) -> list[str]:
         for name in wanted
         if not alike(here[name], wanted[name])
     ]
-    more = len(lines) - SHOWN
-    return lines if more <= 0 else [*lines[:SHOWN], f"and {more} more"]
+    return first(lines)
 
 
 def chosen_arguments(
@@ -163,7 +165,7 @@ def _numbers(compiled: Compiled, here: Shapes, wanted: Shapes) -> dict[str, int]
 def _free(compiled: Compiled) -> dict[str, int]:
     """The whole numbers that the constructor takes, apart from those of the input."""
     known = {identifier(param.name) for param in compiled.formula.params if param.free}
-    known |= {"num_classes"} if compiled.timm else set()
+    known |= {"num_classes"} if compiled.target.timm else set()
     parameters = inspect.signature(type(on_meta(compiled))).parameters
     return {
         name: item.default

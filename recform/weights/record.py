@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -139,15 +140,13 @@ def compile_record(
         return choose(compile_source(source, settings, held, plugins, name), name)
     except CompileError as error:
         first = error.diagnostics[0]
-        report = Diagnostics()
-        report.error(
+        refuse(
             "RF704",
             f"the formula in {file} does not compile: {first.message} ({first.code})",
+            "operators of a plugin need --plugin; --from FILE.rf names the formula",
             file=file,
             notes=(f"written by recform {record.recform}, this is {__version__}",),
-            hint="operators of a plugin need --plugin; --from FILE.rf names the formula",
         )
-        raise CompileError(report) from None
 
 
 def _check_names(record: Record) -> None:
@@ -173,12 +172,8 @@ def _value(name: str, text: str) -> Any:
         return text
     if text in ("True", "False"):
         return text == "True"
-    report = Diagnostics()
-    try:
-        # SymPy would read any expression, and powers of ten without end.
-        if _NUMBER.fullmatch(text) is None:
-            raise ValueError(text)
-        return sympy.Rational(text)
-    except (ValueError, TypeError, ZeroDivisionError):
-        report.error("RF704", f"{text[:40]!r} is no value of a parameter")
-        raise CompileError(report) from None
+    # SymPy would read any expression, and powers of ten without end.
+    if _NUMBER.fullmatch(text):
+        with suppress(ValueError, TypeError, ZeroDivisionError):
+            return sympy.Rational(text)
+    refuse("RF704", f"{text[:40]!r} is no value of a parameter")

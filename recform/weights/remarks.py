@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from recform.diagnostics import Diagnostic, Severity
 from recform.weights.match import Match, Refuse
-from recform.weights.modules import SHOWN
+from recform.weights.modules import first
 from recform.weights.tensors import Weights
 
 if TYPE_CHECKING:
@@ -83,8 +83,5 @@ def _count(names: list[str]) -> str:
 
 
 def _warning(code: str, message: str, names: list[str], file: str) -> Diagnostic:
-    more = len(names) - SHOWN
-    notes = names if more <= 0 else [*names[:SHOWN], f"and {more:,} more"]
-    return Diagnostic(
-        code, message, (), "", Severity.WARNING, file=file, notes=tuple(notes)
-    )
+    notes = tuple(first(names))
+    return Diagnostic(code, message, (), "", Severity.WARNING, file=file, notes=notes)

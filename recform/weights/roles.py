@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from recform.compiler import Compiled
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import refuse
 from recform.emit.owners import Owner, PlainCode, emit_plain
 from recform.modules import load_source, need_torch
 
@@ -59,15 +59,13 @@ def roles(compiled: Compiled) -> dict[str, Role]:
     try:
         same = correspondence(module, twin, compiled.formula.inputs)
     except NotFollowed as failure:
-        report = Diagnostics()
-        report.error(
+        refuse(
             "RF706",
             f"what the parameters of {compiled.name} are for cannot be found out",
+            "an operator of your own must not look at the numbers of a tensor",
             file=compiled.formula.source.name,
             notes=str(failure).splitlines()[:1],
-            hint="an operator of your own must not look at the numbers of a tensor",
         )
-        raise CompileError(report) from None
     places = {name: place for place, name in enumerate(twin.state_dict())}
     return {
         name: replace(_role(plain, same[name]), place=places[same[name]])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import refuse
 from recform.files import noted, reason
 from recform.weights.record import Record, from_json, to_json
 
@@ -45,7 +45,6 @@ def read_weights(path: Path) -> Weights:
     from safetensors import SafetensorError, safe_open
 
     name = path.as_posix()
-    report = Diagnostics()
     try:
         # A pipe would be waited for, and a device read without end.
         if not stat.S_ISREG(path.stat().st_mode):
@@ -55,32 +54,28 @@ def read_weights(path: Path) -> Weights:
             tensors = {key: held.get_tensor(key) for key in sorted(held.keys())}
             text = (held.metadata() or {}).get(KEY)
     except FileNotFoundError:
-        report.error("RF001", f"there is no file {name}", file=name)
+        refuse("RF001", f"there is no file {name}", file=name)
     except OSError as error:
-        report.error("RF006", f"{name} cannot be read: {reason(error)}", file=name)
+        refuse("RF006", f"{name} cannot be read: {reason(error)}", file=name)
     except SafetensorError:
-        report.error(
+        saved = path.suffix in (".pt", ".pth", ".bin", ".ckpt")
+        hint = "a file that torch.save wrote is read by torch.load" if saved else ""
+        refuse(
             "RF701",
             f"{name} is no safetensors file, or a part of one",
+            hint,
             file=name,
-            hint="a file that torch.save wrote is read by torch.load"
-            if path.suffix in (".pt", ".pth", ".bin", ".ckpt")
-            else "",
         )
     except Exception as error:  # What a stranger wrote may be wrong in any way.
-        report.error(
+        refuse(
             "RF701",
             f"{name} has tensors that cannot be read: {type(error).__name__}: "
             f"{str(error)[:200]}",
             file=name,
         )
-    report.check()
     record = None if text is None else from_json(text)
     if text is not None and record is None:
-        report.error(
-            "RF701", f"what {name} says of its formula cannot be read", file=name
-        )
-    report.check()
+        refuse("RF701", f"what {name} says of its formula cannot be read", file=name)
     return Weights(name, tensors, record)
 
 
@@ -133,11 +128,7 @@ def weights_content(tensors: Mapping[str, Tensor], record: Record) -> bytes:
         content: bytes = save(kept, metadata={KEY: to_json(record)})
     except (ValueError, KeyError, RuntimeError, TypeError) as error:
         what = str(error).partition("\n")[0][:200]
-        report = Diagnostics()
-        report.error(
-            "RF703", f"{key or 'a tensor'} cannot be in a safetensors file: {what}"
-        )
-        raise CompileError(report) from None
+        refuse("RF703", f"{key or 'a tensor'} cannot be in a safetensors file: {what}")
     return content
 
 

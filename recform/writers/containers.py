@@ -7,124 +7,15 @@ number 0. Parts in a row whose names begin alike become one container.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 
 from recform.algebra.labels import is_held
 from recform.blocks import identifiers
-from recform.plan.expressions import Container, Expression, Holds, Item
+from recform.plan.expressions import Container, Holds, Item
 from recform.plan.namespace import Claim, Namespace, fail
-from recform.plan.places import Kind, Origin
-from recform.source import Span
-
-
-@dataclass(frozen=True)
-class Part:
-    """One operator, or one container of them, as code.
-
-    Attributes:
-        path: where its module lives, from the outside in; empty for a function. A last
-            name that is empty is chosen by kind, and :data:`NEXT` is the next number.
-        places: where in the file each name of the path is said.
-        call: with ``{x}`` for the input and ``{m}`` for the module.
-        kind: what it is called if it has no name.
-        made: what makes the module or parameter; None for a function.
-        layer: what stands for it in nn.Sequential; None if nothing can.
-        cut: whether what follows is better a statement of its own.
-        span: its place in the file.
-        symbols: the names of sizes and arguments that may stand in its code.
-        repeat: how many blocks in a row it is; ``made`` makes one of them.
-        splat: whether that is a list of modules, each with a number of its own.
-        count: how many modules in a row these are.
-        first: the number of the first, which replaces ``{}`` in the last name.
-        origin: the piece of the network that it is of; None for a container that holds
-            parts of several.
-        piece: the places of a container that it is, as Python, where others of the same
-            one run apart from it; empty for a whole module.
-    """
-
-    path: tuple[str, ...]
-    call: str
-    kind: str = ""
-    made: Expression | None = None
-    layer: Expression | None = None
-    cut: bool = False
-    span: Span | None = None
-    symbols: frozenset[str] = frozenset()
-    repeat: int = 1
-    splat: bool = False
-    count: int = 1
-    first: int = 0
-    origin: Origin | None = None
-    places: tuple[Span | None, ...] = ()
-    piece: str = ""
-
-    @property
-    def place(self) -> Span | None:
-        """Where the outermost name is said; None if nobody says it."""
-        return self.places[0] if self.places else self.span
-
-    @property
-    def is_module(self) -> bool:
-        """Whether it is a module, or some places of one, and no function."""
-        return self.made is not None or bool(self.piece)
-
-    @property
-    def what(self) -> str:
-        """What it is, in words."""
-        if self.kind == BLOCK:
-            return "a block"
-        if self.origin is not None and self.origin.kind is Kind.STAGE:
-            return f"stage {self.origin.number + 1}"
-        if self.origin is not None and not self.kind:
-            return f"the {self.origin.kind.value}"
-        return self.kind or "a container"
-
-    @property
-    def key(self) -> str:
-        """What a `names` statement calls it; empty if it has no say."""
-        if self.origin is None:
-            return ""
-        return "step" if self.kind == BLOCK else self.origin.kind.value
-
-    def within(self, path: tuple[str, ...], place: Span | None) -> Part:
-        """The part in containers that another place of the file names."""
-        places = (*(place for _ in path), *self.places)
-        return replace(self, path=(*path, *self.path), places=places)
-
-    def called(self, name: str) -> Part:
-        """The part under a name of its own."""
-        return replace(self, path=(name,), places=(self.span,))
-
-    def without(self) -> Part:
-        """The part as its outermost container sees it."""
-        return replace(self, path=self.path[1:] or ("",), places=self.places[1:])
-
-    @property
-    def names(self) -> list[str]:
-        """The names of all that it makes, where it is a row of blocks."""
-        row = self.repeat > 1 and not self.splat
-        if not row or "{}" not in self.path[0]:
-            return [self.name] * (self.count if row else 1)
-        numbers = range(self.first, self.first + self.count)
-        return [self.path[0].replace("{}", str(number)) for number in numbers]
-
-    @property
-    def name(self) -> str:
-        """The outermost name, with its number in it."""
-        return self.path[0].replace("{}", str(self.first)) if self.path else ""
-
-    @property
-    def numbered(self) -> bool:
-        """Whether its name is a number."""
-        return self.name == NEXT or self.name.isdigit()
-
-
-#: The name of a part that takes the next number of its container.
-NEXT = "#"
-#: The kind of a part that is blocks.
-BLOCK = "block"
-
+from recform.plan.parts import NEXT, Part
+from recform.plan.places import Kind
 
 #: Makes a part of a container that nn.Sequential cannot be.
 Compose = Callable[[str, list[Part]], Part]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Protocol
 
@@ -26,10 +26,11 @@ from recform.plan.definitions import (
     Role,
     Statement,
 )
-from recform.plan.expressions import Code, Expression, Make, names_in
+from recform.plan.expressions import Code, Expression, Make, dictionary, names_in
 from recform.plan.namespace import Namespace, fail_no_attribute
+from recform.plan.parts import Part, PipelineCode
 from recform.source import Source, Span
-from recform.writers.containers import Part, fold, is_nested, names_of
+from recform.writers.containers import fold, is_nested, names_of
 from recform.writers.setting import Setting, ordered
 
 
@@ -40,61 +41,17 @@ class Bodies(Protocol):
         """What makes the module of a definition."""
 
 
-@dataclass(frozen=True)
-class PipelineCode:
-    """The code of a pipeline for symbolic shapes.
-
-    Attributes:
-        modules: attribute names and the expressions that make them.
-        calls: one for each operator, with the names of its inputs in braces.
-        cuts: whether what follows an operator is better a statement of its own.
-        parameters: symbols that the expressions use, in the order of a constructor.
-        stored: those of them that the calls use, by the attributes that keep them.
-        output: the symbolic shape of the result.
-        inputs: the names of those that the first operator takes; the others take ``x``.
-    """
-
-    modules: tuple[tuple[str, Expression], ...]
-    calls: tuple[str, ...]
-    cuts: tuple[bool, ...]
-    parameters: tuple[str, ...]
-    stored: tuple[tuple[str, str], ...]
-    output: Shape
-    inputs: tuple[str, ...] = ("x",)
-
-    @property
-    def sequential(self) -> bool:
-        """Whether it is modules alone, so that nn.Sequential can hold it."""
-        modules = tuple(f"self.{name}({{x}})" for name, _ in self.modules)
-        return bool(modules) and self.calls == modules and self.inputs == ("x",)
-
-    @property
-    def is_module(self) -> bool:
-        """Whether it is one module, which takes what the pipeline takes."""
-        given = ", ".join(f"{{{name}}}" for name in self.inputs)
-        return self.calls == tuple(
-            f"self.{name}({given})" for name, _ in self.modules[:1]
-        )
-
-    @property
-    def nests(self) -> bool:
-        """Whether any expressions can stand for its inputs."""
-        first = template(self.calls[0]) if self.calls else None
-        return first is None or (first.once and first.open)
-
-    @property
-    def ends_in_module(self) -> bool:
-        """Whether it returns what its last module does."""
-        last = [f"self.{name}({{x}})" for name, _ in self.modules[-1:]]
-        return list(self.calls[-1:]) == last
-
-
 #: The attribute of a pipeline that is one nn.Sequential, where it gets no other.
 WHOLE = "layers"
 
 
 def write_pipeline(
-    pipeline: Pipeline, here: Setting, names: Namespace, bodies: Bodies
+    pipeline: Pipeline,
+    here: Setting,
+    names: Namespace,
+    bodies: Bodies,
+    keeper: Namespace | None = None,
+    holder: str = "",
 ) -> PipelineCode:
     """The code of a pipeline.
 
@@ -103,17 +60,22 @@ def write_pipeline(
         here: where it stands.
         names: attribute names that are still free.
         bodies: the classes of definitions by equations.
+        keeper: those for arguments that are kept, where that is another class.
+        holder: the dictionary that has the modules; empty if the class itself does.
     """
     parts, x = pipeline_parts(pipeline, here, bodies)
-    if is_whole(pipeline):
+    whole = is_whole(pipeline)
+    if whole:
         # Functions are parts of it like others: nothing else runs them.
         parts = [
             (part if part.path else part.called("")).within((WHOLE,), None)
             for part in parts
         ]
-        (container,) = fold(parts)  # what stands beside it, nobody would call
-        return assembled([container], x, names)
-    return replace(assembled(fold(parts), x, names), inputs=pipeline.inputs)
+    folded = fold(parts)
+    assert not whole or len(folded) == 1  # what stands beside it, nobody would call
+    code = assembled(folded, x, names, keeper, holder)
+    inputs = ("x",) if whole else pipeline.inputs
+    return replace(code, parts=tuple(parts), inputs=inputs)
 
 
 def pipeline_parts(
@@ -203,6 +165,7 @@ def assembled(
     output: Shape,
     names: Namespace,
     keeper: Namespace | None = None,
+    holder: str = "",
 ) -> PipelineCode:
     """Parts that have a name each as the code of a class.
 
@@ -211,6 +174,7 @@ def assembled(
         output: the (symbolic) shape of the result.
         names: attribute names that are still free for the modules.
         keeper: those for arguments that are kept, where that is another class.
+        holder: the dictionary that has the modules; empty if the class itself does.
     """
     modules: list[tuple[str, Expression]] = []
     calls: list[str] = []
@@ -221,7 +185,8 @@ def assembled(
         if part.made is not None:
             modules.append((label, part.made))
             used |= names_in(part.made) & part.symbols
-        call = part.call.replace("{m}", f"self.{label}")
+        module = f'self.{holder}["{label}"]' if holder else f"self.{label}"
+        call = part.call.replace("{m}", module)
         read = {name.id for name in free_names(call)} & part.symbols
         for name in sorted(read):
             stored[(keeper or names).kept(name)] = name
@@ -235,6 +200,10 @@ def assembled(
         ordered(used),
         tuple(sorted(stored.items())),
         output,
+        parts=tuple(parts),
+        held=tuple(parts),
+        labels=tuple(labels),
+        holder=holder,
     )
 
 
@@ -272,31 +241,36 @@ def _kind(step: Step) -> str:
 
 
 def chain(
-    code: PipelineCode, start: Sequence[str], local: str
+    calls: Sequence[str],
+    cuts: Sequence[bool],
+    start: Sequence[str] = ("x",),
+    local: str = "x",
+    inputs: Sequence[str] = ("x",),
 ) -> tuple[list[str], str]:
     """The calls of a pipeline: nested into each other, with statements between.
 
     Args:
-        code: of the pipeline.
+        calls: of the pipeline.
+        cuts: whether what follows each of them is better a statement of its own.
         start: what comes in, an expression for each input; several are names, unless the
             code takes any (:attr:`PipelineCode.nests`).
         local: a variable.
+        inputs: of the pipeline, where several come in.
 
     Returns:
         What is assigned to ``local``, one after the other, and the result.
     """
     between: list[str] = []
     depth = 0
-    calls = list(code.calls)
     if len(start) == 1:
         (expression,) = start
     else:
         expression, depth = calls[0], 1
-        for name, text in zip(code.inputs, start, strict=True):
+        for name, text in zip(inputs, start, strict=True):
             expression = expression.replace(f"{{{name}}}", text)
     for number, call in enumerate(calls[depth:], depth):
-        long = depth > 3 or (depth > 1 and code.cuts[number - 1])
-        after_methods = number > 0 and ")." in code.calls[number - 1]
+        long = depth > 3 or (depth > 1 and cuts[number - 1])
+        after_methods = number > 0 and ")." in calls[number - 1]
         if (depth and (long or after_methods)) or not _can_stand(expression, call):
             between.append(expression)
             expression, depth = local, 0
@@ -323,7 +297,7 @@ def _can_stand(expression: str, call: str) -> bool:
 
 def applied(code: PipelineCode, line: Line | None) -> tuple[Statement, ...]:
     """The statements that put what a pipeline makes of ``x`` in its place."""
-    between, result = chain(code, ("x",), "x")
+    between, result = chain(code.calls, code.cuts)
     return tuple(Assign("x", Code(text), line) for text in (*between, result))
 
 
@@ -331,15 +305,18 @@ def returned(
     code: PipelineCode, line: Line | None, *start: str
 ) -> tuple[Statement, ...]:
     """The statements that return what a pipeline makes of expressions."""
-    between, result = chain(code, start, "x")
+    between, result = chain(code.calls, code.cuts, start, inputs=code.inputs)
     made = (Assign("x", Code(text), line) for text in between)
     return (*made, Return(Code(result), line))
 
 
 def attributes_of(code: PipelineCode) -> tuple[Attribute, ...]:
     """What a class has for a pipeline: its modules, and arguments that are kept."""
+    held = code.modules
+    if code.holder:
+        held = ((code.holder, dictionary(code.modules)),)
     kept = (Attribute(name, Code(given), Role.KEPT) for name, given in code.stored)
-    return (*(Attribute(name, made) for name, made in code.modules), *kept)
+    return (*(Attribute(name, made) for name, made in held), *kept)
 
 
 def line_of(span: Span | None, source: Source) -> Line | None:

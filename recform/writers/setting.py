@@ -166,8 +166,9 @@ def ordered(used: set[str], own: Sequence[str] = ()) -> tuple[str, ...]:
 def incoming(shape: Shape) -> Size:
     """The features of what comes into a network: an argument of its constructor.
 
-    How many ids there are is none: the head makes as many scores.
+    How many ids there are is none: the head makes as many scores. What is one by
+    another name stays that.
     """
-    if shape.layout is Layout.IDS:
+    if shape.layout is Layout.IDS or not isinstance(shape.features, int):
         return shape.features
     return Setting.open((shape,)).inputs[0].features

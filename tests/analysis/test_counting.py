@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from recform.analysis.paths import counting, packed
 from recform.analysis.paths.counting import Counter
 from recform.linear.model import STEM, Linear, Source
-from recform.linear.words import At
+from recform.series.places import At
 from tests.linear.test_linear import linear
 
 Paths = list[tuple[int, tuple[str, ...]]]

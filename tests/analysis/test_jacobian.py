@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from recform.analysis.jacobian.closed import Jacobian, by_input, jacobians
 from recform.analysis.jacobian.products import factors
-from recform.linear.words import At, Letter, Polynomial
+from recform.linear.words import Letter, Polynomial
+from recform.series.places import At
 from tests.linear.test_linear import linear
 
 FLAT = "stages 8 x 6\n"

@@ -22,7 +22,8 @@ from recform.compiler import compile_source, from_text
 from recform.diagnostics import Diagnostics
 from recform.report.analysis_json import as_dict
 from recform.report.analysis_text import render
-from recform.variance.variance import Unknown, moments
+from recform.variance.variance import moments
+from recform.variance.written import Unknown
 
 torch.set_num_threads(1)
 

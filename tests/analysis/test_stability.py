@@ -15,8 +15,10 @@ from recform.analysis.stability.characteristic import companion, stability
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import Diagnostics
 from recform.linear.propagate import propagate
-from recform.linear.words import START, Polynomial
-from recform.variance.variance import Unknown, moments
+from recform.linear.words import Polynomial
+from recform.series.places import START
+from recform.variance.variance import moments
+from recform.variance.written import Unknown
 from tests.linear.test_linear import linear
 
 FLAT = "stages 8 x 6\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from recform.compiler import compile_source, from_text
+from recform.target import Target
 
 FRAME = "input 3 x 16 x 16\nstages 8 x 2, 12 x 2 / 2\n"
 REVERSIBLE = """
@@ -23,7 +24,7 @@ output concat(A_L, B_L)
 
 
 def source(text: str, *, timm: bool = False) -> str:
-    (network,) = compile_source(from_text(FRAME + text), timm=timm)
+    (network,) = compile_source(from_text(FRAME + text), target=Target(timm=timm))
     return network.source
 
 

@@ -63,8 +63,9 @@ def test_wrong_usage(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--view", "network", "--open", "W"), "--view step and --view unrolled"),
-        (("--view", "paths", "--depth", "2"), "--view step and --view unrolled"),
+        (("--view", "paths", "--open", "W"), "--open: it belongs to the views step,"),
+        (("--depth", "0"), "--depth: it takes a whole number of at least 1, not 0"),
+        (("--view", "paths", "--block", "2"), "it belongs to the view step"),
         (("--to", "dot", "--width", "8cm"), "a dot has no width of its own"),
         (("--width", "8"), "'8' is no length"),
         (("--to", "json", "--style", "cvpr"), "a json takes no fonts of a venue"),

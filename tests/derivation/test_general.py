@@ -395,6 +395,12 @@ def test_shown_paths_are_the_series(right: str) -> None:
         ("dX_L/dX_<L-i> = W_L*W_<L-2>*...*W_<L-i+1>", "RF635"),
         ("dX_L/dX_<L-i> = W_L*...*W_L", "RF635"),
         ("dX_L/dX_<L-i> = 1 + 2*W_L + ... + W_<L-i+1>", "RF635"),
+        # Every letter that an ellipsis could run over is a number here.
+        (
+            "".join(f"const {name} = 2\n" for name in "jkmnpqr")
+            + "dX_L/dX_<L-i> = j*k*m*n*p*q*r*W_L*...*W_<L-i+1>",
+            "RF635",
+        ),
         ("dX_L/dX_<L-i> = sum(k, 1, i, W_<L-k+1>/k)", "RF636"),
         ("dX_L/dX_<L-i> = prod(j, 0, i-1, W_<L-j>)/i", "RF636"),
         ("dX_L/dX_<L-i> = sum(k, 1, i, k^k*W_<L-k+1>)", "RF636"),

@@ -391,6 +391,7 @@ def test_files(tmp_path: Path) -> None:
     assert "RF001" in answer("lost.rf")
     assert "RF001" in answer("none.rf")
     assert "RF105" in answer("nul.rf")
+    assert "hint: most editors do not show it" in answer("nul.rf")
 
 
 TOKENS = [

@@ -173,6 +173,12 @@ def test_columns_are_counted_as_the_client_does(net: File) -> None:
     net.write('names W = "a\U0001d4ae", Q = "b"\n' + NET)
     found = [item for item in net.client.settled(net.uri) if "'Q'" in item.message]
     assert found[0].range.start.character == len('names W = "aXX", ')
+    # A mark of byte order is a letter of the client's, and none of the formula's.
+    net.write("\ufeffparam classes = 10\nX_i = V_i*X_<i-1>\n")
+    assert net.client.settled(net.uri) == []
+    net.write("\ufeffstages 8 x 2\n".replace("8", "8?"))
+    (found,) = net.client.diagnostics(net.uri)
+    assert (found.code, found.range.start.character) == ("RF101", len("Xstages 8"))
 
 
 def test_quick_fixes(net: File) -> None:
@@ -387,6 +393,8 @@ def test_colours(net: File) -> None:
         "# \U0001f600": "comment",
         "X": "variable",
         "W": "method",
+        # By its looks: its line is half-written.
+        "Y": "method",
         "relu": "function",
     }
 
@@ -414,6 +422,13 @@ def test_half_written(net: File) -> None:
     assert net.places("references", "G*x", context=types.ReferenceContext(True))
     net.write(NET.replace("SE(x, ratio=2) =", "SE(x, ratio=2"))
     assert net.hover("W = ").startswith("`W`: operator")
+    # Names that only half-written statements declare.
+    started = "const \\k = \nW = conv(3, c) > \nA_0, B_0 = split(\nX_i = X_<i-1> + W_i*"
+    net.write(started)
+    net.client.settled(net.uri)
+    assert net.labels(started, started)[:5] == ["A", "B", "W", "X", "k"]
+    assert net.places("definition", "W_i") == [(1, "W")]
+    assert net.hover("X_<").startswith("`X`: unknown")
     for text in (
         "",
         "\n",

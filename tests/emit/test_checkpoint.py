@@ -21,6 +21,7 @@ from recform.cli.app import app
 from recform.diagnostics import CompileError
 from recform.memory import Memory, Plan
 from recform.plan import lean
+from recform.target import Target
 from tests.blocks.test_lean import kept
 from tests.emit.test_memory import TEXTS, backward
 
@@ -41,7 +42,7 @@ def planned(text: str, how: str) -> nn.Module:
     turns = [Memory.plain, Memory.checkpoint, Memory.lean]
     forms = [turns[number % 3] for number in range(blocks)]
     plan = Plan((Memory.plain, *forms, Memory.lean))
-    return replace(compiled, asked=Memory.lean, budget=plan).module()
+    return replace(compiled, target=Target(memory=Memory.lean), budget=plan).module()
 
 
 @pytest.mark.parametrize("how", PLANS)

@@ -19,6 +19,7 @@ from recform.diagnostics import CompileError
 from recform.emit.checked import check
 from recform.emit.module import module_names
 from recform.plan.kept import keeping
+from recform.target import Target
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FRAME = "input 12 of 7\nstages 8 x 3\nstem embed(c) > positions\n"
@@ -229,7 +230,7 @@ REFUSED = {
 def test_what_cannot_go_on_is_told(name: str) -> None:
     text, underlined = REFUSED[name]
     with pytest.raises(CompileError) as caught:
-        compile_source(from_text(text), generation=True)
+        compile_source(from_text(text), target=Target(generation=True))
     (found,) = caught.value.diagnostics
     assert found.code == "RF227"
     if underlined is not None:

@@ -24,6 +24,7 @@ from recform.compiler import (
     load_source,
 )
 from recform.diagnostics import CompileError
+from recform.target import Target
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
 MODULE = [*dir(nn.Module()), *dir(nn.Sequential()), *dir(nn.ModuleDict())]
@@ -305,7 +306,7 @@ def test_attributes_of_image_classifiers(
         f'W = conv(1, c)\nhead "{label}": bn > avgpool > linear(3)\n{RESIDUAL}'
     )
     text += 'names head = "."\n' if inline else ""
-    (item,) = compile_source(from_text(text), timm=True)
+    (item,) = compile_source(from_text(text), target=Target(timm=True))
     if refused:
         with pytest.raises(CompileError, match="RF219"):
             _ = item.source

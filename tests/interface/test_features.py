@@ -23,6 +23,7 @@ from recform.compiler import (
     load_source,
     read,
 )
+from recform.target import Target
 from tests.interface.networks import ROOT
 from tests.thinned import thinned
 
@@ -63,9 +64,9 @@ NAMES = [
 def compiled(name: str, *, timm: bool = False) -> Compiled:
     """The first network of an example, or that of a text."""
     if name in FORMS:
-        return compile_source(from_text(FORMS[name]), timm=timm)[0]
+        return compile_source(from_text(FORMS[name]), target=Target(timm=timm))[0]
     source, folder = read(ROOT / "examples" / f"{name}.rf")
-    return compile_source(source, {}, folder, timm=timm)[0]
+    return compile_source(source, {}, folder, target=Target(timm=timm))[0]
 
 
 def interface(name: str) -> Compiled:

@@ -114,6 +114,39 @@ def test_norm_of_the_last_level() -> None:
     assert [key for key, _ in model.named_parameters() if "head" in key] == []
 
 
+@pytest.mark.parametrize(
+    ("head", "run"),
+    [
+        (
+            'names head = "."\n'
+            "head avgpool > last: (linear(9) > relu > dropout(0.2) > linear(7))",
+            ["last.0", "last.1", "last.2", "last.3"],
+        ),
+        # What is pooled can be chosen, so that the modules of the pooling are not run.
+        (
+            "head (bn > relu > avgpool(size=1) > flatten > linear(7))",
+            ["head.0", "head.1", "head.4"],
+        ),
+    ],
+)
+def test_hooks_on_what_a_container_of_the_head_holds(head: str, run: list[str]) -> None:
+    model: Any = recform.load(f"{head}\n{BODY}", timm=True).eval()
+    seen: list[str] = []
+    for name in (f"{run[0][:-1]}{number}" for number in range(int(run[-1][-1]) + 1)):
+        model.get_submodule(name).register_forward_hook(
+            lambda *_, name=name: seen.append(name)
+        )
+    model(torch.randn(2, 3, 16, 16))
+    assert seen == run
+
+
+def test_pruning_takes_a_norm_out_of_a_container() -> None:
+    head = "head (bn > relu > avgpool(size=1) > flatten > linear(7))"
+    model: Any = recform.load(f"{head}\n{BODY}", timm=True).eval()
+    model.prune_intermediate_layers(1, prune_norm=True)
+    assert [key for key in model.state_dict() if key.startswith("head.")] == []
+
+
 def test_the_rate_in_front_of_the_classifier() -> None:
     ones = torch.ones(4, 12, 8, 8)
     for head in ("avgpool > linear(7)", "avgpool > dropout(0.2) > linear(7)"):

@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 
 import recform
+from recform.compiler import (
+    compile_source,
+    emit_source,
+    from_text,
+    load_source,
+    read,
+)
 from recform.diagnostics import CompileError
 from recform.emit.classifier.base import base_class
+from recform.target import Target
 from tests.interface.networks import NETWORKS, ROOT, path
 from tests.interface.test_features import FORMS
 
@@ -43,15 +51,26 @@ def test_only_torch_is_imported(name: str) -> None:
 
 
 def test_several_networks_share_the_class() -> None:
-    from recform.compiler import compile_source, emit_source, read
-
     source, folder = read(ROOT / "examples" / "language" / "several.rf")
-    networks = compile_source(source, {}, folder, timm=True)
+    networks = compile_source(source, {}, folder, target=Target(timm=True))
     assert len(networks) > 1
     text = emit_source(list(networks))
     assert text.count("class ImageClassifier(") == 1
     assert text.count("(ImageClassifier):") == len(networks)
     assert text == emit_source(list(networks))
+
+
+def test_several_networks_share_what_is_no_weight() -> None:
+    """The class of both is called as neither: so are the parameters that don't decay."""
+    body = "input 3 x 8 x 8\nW = conv(3, c) > G\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+    text = (
+        "G(x) = x + a*S*x\n    where S = conv(1, cin)\n    where scalar a = 0.1\n"
+        f"network A\nstages 8 x 1\n{body}network B\nstages 8 x 2\n{body}"
+    )
+    networks = compile_source(from_text(text), target=Target(timm=True))
+    module: Any = load_source(emit_source(list(networks)), "both")
+    assert module.A().no_weight_decay() == {"blocks.0.W.G.a"}
+    assert module.B().no_weight_decay() == {"blocks.0.W.G.a", "blocks.1.W.G.a"}
 
 
 def test_a_network_of_the_name_of_the_class() -> None:

@@ -8,8 +8,10 @@ from recform.algebra.expr import Across, Combine, Input, State
 from recform.algebra.lists import Over
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
-from recform.linear.recurrence import Linear, linearise
-from recform.linear.words import At, Letter, Polynomial
+from recform.linear.model import Linear
+from recform.linear.recurrence import linearise
+from recform.linear.words import Letter, Polynomial
+from recform.series.places import At
 from tests.compiled import NAMES, networks
 from tests.thinned import thinned
 

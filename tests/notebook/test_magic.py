@@ -19,7 +19,8 @@ CELLS = {
     "made": f"%%rf net --set classes=7 --view network\n{NAMED}",
     "read": "print(net.settings, net.formula.source.name)",
     "used": "%%writefile ops.rf\nW = conv(5, c, stride=s)\n",
-    "user": '%%rf user\nuse "ops.rf"\nX_i = W_i*X_<i-1>\n',
+    # With the mark of byte order of a file that was copied.
+    "user": '%%rf user\n\ufeffuse "ops.rf"\nX_i = W_i*X_<i-1>\n',
     "wrong": "%%rf net\nX_i = X_<i-1> + cnov*X_<i-1>\n",
     "kept": "print(net.settings, user.name)",
     "name": f"%%rf class\n{FORMULA}",

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import venv
 from pathlib import Path
+from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
@@ -97,6 +98,8 @@ def _try(programs: Path, folder: Path) -> None:
     bare = _run([programs / "python", "bare.py"], folder)
     if not bare.startswith("<svg"):
         sys.exit(f"packages for the terminal are needed to compile and draw:\n{bare}")
+    if (ROOT / "recform" / "playground" / "page").is_dir():
+        _playground(programs / "recform", folder)
     for command in MISSING:
         program, *arguments = command.split()
         printed = _run([programs / program, *arguments], folder, status=1)
@@ -105,6 +108,26 @@ def _try(programs: Path, folder: Path) -> None:
     print(
         f"without torch: {len(WORK)} commands work, {len(MISSING)} say what is missing"
     )
+
+
+def _playground(recform: Path, folder: Path) -> None:
+    """The page that a wheel has where it was built before, with recform for the browser."""
+    command = [recform, "playground", "--no-browser", "--port", "0"]
+    server = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+    try:
+        said = server.stdout.readline() if server.stdout else ""
+        found = re.search(r"http:\S+/", said)
+        if found is None:
+            sys.exit(f"recform playground serves no page: {said}")
+        for name, size in (("main.js", 100_000), ("files.zip", 10_000_000)):
+            with urlopen(f"{found[0]}{name}") as answer:
+                if len(answer.read()) < size:
+                    sys.exit(f"recform playground serves too little of {name}")
+    finally:
+        server.kill()
+        server.wait()
 
 
 def _run(command: list[str | Path], folder: Path, status: int = 0) -> str:

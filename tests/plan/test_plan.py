@@ -12,6 +12,7 @@ import torch
 import recform
 from recform.classes.network import plan_network
 from recform.compiler import compile_source, emit_source, from_text
+from recform.emit.classifier.passes import plan_classifier
 from recform.emit.module import module_names, printed
 from recform.modules import load_source
 from recform.plan.definitions import (
@@ -261,3 +262,17 @@ def test_what_a_file_says_once_is_written_once() -> None:
         joined = getattr(module, item.name)().eval()
         joined.load_state_dict(alone.state_dict(), strict=True)
         assert torch.equal(joined(x), alone(x))
+
+
+@pytest.mark.parametrize(
+    "names", ["", 'names stages = "features", stem = "features", head = "."\n']
+)
+def test_what_timms_interface_changes(names: str) -> None:
+    """Blocks and operators are the plain network's, and so is what makes their modules."""
+    graph = recform.compile(f"{names}stem conv(3, c) > bn{FORMULA}").graph
+    plain = plan_network(graph, module_names([graph]))
+    other = plan_classifier(graph, module_names([graph]))
+    gone = [made.name for made in plain.definitions if made not in other.definitions]
+    assert gone == (["Net"] if names else ["Head", "Net"])
+    assert set(other.definitions[:-1]) <= set(plain.definitions)
+    assert other.steps == plain.steps

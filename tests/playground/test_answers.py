@@ -46,6 +46,8 @@ def test_code_and_picture_are_those_of_the_compiler(page: Page) -> None:
     svg = page("picture", network=None, view="paths", legend=True)["svg"]
     asked = {"view": "paths", "legend": True, "renderer": PINNED}
     assert svg.encode() == compiled.picture("svg", **asked)
+    tikz = page("picture", network=None, view="paths", legend=True, form="tikz")
+    assert tikz["tikz"].encode() == compiled.picture("tikz", **asked)
 
 
 def test_a_file_is_found_among_those_that_the_page_holds(page: Page) -> None:

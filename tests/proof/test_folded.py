@@ -13,10 +13,10 @@ from recform.algebra.formula import Folded, Formula, Pipeline
 from recform.blocks import Arguments
 from recform.compiler import compile_formula
 from recform.diagnostics import Diagnostics
+from recform.diagnostics.refuted import Refuted
 from recform.inference import fold, in_equations
 from recform.proof import overwrites
 from recform.proof.folded import refute_folded
-from recform.proof.network import Refuted
 
 FRAME = "input 3 x 8 x 8\nstages 4 x 2, 8 x 2 / 2\n"
 TEXT = (

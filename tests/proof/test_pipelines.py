@@ -22,7 +22,7 @@ from recform.compiler import Compiled, compile_source, from_text
 from recform.diagnostics import CompileError
 from recform.emit.checked import check
 from recform.emit.classifier.base import base_class
-from recform.emit.classifier.writer import plan_classifier
+from recform.emit.classifier.passes import plan_classifier
 from recform.emit.module import printed
 from recform.graph.model import NetworkGraph
 from recform.plan.namespace import Namespace

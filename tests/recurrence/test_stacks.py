@@ -9,7 +9,9 @@ from recform.diagnostics import CompileError
 from recform.diagram.model import Kind
 from recform.equality.compare import compare
 from recform.equality.verdict import DIFFERENT, OPEN, OwnDepth
+from recform.recurrence import steps
 from recform.recurrence.regimes import at_depth
+from recform.recurrence.state import Border, Cut, smallest
 from recform.render import Request, View
 from recform.render import diagram as draw
 from recform.report.equiv import lines
@@ -144,3 +146,22 @@ def test_two_files_with_ranges() -> None:
     assert (found.answer, found.differs) == (DIFFERENT, 10)
     found = compare(first, files["X_<L/2+2..L>", 8])
     assert (found.answer, found.differs) == (DIFFERENT, 2)
+
+
+def test_a_state_is_looked_for_near_its_border(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What waits in far blocks is not gone through in each: twice the depth, no more."""
+    found: dict[int, int] = {}
+    for depth in (21, 41):
+        borders: list[Border] = []
+
+        def watched(border: Border, seen: list[Border] = borders) -> Cut:
+            seen.append(border)
+            return smallest(border)
+
+        monkeypatch.setattr(steps, "smallest", watched)
+        recform.compile(UVIT.format(blocks=depth))
+        found[depth] = max(len(border.waiting) for border in borders)
+        assert len(borders) > depth
+    assert found[21] == found[41] < 12

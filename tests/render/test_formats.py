@@ -16,6 +16,8 @@ import pypdfium2
 import pytest
 from PIL import Image
 
+from recform.diagram.sizes import LABEL
+from recform.diagram.text import width, words
 from recform.diagram.theme import COLOURS
 from recform.render import Diagram, Format, Request, Theme, View, write
 from recform.render.placing import renderer
@@ -175,17 +177,84 @@ def test_tikz_is_closed_and_complete(name: str, view: View) -> None:
     assert {node.id for node in diagram.nodes} <= set(marks)
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
-@pytest.mark.parametrize(("name", "view"), CASES[:4])
-def test_tikz_compiles(name: str, view: View, tmp_path: Path) -> None:
-    (tmp_path / "a.tex").write_bytes(written(drawn(name, view), Format.tex))
+needs_latex = pytest.mark.skipif(
+    shutil.which("pdflatex") is None, reason="needs pdflatex"
+)
+
+
+def compiled(folder: Path, source: str) -> pypdfium2.PdfDocument:
+    """What pdflatex makes of a document."""
+    (folder / "a.tex").write_text(source)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"]
     done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, check=False
+        command, cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout[-2000:]
-    page = pypdfium2.PdfDocument(tmp_path / "a.pdf")
-    assert len(page) == 1
+    assert "Missing character" not in done.stdout
+    return pypdfium2.PdfDocument(folder / "a.pdf")
+
+
+@needs_latex
+def test_a_document_of_tikz_is_one_page(tmp_path: Path) -> None:
+    diagram = drawn("paper/eq20.rf")
+    made = compiled(tmp_path, written(diagram, Format.tex).decode())
+    assert len(made) == 1
+    root = ET.fromstring(written(diagram, Format.svg))
+    sizes = (
+        float(root.get(side, "").removesuffix("pt")) for side in ("width", "height")
+    )
+    assert made[0].get_size() == pytest.approx([s + 12 for s in sizes], abs=0.1)
+
+
+@needs_latex
+def test_tikz_compiles(tmp_path: Path) -> None:
+    """Pictures of all views in one paper, each with all of its text."""
+    pictures = [
+        *(drawn(name, view) for name, view in CASES),
+        drawn("zoo/gpt2.rf", depth=3),
+        drawn("zoo/feedback.rf", View.unrolled, blocks=2),
+        drawn("modern/cait.rf", View.paths),
+    ]
+    parts = [written(diagram, Format.tikz).decode() for diagram in pictures]
+    pages = r"\newpage\noindent ".join(parts)
+    made = compiled(
+        tmp_path,
+        r"\documentclass{article}\usepackage{tikz}"
+        r"\usepackage[papersize={40in,40in},margin=1in]{geometry}"
+        rf"\begin{{document}}\noindent {pages}\end{{document}}",
+    )
+    assert len(made) == len(pictures)
+    for page, diagram in zip(made, pictures, strict=True):
+        shown = re.sub(r"\W", "", page.get_textpage().get_text_range())
+        for node in diagram.nodes:
+            for line in node.label:
+                words = "".join(run.text for run in line)
+                if words.isascii() and words.isalpha():
+                    assert words in shown
+
+
+@needs_latex
+def test_text_of_a_wider_font_is_set_smaller(tmp_path: Path) -> None:
+    """A page in a font of one width: no label is wider than the box around it."""
+    diagram = drawn("modern/dit.rf", View.network)
+    picture = written(diagram, Format.tikz).decode()
+    made = compiled(
+        tmp_path,
+        r"\documentclass{article}\usepackage{tikz}"
+        r"\usepackage[papersize={20in,30in},margin=1in]{geometry}"
+        r"\renewcommand\rmdefault{cmtt}\renewcommand\sfdefault{cmtt}"
+        rf"\begin{{document}}\noindent {picture}\end{{document}}",
+    )
+    text = made[0].get_textpage()
+    widths: dict[str, float] = {}
+    for number in range(text.count_rects()):
+        left, bottom, right, top = text.get_rect(number)
+        said = text.get_text_bounded(left, bottom, right, top).strip()
+        widths[said] = right - left
+    said = "output of the blocks"
+    assert widths[said] == pytest.approx(
+        1.06 * width(words(said), LABEL, "serif") + 2, 0.02
+    )
 
 
 def test_json_is_the_diagram() -> None:

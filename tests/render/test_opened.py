@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
+import recform
+from recform.blocks import Arguments, Detail, Emitted, Operator, Shape
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError
 from recform.diagram.model import Kind
@@ -192,3 +196,218 @@ def test_more_than_can_be_read_is_not_opened() -> None:
     with pytest.raises(CompileError) as error:
         opened(compiled, "Many", view="unrolled", blocks=4)
     assert [said.code for said in error.value.diagnostics] == ["RF613"]
+
+
+# The scaled dot-product attention of Vaswani et al. (2017), Figure 2.
+ATTENTION = [
+    ("norm_i", "q"),
+    ("norm_i", "k"),
+    ("norm_i", "v"),
+    ("q", "product"),
+    ("k", "product"),
+    ("product", "softmax"),
+    ("softmax", "product"),
+    ("v", "product"),
+    ("product", "out"),
+    ("out", "+"),
+]
+
+
+@pytest.mark.parametrize("options", [{"open": ("A",)}, {"open": ("attention",)}])
+def test_attention_of_the_library(options: dict[str, Any]) -> None:
+    made = drawn("zoo/gpt2.rf", **options)
+    names = {end for pair in ATTENTION for end in pair} - {"+", "norm_i"}
+    inside = [pair for pair in arrows(made) if names & set(pair)]
+    assert inside == sorted(ATTENTION)
+    products = [n for n in made.nodes if plain(n.label[0]) == "product"]
+    assert [plain(n.note[0]) for n in products] == ["q·k, c/64 heads", "weights·v"]
+    assert notes(made)["softmax"] == "causal, dropout 0.1"
+    assert notes(made)["out"] == "linear | dropout"
+
+
+def test_heads_that_talk_and_share() -> None:
+    """Of what attend does, what the file asks for, in the order of its module."""
+    talking = arrows(drawn("modern/cait.rf", open=("attend",)))
+    row = ["product", "linear", "softmax", "linear", "product", "linear, cin"]
+    assert [pair in talking for pair in pairwise(row)] == [True] * 5
+    llama = arrows(drawn("modern/llama.rf", open=("A",)))
+    queries, keys = ["Q_i", "rotary", "product"], ["K_i", "rotary", "repeat", "product"]
+    values = ["V_i", "repeat", "product", "linear, c"]
+    ways = [pair for way in (queries, keys, values) for pair in pairwise(way)]
+    assert all(pair in llama for pair in ways)
+
+
+def test_what_the_parts_of_attention_have() -> None:
+    closed = drawn("zoo/vit_b_16.rf", block=1)
+    made = drawn("zoo/vit_b_16.rf", block=1, open=("A",))
+    own = {plain(n.label[0]): n.parameters for n in made.nodes if n.parameters}
+    matrix = 768 * 768 + 768
+    assert own == {
+        **dict.fromkeys(("q", "k", "v", "out"), matrix),
+        "ln": 2 * 768,
+        "M_1": next(n.parameters for n in closed.nodes if plain(n.label[0]) == "M_1"),
+    }
+
+
+FLOWS = """input 16 x 8 x 8
+stages 16 x 3
+Pair(width=c) = conv(3, width) > relu > conv(1, c)
+One(width=c) = conv(1, width)
+W = Pair(c/4) > bn > One > Pair
+X_i = X_<i-1> + W_i*X_<i-1>"""
+
+
+def test_flows_with_arguments() -> None:
+    compiled = network(FLOWS)
+    row = ["conv 3×3, c/4", "conv 1×1, c", "bn", "conv 1×1, c", "conv 3×3, c"]
+    made = opened(compiled, "Pair")
+    assert [pair in arrows(made) for pair in pairwise(row)] == [True] * 4
+    labels = {c.id: plain(c.label) for c in made.clusters}
+    assert Counter(labels.values()) == Counter(["block i", "W_i", "Pair", "Pair"])
+    inside = [
+        labels[n.cluster] for n in made.nodes if n.cluster and n.kind is not Kind.sum
+    ]
+    assert inside == ["Pair", "Pair", "W_i", "W_i", "Pair", "Pair"]
+    # Who opens the operator alone sees its row, and a norm in the box that it follows.
+    whole = opened(compiled, "W")
+    assert [plain(c.label) for c in whole.clusters] == ["block i", "W_i"]
+    assert [plain(n.note[0]) for n in whole.nodes if n.note] == ["relu", "bn", "relu"]
+    assert [plain(c.label) for c in opened(compiled, "One").clusters] == [
+        "block i",
+        "W_i",
+    ]
+
+
+class Silent(Operator):
+    name = "spectral"
+    about = "a product in frequencies"
+    attribute = "spectral"
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted("{m}({x})", "nn.Identity()")
+
+
+class Telling(Silent):
+    name = "told"
+
+    def details(
+        self, inputs: tuple[Shape, ...] | None, a: Arguments
+    ) -> tuple[Detail, ...]:
+        return Detail("f", "fft", ("x",)), Detail("w", "weights", ("f",), "", True, 3)
+
+
+class Wrong(Silent):
+    name = "wrong"
+
+    def details(
+        self, inputs: tuple[Shape, ...] | None, a: Arguments
+    ) -> tuple[Detail, ...]:
+        return (Detail("f", "fft", ("y",)),)
+
+
+def of_plugin(*operators: type[Operator]) -> Compiled:
+    row = " > ".join(operator.name for operator in operators)
+    text = f"input 8\nstages 8 x 3\nW = {row}\nX_i = W_i*X_<i-1>"
+    return recform.compile(text, plugins=list(operators))
+
+
+def test_operators_of_plugins() -> None:
+    made = opened(of_plugin(Silent, Telling), "W")
+    row = ["X_(i−1)", "spectral", "fft", "weights", "X_i"]
+    assert arrows(made) == sorted(pairwise(row))
+    said = "spectral stays one box, for its plugin does not say what is in it"
+    assert made.remarks == (said,)
+    assert plain(made.caption[-1]) == said
+    assert opened(of_plugin(Telling), "W").remarks == ()
+    with pytest.raises(CompileError) as error:
+        opened(of_plugin(Wrong), "W")
+    (wrong,) = error.value.diagnostics
+    assert (wrong.code, wrong.message) == (
+        "RF514",
+        "wrong makes 'f' of 'y', which is not before it",
+    )
+
+
+# -- in the network
+
+
+def test_blocks_of_a_network_in_frames() -> None:
+    """A basic block of He et al. (2016) in each stage, and where the next one gets it."""
+    made = drawn("paper/resnet18.rf", View.network, open=("W",))
+    nested = {c.id: c.parent for c in made.clusters}
+    frames = [c for c in made.clusters if plain(c.label).startswith("block")]
+    assert [plain(c.label) for c in frames[:2]] == [
+        "blocks 1–2  ×2, 73,984 parameters each",
+        f"block 3, {9 * (64 + 128) * 128 + 64 * 128 + 3 * 256:,} parameters",
+    ]
+    assert [nested[c.id].rpartition("-")[2] for c in frames] == list("1223344")
+    labels = {n.id: plain(n.label[0]) or "+" for n in made.nodes}
+    second = frames[1].id
+    inside = {c for c in nested if c == second or nested[c] == second}
+    found = [
+        (labels[e.tail], labels[e.head])
+        for e in made.edges
+        if any(n.id == e.head and n.cluster in inside for n in made.nodes)
+    ]
+    assert sorted(found) == [
+        ("+", "relu"),
+        ("adapter", "+"),
+        ("conv 3×3, 128", "+"),
+        ("conv 3×3, 128", "conv 3×3, 128"),
+        ("relu", "adapter"),
+        ("relu", "conv 3×3, 128"),
+    ]
+    closed = drawn("paper/resnet18.rf", View.network)
+    assert sum(n.parameters for n in made.nodes) == sum(
+        n.parameters for n in closed.nodes
+    )
+
+
+OPEN_NETWORKS = [
+    ("paper/resnet18_s.rf", "W"),
+    ("modern/unet.rf", "C"),
+    ("modern/dit.rf", "N"),
+    ("modern/cait.rf", "attend"),
+    ("language/shared.rf", "W"),
+]
+
+
+@pytest.mark.parametrize(("name", "which"), OPEN_NETWORKS)
+def test_nothing_dangles_in_an_opened_network(name: str, which: str) -> None:
+    made = drawn(name, View.network, open=(which,))
+    ids = Counter(node.id for node in made.nodes)
+    assert set(ids.values()) == {1}
+    assert set(Counter(edge.id for edge in made.edges).values()) == {1}
+    heads, tails = {e.head for e in made.edges}, {e.tail for e in made.edges}
+    assert heads | tails == set(ids)
+    # What is handed on has its colour on the whole way, and all of it arrives.
+    starts = {n.id for n in made.nodes if n.kind in (Kind.input, Kind.constant)}
+    starts |= {n.id for n in made.nodes if n.kind is Kind.operator and n.shared}
+    ends = {n.id for n in made.nodes if n.kind is Kind.output}
+    assert {n for n in ids if n not in heads} <= starts
+    assert {n for n in ids if n not in tails} <= ends
+    before = {c.id for c in drawn(name, View.network).clusters}
+    frames = [c for c in made.clusters if c.id not in before]
+    assert frames and all(c.parent for c in frames)
+
+
+def test_what_is_in_no_block_that_is_drawn() -> None:
+    """Blocks 1 to 9 of Inception-v3 are others."""
+    for view, said in ((View.step, 1), (View.unrolled, 1), (View.network, 0)):
+        remarks = drawn("zoo/inception_v3.rf", view, open=("A", "E")).remarks
+        assert len(remarks) == said
+        assert all(row.startswith("A is not opened") for row in remarks)
+
+
+def test_skips_of_an_opened_u() -> None:
+    """Each block of the way up gets what the one across has made (Ronneberger et al.)."""
+    made = drawn("modern/unet.rf", View.network, open=("C",))
+    at = {n.id: n for n in made.nodes}
+    stage = {c.id: c.id.split("-stage-")[1].split("-")[0] for c in made.clusters}
+    across = [
+        (int(stage[at[e.tail].cluster]), int(stage[at[e.head].cluster]))
+        for e in made.edges
+        if at[e.tail].cluster in stage and at[e.head].cluster in stage
+    ]
+    skips = [(a, b) for a, b in across if b > a + 1]
+    assert sorted(skips) == [(1, 9), (2, 8), (3, 7), (4, 6)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from math import comb
 
 import numpy as np
@@ -273,3 +274,27 @@ def test_terms_that_end_alike_say_what_each_is_multiplied_by() -> None:
     names = {node.id: node.meaning for node in made.nodes}
     ends = [plain(e.label) for e in made.edges if names[e.tail] == "W_L"]
     assert ends == ["2, 1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("cait", "by the equations for block i nothing of C_<L-4> reaches C_L"),
+        ("deltanet", "dot and norm put all features of a position into one number"),
+        (
+            "denseformer",
+            "each block weighs all earlier blocks anew, which no recurrence of finite "
+            "order does",
+        ),
+    ],
+)
+def test_why_no_routes_are_counted(name: str, reason: str) -> None:
+    """What the blocks read is drawn, and the reason stands below and on the terminal."""
+    made = drawn(f"modern/{name}.rf", View.paths)
+    assert made.remarks == (f"No routes are counted: {reason}",)
+    assert "No routes are counted" in " ".join(map(plain, made.caption))
+    labels = {n.id: plain(n.label[0]) for n in made.nodes}
+    chain = ["input", "block 1", "block 2", "block 3", "block 4", "output"]
+    read = {(labels[e.tail], labels[e.head]) for e in made.edges}
+    assert set(pairwise(chain)) <= read
+    assert not made.bars

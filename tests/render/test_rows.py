@@ -10,9 +10,10 @@ import pytest
 
 from recform.diagnostics import CompileError
 from recform.diagram.model import Diagram, Kind
+from recform.diagram.request import length
 from recform.diagram.sizes import size_of
 from recform.diagram.text import plain, width
-from recform.render import Format, Request, View, length, request, write
+from recform.render import Format, Request, View, request, write
 from recform.render import diagram as draw
 from recform.render.picture import Item, Picture, Words
 from recform.render.placing.fit import ROW, fitted
@@ -56,12 +57,18 @@ def test_what_is_handed_on_runs_straight(name: str) -> None:
     assert max(column) - min(column) < 0.1
 
 
-def test_outputs_stand_in_the_order_of_inputs() -> None:
-    diagram = drawn("zoo/feedback.rf")
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [("zoo/feedback.rf", (3, 2)), ("language/third_order.rf", (3, 3))],
+)
+def test_outputs_stand_in_the_order_of_inputs(
+    name: str, counts: tuple[int, int]
+) -> None:
+    diagram = drawn(name)
     layout = arranged(diagram, find(PINNED))
-    for end in ("source", "sink"):
+    for end, count in zip(("source", "sink"), counts, strict=True):
         heights = [layout.nodes[n.id][1] for n in diagram.nodes if n.end == end]
-        assert len(heights) == 4
+        assert len(heights) == count
         assert heights == sorted(heights)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import networkx as nx
@@ -25,12 +26,25 @@ from recform.algebra.expr import (
 )
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.compiler import Compiled
-from recform.diagram.model import Diagram, Kind, View
+from recform.diagram.model import Diagram, Kind, Node, View
 from recform.recurrence.build import show
 from recform.recurrence.model import ModuleSlot, Step
 from recform.render import Request
 from recform.render import diagram as draw
 from tests.render.networks import SOME, drawn, example, network
+
+
+def whole(name: str) -> Compiled:
+    """An example of which all that a block does is drawn."""
+    if name.endswith("/feedback.rf"):
+        pytest.skip("a block is drawn at one of its times: test_times.py")
+    return example(name)
+
+
+def meaning(node: Node) -> str:
+    """What a node is, without the position that some files write: X_i for X_<i,t>."""
+    said = re.sub(r"_<(\w),t>", r"_\1", node.meaning)
+    return re.sub(r"_<([^<>,]*),t>", r"_<\1>", said)
 
 
 def is_sum(tensor: Tensor) -> bool:
@@ -133,7 +147,7 @@ def check_nodes(compiled: Compiled, diagram: Diagram) -> None:
         if part not in there and not isinstance(part, Filled):
             wanted[Kind.input, said(part)] += 1
     drawn_nodes = Counter(
-        (node.kind, node.meaning)
+        (node.kind, meaning(node))
         for node in diagram.nodes
         if node.kind is not Kind.constant and node.meaning
     )
@@ -158,20 +172,20 @@ def check_edges(compiled: Compiled, diagram: Diagram) -> None:
         if tail.kind is Kind.constant or edge.module:
             continue
         side = "out" if head.kind is Kind.state else "inside"
-        found[tail.meaning, head.meaning, side] += 1
+        found[meaning(tail), meaning(head), side] += 1
     assert found == wanted
 
 
 @pytest.mark.parametrize("name", SOME)
 def test_everything_is_drawn_once(name: str) -> None:
-    compiled, diagram = example(name), drawn(name)
+    compiled, diagram = whole(name), drawn(name)
     check_nodes(compiled, diagram)
     check_edges(compiled, diagram)
 
 
 @pytest.mark.parametrize("name", SOME)
 def test_signs_are_those_of_the_sums(name: str) -> None:
-    step = example(name).recurrence.pattern
+    step = whole(name).recurrence.pattern
     subtracted = sum(
         1
         for tensor in step.body

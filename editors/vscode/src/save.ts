@@ -5,7 +5,15 @@ import type { Preview } from "./preview";
 import type { Server } from "./server";
 
 /** The format that each ending names: those that `recform render` knows and people keep. */
-const FORMATS = { svg: "SVG", pdf: "PDF", png: "PNG", tex: "LaTeX", mmd: "Mermaid", dot: "DOT" };
+const FORMATS = {
+  svg: "SVG",
+  pdf: "PDF",
+  png: "PNG",
+  tikz: "TikZ, to \\input",
+  tex: "LaTeX, a document",
+  mmd: "Mermaid",
+  dot: "DOT",
+};
 
 /** Asks where to, and writes the diagram of the formula that is shown, or edited. */
 export async function saveDiagram(server: Server, preview: Preview): Promise<void> {

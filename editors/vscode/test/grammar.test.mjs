@@ -1,4 +1,4 @@
-/** The TextMate grammar, read as VS Code reads it, beside the lexer of Pygments. */
+/** The TextMate grammar, as VS Code and JupyterLab read it, beside the lexer of Pygments. */
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { test } from "node:test";
+import vm from "node:vm";
 
 const require = createRequire(import.meta.url);
 const oniguruma = require("vscode-oniguruma");
@@ -13,6 +14,7 @@ const textmate = require("vscode-textmate");
 const HERE = import.meta.dirname;
 const EXAMPLES = path.join(HERE, "../../../examples");
 const GRAMMAR = path.join(HERE, "../syntaxes/recform.tmLanguage.json");
+const JUPYTER = path.join(HERE, "../../jupyter/static/extension.js");
 const PYTHON = process.env.RECFORM_PYTHON ?? "python3";
 
 async function grammar() {
@@ -55,8 +57,27 @@ function texts() {
   return [...whole, ...cut, ...odd];
 }
 
+/** The same, as the extension for JupyterLab finds them. */
+function painted({ rules, words }, text) {
+  const known = rules(JSON.parse(readFileSync(GRAMMAR, "utf8")));
+  return text.split("\n").flatMap((line, n) => {
+    const shown = Array(line.length).fill("");
+    for (const [start, end, scope] of words(line, known)) shown.fill(scope, start, end);
+    return n ? ["", ...shown] : shown;
+  });
+}
+
+/** What the container of the extension for JupyterLab has. */
+async function jupyter(name) {
+  const window = {};
+  const document = { currentScript: { src: "http://localhost/static/extension.js" } };
+  vm.runInNewContext(readFileSync(JUPYTER, "utf8"), { window, document, URL });
+  return (await window._JUPYTERLAB.recform.get(name))();
+}
+
 test("every word of every example has the colour that Pygments gives it", async () => {
   const read = await grammar();
+  const lab = await jupyter("./words");
   const given = texts();
   assert.ok(given.length > 250);
   const judge = execFileSync(PYTHON, [path.join(HERE, "tokens.py")], {
@@ -65,12 +86,13 @@ test("every word of every example has the colour that Pygments gives it", async 
   });
   JSON.parse(judge).forEach((expected, n) => {
     const text = given[n];
-    const found = scopes(read, text);
-    assert.equal(found.length, expected.length);
-    for (let at = 0; at < text.length; at++) {
-      if (/\S/.test(text[at]) && found[at] !== expected[at]) {
-        const around = text.slice(Math.max(0, at - 20), at + 20);
-        assert.fail(`${JSON.stringify(around)}: ${found[at]}, not ${expected[at]} (${text[at]})`);
+    for (const found of [scopes(read, text), painted(lab, text)]) {
+      assert.equal(found.length, expected.length);
+      for (let at = 0; at < text.length; at++) {
+        if (/\S/.test(text[at]) && found[at] !== expected[at]) {
+          const around = text.slice(Math.max(0, at - 20), at + 20);
+          assert.fail(`${JSON.stringify(around)}: ${found[at]}, not ${expected[at]} (${text[at]})`);
+        }
       }
     }
   });

@@ -8,7 +8,15 @@ from typing import NoReturn
 
 import sympy
 
-from recform.algebra.expr import Apply, Filled, I, Learned, Scaled, State, Tensor
+from recform.algebra.expr import (
+    Apply,
+    I,
+    Learned,
+    State,
+    Tensor,
+    Weighted,
+    with_learned,
+)
 from recform.algebra.formula import Formula
 from recform.analysis.invariants.inverse import Inverse, inverse
 from recform.blocks.symbolic import Symbolic
@@ -145,11 +153,10 @@ def obstacle(formula: Formula, step: Step, found: Inverse) -> str:
 
 def _differs_by_block(tensor: Tensor) -> bool:
     """Whether a coefficient has other letters in it than learned scalars."""
-    if not isinstance(tensor, Scaled | Filled):
+    if not isinstance(tensor, Weighted):
         return False
-    value = tensor.coefficient
-    learned = dict.fromkeys(value.atoms(Learned), sympy.S.One)
-    return bool(value.xreplace(learned).free_symbols)
+    value = with_learned(tensor.coefficient, lambda _: sympy.S.One)
+    return bool(value.free_symbols)
 
 
 def _vanishes(formula: Formula, factor: Symbolic) -> bool:

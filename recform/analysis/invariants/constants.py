@@ -59,11 +59,11 @@ def candidates_of(laws: Mapping[str, Form], order: int) -> list[Tensor]:
         for tensor in right:
             if isinstance(tensor, State):
                 continue
-            newest = _newest(tensor)
-            if newest is None:
+            found_in = offsets(tensor)
+            if not found_in:
                 continue
             for lag in range(order):
-                moved = shifted(tensor, -newest - lag)
+                moved = shifted(tensor, -max(found_in) - lag)
                 if oldest(moved) >= -order:
                     found.setdefault(moved)
     return list(found)
@@ -76,10 +76,6 @@ def offsets(tensor: Tensor) -> list[int]:
         for part in subtensors(tensor)
         if isinstance(part, State | Apply) and (step := offset(part.index)) is not None
     ]
-
-
-def _newest(tensor: Tensor) -> int | None:
-    return max(offsets(tensor), default=None)
 
 
 def oldest(tensor: Tensor) -> int:

@@ -15,7 +15,7 @@ import sympy
 
 from recform.algebra.expr import Apply, I, Input, Scaled, State, Tensor, subtensors
 from recform.algebra.formula import Formula
-from recform.algebra.typeset import indexed, latex, plain
+from recform.algebra.typeset import indexed
 from recform.analysis.invariants.constants import constants, offsets, oldest
 from recform.analysis.invariants.varying import varying
 from recform.blocks.symbolic import Symbolic
@@ -30,6 +30,7 @@ from recform.linear.forms import (
 )
 from recform.recurrence.reach import reach_of
 from recform.recurrence.unroll import Unroller
+from recform.series.show import PLAIN, Plain
 
 
 @dataclass(frozen=True)
@@ -63,24 +64,15 @@ class Invariant:
         assert made is not None
         return Scaled(first, made) if alike else made
 
-    def text(self) -> str:
+    def text(self, style: Plain = PLAIN) -> str:
         """The combination and what it is."""
-        value = "0" if self.value is None else plain(self.value)
-        return f"{plain(self.tensor)} = {value}"
-
-    def latex(self) -> str:
-        """The same as LaTeX."""
-        value = "0" if self.value is None else latex(self.value)
-        return f"{latex(self.tensor)} = {value}"
+        return f"{style.tensor(self.tensor)} = {style.tensor(self.value)}"
 
     def equal_form(self) -> str:
         """The cheaper equal form, or an empty string."""
         if self.form is None:
             return ""
-        right = tensor_of(self.form)
-        return (
-            f"{indexed(self.unknown, I)} = {plain(right) if right is not None else '0'}"
-        )
+        return f"{indexed(self.unknown, I)} = {PLAIN.tensor(tensor_of(self.form))}"
 
 
 def invariants(formula: Formula) -> tuple[Invariant, ...]:
@@ -91,10 +83,7 @@ def invariants(formula: Formula) -> tuple[Invariant, ...]:
     """
     found: list[Invariant] = []
     passes = [(True, True), (True, False)]
-    if any(
-        equation.right != without_activations(equation.right)
-        for equation in formula.equations
-    ):
+    if not _is_plain(formula):
         passes += [(False, True), (False, False)]
     for activations, opaque in passes:
         laws = (
@@ -104,15 +93,16 @@ def invariants(formula: Formula) -> tuple[Invariant, ...]:
         )
         if laws is None:
             continue
-        order = _order(formula)
+        order = reach_of(formula).order
         for terms in (*constants(laws, order), *varying(laws, order)):
             if not _known(terms, found):
                 found.append(_finish(formula, laws, terms, opaque, activations))
     return tuple(found)
 
 
-def _order(formula: Formula) -> int:
-    return reach_of(formula).order
+def _is_plain(formula: Formula) -> bool:
+    """Whether no equation has an elementwise function."""
+    return all(e.right == without_activations(e.right) for e in formula.equations)
 
 
 def _distributed(formula: Formula, activations: bool) -> dict[str, Form] | None:
@@ -167,16 +157,12 @@ def _finish(
     activations: bool,
 ) -> Invariant:
     value = _value(formula, terms, opaque, activations)
-    plain_file = all(
-        equation.right == without_activations(equation.right)
-        for equation in formula.equations
-    )
     name, right = _cheaper(laws, terms, value)
     return Invariant(
         terms=terms,
         value=tensor_of(value),
         nonlinear=opaque,
-        activations=activations or plain_file,
+        activations=activations or _is_plain(formula),
         unknown=name,
         form=right,
     )

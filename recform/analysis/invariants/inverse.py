@@ -23,11 +23,12 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.indices import offset
-from recform.algebra.typeset import latex, plain, plain_scalar
+from recform.algebra.typeset import plain, plain_scalar
 from recform.analysis.stability.rounding import OPEN, Errors, errors
 from recform.blocks.symbolic import Symbolic
 from recform.linear.forms import Form, cleaned, combined, form, state, tensor_of
 from recform.recurrence.order import in_order
+from recform.series.show import PLAIN, Plain
 from recform.source import Span
 
 
@@ -47,14 +48,10 @@ class Solved:
     divisor: str = ""
     factor: Symbolic = sympy.S.One
 
-    def text(self) -> str:
-        """As an equation of the language."""
-        return f"{plain(self.tensor)} = {_shown(self.right)}"
-
-    def latex(self) -> str:
-        """As LaTeX."""
-        made = tensor_of(self.right)
-        return f"{latex(self.tensor)} = {'0' if made is None else latex(made)}"
+    def text(self, style: Plain = PLAIN) -> str:
+        """As an equation of the language, or as LaTeX."""
+        right = style.tensor(tensor_of(self.right))
+        return f"{style.tensor(self.tensor)} = {right}"
 
 
 @dataclass(frozen=True)
@@ -229,8 +226,3 @@ def _place(formula: Formula, name: str, part: Tensor) -> Span:
     if span is not None and equation.span.start <= span.start < equation.span.end:
         return span
     return equation.span
-
-
-def _shown(terms: Form) -> str:
-    made = tensor_of(terms)
-    return "0" if made is None else plain(made)

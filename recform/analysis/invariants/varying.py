@@ -51,13 +51,9 @@ def varying(laws: Mapping[str, Form], order: int) -> list[Form]:
 def _is_rational(value: Symbolic) -> bool:
     """Whether a coefficient is a fraction of polynomials in i."""
     learned = {item: sympy.Symbol(str(item)) for item in value.atoms(Learned)}
-    if any(item.has(I) and not _plain_index(item) for item in learned):
+    if any(item.has(I) and offset(item.index) is None for item in learned):
         return False
     return bool(value.xreplace(learned).is_rational_function(I))
-
-
-def _plain_index(item: Learned) -> bool:
-    return offset(item.index) is not None
 
 
 # --------------------------------------------------------------------------------- ratios

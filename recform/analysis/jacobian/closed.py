@@ -7,18 +7,22 @@ Eq. (14), corrected), so that products come out in the order of Eqs. (6), (9) an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from recform.algebra.expr import State, Tensor
 from recform.algebra.typeset import added, latex, plain
-from recform.analysis.jacobian.products import closed_form
+from recform.analysis.jacobian.products import product_of, written
 from recform.linear.model import STEM, Linear, Source
 from recform.linear.propagate import propagate
-from recform.linear.words import BACK, BLOCK, LAST, START, At, Letter, Polynomial
+from recform.linear.words import Letter, Polynomial
 from recform.recurrence.regimes import ranges, runs
+from recform.series.places import BACK, BLOCK, LAST, START, At
+from recform.series.show import LATEX, PLAIN, Plain
 
+#: A tensor and what the derivative by it is multiplied by, on its right.
+Part: TypeAlias = tuple[Source, Polynomial]
 #: The general formula is written out to so many blocks back, and so many terms.
 STEPS, MOST = 4, 40
 #: Most paths that are looked at, to find so few terms.
@@ -32,6 +36,12 @@ class Formulas:
     left: str
     right: str
     latex: str
+
+    @classmethod
+    def of(cls, sides: Callable[[Plain], tuple[str, str]]) -> Formulas:
+        """An equation of which both sides can be written."""
+        left, right = sides(PLAIN)
+        return cls(left, right, " = ".join(sides(LATEX)))
 
     def text(self) -> str:
         """The equation on one line."""
@@ -100,18 +110,18 @@ class Jacobian:
 
 def jacobians(linear: Linear) -> tuple[Jacobian, ...]:
     """The derivatives of the output by every unknown that has an equation."""
-    written = _written(linear)
+    found, output = _written(linear), linear.formula.output
     result = []
     for law in linear.laws:
         if not law.written:
             continue
-        rows = written[law.unknown]
+        rows = found[law.unknown]
         result.append(
             Jacobian(
                 unknown=law.unknown,
                 recurrence=_recurrence(linear, law.unknown),
                 written=tuple(
-                    _formula(linear, law.unknown, LAST, -back, polynomial)
+                    equation(output, Source(law.unknown, At(LAST, -back)), polynomial)
                     for back, polynomial in enumerate(rows)
                 ),
                 terms=tuple(len(polynomial.terms) for polynomial in rows),
@@ -138,23 +148,18 @@ def by_input(linear: Linear, length: int) -> Formulas | None:
     polynomial = ordered(polynomial or Polynomial())
     if len(polynomial.terms) > MOST:
         return None
-    left = f"d({plain(linear.formula.output)})/d(input), L = {length}"
-    side = rf"\left.\frac{{\partial {latex(linear.formula.output)}}}"
-    side += rf"{{\partial \mathrm{{input}}}}\right|_{{L={length}}}"
-    return Formulas(left, polynomial.text(), f"{side} = {polynomial.latex()}")
+    output = linear.formula.output
+    left = f"d({plain(output)})/d(input), L = {length}"
+    side = LATEX.derivative(latex(output), STEM.text(LATEX))
+    side = rf"\left.{side}\right|_{{L={length}}}"
+    return Formulas(left, polynomial.text(), f"{side} = {polynomial.text(LATEX)}")
 
 
 def numbered(letter: Letter, block: int) -> Letter:
     """A letter of the output, which counts from L, of a network of so many blocks."""
     if letter.at.base != LAST:
         return letter
-    return Letter(
-        letter.kind,
-        letter.name,
-        At(START, block + letter.at.number),
-        letter.tensor,
-        letter.part,
-    )
+    return letter.placed(At(START, block + letter.at.number))
 
 
 def ordered(polynomial: Polynomial) -> Polynomial:
@@ -174,53 +179,54 @@ def ordered(polynomial: Polynomial) -> Polynomial:
 # -- the recurrence
 
 
-def derivative(output: Tensor, unknown: str, at: At) -> tuple[str, str]:
-    """``dX_L/dX_<L-i>``, in the language of the files and as LaTeX."""
-    by = Source(unknown, at)
-    top, under = plain(output), by.text()
-    side = latex(output)
-    if not isinstance(output, State):
-        top, side = f"({top})", rf"\left({side}\right)"
-    left = f"d{top}/d{under}"
-    return left, rf"\frac{{\partial {side}}}{{\partial {by.latex()}}}"
+def derivative(style: Plain, output: Tensor, by: Source) -> str:
+    """``dX_L/dX_<L-i>``."""
+    top = style.tensor(output)
+    top = top if isinstance(output, State) else style.bracket(top)
+    return style.derivative(top, by.text(style))
 
 
-def _formula(
-    linear: Linear, unknown: str, base: str, origin: int, polynomial: Polynomial
-) -> Formulas:
-    left, side = derivative(linear.formula.output, unknown, At(base, origin))
-    return Formulas(left, polynomial.text(), f"{side} = {polynomial.latex()}")
+def equation(output: Tensor, by: Source, right: Polynomial) -> Formulas:
+    """A derivative that is written out."""
+    return Formulas.of(lambda style: (derivative(style, output, by), right.text(style)))
+
+
+def recurrence(output: Tensor, by: Source, terms: Sequence[Part]) -> Formulas:
+    """A derivative by those that newer tensors have, each times what stands beside it."""
+
+    def sides(style: Plain) -> tuple[str, str]:
+        parts = [
+            _product(style, derivative(style, output, newer), factor)
+            for newer, factor in terms
+        ]
+        return derivative(style, output, by), added(parts)
+
+    return Formulas.of(sides)
 
 
 def _recurrence(linear: Linear, unknown: str) -> Formulas:
-    left, side = derivative(linear.formula.output, unknown, At(BACK))
-    plain_parts, latex_parts = [], []
-    for law in linear.laws:
-        for source, polynomial in law.gradient.items():
-            if source.unknown != unknown or source.at.base != BLOCK:
-                continue
-            distance = -source.at.number
-            factor = polynomial.moved(BACK, distance)
-            names = derivative(linear.formula.output, law.unknown, At(BACK, distance))
-            plain_parts.append(product(names[0], factor, factor.text(), "*"))
-            latex_parts.append(product(names[1], factor, factor.latex(), r" \cdot "))
-    right, tex = added(plain_parts), added(latex_parts)
-    return Formulas(left, right, f"{side} = {tex}")
+    terms = [
+        (Source(law.unknown, At(BACK, -source.at.number)), polynomial)
+        for law in linear.laws
+        for source, polynomial in law.gradient.items()
+        if source.unknown == unknown and source.at.base == BLOCK
+    ]
+    moved = [(newer, factor.moved(BACK, newer.at.number)) for newer, factor in terms]
+    return recurrence(linear.formula.output, Source(unknown, At(BACK)), moved)
 
 
-def product(left: str, factor: Polynomial, text: str, times: str) -> str:
+def _product(style: Plain, left: str, factor: Polynomial) -> str:
     """A derivative times a polynomial on its right, as text."""
+    text, times = factor.text(style), style.times
     if text == "1":
         return left
     if text == "-1":
         return f"-{left}"
-    opening, closing = (r"\left(", r"\right)") if "\\" in times else ("(", ")")
     if not factor.letters and len(factor.terms) == 1:
         (coefficient,) = factor.terms.values()
-        shown = f"{opening}{text}{closing}" if coefficient.is_Add else text
-        return f"{shown}{times}{left}"
+        return f"{style.bracket(text) if coefficient.is_Add else text}{times}{left}"
     if len(factor.terms) > 1:
-        return f"{left}{times}{opening}{text}{closing}"
+        return f"{left}{times}{style.bracket(text)}"
     return (
         f"-{left}{times}{text[1:]}" if text.startswith("-") else f"{left}{times}{text}"
     )
@@ -238,7 +244,8 @@ def _written(linear: Linear) -> dict[str, list[Polynomial]]:
             parts = _parts(linear, law.unknown, back, found)
             if sum(a.products * b.products for a, b in parts) > MOST_PATHS:
                 return rows
-            found[law.unknown, back] = _added(parts)
+            products = (made * factor for made, factor in parts)
+            found[law.unknown, back] = sum(products, Polynomial())
         if any(found[name, back].products > MOST for name in rows):
             break
         for name, made in rows.items():
@@ -246,16 +253,13 @@ def _written(linear: Linear) -> dict[str, list[Polynomial]]:
     return rows
 
 
-#: A derivative and what it is multiplied by, on its right.
-_Part: TypeAlias = tuple[Polynomial, Polynomial]
-
-
 def _parts(
     linear: Linear,
     unknown: str,
     back: int,
     found: dict[tuple[str, int], Polynomial],
-) -> list[_Part]:
+) -> list[tuple[Polynomial, Polynomial]]:
+    """Derivatives and what each is multiplied by, on its right."""
     output = linear.output.get(Source(unknown, At(LAST, -back)), Polynomial())
     parts = [(output, Polynomial.one())]
     for law in linear.laws:
@@ -271,13 +275,6 @@ def _parts(
     return parts
 
 
-def _added(parts: list[_Part]) -> Polynomial:
-    total = Polynomial()
-    for made, factor in parts:
-        total += made * factor
-    return total
-
-
 # -- closed forms
 
 
@@ -286,14 +283,10 @@ def _closed(linear: Linear, unknown: str) -> Formulas | None:
     law = linear.single
     if law is None or linear.output != {Source(unknown, At(LAST)): Polynomial.one()}:
         return None
-    found = closed_form(
-        {
-            -source.at.number: polynomial
-            for source, polynomial in law.gradient.items()
-            if source.at.base == BLOCK
-        }
-    )
+    found = product_of(linear)
     if found is None:
         return None
-    left, side = derivative(linear.formula.output, unknown, At(BACK))
-    return Formulas(left, found[0], f"{side} = {found[1]}")
+    output, by = linear.formula.output, Source(unknown, At(BACK))
+    return Formulas.of(
+        lambda style: (derivative(style, output, by), written(style, found))
+    )

@@ -9,16 +9,18 @@ a_1: without all other words the factors commute, and shares are roots of a poly
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise, product
 from math import prod
 
 import sympy
 
 from recform.algebra.expr import I, Learned
-from recform.algebra.typeset import plain_scalar
 from recform.blocks.symbolic import Symbolic
-from recform.linear.words import BACK, At, Polynomial, Word
+from recform.linear.model import Linear
+from recform.linear.words import Polynomial, Word
+from recform.series.places import BACK, At
+from recform.series.show import Plain
 
 #: Recurrences that reach further back are not tried, nor first terms with more words.
 _MOST_ORDER, _MOST_WORDS = 4, 6
@@ -28,12 +30,9 @@ _VARIABLES = "kmn"
 _J = sympy.Symbol("j", **I.assumptions0)
 
 
-def closed_form(steps: Mapping[int, Polynomial]) -> tuple[str, str] | None:
-    """The derivative by the unknown of block L-i, in the language of the files and LaTeX.
-
-    Args:
-        steps: what block i gets from block i - d, by d.
-    """
+def product_of(linear: Linear) -> list[Polynomial] | None:
+    """The first-order factors of a recurrence of one unknown; None if none are found."""
+    steps = {distance: p for (_, _, distance), p in linear.coefficients.items()}
     order = max(steps, default=0)
     if not 1 <= order <= _MOST_ORDER:
         return None
@@ -46,8 +45,7 @@ def closed_form(steps: Mapping[int, Polynomial]) -> tuple[str, str] | None:
     if scalars & {*_VARIABLES, "j"}:
         # Variables of sums would have the names of scalars.
         return None
-    found = factors([steps.get(d, Polynomial()) for d in range(1, order + 1)])
-    return None if found is None else _nested(found)
+    return factors([steps.get(d, Polynomial()) for d in range(1, order + 1)])
 
 
 def factors(steps: Sequence[Polynomial]) -> list[Polynomial] | None:
@@ -151,45 +149,31 @@ def _exact(polynomial: Polynomial) -> Polynomial:
 # -------------------------------------------------------------------------------- writing
 
 
-def _nested(found: Sequence[Polynomial]) -> tuple[str, str]:
-    """Sums over where the factors take turns, the newest blocks first."""
+def written(style: Plain, found: Sequence[Polynomial]) -> str:
+    """The derivative by the unknown of block L-i, by the factors of its recurrence.
+
+    It has sums over where the factors take turns, the newest blocks first.
+    """
     one = Polynomial.one()
     names = _VARIABLES[: len(found) - 1]
     bounds = ["0", *names, "i"]
-    parts = []
-    for polynomial, (begin, end) in zip(reversed(found), pairwise(bounds), strict=True):
-        if polynomial != one:
-            parts.append(
-                _power(begin, end, polynomial) or _prod(begin, end, polynomial)
-            )
-    text = "*".join(part for part, _ in parts) or "1"
-    tex = " ".join(part for _, part in parts) or "1"
+    turns = zip(reversed(found), pairwise(bounds), strict=True)
+    parts = [_row(style, *ends, factor) for factor, ends in turns if factor != one]
+    text = style.beside.join(parts) or "1"
     if len(found) == 2 and found[0] == one and parts:  # As Eq. (12) has it.
-        return f"1 + sum(k, 1, i, {text})", rf"1 + \sum_{{k=1}}^{{i}} {tex}"
-    for position in reversed(range(len(names))):
-        name, begin = names[position], bounds[position]
-        text = f"sum({name}, {begin}, i, {text})"
-        tex = rf"\sum_{{{name}={begin}}}^{{i}} {tex}"
-    return text, tex
+        return f"1 + {style.sum('k', '1', 'i', text)}"
+    for name, begin in zip(reversed(names), reversed(bounds[:-2]), strict=True):
+        text = style.sum(name, begin, "i", text)
+    return text
 
 
-def _power(first: str, end: str, polynomial: Polynomial) -> tuple[str, str] | None:
-    """A number as often as there are blocks; None for anything else."""
+def _row(style: Plain, first: str, end: str, polynomial: Polynomial) -> str:
+    """A product over blocks L-j, the newest on the left; of a number, a power."""
     number = polynomial.terms.get((), sympy.S.Zero)
-    if polynomial.letters or number.has(I) or number.atoms(Learned):
-        return None
-    text = plain_scalar(number)
-    if not (number.is_Integer and number > 0):
-        text = f"({text})"
-    times = end if first == "0" else f"({end}-{first})"
-    base = sympy.latex(number)
-    if not (number.is_Integer and number > 0):
-        base = rf"\left({base}\right)"
-    return f"{text}^{times}", f"{base}^{{{times.strip('()')}}}"
-
-
-def _prod(first: str, end: str, polynomial: Polynomial) -> tuple[str, str]:
-    """A product over blocks L-j, the newest on the left, as text and as LaTeX."""
+    if not (polynomial.letters or number.has(I, Learned)):
+        base = style.scalar(number)
+        base = base if number.is_Integer and number > 0 else style.bracket(base)
+        return style.power(base, end if first == "0" else f"{end}-{first}")
     # In coefficients before they are text: SymPy writes 3 - (L - i) as -L + i + 3.
     block = At(BACK).expression().xreplace({I: _J})
     index = Polynomial(
@@ -200,11 +184,5 @@ def _prod(first: str, end: str, polynomial: Polynomial) -> tuple[str, str]:
             for word, coefficient in polynomial.terms.items()
         }
     )
-    text = index.text().replace("L-i", "L-j").replace("L - i", "L - j")
-    tex = index.latex().replace("L-i", "L-j").replace("L - i", "L - j")
-    several = len(index.terms) > 1
-    shown = rf"\left({tex}\right)" if several else tex
-    return (
-        f"prod(j, {first}, {end}-1, {text})",
-        rf"\prod_{{j={first}}}^{{{end}-1}} {shown}",
-    )
+    text = index.text(style).replace("L-i", "L-j").replace("L - i", "L - j")
+    return style.product("j", first, f"{end}-1", text, len(index.terms))

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from recform.algebra.expr import L
-from recform.algebra.typeset import added
 from recform.analysis.jacobian.closed import (
     MOST,
     STEPS,
@@ -19,17 +18,18 @@ from recform.analysis.jacobian.closed import (
     Formulas,
     Jacobian,
     Pieces,
-    derivative,
+    equation,
     numbered,
     ordered,
-    product,
+    recurrence,
 )
-from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.linear.model import Gradient, Linear, Source
+from recform.linear.propagate import place
 from recform.linear.recurrence import linearise
-from recform.linear.words import BACK, BLOCK, LAST, START, At, Polynomial
+from recform.linear.words import Polynomial
 from recform.recurrence.regimes import Regime, own_blocks, regimes
+from recform.series.places import BACK, BLOCK, START, At
 
 #: A block that later ones name by number has a term for each of them, up to this depth.
 _NAMED = 64
@@ -140,18 +140,13 @@ class Pieced:
         if named and self._length > _NAMED:
             return None
         by_number = block is not None and any(not term.general for term in terms)
-        base, origin = (START, block or 0) if by_number else (BACK, 0)
-        output = self._linear.formula.output
-        left, side = derivative(output, unknown, At(base, origin))
-        texts, tex = [], []
+        here = At(START, block or 0) if by_number else At(BACK)
+        parts = []
         for term in terms:
-            distance = term.block - (block or 0)
-            factor = term.factor.moved(base, origin + distance)
-            names = derivative(output, term.unknown, At(base, origin + distance))
-            texts.append(product(names[0], factor, factor.text(), "*"))
-            tex.append(product(names[1], factor, factor.latex(), r" \cdot "))
-        right, shown = added(texts), added(tex)
-        return Formulas(left, right, f"{side} = {shown}")
+            there = here.plus(term.block - (block or 0))
+            factor = term.factor.moved(there.base, there.number)
+            parts.append((Source(term.unknown, there), factor))
+        return recurrence(self._linear.formula.output, Source(unknown, here), parts)
 
     def _terms(self, unknown: str, block: int | None) -> Iterator[_Term]:
         if block is None:
@@ -203,24 +198,21 @@ class Pieced:
             if max(len(found[name, block].terms) for name in names) > MOST:
                 break
             for name in names:
-                polynomial = ordered(found[name, block])
-                left, side = derivative(output, name, At(START, block))
-                rows[name].append(
-                    Formulas(left, polynomial.text(), f"{side} = {polynomial.latex()}")
-                )
+                by = Source(name, At(START, block))
+                rows[name].append(equation(output, by, ordered(found[name, block])))
         return rows
 
     def _entry(
         self, unknown: str, block: int, found: Mapping[tuple[str, int], Polynomial]
     ) -> Polynomial:
-        total = Polynomial()
+        total, last = Polynomial(), self._length
         for source, polynomial in self._linear.output.items():
-            if source.unknown == unknown and _place(source.at, self._length) == block:
-                total += self._numbers(polynomial, self._length)
-        for later in range(block, self._length + 1):
+            if source.unknown == unknown and place(source.at, last, last) == block:
+                total += self._numbers(polynomial, last)
+        for later in range(block, last + 1):
             for name, gradient in self._written_at(later).items():
                 for source, polynomial in gradient.items():
-                    here = _place(source.at, later) == block
+                    here = place(source.at, later, later) == block
                     if source.unknown == unknown and here:
                         before = found.get((name, later), Polynomial())
                         total += before * self._numbers(polynomial, later)
@@ -236,16 +228,5 @@ class Pieced:
         """A polynomial with the numbers of the blocks in it."""
         return polynomial.moved(START, block).mapped(
             lambda letter: numbered(letter, self._length),
-            lambda value: _at_depth(value, self._length),
+            lambda value: value.xreplace({L: self._length}),
         )
-
-
-def _place(at: At, block: int) -> int | None:
-    """The block that an index means."""
-    if at.base in (BLOCK, LAST):
-        return block + at.number
-    return at.number if at.base == START else None
-
-
-def _at_depth(value: Symbolic, length: int) -> Symbolic:
-    return value.xreplace({L: length}) if value.free_symbols else value

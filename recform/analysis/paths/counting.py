@@ -10,7 +10,7 @@ equal blocks the recurrence is not stepped through but raised to a power.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import sympy
@@ -18,6 +18,7 @@ from sympy.external.gmpy import MPZ
 
 from recform.algebra.expr import I, L, Learned
 from recform.algebra.formula import Formula
+from recform.algebra.totals import totals
 from recform.analysis.paths.packed import (
     Jump,
     Packed,
@@ -85,7 +86,7 @@ class Counter:
 
     def lengths(self, polynomial: Polynomial, block: int) -> Small:
         """The words of a polynomial in a block, by length."""
-        found: dict[int, int] = {}
+        found = []
         for word, coefficient in polynomial.terms.items():
             operators = [letter for letter in word if letter.counts]
             if self.without and any(
@@ -94,9 +95,8 @@ class Counter:
             ):
                 continue
             count = self._multiplicity(coefficient, block)
-            count = count if self.signed else abs(count)
-            found[len(operators)] = found.get(len(operators), 0) + count
-        return {length: count for length, count in found.items() if count}
+            found.append((len(operators), count if self.signed else abs(count)))
+        return {length: count for length, count in totals(found).items() if count}
 
     @cached_property
     def subtracts(self) -> bool:
@@ -137,84 +137,46 @@ class Counter:
 
     def by_length(self, origin: Source = STEM) -> tuple[int, ...]:
         """The number of paths that pass through 0, 1, 2, ... blocks."""
-        bound = _Bound(self, origin)
+        unsigned = replace(self, signed=False).total(origin)
+        # Enough for each number with its sign.
+        bits = unsigned.bit_length() + 2
         start = origin.at.number if origin != STEM else 0
         near = self.length - max(start, self.linear.first) <= _FAR
         far = not near and not self.without and size_of(self.linear) <= _LARGE
         if not (far and self._regular):
-            return unpacked(self._evaluated(origin, bound.bits), bound.bits)
+            return unpacked(self._evaluated(origin, bits), bits)
         jump = Jump(self.linear, self.length, self.lengths, origin)
-        if self.signed and self.total(origin) != bound.unsigned:
+        if self.signed and self.total(origin) != unsigned:
             # Where terms cancel, numbers are far smaller than what can be proved of
             # them: pack tightly, and compare the result with the recurrence itself.
-            bits = 64 + 2 * self.length.bit_length()
-            result = jump.coefficients(bits)
-            if all(bound.agrees(result, prime) for prime in _PRIMES):
+            result = jump.coefficients(64 + 2 * self.length.bit_length())
+            if all(self._agrees(result, origin, prime) for prime in _PRIMES):
                 return result
         # However large the powers are, integers are exact: only what is unpacked in the
         # end must fit.
-        return jump.coefficients(bound.bits)
+        return jump.coefficients(bits)
 
     def _evaluated(self, origin: Source, bits: int) -> Packed:
         """The polynomial's value at 2 to the power of ``bits``."""
         weigh = weights(self.lengths, bits)
         return propagate(self.linear, self.length, weigh, MPZ(1), origin) or MPZ(0)
 
+    def _agrees(self, result: Sequence[int], origin: Source, prime: int) -> bool:
+        """Whether a polynomial has the right value at a point, modulo a prime."""
+        field, point = sympy.GF(prime), prime // 3
+
+        def weigh(polynomial: Polynomial, block: int) -> Symbolic:
+            small = self.lengths(polynomial, block)
+            return field(sum(n * pow(point, k, prime) for k, n in small.items()))
+
+        found = propagate(self.linear, self.length, weigh, field(1), origin)
+        expected = 0
+        for coefficient in reversed(result):
+            expected = (expected * point + coefficient) % prime
+        return bool(field(expected) == (found or field(0)))
+
 
 def _coefficients(gradients: Iterable[Gradient]) -> Iterator[Symbolic]:
     for gradient in gradients:
         for polynomial in gradient.values():
             yield from polynomial.terms.values()
-
-
-@dataclass(frozen=True)
-class _Bound:
-    """What is known of a result in advance."""
-
-    counter: Counter
-    origin: Source
-
-    @cached_property
-    def unsigned(self) -> int:
-        """All paths together, signs left aside."""
-        counter = self.counter
-        unsigned = Counter(counter.linear, counter.length, False, counter.without)
-        return unsigned.total(self.origin)
-
-    @property
-    def bits(self) -> int:
-        """Enough for each number with its sign."""
-        return self.unsigned.bit_length() + 2
-
-    def agrees(self, result: Sequence[int], prime: int) -> bool:
-        """Whether a polynomial has the right value at a point, modulo a prime."""
-        point = prime // 3
-
-        def weigh(polynomial: Polynomial, block: int) -> _Modular:
-            small = self.counter.lengths(polynomial, block)
-            values = (count * pow(point, n, prime) for n, count in small.items())
-            return _Modular(sum(values) % prime, prime)
-
-        found = propagate(
-            self.counter.linear,
-            self.counter.length,
-            weigh,
-            _Modular(1, prime),
-            self.origin,
-        )
-        expected = 0
-        for coefficient in reversed(result):
-            expected = (expected * point + coefficient) % prime
-        return expected == (found.value if found is not None else 0)
-
-
-@dataclass(frozen=True)
-class _Modular:
-    value: int
-    prime: int
-
-    def __add__(self, other: _Modular) -> _Modular:
-        return _Modular((self.value + other.value) % self.prime, self.prime)
-
-    def __mul__(self, other: _Modular) -> _Modular:
-        return _Modular(self.value * other.value % self.prime, self.prime)

@@ -12,7 +12,7 @@ from recform.analysis.paths.counting import Counter
 from recform.analysis.paths.weights import Weighed, weighed
 from recform.linear.forms import NoNumber
 from recform.linear.model import STEM, Linear, Source
-from recform.linear.words import START, At
+from recform.series.places import START, At
 
 #: Deeper networks get no table of which path goes through which block, and no weights.
 TABLE = 128
@@ -41,26 +41,19 @@ class Distribution:
     @property
     def mean(self) -> float | None:
         """The mean length."""
-        return self.moment(1)
+        return float(self._moment(1)) if self.proper else None
 
     @property
     def spread(self) -> float | None:
         """The standard deviation of the length."""
         if not self.proper:
             return None
-        total = self.total
-        first = sum(k * n for k, n in enumerate(self.counts))
-        second = sum(k * k * n for k, n in enumerate(self.counts))
-        variance = Fraction(second, total) - Fraction(first, total) ** 2
-        return math.sqrt(variance)
+        return math.sqrt(self._moment(2) - self._moment(1) ** 2)
 
-    def moment(self, power: int) -> float | None:
+    def _moment(self, power: int) -> Fraction:
         """The mean of a power of the length."""
-        if not self.proper:
-            return None
-        return float(
-            Fraction(sum(k**power * n for k, n in enumerate(self.counts)), self.total)
-        )
+        powers = (k**power * n for k, n in enumerate(self.counts))
+        return Fraction(sum(powers), self.total)
 
     def weighted(self, gain: float) -> tuple[float, ...]:
         """The share of each length if a block multiplies a signal by a gain.
@@ -69,7 +62,7 @@ class Distribution:
         passes: what arrives comes over the short ones.
         """
         logs = [
-            _log(abs(count)) + k * math.log(gain) if count else -math.inf
+            math.log(abs(count)) + k * math.log(gain) if count else -math.inf
             for k, count in enumerate(self.counts)
         ]
         most = max(logs, default=-math.inf)
@@ -78,12 +71,6 @@ class Distribution:
         weights = [math.exp(value - most) for value in logs]
         total = math.fsum(weights)
         return tuple(weight / total for weight in weights)
-
-
-def _log(count: int) -> float:
-    """The logarithm of an integer of any size."""
-    excess = max(count.bit_length() - 512, 0)
-    return math.log(count >> excess) + excess * math.log(2)
 
 
 @dataclass(frozen=True)

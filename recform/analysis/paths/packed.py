@@ -28,7 +28,8 @@ from sympy.polys.matrices import DomainMatrix
 
 from recform.linear.model import STEM, Linear, Source
 from recform.linear.propagate import Walk, Weigh
-from recform.linear.words import BLOCK, Polynomial
+from recform.linear.words import Polynomial
+from recform.series.places import BLOCK
 
 #: Decimal integers of any length; what is not exact raises.
 _EXACT = Context(

@@ -9,7 +9,7 @@ in; a gate, and which argument of a ``max`` is the largest, is a factor.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 from typing import NamedTuple, TypeAlias
@@ -18,13 +18,15 @@ import sympy
 
 from recform.algebra.expr import Concat, History, I, L, Learned, State, Tensor
 from recform.algebra.formula import Formula
+from recform.algebra.totals import Sum, totals
 from recform.analysis.paths.counting import Counter
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.linear.model import Gradient, Law, Linear, Source
 from recform.linear.propagate import owner, propagate
 from recform.linear.recurrence import linearise
-from recform.linear.words import BLOCK, LAST, START, At, Letter, Polynomial
+from recform.linear.words import Letter, Polynomial
+from recform.series.places import BLOCK, LAST, START, At
 
 #: Letters and the numbers of their blocks (None if all share one), the outermost first.
 Word: TypeAlias = tuple[tuple[str, int | None], ...]
@@ -77,7 +79,7 @@ class Routes:
             for name in self.sources:
                 start = Source(name, At(START, 0))
                 found = propagate(linear, self.blocks, self._words, one, start)
-                for word, factor in () if found is None else found.factors.items():
+                for word, factor in () if found is None else found.terms.items():
                     if factor:
                         result[Route(name, end, word)] = factor.exact
         if len(result) > MAX_WORDS:
@@ -91,28 +93,29 @@ class Routes:
         cancel are gone; with its sign if it is another number; as one otherwise.
         """
         counter = Counter(self._linear, self.blocks)
-        result: dict[int, int] = {}
-        for name in self.sources:
-            found = counter.by_length(Source(name, At(START, 0)))
-            for length, number in enumerate(found):
-                result[length] = result.get(length, 0) + number
+        result = totals(
+            item
+            for name in self.sources
+            for item in enumerate(counter.by_length(Source(name, At(START, 0))))
+        )
         return {length: n for length, n in sorted(result.items()) if n}
 
     def _words(self, polynomial: Polynomial, block: int) -> _Words:
         """The operators of a polynomial's words in a block; other letters are factors."""
-        found: dict[Word, _Factor] = {}
-        for letters, coefficient in polynomial.terms.items():
-            factor, word = self._number(coefficient, block), []
-            for letter in letters:
-                at = owner(letter, block, self.blocks)
-                if letter.counts:
-                    word.append((letter.label, at))
-                else:
-                    factor *= self._factor(letter, block if at is None else at)
-            here = _Factor.of(factor)
-            key = tuple(word)
-            found[key] = found[key] + here if key in found else here
-        return _Words(found)
+        terms = polynomial.terms.items()
+        return _Words(totals(self._term(*term, block) for term in terms))
+
+    def _term(
+        self, letters: tuple[Letter, ...], coefficient: Symbolic, block: int
+    ) -> tuple[Word, _Factor]:
+        factor, word = self._number(coefficient, block), []
+        for letter in letters:
+            at = owner(letter, block, self.blocks)
+            if letter.counts:
+                word.append((letter.label, at))
+            else:
+                factor *= self._factor(letter, block if at is None else at)
+        return tuple(word), _Factor.of(factor)
 
     def _number(self, coefficient: Symbolic, block: int) -> Symbolic:
         """A coefficient in a block, whose number is counted from the last one."""
@@ -211,32 +214,12 @@ class _Factor:
         return bool(sympy.expand(self.exact) != 0)
 
 
-@dataclass(frozen=True)
-class _Words:
-    """A sum of words with their factors."""
+class _Words(Sum[Word, _Factor]):
+    """A sum of words with their factors, not too many of them."""
 
-    factors: Mapping[Word, _Factor]
-
-    def __add__(self, other: _Words) -> _Words:
-        total = dict(self.factors)
-        for word, factor in other.factors.items():
-            total[word] = total[word] + factor if word in total else factor
-        return _bounded(total)
-
-    def __mul__(self, other: _Words) -> _Words:
-        """The product, this one applied last."""
-        total: dict[Word, _Factor] = {}
-        for outer, weight in self.factors.items():
-            for word, factor in other.factors.items():
-                key, term = outer + word, weight * factor
-                total[key] = total[key] + term if key in total else term
-        return _bounded(total)
-
-
-def _bounded(factors: Mapping[Word, _Factor]) -> _Words:
-    if len(factors) > MAX_WORDS:
-        raise TooMany
-    return _Words(factors)
+    def __post_init__(self) -> None:
+        if len(self.terms) > MAX_WORDS:
+            raise TooMany
 
 
 def _unknowns(tensor: Tensor) -> set[str]:

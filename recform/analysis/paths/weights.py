@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 from recform.algebra.expr import Filled
 from recform.algebra.lists import Over
+from recform.algebra.totals import Sum, totals
 from recform.algebra.typeset import plain
+from recform.blocks.symbolic import Symbolic
 from recform.linear.forms import NoNumber, numeric
 from recform.linear.members import share_at_start
 from recform.linear.model import STEM, Linear, Source
 from recform.linear.propagate import owner, propagate
-from recform.linear.words import Letter, Polynomial
+from recform.linear.words import Letter, Polynomial, Word
 
 
 @dataclass(frozen=True)
@@ -62,17 +64,17 @@ def weighed(
         NoNumber: if a coefficient or a gate on the way is none.
     """
 
-    def weigh(polynomial: Polynomial, block: int) -> _Row:
-        row: dict[int, float] = {}
-        for word, coefficient in polynomial.terms.items():
-            count = sum(letter.counts for letter in word)
-            value = numeric(linear.formula, coefficient, block, length)
-            for letter in word:
-                value *= _of_letter(linear, letter, block, length)
-            row[count] = row.get(count, 0.0) + (abs(value) if size else value)
-        return _Row(row)
+    def term(word: Word, coefficient: Symbolic, block: int) -> tuple[int, float]:
+        count = sum(letter.counts for letter in word)
+        value = numeric(linear.formula, coefficient, block, length)
+        for letter in word:
+            value *= _of_letter(linear, letter, block, length)
+        return count, abs(value) if size else value
 
-    found = propagate(linear, length, weigh, _Row({0: 1.0}), origin)
+    def weigh(polynomial: Polynomial, block: int) -> Sum[int, float]:
+        return Sum(totals(term(*item, block) for item in polynomial.terms.items()))
+
+    found = propagate(linear, length, weigh, Sum({0: 1.0}), origin)
     terms = {} if found is None else found.terms
     longest = max((n for n, value in terms.items() if value), default=-1)
     return tuple(terms.get(n, 0.0) for n in range(longest + 1))
@@ -96,21 +98,3 @@ def _of_letter(linear: Linear, letter: Letter, block: int, length: int) -> float
             return share
     assert value is not None
     raise NoNumber(f"{plain(value)} is no number where the network starts")
-
-
-@dataclass(frozen=True)
-class _Row:
-    terms: dict[int, float]
-
-    def __add__(self, other: _Row) -> _Row:
-        total = dict(self.terms)
-        for n, value in other.terms.items():
-            total[n] = total.get(n, 0.0) + value
-        return _Row(total)
-
-    def __mul__(self, other: _Row) -> _Row:
-        result: dict[int, float] = {}
-        for n, a in self.terms.items():
-            for m, b in other.terms.items():
-                result[n + m] = result.get(n + m, 0.0) + a * b
-        return _Row(result)

@@ -17,15 +17,17 @@ from functools import partial
 import sympy
 from sympy.polys.matrices import DomainMatrix
 
-from recform.algebra.expr import I, Learned, Scaled, State, Tensor, subtensors
+from recform.algebra.expr import I, Scaled, State, Tensor, subtensors, with_learned
 from recform.algebra.formula import Equation, Formula
-from recform.algebra.typeset import added, plain_scalar
+from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.linear.forms import NoNumber, numeric
 from recform.linear.model import Linear
-from recform.linear.words import BLOCK, Letter, Polynomial
+from recform.linear.words import Letter, Polynomial
 from recform.recurrence.regimes import ranges, runs
+from recform.series.places import BLOCK
+from recform.series.show import LATEX, PLAIN, Plain
 
 #: A root counts as on the unit circle up to this.
 _CLOSE = 1e-9
@@ -146,7 +148,7 @@ def _written(linear: Linear) -> tuple[str, str]:
     """The characteristic polynomial as text and as LaTeX; empty if it is large."""
     small = len(linear.solved) * linear.order <= _LARGEST
     factors = _factors(linear) if small else []
-    return _product(factors, plain_scalar, "*"), _product(factors, sympy.latex, " ")
+    return _product(factors, PLAIN), _product(factors, LATEX)
 
 
 def _varies(linear: Linear) -> bool:
@@ -211,9 +213,7 @@ def _factors(linear: Linear) -> list[tuple[Symbolic, int]]:
     return sorted(found, key=lambda item: str(item[0].as_expr()))
 
 
-def _product(
-    factors: list[tuple[Symbolic, int]], scalar: Callable[[Symbolic], str], times: str
-) -> str:
+def _product(factors: list[tuple[Symbolic, int]], style: Plain) -> str:
     """Factors, each with the highest power of z in front."""
     if not factors:
         return ""
@@ -221,21 +221,22 @@ def _product(
     for poly, multiplicity in factors:
         terms = []
         for (power,), coefficient in poly.terms():
-            term = scalar(_Z**power) if power else ""
+            term = style.scalar(_Z**power) if power else ""
             value = sympy.simplify(coefficient)
             if value != 1 or not power:
-                shown = scalar(value)
+                shown = style.scalar(value)
                 if power and value == -1:
                     shown = "-"
                 elif power:
-                    shown = f"({shown}){times}" if value.is_Add else f"{shown}{times}"
+                    shown = f"({shown})" if value.is_Add else shown
+                    shown += style.beside
                 term = shown + term
             terms.append(term)
         text = added(terms)
         alone = len(factors) == 1 and multiplicity == 1
         text = text if alone or poly.as_expr() == _Z else f"({text})"
         texts.append(text + (f"^{multiplicity}" if multiplicity > 1 else ""))
-    return times.join(texts)
+    return style.beside.join(texts)
 
 
 def companion(linear: Linear, weigh: Callable[[Polynomial], Symbolic]) -> Symbolic:
@@ -288,9 +289,7 @@ def _plain(polynomial: Polynomial) -> Symbolic:
 
 def _same(coefficient: Symbolic) -> Symbolic:
     """A coefficient of equal blocks: the scalars of all of them are one."""
-    return coefficient.xreplace(
-        {item: sympy.Symbol(item.name) for item in coefficient.atoms(Learned)}
-    )
+    return with_learned(coefficient, lambda item: sympy.Symbol(item.name))
 
 
 def _number(linear: Linear, polynomial: Polynomial, block: int) -> Symbolic:

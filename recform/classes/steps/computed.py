@@ -17,6 +17,7 @@ from recform.graph.model import Site
 from recform.plan.definitions import Function, Line, Parameter, Return, Statement
 from recform.plan.expressions import Code
 from recform.plan.namespace import Namespace
+from recform.plan.parts import PipelineCode
 from recform.recurrence.model import (
     ModuleSlot,
     Recurrence,
@@ -30,7 +31,7 @@ from recform.writers.formula.stacked import slot_type, stacks
 from recform.writers.formula.statements import BodyWriter
 from recform.writers.formula.terms import ATOM, PRODUCT, SUM, Writer
 from recform.writers.names import context_names, variable
-from recform.writers.pipelines import PipelineCode, line_of
+from recform.writers.pipelines import line_of
 from recform.writers.says import line_marks
 
 

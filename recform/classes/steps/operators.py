@@ -15,12 +15,13 @@ from recform.graph.model import NetworkGraph
 from recform.plan.definitions import Branch, Case, Function, Return
 from recform.plan.expressions import Code, Expression, Item, Make, sequential
 from recform.plan.namespace import fail
+from recform.plan.parts import PipelineCode
 from recform.recurrence.model import ModuleSlot
 from recform.writers.calls import given
 from recform.writers.formula.stacked import stacks
 from recform.writers.formula.workshop import Workshop
 from recform.writers.names import class_name, is_inline
-from recform.writers.pipelines import PipelineCode, is_whole
+from recform.writers.pipelines import is_whole
 from recform.writers.setting import Setting
 
 

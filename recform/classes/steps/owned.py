@@ -16,11 +16,11 @@ from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Block, Bridge, NetworkGraph, Place, Segment, Site
 from recform.plan.columns import Column, Columns, Given, Kind
 from recform.plan.namespace import Namespace
+from recform.plan.parts import PipelineCode
 from recform.recurrence.model import ModuleSlot, Step
 from recform.writers.formula.coefficients import learned
 from recform.writers.formula.workshop import Workshop
 from recform.writers.names import adapter_names, aged, chosen_names, variable
-from recform.writers.pipelines import PipelineCode
 from recform.writers.setting import Setting
 
 #: Which name a merged column gets.

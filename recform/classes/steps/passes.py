@@ -15,6 +15,8 @@ from itertools import groupby
 from recform.algebra.expr import Tensor
 from recform.algebra.lists import Mirror, is_list
 from recform.graph.model import NetworkGraph
+from recform.plan.definitions import Assign, Do, Statement
+from recform.plan.expressions import Code
 from recform.plan.namespace import Namespace
 from recform.recurrence.model import Flow, Step, contexts_of, read_by, shared_by
 from recform.writers.names import base_name, context_names, variable
@@ -63,6 +65,13 @@ class Pass:
         start = str(self.first or "")
         stop = {self.total: "", self.total - 1: "-1"}.get(end, str(end))
         return f"[{start}:{stop}]" if start or stop else ""
+
+    def called(self, block: str) -> tuple[Statement, ...]:
+        """The call of a block, and what it puts on stacks."""
+        arguments = ", ".join((*self.shared, *self.takes))
+        call = Assign(", ".join(self.makes), Code(f"{block}({arguments})"))
+        kept = (Do(Code(f"{name}.append({value})")) for name, value in self.keeps)
+        return (call, *kept)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from recform.plan.definitions import (
 from recform.plan.expressions import Code, Container, Expression, Holds, Item, Make
 from recform.plan.namespace import Namespace, fail
 from recform.plan.network import StepPlan
+from recform.plan.parts import PipelineCode
 from recform.readback.plan import PrintedStep
 from recform.recurrence.model import shared_by
 from recform.writers.calls import given
@@ -38,7 +39,6 @@ from recform.writers.initialise import member_parameter, scalar_parameter
 from recform.writers.names import ADAPTER, as_named, is_inline, operator_name
 from recform.writers.pipelines import (
     WHOLE,
-    PipelineCode,
     attributes_of,
     check_inline,
     is_body,

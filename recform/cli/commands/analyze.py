@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    file: common.File,
-    settings: common.Settings = None,
-    network: common.NetworkName = None,
+    chosen: common.Chosen,
     as_json: answer.Json = False,
     latex: Annotated[
         bool, typer.Option("--latex", help="The formulas as LaTeX.")
@@ -57,7 +55,6 @@ def command(
         bool,
         typer.Option("--measure", help="Do it to a module, too (imports torch)."),
     ] = False,
-    form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Show Jacobian, paths, stability, invariants and inverse of a formula."""
     from recform.analysis.model import Asked, analyse
@@ -76,16 +73,15 @@ def command(
         depth, origin, gain, activations, tuple(delete or ()), _pair(swap), gate
     )
     report = Diagnostics()
-    with common.diagnosed(form):
-        networks = common.compiled(file, settings, network)
-        found = [analyse(item.formula, report, asked) for item in networks]
-        if output is not None:
-            from recform.report.plot import plot
+    networks = chosen.compiled()
+    found = [analyse(item.formula, report, asked) for item in networks]
+    if output is not None:
+        from recform.report.plot import plot
 
-            picture = plot(found, output, report)
-            common.write_whole(output, picture, output.suffix)
-        measured = [_measured(item, asked) if measure else [] for item in networks]
-    common.show([*networks[0].warnings, *report], form)
+        picture = plot(found, output, report)
+        common.write_whole(output, picture, output.suffix)
+    measured = [_measured(item, asked) if measure else [] for item in networks]
+    answer.show([*networks[0].warnings, *report])
     if as_json:
         data = [
             as_dict(item) | ({"measured": rows} if measure else {})
@@ -102,9 +98,7 @@ def command(
         return
     from recform.report.analysis_text import render
 
-    for number, (item, rows) in enumerate(zip(found, measured, strict=True)):
-        if number:
-            typer.echo()
+    for item, rows in common.apart(zip(found, measured, strict=True)):
         render(item)
         for row in rows:
             moved = (

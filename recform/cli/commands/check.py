@@ -53,15 +53,14 @@ def command(
         bool, typer.Option("--strict", help="End with status 1 for warnings, too.")
     ] = False,
     as_json: answer.Json = False,
-    form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Tell what is wrong with formula files; the status is 1 if one has an error."""
     found = [_checked(name, settings, network) for name in names]
     # A program that reads the answer finds one, whether there is something or not.
-    common.show((item for one in found for item in one.diagnostics), form, always=True)
+    answer.show((item for one in found for item in one.diagnostics), always=True)
     answer.result({"files": [one.as_dict() for one in found]})
     bad = [one for one in found if one.errors or (strict and one.diagnostics)]
-    if form is common.Format.text and not as_json:
+    if answer.is_read():
         for one in found:
             if one not in bad:
                 typer.echo(f"{one.file}: good ({', '.join(one.networks)})")

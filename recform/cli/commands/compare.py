@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recform.cli import answer, common, trials
-from recform.cli.commands import train
+from recform.cli import answer, common
+from recform.cli.commands.train import Training
+from recform.cli.trials import Trials, whole_numbers
+from recform.cli.trials import study as train_all
 from recform.diagnostics import Diagnostics, refuse
 from recform.modules import need
 
@@ -25,6 +27,8 @@ _PACKAGES = ("scipy", "statsmodels", "scikit_posthocs")
 
 
 def command(
+    *,
+    context: typer.Context,
     files: Annotated[
         list[str] | None,
         typer.Argument(
@@ -46,15 +50,11 @@ def command(
             "--data", metavar="NAME", help="As for train; several: each on each."
         ),
     ] = None,
-    root: train.DataRoot = Path("data"),
     seeds: Annotated[
         str,
         typer.Option("--seeds", metavar="N,N,…", help="Each network gets the same."),
     ] = "0,617,1234",
-    recipe: train.RecipeName = "quick",
-    overrides: train.Overrides = None,
-    settings: common.Settings = None,
-    memory: common.Keeps = None,
+    training: Training,
     jobs: Annotated[
         int, typer.Option("--jobs", min=1, help="Runs at a time on this machine.")
     ] = 1,
@@ -62,12 +62,6 @@ def command(
         str | None,
         typer.Option("--ray", metavar="auto|ADDRESS", help="Train on a Ray cluster."),
     ] = None,
-    runs: train.Runs = Path("runs"),
-    device: train.DeviceName = train.Device.auto,
-    precision: train.PrecisionName = train.Precision.auto,
-    compiled: train.CompileIt = False,
-    deterministic: train.Deterministic = False,
-    workers: train.Workers = 4,
     results: Annotated[
         list[Path] | None,
         typer.Option(
@@ -103,71 +97,38 @@ def command(
         ),
     ] = None,
     as_json: answer.Json = False,
-    form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Tell which of several models is better, and what cannot be told from so few runs."""
     if not 0 < alpha < 0.5:
         raise typer.BadParameter("it lies above 0 and below 0.5", param_hint="--alpha")
     ending = "" if output is None else output.suffix.lower()
-    with common.diagnosed(form):
-        _known(output, ending)
-        _asked([*(files or []), *(modules or [])], results or [])
-        for package in _PACKAGES:
-            need(package, "compare", "RF857", _INSTALL)
-        from recform.comparison.compare import Asked, compare
-        from recform.comparison.report.content import document
+    _known(output, ending)
+    _asked([*(files or []), *(modules or [])], results or [])
+    for package in _PACKAGES:
+        need(package, "compare", "RF857", _INSTALL)
+    from recform.comparison.compare import Asked, compare
+    from recform.comparison.report.content import document
 
-        asked = Asked(alpha, baseline)
-        report = Diagnostics()
-        if results:
-            study = _read(results, lower, report)
-        else:
-            study = trials.study(
-                trials.Networks(files or [], modules or [], settings or [], memory),
-                trials.Runs(
-                    data or ["digits"],
-                    trials.whole_numbers(seeds, "--seeds"),
-                    recipe,
-                    overrides or [],
-                    root,
-                    runs,
-                    workers,
-                ),
-                trials.Machine(
-                    device.value, precision.value, compiled, deterministic, jobs, ray
-                ),
-                asked,
-                report,
-            )
-        options: dict[str, Any] = {
-            "module": modules,
-            "results": results,
-            "data": data,
-            "data-root": root,
-            "seeds": seeds,
-            "recipe": recipe,
-            "override": overrides,
-            "set": settings,
-            "memory": memory,
-            "plugin": list(common.plugins()),
-            "jobs": jobs,
-            "ray": ray,
-            "runs": runs,
-            "device": device.value,
-            "precision": precision.value,
-            "compile": compiled,
-            "deterministic": deterministic,
-            "workers": workers,
-            "baseline": baseline,
-            "alpha": alpha,
-            "lower-is-better": lower,
-            "output": output,
-        }
-        study = _reproducible(study, files or [], options)
-        found = compare(study.results, asked, report)
-        common.show(report, form)
-        if output is not None:
-            common.write_whole(output, _written(study, found, ending), ending)
+    asked = Asked(alpha, baseline)
+    report = Diagnostics()
+    if results:
+        study = _read(results, lower, report)
+    else:
+        made = Trials(
+            files or [],
+            modules or [],
+            data or ["digits"],
+            whole_numbers(seeds, "--seeds"),
+            training,
+            jobs,
+            ray,
+        )
+        study = train_all(made, asked, report)
+    study = _reproducible(study, context)
+    found = compare(study.results, asked, report)
+    answer.show(report)
+    if output is not None:
+        common.write_whole(output, _written(study, found, ending), ending)
     if as_json:
         from recform.comparison.report.data import as_dict
 
@@ -223,35 +184,22 @@ def _read(results: Sequence[Path], lower: bool, report: Diagnostics) -> Study:
     return Study(read(results, report, lower=lower))
 
 
-#: What options are where nothing else is said; all others are off then.
-_DEFAULTS = {
-    "data-root": Path("data"),
-    "seeds": "0,617,1234",
-    "recipe": "quick",
-    "jobs": 1,
-    "runs": Path("runs"),
-    "device": "auto",
-    "precision": "auto",
-    "workers": 4,
-    "alpha": 0.05,
-}
-
-
-def _words(files: Sequence[str], options: Mapping[str, Any]) -> Iterator[str]:
+def _words(context: typer.Context) -> Iterator[str]:
     """The command as it could be typed: what is as it would be anyway is left out."""
-    yield from ("recform", "compare", *files)
-    for name, value in options.items():
-        if value == _DEFAULTS.get(name) or value in (None, False, []):
+    yield from ("recform", "compare")
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        shown = parameter.name in ("as_json", "told_as")
+        if shown or value in (None, False, [], parameter.default):
             continue
-        for item in value if isinstance(value, list) else [value]:
-            yield {"output": "-o"}.get(name, f"--{name}")
+        for item in value if isinstance(value, list | tuple) else [value]:
+            if parameter.param_type_name == "option":
+                yield parameter.opts[0]
             if item is not True:
                 yield f"{item:g}" if isinstance(item, float) else str(item)
 
 
-def _reproducible(
-    study: Study, files: Sequence[str], options: Mapping[str, Any]
-) -> Study:
+def _reproducible(study: Study, context: typer.Context) -> Study:
     """The study with the command that makes it again, and what it was made with."""
     import platform
     from dataclasses import replace
@@ -263,7 +211,7 @@ def _reproducible(
     packages += ["torch", "accelerate"] if study.models else []
     return replace(
         study,
-        command=shlex.join(_words(files, options)),
+        command=shlex.join(_words(context)),
         versions=(
             ("recform", __version__),
             ("Python", platform.python_version()),

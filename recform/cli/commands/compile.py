@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from recform.cli import answer, common
-from recform.memory import MOST_EXAMPLES
+from recform.target import Target
 
 
 class Use(StrEnum):
@@ -21,13 +21,12 @@ class Use(StrEnum):
 
 
 def command(
-    file: common.File,
+    *,
+    chosen: common.Chosen,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="OUT.py", help="Where to write it."),
     ] = None,
-    settings: common.Settings = None,
-    network: common.NetworkName = None,
     check: Annotated[
         bool, typer.Option("--check", help="Only tell whether OUT.py is up to date.")
     ] = False,
@@ -43,78 +42,47 @@ def command(
         ),
     ] = None,
     memory: common.Keeps = None,
-    memory_budget: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIZE",
-            help="The most that training may hold, 6GiB or 50% of what is kept; each part "
-            "keeps what leaves it fastest.",
-        ),
-    ] = None,
-    batch: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=MOST_EXAMPLES, help="Of a budget: examples at once; 1."
-        ),
-    ] = None,
-    dtype: Annotated[
-        common.Dtype | None,
-        typer.Option(help="Of a budget: the type of all numbers; fp32."),
-    ] = None,
-    optimizer: Annotated[
-        common.Optimizer | None,
-        typer.Option(help="Of a budget: SGD with momentum, or Adam; sgd."),
-    ] = None,
+    trained: common.Trained,
     as_json: answer.Json = False,
-    form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Write the PyTorch module of a formula: to OUT.py, or to standard output."""
     from recform.compiler import emit_source
 
     if check and output in (None, common.STDOUT):
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
-    asked = {"batch": batch, "dtype": dtype, "optimizer": optimizer}
-    given: dict[str, Any] = {n: v for n, v in asked.items() if v is not None}
     budget = None
-    if memory_budget is not None:
+    if trained.memory_budget is not None:
         from recform.costs.planning import budget_of
 
-        budget = budget_of(memory_budget, **given)
-    elif given:
+        budget = budget_of(trained.memory_budget, **trained.setting)
+    elif trained.setting:
+        first = next(iter(trained.setting))
         raise typer.BadParameter(
-            "it says what --memory-budget is for", param_hint=f"--{next(iter(given))}"
+            "it says what --memory-budget is for", param_hint=f"--{first}"
         )
-    with common.diagnosed(form):
-        networks = common.compiled(
-            file,
-            settings,
-            network,
-            timm=timm,
-            generation=use is Use.generation,
-            inference=use is Use.inference,
-            memory=memory,
-            budget=budget,
-        )
-        source = emit_source(list(networks))
-        common.show(networks[0].warnings, form)
-        made = {
-            "networks": [network.name for network in networks],
-            "output": None if output in (None, common.STDOUT) else str(output),
-            "source": source if output in (None, common.STDOUT) else None,
-            "stale": None,
-        }
-        if check and output is not None:
-            stale = _stale(output, source)
-            answer.result({**made, "stale": stale is not None})
-            if stale is not None:
-                if not as_json:
-                    sys.stdout.write(stale[1])
-                typer.echo(stale[0], err=True)
-                raise typer.Exit(1)
-            return
-        answer.result(made)
-        if not as_json or made["source"] is None:
-            common.write_whole(output, source, ".py")
+    generation, inference = use is Use.generation, use is Use.inference
+    target = Target(timm, generation, inference, memory, budget)
+    networks = chosen.compiled(target)
+    source = emit_source(list(networks))
+    answer.show(networks[0].warnings)
+    made = {
+        "networks": [network.name for network in networks],
+        "output": None if output in (None, common.STDOUT) else str(output),
+        "source": source if output in (None, common.STDOUT) else None,
+        "stale": None,
+    }
+    if check and output is not None:
+        stale = _stale(output, source)
+        answer.result({**made, "stale": stale is not None})
+        if stale is not None:
+            if not as_json:
+                sys.stdout.write(stale[1])
+            typer.echo(stale[0], err=True)
+            raise typer.Exit(1)
+        return
+    answer.result(made)
+    if not as_json or made["source"] is None:
+        common.write_whole(output, source, ".py")
 
 
 def _stale(path: Path, source: str) -> tuple[str, str] | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    file: common.File,
+    chosen: common.Chosen,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -27,11 +27,8 @@ def command(
         int | None,
         typer.Option(min=1, help="Most blocks that the recursion may reach back."),
     ] = None,
-    settings: common.Settings = None,
-    network: common.NetworkName = None,
     as_json: answer.Json = False,
     latex: Annotated[bool, typer.Option("--latex", help="The steps as LaTeX.")] = False,
-    form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Make the recursion of a general formula, or the general formula of a recursion."""
     from recform.compiler import compile_source
@@ -39,35 +36,34 @@ def command(
     from recform.report.derive_back import backward
 
     common.one_of(json=as_json, latex=latex)
-    values = common.parse_settings(settings or [])
-    with common.diagnosed(form):
-        source, folder = common.source_of(file)
-        reports: list[Any]
-        derived: Derived | None = forward(source, folder, values, network, order)
-        if derived is not None:
-            name = output.as_posix() if output is not None else "<derived>"
-            unfit = unbuildable(derived, values, folder, name)
-            common.show((*derived.warnings, *unfit), form)
-            reports = list(derived.reports)
-        else:
-            for option, value in (("-o", output), ("--order", order)):
-                if value is not None:
-                    raise typer.BadParameter(
-                        "the file has a recursion already", param_hint=option
-                    )
-            compiled = compile_source(source, values, folder, common.plugins(), network)
-            common.show(compiled[0].warnings, form)
-            reports = [backward(item.formula) for item in compiled]
-        if output is not None and derived is not None:
-            common.write_whole(output, derived.file, ".rf")
-            if not as_json and not latex:
-                return
+    values = common.parse_settings(chosen.settings or [])
+    source, folder = common.source_of(chosen.file)
+    reports: list[Any]
+    derived: Derived | None = forward(source, folder, values, chosen.network, order)
+    if derived is not None:
+        name = output.as_posix() if output is not None else "<derived>"
+        unfit = unbuildable(derived, values, folder, name)
+        answer.show((*derived.warnings, *unfit))
+        reports = list(derived.reports)
+    else:
+        for option, value in (("-o", output), ("--order", order)):
+            if value is not None:
+                raise typer.BadParameter(
+                    "the file has a recursion already", param_hint=option
+                )
+        compiled = compile_source(
+            source, values, folder, common.plugins(), chosen.network
+        )
+        answer.show(compiled[0].warnings)
+        reports = [backward(item.formula) for item in compiled]
+    if output is not None and derived is not None:
+        common.write_whole(output, derived.file, ".rf")
+        if not as_json and not latex:
+            return
     if as_json:
         answer.networks([report.as_dict() for report in reports])
         return
-    for number, report in enumerate(reports):
-        if number:
-            typer.echo()
+    for report in common.apart(reports):
         typer.echo(report.latex() if latex else report.text())
 
 

@@ -5,29 +5,13 @@ from __future__ import annotations
 import typer
 
 from recform.cli import answer, common
-from recform.cli.commands.equiv import Other, OtherName
 
 
-def command(
-    file: common.File,
-    other: Other,
-    settings: common.Settings = None,
-    network: common.NetworkName = None,
-    other_network: OtherName = None,
-    as_json: answer.Json = False,
-    form: common.DiagnosticFormat = common.Format.text,
-) -> None:
+def command(both: common.Both, as_json: answer.Json = False) -> None:
     """Show which paths, state, parameters and costs another formula adds or removes."""
-    from recform.compiler import choose
     from recform.report.difference import difference
 
-    with common.diagnosed(form):
-        first, second = (
-            choose(common.compiled(file, settings, network), network),
-            choose(common.compiled(other, settings, other_network), other_network),
-        )
-        common.show([*first.warnings, *second.warnings], form)
-    found = difference(first, second)
+    found = difference(*both.compiled())
     if as_json:
         answer.result(found.as_dict())
     else:

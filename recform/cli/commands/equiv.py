@@ -12,18 +12,9 @@ from recform.cli import answer, common
 if TYPE_CHECKING:
     from recform.equality.verdict import Verdict
 
-Other = Annotated[
-    str, typer.Argument(metavar="OTHER.rf", help="The formula to compare with.")
-]
-OtherName = Annotated[
-    str | None,
-    typer.Option("--other", metavar="NAME", help="The network of OTHER.rf."),
-]
-
 
 def command(
-    file: common.File,
-    other: Other,
+    both: common.Both,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -43,11 +34,7 @@ def command(
             help="Equal equations are enough, whatever stem, stages, blocks and head are.",
         ),
     ] = False,
-    settings: common.Settings = None,
-    network: common.NetworkName = None,
-    other_network: OtherName = None,
     as_json: answer.Json = False,
-    form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Tell whether two formulas are equal.
 
@@ -55,17 +42,13 @@ def command(
     all around them; 4 if they are equal at the depth of both files, though not at every
     depth as far as is known; 5 if nothing is decided.
     """
-    from recform.compiler import choose
     from recform.equality.compare import compare
     from recform.report.equiv import as_dict, lines
 
-    with common.diagnosed(form):
-        first = choose(common.compiled(file, settings, network), network)
-        second = choose(common.compiled(other, settings, other_network), other_network)
-        common.show([*first.warnings, *second.warnings], form)
-        verdict = compare(first.formula, second.formula)
-        if output is not None and verdict.example is not None:
-            common.write_whole(output, verdict.example.program, ".py")
+    first, second = both.compiled()
+    verdict = compare(first.formula, second.formula)
+    if output is not None and verdict.example is not None:
+        common.write_whole(output, verdict.example.program, ".py")
     if as_json:
         answer.result(as_dict(verdict))
     else:

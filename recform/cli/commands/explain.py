@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from recform.cli import answer, common
-from recform.diagnostics import CompileError, Diagnostics, render_text
+from recform.cli import answer
+from recform.diagnostics import CompileError, refuse, render_text
 
 
 def command(
@@ -20,8 +20,7 @@ def command(
     """Explain a code: what it means, a file that earns it, and the file mended."""
     from recform.diagnostics.catalogue import CATALOGUE, section
 
-    with common.diagnosed(common.Format.text):
-        code = _known(code, list(CATALOGUE))
+    code = _known(code, list(CATALOGUE))
     entry = CATALOGUE[code]
     answer.result({"code": code, **asdict(entry)})
     if as_json:
@@ -47,13 +46,11 @@ def _known(code: str, codes: list[str]) -> str:
     if wanted in codes:
         return wanted
     near = get_close_matches(wanted, codes, n=3, cutoff=0.5)
-    report = Diagnostics()
-    report.error(
+    refuse(
         "RF908",
         f"there is no code {code!r}",
-        hint=f"the nearest: {', '.join(near)}" if near else f"for example {codes[0]}",
+        f"the nearest: {', '.join(near)}" if near else f"for example {codes[0]}",
     )
-    raise CompileError(report)
 
 
 def _said(text: str) -> str:

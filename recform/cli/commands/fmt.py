@@ -31,7 +31,6 @@ def command(
         bool, typer.Option("--diff", help="Show what would change, and write nothing.")
     ] = False,
     as_json: answer.Json = False,
-    form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Write formula files in canonical form; comments and breaks of lines stay."""
     known = list(_files(names))
@@ -52,7 +51,7 @@ def command(
                 files.rewrite(Path(name), after)
         except CompileError as error:
             wrong[name] = error.diagnostics
-    common.show((item for items in wrong.values() for item in items), form)
+    answer.show(item for items in wrong.values() for item in items)
     rows = [
         {"file": name, "changed": name in changed, "good": name not in wrong}
         for name in known

@@ -11,11 +11,10 @@ def command() -> None:
     from recform.files import reason
     from recform.modules import need
 
-    with common.diagnosed(common.Format.text):
-        need("pygls", "the language server", "RF546", "pip install 'recform[lsp]'")
-        from recform.editor.protocol.server import serve
+    need("pygls", "the language server", "RF546", "pip install 'recform[lsp]'")
+    from recform.editor.protocol.server import serve
 
-        try:
-            serve(common.plugins())
-        except OSError as error:
-            refuse("RF006", f"standard input cannot be read: {reason(error)}")
+    try:
+        serve(common.plugins())
+    except OSError as error:
+        refuse("RF006", f"standard input cannot be read: {reason(error)}")

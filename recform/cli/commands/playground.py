@@ -21,9 +21,15 @@ def command(
     folder: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where the page was built.")
     ] = None,
+    pyodide: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Python for browsers, where no network is."
+        ),
+    ] = None,
 ) -> None:
     """Show the playground: type a formula, see the diagram and the code."""
-    from recform.playground.serve import BUILT, serve
+    from recform.playground.serve import page, serve
 
     if common.plugins():
         # Silence would look as if the page knew the operators.
@@ -36,5 +42,5 @@ def command(
 
             webbrowser.open(address)
 
-    with common.diagnosed(common.Format.text), suppress(KeyboardInterrupt):
-        serve(folder or BUILT, port, ready)
+    with suppress(KeyboardInterrupt):
+        serve(page(folder, pyodide), port, ready)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from recform.cli import answer, common
 from recform.render import (
+    BadArgument,
     Direction,
     Format,
     Request,
@@ -17,8 +18,9 @@ from recform.render import (
     Subject,
     Theme,
     View,
-    length,
-    render,
+    diagram,
+    request,
+    write,
 )
 
 _SUFFIXES = {
@@ -29,11 +31,10 @@ _SUFFIXES = {
 #: A picture of TikZ is kept in a .tex file as well as a whole document is.
 _ALIKE = {Format.tikz, Format.tex}
 _BINARY = (Format.png, Format.pdf)
-_LAID_OUT = (Format.svg, Format.png, Format.pdf, Format.tikz, Format.tex)
 
 
 def command(
-    file: common.File,
+    chosen: common.Chosen,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -69,19 +70,18 @@ def command(
         typer.Option(
             "--open",
             metavar="W",
-            help="In `step` and `unrolled`: what is in the box of this operator, or of "
-            "this definition (may be repeated).",
+            help="But in `paths`: what is in the box of this operator, or of this "
+            "definition (may be repeated).",
         ),
     ] = None,
     depth: Annotated[
-        int | None,
+        int,
         typer.Option(
             "--depth",
-            min=1,
             help="The same of all operators: 2 for what they are made of, 3 for what is "
             "in that, and so on.",
         ),
-    ] = None,
+    ] = 1,
     legend: Annotated[
         bool, typer.Option("--legend", help="Explain forms and colours below.")
     ] = False,
@@ -101,7 +101,7 @@ def command(
     ] = Style.default,
     dpi: Annotated[
         int | None,
-        typer.Option("--dpi", min=20, max=2400, help="Of a PNG; 200 if left out."),
+        typer.Option("--dpi", help="Of a PNG, 20 to 2400; 200 if left out."),
     ] = None,
     renderer: Annotated[
         str,
@@ -109,106 +109,80 @@ def command(
             "--renderer", metavar="PROGRAM", help="What lays the picture out."
         ),
     ] = "auto",
-    settings: common.Settings = None,
-    network: common.NetworkName = None,
     as_json: answer.Json = False,
-    diagnostics: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Draw a network: to OUT, or to standard output (as SVG, if nothing is said).
 
     A file with a shape error is drawn too, with the ends that do not meet in red.
     """
-    from recform.compiler import choose
     from recform.graph import ShapeError
 
     if output == common.STDOUT:
         output = None
-    _belongs("--block", block is not None, view, View.step)
-    _belongs("--blocks", blocks is not None, view, View.unrolled, View.paths)
-    _belongs("--open", bool(opened), view, View.step, View.unrolled)
-    _belongs("--depth", depth is not None, view, View.step, View.unrolled)
-    _belongs("--expand", expand, view, View.network)
-    chosen = _format(output, form)
-    if dpi is not None and chosen is not Format.png:
-        raise typer.BadParameter(
-            f"it belongs to a png, and this is a {chosen.value}", param_hint="--dpi"
-        )
-    if style is not Style.default and chosen not in _LAID_OUT:
-        raise typer.BadParameter(
-            f"a {chosen.value} takes no fonts of a venue", param_hint="--style"
-        )
-    inline = as_json and output is None
-    if inline and chosen in _BINARY:
-        raise typer.BadParameter(
-            f"a {chosen.value} is no text for --json; name a file", param_hint="-o"
-        )
-    request = Request(
-        view,
-        direction,
-        expand,
-        blocks,
-        block,
-        open=tuple(opened or ()),
-        depth=depth or 1,
+    wanted = _format(output, form)
+    asked = _request(
+        wanted,
+        view=view,
+        direction=direction,
+        expand=expand,
+        blocks=blocks,
+        block=block,
+        open=opened or (),
+        depth=depth,
         legend=legend,
         theme=theme,
-        width=_width(width, chosen),
+        width=width,
         style=style,
-        dpi=dpi or 200,
+        dpi=dpi,
         renderer=renderer,
     )
-    with common.diagnosed(diagnostics):
-        status = 0
-        subject: Subject
-        try:
-            networks = common.compiled(file, settings, network)
-            picked = choose(networks, network)
-            common.show(picked.warnings, diagnostics)
-            subject = picked.graph
-        except ShapeError as error:
-            common.show(error.diagnostics, diagnostics)
-            subject, status = error.partial, 1
-        data = render(subject, request, chosen)
-        answer.result(
-            {
-                "format": chosen.value,
-                "output": None if output is None else str(output),
-                "picture": data.decode() if inline else None,
-            }
+    inline = as_json and output is None
+    if inline and wanted in _BINARY:
+        raise typer.BadParameter(
+            f"a {wanted.value} is no text for --json; name a file", param_hint="-o"
         )
-        if not inline:
-            common.write_whole(output, data, f".{chosen.value}")
+    status = 0
+    subject: Subject
+    try:
+        picked = chosen.one()
+        answer.show(picked.warnings)
+        subject = picked.graph
+    except ShapeError as error:
+        answer.show(error.diagnostics)
+        subject, status = error.partial, 1
+    drawn = diagram(subject, asked)
+    data = write(drawn, asked, wanted)
+    answer.result(
+        {
+            "format": wanted.value,
+            "output": None if output is None else str(output),
+            "picture": data.decode() if inline else None,
+            "remarks": list(drawn.remarks),
+        }
+    )
+    if answer.is_read():
+        for remark in drawn.remarks:
+            typer.echo(f"{remark}.", err=True)
+    if not inline:
+        common.write_whole(output, data, f".{wanted.value}")
     if status:
         raise typer.Exit(status)
 
 
-def _width(said: str | None, form: Format) -> float | None:
-    """How wide a picture is, in points.
+def _request(form: Format, **options: Any) -> Request:
+    """What is asked for.
 
     Raises:
-        typer.BadParameter: if it is no length, or if the format has none.
+        typer.BadParameter: if an option is none of this view or format, or wrong.
     """
-    if said is None:
-        return None
-    if form not in _LAID_OUT:
-        raise typer.BadParameter(
-            f"a {form.value} has no width of its own", param_hint="--width"
-        )
     try:
-        return length(said)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--width") from None
-
-
-def _belongs(option: str, given: bool, view: View, *views: View) -> None:
-    """Refuses an option that means nothing in this view.
-
-    Raises:
-        typer.BadParameter: if it was given all the same.
-    """
-    if given and view not in views:
-        names = " and ".join(f"--view {item.value}" for item in views)
-        raise typer.BadParameter(f"it belongs to {names}", param_hint=option)
+        made = request(**options)
+        made.check(form)
+    except BadArgument as error:
+        raise typer.BadParameter(
+            error.problem, param_hint=f"--{error.argument}"
+        ) from None
+    return made
 
 
 def _format(output: Path | None, form: Format | None) -> Format:

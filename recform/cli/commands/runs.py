@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recform.cli import answer, common
+from recform.cli import answer
 from recform.diagnostics import closest, refuse
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ def command(
         Path, typer.Option("--runs", metavar="DIR", help="Where runs are kept.")
     ] = Path("runs"),
     as_json: answer.Json = False,
-    form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """List the runs of `recform train`, or show one and how to make it again."""
     if what not in ("list", "show"):
@@ -35,22 +34,21 @@ def command(
         raise typer.BadParameter("show takes the NAME of a run, and list none")
     from recform.training.runs import all_runs
 
-    with common.diagnosed(form):
-        known = all_runs(runs)
-        if name is None:
-            found = [_row(run) for run in known]
-            answer.result({"runs": found})
-            if not as_json:
-                _table(found, runs)
-            return
-        run = _of_name(known, name, runs)
-        said = run.facts()
-        if said is None:
-            refuse(
-                "RF826",
-                f"{run.file('run.json').as_posix()} does not say what the run is",
-                "it is broken, or of another version of recform",
-            )
+    known = all_runs(runs)
+    if name is None:
+        found = [_row(run) for run in known]
+        answer.result({"runs": found})
+        if not as_json:
+            _table(found, runs)
+        return
+    run = _of_name(known, name, runs)
+    said = run.facts()
+    if said is None:
+        refuse(
+            "RF826",
+            f"{run.file('run.json').as_posix()} does not say what the run is",
+            "it is broken, or of another version of recform",
+        )
     row = _row(run)
     answer.result({"runs": [row], "run": said, "again": again(run, said)})
     if not as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recform.cli import answer, common, progress
+from recform.target import Target
 
 if TYPE_CHECKING:
     from recform.training.engine import Plan
     from recform.training.runs import Result
+    from recform.training.session import Wanted
 
 
 class Device(StrEnum):
@@ -42,39 +44,91 @@ Data = Annotated[
         help="digits, cifar10, cifar100, npz:FILE, imagefolder:DIR, text:FILE or fake.",
     ),
 ]
-DataRoot = Annotated[
-    Path, typer.Option("--data-root", metavar="DIR", help="Where data are kept.")
-]
-RecipeName = Annotated[
-    str,
-    typer.Option(
-        "--recipe",
-        metavar="NAME",
-        help="quick, paper-cifar, paper-imagenet, or a TOML file.",
-    ),
-]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--override", metavar="KEY=VALUE", help="Change the recipe."),
-]
-Runs = Annotated[
-    Path, typer.Option("--runs", metavar="DIR", help="Where runs are kept.")
-]
-DeviceName = Annotated[Device, typer.Option("--device", help="Where to train.")]
-PrecisionName = Annotated[
-    Precision, typer.Option("--precision", help="auto: bf16 on a GPU, else fp32.")
-]
-CompileIt = Annotated[bool, typer.Option("--compile", help="Use torch.compile.")]
-Deterministic = Annotated[
-    bool,
-    typer.Option("--deterministic", help="The same bits every time, on a GPU too."),
-]
-Workers = Annotated[
-    int, typer.Option("--workers", min=0, help="Processes that read photographs.")
-]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How networks are trained, one or many."""
+
+    root: Annotated[
+        Path, typer.Option("--data-root", metavar="DIR", help="Where data are kept.")
+    ] = Path("data")
+    recipe: Annotated[
+        str,
+        typer.Option(
+            "--recipe",
+            metavar="NAME",
+            help="quick, paper-cifar, paper-imagenet, or a TOML file.",
+        ),
+    ] = "quick"
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--override", metavar="KEY=VALUE", help="Change the recipe."),
+    ] = None
+    settings: common.Settings = None
+    memory: common.Keeps = None
+    runs: Annotated[
+        Path, typer.Option("--runs", metavar="DIR", help="Where runs are kept.")
+    ] = Path("runs")
+    device: Annotated[Device, typer.Option("--device", help="Where to train.")] = (
+        Device.auto
+    )
+    precision: Annotated[
+        Precision, typer.Option("--precision", help="auto: bf16 on a GPU, else fp32.")
+    ] = Precision.auto
+    compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = (
+        False
+    )
+    deterministic: Annotated[
+        bool,
+        typer.Option("--deterministic", help="The same bits every time, on a GPU too."),
+    ] = False
+    workers: Annotated[
+        int,
+        typer.Option("--workers", min=0, help="Processes that read photographs."),
+    ] = 4
+
+    @property
+    def target(self) -> Target:
+        """Which form the networks of formulas have."""
+        return Target(memory=self.memory)
+
+    def wanted(self, data: str, checkpoint: float = 30.0, **more: Any) -> Wanted:
+        """What the options ask for.
+
+        Args:
+            data: their name.
+            checkpoint: seconds between checkpoints.
+            more: attributes that only a single run has.
+
+        Raises:
+            CompileError: if there is no such recipe.
+        """
+        from recform.training.numerics import Numerics
+        from recform.training.recipe import recipe_of
+        from recform.training.session import Wanted
+
+        numerics = Numerics(
+            self.device.value,
+            self.precision.value,
+            self.compiled,
+            self.deterministic,
+            checkpoint,
+        )
+        return Wanted(
+            data=data,
+            recipe=recipe_of(self.recipe, self.overrides or ()),
+            numerics=numerics,
+            root=self.root,
+            folder=self.runs,
+            workers=self.workers,
+            settings=common.parse_settings(self.settings or []),
+            **more,
+        )
 
 
 def command(
+    *,
     file: Annotated[
         str | None,
         typer.Argument(
@@ -90,65 +144,39 @@ def command(
         ),
     ] = None,
     data: Data = "digits",
-    root: DataRoot = Path("data"),
-    recipe: RecipeName = "quick",
-    overrides: Overrides = None,
-    settings: common.Settings = None,
     network: common.NetworkName = None,
-    memory: common.Keeps = None,
+    training: Training,
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Of all that is random.")
     ] = 0,
-    runs: Runs = Path("runs"),
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="Of the run's folder.")
     ] = None,
-    device: DeviceName = Device.auto,
-    precision: PrecisionName = Precision.auto,
-    compiled: CompileIt = False,
-    deterministic: Deterministic = False,
     checkpoint: Annotated[
         float,
         typer.Option(
             "--checkpoint", metavar="SECONDS", min=0.0, help="Between checkpoints."
         ),
     ] = 30.0,
-    workers: Workers = 4,
     as_json: answer.Json = False,
-    form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Train a network; a run that was stopped goes on with the same command."""
     if (file is None) == (module is None):
         raise typer.BadParameter("give FILE.rf or --module, one of them")
-    common.one_of(module=module is not None, memory=memory is not None)
-    with common.diagnosed(form):
-        from recform.training import need_training
+    common.one_of(module=module is not None, memory=training.memory is not None)
+    from recform.training import need_training
 
-        need_training("recform train")
-        from recform.training.numerics import Numerics, leads, leave
-        from recform.training.recipe import recipe_of
-        from recform.training.session import Wanted, of_module
+    need_training("recform train")
+    from recform.training.numerics import leads, leave
+    from recform.training.session import of_module
 
-        numerics = Numerics(
-            device.value, precision.value, compiled, deterministic, checkpoint
-        )
-        wanted = Wanted(
-            data=data,
-            recipe=recipe_of(recipe, overrides or ()),
-            seed=seed,
-            numerics=numerics,
-            root=root,
-            folder=runs,
-            name=name,
-            workers=workers,
-            settings=common.parse_settings(settings or []),
-        )
-        if module is not None:
-            plan = of_module(module, wanted)
-        else:
-            assert file is not None
-            plan = _of_file(file, network, memory, wanted, form)
-        result = _run(plan, as_json)
+    wanted = training.wanted(data, checkpoint, seed=seed, name=name)
+    if module is not None:
+        plan = of_module(module, wanted)
+    else:
+        assert file is not None
+        plan = _of_file(file, network, training.target, wanted)
+    result = _run(plan, as_json)
     answer.result(asdict(result))
     if not as_json and leads():
         _tell(result)
@@ -158,9 +186,8 @@ def command(
 def _of_file(
     file: str,
     network: str | None,
-    memory: str | None,
-    wanted: Any,
-    form: common.Format,
+    target: Target,
+    wanted: Wanted,
 ) -> Plan:
     from recform.compiler import Compiled, choose, compile_source
     from recform.training.session import of_formula
@@ -169,12 +196,12 @@ def _of_file(
 
     def compiling(settings: dict[str, Any]) -> Compiled:
         found = compile_source(
-            source, settings, folder, common.plugins(), network, memory=memory
+            source, settings, folder, common.plugins(), network, target
         )
         return choose(found, network)
 
     plan = of_formula(compiling, wanted)
-    common.show(plan.subject.compiled.warnings, form)  # type: ignore[attr-defined]
+    answer.show(plan.subject.compiled.warnings)  # type: ignore[attr-defined]
     return plan
 
 

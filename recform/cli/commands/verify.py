@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    file: common.File,
-    settings: common.Settings = None,
-    network: common.NetworkName = None,
+    chosen: common.Chosen,
     module: Annotated[
         Path | None,
         typer.Option(
@@ -32,20 +30,18 @@ def command(
         ),
     ] = None,
     as_json: answer.Json = False,
-    form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Differentiate and run the network, and compare it with the analysis."""
     printed: list[str] = []
     found: list[tuple[str, list[Check]]] = []
-    with common.diagnosed(form):
-        networks = common.compiled(file, settings, network)
-        common.show(networks[0].warnings, form)
-        try:
-            for item in networks:
-                found.append((item.name, _checks(item, module, limit, printed)))
-        finally:
-            for line in printed:
-                typer.echo(f"{module}: {line}", err=True)
+    networks = chosen.compiled()
+    answer.show(networks[0].warnings)
+    try:
+        for item in networks:
+            found.append((item.name, _checks(item, module, limit, printed)))
+    finally:
+        for line in printed:
+            typer.echo(f"{module}: {line}", err=True)
     if as_json:
         data = [
             {"name": name, "checks": [asdict(check) for check in checks]}

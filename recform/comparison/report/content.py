@@ -11,7 +11,6 @@ from recform.comparison.model import ModelFacts, Study
 from recform.comparison.numbers import (
     between,
     chance,
-    count,
     gain,
     gains_between,
     listed,
@@ -33,6 +32,7 @@ from recform.comparison.report.document import (
 from recform.comparison.report.notes import notes
 from recform.comparison.seeds import OnData
 from recform.comparison.verdict import Outcome, of_baseline, of_ranks, of_seeds, verdict
+from recform.diagnostics import counted
 
 
 def document(study: Study, found: Comparison) -> Document:
@@ -49,7 +49,7 @@ def document(study: Study, found: Comparison) -> Document:
         Section("How it was computed", (Items(notes(found)),), printed=False),
         Section("To make it again", tuple(_again(study)), printed=False),
     ]
-    title = names if len(names) < 60 else count(len(found.results.models), "model")
+    title = names if len(names) < 60 else counted(len(found.results.models), "model")
     return Document(f"Comparison: {title}", tuple(s for s in whole if s.blocks))
 
 
@@ -244,7 +244,7 @@ def _friedman(test: Friedman) -> tuple[str, ...]:
         else "Iman-Davenport F is infinite: all data sets order the models alike"
     )
     lines = [
-        f"Friedman chi2 = {test.chi2:.2f} with {count(degrees, 'degree')} of freedom, "
+        f"Friedman chi2 = {test.chi2:.2f} with {counted(degrees, 'degree')} of freedom, "
         f"p = {chance(test.p_chi2)}; {exact}."
     ]
     if abs(test.plain_chi2 - test.chi2) > 1e-9:

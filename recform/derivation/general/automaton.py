@@ -23,9 +23,9 @@ from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.cases import weights_of
 from recform.derivation.general.model import Bound, Factor, General, Term
 from recform.derivation.general.ranges import ZERO, Ranges
-from recform.derivation.general.weights import Refused
+from recform.derivation.general.weights import Refused, Why
 from recform.derivation.general.wild import is_staircase, shows
-from recform.series.series import SKIP, Move, Row, Series, add_to, field_of
+from recform.series.series import SKIP, Edge, Move, Series, field_of, matrices
 
 LENGTH = "i"
 #: Most states; formulas of papers have a handful.
@@ -84,13 +84,13 @@ def series_of(general: General, least: int = 1) -> Series:
     def number(state: _State) -> int:
         if state not in numbers:
             if len(numbers) >= MAX_STATES:
-                raise Refused("large", general.text)
+                raise Refused(Why.LARGE, general.text)
             numbers[state] = len(numbers)
             queue.append(state)
         return numbers[state]
 
     first = [(weight, number(state)) for weight, state in starts]
-    edges: list[tuple[int, Move, int, Symbolic]] = []
+    edges: list[Edge] = []
     ends: dict[int, Symbolic] = {}
     while queue:
         state = queue.pop(0)
@@ -107,7 +107,7 @@ def series_of(general: General, least: int = 1) -> Series:
 
 def _automaton(
     first: list[tuple[Symbolic, int]],
-    edges: list[tuple[int, Move, int, Symbolic]],
+    edges: list[Edge],
     ends: dict[int, Symbolic],
     size: int,
 ) -> Series:
@@ -120,12 +120,11 @@ def _automaton(
     initial = [domain.zero] * size
     for state, weight in ends.items():
         initial[state] += domain.from_sympy(sympy.expand(weight))
-    steps: dict[Move, list[Row]] = {}
-    for before, move, after, weight in edges:
-        rows = steps.setdefault(move, [{} for _ in range(size)])
-        add_to(rows[after], before, domain.from_sympy(sympy.expand(weight)))
-    ordered = {move: tuple(steps[move]) for move in sorted(steps)}
-    return Series(domain, tuple(initial), ordered, tuple(final))
+    backwards = (
+        (after, move, before, domain.from_sympy(sympy.expand(weight)))
+        for before, move, after, weight in edges
+    )
+    return Series(domain, tuple(initial), matrices(size, backwards), tuple(final))
 
 
 # -------------------------------------------------------------------------------- starting
@@ -144,9 +143,9 @@ def _all_starts(general: General, least: int) -> list[_Weighted]:
             starts += _starts(term, least)
             if term.slanted and term.coefficient != 0:
                 place = term.factors[0].place if term.factors else None
-                raise Refused("slanted", term.slanted, place)
+                raise Refused(Why.SLANTED, term.slanted, place)
         except Refused as refused:
-            if refused.kind not in ("weight", "slanted"):
+            if refused.why not in (Why.WEIGHT, Why.SLANTED):
                 raise
             wild.append((term, refused))
     if wild:
@@ -160,8 +159,8 @@ def _all_starts(general: General, least: int) -> list[_Weighted]:
         if shows(term, others) and (not term.slanted or is_staircase(term)):
             raise reason
     if wild:
-        kind = "unknown" if wild[0][1].kind == "weight" else "unsettled"
-        raise Refused(kind, wild[0][1].what)
+        why = Why.UNKNOWN if wild[0][1].why is Why.WEIGHT else Why.UNSETTLED
+        raise Refused(why, wild[0][1].what)
     return starts
 
 
@@ -202,7 +201,7 @@ def _cleared(weight: Symbolic, state: _State) -> Iterator[_Weighted]:
             if not _at_most(inner.ranges, ahead.low, ahead.high.plus(-1)):
                 yield from _cleared(weight, inner)
             else:
-                raise Refused("ahead", ahead.factor.place.text, ahead.factor.place)
+                raise Refused(Why.AHEAD, ahead.factor.place.text, ahead.factor.place)
 
 
 def _split_where(state: _State, bound: Symbolic) -> Iterator[_State]:
@@ -251,9 +250,7 @@ def _cases(state: _State) -> Iterator[_Weighted]:
 
 def _valued(state: _State, name: str, value: int) -> Iterator[_Weighted]:
     """The cases of a state in which a variable has a value."""
-    here, there = Bound(name, 0), Bound(ZERO, value)
-    ranges = state.ranges.with_at_most(here, there)
-    ranges = None if ranges is None else ranges.with_at_most(there, here)
+    ranges = state.ranges.with_equal(Bound(name, 0), Bound(ZERO, value))
     if ranges is None:
         return
     if any(n == name and value % by != rest for n, by, rest in state.remainders):
@@ -295,7 +292,7 @@ def _next(state: _State) -> Iterator[tuple[Move, Symbolic, _State]]:
     for number in here:
         row = state.rows[number]
         if row.spent and not row.factor.commutes:
-            raise Refused("order", row.factor.place.text, row.factor.place)
+            raise Refused(Why.ORDER, row.factor.place.text, row.factor.place)
         options = [
             (move.after(other), weight * factor)
             for move, weight in options

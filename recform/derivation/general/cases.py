@@ -16,7 +16,7 @@ import sympy
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.model import Bound, symbol
 from recform.derivation.general.ranges import ZERO, Ranges
-from recform.derivation.general.weights import Refused, monomials, plain_names
+from recform.derivation.general.weights import Refused, Why, monomials, plain_names
 
 #: Most cases by remainders, and most values of a variable that are told apart.
 _MOST_CASES, _MOST_VALUES = 360, 64
@@ -54,7 +54,7 @@ def weights_of(
         for case in _rounded(rounded):
             count += 1
             if count > _MOST_CASES:
-                raise Refused("large", plain_names(weight))
+                raise Refused(Why.LARGE, plain_names(weight))
             for tame in _tame(case):
                 for number, growth in monomials(tame.weight, tame.ranges.names[1:]):
                     yield tame, number, growth
@@ -79,10 +79,10 @@ def _rounded(case: Case) -> Iterator[Case]:
     names = {symbol(name): name for name in case.ranges.names[1:]}
     inner = [x for x in sorted(inside.free_symbols, key=str) if x in names]
     if not inside.is_polynomial(*inner) or len(inner) != len(inside.free_symbols):
-        raise Refused("odd", plain_names(part))
+        raise Refused(Why.ODD, plain_names(part))
     poly = sympy.Poly(inside, *inner, extension=True)
     if not inner or (not poly.domain.is_QQ and not poly.domain.is_ZZ):
-        raise Refused("odd", plain_names(part))
+        raise Refused(Why.ODD, plain_names(part))
     divisors = {}
     for x in inner:
         powers = [c for m, c in poly.terms() if m[inner.index(x)]]
@@ -108,7 +108,7 @@ def _refined(
             for value in range(rest, both, old)
         ]
         if len(options) > _MOST_CASES:
-            raise Refused("large", f"a remainder by {both}")
+            raise Refused(Why.LARGE, f"a remainder by {both}")
     yield from options
 
 
@@ -130,7 +130,7 @@ def _sides(case: Case) -> Iterator[Case]:
         less, more = (rest, first) if isinstance(part, sympy.Max) else (first, rest)
     bounds = _difference(low - high, case.ranges)
     if bounds is None:
-        raise Refused("odd", plain_names(part))
+        raise Refused(Why.ODD, plain_names(part))
     left, right = bounds
     for ranges, value in (
         (case.ranges.with_at_most(left, right), less),
@@ -173,7 +173,7 @@ def _tame(case: Case) -> Iterator[Case]:
     try:
         list(monomials(case.weight, names))
     except Refused as refused:
-        if refused.kind not in ("weight", "odd"):
+        if refused.why not in (Why.WEIGHT, Why.ODD):
             raise
         split = _few_values(case)
         if split is None:
@@ -201,12 +201,7 @@ def _few_values(case: Case) -> list[Case] | None:
                     {symbol(name): Bound(other, value).expression}
                 )
                 _number(weight, case)
-                here: Ranges | None = ranges
-                for a, b in (
-                    (Bound(name, 0), Bound(other, value)),
-                    (Bound(other, value), Bound(name, 0)),
-                ):
-                    here = None if here is None else here.with_at_most(a, b)
+                here = ranges.with_equal(Bound(name, 0), Bound(other, value))
                 if here is not None:
                     found.append(replace(case, ranges=here, weight=weight))
             return found
@@ -224,4 +219,4 @@ def _defined(case: Case) -> None:
 
 def _number(weight: Symbolic, case: Case) -> None:
     if weight.has(sympy.zoo, sympy.nan, sympy.oo):
-        raise Refused("zero", plain_names(case.weight))
+        raise Refused(Why.ZERO, plain_names(case.weight))

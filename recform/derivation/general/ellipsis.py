@@ -8,7 +8,7 @@ taken only if there is exactly one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import NoReturn
@@ -17,13 +17,13 @@ import sympy
 
 from recform.algebra.expr import I, L
 from recform.algebra.scalars import scalar_of
+from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.automaton import series_of
 from recform.derivation.general.model import General
 from recform.derivation.general.show import number_text, parts, read_back, write
 from recform.derivation.general.weights import Refused
-from recform.diagnostics import Diagnostics, Unread
-from recform.reading.sorts import Reported
+from recform.diagnostics import Unread
 from recform.series.automaton import equal
 from recform.series.series import NotExact, Series
 from recform.source import Span
@@ -50,15 +50,15 @@ class Reading:
     text: str
 
 
-def written_out(expr: n.Expr, terms: Terms, report: Diagnostics) -> Reading:
+def written_out(expr: n.Expr, terms: Terms) -> Reading:
     """An expression with sums and products in place of ellipses.
 
     Raises:
-        Reported: after RF635.
+        Unread: RF635, if nothing says how one goes on.
     """
     if not _has_ellipsis(expr):
         return Reading(expr, "")
-    text = _Reader(expr, terms, report).text(expr)
+    text = _Reader(expr, terms).text(expr)
     return Reading(read_back(text), text)
 
 
@@ -67,9 +67,8 @@ def _has_ellipsis(expr: n.Expr) -> bool:
 
 
 class _Reader:
-    def __init__(self, whole: n.Expr, terms: Terms, report: Diagnostics) -> None:
+    def __init__(self, whole: n.Expr, terms: Terms) -> None:
         self._terms = terms
-        self._report = report
         names = {p.name for p in parts(whole) if isinstance(p, n.Reference)}
         self._free = [name for name in "jkmnpqr" if name not in names]
 
@@ -83,16 +82,16 @@ class _Reader:
         if not here:
             return write(expr, replaced)
         if len(here) > 1:
-            self._fail(here[1].span, "there are two ellipses in one row", [])
+            _fail(here[1].span, "there are two ellipses in one row")
         if isinstance(expr, n.Product):
             return self._product(expr)
         if isinstance(expr, n.Sum):
             return self._sum(expr, replaced)
-        self._fail(here[0].span, "an ellipsis stands between terms or factors", [])
+        _fail(here[0].span, "an ellipsis stands between terms or factors")
 
-    def _variable(self) -> str:
+    def _variable(self, place: Span) -> str:
         if not self._free:
-            raise Reported
+            _fail(place, "no letter is left for what this ellipsis runs over")
         return self._free.pop(0)
 
     # -- products
@@ -103,17 +102,14 @@ class _Reader:
         before, after = factors[:at], factors[at + 1 :]
         place = factors[at][1].span
         if not before or not after or any(d < 0 for d, _ in factors):
-            self._fail(
-                place, "an ellipsis stands between a first and a last factor", []
-            )
+            _fail(place, "an ellipsis stands between a first and a last factor", [])
         first, last = before[-1][1], after[0][1]
         slots = _slots(first, last)
         steps = None if slots is None else _slopes(slots)
         if slots is None or steps is None:
-            self._fail(
+            _fail(
                 first.span.to(last.span),
                 f"nothing says how {first.span.text} becomes {last.span.text}",
-                [],
             )
         count, slopes = steps
         shown = 0
@@ -127,14 +123,13 @@ class _Reader:
                 for (f, _, _, _), slope in zip(slots, slopes, strict=True)
             }
             if moved != wanted:
-                self._fail(
+                _fail(
                     factor.span.to(last.span),
                     "the factors in front of the ellipsis don't go on to the last one "
                     "in equal steps of one block",
-                    [],
                 )
             shown += 1
-        name = self._variable()
+        name = self._variable(place)
         variable = sympy.Symbol(name)
         replaced = {
             node.span: number_text(value + slope * (variable - shown))
@@ -159,24 +154,24 @@ class _Reader:
         after = [signed(row) for row in rows[at + 1 :]]
         place = rows[0][1].span.to(rows[-1][1].span)
         if not before or not after:
-            self._fail(
+            _fail(
                 place,
                 "this ellipsis has no last term, so it can go on in several ways",
                 self._guesses(before),
             )
-        name = self._variable()
+        name = self._variable(place)
         last = read_back(after[0])
         readings: list[str] = []
         found: list[Series] = []
         for text, start, shown in self._families(last, before, name):
             kept = before[: len(before) - shown]
-            reading = _added([*kept, f"sum({name}, {start}, i, {text})", *after[1:]])
+            reading = added([*kept, f"sum({name}, {start}, i, {text})", *after[1:]])
             series = self._series(reading)
             if series is not None and not any(equal(series, other) for other in found):
                 found.append(series)
                 readings.append(reading)
         if len(readings) != 1:
-            self._fail(
+            _fail(
                 place,
                 "this ellipsis can be read in several ways"
                 if readings
@@ -245,25 +240,21 @@ class _Reader:
             ):
                 ways = [self._series(row % value) for value in range(6)]
                 if any(_same(way, shown[-1]) for way in ways):
-                    guesses.append(f"{_added(before)} + ... + {end}")
+                    guesses.append(f"{added(before)} + ... + {end}")
         return guesses
 
-    def _fail(self, place: Span, message: str, readings: list[str]) -> NoReturn:
-        hint = (
-            "it could be " + ", or ".join(readings)
-            if readings
-            else "write it with sum(k, 1, i, ...) and prod(j, 0, k-1, ...)"
-        )
-        self._report.error("RF635", message, place, hint=hint)
-        raise Reported
+
+def _fail(place: Span, message: str, readings: Sequence[str] = ()) -> NoReturn:
+    hint = (
+        "it could be " + ", or ".join(readings)
+        if readings
+        else "write it with sum(k, 1, i, ...) and prod(j, 0, k-1, ...)"
+    )
+    raise Unread("RF635", message, place, hint)
 
 
 def _same(left: Series | None, right: Series | None) -> bool:
     return left is not None and right is not None and equal(left, right)
-
-
-def _added(texts: list[str]) -> str:
-    return " + ".join(texts).replace("+ -", "- ")
 
 
 def _bare(expr: n.Expr) -> n.Expr:
@@ -282,33 +273,30 @@ def _slots(first: n.Expr, last: n.Expr) -> list[_Slot] | None:
     first, last = _bare(first), _bare(last)
     if type(first) is not type(last):
         return None
-    inner: list[tuple[n.Expr, n.Expr]]
-    match first, last:
-        case n.Reference(), n.Reference():
-            if first.name != last.name or len(first.indices) != len(last.indices):
-                return None
-            inner = list(zip(first.indices, last.indices, strict=True))  # type: ignore[arg-type]
-        case n.Call(), n.Call():
-            if first.function != last.function:
-                return None
-            inner = list(zip(n.inner(first), n.inner(last), strict=False))
-        case n.Sum(), n.Sum():
-            if [s for s, _ in first.terms] != [s for s, _ in last.terms]:
-                return None
-            inner = list(zip(n.inner(first), n.inner(last), strict=True))
-        case n.Product(), n.Product():
-            if [d for d, _ in first.factors] != [d for d, _ in last.factors]:
-                return None
-            inner = list(zip(n.inner(first), n.inner(last), strict=True))
-        case _:
-            return [] if first == last else None
+    (head, parts), (other, others) = _opened(first), _opened(last)
+    if head != other or len(parts) != len(others):
+        return None
     result: list[_Slot] = []
-    for left, right in inner:
+    for left, right in zip(parts, others, strict=True):
         found = _slots(left, right)
         if found is None:
             return None
         result += found
     return result
+
+
+def _opened(expr: n.Expr) -> tuple[object, Sequence[n.Expr]]:
+    """What must agree in two expressions, and the parts that may differ in numbers."""
+    match expr:
+        case n.Reference():
+            return expr.name, expr.indices  # type: ignore[return-value]
+        case n.Call():
+            return expr.function, n.inner(expr)
+        case n.Sum():
+            return [sign for sign, _ in expr.terms], n.inner(expr)
+        case n.Product():
+            return [direction for direction, _ in expr.factors], n.inner(expr)
+    return expr, ()
 
 
 def _scalar(expr: n.Expr) -> Symbolic:

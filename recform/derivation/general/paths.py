@@ -7,15 +7,14 @@ weight anywhere in it, the ways to read a path add up.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NoReturn
 
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.automaton import MAX_STATES
-from recform.derivation.general.weights import Refused
-from recform.diagnostics import Diagnostics, closest
+from recform.derivation.general.weights import Refused, Why
+from recform.diagnostics import Unread, closest
 from recform.reading.sorts import Reported
 from recform.series.automaton import is_zero, minimal, squared
-from recform.series.series import SKIP, Move, Row, Series, constant, letter
+from recform.series.series import SKIP, Edge, Move, Series, constant, letter, matrices
 from recform.syntax import nodes as n
 
 _WORDS = ("skip", "pass")
@@ -30,20 +29,17 @@ class PathReader:
 
     Args:
         weight: reads a weight; None after a diagnostic.
-        report: gets RF640 and RF641.
     """
 
-    def __init__(
-        self, weight: Callable[[n.Expr], Symbolic], report: Diagnostics
-    ) -> None:
+    def __init__(self, weight: Callable[[n.Expr], Symbolic]) -> None:
         self._weight = weight
-        self._report = report
 
     def series(self, route: n.Route) -> Series:
         """The series of a route.
 
         Raises:
-            Reported: after a diagnostic.
+            Unread: if it is none (RF640, RF641).
+            Reported: after a diagnostic of a weight.
             Refused: if it is too large.
         """
         if any(isinstance(part, n.Weighted) for part in parts(route)):
@@ -84,10 +80,10 @@ class PathReader:
                 tail = constant(1) + self._small(once * tail, route)
             return result * tail
         if once.constant and weighted:
-            self._fail(
+            raise Unread(
                 "RF641",
                 "what is repeated may be empty, so its weights would add up without end",
-                route,
+                route.span,
                 "take the empty path out of the repeated part",
             )
         if once.constant:
@@ -99,7 +95,7 @@ class PathReader:
         if series.size > MAX_STATES // 4:
             series = minimal(series).series
         if series.size > MAX_STATES // 4:
-            raise Refused("large", route.span.text, route.span)
+            raise Refused(Why.LARGE, route.span.text, route.span)
         return series
 
     def _move(self, item: n.Move) -> Move:
@@ -110,18 +106,14 @@ class PathReader:
         if item.name[0].isupper():
             return Move((item.name,))
         guess = closest(item.name, _WORDS)
-        self._fail(
+        raise Unread(
             "RF640",
             f"{item.name!r} is no move of a path",
-            item,
+            item.span,
             f"did you mean {guess!r}?"
             if guess
             else "a path makes the moves skip and pass, or passes an operator: W",
         )
-
-    def _fail(self, code: str, message: str, node: n.Route, hint: str) -> NoReturn:
-        self._report.error(code, message, node.span, hint=hint)
-        raise Reported
 
 
 def parts(route: n.Route) -> Iterator[n.Route]:
@@ -148,7 +140,7 @@ def _each_once(series: Series) -> Series:
     begin = frozenset(n for n, weight in enumerate(series.initial) if weight)
     numbers = {begin: 0}
     queue = [begin]
-    steps: dict[Move, dict[int, int]] = {move: {} for move in series.moves}
+    edges: list[Edge] = []
     while queue:
         states = queue.pop(0)
         for move in series.moves:
@@ -158,20 +150,14 @@ def _each_once(series: Series) -> Series:
                 continue
             if after not in numbers:
                 if len(numbers) >= MAX_STATES:
-                    raise Refused("large", "this expression")
+                    raise Refused(Why.LARGE, "this expression")
                 numbers[after] = len(numbers)
                 queue.append(after)
-            steps[move][numbers[states]] = numbers[after]
+            edges.append((numbers[states], move, numbers[after], domain.one))
     size = len(numbers)
-    rows_of: dict[Move, tuple[Row, ...]] = {
-        move: tuple(
-            {targets[n]: domain.one} if n in targets else {} for n in range(size)
-        )
-        for move, targets in steps.items()
-    }
     final = tuple(
         domain.one if any(series.final[n] for n in states) else domain.zero
         for states in numbers
     )
     initial = (domain.one, *[domain.zero] * (size - 1))
-    return Series(domain, initial, rows_of, final)
+    return Series(domain, initial, matrices(size, edges), final)

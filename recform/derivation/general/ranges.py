@@ -66,6 +66,11 @@ class Ranges:
             return None
         return Ranges(self.names, tuple(map(tuple, grid)))
 
+    def with_equal(self, left: Bound, right: Bound) -> Ranges | None:
+        """What is known if also ``left = right``; None if that cannot be."""
+        below = self.with_at_most(left, right)
+        return None if below is None else below.with_at_most(right, left)
+
     def span_of(self, name: str) -> tuple[int | None, int | None]:
         """The least and the greatest value of a variable; None where it has none."""
         number = self.names.index(name)

@@ -86,11 +86,11 @@ def read(
                 name: sympy.Symbol(name) for name, own in learned.items() if not own
             }
             scalars = ScalarReader({**numbers, **symbols}, report, "a weight")
-            series = PathReader(scalars.read, report).series(item.route)
+            series = PathReader(scalars.read).series(item.route)
         else:
-            unknown = _unknown(item, report)
+            unknown = _unknown(item)
             varying = _varying(section, numbers)
-            series, reading = _relation(item, numbers, learned, varying, report)
+            series, reading = _relation(item, numbers, learned, varying)
     except Reported:
         return None
     except Unread as unread:
@@ -133,45 +133,41 @@ def _relation(
     numbers: Mapping[str, Symbolic],
     learned: Mapping[str, bool],
     varying: Mapping[str, Symbolic],
-    report: Diagnostics,
 ) -> tuple[Series, str]:
     right = item.right.expression
     if right is None:
-        report.error(
+        raise Unread(
             "RF632", "a general formula is an expression, without `>`", item.right.span
         )
-        raise Reported
 
     def terms(expr: n.Expr) -> General:
         reader = SumReader(numbers, learned, varying)
         return General(reader.terms(expr), expr.span.text, expr.span)
 
-    plain = written_out(right, terms, report)
+    plain = written_out(right, terms)
     return series_of(terms(plain.expr)), plain.text
 
 
-def _unknown(item: n.Relation, report: Diagnostics) -> str:
+def _unknown(item: n.Relation) -> str:
     """The X of ``dX_L/dX_<L-i>``."""
     left = item.left[0]
     assert isinstance(left, n.Product)
     above, below = (factor for _, factor in left.factors)
     assert isinstance(above, n.Reference) and isinstance(below, n.Reference)
     if len(item.left) > 1 or not _indexed(above, L) or not _indexed(below, L - I):
-        report.error(
+        raise Unread(
             "RF631",
             "this is no function of i: a general formula says what X_L gets from X_<L-i>",
             left.span,
-            hint="write dX_L/dX_<L-i> = ...",
+            "write dX_L/dX_<L-i> = ...",
         )
-        raise Reported
     if above.name != below.name:
-        report.error(
+        raise Unread(
             "RF631",
             "a general formula is about one tensor",
             left.span,
-            hint=f"write {above.name}_L/{above.name}_<L-i> = ...",
+            f"write {above.name}_L/{above.name}_<L-i> = ...",
         )
-        raise Reported
     return above.name[1:] or "X"
 
 
@@ -215,78 +211,6 @@ def _varying(section: Section, numbers: Mapping[str, Symbolic]) -> dict[str, Sym
 
 
 def _refused(refused: Refused, item: n.Node, report: Diagnostics) -> None:
+    code, message, hint = refused.why.value
     place = refused.place if refused.place is not None else item.span
-    match refused.kind:
-        case "weight":
-            report.error(
-                "RF636",
-                f"no finite recurrence has these paths: the weight {refused.what} "
-                "is no sum of products of powers and polynomials",
-                place,
-                hint="in a recurrence the weights of paths u v v ... v w obey a linear "
-                "recurrence themselves, as a^k and k^2 do",
-            )
-        case "odd":
-            report.error(
-                "RF632",
-                f"the weight {refused.what} is not read in a general formula",
-                place,
-                hint="weights are sums of products of powers (a^k) and polynomials (k^2), "
-                "rounded (floor(k/3)) or not",
-            )
-        case "unknown":
-            report.error(
-                "RF632",
-                "whether a recurrence has these paths is not known: "
-                f"the weight {refused.what} is no sum of products of powers and polynomials",
-                place,
-                hint="other weights of the same paths may cancel it: write what is left",
-            )
-        case "slanted":
-            report.error(
-                "RF636",
-                f"no finite recurrence has these paths: {refused.what} compares the blocks "
-                "passed with those skipped",
-                place,
-                hint="behind its oldest blocks a path may go on the further the more of them "
-                "there are, so infinitely many beginnings differ in what can follow",
-            )
-        case "unsettled":
-            report.error(
-                "RF632",
-                "whether a recurrence has these paths is not known: "
-                f"{refused.what} is no bound of whole steps",
-                place,
-                hint="bounds that are read follow the indices: "
-                "sum(k, 0, floor(i/2), W_<L-2*k>)",
-            )
-        case "zero":
-            report.error(
-                "RF211", f"the weight {refused.what} divides by zero here", place
-            )
-        case "order":
-            report.error(
-                "RF633",
-                "an operator stands behind one of an older block",
-                place,
-                hint="newer blocks are applied later and stand on the left: W_L*W_<L-1>",
-            )
-        case "ahead":
-            report.error(
-                "RF633",
-                "this reaches a block behind the last one",
-                place,
-                hint="the newest block is L: W_L, W_<L-1>, ...",
-            )
-        case "last":
-            report.error(
-                "RF631",
-                "a weight depends on L; paths may depend on the distance i alone",
-                place,
-            )
-        case _:
-            report.error(
-                "RF106",
-                "these paths need more states than is reasonable",
-                place,
-            )
+    report.error(code, message.format(what=refused.what), place, hint=hint)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping
 
 import sympy
 
+from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.source import Source, Span
@@ -53,17 +55,9 @@ def _plain(expr: n.Expr, replaced: Replaced) -> tuple[str, int]:
         case n.Group():
             return _write(expr.inner, replaced, 0), 0
         case n.Sum():
-            text = ""
-            for sign, term in expr.terms:
-                mark = (
-                    ("-" if sign < 0 else "")
-                    if not text
-                    else " - "
-                    if sign < 0
-                    else " + "
-                )
-                text += mark + _write(term, replaced, 1)
-            return text, 0
+            signs = ("-" if sign < 0 else "" for sign, _ in expr.terms)
+            terms = (_write(term, replaced, 1) for _, term in expr.terms)
+            return added(map(operator.add, signs, terms)), 0
         case n.Product():
             text = ""
             for direction, factor in expr.factors:

@@ -54,7 +54,8 @@ def straight(value: Symbolic, *, last: bool) -> Symbolic:
     if others or value.coeff(part) != 1 or not _is_linear(inside):
         return None
     rest = sympy.expand(value - part)
-    if not _is_linear(rest) or not _is_whole(rest):
+    whole = all(c.is_Integer for c in rest.as_coefficients_dict().values())
+    if not _is_linear(rest) or not whole:
         return None
     down = isinstance(part, sympy.floor)
     if down == last:
@@ -70,10 +71,6 @@ def _is_linear(value: Symbolic) -> bool:
     return all(x == 1 or x.is_Symbol for x in numbers) and all(
         c.is_Rational for c in numbers.values()
     )
-
-
-def _is_whole(value: Symbolic) -> bool:
-    return all(c.is_Integer for c in value.as_coefficients_dict().values())
 
 
 def is_slanted(value: Symbolic) -> bool:

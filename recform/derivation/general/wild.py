@@ -24,7 +24,7 @@ def shows(term: Term, others: Sequence[Term]) -> bool:
     """
     if term.multiples or not _one_path_each(term):
         return False
-    own = _passed(term)
+    own = [name for f in term.factors for name in f.choices[0][0].operators]
     # Paths that pass an operator which no other of these terms has are a part of them.
     return all(any(name not in _possible(other) for name in own) for other in others)
 
@@ -60,7 +60,7 @@ def _one_path_each(term: Term) -> bool:
         # Single blocks that move together, or one row with an end that moves.
         if not factors or (len(factors) > 1 and not all(map(_single, factors))):
             return False
-    operators = [_name(factor) for factors in found.values() for factor in factors]
+    operators = [f.choices[0][0].text() for factors in found.values() for f in factors]
     return len(names) == 1 or len(set(operators)) == len(operators)
 
 
@@ -86,14 +86,6 @@ def _stays(factor: Factor) -> bool:
 
 def _rank(bound: Bound) -> int:
     return 0 if bound.base == ZERO else 2 if bound.base == _LENGTH else 1
-
-
-def _name(factor: Factor) -> str:
-    return factor.choices[0][0].text()
-
-
-def _passed(term: Term) -> list[str]:
-    return [name for f in term.factors for name in f.choices[0][0].operators]
 
 
 def _possible(term: Term) -> set[str]:

@@ -187,8 +187,9 @@ ENTRIES = {
     ),
     "RF548": Entry(
         "no playground to show",
-        "`recform playground` shows a page that `make playground` builds, on a port of this "
-        "machine that nobody else has.",
+        "`recform playground` shows a page that `make playground` builds (a wheel that was "
+        "made later has it, too), on a port of this machine that nobody else has. It needs "
+        "Pyodide, Python for browsers: from a host, or from a folder that `--pyodide` names.",
         command="recform playground --no-browser --folder nowhere",
     ),
 }

@@ -9,11 +9,12 @@ from recform.diagram.model import Cluster, Edge, Node
 
 @dataclass
 class Canvas:
-    """What has been drawn."""
+    """What has been drawn, and sentences about it."""
 
     nodes: list[Node] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
     clusters: list[Cluster] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     _ids: set[str] = field(default_factory=set)
 
     def fresh(self, base: str) -> str:
@@ -24,3 +25,8 @@ class Canvas:
             identifier = f"{base}-{number}"
         self._ids.add(identifier)
         return identifier
+
+    def remark(self, sentence: str) -> None:
+        """Keeps a sentence, once."""
+        if sentence not in self.remarks:
+            self.remarks.append(sentence)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import sympy
 
 from recform.algebra.expr import I, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Formula
+from recform.algebra.indices import untimed
 from recform.algebra.typeset import plain
 from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
+from recform.diagram.views.times import AtOneTime
 from recform.graph.model import (
     Block,
     Bridge,
@@ -32,6 +34,10 @@ from recform.source import Span
 
 #: A name without its index.
 _NAME = re.compile(r"(?<![A-Za-z0-9_])[A-Za-z][A-Za-z0-9]*?(?=_|(?![A-Za-z0-9]))")
+#: A name with one index.
+_INDEXED = re.compile(
+    r"(?P<name>\w+?)_(?:<(?P<long>[^<>,]*)>|(?P<short>[A-Za-z0-9])\b)"
+)
 
 
 @dataclass(frozen=True)
@@ -41,19 +47,38 @@ class Names:
     Attributes:
         step: written out for one block.
         index: what its number is called: ``i``, ``i + 1``, or the number of a block.
+        times: what numbers of times are called, where a block is drawn at one of them.
+        positions: unknowns that have a position behind their index.
     """
 
     step: Step
     index: Symbolic = I
+    times: Mapping[int, str] = field(default_factory=dict)
+    positions: frozenset[str] = frozenset()
 
     def tensor(self, tensor: Tensor) -> str:
         """A tensor in the language of the files."""
         symbolic = relative(tensor, self.step.at, self.step.absolute)
-        return plain(symbolic.xreplace({I: self.index}))
+        return self._timed(plain(symbolic.xreplace({I: self.index})))
+
+    def _timed(self, text: str) -> str:
+        """``X_<i,t-1>`` for ``X_<i,3>``, and ``X_<i,t>`` for ``X_i``."""
+        if self.positions:
+            return _INDEXED.sub(self._positioned, text)
+
+        def name(found: re.Match[str]) -> str:
+            return f",{self.times.get(int(found[1]), found[1])}>"
+
+        return re.sub(r",(\d+)>", name, text) if self.times else text
+
+    def _positioned(self, found: re.Match[str]) -> str:
+        if found["name"] not in self.positions:
+            return found[0]
+        return f"{found['name']}_<{found['long'] or found['short']},t>"
 
     def owned(self, name: str, index: Symbolic) -> str:
         """An operator or a scalar of a block."""
-        return self.tensor(State(name, index))
+        return replace(self, positions=frozenset()).tensor(State(name, index))
 
     def slot(self, slot: Slot) -> str:
         """What is handed on."""
@@ -70,15 +95,20 @@ class Names:
 class Groups:
     """A number for each tensor that blocks hand on, the same in all blocks."""
 
-    def __init__(self, recurrence: Recurrence) -> None:
+    def __init__(self, recurrence: Recurrence, at: AtOneTime | None = None) -> None:
         self._numbers: dict[str, int] = {}
         self._texts: list[str] = []
+        self._times = {} if at is None else at.times
         starts = [flow.start for flow in recurrence.flows]
-        for step in [recurrence.pattern, *recurrence.steps, *starts]:
+        steps = [recurrence.pattern, *recurrence.steps, *starts]
+        if self._times and at is not None:
+            # At all times a tensor has one number.
+            steps = [at.step]
+        for step in steps:
             for slot in step.outputs:
                 if self._key(slot) not in self._numbers:
                     self._numbers[self._key(slot)] = len(self._numbers) + 1
-                    self._texts.append(Names(step).slot(slot))
+                    self._texts.append(Names(step, times=self._times).slot(slot))
 
     def of(self, slot: Slot) -> int:
         """The number of a tensor; 0 if no block hands it on."""
@@ -92,7 +122,7 @@ class Groups:
         if isinstance(slot, ModuleSlot):
             return f"module {slot.name}"
         if isinstance(slot, State):
-            return slot.name
+            return untimed(slot.name) if self._times else slot.name
         # Counted from its newest index, and X_0 like any other.
         return plain(relative(slot, newest(slot), -64))
 

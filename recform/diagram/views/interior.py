@@ -127,10 +127,11 @@ class Interior:
             known = setting.shapes or {}
             shapes = [known[part] for part in tensor.arguments if part in known]
             inputs = tuple(shapes) if len(shapes) == len(tensor.arguments) else None
-            made = boxes(pipeline, replace(setting.scope, inputs=inputs))
+            scope = replace(setting.scope, inputs=inputs)
+            made = boxes(pipeline, scope, setting.opening.names)
             return inside.drawn(self, tensor, made, setting)
         if not self.is_first(tensor) or not setting.opening.opens(
-            tensor.operator, (pipeline,), setting.level
+            tensor.operator, pipeline, level=setting.level
         ):
             return ""
         label = setting.names.owned(tensor.operator, tensor.index)

@@ -6,7 +6,7 @@ The routes that lead along these links are counted by :mod:`recform.analysis.pat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -28,6 +28,7 @@ from recform.algebra.expr import (
     Tensor,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.totals import totals
 from recform.algebra.typeset import plain
 from recform.analysis.paths.routes import Routes
 from recform.blocks.symbolic import Symbolic
@@ -124,10 +125,10 @@ class _Reader:
             ]
             given = ", ".join(map(plain, here))
             call = (tensor.operator, owner, given)
-            return _sum(
-                {(base, (call, *calls)): f for (base, calls), f in terms.items()}
+            return totals(
+                ((base, (call, *calls)), f)
                 for part in tensor.arguments
-                for terms in [self._terms(part, block, last=last)]
+                for (base, calls), f in self._terms(part, block, last=last).items()
             )
         if isinstance(tensor, Scaled):
             inner = self._terms(tensor.tensor, block, last=last)
@@ -139,11 +140,13 @@ class _Reader:
             bodies = [
                 tensor.body.xreplace({K: I - block + k}) for k in range((end or 0) + 1)
             ]
-            return _sum(self._terms(body, block) for body in bodies)
-        return _sum(
-            {key: _share(tensor, child, block) * f for key, f in terms.items()}
+            return totals(
+                term for body in bodies for term in self._terms(body, block).items()
+            )
+        return totals(
+            (key, _share(tensor, child, block) * f)
             for child in tensor.children
-            for terms in [self._terms(child, block, last=last)]
+            for key, f in self._terms(child, block, last=last).items()
         )
 
 
@@ -165,11 +168,3 @@ def _numbers(block: int, last: bool) -> Callable[[Symbolic], int | None]:
         return int(value) if value.is_Integer else None
 
     return number
-
-
-def _sum(several: Iterable[Terms]) -> Terms:
-    total: Terms = {}
-    for terms in several:
-        for key, factor in terms.items():
-            total[key] = total.get(key, 0) + factor
-    return total

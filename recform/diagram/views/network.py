@@ -6,17 +6,24 @@ from recform.algebra.formula import Pipeline, Scope
 from recform.diagram.model import Diagram, Direction
 from recform.diagram.views import facts
 from recform.diagram.views.bundles import MAX_NODES, bundled
+from recform.diagram.views.opened import CLOSED, Opening
 from recform.diagram.views.overview import Overview
 from recform.graph.model import NetworkGraph
 from recform.graph.partial import Partial
 from recform.recurrence.model import END, START
 
 
-def of_network(graph: NetworkGraph, direction: Direction, *, expand: bool) -> Diagram:
+def of_network(
+    graph: NetworkGraph,
+    direction: Direction,
+    opening: Opening = CLOSED,
+    *,
+    expand: bool,
+) -> Diagram:
     """The picture of a network."""
     formula = graph.recurrence.formula
     segments = [segment for _, segment in facts.segments(graph)]
-    writer = Overview(graph.recurrence, direction, segments)
+    writer = Overview(graph.recurrence, direction, segments, opening)
     by_stage = formula.scope is Scope.STAGE
     blocks = sum(flow.length for flow in graph.recurrence.flows)
     # Of long skips one sees where each of them leads.

@@ -11,12 +11,15 @@ from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.symbols import INCOMING
 from recform.algebra.tracing import arguments_of
 from recform.algebra.typeset import plain_scalar
-from recform.blocks import Arguments, Misfit, Operator, Shape
+from recform.blocks import Arguments, Detail, Misfit, Operator, Shape
 from recform.blocks.arguments import Kind as Takes
 from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
+from recform.diagnostics import CompileError, Diagnostics
 from recform.diagram import text
 from recform.diagram.model import Kind
+from recform.recurrence.model import Step
+from recform.source import Span
 
 #: What stands beside the name of an operator: `conv 3×3, c`.
 _WINDOWS, _WIDTH = ("kernel", "size", "scale"), "width"
@@ -29,8 +32,7 @@ class Opening:
     """Which operators are opened.
 
     Attributes:
-        names: of operators and of definitions by equations; what holds one of them is
-            opened too.
+        names: of operators and of definitions; what holds one of them is opened too.
         depth: 1 for boxes that are all closed, 2 for what operators are made of, and so
             on into definitions.
     """
@@ -38,7 +40,7 @@ class Opening:
     names: tuple[str, ...] = ()
     depth: int = 1
 
-    def opens(self, name: str, pipelines: Iterable[Pipeline], level: int) -> bool:
+    def opens(self, name: str, *pipelines: Pipeline, level: int = 1) -> bool:
         """Whether what is made of these pipelines is opened.
 
         Args:
@@ -46,25 +48,42 @@ class Opening:
             pipelines: none with an operator for the identity, which has no inside.
             level: 1 for an operator of the network, and one more inside of an opened one.
         """
-        known = {name, *(name for p in pipelines for name in _definitions(p))}
+        known = {name, *(name for p in pipelines for name in _inner(p))}
         return level < self.depth or any(item in known for item in self.names)
 
 
 CLOSED = Opening()
 
 
-def _definitions(pipeline: Pipeline) -> Iterator[str]:
-    """The names of the definitions by equations in a pipeline."""
+def _inner(pipeline: Pipeline) -> Iterator[str]:
+    """The names in a pipeline that can be opened: of definitions, and of the library."""
     for step in every_step(pipeline):
-        if isinstance(step.operator, Body):
+        yield from (name for name, _ in step.within)
+        if isinstance(step.operator, Body) or has_details(step.operator):
             yield step.operator.name
 
 
+def has_details(operator: Operator) -> bool:
+    """Whether an operator says what it computes, itself and not what it derives from."""
+    return operator.foreign or "details" in vars(type(operator))
+
+
 def openable(formula: Formula) -> list[str]:
-    """All that can be opened: operators, and the definitions that they are made of."""
+    """All that can be opened: operators, and what they are made of."""
     made = {name: p for name, p in formula.operators.items() if p.steps}
-    inner = (name for p in made.values() for name in _definitions(p))
+    inner = (name for p in made.values() for name in _inner(p))
     return list(dict.fromkeys([*made, *inner]))
+
+
+def unopened(opening: Opening, formula: Formula, steps: Iterable[Step]) -> list[str]:
+    """Sentences about names of which nothing is in these blocks."""
+    calls = (t.operator for step in steps for t in step.body if isinstance(t, Apply))
+    drawn = [(name, formula.operators[name]) for name in dict.fromkeys(calls)]
+    return [
+        f"{name} is not opened, for no block that is drawn applies it"
+        for name in dict.fromkeys(opening.names)
+        if not any(Opening((name,)).opens(*call) for call in drawn)
+    ]
 
 
 @dataclass(frozen=True)
@@ -101,14 +120,21 @@ class Call:
         arguments: with numbers in the place of symbols, where those are known.
         scope: what comes in.
         made: the shape of what it makes, where that is known.
-        said: as it stands in the file.
+        span: where it stands; None for a function of equations.
+        within: the flows of the file around it, each where it is called.
     """
 
     operator: Operator
     arguments: Arguments
     scope: Scope
     made: Shape | None
-    said: str
+    span: Span | None
+    within: tuple[tuple[str, Span], ...] = ()
+
+    @property
+    def said(self) -> str:
+        """As it stands in the file."""
+        return self.operator.name if self.span is None else self.span.text
 
     @property
     def output(self) -> Shape | None:
@@ -121,6 +147,32 @@ class Call:
         if self.scope.inputs is None or not self.scope.numbers:
             return 0
         return self.operator.cost_of(self.scope.inputs, self.arguments).parameters
+
+    @property
+    def details(self) -> tuple[Detail, ...]:
+        """What it computes one after the other, in the words of the picture."""
+        if not has_details(self.operator):
+            return ()
+        given = self.scope.inputs if self.scope.numbers else None
+        said = {name: self.scope.said(value) for name, value in self.arguments.items()}
+        return tuple(
+            replace(d, said=_filled(d.said, said), note=_filled(d.note, said))
+            for d in self._details(given)
+        )
+
+    def _details(self, given: tuple[Shape, ...] | None) -> tuple[Detail, ...]:
+        try:
+            return self.operator.details(given, self.arguments)
+        except Misfit as misfit:
+            report, what = Diagnostics(), f"{self.operator.name} {misfit.message}"
+            report.error(misfit.code, what, self.span, hint=misfit.hint)
+            raise CompileError(report) from misfit
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it is a plugin's, which does not say what is in it."""
+        operator = self.operator
+        return operator.foreign and not operator.elementwise and not self.details
 
     @property
     def kind(self) -> Kind:
@@ -169,6 +221,12 @@ class Call:
         return ", ".join(parts)
 
 
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
 @dataclass(frozen=True)
 class Box:
     """A node: an operator, and the norms and activations that follow a learned one."""
@@ -193,9 +251,13 @@ class Box:
     @property
     def notes(self) -> list[text.Text]:
         """The smaller lines."""
+        return [text.formula(line) for line in (self.lead.note(), self.after) if line]
+
+    @property
+    def after(self) -> str:
+        """What follows its operator in the same box."""
         after = [call for call in self.calls[1:] if not call.is_nothing]
-        names = ", ".join(call.label() for call in after)
-        return [text.formula(line) for line in (self.lead.note(), names) if line]
+        return ", ".join(call.label() for call in after)
 
     @property
     def said(self) -> str:
@@ -203,11 +265,14 @@ class Box:
         return " > ".join(call.said for call in self.calls)
 
 
-def boxes(pipeline: Pipeline, scope: Scope) -> list[Box]:
-    """What a pipeline is drawn as; one of nothing but identities is one box."""
+def boxes(pipeline: Pipeline, scope: Scope, names: Iterable[str] = ()) -> list[Box]:
+    """What a pipeline is drawn as; one of nothing but identities is one box.
+
+    No box is in and out of a flow of the file that is one of these names.
+    """
     found: list[Box] = []
     for call in _calls(pipeline, scope):
-        if found and _takes(found[-1].lead, call):
+        if found and _takes(found[-1].lead, call, names):
             found[-1] = Box((*found[-1].calls, call))
         else:
             found.append(Box((call,)))
@@ -215,13 +280,14 @@ def boxes(pipeline: Pipeline, scope: Scope) -> list[Box]:
     return there or found[:1]
 
 
-def _takes(lead: Call, call: Call) -> bool:
+def _takes(lead: Call, call: Call, names: Iterable[str]) -> bool:
     """Whether a figure says one operator in the box of another one, which it follows."""
     first, second = lead.operator, call.operator
     if isinstance(first, Body) or isinstance(second, Body) or first.normalises:
         return False
+    inside, other = ([f for f in x.within if f[0] in names] for x in (lead, call))
     small = second.normalises or second.elementwise or second.absent
-    return small and lead.kind is Kind.operator
+    return small and inside == other and lead.kind is Kind.operator
 
 
 def _calls(pipeline: Pipeline, scope: Scope) -> Iterator[Call]:
@@ -237,7 +303,7 @@ def _calls(pipeline: Pipeline, scope: Scope) -> Iterator[Call]:
         made = _made(body, inputs, arguments)
         row = row_of(body) if isinstance(body, Body) else None
         if row is None:
-            yield Call(body, arguments, here, made, step.span.text)
+            yield Call(body, arguments, here, made, step.span, step.within)
         else:
             assert isinstance(body, Body)
             yield from _row(row, body, arguments, here)
@@ -255,7 +321,7 @@ def _row(
                 inner = replace(inner, inputs=_one(call.made))
         else:
             x = None if inner.inputs is None else inner.inputs[0]
-            yield Call(tensor.function, Arguments({}), inner, x, tensor.name)
+            yield Call(tensor.function, Arguments({}), inner, x, None)
 
 
 def _made(

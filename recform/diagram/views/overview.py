@@ -11,14 +11,13 @@ import sympy
 from recform.algebra.expr import Apply, Context, I, Input, L, Scaled, State, Tensor
 from recform.algebra.formula import Pipeline, Scope
 from recform.algebra.indices import is_of_context
-from recform.algebra.lists import Mirror
 from recform.algebra.typeset import plain
 from recform.blocks import Shape
 from recform.diagram import text
 from recform.diagram.model import Cluster, Kind
-from recform.diagram.views import facts
+from recform.diagram.views import facts, unfolded
 from recform.diagram.views.bundles import Bundle
-from recform.diagram.views.sketch import Carried, Sketch
+from recform.diagram.views.sketch import Carried, Sketch, called
 from recform.graph.model import Piece, Segment, SharedModule, Site
 from recform.graph.partial import Partial
 from recform.recurrence.model import (
@@ -164,6 +163,13 @@ class Overview(Sketch):
             label = label.replace("block ", "blocks ", 1)
         if bundle.count > 1:
             label += f"  ×{bundle.count:,}"
+        total = sum(n * s.block.totals.parameters for s, n in bundle.segments)
+        each = " each" if bundle.count > 1 else ""
+        if self._is_opened(step):
+            whole = [s.block.totals.parameters for s, _ in bundle.segments]
+            label += f", {facts.spread(whole)} parameters{each}" if total else ""
+            unfolded.unfold(self, bundle, step, label, cluster)
+            return
         inner, outer = 0, 0
         for adapter in self._adapters(bundle.lead):
             if adapter.value in step.inputs:
@@ -171,9 +177,8 @@ class Overview(Sketch):
             else:
                 inner += self.sizes.adapter(adapter)
         own = [s.block.totals.parameters - outer for s, _ in bundle.segments]
-        total = sum(n * s.block.totals.parameters for s, n in bundle.segments)
         note = f"{facts.spread(own)} parameters" if any(own) else "no own parameters"
-        notes = [text.words(note + (" each" if bundle.count > 1 else ""))]
+        notes = [text.words(note + each)]
         if inner:
             notes.append(text.words(f"adapters inside: {inner:,}"))
         hands_on = ", ".join(facts.Names(step).slot(slot) for slot in step.outputs)
@@ -187,9 +192,18 @@ class Overview(Sketch):
             count=bundle.count,
             parameters=total - outer * bundle.count,
         )
-        self._adapt(bundle, step, node, cluster)
+        made = self.out_of(bundle, step, [node] * len(step.outputs))
+        self._adapt(bundle, step, node, self.into(bundle, step, made), cluster)
         self._calls(step, node)
-        self.carried = self._made(bundle, step, node)
+        self.carried = made
+
+    def _is_opened(self, step: Step) -> bool:
+        calls = (tensor for tensor in step.body if isinstance(tensor, Apply))
+        pipelines = self.formula.operators
+        return any(
+            self.opening.opens(call.operator, pipelines[call.operator])
+            for call in calls
+        )
 
     def _name(self, bundle: Bundle, number: int) -> str:
         """What a block is called: by the file, where that names each."""
@@ -204,14 +218,16 @@ class Overview(Sketch):
         same = self.alike.get(segment.step, [segment.block])
         return facts.adapters(same, segment.block)
 
-    def _adapt(self, bundle: Bundle, step: Step, node: str, cluster: str) -> None:
+    def _adapt(
+        self,
+        bundle: Bundle,
+        step: Step,
+        node: str,
+        by_slot: Mapping[Slot, list[Carried]],
+        cluster: str,
+    ) -> None:
         """Edges to a block, through its adapters where terms need them."""
         sites = bundle.lead.block.sites
-        by_slot: dict[Slot, list[Carried]] = {
-            slot: [carried]
-            for slot, carried in zip(step.inputs, self.carried, strict=False)
-        }
-        by_slot |= self._skips(bundle, step, node)
         base = node.removeprefix(f"{self.prefix}-")
         outer = [a for a in self._adapters(bundle.lead) if a.value in step.inputs]
         for number, adapter in enumerate(outer, start=1):
@@ -230,21 +246,24 @@ class Overview(Sketch):
                 parameters=size * bundle.count,
             )
             for carried in by_slot[adapter.value]:
-                self.connect(carried, name, _called(adapter.value, carried))
+                self.connect(carried, name, called(adapter.value, carried))
             made = Carried(name, adapter.value, adapter.bridge.target)
             self.connect(made, node, adapter.value)
         for slot, several in by_slot.items():
             if isinstance(slot, ModuleSlot) or _read_directly(step, slot, sites):
                 for carried in several:
-                    self.connect(carried, node, _called(slot, carried))
+                    self.connect(carried, node, called(slot, carried))
 
-    def _skips(
-        self, bundle: Bundle, step: Step, node: str
+    def into(
+        self, bundle: Bundle, step: Step, made: list[Carried]
     ) -> dict[Slot, list[Carried]]:
-        """What the blocks take off stacks; and they put there what they make."""
+        """What blocks get: of those before, and off stacks, where they put what they make."""
         slots = [step.inputs[number] for number in step.popped]
-        found: dict[Slot, dict[Carried, None]] = {slot: {} for slot in slots}
-        made = self._made(bundle, step, node)
+        found: dict[Slot, dict[Carried, None]] = {
+            slot: {carried: None}
+            for slot, carried in zip(step.inputs, self.carried, strict=False)
+        }
+        found |= {slot: {} for slot in slots}
         for block in range(bundle.first, bundle.first + bundle.count):
             for slot, carried in zip(
                 slots, self.lists.given(step, block, ()), strict=True
@@ -253,10 +272,10 @@ class Overview(Sketch):
             self.lists.keep(block, made)
         return {slot: list(several) for slot, several in found.items()}
 
-    def _made(self, bundle: Bundle, step: Step, node: str) -> list[Carried]:
-        outputs = bundle.last.block.outputs
+    def out_of(self, bundle: Bundle, step: Step, tails: Iterable[str]) -> list[Carried]:
+        """What blocks hand on, each from the node that ends it."""
         last = bundle.first + bundle.count - 1
-        return self.made([node] * len(outputs), step, outputs, last)
+        return self.made(tails, step, bundle.last.block.outputs, last)
 
     def _stuck_block(self, partial: Partial, cluster: str) -> None:
         step = partial.step
@@ -299,11 +318,6 @@ class Overview(Sketch):
             tooltip=f"{name}: {pipeline.text}",
             parameters=parameters,
         )
-
-
-def _called(slot: Slot, carried: Carried) -> Slot | None:
-    """What an input is called beside its edge: off a stack, as it was made."""
-    return carried.slot if isinstance(slot, Mirror) else slot
 
 
 def _read_directly(step: Step, slot: Tensor, sites: Iterable[Site]) -> bool:

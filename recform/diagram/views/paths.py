@@ -10,15 +10,22 @@ import sympy
 
 from recform.algebra.expr import I, L, State
 from recform.algebra.formula import Formula
+from recform.algebra.indices import time_of
 from recform.algebra.typeset import plain, plain_scalar
 from recform.analysis.paths.routes import Route, Routes, TooMany
 from recform.blocks.symbolic import Symbolic
+from recform.diagnostics import CompileError
 from recform.diagram import text
 from recform.diagram.model import Bar, Diagram, Direction, Edge, Kind, Node, View
 from recform.diagram.views import facts, reads
 from recform.diagram.views.links import Base, Call, Link, links
 from recform.diagram.views.parts import slug
-from recform.diagram.views.step import equations_of, general_caption, not_for
+from recform.diagram.views.step import (
+    equations_of,
+    general_caption,
+    not_for,
+    remarked,
+)
 from recform.graph.model import NetworkGraph
 
 #: Most blocks between the two ends.
@@ -29,20 +36,35 @@ _SHOWN = 12
 _LONG = 12
 
 
+def usual(network: NetworkGraph) -> int:
+    """How many blocks are drawn, if nobody says a number; one that runs through times."""
+    equations = network.recurrence.formula.equations
+    return 1 if any(time_of(e.unknown) is not None for e in equations) else 4
+
+
 def of_formula(network: NetworkGraph, blocks: int, direction: Direction) -> Diagram:
     """Routes from block L - ``blocks`` to block L.
 
-    Where each block weighs all earlier ones anew, what the first blocks read.
+    Where there are none to count, what the first blocks read, and why.
     """
     formula = network.recurrence.formula
-    if reads.weighs_anew(formula):
-        drawn = reads.of_formula(network, blocks, direction)
-        if drawn is not None:
-            return drawn
-    writer = _Writer(Routes(formula, blocks), facts.Groups(network.recurrence), formula)
-    bars, exact = histogram(writer.routes)
-    start = ", ".join(writer.name((s, 0)) for s in writer.routes.sources)
+    try:
+        routes = Routes(formula, blocks)
+    except CompileError as error:
+        said = [item.message for item in error.diagnostics]
+        instead = reads.of_formula(network, blocks, direction)
+        if instead is None:
+            raise
+        return remarked(instead, [f"No routes are counted: {said[0]}"])
+    bars, exact = histogram(routes)
+    writer = _Writer(routes, facts.Groups(network.recurrence), formula)
+    start = ", ".join(writer.name((s, 0)) for s in routes.sources)
     end = plain(formula.output)
+    if not bars:
+        instead = reads.of_formula(network, blocks, direction)
+        if instead is not None:
+            none = f"by the equations for block i nothing of {start} reaches {end}"
+            return remarked(instead, [f"No routes are counted: {none}"])
     unit = "Routes" if exact else "Ways"
     heading = f"{unit} from {start} to {end} by the number of operators that they pass"
     typeset = (

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from recform.algebra.expr import subtensors
-from recform.algebra.formula import Formula
-from recform.algebra.lists import Over
 from recform.analysis.reads import FIXED, Reads, exact, reads
 from recform.diagram import text
 from recform.diagram.model import Diagram, Direction, Edge, Kind, Node, View
@@ -13,13 +10,6 @@ from recform.diagram.views.parts import slug
 from recform.diagram.views.step import caption_of, equations_of
 from recform.graph.model import NetworkGraph
 from recform.recurrence.regimes import at_depth
-
-
-def weighs_anew(formula: Formula) -> bool:
-    """Whether its blocks weigh earlier ones anew, so that no routes are counted."""
-    rights = (equation.right for equation in formula.equations)
-    parts = (part for right in rights for part in subtensors(right))
-    return any(isinstance(part, Over) for part in parts)
 
 
 def of_formula(

@@ -6,17 +6,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from recform.algebra.expr import History, Tensor
-from recform.algebra.lists import is_list
+from recform.algebra.lists import Mirror, is_list
 from recform.blocks import Shape
 from recform.diagram import text
 from recform.diagram.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
 from recform.diagram.views import facts
+from recform.diagram.views.opened import CLOSED, Opening, unopened
 from recform.diagram.views.parts import slug
-from recform.diagram.views.step import caption_of, equations_of
+from recform.diagram.views.step import caption_of, equations_of, remarked
 from recform.graph.model import Block, Segment
 from recform.recurrence.lists import members
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
-from recform.recurrence.shifts import moved
+from recform.recurrence.moves import moved
 
 #: The longest name of a tensor that stands beside an arrow.
 _SHORT = 24
@@ -39,15 +40,27 @@ class Carried:
     tensors: int = 1
 
 
+def called(slot: Slot, carried: Carried) -> Slot | None:
+    """What an input is called beside its edge: off a stack, as it was made."""
+    return carried.slot if isinstance(slot, Mirror) else slot
+
+
 class Sketch:
-    """A network that is drawn from the input on."""
+    """A network that is drawn from the input on.
+
+    Attributes:
+        opening: which operators are drawn with what they are made of, in a frame in the
+            place of each block that has them.
+    """
 
     def __init__(
         self,
         recurrence: Recurrence,
         direction: Direction,
         segments: Iterable[Segment] = (),
+        opening: Opening = CLOSED,
     ) -> None:
+        self.opening = opening
         self.recurrence = recurrence
         self.formula = recurrence.formula
         self.direction = direction
@@ -58,6 +71,7 @@ class Sketch:
         self.edges: list[Edge] = []
         self.clusters: list[Cluster] = []
         self.carried: list[Carried] = []
+        self.remarks: list[str] = []
         self._named: set[int] = set()
         self.modules: dict[str, str] = {}
         self.contexts: dict[Tensor, tuple[str, Shape | None]] = {}
@@ -67,7 +81,7 @@ class Sketch:
 
     def diagram(self, said: str) -> Diagram:
         formula = self.formula
-        return Diagram(
+        made = Diagram(
             self.prefix,
             View.network,
             self.direction,
@@ -79,6 +93,8 @@ class Sketch:
             tuple(self.clusters),
             tuple(text.formula(item) for item in self.groups.texts()),
         )
+        others = unopened(self.opening, formula, self.recurrence.steps)
+        return remarked(made, [*self.remarks, *others])
 
     def node(
         self,
@@ -132,19 +148,30 @@ class Sketch:
         wrong: bool = False,
         said: str = "",
     ) -> None:
+        label, tooltip, group = self.said(carried, slot, said)
+        self.edge(
+            carried.tail,
+            node,
+            label,
+            tooltip,
+            group,
+            module=isinstance(slot, ModuleSlot),
+            wrong=wrong,
+        )
+
+    def said(
+        self, carried: Carried, slot: Slot | None, said: str = ""
+    ) -> tuple[text.Text, str, int]:
+        """The label of an edge, what a reader is told who points at it, and its group."""
         shape = "" if carried.shape is None else str(carried.shape)
         if shape and carried.tensors > 1:
             shape = f"{carried.tensors} × ({shape})"
         group = 0 if slot is None else self.groups.of(slot)
         name = said if slot is None else self.groups.texts()[group - 1] if group else ""
-        self.edge(
-            carried.tail,
-            node,
+        return (
             (*self._introduced(group), *text.words(shape.replace(" x ", "×"))),
             f"{name}: {shape}" if name else shape,
             group,
-            module=isinstance(slot, ModuleSlot),
-            wrong=wrong,
         )
 
     def _introduced(self, group: int) -> text.Text:

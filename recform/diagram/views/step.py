@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import sympy
@@ -15,9 +16,10 @@ from recform.diagram import text
 from recform.diagram.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
 from recform.diagram.views import facts
 from recform.diagram.views.interior import Interior
-from recform.diagram.views.opened import CLOSED, Opening
+from recform.diagram.views.opened import CLOSED, Opening, unopened
 from recform.diagram.views.parts import Setting, distinct, slug
 from recform.diagram.views.spine import straightened
+from recform.diagram.views.times import at_one_time
 from recform.graph.model import NetworkGraph, Segment
 from recform.graph.partial import Partial
 from recform.recurrence.model import ModuleSlot, Slot, contexts_of
@@ -54,6 +56,7 @@ def of_pattern(
     """The block as the formula says it, for a block i in the middle of the network."""
     recurrence = network.recurrence
     step = recurrence.pattern
+    at = at_one_time(recurrence.formula, step)
     blocks = tuple(
         segment.block
         for _, segment in facts.segments(network)
@@ -61,14 +64,15 @@ def of_pattern(
     )
     setting = Setting(
         recurrence.formula,
-        facts.Names(step),
+        facts.Names(at.step, I, at.times, at.positions),
         "",
         "",
         blocks=blocks,
         opening=opening,
     )
-    groups = facts.Groups(recurrence)
-    return _draw(setting, groups, "block i", direction, general=True)
+    groups = facts.Groups(recurrence, at)
+    label = f"block i{at.label}"
+    return _draw(setting, groups, label, direction, said=at.said, general=True)
 
 
 def of_block(
@@ -81,9 +85,10 @@ def of_block(
     recurrence = network.recurrence
     segment = where.segment
     same = [s for _, s in facts.segments(network) if s.step == segment.step]
+    at = at_one_time(recurrence.formula, recurrence.steps[segment.step])
     setting = Setting(
         recurrence.formula,
-        facts.Names(recurrence.steps[segment.step], sympy.Integer(where.index)),
+        facts.Names(at.step, sympy.Integer(where.index), at.times, at.positions),
         "",
         "",
         blocks=tuple(s.block for s in same),
@@ -91,8 +96,9 @@ def of_block(
         shapes=segment.block.shapes,
         opening=opening,
     )
-    label = f"block {where.number}"
-    return _draw(setting, facts.Groups(recurrence), label, direction)
+    label = f"block {where.number}{at.label}"
+    groups = facts.Groups(recurrence, at)
+    return _draw(setting, groups, label, direction, said=at.said)
 
 
 def of_partial(partial: Partial, direction: Direction) -> Diagram:
@@ -118,6 +124,7 @@ def _draw(
     label: str,
     direction: Direction,
     *,
+    said: str = "",
     wrong: bool = False,
     general: bool = False,
 ) -> Diagram:
@@ -152,18 +159,37 @@ def _draw(
     if inputs and outputs:
         nodes, edges = straightened(nodes, edges, inputs[0].id, outputs[0].id)
     cluster = Cluster(f"{prefix}-block", text.words(label), wrong=wrong)
-    return Diagram(
+    made = Diagram(
         prefix,
         View.step,
         direction,
         f"{formula.name}: {label}",
         _description(setting, interior, not_for(formula) if general else ""),
-        general_caption(formula) if general else caption_of(formula),
+        (
+            *(general_caption(formula) if general else caption_of(formula)),
+            *([text.words(said)] if said else []),
+        ),
         tuple(nodes),
         tuple(edges),
         (cluster, *interior.canvas.clusters) if interior.canvas.nodes else (),
         tuple(text.formula(item) for item in groups.texts()),
     )
+    others = unopened(setting.opening, formula, [step])
+    return remarked(made, [*interior.canvas.remarks, *others])
+
+
+def remarked(diagram: Diagram, sentences: Iterable[str]) -> Diagram:
+    """The diagram with sentences about what is not drawn, under its caption."""
+    remarks = tuple(sentences)
+    rows = [row for said in remarks for row in text.wrapped(_sentence(said), 72)]
+    return replace(diagram, caption=(*diagram.caption, *rows), remarks=remarks)
+
+
+def _sentence(said: str) -> text.Text:
+    """Words with tensors among them, such as X_<i-1>, typeset."""
+    parts = re.split(r"(\w+_(?:<[^<>]*>|[A-Z0-9]\b))", said)
+    typeset = [(text.formula if n % 2 else text.words)(p) for n, p in enumerate(parts)]
+    return text.joined([run for part in typeset for run in part])
 
 
 def state_node(setting: Setting, groups: facts.Groups, slot: Slot, side: str) -> Node:

@@ -23,7 +23,7 @@ from recform.diagram.model import (
 from recform.diagram.sizes import size_of
 from recform.diagram.views import facts
 from recform.diagram.views.interior import Interior
-from recform.diagram.views.opened import CLOSED, Opening
+from recform.diagram.views.opened import CLOSED, Opening, unopened
 from recform.diagram.views.parts import Setting, distinct, slug
 from recform.diagram.views.spine import straightened
 from recform.diagram.views.step import (
@@ -33,8 +33,10 @@ from recform.diagram.views.step import (
     equations_of,
     general_caption,
     not_for,
+    remarked,
     state_node,
 )
+from recform.diagram.views.times import AtOneTime, at_one_time
 from recform.graph.model import NetworkGraph
 from recform.recurrence.model import (
     ModuleSlot,
@@ -62,13 +64,13 @@ def usual(network: NetworkGraph) -> int:
     return 6 if network.recurrence.flows[0].stacks else 3
 
 
-def _row(recurrence: Recurrence, blocks: int) -> list[_Shown]:
+def _row(recurrence: Recurrence, at: AtOneTime, blocks: int) -> list[_Shown]:
     """Regular blocks; of a network with long skips those where it turns."""
     flow = recurrence.flows[0]
     if not flow.stacks:
         labels = ["block i", *(f"block i+{number}" for number in range(1, blocks))]
         return [
-            _Shown(label, recurrence.pattern, I + number)
+            _Shown(f"{label}{at.label}", at.step, I + number)
             for number, label in enumerate(labels)
         ]
     steps = [
@@ -91,28 +93,34 @@ def of_pattern(
     """Blocks i to i + ``blocks`` - 1 from the middle of the network."""
     recurrence = network.recurrence
     formula = recurrence.formula
-    shown = _row(recurrence, blocks)
-    row = _Row(network, opening)
+    at = at_one_time(formula, recurrence.pattern)
+    shown = _row(recurrence, at, blocks)
+    row = _Row(network, at, opening)
     for number, block in enumerate(shown):
         row.add(block, last=number == len(shown) - 1)
     calls = sum(1 for n in row.nodes if n.kind is Kind.operator and n.meaning)
     general = not recurrence.flows[0].stacks
     other = not_for(formula) if general else ""
     count = facts.count(len(shown), "block")
-    return Diagram(
+    made = Diagram(
         row.prefix,
         View.unrolled,
         direction,
         f"{formula.name}: {count} side by side",
         f"{equations_of(formula)}. {count} in a row, "
         f"with {facts.count(calls, 'operator call')}.{f' {other}.' if other else ''}",
-        general_caption(formula) if general else caption_of(formula),
+        (
+            *(general_caption(formula) if general else caption_of(formula)),
+            *([text.words(at.said)] if general and at.said else []),
+        ),
         tuple(_levelled(row.nodes, row.tiles)),
         tuple(row.edges),
         tuple(row.clusters),
         tuple(text.formula(item) for item in row.groups.texts()),
         tiles=tuple(row.tiles),
     )
+    others = unopened(opening, formula, (block.step for block in shown))
+    return remarked(made, [*row.remarks, *others])
 
 
 class _Row:
@@ -121,16 +129,18 @@ class _Row:
     Attributes:
         nodes, edges, clusters: of all of them.
         tiles: the blocks, as long as each gets what the one before hands on.
+        remarks: what is not drawn in the first of them.
     """
 
-    def __init__(self, network: NetworkGraph, opening: Opening) -> None:
+    def __init__(self, network: NetworkGraph, at: AtOneTime, opening: Opening) -> None:
         self.nodes: list[Node] = []
         self.edges: list[Edge] = []
         self.clusters: list[Cluster] = []
         self.tiles: list[Tile] = []
-        self.groups = facts.Groups(network.recurrence)
+        self.remarks: list[str] = []
+        self.groups = facts.Groups(network.recurrence, at)
         self.prefix = f"{slug(network.recurrence.formula.name)}-unrolled"
-        self._network, self._opening = network, opening
+        self._network, self._at, self._opening = network, at, opening
         self._count = 0
         self._before: list[Node] = []
         # What blocks have made for stacks, by its name.
@@ -140,12 +150,16 @@ class _Row:
         setting = self._setting(block)
         handed = [node.id for node in self._before]
         inputs, sources = self._inputs(setting)
-        given = self._contexts(setting, sources)
+        given = [*self._contexts(setting, sources), *self._earlier(setting, sources)]
         interior = Interior(setting, sources)
-        after = self._outputs(setting, last=last)
-        edges = coloured(interior.canvas.edges, [*self._before, *self._kept.values()])
-        edges += _hands_on(setting, interior, after)
+        made = self._outputs(setting, last=last)
+        states = [*self._before, *self._kept.values(), *given]
+        edges = coloured(interior.canvas.edges, states)
+        edges += _hands_on(setting, interior, made)
+        own = {setting.names.slot(slot) for slot in self._at.kept}
+        after = [node for node in made if node.meaning not in own]
         inside = [*given, *interior.canvas.nodes]
+        inside += [replace(n, end="") for n in made if n.meaning in own]
         if inputs and after:
             drawn, edges = straightened(
                 [*inside, *after], edges, inputs[0].id, after[0].id
@@ -158,6 +172,7 @@ class _Row:
         self.nodes += [*inside, *after]
         self.edges += edges
         self.clusters += frames
+        self.remarks = self.remarks or interior.canvas.remarks
         ids = [node.id for node in inputs]
         self._tile(
             ids if not self._count else handed, ids, inside, after, edges, frames
@@ -171,10 +186,11 @@ class _Row:
         same = tuple(
             segment.block
             for _, segment in facts.segments(self._network)
-            if recurrence.steps[segment.step] == block.step
+            if recurrence.steps[segment.step]
+            == (recurrence.pattern if block.step is self._at.step else block.step)
         )
         own = f"{self.prefix}-{self._count}"
-        names = facts.Names(block.step, block.index)
+        names = facts.Names(block.step, block.index, self._at.times, self._at.positions)
         return Setting(
             recurrence.formula, names, own, f"{own}-block", same, opening=self._opening
         )
@@ -186,6 +202,8 @@ class _Row:
         taken: list[Node] = []
         sources: dict[Slot, str] = {}
         for position, slot in enumerate(setting.names.step.inputs):
+            if slot in self._at.earlier:
+                continue
             here = self._kept if isinstance(slot, Mirror) else known
             node = here.get(setting.names.slot(slot))
             if node is None:
@@ -207,6 +225,15 @@ class _Row:
             node = replace(context_node(setting, tensor), end="")
             given.append(node)
             sources[tensor] = node.id
+        return given
+
+    def _earlier(self, setting: Setting, sources: dict[Slot, str]) -> list[Node]:
+        """What each block has made itself, at the time before."""
+        given = []
+        for slot in self._at.earlier:
+            node = replace(state_node(setting, self.groups, slot, "in"), end="")
+            given.append(node)
+            sources[slot] = node.id
         return given
 
     def _outputs(self, setting: Setting, *, last: bool) -> list[Node]:

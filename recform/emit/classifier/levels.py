@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
 from math import log2
-from operator import attrgetter
-from typing import Any
 
 from recform.algebra.expr import (
     Combine,
@@ -20,15 +18,27 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Scope
 from recform.blocks import Shape
-from recform.classes.forward import ForwardWriter
-from recform.classes.steps.passes import Pass
-from recform.graph.model import NetworkGraph, Piece
-from recform.plan.definitions import Assign, Function, Loop, Parameter, Statement, Yield
+from recform.classes.forward import ForwardWriter, Passage, Way
+from recform.emit.classifier.patterns import any_of, patterns
+from recform.emit.classifier.units import CALL
+from recform.graph.model import NetworkGraph
+from recform.plan.definitions import (
+    Assign,
+    Branch,
+    Case,
+    Function,
+    Loop,
+    Parameter,
+    Return,
+    Statement,
+    Yield,
+)
 from recform.plan.expressions import Code
 from recform.plan.namespace import Namespace
+from recform.plan.network import NetworkPlan
+from recform.plan.places import STEM, Kind
 from recform.recurrence.model import Flow, Slot
 from recform.recurrence.moves import move
-from recform.writers.pipelines import PipelineCode, applied, line_of
 
 
 @dataclass(frozen=True)
@@ -130,159 +140,138 @@ def _shape(flow: Flow, tensor: Tensor, known: dict[Slot, Shape]) -> Shape | None
     return first if all(shape == first for shape in shapes) else None
 
 
-class LevelWriter(ForwardWriter):
-    """Writes the method ``_levels``: the forward pass, which shows what it has between.
-
-    Args:
-        arguments: of a ForwardWriter.
-        stem: the level behind the stem, if that is one.
-        behind_stem: the pooling at the end of the stem, and its code.
-        tap: a new attribute for a level that no other module makes, by its number.
+@dataclass(frozen=True)
+class Levels:
+    """The levels of features of a network, as code.
 
     Attributes:
-        taps: the module that shows each level; empty where it is another one's.
+        method: shows them, one after the other.
+        modules: at the end of each the module of the network, by its dotted name.
+        taps: the module that shows each; empty where it is that at its end.
+        depths: the body of a method that says which parameters lie how deep.
+        order: the modules as they run, where that is not the order in which they stand.
     """
 
-    def __init__(
-        self,
-        *arguments: Any,
-        stem: Shown | None,
-        behind_stem: tuple[Piece, PipelineCode] | None,
-        tap: Callable[[int], str],
-    ) -> None:
-        super().__init__(*arguments)
-        self._shown_stem = stem
-        self._behind_stem = behind_stem
-        self._new = tap
-        self._all_shown = False
-        self._own = False
-        self.taps: list[str] = []
+    method: Function
+    modules: tuple[str, ...]
+    taps: tuple[str, ...]
+    depths: tuple[Statement, ...]
+    order: tuple[str, ...] = ()
 
-    def write(self) -> Function:
-        """The method."""
-        return levels((*self._before(), *self._blocks(), *self._last()))
+    @property
+    def shown_by(self) -> list[str]:
+        """The module that returns each level."""
+        return [tap or name for tap, name in zip(self.taps, self.modules, strict=True)]
 
-    def _before(self) -> Iterator[Statement]:
-        yield from self._stem()
-        if self._shown_stem is not None:
-            yield from self._show(self._shown_stem)
-        if self._behind_stem is not None:
-            piece, code = self._behind_stem
-            line = line_of(piece.pipeline.span, self._formula.source)
-            yield from applied(code, line)
 
-    def _transition(self, number: int) -> Iterator[Statement]:
-        # With an index that starts anew, each flow ends in a level.
-        if number:
-            yield from self._last()
-        yield from super()._transition(number)
+def levels_of_stages(
+    plan: NetworkPlan, *, stem: bool, behind: tuple[Statement, ...], names: Namespace
+) -> Levels:
+    """The levels of a network whose stages are its own.
 
-    def _is_kept(self, number: int) -> bool:
-        return number < len(self._recurrence.flows) - 1
+    Args:
+        plan: of the network.
+        stem: whether what the stem makes is a level.
+        behind: the pooling behind that level.
+        names: attributes that are still free.
+    """
+    writer = ForwardWriter(plan)
+    ways, inside = writer.ways(), plan.rows.get(STEM)
+    last = inside.held[-1] if inside else None
+    own = last is None or (last.is_module and last.call == CALL)
+    shown = [Shown((), "x", own)] if stem else []
+    for number, way in enumerate(ways):
+        shown += _behind_stages(plan, writer, way, number)
+    # With an index that starts anew, each flow but the last hands on what is shown.
+    end = ways[-1]
+    shown[-1] = replace(shown[-1], before=end.behind, result=end.result)
+    taps = tuple(
+        "" if level.own else names.new(f"level{number}")
+        for number, level in enumerate(shown)
+    )
+    left = zip(shown, taps, strict=True)
+    body = list(writer.stem())
+    for level, tap in islice(left, int(stem)):
+        body += level.by(f"self.{tap}")
+    body += behind
+    for way in ways:
+        body += way.before
+        body += _stages(way, list(islice(left, len(way.stages))))
+    modules = [plan.pieces[STEM]] if STEM in plan.pieces else []
+    if inside and not modules:
+        made = zip(inside.held, inside.labels, strict=True)
+        modules = [label for part, label in made if part.made is not None]
+    first = modules[-1:] if stem else []
+    depths = _depths(plan, modules)
+    return Levels(method(body), (*first, *plan.stages), taps, depths)
 
-    def _last(self) -> Iterator[Statement]:
-        if not self._all_shown:
-            yield from self._show(Shown((), self._result, self._own))
 
-    def _show(self, level: Shown) -> tuple[Statement, ...]:
-        return level.by(self._tap(level))
+def _behind_stages(
+    plan: NetworkPlan, writer: ForwardWriter, way: Way, number: int
+) -> Iterator[Shown]:
+    """How the level behind each stage of a flow is shown."""
+    for stage, passage in enumerate(way.stages[:-1]):
+        found, state = border(plan.graph, stage), passage.state
+        made: tuple[Statement, ...] = ()
+        result = state[found.newest]
+        if found.places:
+            final = ["_" if n is None else state[n] for n in found.places]
+            names = Namespace.forward({"x", *state})
+            made, result = writer.end(number, final, names, indent=12)
+        yield Shown(made, result, plan.single and not made and result == "x")
+    yield Shown(way.named(), "x", plan.single and not way.named())
 
-    def _tap(self, level: Shown) -> str:
-        """The module that shows the next level."""
-        self.taps.append("" if level.own else self._new(len(self.taps)))
-        return f"self.{self.taps[-1]}"
 
-    # -- the blocks, and the levels between stages
-
-    def _run_single(self, flow: Flow, number: int) -> Iterator[Statement]:
-        stages = self._stages_of(number)
-        shown = self._borders(flow, number, [("x",)] * len(stages))
-        behind, result = self._end(flow, number, ["x"], Namespace.forward({"x"}))
-        self._own = result == "x" and not behind
-        self._all_shown = self._own and set(shown) <= {PLAIN}
-        if self._all_shown:
-            shown.append(PLAIN)
-        return self._stages(
-            stages, shown, lambda _, s: (Assign("x", Code(f"self._through({s}, x)")),)
-        )
-
-    def _run(
-        self, calls: Sequence[Pass], flow: Flow, number: int
-    ) -> Iterator[Statement]:
-        self._all_shown = self._own = False
-        groups = [list(group) for _, group in groupby(calls, attrgetter("stage"))]
-        shown = self._borders(flow, number, [group[-1].makes for group in groups])
-        return self._stages(
-            self._stages_of(number),
-            shown,
-            lambda n, stage: tuple(
-                self._kept_apart(item, stage, number) for item in groups[n]
-            ),
-        )
-
-    def _kept_apart(self, item: Pass, stage: str, number: int) -> Loop:
-        """Blocks of a stage, which can keep what they get alone."""
-        blocks = Code(f"self._checkpointed({stage}{item.several})")
-        return Loop("block", blocks, self._called(item, "block", number))
-
-    def _stages(
-        self,
-        stages: list[str],
-        shown: list[Shown],
-        blocks: Callable[[int, str], tuple[Statement, ...]],
-    ) -> Iterator[Statement]:
-        """Stages with what is shown behind them; those that are alike in a loop."""
-        inside = {(blocks(n, "stage"), level) for n, level in enumerate(shown)}
-        if len(shown) > 1 and len(inside) == 1:
-            alike = stages[: len(shown)]
-            yield from self._alike(alike, shown[0], blocks(0, "stage"))
-        else:
-            for number, level in enumerate(shown):
-                yield from blocks(number, stages[number])
-                yield from self._show(level)
-        for number in range(len(shown), len(stages)):
-            yield from blocks(number, stages[number])
-
-    def _alike(
-        self, stages: list[str], level: Shown, blocks: tuple[Statement, ...]
-    ) -> Iterator[Statement]:
-        """A loop over stages, and over the modules that show their levels."""
-        taps = [self._tap(level) for _ in stages]
-        variable, items = "stage", stages
-        if not level.own:
+def _stages(way: Way, levels: list[tuple[Shown, str]]) -> Iterator[Statement]:
+    """Stages with what is shown behind them; those that are alike in a loop."""
+    alike = len(levels) if all(level == PLAIN for level, _ in levels) else -1
+    rows = list(zip(way.stages, levels, strict=True))
+    same = {
+        (tuple(_blocks(stage, "stage")), shown) for stage, (shown, _) in rows[:alike]
+    }
+    if len(rows[:alike]) > 1 and len(same) == 1:
+        ((blocks, shown),) = same
+        variable, items = "stage", [stage.stage for stage, _ in rows[:alike]]
+        if not shown.own:
             variable = "stage, level"
-            items = [f"({s}, {tap})" for s, tap in zip(stages, taps, strict=True)]
+            items = [f"({stage.stage}, self.{tap})" for stage, (_, tap) in rows[:alike]]
         yield Assign("stages", Code(f"({', '.join(items)})"))
-        yield Loop(variable, Code("stages"), (*blocks, *level.by("level")))
-
-    def _borders(
-        self, flow: Flow, number: int, states: Sequence[tuple[str, ...]]
-    ) -> list[Shown]:
-        """The levels behind each stage but the last.
-
-        Args:
-            flow: the blocks.
-            number: of the flow.
-            states: the variables that hold the state behind each stage.
-        """
-        shown: list[Shown] = []
-        for stage in range(len(self._stages_of(number)) - 1):
-            found, state = border(self._network, stage), states[stage]
-            made: tuple[Statement, ...] = ()
-            result = state[found.newest]
-            if found.places:
-                final = ["_" if n is None else state[n] for n in found.places]
-                names = Namespace.forward({"x", *state})
-                made, result = self._end(flow, number, final, names, indent=12)
-            own = self._single and not made and result == "x"
-            shown.append(Shown(made, result, own))
-        return shown
+        yield Loop(variable, Code("stages"), (*blocks, *shown.by("level")))
+        rows = rows[len(items) :]
+    for stage, (shown, tap) in rows:
+        yield from _blocks(stage, stage.stage)
+        yield from shown.by(f"self.{tap}")
 
 
-def levels(body: tuple[Statement, ...]) -> Function:
+def _blocks(stage: Passage, module: str) -> Iterator[Statement]:
+    """Blocks of a stage, each of which can keep what it gets alone."""
+    if not stage.runs:
+        yield Assign("x", Code(f"self._through({module}, x)"))
+    for run in stage.runs:
+        row = Code(f"self._checkpointed({module}{run.several})")
+        yield Loop("block", row, run.called("block"))
+
+
+def _depths(plan: NetworkPlan, stem: list[str]) -> tuple[Statement, ...]:
+    """The statements that say which parameters are of the stem, a stage or a block."""
+    changes = [a for o, a in plan.pieces.items() if o.kind is Kind.TRANSITION]
+    owners: dict[str, int] = {}
+    for key, attribute in plan.shared.items():
+        owners.setdefault(attribute, key.flow)
+    coarse, fine, first = patterns(list(plan.stages), changes, owners)
+    stem = [*stem, *first]
+    before = f'"stem": {any_of(stem)}, ' if stem else ""
+    whole = Case("coarse", (Assign("blocks", Code(coarse), type="Any"),))
+    return (
+        Branch((whole, Case("", (Assign("blocks", Code(fine)),)))),
+        Return(Code(f'{{{before}"blocks": blocks}}')),
+    )
+
+
+def method(body: Iterable[Statement]) -> Function:
     """The method that shows the levels."""
     x = Parameter("x", "Tensor")
-    return Function("_levels", (x,), "Iterator[Tensor]", body)
+    return Function("_levels", (x,), "Iterator[Tensor]", tuple(body))
 
 
 # -------------------------------------------------------------------- what levels there are

@@ -21,6 +21,7 @@ from recform.blocks.identifiers import TIMM_BASE
 from recform.diagnostics import Diagnostics
 from recform.graph.model import NetworkGraph, Piece
 from recform.operators.window import pair
+from recform.source import Span
 from recform.writers.containers import is_nested
 from recform.writers.pipelines import is_whole
 
@@ -113,40 +114,29 @@ def check(network: NetworkGraph, report: Diagnostics) -> None:
             file=formula.source.name,
             hint=f"network {name}Net",
         )
-    if formula.input.layout is not Layout.IMAGE:
-        report.error(
-            "RF521",
-            f"{name} is no image classifier: its input, {formula.input}, is no image",
-            file=formula.source.name,
-        )
-        return
-    if formula.contexts:
-        more = ", ".join(formula.contexts)
-        report.error(
-            "RF521",
-            f"{name} is no image classifier: it takes more than an image ({more})",
-            file=formula.source.name,
-        )
-        return
-    for number, stage in enumerate(network.stages):
-        if stage.shape.layout is not Layout.IMAGE:
-            report.error(
-                "RF521",
-                f"{name} is no image classifier: stage {number + 1} makes "
-                f"{stage.shape.layout.value} ({stage.shape}), no images",
-                formula.stages[number].span,
-                file=formula.source.name,
-            )
-            return
-    if network.final.layout is not Layout.IMAGE:
-        report.error(
-            "RF521",
-            f"{name} is no image classifier: its head gets {network.final}, no image",
-            formula.output_span,
-        )
+    if found := _not_of_images(network):
+        why, span = found
+        why = f"{name} is no image classifier: {why}"
+        report.error("RF521", why, span, file=formula.source.name)
         return
     _check_head(network, report)
     _check_keywords(formula, report)
+
+
+def _not_of_images(network: NetworkGraph) -> tuple[str, Span | None] | None:
+    """What a network takes or makes that is no image, and the place that says it."""
+    formula = network.recurrence.formula
+    if formula.input.layout is not Layout.IMAGE:
+        return f"its input, {formula.input}, is no image", None
+    if formula.contexts:
+        return f"it takes more than an image ({', '.join(formula.contexts)})", None
+    for number, stage in enumerate(network.stages):
+        if stage.shape.layout is not Layout.IMAGE:
+            makes = f"{stage.shape.layout.value} ({stage.shape}), no images"
+            return f"stage {number + 1} makes {makes}", formula.stages[number].span
+    if network.final.layout is not Layout.IMAGE:
+        return f"its head gets {network.final}, no image", formula.output_span
+    return None
 
 
 def _check_head(network: NetworkGraph, report: Diagnostics) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from recform.algebra.body import Body
 from recform.algebra.formula import Pipeline, Step
@@ -163,7 +164,7 @@ class PipelineReader(OperatorReader):
             if step is not None and self._is_fed(step, steps, above):
                 steps.append(step)
             return
-        own = _flows(definition.relation)
+        own, before = _flows(definition.relation), len(steps)
         arguments = {k: v for k, (v, _) in values.items()}
         with (
             self._home(definition.name, definition.relation),
@@ -171,6 +172,10 @@ class PipelineReader(OperatorReader):
         ):
             inner = definition.relation.right
             self._flow(inner, steps, above, row.defined(label, inner, alone), head)
+        here = (name, part.span)
+        steps[before:] = [
+            replace(step, within=(here, *step.within)) for step in steps[before:]
+        ]
 
     def _given(
         self, definition: Signature, given: tuple[n.Expr | n.Keyword, ...]

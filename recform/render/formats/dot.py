@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import graphviz
 
+from recform.diagnostics import counted
 from recform.diagram import text, theme
 from recform.diagram.model import Diagram, Direction, Edge, Kind, Node
 from recform.diagram.sizes import CLUSTER, NOTE, size_of
@@ -73,7 +74,8 @@ def write(diagram: Diagram, look: Theme) -> str:
     graph.attr("edge", fontname="Helvetica", fontsize="8.5", fontcolor=ink, color=ink)
     lines = [text.html(line) for line in diagram.caption]
     lines += [
-        _bar(bar.length, bar.count, text.html(bar.routes)) for bar in diagram.bars
+        f"{b.length}: {counted(b.count, 'path')} &#160; {text.html(b.routes)}"
+        for b in diagram.bars
     ]
     if lines:
         graph.attr(labelloc="b", fontsize="14", label=f"<{'<BR/>'.join(lines)}>")
@@ -227,7 +229,3 @@ def _blank(label: text.Text, size: float, more: float = 6, factor: float = 1) ->
 
 def _inches(points: float) -> str:
     return f"{points / 72:.4f}"
-
-
-def _bar(length: int, count: int, routes: str) -> str:
-    return f"{length}: {count:,} {'path' if count == 1 else 'paths'} &#160; {routes}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recform.diagnostics import counted
 from recform.diagram import text
 from recform.diagram.model import Bar, Diagram, Edge, Kind, Node
 from recform.diagram.theme import FORMS, Theme, colour
@@ -92,8 +93,7 @@ def _node_style(node: Node, look: Theme) -> str:
 
 
 def _bar(bar: Bar) -> str:
-    noun = "route" if bar.count == 1 else "routes"
-    return f"{bar.length}: {bar.count:,} {noun}, {_quoted(bar.routes)}"
+    return f"{bar.length}: {counted(bar.count, 'route')}, {_quoted(bar.routes)}"
 
 
 def _quoted(words: text.Text) -> str:

@@ -7,6 +7,14 @@ from recform.diagram.theme import Theme, colour
 from recform.render.formats.svg import number
 from recform.render.picture import Picture, Point, Shape, Words
 
+#: The fonts of a paper may be wider than those that the picture was laid out for: how much
+#: room a line of text has beside its own, of its width and in points.
+_ROOM = 1.06, 2.0
+#: Sets a text smaller that is wider than that; the graphics package comes with TikZ.
+_FIT = (
+    r"  \providecommand\rffit[2]{\setbox0\hbox{#2}"
+    r"\ifdim\wd0>#1\resizebox{#1}{!}{\box0}\else\box0\fi}"
+)
 _ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
 
 
@@ -32,7 +40,7 @@ def write(picture: Picture, look: Theme) -> str:
         r"% Needs \usepackage{tikz}; made by recform render.",
         r"\begin{tikzpicture}[x=1bp,y=-1bp]",
     ]
-    return "\n".join([*head, *colours, *lines, r"\end{tikzpicture}"]) + "\n"
+    return "\n".join([*head, _FIT, *colours, *lines, r"\end{tikzpicture}"]) + "\n"
 
 
 def document(picture: Picture, look: Theme) -> str:
@@ -90,8 +98,10 @@ def _words(words: Words, roles: dict[str, None]) -> str:
     size = number(words.size)
     family = r"\sffamily" if words.family == "sans" else ""
     x, y = words.at
+    factor, more = _ROOM
+    room = number(text.width(words.text, words.size, words.family) * factor + more)
     return (
         rf"\node[anchor={_ANCHORS[words.anchor]},inner sep=0pt,text=rf-{words.ink},"
         rf"font={family}\fontsize{{{size}}}{{{size}}}\selectfont] "
-        rf"at ({number(x)},{number(y)}) {{{text.tex(words.text)}}};"
+        rf"at ({number(x)},{number(y)}) {{\rffit{{{room}bp}}{{{text.tex(words.text)}}}}};"
     )

@@ -6,7 +6,7 @@ import math
 
 from recform.diagram import text
 from recform.diagram.model import Cluster, Diagram, Edge, Kind, Node
-from recform.diagram.sizes import CAPTION, CLUSTER, LABEL, NOTE, SIGN, size_of
+from recform.diagram.sizes import CLUSTER, LABEL, NOTE, SIGN, size_of
 from recform.diagram.theme import FORMS
 from recform.render.formats.dot import colours_of, edge_line
 from recform.render.picture import (
@@ -147,13 +147,10 @@ def _lines(node: Node, x: float, y: float) -> list[Shape | Words]:
         top += label
     for row in node.note:
         at = (x, top + note / 2 + NOTE * _BASE)
-        words.append(Words(row, at, NOTE, _note_ink(ink), family="sans"))
+        small = "muted" if ink == "ink" else ink
+        words.append(Words(row, at, NOTE, small, family="sans"))
         top += note
     return words
-
-
-def _note_ink(ink: str) -> str:
-    return "muted" if ink == "ink" else ink
 
 
 # --------------------------------------------------------------------------------- edges
@@ -163,8 +160,8 @@ def _edge(
     edge: Edge, curve: Curve, label: Point | None, others: list[Point], shift: Point
 ) -> Item:
     role, dashed, width = edge_line(edge)
-    points = [_moved(point, shift) for point in curve.points]
-    tip = _moved(curve.tip, shift)
+    curve = curve.moved(lambda at: _moved(at, shift))
+    points, tip = list(curve.points), curve.tip
     path: list[Segment] = [("M", (points[0],))]
     for n in range(1, len(points) - 2, 3):
         path.append(("C", (points[n], points[n + 1], points[n + 2])))
@@ -271,6 +268,3 @@ def _label_place(cluster: Cluster, frame: Frame, crowd: list[Point]) -> Point:
         )
 
     return next(filter(clear, places), places[0])
-
-
-__all__ = ["CAPTION", "compose", "form"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil
 
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import refuse
 from recform.diagram.model import Diagram, Direction, View
 from recform.diagram.request import Renderer, Request
 from recform.render.picture import Picture, scaled
@@ -37,14 +37,12 @@ def fitted(diagram: Diagram, request: Request, found: Renderer) -> Picture:
         if picture.width * scale <= request.width + 0.1:
             return scaled(picture, scale) if scale < 1 else picture
         needed.append(picture.width * scale)
-    report = Diagnostics()
-    report.error(
+    refuse(
         "RF614",
         f"in {round(request.width / _CENTIMETRE, 2):g} cm nobody could read it: "
         f"it needs {ceil(min(needed) / _CENTIMETRE * 10) / 10:.1f} cm",
-        hint=_hint(diagram, request),
+        _hint(diagram, request),
     )
-    raise CompileError(report)
 
 
 def _hint(diagram: Diagram, request: Request) -> str:

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from recform.diagram import text
-from recform.diagram.model import Cluster, Diagram
+from recform.diagram.model import Cluster, Diagram, Direction, Node
 from recform.diagram.sizes import NOTE, size_of
 from recform.render.picture import Point
-from recform.render.placing.layout import Curve, Frame, Layout
+from recform.render.placing.labels import sampled
+from recform.render.placing.layout import Frame, Layout
+
+#: Between a frame and what runs along it.
+_ROOM = 6.0
 
 
 def balanced(diagram: Diagram, layout: Layout) -> Layout:
@@ -30,46 +34,71 @@ def balanced(diagram: Diagram, layout: Layout) -> Layout:
         side = ((low - frame.left) + (frame.right - high)) / 2
         moved = replace(frame, left=round(low - side, 2), right=round(high + side, 2))
         around = [f for name, f in frames.items() if name != cluster.id]
-        around = [f for f in around if not _holds(f, frame)]
+        around = [f for f in around if not f.holds(frame)]
         around += _within(diagram, layout, cluster, outside=True)
         outer = frames.get(cluster.parent)
-        fits = outer is None or _holds(outer, moved)
-        if fits and not any(_meets(moved, other) for other in around):
+        fits = outer is None or outer.holds(moved)
+        if fits and not any(map(moved.meets, around)):
             frames[cluster.id] = moved
     left = min([0.0, *(frame.left for frame in frames.values())])
     right = max([layout.width, *(frame.right for frame in frames.values())])
     return from_left(replace(layout, clusters=frames), left, right)
 
 
+def enclosing(diagram: Diagram, layout: Layout) -> Layout:
+    """The layout of one block with a frame around all that runs to and from its parts.
+
+    Graphviz leads an edge that comes from outside past the frame, to where it ends.
+    """
+    (outer, *others) = [c.id for c in diagram.clusters if not c.parent] or [""]
+    if not outer or others:
+        return layout
+    frame, down = layout.clusters[outer], diagram.direction is Direction.down
+    inside = {node.id for node in diagram.nodes if node.cluster}
+    low, high = (frame.left, frame.right) if down else (frame.top, frame.bottom)
+    sides = [low, high]
+    for edge, curve in zip(diagram.edges, layout.edges, strict=True):
+        if inside & {edge.tail, edge.head}:
+            way = sampled(curve.points)
+            if down:
+                beside = [x for x, y in way if frame.top < y < frame.bottom]
+            else:
+                beside = [y for x, y in way if frame.left < x < frame.right]
+            sides += [at - _ROOM for at in beside if at < low]
+            sides += [at + _ROOM for at in beside if at > high]
+    if down:
+        wide = replace(frame, left=min(sides), right=max(sides))
+    else:
+        wide = replace(frame, top=min(sides), bottom=max(sides))
+    around = (n for n in diagram.nodes if n.id not in inside)
+    if any(wide.meets(_box(node, layout)) for node in around):
+        return layout
+    frames = {**layout.clusters, outer: wide}
+    return _around(
+        replace(layout, clusters=frames),
+        min(0.0, wide.left),
+        min(0.0, wide.top),
+        max(layout.width, wide.right),
+        max(layout.height, wide.bottom),
+    )
+
+
 def from_left(layout: Layout, left: float, right: float) -> Layout:
     """A layout that goes from ``left`` to ``right``, moved to where pictures begin."""
-    if left == 0.0:
-        return replace(layout, width=right)
+    return _around(layout, left, 0.0, right, layout.height)
+
+
+def _around(
+    layout: Layout, left: float, top: float, right: float, bottom: float
+) -> Layout:
+    """A layout that fills this, moved to where pictures begin."""
+    if left == 0.0 == top:
+        return replace(layout, width=right, height=bottom)
 
     def moved(at: Point) -> Point:
-        return (round(at[0] - left, 2), at[1])
+        return (round(at[0] - left, 2), round(at[1] - top, 2))
 
-    return replace(
-        layout,
-        width=right - left,
-        nodes={name: moved(at) for name, at in layout.nodes.items()},
-        edges=tuple(
-            Curve(
-                tuple(map(moved, curve.points)),
-                moved(curve.tip),
-                None if curve.label is None else moved(curve.label),
-            )
-            for curve in layout.edges
-        ),
-        clusters={
-            name: replace(
-                frame,
-                left=round(frame.left - left, 2),
-                right=round(frame.right - left, 2),
-            )
-            for name, frame in layout.clusters.items()
-        },
-    )
+    return replace(layout.moved(moved), width=right - left, height=bottom - top)
 
 
 def _within(
@@ -78,9 +107,12 @@ def _within(
     """The boxes of the nodes of a frame, or of all others."""
     for node in diagram.nodes:
         if (node.cluster == cluster.id) is not outside:
-            (x, y), size = layout.nodes[node.id], size_of(node)
-            w, h = size.width / 2, size.height / 2
-            yield Frame(x - w, y - h, x + w, y + h)
+            yield _box(node, layout)
+
+
+def _box(node: Node, layout: Layout) -> Frame:
+    size = size_of(node)
+    return Frame.around(layout.nodes[node.id], size.width, size.height)
 
 
 def _labels(diagram: Diagram, layout: Layout, cluster: Cluster) -> Iterator[Frame]:
@@ -88,21 +120,4 @@ def _labels(diagram: Diagram, layout: Layout, cluster: Cluster) -> Iterator[Fram
     inside = {node.id for node in diagram.nodes if node.cluster == cluster.id}
     for edge, curve in zip(diagram.edges, layout.edges, strict=True):
         if curve.label is not None and {edge.tail, edge.head} <= inside:
-            x, y = curve.label
-            half = text.width(edge.label, NOTE, "sans") / 2
-            yield Frame(x - half, y, x + half, y)
-
-
-def _holds(outer: Frame, inner: Frame) -> bool:
-    return (
-        outer.left <= inner.left
-        and inner.right <= outer.right
-        and outer.top <= inner.top
-        and inner.bottom <= outer.bottom
-    )
-
-
-def _meets(a: Frame, b: Frame) -> bool:
-    return (
-        a.left < b.right and b.left < a.right and a.top < b.bottom and b.top < a.bottom
-    )
+            yield Frame.around(curve.label, text.width(edge.label, NOTE, "sans"), 0)

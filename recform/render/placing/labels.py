@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from recform.diagram import text
 from recform.diagram.model import Diagram
@@ -12,27 +11,6 @@ from recform.render.picture import Point
 from recform.render.placing.layout import Frame, Layout
 
 _GAP = 3.0
-
-
-@dataclass(frozen=True)
-class _Box:
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    def holds(self, point: Point) -> bool:
-        return (
-            self.left <= point[0] <= self.right and self.top <= point[1] <= self.bottom
-        )
-
-    def meets(self, other: _Box) -> bool:
-        return (
-            self.left < other.right
-            and other.left < self.right
-            and self.top < other.bottom
-            and other.top < self.bottom
-        )
 
 
 def placed(diagram: Diagram, layout: Layout) -> dict[str, Point]:
@@ -49,8 +27,8 @@ def placed(diagram: Diagram, layout: Layout) -> dict[str, Point]:
     lines += [point for frame in layout.clusters.values() for point in _border(frame)]
     solid = []
     for node in diagram.nodes:
-        (x, y), size = layout.nodes[node.id], size_of(node)
-        solid.append(_box(x, y, size.width, size.height))
+        size = size_of(node)
+        solid.append(Frame.around(layout.nodes[node.id], size.width, size.height))
     result: dict[str, Point] = {}
     for edge, curve in zip(diagram.edges, layout.edges, strict=True):
         if not edge.label or curve.label is None:
@@ -58,15 +36,15 @@ def placed(diagram: Diagram, layout: Layout) -> dict[str, Point]:
         width, height = text.width(edge.label, NOTE, "sans") + 2, NOTE + 1
 
         def cost(place: Point, w: float = width, h: float = height) -> float:
-            box = _box(*place, w, h)
-            touched = sum(1 for point in lines if box.holds(point))
+            box = Frame.around(place, w, h)
+            touched = sum(1 for point in lines if box.holds(Frame(*point, *point)))
             return touched + 20 * sum(1 for other in solid if box.meets(other))
 
         best = curve.label
         if cost(best):
             best = min([best, *_beside(ways[edge.id], width, height)], key=cost)
         result[edge.id] = best
-        solid.append(_box(*best, width, height))
+        solid.append(Frame.around(best, width, height))
     return result
 
 
@@ -108,7 +86,3 @@ def _border(frame: Frame) -> list[Point]:
     return [(x, y) for x in across for y in (top, bottom)] + [
         (x, y) for y in down for x in (left, right)
     ]
-
-
-def _box(x: float, y: float, width: float, height: float) -> _Box:
-    return _Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recform.diagram.model import Diagram
 from recform.diagram.request import Renderer
 from recform.render.formats import dot
-from recform.render.picture import Point
+from recform.render.picture import Move, Point
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,48 @@ class Curve:
     tip: Point
     label: Point | None
 
+    def moved(self, change: Move) -> Curve:
+        """The curve through other points."""
+        label = None if self.label is None else change(self.label)
+        return Curve(tuple(map(change, self.points)), change(self.tip), label)
+
 
 @dataclass(frozen=True)
 class Frame:
-    """The outline of a cluster."""
+    """The outline of a cluster, or what a node or a label takes."""
 
     left: float
     top: float
     right: float
     bottom: float
+
+    @classmethod
+    def around(cls, at: Point, width: float, height: float) -> Frame:
+        """A frame with its middle at a point."""
+        (x, y), w, h = at, width / 2, height / 2
+        return cls(x - w, y - h, x + w, y + h)
+
+    def moved(self, change: Move) -> Frame:
+        """The frame with its corners elsewhere."""
+        return Frame(*change((self.left, self.top)), *change((self.right, self.bottom)))
+
+    def holds(self, other: Frame) -> bool:
+        """Whether all of another one lies inside."""
+        return (
+            self.left <= other.left
+            and other.right <= self.right
+            and self.top <= other.top
+            and other.bottom <= self.bottom
+        )
+
+    def meets(self, other: Frame) -> bool:
+        """Whether both have room in common."""
+        return (
+            self.left < other.right
+            and other.left < self.right
+            and self.top < other.bottom
+            and other.top < self.bottom
+        )
 
 
 @dataclass(frozen=True)
@@ -51,6 +84,15 @@ class Layout:
     nodes: dict[str, Point]
     edges: tuple[Curve, ...]
     clusters: dict[str, Frame]
+
+    def moved(self, change: Move) -> Layout:
+        """The layout with all places changed."""
+        return replace(
+            self,
+            nodes={name: change(at) for name, at in self.nodes.items()},
+            edges=tuple(curve.moved(change) for curve in self.edges),
+            clusters={n: frame.moved(change) for n, frame in self.clusters.items()},
+        )
 
 
 def place(diagram: Diagram, renderer: Renderer) -> Layout:

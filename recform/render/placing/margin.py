@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from recform.diagnostics import counted
 from recform.diagram import text, theme
 from recform.diagram.model import Bar, Diagram, Edge, Kind
 from recform.diagram.sizes import CAPTION, NOTE
 from recform.diagram.theme import FORMS
 from recform.render.formats.dot import edge_line
-from recform.render.picture import Item, Shape, Words, box, hexagon, line, rounded
+from recform.render.picture import (
+    Item,
+    Shape,
+    Words,
+    box,
+    hexagon,
+    line,
+    moved,
+    rounded,
+)
 
 _GAP = 12.0
 _ROW = 15.0
@@ -98,13 +108,7 @@ def _fitted(
 
 
 def _moved(part: Shape | Words, x: float, y: float) -> Shape | Words:
-    if isinstance(part, Words):
-        return replace(part, at=(part.at[0] + x, part.at[1] + y))
-    path = tuple(
-        (kind, tuple((px + x, py + y) for px, py in points))
-        for kind, points in part.path
-    )
-    return replace(part, path=path)
+    return moved(part, lambda at: (at[0] + x, at[1] + y))
 
 
 # ---------------------------------------------------------------------------------- bars
@@ -151,13 +155,9 @@ def _bars(diagram: Diagram, foot: Foot, most: float | None) -> None:
         foot.add(Item(name, "bar", "", _tooltip(bar), tuple(parts)), total, _ROW)
 
 
-def _said(bar: Bar) -> str:
-    return f"{bar.count:,} {'path' if bar.count == 1 else 'paths'}"
-
-
 def _tooltip(bar: Bar) -> str:
-    noun = "operator" if bar.length == 1 else "operators"
-    return f"{_said(bar)} through {bar.length} {noun}: {text.plain(bar.routes)}"
+    paths, passed = counted(bar.count, "path"), counted(bar.length, "operator")
+    return f"{paths} through {passed}: {text.plain(bar.routes)}"
 
 
 # -------------------------------------------------------------------------------- legend
@@ -172,10 +172,10 @@ def _legend(diagram: Diagram, foot: Foot, width: float) -> None:
         room = 26 + text.width(label, size, "sans") + 14
         if x > -width / 2 and x + room > width / 2:
             x, y = -width / 2, y + _ROW
-        moved = tuple(_moved(part, x, y) for part in parts)
+        sample = (_moved(part, x, y) for part in parts)
         words = Words(label, (x + 26, y + 3), size, "ink", "start", "sans")
         name = f"{diagram.id}-legend-{number}"
-        foot.items.append(Item(name, "legend", "", "", (*moved, words)))
+        foot.items.append(Item(name, "legend", "", "", (*sample, words)))
         x += room
     foot.width = max(foot.width, width)
     foot.height = y + _ROW / 2

@@ -8,7 +8,7 @@ import sysconfig
 from functools import partial
 from pathlib import Path
 
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import refuse
 from recform.diagram.request import Renderer
 
 #: What is tried, in order.
@@ -37,19 +37,17 @@ def find(wanted: str | Renderer = "auto") -> Renderer:
         found = shutil.which(candidate) or _beside_python(candidate)
         if found:
             return partial(_run, found)
-    report = Diagnostics()
     what = (
         "neither dot nor graphviz-pure"
         if wanted == "auto"
         else f"no program {wanted!r}"
     )
-    report.error(
+    refuse(
         "RF662",
         f"{what} was found to lay the picture out",
+        "pip install graphviz-pure; --to mermaid and --to json need neither",
         file=wanted if wanted != "auto" else "",
-        hint="pip install graphviz-pure; --to mermaid and --to json need neither",
     )
-    raise CompileError(report)
 
 
 def _beside_python(name: str) -> str | None:
@@ -80,11 +78,9 @@ def _run(program: str, source: str) -> bytes:
         problem = f"it took more than {PATIENCE} seconds"
     except OSError as error:
         problem = error.strerror or str(error)
-    report = Diagnostics()
-    report.error(
+    refuse(
         "RF663",
         f"the picture could not be laid out: {problem}",
+        "--renderer graphviz-pure takes the one that recform is tested with",
         file=Path(program).name,
-        hint="--renderer graphviz-pure takes the one that recform is tested with",
     )
-    raise CompileError(report)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 from recform.diagram.model import Diagram, Direction, Kind, Node
 from recform.diagram.sizes import size_of
 from recform.render.picture import Point
 from recform.render.placing.labels import sampled
-from recform.render.placing.layout import Curve, Frame, Layout
+from recform.render.placing.layout import Layout
 
 #: Between two rows.
 _GAP = 18.0
@@ -34,6 +35,12 @@ def wrapped(diagram: Diagram, layout: Layout, limit: float) -> tuple[Diagram, La
     return _Rows(diagram, layout, cuts, ends).wrapped() if ends else (diagram, layout)
 
 
+def _handed_on(diagram: Diagram) -> list[Node]:
+    """What blocks make for others; the rest stands in the row of its block."""
+    made = {edge.head for edge in diagram.edges}
+    return [n for n in diagram.nodes if n.kind in _SEAMS and n.id in made]
+
+
 class _Cuts:
     """Places where nothing passes but the nodes of one column.
 
@@ -44,10 +51,9 @@ class _Cuts:
     def __init__(self, diagram: Diagram, layout: Layout) -> None:
         self._diagram, self._layout = diagram, layout
         found: dict[float, list[Node]] = {}
-        for node in diagram.nodes:
-            if node.kind in _SEAMS:
-                place = round(layout.nodes[node.id][0])
-                found.setdefault(place, []).append(node)
+        for node in _handed_on(diagram):
+            place = round(layout.nodes[node.id][0])
+            found.setdefault(place, []).append(node)
         self.columns = {
             place: nodes
             for place, nodes in sorted(found.items())
@@ -103,9 +109,10 @@ class _Rows:
 
     def wrapped(self) -> tuple[Diagram, Layout]:
         nodes, places = list(self._diagram.nodes), {}
+        handed = {node.id for node in _handed_on(self._diagram)}
         for node in self._diagram.nodes:
             at = self._layout.nodes[node.id]
-            before = 2 if node.kind in _SEAMS else -2
+            before = 2 if node.id in handed else -2
             places[node.id] = self._moved(at, self._row(at[0] - before))
         for number, end in enumerate(self._ends, start=1):
             for node in self._columns[end]:
@@ -115,13 +122,12 @@ class _Rows:
         curves = []
         for edge, curve in zip(self._diagram.edges, self._layout.edges, strict=True):
             tail, head = (self._layout.nodes[end][0] for end in (edge.tail, edge.head))
-            curves.append(self._curve(curve, self._row(min(tail, head) + 2)))
-        frames = {}
-        for name, frame in self._layout.clusters.items():
-            row = self._row(frame.left)
-            left, top = self._moved((frame.left, frame.top), row)
-            right, bottom = self._moved((frame.right, frame.bottom), row)
-            frames[name] = Frame(left, top, right, bottom)
+            row = self._row(min(tail, head) + 2)
+            curves.append(curve.moved(partial(self._moved, row=row)))
+        frames = {
+            name: frame.moved(partial(self._moved, row=self._row(frame.left)))
+            for name, frame in self._layout.clusters.items()
+        }
         stops = [*(end + self._half(end) for end in self._ends), self._layout.width]
         wide = max(b - a for a, b in zip(self._starts, stops, strict=True))
         high = self._layout.height * len(stops) + _GAP * len(self._ends)
@@ -136,8 +142,3 @@ class _Rows:
     def _moved(self, at: Point, row: int) -> Point:
         down = row * (self._layout.height + _GAP)
         return (round(at[0] - self._starts[row], 2), round(at[1] + down, 2))
-
-    def _curve(self, curve: Curve, row: int) -> Curve:
-        label = None if curve.label is None else self._moved(curve.label, row)
-        points = tuple(self._moved(point, row) for point in curve.points)
-        return Curve(points, self._moved(curve.tip, row), label)

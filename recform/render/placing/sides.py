@@ -135,12 +135,6 @@ class _Turner:
         return replace(frame, left=min(sides), right=max(sides))
 
 
-def _scaled(at: Point, middle: float, factor: float) -> Point:
-    return (round(middle + (at[0] - middle) * factor, 2), at[1])
-
-
 def _bent(curve: Curve, middle: float, factor: float) -> Curve:
-    points = tuple(_scaled(point, middle, factor) for point in curve.points)
-    tip = _scaled(curve.tip, middle, factor)
-    label = curve.label and _scaled(curve.label, middle, factor)
-    return Curve(points, tip, label)
+    """A curve that goes as far to a side, times a factor."""
+    return curve.moved(lambda at: (round(middle + (at[0] - middle) * factor, 2), at[1]))

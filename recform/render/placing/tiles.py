@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
-from recform.diagram.model import Diagram, Direction
+from recform.diagram.model import Diagram, Direction, View
 from recform.diagram.request import Renderer
+from recform.diagram.sizes import size_of
 from recform.render.picture import Point
-from recform.render.placing.frames import balanced
+from recform.render.placing.frames import balanced, enclosing
 from recform.render.placing.layout import Curve, Frame, Layout, place
 from recform.render.placing.sides import both_sides
 
@@ -19,9 +21,10 @@ def arranged(diagram: Diagram, found: Renderer) -> Layout:
         CompileError: if the renderer fails.
     """
     if not diagram.tiles:
-        return balanced(diagram, both_sides(diagram, place(diagram, found)))
+        placed = balanced(diagram, both_sides(diagram, place(diagram, found)))
+        return enclosing(diagram, placed) if diagram.view is View.step else placed
     one = _one(diagram)
-    return _Row(diagram, balanced(one, place(one, found))).layout()
+    return _Row(diagram, enclosing(one, balanced(one, place(one, found)))).layout()
 
 
 def _one(diagram: Diagram) -> Diagram:
@@ -30,9 +33,10 @@ def _one(diagram: Diagram) -> Diagram:
     ends = dict.fromkeys(first.inputs, "source") | dict.fromkeys(first.outputs, "sink")
     there = {*first.inputs, *first.nodes, *first.outputs}
     edges, clusters = set(first.edges), set(first.clusters)
-    # What a block has beside itself stands beside what it gets.
+    # What a block has beside itself stands beside what it gets, or hands on.
+    made = {e.head for e in diagram.edges if e.id in edges}
     outside = (n.id for n in diagram.nodes if n.id in first.nodes and not n.cluster)
-    ends |= dict.fromkeys(outside, "source")
+    ends |= {name: "sink" if name in made else "source" for name in outside}
     return replace(
         diagram,
         nodes=tuple(
@@ -64,10 +68,21 @@ class _Row:
         start, end = (one.nodes[row[0]] for row in (first.inputs, first.outputs))
         frames = [self._extent(one.clusters[name]) for name in first.clusters]
         wide = max((high - low for low, high in frames), default=0.0) + _GAP
-        self._pace = max(end[self._along] - start[self._along], wide)
+        self._pace = max(end[self._along] - start[self._along] + self._beside(), wide)
         edges = [e.id for e in diagram.edges if e.id in set(first.edges)]
         self._curves = dict(zip(edges, one.edges, strict=True))
         self._heads = {e.id: e.head for e in diagram.edges}
+
+    def _beside(self) -> float:
+        """How much room what a block keeps for itself takes, in front of the next one."""
+        first = self._diagram.tiles[0]
+        heads = {e.head for e in self._diagram.edges if e.id in set(first.edges)}
+        inside = (
+            n for n in self._diagram.nodes if n.id in first.nodes and not n.cluster
+        )
+        sizes = [size_of(node) for node in inside if node.id in heads]
+        rooms = [size.height if self._along else size.width for size in sizes]
+        return max(rooms) + _GAP if rooms else 0.0
 
     def layout(self) -> Layout:
         first = self._diagram.tiles[0]
@@ -80,10 +95,8 @@ class _Row:
             for name, like in zip(tile.outputs, first.inputs, strict=True):
                 nodes[name] = self._moved(self._one.nodes[like], number + 1)
             for name, like in zip(tile.clusters, first.clusters, strict=True):
-                frame = self._one.clusters[like]
-                left, top = self._moved((frame.left, frame.top), number)
-                right, bottom = self._moved((frame.right, frame.bottom), number)
-                frames[name] = Frame(left, top, right, bottom)
+                moved = partial(self._moved, number=number)
+                frames[name] = self._one.clusters[like].moved(moved)
             for name, like in zip(tile.edges, first.edges, strict=True):
                 curves[name] = self._curve(like, number)
         size = [self._one.width, self._one.height]

@@ -37,6 +37,7 @@ from recform.plan.expressions import (
     names_in,
 )
 from recform.plan.namespace import Claim, Namespace
+from recform.plan.parts import PipelineCode
 from recform.plan.printer.lines import folded
 from recform.recurrence.model import Slot, Step
 from recform.writers.calls import given
@@ -46,7 +47,6 @@ from recform.writers.formula.terms import ATOM, PRODUCT, SUM, Writer
 from recform.writers.initialise import scalar_parameter
 from recform.writers.names import base_name, class_name, labels_of
 from recform.writers.pipelines import (
-    PipelineCode,
     attributes_of,
     is_body,
     is_whole,

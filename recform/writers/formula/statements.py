@@ -10,10 +10,11 @@ from recform.blocks.applied import function_call
 from recform.plan.definitions import Assign, Line
 from recform.plan.expressions import Code
 from recform.plan.namespace import Namespace
+from recform.plan.parts import PipelineCode
 from recform.plan.printer.definitions import fits
 from recform.recurrence.model import Slot, Step
 from recform.writers.formula.terms import ATOM, Writer
-from recform.writers.pipelines import PipelineCode, chain
+from recform.writers.pipelines import chain
 
 #: The code of an inlined operator, and the line of its definition; None for an operator
 #: that is no inlined one.
@@ -194,7 +195,7 @@ class BodyWriter:
                 if part not in self._writer.variables:
                     self._assign(part)
         given = self._writer.arguments(tensor)
-        between, result = chain(code, given, "out")
+        between, result = chain(code.calls, code.cuts, given, "out", code.inputs)
         line = defined or self._line(tensor)
         for text in between:
             self._set("out", text, line)

@@ -13,12 +13,12 @@ from recform.blocks.identifiers import IN_FORWARD, identifier, is_taken
 from recform.plan.definitions import Class, Definition, Line, Parameter, forward
 from recform.plan.expressions import Make
 from recform.plan.namespace import Namespace
+from recform.plan.parts import PipelineCode
 from recform.source import Span
 from recform.writers.formula.bodies import BodyCode, constructor_arguments, plan_body
 from recform.writers.formula.cells import plan_cell
 from recform.writers.names import class_name
 from recform.writers.pipelines import (
-    PipelineCode,
     attributes_of,
     line_of,
     returned,
@@ -75,10 +75,16 @@ class Workshop:
         return line_of(span, self.formula.source)
 
     def code(
-        self, pipeline: Pipeline, here: Setting, names: Namespace | None = None
+        self,
+        pipeline: Pipeline,
+        here: Setting,
+        names: Namespace | None = None,
+        keeper: Namespace | None = None,
+        holder: str = "",
     ) -> PipelineCode:
         """The code of a pipeline; left out, all attribute names are free."""
-        return write_pipeline(pipeline, here, names or Namespace.attributes(), self)
+        names = names or Namespace.attributes()
+        return write_pipeline(pipeline, here, names, self, keeper, holder)
 
     def pipeline_class(
         self, name: str, pipeline: Pipeline, inputs: tuple[Shape, ...], title: str
