@@ -7,8 +7,9 @@
     recform compare --results results.csv
 
 `prepare` needs recform, and `run` only torch and the folder: the loop is the bare one of
-recform.training, with the same draws. Networks that no longer fit into the minutes are left
-out, whole seeds at a time, so that what there is can be compared.
+recform.training, with the same draws. Each epoch adds a line to the results. Seeds that no
+longer fit into the minutes are left out as a whole, so that what there is can be compared;
+a network that is not done when they are over ends with its epoch, and is in no table.
 """
 
 from __future__ import annotations
@@ -48,8 +49,19 @@ def load(path: Path) -> Any:
     return getattr(module, path.stem)
 
 
-def train(path: Path, data: Path, epochs: int, seed: int) -> dict[str, Any]:
-    """Trains one network; what came out."""
+def train(
+    path: Path, data: Path, epochs: int, seed: int, results: Path, end: float
+) -> None:
+    """Trains one network, and adds a line to the results behind each epoch.
+
+    Args:
+        path: of its module.
+        data: the images.
+        epochs: as many as there is time for.
+        seed: of all draws.
+        results: get the lines.
+        end: when no other epoch is begun, by `time.time`.
+    """
     import numpy as np
     import torch
     from torch.nn import functional as F
@@ -80,8 +92,13 @@ def train(path: Path, data: Path, epochs: int, seed: int) -> dict[str, Any]:
     optimiser = optimizer(model, recipe)
     count, batch = len(sets["train"]), recipe.batch
     steps = count // batch
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats()
     began = time.perf_counter()
     for epoch in range(epochs):
+        if time.time() > end:
+            print(f"{path.stem}, seed {seed}: {epoch} epochs", file=sys.stderr)
+            return
         model.train()
         picks = order(count, seed, epoch)[: steps * batch].split(batch)
         batches = sets["train"].batches(picks, Pass(seed, epoch, recipe))
@@ -93,47 +110,47 @@ def train(path: Path, data: Path, epochs: int, seed: int) -> dict[str, Any]:
                 scores = model(images.contiguous(memory_format=torch.channels_last))
             F.cross_entropy(scores.float(), labels).backward()
             optimiser.step()
-    with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
-        loss, right, seen = measured(model, sets["test"], 1000).tolist()
-    return {
-        "network": path.stem,
-        "seed": seed,
-        "epochs": epochs,
-        "accuracy": right / seen,
-        "loss": loss / seen,
-        "seconds": time.perf_counter() - began,
-        "peak_bytes": torch.cuda.max_memory_allocated() if on_gpu else None,
-        "device": torch.cuda.get_device_name() if on_gpu else "cpu",
-    }
+        with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
+            loss, right, seen = measured(model, sets["test"], 1000).tolist()
+        row = {
+            "network": path.stem,
+            "seed": seed,
+            "epoch": epoch + 1,
+            "epochs": epochs,
+            "accuracy": right / seen,
+            "loss": loss / seen,
+            "seconds": time.perf_counter() - began,
+            "peak_bytes": torch.cuda.max_memory_allocated() if on_gpu else None,
+            "device": torch.cuda.get_device_name() if on_gpu else "cpu",
+        }
+        # A short line that is added at once stays whole beside those of others.
+        with results.open("a") as out:
+            out.write(json.dumps(row) + "\n")
 
 
 def run(given: argparse.Namespace) -> None:
     """Trains all networks seed by seed, as far as the minutes go."""
-    end = time.monotonic() + 60 * given.minutes
+    end = time.time() + 60 * given.minutes
     paths = sorted(given.folder.glob("*.py"))
     given.results.parent.mkdir(parents=True, exist_ok=True)
     longest = 0.0
-    with (
-        given.results.open("a") as out,
-        ProcessPoolExecutor(given.at_once, get_context("spawn")) as pool,
-    ):
+    with ProcessPoolExecutor(given.at_once, get_context("spawn")) as pool:
         for seed in map(int, given.seeds.split(",")):
-            start = time.monotonic()
+            start = time.time()
             if start + longest > end:
                 print(f"no time is left for seed {seed}", file=sys.stderr)
                 break
-            work = [
-                pool.submit(train, path, given.data, given.epochs, seed)
-                for path in paths
-            ]
-            for future in as_completed(work):
-                print(json.dumps(future.result()), file=out, flush=True)
-            longest = max(longest, time.monotonic() - start)
+            asked = given.data, given.epochs, seed, given.results, end
+            for future in as_completed([pool.submit(train, p, *asked) for p in paths]):
+                if error := future.exception():  # the others go on
+                    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            longest = max(longest, time.time() - start)
 
 
 def table(results: Path) -> None:
     """The accuracies as a table that `recform compare --results` reads."""
-    rows = [json.loads(line) for line in results.read_text().splitlines()]
+    lines = map(json.loads, results.read_text().splitlines())
+    rows = [row for row in lines if row.get("epoch", row["epochs"]) == row["epochs"]]
     seeds = sorted({row["seed"] for row in rows})
     known = {(row["network"], row["seed"]): row["accuracy"] for row in rows}
     write = csv.writer(sys.stdout)

@@ -74,11 +74,19 @@ class _Coupled(torch.autograd.Function):
             a = a + f(b)
             b = b + g(a)
         ctx.blocks = blocks
+        ctx.kind = a.device.type
+        ctx.cast = torch.is_autocast_enabled(ctx.kind)
+        ctx.dtype = torch.get_autocast_dtype(ctx.kind)
         ctx.save_for_backward(a, b)
         return a, b
 
     @staticmethod
     def backward(ctx: Any, *made: Tensor) -> Any:
+        with torch.autocast(ctx.kind, ctx.dtype, ctx.cast):
+            return _Coupled.back(ctx, *made)
+
+    @staticmethod
+    def back(ctx: Any, *made: Tensor) -> Any:
         a, b = ctx.saved_tensors
         grad_a, grad_b = made
         grads: list[Tensor] = []

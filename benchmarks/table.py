@@ -10,6 +10,7 @@ itself, is marked. Seconds are other ones on each machine, and are only told.
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import statistics
@@ -35,10 +36,12 @@ class Asked:
     Attributes:
         quick: whether there are fewer turns, and large networks are left out.
         device: where networks run that may run on a GPU.
+        until: when nothing more is begun, by `time.perf_counter`.
     """
 
     quick: bool = False
     device: str = "cpu"
+    until: float = math.inf
 
     def turns(self, count: int) -> int:
         """How many turns there are where they would be `count`."""

@@ -16,10 +16,10 @@ The last one runs when the source of a :class:`recform.compiled.Compiled` is ask
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recform import graph, proof, recurrence
 from recform.compiled import Compiled, answered, emit_source
@@ -30,6 +30,7 @@ from recform.modules import load_source
 from recform.operators import plugins as user
 from recform.outline.blame import blaming
 from recform.outline.sections import no_network
+from recform.settings import Settings
 from recform.source import Source
 from recform.syntax.parse import parse
 from recform.syntax.uses import Folder
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
 def compile_source(
     source: Source,
-    settings: Mapping[str, Any] | None = None,
+    settings: Settings | None = None,
     folder: Folder = None,
     plugins: Iterable[Plugin] = (),
     network: str | None = None,

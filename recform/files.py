@@ -15,9 +15,13 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from recform.diagnostics import CompileError, Diagnostics, closest
 from recform.source import MAX_FILE_BYTES, Source, Span
+
+#: An object of JSON, as a file or an answer has it.
+Json: TypeAlias = dict[str, Any]
 
 #: What makes a file the same file: its device, and its number there.
 _Identity = tuple[int, int]

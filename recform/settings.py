@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
+
+#: Parameters by name: true, false, a number (of SymPy's, or of Python's), or a text for the
+#: input; as unchecked as :data:`recform.blocks.symbolic.Symbolic`.
+Settings: TypeAlias = Mapping[str, Any]
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d\d?)?")
 #: A number with more signs is a mistake.

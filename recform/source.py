@@ -86,6 +86,11 @@ class Span:
         return _COMMENT.sub(lambda found: _blank(found.group()), self.text)
 
     @property
+    def words(self) -> str:
+        """The same on one line, with single spaces."""
+        return " ".join(self.text_without_comments.split())
+
+    @property
     def line(self) -> int:
         """The line on which the span starts, counted from 1."""
         return self.source.position(self.start)[0]

@@ -96,12 +96,14 @@ def _row(example: Example, drawn: Drawn | None) -> str:
     networks = drawn.networks if drawn else ()
     equations = "\n\n".join(dict.fromkeys(network.equations for network in networks))
     classes = ", ".join(n.name for n in networks if n.name not in example.title)
+    # A long name may go on in the next line.
+    file = re.sub("([/_])", r"\1<wbr>", escape(example.name.removeprefix("examples/")))
     return (
         f'<tr data-words="{escape(_words(example, drawn))}">'
         f'<td><a href="{example.page}.html">{escape(example.title)}</a>'
         f'<br><span class="rf-quiet">{escape(classes)}</span></td>'
         f"<td><pre>{escape(equations)}</pre></td>"
-        f"<td><code>{escape(example.name.removeprefix('examples/'))}</code></td></tr>"
+        f"<td><code>{file}</code></td></tr>"
     )
 
 

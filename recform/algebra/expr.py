@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from threading import Lock
-from typing import ClassVar, Self
+from typing import ClassVar, Generic, Self, TypeVar
 from weakref import WeakValueDictionary
 
 import sympy
@@ -23,6 +23,8 @@ from sympy.core.symbol import Str
 
 from recform.blocks.operator import Operator
 from recform.blocks.symbolic import Symbolic
+
+_T = TypeVar("_T")
 
 #: The number of the block, counted from 1.
 I = sympy.Symbol("i", integer=True, positive=True)  # noqa: E741
@@ -54,6 +56,25 @@ def _symbolic(value: Symbolic) -> Symbolic:
     return value if isinstance(value, sympy.Basic) else sympy.sympify(value)
 
 
+def _tensor(value: Symbolic) -> Tensor:
+    return value  # type: ignore[no-any-return]
+
+
+class Argument(Generic[_T]):
+    """An argument of an expression, by its place, as an attribute.
+
+    Args:
+        place: its number among ``args``.
+        read: makes of SymPy's what it is here.
+    """
+
+    def __init__(self, place: int, read: Callable[[Symbolic], _T]) -> None:
+        self._place, self._read = place, read
+
+    def __get__(self, made: sympy.Basic, owner: type) -> _T:
+        return self._read(made.args[self._place])
+
+
 class Learned(sympy.Expr):
     """A learned scalar ``k_i``; stands in coefficients.
 
@@ -63,18 +84,13 @@ class Learned(sympy.Expr):
 
     is_commutative = True
 
+    name = Argument(0, word)
+    index = Argument(1, _symbolic)
+
     def __new__(
         cls, name: str, index: Symbolic = sympy.nan, *member: Symbolic
     ) -> Learned:
         return super().__new__(cls, _text(name), _symbolic(index), *member)  # type: ignore[no-any-return]
-
-    @property
-    def name(self) -> str:
-        return word(self.args[0])
-
-    @property
-    def index(self) -> Symbolic:
-        return self.args[1]
 
     @property
     def of_members(self) -> bool:
@@ -168,12 +184,10 @@ class Tensor(sympy.Expr):
 class Kinded(Tensor):
     """Base of what is made in one of several ways, which a word says."""
 
+    kind = Argument(0, word)
+
     def __new__(cls, kind: str | Str, *args: Symbolic) -> Self:
         return super().__new__(cls, _text(kind), *args)
-
-    @property
-    def kind(self) -> str:
-        return word(self.args[0])
 
 
 class Single(Tensor):
@@ -197,27 +211,20 @@ class Context(Tensor):
     Like a number it is there in every block, and no block hands it on.
     """
 
+    name = Argument(0, word)
+
     def __new__(cls, name: str | Str) -> Context:
         return super().__new__(cls, _text(name))
-
-    @property
-    def name(self) -> str:
-        return word(self.args[0])
 
 
 class State(Tensor):
     """``X_<i-1>``: the value of an unknown at an index."""
 
+    name = Argument(0, word)
+    index = Argument(1, _symbolic)
+
     def __new__(cls, name: str | Str, index: Symbolic) -> State:
         return super().__new__(cls, _text(name), _symbolic(index))
-
-    @property
-    def name(self) -> str:
-        return word(self.args[0])
-
-    @property
-    def index(self) -> Symbolic:
-        return self.args[1]
 
 
 class Apply(Tensor):
@@ -226,17 +233,12 @@ class Apply(Tensor):
     The index is ``NaN`` for an operator without one, which all blocks share.
     """
 
+    operator = Argument(0, word)
+    index = Argument(1, _symbolic)
+
     def __new__(cls, operator: str | Str, index: Symbolic, *arguments: Tensor) -> Apply:
         index = _symbolic(index)
         return super().__new__(cls, _text(operator), index, *arguments)
-
-    @property
-    def operator(self) -> str:
-        return word(self.args[0])
-
-    @property
-    def index(self) -> Symbolic:
-        return self.args[1]
 
     @property
     def arguments(self) -> tuple[Tensor, ...]:
@@ -253,13 +255,8 @@ class Weighted(Tensor):
             has been written out for that block; ``NaN`` before, or where there is no i.
     """
 
-    @property
-    def coefficient(self) -> Symbolic:
-        return self.args[0]
-
-    @property
-    def at(self) -> Symbolic:
-        return self.args[-1]
+    coefficient = Argument(0, _symbolic)
+    at = Argument(-1, _symbolic)
 
     @property
     def here(self) -> Symbolic:
@@ -338,21 +335,16 @@ class Elementwise(Tensor):
     It holds the operator of the library or of a plugin that computes it.
     """
 
+    name = Argument(0, word)
+    argument = Argument(1, _tensor)
+
     def __new__(cls, function: Operator | Named, argument: Tensor) -> Elementwise:
         named = function if isinstance(function, Named) else Named(function)
         return super().__new__(cls, named, argument)
 
     @property
-    def name(self) -> str:
-        return word(self.args[0])
-
-    @property
     def function(self) -> Operator:
         return self.args[0].operator  # type: ignore[no-any-return]
-
-    @property
-    def argument(self) -> Tensor:
-        return self.args[1]  # type: ignore[no-any-return]
 
 
 class History(Kinded):
@@ -367,23 +359,15 @@ class History(Kinded):
         last: the last one, ``i - d`` or ``L - d``.
     """
 
+    body = Argument(1, _tensor)
+    first = Argument(2, int)
+    last = Argument(3, _symbolic)
+
     def __new__(
         cls, kind: str | Str, body: Tensor, first: Symbolic, last: Symbolic
     ) -> History:
         bounds = (_symbolic(first), _symbolic(last))
         return super().__new__(cls, kind, body, *bounds)
-
-    @property
-    def body(self) -> Tensor:
-        return self.args[1]  # type: ignore[no-any-return]
-
-    @property
-    def first(self) -> int:
-        return int(self.args[2])
-
-    @property
-    def last(self) -> Symbolic:
-        return self.args[3]
 
 
 class Across(Kinded, Single):
@@ -393,16 +377,11 @@ class Across(Kinded, Single):
 class Part(Single):
     """One of the equal parts into which ``split`` cuts the features."""
 
+    parts = Argument(1, int)
+    which = Argument(2, int)
+
     def __new__(cls, tensor: Tensor, parts: Symbolic, which: Symbolic) -> Part:
         return super().__new__(cls, tensor, sympy.Integer(parts), sympy.Integer(which))
-
-    @property
-    def parts(self) -> int:
-        return int(self.args[1])
-
-    @property
-    def which(self) -> int:
-        return int(self.args[2])
 
 
 def subtensors(

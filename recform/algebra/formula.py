@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
@@ -12,7 +12,7 @@ import sympy
 from recform.algebra.expr import History, I, K, L, Tensor, subtensors
 from recform.algebra.indices import has_mirror
 from recform.algebra.labels import Naming
-from recform.blocks import Arguments, Library, Operator, Shape, Stride
+from recform.blocks import Arguments, Library, Operator, Shape, Stride, symbols_in
 from recform.blocks.symbolic import Symbolic
 from recform.memory import Memory
 from recform.source import Source, Span
@@ -96,10 +96,25 @@ class Pipeline:
         """The tensors that it takes: those of its first operator."""
         return self.steps[0].operator.inputs if self.steps else ("x",)
 
+    @cached_property
+    def symbols(self) -> frozenset[Symbolic]:
+        """Those in the arguments of its operators."""
+        return frozenset(
+            symbol
+            for step in self.steps
+            for value in step.arguments.values()
+            for symbol in symbols_in(value)
+        )
+
     @property
     def is_function(self) -> bool:
         """Whether it has no module, so that it is no matter whose it is."""
         return all(not step.operator.attribute for step in self.steps)
+
+
+def symbols_of(pipelines: Iterable[Pipeline]) -> set[Symbolic]:
+    """The symbols in the arguments of operators."""
+    return set().union(*(pipeline.symbols for pipeline in pipelines))
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,8 @@ class Inside:
                     "only the channels may differ",
                     part,
                 )
-        return shapes[0].with_features(_total([s.features for s in shapes]))
+        first, *others = shapes
+        return first.with_features(sum((s.features for s in others), first.features))
 
     def _part(self, tensor: Part) -> Shape:
         shape = self.shape(tensor.tensor)
@@ -146,6 +147,16 @@ class Inside:
             pipeline = self._body.operators[call.operator]
             self._traces[call] = trace(pipeline, inputs, self._values)
         return self._traces[call]
+
+    def _called(self, call: Apply) -> Trace:
+        """The same; what is kept for its gradient is noted."""
+        one = self._trace(call)
+        for argument, saved in zip(call.arguments, one.saves_inputs, strict=True):
+            if saved:
+                self._keep(argument)
+        if one.saves_output:
+            self._keep(call)
+        return one
 
     @cached_property
     def works(self) -> tuple[Work, ...]:
@@ -181,17 +192,12 @@ class Inside:
         for call in tensors:
             if not isinstance(call, Apply):
                 continue
-            one = self._trace(call)
+            one = self._called(call)
             if (call.operator, call.index) not in owned:
                 owned.add((call.operator, call.index))
                 parameters += one.parameters
             multiply_adds += one.multiply_adds
             inside += one.kept
-            for argument, saved in zip(call.arguments, one.saves_inputs, strict=True):
-                if saved:
-                    self._keep(argument)
-            if one.saves_output:
-                self._keep(call)
         for tensor in tensors:
             self._function(tensor)
         parameters += self._scalars()
@@ -248,13 +254,7 @@ class Inside:
     def _links(self, tensor: Tensor, read: int) -> tuple[Link, ...]:
         """What makes a tensor, and notes what is kept for it."""
         if isinstance(tensor, Apply):
-            one = self._trace(tensor)
-            for argument, saved in zip(tensor.arguments, one.saves_inputs, strict=True):
-                if saved:
-                    self._keep(argument)
-            if one.saves_output:
-                self._keep(tensor)
-            return one.links
+            return self._called(tensor).links
         self._function(tensor)
         made = self.shape(tensor).elements
         cheap = isinstance(tensor, TensorSum | Pointwise | Scaled | Combine | Concat)
@@ -364,10 +364,3 @@ class Inside:
 def _sized(*shapes: Shape) -> bool:
     """Whether all sizes are numbers, so that they can be compared."""
     return all(isinstance(size, int) for shape in shapes for size in shape.sizes)
-
-
-def _total(sizes: list[Size]) -> Size:
-    total = sizes[0]
-    for size in sizes[1:]:
-        total = total + size
-    return total

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from recform.algebra.expr import History, Kinded, Single, Tensor, _symbolic, subtensors
+from recform.algebra.expr import (
+    Argument,
+    History,
+    Kinded,
+    Single,
+    Tensor,
+    _symbolic,
+    _tensor,
+    subtensors,
+)
 from recform.blocks.symbolic import Symbolic
 
 #: Kinds of histories whose members stay apart.
@@ -15,17 +24,19 @@ class Listed(Tensor):
     """What a list is made of: its new member, behind the list that there was, if any."""
 
 
+def _list(value: Symbolic) -> History | Listed:
+    return value  # type: ignore[no-any-return]
+
+
 class Members(Tensor):
     """All members of a list at once: what is made of them is made of each."""
 
     is_many = True
 
+    listed = Argument(0, _list)
+
     def __new__(cls, listed: History | Listed) -> Members:
         return super().__new__(cls, listed)
-
-    @property
-    def listed(self) -> History | Listed:
-        return self.args[0]  # type: ignore[no-any-return]
 
 
 class Dealt(Single):
@@ -86,6 +97,11 @@ class Mirror(Tensor):
         length: what L is.
     """
 
+    body = Argument(0, _tensor)
+    index = Argument(1, _symbolic)
+    shift = Argument(2, int)
+    length = Argument(3, int)
+
     def __new__(
         cls, body: Tensor, index: Symbolic, shift: Symbolic, length: Symbolic
     ) -> Mirror:
@@ -96,22 +112,6 @@ class Mirror(Tensor):
     def children(self) -> tuple[Tensor, ...]:
         """A block does not make it: it has no parts."""
         return ()
-
-    @property
-    def body(self) -> Tensor:
-        return self.args[0]  # type: ignore[no-any-return]
-
-    @property
-    def index(self) -> Symbolic:
-        return self.args[1]
-
-    @property
-    def shift(self) -> int:
-        return int(self.args[2])
-
-    @property
-    def length(self) -> int:
-        return int(self.args[3])
 
     @property
     def block(self) -> int:

@@ -11,7 +11,16 @@ from typing import Self
 import sympy
 from sympy.core.symbol import Str
 
-from recform.algebra.expr import Filled, I, L, Scaled, Tensor, subtensors
+from recform.algebra.expr import (
+    Argument,
+    Filled,
+    I,
+    L,
+    Scaled,
+    Tensor,
+    _symbolic,
+    subtensors,
+)
 from recform.blocks.symbolic import Symbolic
 
 #: The name of the number of a block within its stage.
@@ -91,6 +100,7 @@ class Placed(sympy.Expr):
 
     is_commutative = True
     is_real = True
+    index = Argument(1, _symbolic)
 
     def __new__(cls, row: Row | _Held, index: Symbolic = I) -> Symbolic:
         held = row if isinstance(row, _Held) else _Held(row)
@@ -105,10 +115,6 @@ class Placed(sympy.Expr):
     @property
     def row(self) -> Row:
         return self.args[0].row  # type: ignore[no-any-return]
-
-    @property
-    def index(self) -> Symbolic:
-        return self.args[1]
 
     @property
     def behind(self) -> int:

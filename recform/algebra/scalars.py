@@ -13,7 +13,7 @@ import sympy
 
 from recform.blocks.function import EXACT
 from recform.blocks.symbolic import Symbolic
-from recform.diagnostics import Diagnostics, Unread, closest
+from recform.diagnostics import Diagnostics, Unread, meant
 from recform.source import Span
 from recform.syntax import nodes as n
 
@@ -179,8 +179,7 @@ class _Scalars:
         if expr.name in CONSTANTS:
             return CONSTANTS[expr.name]
         known = sorted(self._names)
-        guess = closest(expr.name, known)
-        hint = f"did you mean {guess!r}?" if guess else ""
+        hint = meant(expr.name, known)
         if not hint and known:
             hint = "known here: " + ", ".join(known)
         self._fail(
@@ -190,12 +189,11 @@ class _Scalars:
     def _call(self, expr: n.Call) -> Symbolic:
         name = expr.function.name
         if name not in FUNCTIONS or expr.function.indices:
-            guess = closest(name, FUNCTIONS)
             self._fail(
                 "RF201",
                 f"there is no function {name!r} of numbers",
                 expr.function.span,
-                f"did you mean {guess!r}?" if guess else "",
+                meant(name, FUNCTIONS),
             )
         arguments = []
         for argument in expr.arguments:

@@ -453,8 +453,8 @@ def number_of(value: Symbolic, kind: Kind, name: str) -> int | float:
     Raises:
         Misfit: if it is no number of its kind.
     """
-    if kind.symbolic:
-        least = 0 if kind is Kind.MARGIN else 1
+    least = kind.least
+    if kind.symbolic and least is not None:
         if not value.is_Integer or not least <= value <= MAX_SIZE:
             shown = str(sympy.N(value, 6)) if not value.is_Rational else str(value)
             raise Misfit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
@@ -40,6 +40,19 @@ class Kind(Enum):
     def paired(self) -> bool:
         """Whether it may be given for height and width apart."""
         return self in (Kind.KERNEL, Kind.WINDOW, Kind.MARGIN, Kind.PADDING)
+
+    @property
+    def least(self) -> int | None:
+        """The least whole number that it may be; None if it is no whole number."""
+        if self in (Kind.NATURAL, Kind.MARGIN, Kind.PADDING):
+            return 0
+        counts = self.symbolic or self in (Kind.COUNT, Kind.KERNEL)
+        return 1 if counts else None
+
+    @property
+    def fixed(self) -> bool:
+        """Whether its value shapes the code, and is a number (or a word) by then."""
+        return not (self.free or self.symbolic)
 
     @property
     def free(self) -> bool:
@@ -112,3 +125,13 @@ class Arguments(Mapping[str, Value]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+def unsaid(arguments: Iterable[Argument]) -> Arguments:
+    """The arguments of a call that gives none."""
+    return Arguments({argument.name: argument.default for argument in arguments})
+
+
+def given(a: Arguments, name: str, otherwise: Value) -> Value:
+    """An argument, or what the operator works out where it is left out."""
+    return otherwise if a[name] is None else a[name]

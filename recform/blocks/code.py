@@ -32,6 +32,19 @@ def code(value: Value) -> str:
     return _quotient(number)
 
 
+def made(cls: str, *given: Value, **named: tuple[Value, Value]) -> str:
+    """The expression that makes a module.
+
+    Args:
+        cls: its class.
+        given: what that takes first.
+        named: what it takes by name, and what it has if nothing is said, which is left out.
+    """
+    parts = [code(value) for value in given]
+    parts += [f"{name}={code(v)}" for name, (v, plain) in named.items() if v != plain]
+    return f"{cls}({', '.join(parts)})"
+
+
 def _decimal(number: sympy.Rational) -> bool:
     q = int(number.q)
     for prime in (2, 5):

@@ -192,6 +192,8 @@ class Operator:
     inputs: tuple[str, ...] = ("x",)
     #: In the order in which they may be given without their names.
     arguments: tuple[Argument, ...] = ()
+    #: The layouts that it takes, if it has one input and does not take all.
+    takes: tuple[Layout, ...] = ()
     #: One line for the reference.
     about: str
     #: Where it comes from.
@@ -231,7 +233,7 @@ class Operator:
     turns: bool = False
     multiplies: bool = False
     #: Whether it is from outside; none says so itself.
-    foreign: bool = False
+    foreign = False
     #: Whether it takes ids, which are names of tokens and no numbers to reckon with.
     takes_ids: bool = False
     #: What its weight is, if an operator of the stem and those of the head that say so have
@@ -244,6 +246,8 @@ class Operator:
     #: Classes in the place of those of `support` where a network goes on by positions;
     #: what they keep, they keep by the class `Past`.
     support_kept: tuple[str, ...] = ()
+    #: What a call costs, where that is the same whatever comes in.
+    costs: Cost = Cost()
     #: Which `init` settings its weights follow.
     weights: tuple[Weights, ...] = ()
     #: Source of classes that its module needs, each `class Name(nn.Module): ...`; the
@@ -288,7 +292,7 @@ class Operator:
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         """What the call costs for one example; all sizes are numbers here."""
-        return Cost()
+        return self.costs
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         """The code, for sizes that may be symbols."""
@@ -317,6 +321,8 @@ class Operator:
             Misfit: if an input does not fit.
         """
         (x,) = inputs
+        if self.takes:
+            require_layout(x, *self.takes)
         return self.shape(x, a)
 
     def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
@@ -379,7 +385,7 @@ class Several(Operator):
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
         """What the call costs for one example."""
-        return Cost()
+        return self.costs
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         """The code, for sizes that may be symbols."""
@@ -404,7 +410,7 @@ def require_layout(x: Shape, *layouts: object, hint: str = "") -> None:
         raise Misfit(
             "RF405",
             f"takes {wanted}, but gets {_ARTICLE[x.layout.value]} ({x})",
-            hint or _MENDS.get((x.layout, layouts[0]), ""),
+            hint or _MENDS.get((x.layout, layouts[0])) or _MAKES.get(layouts[0], ""),
         )
 
 
@@ -422,6 +428,11 @@ _MENDS: dict[tuple[object, object], str] = {
     (Layout.STREAMS, Layout.VECTOR): "`merge` and `read` make one tensor of streams",
     (Layout.TOKENS, Layout.IDS): "`input 64 of 256` takes ids: a number each, of 256",
     (Layout.VECTOR, Layout.IMAGE): "it belongs before what makes a vector of the image",
+}
+
+#: What makes one of anything.
+_MAKES: dict[object, str] = {
+    Layout.STREAMS: "make streams by `copies(n)` or `streams(n)`"
 }
 
 _ARTICLE = {

@@ -21,6 +21,11 @@ Size: TypeAlias = Symbolic
 Stride: TypeAlias = int | Fraction
 
 
+def known(*sizes: Size) -> bool:
+    """Whether sizes are numbers, which can be compared."""
+    return all(isinstance(size, int) for size in sizes)
+
+
 def as_stride(value: int | Fraction) -> Stride:
     """A stride in its one form."""
     return value if value != int(value) else int(value)

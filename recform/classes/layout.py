@@ -26,5 +26,4 @@ def laid_out(plan: NetworkPlan) -> NetworkPlan:
         return plan
     made = plan.network
     about, start = f"{made.about}\n{_ABOUT}", (*made.start, Do(Code(LINE)))
-    network = replace(made, about=about, start=start)
-    return replace(plan, definitions=(*plan.definitions[:-1], network))
+    return plan.having(replace(made, about=about, start=start))

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from recform.blocks.examples import random_inputs
 from recform.compiler import Compiled, compile_formula
 from recform.diagnostics import Diagnostics
+from recform.files import Json
 from recform.modules import need_torch
 from recform.recurrence.regimes import own_blocks
 from recform.verify.evaluate import Missing
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor, nn
+
+    from recform.verify.evaluate import Parts
+
 
 def ablate(
     compiled: Compiled, delete: tuple[int, ...], swap: tuple[int, int] | None
-) -> list[dict[str, Any]]:
+) -> list[Json]:
     """The relative change of the output of a random network, for each lesion.
 
     Args:
@@ -48,7 +56,7 @@ def ablate(
             distance = float((network(*start) - expected).norm())
             return distance / max(float(expected.norm()), 1e-30)
 
-        rows: list[dict[str, Any]] = []
+        rows: list[Json] = []
         for block in delete:
             hooks = [
                 module.register_forward_hook(_zero)
@@ -64,11 +72,11 @@ def ablate(
     return rows
 
 
-def _zero(module: Any, inputs: Any, output: Any) -> Any:
+def _zero(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
     return output * 0
 
 
-def _operator(parts: Any, name: str, block: int) -> Any:
+def _operator(parts: Parts, name: str, block: int) -> nn.Module | None:
     """The operator of a block; None if the block has none of this name."""
     try:
         return parts.operator(name, block)
@@ -77,8 +85,13 @@ def _operator(parts: Any, name: str, block: int) -> Any:
 
 
 def _swapped(
-    parts: Any, names: list[str], swap: tuple[int, int], change: Any, *, own: bool
-) -> dict[str, Any]:
+    parts: Parts,
+    names: list[str],
+    swap: tuple[int, int],
+    change: Callable[[], float],
+    *,
+    own: bool,
+) -> Json:
     first, second = swap
     operators = "operators of " if own else ""
     what = f"{operators}blocks {first} and {second} swapped"

@@ -25,12 +25,13 @@ from recform.diagnostics import (
     render_json,
     render_text,
 )
+from recform.files import Json
 from recform.version import __version__
 
 #: The version of the object's form: another number if a program has to be changed.
 SCHEMA = 1
 
-Json = Annotated[
+AsJson = Annotated[
     bool,
     typer.Option("--json", help="Answer with one JSON object, errors too."),
 ]
@@ -134,7 +135,7 @@ def result(value: Any) -> None:
         answer.result = value
 
 
-def networks(values: list[Any]) -> None:
+def networks(values: list[Json]) -> None:
     """Gives the answer the result of a file: of its network, or a list of several."""
     result(values[0] if len(values) == 1 else values)
 

@@ -39,23 +39,11 @@ app = common.Commands(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("compile")(compile.command)
-app.command("check")(check.command)
-app.command("fmt")(fmt.command)
-app.command("summary")(summary.command)
-app.command("analyze")(analyze.command)
-app.command("verify")(verify.command)
-app.command("derive")(derive.command)
-app.command("equiv")(equiv.command)
-app.command("diff")(diff.command)
-app.command("compare")(compare.command)
-app.command("render")(render.command)
-app.command("train")(train.command)
-app.command("runs")(runs.command)
-app.command("transplant")(transplant.command)
-app.command("explain")(explain.command)
-app.command("lsp")(lsp.command)
-app.command("playground")(playground.command)
+for command in (
+    *(compile, check, fmt, summary, analyze, verify, derive, equiv, diff, compare),
+    *(render, train, runs, transplant, explain, lsp, playground),
+):
+    app.command(command.__name__.rpartition(".")[2])(command.command)
 
 
 def _version(wanted: bool) -> None:

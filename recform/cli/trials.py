@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from recform.cli import common, progress
 from recform.cli.commands.train import Training
 from recform.diagnostics import Diagnostics
+from recform.settings import Settings
 from recform.target import Target
 
 if TYPE_CHECKING:
@@ -19,41 +20,75 @@ if TYPE_CHECKING:
     from recform.comparison.compare import Asked
     from recform.comparison.trained import Entry
     from recform.compiler import Compiled
+    from recform.training.many import Failure, Job
+    from recform.training.runs import Result
 
 
 @dataclass(frozen=True)
-class Trials:
-    """What is compared, on what, and how many runs there are at a time.
+class Compared:
+    """What is compared, on what, and how many runs there are at a time."""
 
-    Attributes:
-        files: of formulas, perhaps with a network: ``FILE.rf:NAME``.
-        modules: functions that make modules.
-        data: their names.
-        seeds: of the runs.
-        training: how each is trained.
-        jobs: runs at a time, on this machine.
-        ray: the cluster on which they are made; None for this machine.
-    """
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE.rf[:NETWORK]]...",
+            help="Formulas to train and compare: all networks of a file, or one.",
+        ),
+    ] = None
+    modules: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--module",
+            metavar="PACKAGE:FACTORY",
+            help="A function that makes a module.",
+        ),
+    ] = None
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data", metavar="NAME", help="As for train; several: each on each."
+        ),
+    ] = None
+    seeds: Annotated[
+        str,
+        typer.Option("--seeds", metavar="N,N,…", help="Each network gets the same."),
+    ] = "0,617,1234"
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, help="Runs at a time on this machine.")
+    ] = 1
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", metavar="auto|ADDRESS", help="Train on a Ray cluster."),
+    ] = None
 
-    files: Sequence[str]
-    modules: Sequence[str]
-    data: Sequence[str]
-    seeds: Sequence[int]
-    training: Training
-    jobs: int
-    ray: str | None
+    @property
+    def numbers(self) -> list[int]:
+        """The seeds; none of them twice.
+
+        Raises:
+            typer.BadParameter: if they are no such list.
+        """
+        words = [word.strip() for word in self.seeds.split(",")]
+        if not all(word.isdecimal() and len(word) < 10 for word in words):
+            text = f"{self.seeds!r} is not whole numbers with commas"
+            raise typer.BadParameter(text, param_hint="--seeds")
+        return list(dict.fromkeys(map(int, words)))
 
 
-def study(asked_for: Trials, asked: Asked, report: Diagnostics) -> Study:
+def study(
+    compared: Compared, training: Training, asked: Asked, report: Diagnostics
+) -> Study:
     """Trains what is not complete of a comparison.
 
     Args:
-        asked_for: what is compared, and how.
+        compared: the networks, and on what they are trained.
+        training: how.
         asked: what is asked of the scores.
         report: gets warnings.
 
     Raises:
         CompileError: if something does not compile, fit or train, or cannot be compared.
+        typer.BadParameter: if the seeds are no numbers.
     """
     from recform.training import need_training
 
@@ -62,36 +97,22 @@ def study(asked_for: Trials, asked: Asked, report: Diagnostics) -> Study:
     from recform.comparison.trained import trained, trials
     from recform.training.many import Processes
 
-    training, data = asked_for.training, asked_for.data
+    seeds, data = compared.numbers, compared.data or ["digits"]
     training = replace(training, root=training.root.resolve())
     wanted = training.wanted("")
-    entries = _entries(asked_for, report)
+    entries = _entries(compared, training.target, report)
     # What is asked in vain is told before hours of training.
     fits([entry.name for entry in entries], len(data), asked, report)
-    found = trials(entries, data, asked_for.seeds, wanted, _words(training))
+    found = trials(entries, data, seeds, wanted, _words(training))
     told = _Told(len(found))
-    if asked_for.ray is not None:
+    if compared.ray is not None:
         from recform.training.cluster import Cluster
 
-        cluster = Cluster(asked_for.ray)
+        cluster = Cluster(compared.ray)
         return trained(found, cluster, cluster.at_once, told, report)
-    processes = Processes(asked_for.jobs)
+    processes = Processes(compared.jobs)
     with processes.ended():
-        return trained(found, processes, asked_for.jobs, told, report)
-
-
-def whole_numbers(text: str, option: str) -> list[int]:
-    """``0,617,1234`` as numbers; none of them twice.
-
-    Raises:
-        typer.BadParameter: if it is no such list.
-    """
-    words = [word.strip() for word in text.split(",")]
-    if not all(word.isdecimal() and len(word) < 10 for word in words):
-        raise typer.BadParameter(
-            f"{text!r} is not whole numbers with commas", param_hint=option
-        )
-    return list(dict.fromkeys(map(int, words)))
+        return trained(found, processes, compared.jobs, told, report)
 
 
 def _words(training: Training) -> list[str]:
@@ -108,15 +129,15 @@ def _words(training: Training) -> list[str]:
     return words
 
 
-def _entries(asked_for: Trials, report: Diagnostics) -> list[Entry]:
+def _entries(compared: Compared, target: Target, report: Diagnostics) -> list[Entry]:
     from recform.comparison.trained import Entry
 
     found: list[Entry] = []
-    for named in asked_for.files:
-        found += _of_file(named, asked_for.training.target)
+    for named in compared.files or []:
+        found += _of_file(named, target)
     found += [
         Entry(name.rpartition(":")[2], None, ("--module", name))
-        for name in asked_for.modules
+        for name in compared.modules or []
     ]
     names = [entry.name for entry in found]
     for name in dict.fromkeys(names):
@@ -141,8 +162,8 @@ def _of_file(named: str, target: Target) -> list[Entry]:
     source, folder = common.source_of(file)
     plugins = common.plugins()
 
-    def compiling(network: str) -> Callable[[dict[str, Any]], Compiled]:
-        def compile_it(settings: dict[str, Any]) -> Compiled:
+    def compiling(network: str) -> Callable[[Settings], Compiled]:
+        def compile_it(settings: Settings) -> Compiled:
             found = compile_source(source, settings, folder, plugins, network, target)
             return choose(found, network)
 
@@ -163,7 +184,7 @@ class _Told:
     def __init__(self, count: int) -> None:
         self._count = count
 
-    def __call__(self, job: Any, outcome: Any, done: int) -> None:
+    def __call__(self, job: Job, outcome: Result | Failure, done: int) -> None:
         from recform.training.many import Failure
 
         progress.stop()

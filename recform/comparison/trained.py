@@ -7,11 +7,11 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from recform.comparison.model import Curve, ModelFacts, Results, Score, Study
 from recform.compiler import Compiled
 from recform.diagnostics import Diagnostics, refuse
+from recform.settings import Settings
 from recform.training.engine import Plan
 from recform.training.many import Failure, Job, Runner, Told, train_all
 from recform.training.runs import Result, Run
@@ -30,7 +30,7 @@ class Entry:
     """
 
     name: str
-    compiling: Callable[[dict[str, Any]], Compiled] | None
+    compiling: Callable[[Settings], Compiled] | None
     words: tuple[str, ...]
 
 

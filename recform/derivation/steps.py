@@ -128,9 +128,7 @@ def _paths(found: Derivation) -> Step:
             f"1/F = {_letters(inverse)}",
             f"A = 1 - 1/F = {_letters(found.direct)}",
         ]
-        one, direct = (
-            latex(of_words(list(w.items()))) for w in (inverse, found.direct)
-        )
+        one, direct = (latex(of_words(w)) for w in (inverse, found.direct))
         shown += [f"F^{{-1}} = {one}", f"A = 1 - F^{{-1}} = {direct}"]
     elif found.reach is not None:
         note = f"A = 1 - 1/F has words of up to {found.reach} moves"

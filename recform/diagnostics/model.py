@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from recform.source import Span
 
@@ -75,6 +75,10 @@ class CompileError(Exception):
         return str(self).strip().splitlines()
 
 
+class Reported(Exception):
+    """A diagnostic has been made; what was being read is given up."""
+
+
 class Diagnostics:
     """Collects diagnostics; of several of one code at one place the first is kept."""
 
@@ -105,6 +109,17 @@ class Diagnostics:
         labels = (*([Label(place, label)] if place is not None else []), *others)
         severity = Severity.ERROR
         self._add(Diagnostic(code, message, labels, hint, severity, file, tuple(notes)))
+
+    def fail(
+        self, code: str, message: str, place: Span, label: str = "", **more: Any
+    ) -> NoReturn:
+        """Reports an error after which nobody goes on with what is being read.
+
+        Raises:
+            Reported: always.
+        """
+        self.error(code, message, place, label, **more)
+        raise Reported
 
     def warning(
         self,
@@ -193,6 +208,12 @@ def _order(item: Diagnostic) -> tuple[str, int, str]:
         return (item.file, -1, item.code)
     span = item.labels[0].span
     return (span.source.name, span.start, item.code)
+
+
+def meant(word: str, candidates: Iterable[str], otherwise: str = "") -> str:
+    """A hint: the candidate that the user may have meant, or something else."""
+    guess = closest(word, candidates)
+    return f"did you mean {guess!r}?" if guess else otherwise
 
 
 def closest(word: str, candidates: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recform.diagnostics import Diagnostic, Severity
 from recform.editor.checked import Checked
@@ -14,6 +14,7 @@ from recform.editor.reading import Reading
 from recform.editor.rename import Edit, edited
 from recform.source import Source, Span
 
+_DECLARE = re.compile(r"declare it: (.*)")
 _MEANT = re.compile(r"did you mean '?([^'?]+)'?\?")
 _WRITE = re.compile(r"(?:write|for example|add the missing) '?(.+?)'?$")
 #: Where a hint goes on with words.
@@ -22,6 +23,8 @@ _GOES_ON = re.compile(
 )
 #: So many hints are tried at once: each is a compilation.
 MOST = 4
+#: How codes of mistakes start that end the reading of a statement.
+_SYNTAX = "RF1"
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def fixes(
     """What mends the mistakes of a part of a text.
 
     A hint is for people: what it means is guessed, and tried. An edit is kept if the
-    mistake is gone with it, and no other one has come.
+    mistake is gone with it, and no other one has come but what it hid.
 
     Args:
         reading: of the text.
@@ -65,15 +68,23 @@ def fixes(
                 return tuple(found)
             tried += 1
             mended = Source(reading.source.name, edited(reading.source, (edit,)))
-            if _better(checked, check(mended), item):
+            after = check(mended)
+            hidden = _hidden(after, replace(reading, source=mended), item, edit)
+            if _better(checked, after, item, hidden):
                 found.append(Fix(f"Write {_short(edit.text)}", item, edit))
-                break
+                # One edit is meant, but of declarations there is a choice.
+                if not _DECLARE.match(item.hint):
+                    break
     return tuple(found)
 
 
 def _edits(item: Diagnostic, place: Span, reading: Reading) -> Iterator[Edit]:
     """What a hint may mean, the likeliest first."""
-    if meant := _MEANT.search(item.hint):
+    if declare := _DECLARE.match(item.hint):
+        start = place.source.start_of(place.line)
+        for line in re.findall("`([^`]+)`", declare[1]):
+            yield Edit(Span(place.source, start, start), f"{line}\n")
+    elif meant := _MEANT.search(item.hint):
         yield from _words(item, place, meant[1])
     elif (written := _WRITE.match(item.hint)) is not None:
         text = _GOES_ON.split(written[1])[0].strip("`")
@@ -108,9 +119,36 @@ def _words(item: Diagnostic, place: Span, meant: str) -> Iterator[Edit]:
     yield Edit(place, meant)
 
 
-def _better(before: Checked, after: Checked, item: Diagnostic) -> bool:
-    """Whether a mistake is gone, and no other one has come."""
-    was, now = _counts(before), _counts(after)
+def _hidden(
+    after: Checked, mended: Reading, item: Diagnostic, edit: Edit
+) -> Counter[str]:
+    """Mistakes behind an edit that the one which it mends hid.
+
+    A statement is read up to its first mistake of syntax.
+    """
+    statement = mended.statement_at(edit.place.start)
+    found: Counter[str] = Counter()
+    if statement is None or item.code[:3] != _SYNTAX:
+        return found
+    for other in after.diagnostics:
+        place = other.labels[0].span if other.labels else None
+        if place is None or place.source is not mended.source:
+            continue
+        if edit.place.start < place.start < statement.end and place.end > _end(edit):
+            found[other.code] += 1
+    return found
+
+
+def _end(edit: Edit) -> int:
+    """Where an edit ends in the text that it makes."""
+    return edit.place.start + len(edit.text)
+
+
+def _better(
+    before: Checked, after: Checked, item: Diagnostic, hidden: Counter[str]
+) -> bool:
+    """Whether a mistake is gone, and no other one has come but those that it hid."""
+    was, now = _counts(before), _counts(after) - hidden
     return now[item.code] < was[item.code] and (
         all(now[code] <= was[code] for code in now) or _further(now, was)
     )

@@ -12,7 +12,7 @@ from recform.algebra.expr import I, L
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.symbols import SCALE, STRIDE, WIDTH, parameter
 from recform.algebra.tracing import Trace, memories, shapes_along, trace
-from recform.blocks import Memory, Misfit, Shape, symbols_in
+from recform.blocks import Memory, Misfit, Shape
 from recform.blocks.operator import CALL
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
@@ -51,7 +51,7 @@ class PipelineRunner:
         Raises:
             Stuck: after a diagnostic, if an operator does not fit.
         """
-        if not uses(pipeline, I):
+        if I not in pipeline.symbols:
             place = replace(place, index=0)
         key = (pipeline.name, pipeline.span, inputs, place)
         if key not in self._memo:
@@ -116,7 +116,7 @@ class PipelineRunner:
     def _check_tables(self, pipeline: Pipeline, place: Place) -> None:
         """A number of each stage or block is no number outside the blocks."""
         for table in self._tables:
-            if not place.table and uses(pipeline, table.symbol):
+            if not place.table and table.symbol in pipeline.symbols:
                 per = "block" if table.by_block else "stage"
                 self._report.error(
                     "RF218",
@@ -137,12 +137,3 @@ class PipelineRunner:
             hint=misfit.hint.replace(CALL, written),
             others=others,
         )
-
-
-def uses(pipeline: Pipeline, symbol: Symbolic) -> bool:
-    """Whether a symbol stands in the arguments of a pipeline."""
-    return any(
-        symbol in symbols_in(value)
-        for step in pipeline.steps
-        for value in step.arguments.values()
-    )

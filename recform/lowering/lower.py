@@ -8,14 +8,14 @@ from dataclasses import replace
 import sympy
 
 from recform.algebra.expr import I
-from recform.algebra.formula import Formula, Pipeline, Scope, StageSpec
+from recform.algebra.formula import Formula, Pipeline, Scope, StageSpec, symbols_of
 from recform.algebra.indices import untimed
 from recform.algebra.labels import Naming
 from recform.algebra.means import counted
 from recform.algebra.placed import COUNT, Placed, names_in
 from recform.blocks import defaults
 from recform.blocks.symbolic import Symbolic
-from recform.diagnostics import Diagnostics, closest
+from recform.diagnostics import Diagnostics, meant
 from recform.lowering.checks import limits
 from recform.lowering.checks.blockless import check_numbers
 from recform.lowering.declarations import DeclarationReader
@@ -24,7 +24,7 @@ from recform.lowering.equations.positions import Lowered, over_positions
 from recform.lowering.equations.relations import EquationReader
 from recform.lowering.flows.network import NetworkFlows
 from recform.outline.clashes import check_names
-from recform.outline.constructor import Fix, free_params, hides, symbols_of
+from recform.outline.constructor import Fix, free_params, hides
 from recform.outline.frame import INPUT, FrameReader
 from recform.outline.sections import LIFT, RISE, Section, layout_defaults, sections
 from recform.outline.settings import init_rules, name_rules
@@ -75,13 +75,12 @@ def _check_settings(
     known = sorted({p.name for f in formulas if f is not None for p in f.params})
     for name in settings:
         if name not in (*known, INPUT):
-            guess = closest(name, known)
             report.error(
                 "RF501",
                 f"the file has no parameter {name!r}",
-                hint=f"did you mean {guess!r}?"
-                if guess
-                else f"its parameters: {', '.join(known) or 'none'}",
+                hint=meant(
+                    name, known, f"its parameters: {', '.join(known) or 'none'}"
+                ),
             )
 
 

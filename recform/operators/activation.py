@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from recform.blocks.arguments import Argument, Arguments, Kind
-from recform.blocks.code import code
+from recform.blocks.code import code, made
 from recform.blocks.function import Function
 from recform.blocks.operator import (
     Cost,
@@ -17,25 +17,20 @@ from recform.blocks.operator import (
 )
 from recform.blocks.shape import Layout, Shape
 
+_SAVES_OUTPUT = Cost(saves_output=True, cheap=True)
+
 
 class _Elementwise(Operator):
     elementwise = True
     call = ""
     #: The class of torch's module, if there is one.
     layer = ""
-    saves = "input"
+    costs = Cost(saves_input=True, cheap=True)
 
     def given(self, a: Arguments, number: int = 0) -> object:
         """An argument; a function in an equation gives none, and gets the default."""
         argument = self.arguments[number]
         return a.get(argument.name, argument.default)
-
-    def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(
-            saves_input=self.saves == "input",
-            saves_output=self.saves == "output",
-            cheap=True,
-        )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted(self.call, layer=f"nn.{self.layer}()" if self.layer else "")
@@ -50,7 +45,7 @@ class ReLU(_Elementwise):
     function = Function("max(x, 0)", grows=True)
     call = "F.relu({x})"
     layer = "ReLU"
-    saves = "output"
+    costs = _SAVES_OUTPUT
 
 
 class Exp(_Elementwise):
@@ -60,7 +55,7 @@ class Exp(_Elementwise):
     about = "exp(x)"
     function = Function("exp(x)")
     call = "torch.exp({x})"
-    saves = "output"
+    costs = _SAVES_OUTPUT
 
 
 class Softplus(_Elementwise):
@@ -80,7 +75,7 @@ class _Reciprocal(_Elementwise):
     about = "1 / x"
     function = Function("1 / x")
     call = "1 / {x}"
-    saves = "output"
+    costs = _SAVES_OUTPUT
 
 
 class ReLU6(_Elementwise):
@@ -188,7 +183,7 @@ class Tanh(_Elementwise):
     function = Function("tanh(x)", grows=True)
     call = "torch.tanh({x})"
     layer = "Tanh"
-    saves = "output"
+    costs = _SAVES_OUTPUT
 
 
 class Sigmoid(_Elementwise):
@@ -199,7 +194,7 @@ class Sigmoid(_Elementwise):
     function = Function("sigmoid(x)", grows=True, gate=True)
     call = "torch.sigmoid({x})"
     layer = "Sigmoid"
-    saves = "output"
+    costs = _SAVES_OUTPUT
 
 
 class _Overwriting(_Elementwise):
@@ -246,11 +241,9 @@ class Softmax(Operator):
     """Shares of the features, which add up to one."""
 
     name = "softmax"
+    costs = Cost(saves_output=True)
     positionwise = True
     about = "exp(x) over its sum along the features"
-
-    def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(saves_output=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         axis = x.feature_axis
@@ -280,23 +273,19 @@ class PReLU(Operator):
         return Cost(int(x.features) if a.channelwise else 1, saves_input=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        parts = [code(x.features)] if a.channelwise else []
-        if a.start != 0.25:
-            parts.append(f"init={code(a.start)}")
-        return Emitted("{m}({x})", f"nn.PReLU({', '.join(parts)})")
+        features = (x.features,) if a.channelwise else ()
+        return Emitted("{m}({x})", made("nn.PReLU", *features, init=(a.start, 0.25)))
 
 
 class Identity(Operator):
     """What comes in, unchanged."""
 
     name = "identity"
+    costs = Cost(passes=True)
     absent = True
     positionwise = True
     about = "what comes in, unchanged"
     stacks = True
-
-    def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(passes=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{x}", layer="nn.Identity()")

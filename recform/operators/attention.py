@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from recform.blocks.amount import Amount, Deed
-from recform.blocks.arguments import Argument, Arguments, Kind
+from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import code, fraction
 from recform.blocks.operator import (
     Cost,
@@ -19,7 +19,7 @@ from recform.blocks.operator import (
     Weights,
     require_layout,
 )
-from recform.blocks.shape import Layout, Shape, Size
+from recform.blocks.shape import Layout, Shape, Size, known
 from recform.blocks.support import template
 from recform.operators.linear import LINEAR
 
@@ -28,6 +28,7 @@ class Attention(Operator):
     """Multi-head self-attention with learned projections in and out."""
 
     name = "attention"
+    takes = (Layout.TOKENS,)
     multiplies = True
     about = "multi-head self-attention between the tokens"
     source = "Vaswani et al. (2017), section 3.2.2"
@@ -44,9 +45,7 @@ class Attention(Operator):
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.TOKENS)
-        known = isinstance(x.features, int) and isinstance(a.heads, int)
-        if known and x.features % a.heads:
+        if known(x.features, a.heads) and x.features % a.heads:
             raise Misfit(
                 "RF402",
                 f"has {a.heads} heads, which do not divide its {x.features} features",
@@ -170,15 +169,15 @@ class Attend(Several):
         self._fits(a, q, heads, "heads", "queries")
         self._fits(a, k, shared, "kvheads", "keys")
         self._fits(a, v, shared, "kvheads", "values")
-        if _known(*k.grid, *v.grid) and k.grid != v.grid:
+        if known(*k.grid, *v.grid) and k.grid != v.grid:
             raise Misfit("RF401", f"has {k.grid[0]} keys, but {v.grid[0]} values")
-        if _known(heads, shared) and heads % shared:
+        if known(heads, shared) and heads % shared:
             raise Misfit(
                 "RF402",
                 f"has {heads} heads, which {shared} heads of keys cannot share",
                 argument="kvheads",
             )
-        if _known(q.features, k.features, heads, shared):
+        if known(q.features, k.features, heads, shared):
             widths = q.features // heads, k.features // shared
             if widths[0] != widths[1]:
                 raise Misfit(
@@ -200,7 +199,7 @@ class Attend(Several):
     def _fits(
         self, a: Arguments, x: Shape, heads: Size, argument: str, what: str
     ) -> None:
-        if _known(x.features, heads) and x.features % heads:
+        if known(x.features, heads) and x.features % heads:
             raise Misfit(
                 "RF402",
                 f"has {heads} heads, which do not divide the {x.features} features of "
@@ -303,12 +302,7 @@ def _weighed(a: Arguments, q: str, k: str, v: str, talk: int = 0) -> tuple[Detai
 
 
 def _kv_heads(a: Arguments) -> Size:
-    return a.heads if a["kvheads"] is None else a.kvheads
-
-
-def _known(*sizes: Size) -> bool:
-    """Whether sizes are numbers, which can be compared."""
-    return all(isinstance(size, int) for size in sizes)
+    return given(a, "kvheads", a.heads)
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from recform.blocks.amount import Amount
-from recform.blocks.arguments import Argument, Arguments, Kind, Value
-from recform.blocks.code import code
+from recform.blocks.arguments import Argument, Arguments, Kind, Value, given
+from recform.blocks.code import code, made
 from recform.blocks.operator import (
     Cost,
     Emitted,
     Misfit,
     Operator,
     Weights,
-    require_layout,
 )
 from recform.blocks.shape import Layout, Shape, Size
 from recform.blocks.support import template
+from recform.operators.linear import learned
 from recform.operators.window import check_grid, divides, floored, joined, pair, window
 
 #: Weights of nn.Conv2d.
@@ -32,6 +32,9 @@ class _Conv(Operator):
     """What plain and depthwise convolutions share: all but channels and groups."""
 
     attribute = "conv"
+    #: The class of its module.
+    layer = "nn.Conv2d"
+    takes = (Layout.IMAGE,)
     weights = (CONV,)
 
     def width(self, x: Shape, a: Arguments) -> Size:
@@ -53,7 +56,6 @@ class _Conv(Operator):
         return pair(self.padding(a)) == (0, 0)
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.IMAGE)
         width, groups = self.width(x, a), self.groups(x, a)
         divides(groups, x.features, "input channels")
         divides(groups, width, "output channels")
@@ -76,25 +78,24 @@ class _Conv(Operator):
         rows = int(x.features) // int(self.groups(x, a))
         weights = int(y.features) * rows * high * wide
         positions = y.elements // int(y.features)
-        return Cost(
-            parameters=weights + (int(y.features) if a.bias else 0),
-            multiply_adds=weights * positions,
-            saves_input=True,
-        )
+        return learned(weights, y, positions, a)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        parts = [code(x.features), code(self.width(x, a)), code(a.kernel)]
-        if a.stride != 1:
-            parts.append(f"stride={code(a.stride)}")
-        if self.padding(a) != 0:
-            parts.append(f"padding={code(self.padding(a))}")
-        if a.dilation != 1:
-            parts.append(f"dilation={code(a.dilation)}")
-        if self.groups(x, a) != 1:
-            parts.append(f"groups={code(self.groups(x, a))}")
-        if not a.bias:
-            parts.append("bias=False")
-        return Emitted("{m}({x})", f"nn.Conv2d({', '.join(parts)})")
+        module = made(
+            self.layer,
+            *(x.features, self.width(x, a), a.kernel),
+            stride=(a.stride, 1),
+            padding=(self.padding(a), 0),
+            dilation=(a.dilation, 1),
+            groups=(self.groups(x, a), 1),
+            bias=(a.bias, True),
+            **self.named(a),
+        )
+        return Emitted("{m}({x})", module)
+
+    def named(self, a: Arguments) -> dict[str, tuple[Value, Value]]:
+        """What the module takes besides, and what it has if nothing is said."""
+        return {}
 
 
 class Conv(_Conv):
@@ -115,7 +116,7 @@ class Conv(_Conv):
     )
 
     def width(self, x: Shape, a: Arguments) -> Size:
-        return x.features if a["width"] is None else a.width
+        return given(a, "width", x.features)
 
     def groups(self, x: Shape, a: Arguments) -> Size:
         return a.groups
@@ -148,6 +149,7 @@ class ScaledStdConv(Conv):
     """A convolution with scaled weight standardisation, for networks without norms."""
 
     name = "wsconv"
+    layer = "ScaledStdConv2d"
     about = (
         "convolution with scaled weight standardisation: each kernel has mean 0 and the "
         "variance gamma^2/fan-in, times a learned gain"
@@ -176,17 +178,15 @@ class ScaledStdConv(Conv):
             stays=Amount(once=3 * width),
         )
 
-    def emit(self, x: Shape, a: Arguments) -> Emitted:
-        made = super().emit(x, a).module.removeprefix("nn.Conv2d(").removesuffix(")")
-        given = (("gamma", a.gamma, 1), ("gain", a.gain, 1), ("eps", a.eps, 1e-5))
-        parts = [made, *(f"{name}={code(v)}" for name, v, plain in given if v != plain)]
-        return Emitted("{m}({x})", f"ScaledStdConv2d({', '.join(parts)})")
+    def named(self, a: Arguments) -> dict[str, tuple[Value, Value]]:
+        return {"gamma": (a.gamma, 1), "gain": (a.gain, 1), "eps": (a.eps, 1e-5)}
 
 
 class TransposedConv(Operator):
     """A transposed convolution, the backward pass of a convolution as a layer."""
 
     name = "deconv"
+    takes = (Layout.IMAGE,)
     about = (
         "transposed convolution; a grid `stride` times as large unless padding is given"
     )
@@ -239,8 +239,7 @@ class TransposedConv(Operator):
         return padding, extra
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.IMAGE)
-        width = x.features if a["width"] is None else a.width
+        width = given(a, "width", x.features)
         divides(a.groups, x.features, "input channels")
         divides(a.groups, width, "output channels")
         padding, extra = map(pair, self._padding(a))
@@ -257,23 +256,18 @@ class TransposedConv(Operator):
         high, wide = pair(a.kernel)
         weights = int(x.features) * int(y.features) // int(a.groups) * high * wide
         positions = x.elements // int(x.features)
-        return Cost(
-            parameters=weights + (int(y.features) if a.bias else 0),
-            multiply_adds=weights * positions,
-            saves_input=True,
-        )
+        return learned(weights, y, positions, a)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        width = x.features if a["width"] is None else a.width
         padding, extra = self._padding(a)
-        parts = [code(x.features), code(width), code(a.kernel)]
-        given = (
-            ("stride", a.stride, 1),
-            ("padding", padding, 0),
-            ("output_padding", extra, 0),
-            ("groups", a.groups, 1),
-            ("bias", a.bias, True),
-            ("dilation", a.dilation, 1),
+        module = made(
+            "nn.ConvTranspose2d",
+            *(x.features, given(a, "width", x.features), a.kernel),
+            stride=(a.stride, 1),
+            padding=(padding, 0),
+            output_padding=(extra, 0),
+            groups=(a.groups, 1),
+            bias=(a.bias, True),
+            dilation=(a.dilation, 1),
         )
-        parts += [f"{name}={code(v)}" for name, v, plain in given if v != plain]
-        return Emitted("{m}({x})", f"nn.ConvTranspose2d({', '.join(parts)})")
+        return Emitted("{m}({x})", module)

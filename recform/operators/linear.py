@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from recform.blocks.arguments import Argument, Arguments, Kind
-from recform.blocks.code import code
+from dataclasses import replace
+
+from recform.blocks.arguments import Argument, Arguments, Kind, given
+from recform.blocks.code import made
 from recform.blocks.operator import (
     CALL,
     Cost,
@@ -14,10 +16,33 @@ from recform.blocks.operator import (
     Weights,
     require_layout,
 )
-from recform.blocks.shape import Layout, Shape
+from recform.blocks.shape import Layout, Shape, known
 
 #: Weights of nn.Linear.
 LINEAR = Weights("linear", ("nn.Linear",))
+
+
+def learned(weights: int, y: Shape, positions: int, a: Arguments) -> Cost:
+    """What a learned map costs that makes ``y`` and uses its weights at each position."""
+    return Cost(
+        parameters=weights + (int(y.features) if a.bias else 0),
+        multiply_adds=weights * positions,
+        saves_input=True,
+    )
+
+
+def side_by_side(inputs: tuple[Shape, ...]) -> tuple[Shape, Shape]:
+    """Two tensors with features at the same positions.
+
+    Raises:
+        Misfit: if they are none.
+    """
+    x, y = inputs
+    for shape in inputs:
+        require_layout(shape, Layout.VECTOR, Layout.TOKENS, Layout.PIXELS)
+    if x.layout is not y.layout or (known(*x.grid, *y.grid) and x.grid != y.grid):
+        raise Misfit("RF401", f"takes two tensors of one grid, but gets {x} and {y}")
+    return x, y
 
 
 class Linear(Operator):
@@ -41,7 +66,7 @@ class Linear(Operator):
         return True
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        width = x.features if a["width"] is None else a.width
+        width = given(a, "width", x.features)
         bias = ", bias=true" if a.bias else ""
         hint = (
             f"write avgpool > {CALL}; on the channels of each place, "
@@ -54,19 +79,12 @@ class Linear(Operator):
     def cost(self, x: Shape, a: Arguments) -> Cost:
         y = self.shape(x, a)
         weights = int(x.features) * int(y.features)
-        return Cost(
-            parameters=weights + (int(y.features) if a.bias else 0),
-            multiply_adds=weights * (y.elements // int(y.features)),
-            saves_input=True,
-            unheld=not a.bias and x.layout is not Layout.VECTOR,
-        )
+        cost = learned(weights, y, y.elements // int(y.features), a)
+        return replace(cost, unheld=not a.bias and x.layout is not Layout.VECTOR)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        width = x.features if a["width"] is None else a.width
-        bias = "" if a.bias else ", bias=False"
-        return Emitted(
-            "{m}({x})", f"nn.Linear({code(x.features)}, {code(width)}{bias})"
-        )
+        sizes = (x.features, given(a, "width", x.features))
+        return Emitted("{m}({x})", made("nn.Linear", *sizes, bias=(a.bias, True)))
 
 
 class Bilinear(Several):
@@ -83,38 +101,27 @@ class Bilinear(Several):
     )
 
     def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
-        x, y = inputs
-        for shape in inputs:
-            require_layout(shape, Layout.VECTOR, Layout.TOKENS, Layout.PIXELS)
-        known = all(isinstance(size, int) for size in (*x.grid, *y.grid))
-        if x.layout is not y.layout or (known and x.grid != y.grid):
-            raise Misfit(
-                "RF401", f"takes two tensors of one grid, but gets {x} and {y}"
-            )
+        x, _ = side_by_side(inputs)
         return x if a["width"] is None else x.with_features(a.width)
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
         x, y = inputs
-        made = self.shape_of(inputs, a)
-        weights = int(x.features) * int(y.features) * int(made.features)
-        return Cost(
-            parameters=weights + (int(made.features) if a.bias else 0),
-            multiply_adds=weights * (made.elements // int(made.features)),
-            saves_input=True,
-        )
+        z = self.shape_of(inputs, a)
+        weights = int(x.features) * int(y.features) * int(z.features)
+        return learned(weights, z, z.elements // int(z.features), a)
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         x, y = inputs
-        width = x.features if a["width"] is None else a.width
-        sizes = ", ".join(map(code, (x.features, y.features, width)))
-        bias = "" if a.bias else ", bias=False"
-        return Emitted("{m}({x}, {y})", f"nn.Bilinear({sizes}{bias})")
+        sizes = (x.features, y.features, given(a, "width", x.features))
+        module = made("nn.Bilinear", *sizes, bias=(a.bias, True))
+        return Emitted("{m}({x}, {y})", module)
 
 
 class Flatten(Operator):
     """All numbers of an example in a row."""
 
     name = "flatten"
+    costs = Cost(passes=True)
     about = "an image, pixels or tokens as one vector"
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
@@ -122,9 +129,6 @@ class Flatten(Operator):
         for size in x.grid:
             features = features * size
         return Shape(Layout.VECTOR, features)
-
-    def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(passes=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{x}.flatten(1)", layer="nn.Flatten()")

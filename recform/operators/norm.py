@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from recform.blocks.amount import Amount, Deed
 from recform.blocks.arguments import Argument, Arguments, Kind
-from recform.blocks.code import code
-from recform.blocks.operator import Cost, Emitted, Operator, Weights, require_layout
+from recform.blocks.code import code, made
+from recform.blocks.operator import Cost, Emitted, Operator, Weights
 from recform.blocks.shape import Layout, Shape
 from recform.blocks.support import template
 from recform.operators.window import divides
@@ -17,6 +17,7 @@ class BatchNorm(Operator):
     """Batch normalisation."""
 
     name = "bn"
+    takes = (Layout.IMAGE, Layout.VECTOR)
     normalises = True
     about = "batch normalisation with learned scale and shift"
     source = "Ioffe and Szegedy (2015)"
@@ -28,10 +29,6 @@ class BatchNorm(Operator):
         Argument("eps", Kind.NUMBER, 1e-5, _EPS),
         Argument("momentum", Kind.RATE, 0.1, "share of a batch in the running mean"),
     )
-
-    def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.IMAGE, Layout.VECTOR)
-        return x
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         # Mean and deviation of each channel are kept beside the input.
@@ -45,13 +42,9 @@ class BatchNorm(Operator):
         )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        parts = [code(x.features)]
-        if a.eps != 1e-5:
-            parts.append(f"eps={code(a.eps)}")
-        if a.momentum != 0.1:
-            parts.append(f"momentum={code(a.momentum)}")
-        kind = "BatchNorm2d" if x.layout is Layout.IMAGE else "BatchNorm1d"
-        return Emitted("{m}({x})", f"nn.{kind}({', '.join(parts)})")
+        kind = "nn.BatchNorm2d" if x.layout is Layout.IMAGE else "nn.BatchNorm1d"
+        more = {"eps": (a.eps, 1e-5), "momentum": (a.momentum, 0.1)}
+        return Emitted("{m}({x})", made(kind, x.features, **more))
 
 
 def _over_features(x: Shape, name: str, given: str) -> Emitted:
@@ -147,6 +140,7 @@ class GroupNorm(Operator):
     """Normalisation over the positions of a group of channels."""
 
     name = "gn"
+    takes = (Layout.IMAGE, Layout.VECTOR)
     normalises = True
     about = "normalisation over all positions of a group of channels"
     source = "Wu and He (2018)"
@@ -158,7 +152,6 @@ class GroupNorm(Operator):
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.IMAGE, Layout.VECTOR)
         divides(a.groups, x.features, "channels")
         return x
 
@@ -174,7 +167,5 @@ class GroupNorm(Operator):
         )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        parts = [code(a.groups), code(x.features)]
-        if a.eps != 1e-5:
-            parts.append(f"eps={code(a.eps)}")
-        return Emitted("{m}({x})", f"nn.GroupNorm({', '.join(parts)})")
+        module = made("nn.GroupNorm", a.groups, x.features, eps=(a.eps, 1e-5))
+        return Emitted("{m}({x})", module)

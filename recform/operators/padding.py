@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from recform.blocks.arguments import Argument, Arguments, Kind
+from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import code, fraction
-from recform.blocks.operator import Cost, Emitted, Misfit, Operator, require_layout
-from recform.blocks.shape import Layout, Shape
+from recform.blocks.operator import Cost, Emitted, Misfit, Operator
+from recform.blocks.shape import Layout, Shape, known
 from recform.operators.window import pair
 
 
@@ -13,6 +13,8 @@ class ZeroPad(Operator):
     """The parameter-free shortcut of He et al. (2016), option A."""
 
     name = "zeropad"
+    costs = Cost(cheap=True)
+    takes = (Layout.IMAGE,)
     about = "takes every stride-th position and fills new channels with zeros"
     source = "He et al. (2016), section 3.3, option A"
     arguments = (
@@ -21,9 +23,7 @@ class ZeroPad(Operator):
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.IMAGE)
-        known = isinstance(a.width, int) and isinstance(x.features, int)
-        if known and a.width < x.features:
+        if known(a.width, x.features) and a.width < x.features:
             raise Misfit(
                 "RF401",
                 f"cannot make {a.width} channels of {x.features}: it only adds some",
@@ -32,9 +32,6 @@ class ZeroPad(Operator):
         return Shape(
             Layout.IMAGE, a.width, tuple((n - 1) // a.stride + 1 for n in x.grid)
         )
-
-    def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(cheap=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         step, extra = f"::{code(a.stride)}", code(a.width - x.features)
@@ -49,6 +46,7 @@ class Pad(Operator):
     """A rim around an image."""
 
     name = "pad"
+    takes = (Layout.IMAGE,)
     about = "a rim around the image; above and left, and below and right if it differs"
     arguments = (
         Argument("before", Kind.PADDING, about="rows above, columns on the left"),
@@ -63,9 +61,7 @@ class Pad(Operator):
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.IMAGE)
-        before = pair(a.before)
-        after = before if a["after"] is None else pair(a.after)
+        before, after = pair(a.before), pair(given(a, "after", a.before))
         most = {"reflect": 1, "circular": 0}.get(str(a.mode))
         for size, *rim in zip(x.grid, before, after, strict=True):
             if most is not None and isinstance(size, int) and max(rim) > size - most:
@@ -86,7 +82,7 @@ class Pad(Operator):
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         top, left = pair(a.before)
-        bottom, right = (top, left) if a["after"] is None else pair(a.after)
+        bottom, right = pair(given(a, "after", a.before))
         mode = "" if a.mode == "zeros" else f", mode={code(a.mode)}"
         return Emitted(f"F.pad({{x}}, ({left}, {right}, {top}, {bottom}){mode})")
 
@@ -98,6 +94,7 @@ class Append(Operator):
     """One more feature, which holds a number."""
 
     name = "append"
+    costs = Cost(cheap=True)
     about = "one more feature, the last, that is a number everywhere: the time, say"
     source = "Chen et al. (2018), Neural ODEs"
     positionwise = True
@@ -108,9 +105,6 @@ class Append(Operator):
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         return x.with_features(x.features + 1)
-
-    def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(cheap=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         sides = "1, 0" if a.front else "0, 1"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from recform.blocks.amount import Amount
-from recform.blocks.arguments import Argument, Arguments, Kind
-from recform.blocks.code import code
+from recform.blocks.arguments import Argument, Arguments, Kind, Value, given
+from recform.blocks.code import code, made
 from recform.blocks.operator import Cost, Emitted, Misfit, Operator, require_layout
 from recform.blocks.shape import Layout, Shape
 from recform.operators.window import check_grid, pair, window, window_up
@@ -44,7 +44,7 @@ class _Pool(Operator):
                     argument="padding",
                 )
         count = window_up if a.ceil else window
-        stride = kernel if a["stride"] is None else pair(a.stride)
+        stride = pair(given(a, "stride", kernel))
         sides = zip(x.grid, kernel, stride, padding, strict=True)
         grid = tuple(count(n, k, s, p, 1) for n, k, s, p in sides)
         check_grid(grid, x)
@@ -68,18 +68,18 @@ class _Pool(Operator):
                     argument=name,
                 )
 
-    def windowed(self, a: Arguments, more: str = "") -> Emitted:
+    def windowed(self, a: Arguments, **more: tuple[Value, Value]) -> Emitted:
         """The call of torch's function with windows."""
-        parts = [code(a.kernel)]
-        if a["stride"] is not None and a.stride != a.kernel:
-            parts.append(f"stride={code(a.stride)}")
-        if a.padding != 0:
-            parts.append(f"padding={code(a.padding)}")
-        if a.ceil:
-            parts.append("ceil_mode=True")
-        given = f"{', '.join(parts)}{more}"
+        layer = made(
+            f"nn.{self.layer}",
+            a.kernel,
+            stride=(given(a, "stride", a.kernel), a.kernel),
+            padding=(a.padding, 0),
+            ceil_mode=(a.ceil, False),
+            **more,
+        )
         return Emitted(
-            f"F.{self.windows}({{x}}, {given})", layer=f"nn.{self.layer}({given})"
+            f"F.{self.windows}({{x}}, {layer.partition('(')[2]}", layer=layer
         )
 
     def adapted(self, a: Arguments) -> Emitted:
@@ -111,7 +111,7 @@ class AvgPool(_Pool):
             return self.adapted(a)
         if a["kernel"] is None:
             return Emitted(f"{{x}}.mean({_axes(x)})")
-        return self.windowed(a, "" if a.countpad else ", count_include_pad=False")
+        return self.windowed(a, count_include_pad=(a.countpad, True))
 
 
 class MaxPool(_Pool):
@@ -149,11 +149,11 @@ class GlobalPool(Operator):
     """The average over the grid, kept as a grid of one (for gates, before `conv(1)`)."""
 
     name = "globalpool"
+    takes = (Layout.IMAGE, Layout.PIXELS, Layout.TOKENS)
     about = "average over the whole grid, which stays as a grid of 1 x 1"
     source = "Lin, Chen and Yan (2014)"
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.IMAGE, Layout.PIXELS, Layout.TOKENS)
         return Shape(x.layout, x.features, (1,) * len(x.grid))
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:

@@ -14,7 +14,8 @@ from recform.blocks.operator import (
     Several,
     require_layout,
 )
-from recform.blocks.shape import Layout, Shape
+from recform.blocks.shape import Layout, Shape, known
+from recform.operators.linear import side_by_side
 
 
 class Shift(Operator):
@@ -69,7 +70,7 @@ class Outer(Several):
     inputs = ("x", "y")
 
     def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
-        x, y = _side_by_side(inputs)
+        x, y = side_by_side(inputs)
         return x.with_features(x.features * y.features)
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
@@ -91,8 +92,8 @@ class MatVec(Several):
     inputs = ("x", "y")
 
     def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
-        x, y = _side_by_side(inputs)
-        if isinstance(x.features, int) and isinstance(y.features, int):
+        x, y = side_by_side(inputs)
+        if known(x.features, y.features):
             if x.features % y.features:
                 raise Misfit(
                     "RF402",
@@ -109,18 +110,3 @@ class MatVec(Several):
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         rows = "{x}.unflatten(-1, (-1, {y}.shape[-1]))"
         return Emitted(f'torch.einsum("...ij,...j->...i", {rows}, {{y}})')
-
-
-def _side_by_side(inputs: tuple[Shape, ...]) -> tuple[Shape, Shape]:
-    """Two tensors with features at the same positions.
-
-    Raises:
-        Misfit: if they are none.
-    """
-    x, y = inputs
-    for shape in inputs:
-        require_layout(shape, Layout.VECTOR, Layout.TOKENS, Layout.PIXELS)
-    known = all(isinstance(size, int) for size in (*x.grid, *y.grid))
-    if x.layout is not y.layout or (known and x.grid != y.grid):
-        raise Misfit("RF401", f"takes two tensors of one grid, but gets {x} and {y}")
-    return x, y

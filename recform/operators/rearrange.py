@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
-from recform.blocks.operator import Cost, Emitted, Misfit, Operator, require_layout
+from recform.blocks.operator import Cost, Emitted, Misfit, Operator
 from recform.blocks.shape import Layout, Shape
 from recform.operators.window import divides, pair
 
@@ -13,6 +13,7 @@ class ChannelShuffle(Operator):
     """Deals the channels of each group out over all groups."""
 
     name = "shuffle"
+    takes = (Layout.IMAGE,)
     about = "channel shuffle: deals the channels of each group out over all groups"
     source = "Zhang et al. (2018), ShuffleNet, section 3.1"
     arguments = (
@@ -20,7 +21,6 @@ class ChannelShuffle(Operator):
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.IMAGE)
         divides(a.groups, x.features, "channels")
         return x
 
@@ -39,12 +39,12 @@ class PixelShuffle(Operator):
     """Channels become pixels: a finer grid of fewer channels."""
 
     name = "pixelshuffle"
+    takes = (Layout.IMAGE,)
     about = "channels become pixels: a grid `scale` times as fine"
     source = "Shi et al. (2016)"
     arguments = (Argument("scale", Kind.COUNT, about="pixels made of one, each way"),)
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.IMAGE)
         square = a.scale * a.scale
         if isinstance(x.features, int) and x.features % square:
             raise Misfit(
@@ -67,12 +67,12 @@ class PixelUnshuffle(Operator):
     """Pixels become channels, the inverse of the pixel shuffle."""
 
     name = "pixelunshuffle"
+    takes = (Layout.IMAGE,)
     about = "pixels become channels: the inverse of `pixelshuffle`"
     source = "Shi et al. (2016)"
     arguments = (Argument("scale", Kind.COUNT, about="pixels made one, each way"),)
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.IMAGE)
         if any(isinstance(size, int) and size % a.scale for size in x.grid):
             raise Misfit(
                 "RF402",
@@ -94,6 +94,7 @@ class Upsample(Operator):
     """A finer grid, filled in from the coarse one."""
 
     name = "upsample"
+    takes = (Layout.IMAGE,)
     about = "a grid `scale` times as fine, filled in from the coarse one"
     arguments = (
         Argument("scale", Kind.WINDOW, about="positions made of one, each way"),
@@ -107,7 +108,6 @@ class Upsample(Operator):
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.IMAGE)
         sides = zip(x.grid, pair(a.scale), strict=True)
         return Shape(Layout.IMAGE, x.features, tuple(n * s for n, s in sides))
 

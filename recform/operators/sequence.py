@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from recform.blocks.arguments import Argument, Arguments, Kind
-from recform.blocks.code import code
+from recform.blocks.arguments import Argument, Arguments, Kind, given
+from recform.blocks.code import made
 from recform.blocks.operator import (
     Cost,
     Emitted,
     Memory,
     Operator,
     Weights,
-    require_layout,
 )
-from recform.blocks.shape import Layout, Shape, Size
+from recform.blocks.shape import Layout, Shape
 from recform.blocks.support import template
 from recform.operators.window import divides
 
@@ -21,6 +20,7 @@ class TokenConv(Operator):
     """A one-dimensional convolution that keeps the positions."""
 
     name = "conv1d"
+    takes = (Layout.TOKENS,)
     mixes = True
     turns = True
     about = "convolution along the positions of tokens, of which as many come out"
@@ -39,14 +39,13 @@ class TokenConv(Operator):
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.TOKENS)
-        width = _width(x, a)
+        width = given(a, "width", x.features)
         divides(a.groups, x.features, "input features")
         divides(a.groups, width, "output features")
         return x.with_features(width)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        width, positions = int(_width(x, a)), int(x.grid[0])
+        width, positions = int(given(a, "width", x.features)), int(x.grid[0])
         weights = width * (int(x.features) // int(a.groups)) * int(a.kernel)
         rim = (int(a.kernel) - 1) * int(a.dilation)
         return Cost(
@@ -63,29 +62,28 @@ class TokenConv(Operator):
         return (Memory("what it reads", int(x.features), rim),) if rim else ()
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        parts = [code(x.features), code(_width(x, a)), code(a.kernel)]
-        parts += [f"dilation={code(a.dilation)}"] if a.dilation != 1 else []
-        parts += [f"groups={code(a.groups)}"] if a.groups != 1 else []
-        parts += ["bias=True"] if a.bias else []
-        parts += ["causal=True"] if a.causal else []
-        return Emitted("{m}({x})", f"TokenConv({', '.join(parts)})")
-
-
-def _width(x: Shape, a: Arguments) -> Size:
-    return x.features if a["width"] is None else a.width
+        module = made(
+            "TokenConv",
+            *(x.features, given(a, "width", x.features), a.kernel),
+            dilation=(a.dilation, 1),
+            groups=(a.groups, 1),
+            bias=(a.bias, False),
+            causal=(a.causal, False),
+        )
+        return Emitted("{m}({x})", module)
 
 
 class Transpose(Operator):
     """Positions as features, and features as positions."""
 
     name = "transpose"
+    takes = (Layout.TOKENS,)
     turns = True
     about = "positions of tokens as their features, and features as positions"
     source = "Tolstikhin et al. (2021), MLP-Mixer, Eq. (1)"
     support = (template("permute"),)
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.TOKENS)
         return Shape(Layout.TOKENS, x.grid[0], (x.features,))
 
     # A view that products of matrices copy, as that of `tokens`.

@@ -19,7 +19,7 @@ from recform.blocks.operator import (
     Several,
     require_layout,
 )
-from recform.blocks.shape import Layout, Shape, Size
+from recform.blocks.shape import Layout, Shape, Size, known
 from recform.blocks.support import template
 
 _SOURCE = "Zhu et al. (2025), Hyper-Connections"
@@ -32,17 +32,15 @@ class Copies(Operator):
     """The start of several streams, which are all alike."""
 
     name = "copies"
+    costs = Cost(passes=True)
+    takes = _PLAIN
     about = "n streams, each of which is what comes in"
     source = _SOURCE
     positionwise = True
     arguments = (_COUNT,)
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, *_PLAIN)
         return x.in_streams(a.n)
-
-    def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(passes=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         rest = ", ".join("-1" for _ in x.sizes)
@@ -53,13 +51,13 @@ class Streams(Operator):
     """Features dealt out to streams, as `split` cuts them."""
 
     name = "streams"
+    takes = _PLAIN
     about = "cuts the features into n streams"
     positionwise = True
     arguments = (_COUNT,)
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, *_PLAIN)
-        if isinstance(a.n, int) and isinstance(x.features, int) and x.features % a.n:
+        if known(a.n, x.features) and x.features % a.n:
             raise Misfit(
                 "RF402",
                 f"makes {a.n} streams of {x.features} features, which {a.n} does not divide",
@@ -76,11 +74,12 @@ class Join(Operator):
     """The streams side by side, as `concat` puts tensors."""
 
     name = "join"
+    takes = (Layout.STREAMS,)
     about = "the features of all streams side by side"
     positionwise = True
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        return _of_streams(x).one_stream.with_features(x.features * x.grid[0])
+        return x.one_stream.with_features(x.features * x.grid[0])
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         turned = "{x}.movedim(1, -2)" if x.grid[1:] else "{x}"
@@ -91,12 +90,13 @@ class Merge(Operator):
     """The end of several streams."""
 
     name = "merge"
+    takes = (Layout.STREAMS,)
     about = "the sum of all streams"
     source = _SOURCE
     positionwise = True
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        return _of_streams(x).one_stream
+        return x.one_stream
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{x}.sum(1)")
@@ -106,6 +106,7 @@ class Read(Operator):
     """What a layer reads: a learned combination of the streams."""
 
     name = "read"
+    takes = (Layout.STREAMS,)
     about = "a sum of the streams with learned weights"
     source = f"{_SOURCE}, Eq. (3)"
     attribute = "read"
@@ -113,7 +114,7 @@ class Read(Operator):
     arguments = (_FIRST,)
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        shape = _of_streams(x).one_stream
+        shape = x.one_stream
         if isinstance(x.grid[0], int) and isinstance(a.first, int | float):
             _one_of(int(a.first), x.grid[0])
         return shape
@@ -132,6 +133,7 @@ class Write(Operator):
     """What a layer writes: its result with a learned weight for each stream."""
 
     name = "write"
+    takes = _PLAIN
     about = "what comes in with a learned weight for each of n streams, 1 at the start"
     source = f"{_SOURCE}, Eq. (3)"
     attribute = "write"
@@ -139,7 +141,6 @@ class Write(Operator):
     arguments = (_COUNT,)
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, *_PLAIN)
         return x.in_streams(a.n)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
@@ -158,13 +159,11 @@ class Weave(Operator):
     """A learned matrix between the streams."""
 
     name = "weave"
+    takes = (Layout.STREAMS,)
     about = "a learned matrix between the streams, the identity at the start"
     source = f"{_SOURCE}, Eq. (3)"
     attribute = "weave"
     positionwise = True
-
-    def shape(self, x: Shape, a: Arguments) -> Shape:
-        return _of_streams(x)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         n = int(x.grid[0])
@@ -230,6 +229,7 @@ class Offset(Operator):
     """The learned part of a matrix that depends on the streams besides."""
 
     name = "offset"
+    takes = (Layout.STREAMS,)
     about = "adds a learned number to each feature of each stream"
     source = f"{_SOURCE}, Eq. (6)"
     attribute = "offset"
@@ -247,7 +247,6 @@ class Offset(Operator):
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        _of_streams(x)
         if a.start == "eye" and _is_oblong(x):
             raise Misfit(
                 "RF402",
@@ -282,6 +281,7 @@ class Sinkhorn(Operator):
     """A matrix between the streams made (nearly) doubly stochastic."""
 
     name = "sinkhorn"
+    takes = (Layout.STREAMS,)
     about = (
         "exp of a matrix between the streams, with rows and columns that add up to 1 "
         "(nearly): they are divided by their sums in turn"
@@ -295,7 +295,6 @@ class Sinkhorn(Operator):
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        _of_streams(x)
         if _is_oblong(x):
             raise Misfit(
                 "RF402",
@@ -343,21 +342,17 @@ class Sinkhorn(Operator):
 
 
 def _of_streams(x: Shape) -> Shape:
-    require_layout(
-        x, Layout.STREAMS, hint="make streams by `copies(n)` or `streams(n)`"
-    )
+    require_layout(x, Layout.STREAMS)
     return x
 
 
 def _is_oblong(x: Shape) -> bool:
     """Whether the streams have more or fewer features than there are streams."""
-    n, features = x.grid[0], x.features
-    return isinstance(n, int) and isinstance(features, int) and features != n
+    return known(x.grid[0], x.features) and x.features != x.grid[0]
 
 
 def _alike(mine: tuple[Size, ...], other: tuple[Size, ...], what: str) -> None:
-    numbers = all(isinstance(size, int) for size in (*mine, *other))
-    if numbers and mine != other:
+    if known(*mine, *other) and mine != other:
         sizes = " and ".join(
             " x ".join(map(str, grid)) or "none" for grid in (mine, other)
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import isqrt
 
-from recform.blocks.arguments import Argument, Arguments, Kind
-from recform.blocks.code import code
+from recform.blocks.arguments import Argument, Arguments, Kind, given
+from recform.blocks.code import code, made
 from recform.blocks.operator import (
     Cost,
     Emitted,
@@ -14,9 +14,10 @@ from recform.blocks.operator import (
     Several,
     require_layout,
 )
-from recform.blocks.shape import Layout, Shape
+from recform.blocks.shape import Layout, Shape, known
 from recform.blocks.support import template
 from recform.operators.convolution import CONV
+from recform.operators.linear import learned
 from recform.operators.window import pair
 
 
@@ -24,6 +25,7 @@ class Patches(Operator):
     """Patch embedding: every patch of an image becomes a token."""
 
     name = "patches"
+    takes = (Layout.IMAGE,)
     mixes = True
     turns = True
     about = "cuts an image into patches, and makes a token of each by a learned map"
@@ -37,8 +39,7 @@ class Patches(Operator):
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.IMAGE)
-        width = x.features if a["width"] is None else a.width
+        width = given(a, "width", x.features)
         counts = []
         for size, patch in zip(x.grid, pair(a["size"]), strict=True):
             if isinstance(size, int) and size % patch:
@@ -56,31 +57,24 @@ class Patches(Operator):
         y = self.shape(x, a)
         high, wide = pair(a["size"])
         weights = int(y.features) * int(x.features) * high * wide
-        return Cost(
-            parameters=weights + (int(y.features) if a.bias else 0),
-            multiply_adds=weights * int(y.grid[0]),
-            saves_input=True,
-        )
+        return learned(weights, y, int(y.grid[0]), a)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        width = x.features if a["width"] is None else a.width
-        size = code(a["size"])
-        bias = "" if a.bias else ", bias=False"
-        return Emitted(
-            "{m}({x}).flatten(2).transpose(1, 2)",
-            f"nn.Conv2d({code(x.features)}, {code(width)}, {size}, stride={size}{bias})",
-        )
+        sizes = (x.features, given(a, "width", x.features), a["size"])
+        more = {"stride": (a["size"], None), "bias": (a.bias, True)}
+        module = made("nn.Conv2d", *sizes, **more)
+        return Emitted("{m}({x}).flatten(2).transpose(1, 2)", module)
 
 
 class Tokens(Operator):
     """An image as tokens, row by row."""
 
     name = "tokens"
+    takes = (Layout.IMAGE, Layout.PIXELS)
     turns = True
     about = "an image or pixels as tokens, a position each, row by row"
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.IMAGE, Layout.PIXELS)
         return Shape(Layout.TOKENS, x.features, (x.grid[0] * x.grid[1],))
 
     # It is a view, but products of matrices copy what is turned: so it doesn't pass.
@@ -95,12 +89,12 @@ class Pixels(Operator):
     """An image with its channels last."""
 
     name = "pixels"
+    takes = (Layout.IMAGE,)
     turns = True
     about = "an image with its channels last: height x width x channels"
     support = (template("permute"),)
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.IMAGE)
         return Shape(Layout.PIXELS, x.features, x.grid)
 
     # A view that products of matrices copy, as that of `tokens`.
@@ -113,6 +107,8 @@ class Image(Operator):
     """Pixels as an image, or tokens, row by row."""
 
     name = "image"
+    costs = Cost(passes=True)
+    takes = (Layout.TOKENS, Layout.PIXELS)
     about = "pixels as an image again, or tokens as one of this many rows"
     support = (template("permute"),)
     arguments = (
@@ -120,7 +116,6 @@ class Image(Operator):
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.TOKENS, Layout.PIXELS)
         if (a["height"] is None) != (x.layout is Layout.PIXELS):
             raise Misfit(
                 "RF203",
@@ -144,9 +139,6 @@ class Image(Operator):
             )
         return Shape(Layout.IMAGE, x.features, (a.height, positions // a.height))
 
-    def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(passes=True)
-
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         if x.layout is Layout.PIXELS:
             return Emitted("{x}.permute(0, 3, 1, 2)", layer="Permute(0, 3, 1, 2)")
@@ -165,6 +157,7 @@ class ClassToken(Operator):
     """A learned token in front of the others, which gathers what the head reads."""
 
     name = "classtoken"
+    takes = (Layout.TOKENS,)
     about = "a learned token in front of the others"
     source = "Dosovitskiy et al. (2021), Eq. (1)"
     attribute = "class_token"
@@ -174,7 +167,6 @@ class ClassToken(Operator):
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.TOKENS)
         others = 0 if a.alone else x.grid[0]
         return Shape(Layout.TOKENS, x.features, (others + 1,))
 
@@ -193,6 +185,7 @@ class Behind(Several):
     """Two rows of tokens as one."""
 
     name = "behind"
+    costs = Cost(cheap=True)
     about = "the tokens of x, and behind them those of y"
     inputs = ("x", "y")
 
@@ -200,17 +193,13 @@ class Behind(Several):
         x, y = inputs
         require_layout(x, Layout.TOKENS)
         require_layout(y, Layout.TOKENS)
-        known = isinstance(x.features, int) and isinstance(y.features, int)
-        if known and x.features != y.features:
+        if known(x.features, y.features) and x.features != y.features:
             raise Misfit(
                 "RF401",
                 f"takes tokens of one width, not of {x.features} and of {y.features} "
                 "features",
             )
         return Shape(Layout.TOKENS, x.features, (x.grid[0] + y.grid[0],))
-
-    def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
-        return Cost(cheap=True)
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         return Emitted("torch.cat(({x}, {y}), dim=1)")
@@ -220,16 +209,13 @@ class Positions(Operator):
     """Position embedding: a learned vector for each position is added."""
 
     name = "positions"
+    takes = (Layout.TOKENS,)
     tabled = True
     positionwise = True
     about = "adds a learned vector to the token at each position"
     source = "Dosovitskiy et al. (2021), Eq. (1)"
     attribute = "pos_embedding"
     arguments = (Argument("std", Kind.NUMBER, 0.02, "deviation of its start around 0"),)
-
-    def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.TOKENS)
-        return x
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         return Cost(parameters=x.elements, cheap=True)
@@ -249,11 +235,12 @@ class Token(Operator):
     """One token as a vector, such as the class token for the head."""
 
     name = "token"
+    costs = Cost(passes=True)
+    takes = (Layout.TOKENS,)
     about = "one of the tokens as a vector; the class token is the first"
     arguments = (Argument("index", Kind.NATURAL, 0, "which, counted from 0"),)
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.TOKENS)
         if isinstance(x.grid[0], int) and a.index >= x.grid[0]:
             raise Misfit(
                 "RF401",
@@ -261,9 +248,6 @@ class Token(Operator):
                 argument="index",
             )
         return Shape(Layout.VECTOR, x.features)
-
-    def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(passes=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted(f"{{x}}[:, {code(a.index)}]")

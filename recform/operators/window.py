@@ -6,7 +6,7 @@ import sympy
 
 from recform.blocks.arguments import Value
 from recform.blocks.operator import Misfit
-from recform.blocks.shape import Shape, Size
+from recform.blocks.shape import Shape, Size, known
 
 
 def pair(value: Value) -> tuple[Size, Size]:
@@ -56,7 +56,7 @@ def floored(total: Size, by: Size) -> Size:
 
 
 def _least(a: Size, b: Size) -> Size:
-    if isinstance(a, int) and isinstance(b, int):
+    if known(a, b):
         return min(a, b)
     return sympy.Min(a, b)
 
@@ -73,7 +73,7 @@ def check_grid(grid: tuple[Size, ...], x: Shape) -> None:
 
 def divides(groups: Size, size: Size, what: str) -> None:
     """Raises a Misfit if the groups don't divide a number of channels."""
-    if isinstance(groups, int) and isinstance(size, int) and size % groups:
+    if known(groups, size) and size % groups:
         raise Misfit(
             "RF402",
             f"has {groups} groups, which do not divide its {size} {what}",

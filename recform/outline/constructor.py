@@ -5,22 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from recform.algebra.formula import Param, Pipeline
+from recform.algebra.formula import Param, Pipeline, symbols_of
 from recform.algebra.symbols import GENERATED, parameter
-from recform.blocks import Arguments, Library, identifiers, put_in, symbols_in
+from recform.blocks import Arguments, Library, identifiers, put_in
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-
-
-def symbols_of(pipelines: Iterable[Pipeline]) -> set[Symbolic]:
-    """The symbols in the arguments of operators."""
-    return {
-        symbol
-        for pipeline in pipelines
-        for step in pipeline.steps
-        for value in step.arguments.values()
-        for symbol in symbols_in(value)
-    }
 
 
 def free_params(

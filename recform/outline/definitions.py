@@ -12,22 +12,11 @@ from dataclasses import dataclass, fields
 
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import SYMBOLS
-from recform.blocks import Kind, Library
+from recform.blocks import Library
 from recform.blocks.symbolic import Symbolic
-from recform.diagnostics import Diagnostics, closest
+from recform.diagnostics import Diagnostics, meant
 from recform.source import Span
 from recform.syntax import nodes as n
-
-#: Kinds of arguments whose values shape the code and must be numbers.
-_FIXED = (
-    Kind.COUNT,
-    Kind.NATURAL,
-    Kind.KERNEL,
-    Kind.PADDING,
-    Kind.FLAG,
-    Kind.NUMBER,
-    Kind.CHOICE,
-)
 
 
 @dataclass(frozen=True)
@@ -135,14 +124,13 @@ def given_values(
         else:
             name = order[position] if position < len(order) else ""
         if name not in definition.defaults:
-            guess = closest(name, order)
             report.error(
                 "RF203",
                 f"{definition.name} has no argument {name!r}"
                 if name
                 else f"{definition.name} takes {len(order)} argument(s) at most",
                 item.span,
-                hint=f"did you mean {guess!r}?" if guess else definition.usage(),
+                hint=meant(name, order, definition.usage()),
             )
             return None
         if name in exprs:
@@ -246,7 +234,7 @@ def _fixed_in(
             fixed = fixed_names(definitions[name], definitions, library, inside)
     elif operator is not None:
         order = [argument.name for argument in operator.arguments]
-        fixed = {a.name for a in operator.arguments if a.kind in _FIXED}
+        fixed = {a.name for a in operator.arguments if a.kind.fixed}
     found: set[str] = set()
     for position, item in enumerate(given):
         key = order[position] if position < len(order) else ""

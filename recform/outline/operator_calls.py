@@ -10,21 +10,9 @@ from recform.algebra.symbols import MAX_SIZE, SYMBOLS, parameter, told
 from recform.blocks import Argument, Arguments, Kind, Library, Operator
 from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
-from recform.diagnostics import Diagnostics, closest
+from recform.diagnostics import Diagnostics, meant
 from recform.source import Span
 from recform.syntax import nodes as n
-
-_WHOLE = {
-    Kind.SIZE: 1,
-    Kind.STRIDE: 1,
-    Kind.COUNT: 1,
-    Kind.NATURAL: 0,
-    Kind.KERNEL: 1,
-    Kind.WINDOW: 1,
-    Kind.MARGIN: 0,
-    Kind.PADDING: 0,
-}
-_FIXED = (Kind.COUNT, Kind.NATURAL, Kind.KERNEL, Kind.PADDING, Kind.FLAG)
 
 
 class OperatorReader:
@@ -90,14 +78,12 @@ class OperatorReader:
 
     def _unknown(self, function: n.Reference) -> None:
         known = self._library.names
-        guess = closest(function.name, [*known, *self._definitions])
+        listed = f"operators: {', '.join(known)}"
         self._report.error(
             "RF202",
             f"there is no operator {function.name!r}",
             function.span,
-            hint=f"did you mean {guess!r}?"
-            if guess
-            else "operators: " + ", ".join(known),
+            hint=meant(function.name, [*known, *self._definitions], listed),
         )
 
     def _arguments(
@@ -147,12 +133,13 @@ class OperatorReader:
             for argument in operator.arguments:
                 if argument.name == item.name:
                     return argument
-            guess = closest(item.name, [a.name for a in operator.arguments])
             self._report.error(
                 "RF203",
                 f"{operator.name} has no argument {item.name!r}",
                 item.span,
-                hint=f"did you mean {guess!r}?" if guess else usage(operator),
+                hint=meant(
+                    item.name, [a.name for a in operator.arguments], usage(operator)
+                ),
             )
             return None
         if position >= len(operator.arguments):
@@ -197,8 +184,7 @@ class OperatorReader:
         given = word(expr)
         if given in argument.choices:
             return given
-        guess = closest(given, argument.choices)
-        hint = f"did you mean {guess!r}?" if guess else ""
+        hint = meant(given, argument.choices)
         self._out_of_range(argument, what, expr.span.text[:60], expr.span, hint)
         return None
 
@@ -230,7 +216,7 @@ class OperatorReader:
         if isinstance(value, bool):
             return None
         if value.free_symbols:
-            if argument.kind in _FIXED:
+            if argument.kind.fixed and argument.kind is not Kind.NUMBER:
                 return None
             filled = value.subs({parameter(name): self._values[name] for name in used})
             if not filled.free_symbols and self._number(argument, filled) is None:
@@ -239,8 +225,9 @@ class OperatorReader:
         return self._number(argument, value)
 
     def _number(self, argument: Argument, value: Symbolic) -> int | float | None:
-        if argument.kind in _WHOLE:
-            if not value.is_Integer or not _WHOLE[argument.kind] <= value <= MAX_SIZE:
+        least = argument.kind.least
+        if least is not None:
+            if not value.is_Integer or not least <= value <= MAX_SIZE:
                 return None
             return int(value)
         number = float(value)

@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import NoReturn, TypeVar
 
 from recform.blocks import Library, defaults, identifiers
-from recform.diagnostics import CompileError, Diagnostics, Label, closest
+from recform.diagnostics import CompileError, Diagnostics, Label, meant
 from recform.outline.definitions import defined_name, is_definition
 from recform.source import Source
 from recform.syntax import nodes as n
@@ -158,15 +158,12 @@ def no_network(
     Raises:
         CompileError: always (RF502).
     """
-    guess = closest(name or "", known)
     report.error(
         "RF502",
         f"the file has no network {name!r}"
         if name is not None
         else "the file has several networks; name one",
-        hint=f"did you mean {guess!r}?"
-        if guess
-        else f"its networks: {', '.join(known)}",
+        hint=meant(name or "", known, f"its networks: {', '.join(known)}"),
         file=source.name,
     )
     raise CompileError(report)

@@ -12,7 +12,7 @@ from recform.algebra.labels import Naming
 from recform.algebra.scalars import ScalarReader
 from recform.blocks.identifiers import nearest_label
 from recform.blocks.symbolic import Symbolic
-from recform.diagnostics import Diagnostics, closest
+from recform.diagnostics import Diagnostics, meant
 from recform.outline.sections import Section
 from recform.outline.survey import Survey
 from recform.syntax import nodes as n
@@ -65,14 +65,11 @@ def name_rules(
     known = [*_ROLES, *found.operators, *section.scalars]
     for key, setting in section.settings["names"].items():
         if key not in known:
-            guess = closest(key, known)
             report.error(
                 "RF201",
                 f"nothing named {key!r} has parameters",
                 setting.span,
-                hint=f"did you mean {guess!r}?"
-                if guess
-                else "known: " + ", ".join(known),
+                hint=meant(key, known, "known: " + ", ".join(known)),
             )
             continue
         value = setting.value
@@ -215,14 +212,11 @@ def init_rules(
     rules = dict(DEFAULT_INIT)
     for key, setting in section.settings["init"].items():
         if key not in flat:
-            guess = closest(key, sorted(flat))
             report.error(
                 "RF201",
                 f"there are no weights of {key!r}",
                 setting.span,
-                hint=f"did you mean {guess!r}?"
-                if guess
-                else "known: " + ", ".join(kinds),
+                hint=meant(key, sorted(flat), "known: " + ", ".join(kinds)),
             )
             continue
         rule = _init_rule(setting.value, values, report)
@@ -250,12 +244,11 @@ def _init_rule(
     else:
         name = ""
     if name not in RULES:
-        guess = closest(name, RULES)
         report.error(
             "RF202",
             "there is no such way to start weights",
             expr.span,
-            hint=f"did you mean {guess!r}?" if guess else "known: " + ", ".join(RULES),
+            hint=meant(name, RULES, "known: " + ", ".join(RULES)),
         )
         return None
     numbers = dict(RULES[name])

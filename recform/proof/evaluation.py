@@ -6,9 +6,9 @@ says that it has taken in. Learned numbers have no values here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from recform.algebra.body import Body
 from recform.algebra.cell import Cell
@@ -22,6 +22,7 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.formula import Formula, Pipeline, Step
+from recform.algebra.totals import totals
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics.refuted import Refuted
 from recform.operators.activation import Identity, plain
@@ -29,17 +30,19 @@ from recform.operators.regularise import Dropout, DropPath
 from recform.proof.fitting import LINEAR, require_room
 
 #: What a tensor is: its kind, and what it is made of.
-Node: TypeAlias = tuple[Any, ...]
+Node: TypeAlias = tuple[Hashable, ...]
 
 
 #: A sum of tensors, each a number of a table, with the factors in front.
-Form: TypeAlias = dict[int, Any]
+Form: TypeAlias = dict[int, Symbolic]
+#: The same, where it stands in another one, or beside one.
+Frozen: TypeAlias = frozenset[tuple[int, Symbolic]]
 
 
 class Table(dict[Node, int]):
     """Numbers for tensors, the same for equal ones."""
 
-    def form(self, *node: Any) -> Form:
+    def form(self, *node: Hashable) -> Form:
         """A tensor as a form."""
         return {self.setdefault(node, len(self)): 1}
 
@@ -75,7 +78,7 @@ class _Place:
 
     names: Node = ()
 
-    def at(self, *names: Any) -> _Place:
+    def at(self, *names: Hashable) -> _Place:
         return _Place((*self.names, *names))
 
 
@@ -96,7 +99,7 @@ class Reader:
     ) -> None:
         self._table, self._trained, self._missing = table, trained, missing
 
-    def side(self, formula: Formula, side: Side) -> Any:
+    def side(self, formula: Formula, side: Side) -> Frozen | None:
         """What a side is."""
         said, name = side.said, side.name
         if said is None:
@@ -257,18 +260,15 @@ def _said(step: Step) -> Node:
     return (name, tuple(sorted((k, str(v)) for k, v in step.arguments.items())))
 
 
-def _frozen(form: Form) -> frozenset[tuple[int, Any]]:
+def _frozen(form: Form) -> Frozen:
     """A form that stands in another one, or beside one."""
     return frozenset(form.items())
 
 
 def _sum(forms: Sequence[Form]) -> Form:
-    total: Form = {}
-    for form in forms:
-        for node, factor in form.items():
-            total[node] = total.get(node, 0) + factor
+    total = totals(item for form in forms for item in form.items())
     return {node: factor for node, factor in total.items() if factor != 0}
 
 
-def _scaled(form: Form, number: Any) -> Form:
+def _scaled(form: Form, number: Symbolic) -> Form:
     return {node: factor * number for node, factor in form.items()}

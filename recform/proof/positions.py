@@ -32,6 +32,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.indices import offset
+from recform.algebra.totals import totals
 from recform.algebra.typeset import indexed
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics.refuted import Refuted
@@ -234,10 +235,8 @@ def _letter(name: str, position: int) -> Value:
 
 
 def _sum(values: Iterable[Value]) -> Value:
-    total: Value = {}
-    for value in values:
-        for word, number in value.items():
-            total[word] = sympy.expand(total.get(word, sympy.S.Zero) + number)
+    found = totals(item for value in values for item in value.items())
+    total = {word: sympy.expand(number) for word, number in found.items()}
     return {word: number for word, number in total.items() if number != 0}
 
 

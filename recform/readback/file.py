@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
+from recform.algebra.totals import totals
 from recform.readback.forms import Form, Made, Node, Table, Unreadable, drawn
-from recform.readback.library import FRAMES
+from recform.readback.library import FRAMES, numbers_of
 from recform.readback.parts import (
     Asked,
     Hole,
@@ -64,7 +66,7 @@ class File:
         called: these blocks.
         calls: of modules, as often as they were.
         made: the modules and parameters that it has made.
-        learned: how many learned scalars it has made.
+        learned: the learned scalars that it has made, and how many numbers each has.
         popped: the lists from which something was taken.
         changes: how often a list or an object became another one.
         ties: modules whose weight is said to be that of another one.
@@ -84,7 +86,7 @@ class File:
         self.calls: Form = {}
         self._order: list[Node] = []
         self.made: list[Made] = []
-        self.learned = 0
+        self.learned: Counter[tuple[str, int | None]] = Counter()
         self.ties: list[tuple[Value, Value]] = []
         self.shares: dict[str, list[Made]] = {}
         self.popped: list[list[Value]] = []
@@ -96,9 +98,7 @@ class File:
     @property
     def idle(self) -> list[Instance | Alike]:
         """Objects that nobody has asked for anything."""
-        called: dict[int, int] = {}
-        for span in self.called:
-            called[id(span.row)] = called.get(id(span.row), 0) + span.count
+        called = totals((id(span.row), span.count) for span in self.called)
         alone = (item for item in self._instances if "" not in item.attributes)
         return [
             *(item for item in alone if id(item) not in called),
@@ -115,7 +115,7 @@ class File:
             self._instances,
             self.popped,
         )
-        return (self.changes, self.learned, *map(len, lists))
+        return (self.changes, self.learned.total(), *map(len, lists))
 
     @property
     def count(self) -> int:
@@ -276,7 +276,7 @@ class File:
             if not isinstance(value, Leaf):
                 raise Unreadable(f"{name} is no parameter")
             self.made.remove(value.made)
-            self.learned += 1
+            self.learned[drawn_by, numbers_of(value.made)] += 1
             value = drawn(drawn_by)
         instance.attributes[name] = value
         self.changes += 1

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from recform.readback.forms import Made, Node
+
 #: Functions of numbers, by their name without ``torch.`` or ``math.``.
 NUMBERS: dict[str, Callable[..., float]] = {
     "sqrt": math.sqrt,
@@ -68,6 +70,19 @@ _CONV = {
 def is_made(name: str) -> bool:
     """Whether a name is a class, so that a call makes an object."""
     return name.rpartition(".")[2][:1].isupper()
+
+
+def numbers_of(made: Made) -> int | None:
+    """How many numbers a learned scalar has, of which the code makes a vector."""
+    match made.make:
+        case ("nn.Parameter", Node(parts=("sum", frozenset() as terms))):
+            ((node, _),) = terms
+            match node.parts:
+                case ("call", "torch.full", tuple() as sizes, _):
+                    return int(math.prod(sizes))
+                case ("call", "torch.tensor", tuple() as numbers):
+                    return len(numbers)
+    return None
 
 
 @cache

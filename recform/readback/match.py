@@ -251,9 +251,11 @@ def shown(value: Any, depth: int = 4) -> str:
             return "..."
         case Node(parts=("sum", frozenset() as terms)):
             return shown(dict(terms), depth)
+        case Node(parts=("slot", *names)):
+            return ".".join(map(str, names))
         case Node(parts=(kind, *parts)):
             inner = ", ".join(shown(part, depth - 1) for part in parts)
-            return inner if kind in ("slot", "call") else f"{kind}({inner})"
+            return inner if kind == "call" else f"{kind}({inner})"
         case Made():
             name, *parts = value.make
             return f"{name}({', '.join(shown(part, 1) for part in parts)})"

@@ -9,14 +9,16 @@ plan, the pipelines and the adapters that it has, with the numbers of the graph.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from recform.diagnostics.refuted import Refuted
 from recform.graph.model import NetworkGraph
 from recform.readback.forms import drawn
 from recform.readback.parts import Hole, Instance, Method, Value, call
 from recform.readback.plan import Printed
+from recform.readback.rows import Span, merged
 from recform.readback.sides import Block, Sides
-from recform.readback.whole import Called, Network
+from recform.readback.whole import Network
 from recform.recurrence.model import ModuleSlot, Slot, contexts_of, read_by
 
 #: The method of a block that makes of what it hands on what it got.
@@ -35,24 +37,25 @@ def check_printed(graph: NetworkGraph, printed: Printed) -> None:
     """
     network = Network(graph, printed)
     network.check()
-    rows: dict[int, list[Called]] = {}
-    for row in network.found:
-        rows.setdefault(id(row.segment), []).append(row)
-    for found in rows.values():
-        ends = found[0].at(0), found[-1].at(found[-1].count - 1)
-        _check_growth(found, *(end.given for end in ends))
-        segment, length = found[0].segment, found[0].length
+    rows: dict[int, tuple[Block, list[Span]]] = {}
+    for span, block in network.found:
+        rows.setdefault(id(block.segment), (block, []))[1].append(span)
+    for block, found in rows.values():
+        row = merged(found)
+        ends: list[Instance] = [row[0].at(0), row[-1].at(row[-1].count - 1)]
+        _check_growth(row, *(end.given for end in ends))
+        segment = block.segment
         last = segment.first + segment.count - 1
         done: list[Mapping[str, Value]] = []
         for number, instance in zip((segment.first, last), ends, strict=True):
             if instance.given not in done:
                 done.append(instance.given)
-                block = Block(number, segment, length)
-                _check_block(graph, printed, block, instance)
+                at = replace(block, number=number)
+                _check_block(graph, printed, at, instance)
 
 
 def _check_growth(
-    rows: Sequence[Called], first: Mapping[str, Value], last: Mapping[str, Value]
+    rows: Sequence[Span], first: Mapping[str, Value], last: Mapping[str, Value]
 ) -> None:
     """Numbers of blocks that are alike grow steadily, so that the ends speak for all.
 
@@ -64,11 +67,13 @@ def _check_growth(
         for end in (0, row.count - 1):
             instance = row.at(end)
             for name, number in instance.given.items():
+                ends = first[name], last[name], number
                 right = number == first[name]
                 if first[name] != last[name]:
-                    more = last[name] - first[name]
-                    gone = (place + end) * more
-                    right = (number - first[name]) * (count - 1) == gone
+                    right = all(isinstance(item, int | float) for item in ends) and (
+                        (number - first[name]) * (count - 1)
+                        == (place + end) * (last[name] - first[name])
+                    )
                 if not right:
                     raise Refuted(f"{instance.kind.name} gets {name} = {number}")
         place += row.count

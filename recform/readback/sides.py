@@ -194,7 +194,7 @@ class Sides:
     def _own(self, block: Block, name: str) -> Value:
         """An operator of a block; a learned scalar as a number."""
         if name in self.formula.scalars:
-            self.said.learned += 1
+            self.said.learned[name, block.segment.block.scalars.get(name, 1)] += 1
             return drawn(name)
         module = block.segment.block.calls[name]
         assert module.inputs is not None
@@ -290,7 +290,13 @@ class Sides:
         for instance in self.code.idle:
             raise Refuted(f"{self.what} has {instance.kind.name}, which nobody runs")
         if self.code.learned != self.said.learned:
-            raise Refuted(f"{self.what} has {self.code.learned} learned scalars")
+            odd = [
+                *(self.code.learned - self.said.learned),
+                *(self.said.learned - self.code.learned),
+            ]
+            name, count = min(odd, key=str)
+            what = f"{name}, of {count} numbers, here or there alone"
+            raise Refuted(f"{self.what} has other learned scalars: {what}")
 
     def _learns_nothing(self, made: Made) -> bool:
         known = made.make in self.code.said.layers

@@ -158,7 +158,8 @@ class Definition(Part):
         assert isinstance(body, Body)
         self._body = body
         values = {**numbers, **body.values(arguments)}
-        self._shape = body.inside(inputs, arguments).shape
+        inside = body.inside(inputs, arguments)
+        self._shape = inside.shape
         self._lines: dict[tuple[str, Symbolic], Line] = {}
         for item in body.calls():
             key = (item.operator, item.index)
@@ -166,9 +167,11 @@ class Definition(Part):
                 shapes = tuple(map(self._shape, item.arguments))
                 pipeline = body.operators[item.operator]
                 self._lines[key] = Line(file, pipeline, shapes, values)
-        scalars = {name: drawn(f"scalar {k}") for k, name in enumerate(body.scalars)}
-        file.learned += len(scalars)
-        self._numbers = Coefficients(values, lambda scalar: scalars[scalar.name])
+        names = {name: f"scalar {k}" for k, name in enumerate(body.scalars)}
+        for name, scalar in body.scalars.items():
+            count = inside.scalar_size(name) if scalar.per_feature else 1
+            file.learned[names[name], int(count)] += 1
+        self._numbers = Coefficients(values, lambda scalar: drawn(names[scalar.name]))
 
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
         known = dict(zip(self._body.leaves, arguments, strict=True))

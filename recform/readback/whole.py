@@ -31,6 +31,7 @@ from recform.recurrence.model import (
     Step,
     contexts_of,
     read_by,
+    scalar_names,
 )
 from recform.recurrence.stacks import Lists
 
@@ -58,46 +59,20 @@ class _Wanted:
     beyond: int
 
 
-@dataclass
-class Called:
-    """Blocks that the code calls in a row, of a segment.
-
-    Attributes:
-        span: what is called.
-        segment: what it is of.
-        length: how many blocks its flow has.
-    """
-
-    span: Span
-    segment: Segment
-    length: int
-
-    @property
-    def count(self) -> int:
-        """How many they are."""
-        return self.span.count
-
-    def at(self, place: int) -> Instance:
-        """One of them."""
-        found = self.span.at(place)
-        assert isinstance(found, Instance)
-        return found
-
-
 class Network(Sides):
     """The network around its blocks.
 
     Attributes:
         names: of the classes of blocks.
         last: what the last two blocks got in the code.
-        found: what the code calls as blocks.
+        found: what the code calls as blocks, with the first of these or any before it.
     """
 
     def __init__(self, graph: NetworkGraph, printed: Printed) -> None:
         super().__init__(graph, printed, printed.name)
         self.names = frozenset(step.name for step in printed.steps if step.is_class)
         self.last: list[Any] = []
-        self.found: list[Called] = []
+        self.found: list[tuple[Span, Block]] = []
         self.code.blocks = self
         self._wanted: list[_Wanted] = []
         self._place = 0
@@ -135,13 +110,13 @@ class Network(Sides):
 
     def _check_stages(self, network: Instance) -> None:
         """Holds the containers against the stages: what is where is said by their names."""
-        blocks = {id(row.span.row) for row in self.found}
+        blocks = {id(span.row) for span, _ in self.found}
         for number, name in enumerate(self.printed.stages):
             held = self.code.attribute(network, name)
             items = spans(held.held) if isinstance(held, Row) else []
             found = merged(span for span in items if id(span.row) in blocks)
-            rows = [row for row in self.found if row.segment.stage == number]
-            if found != merged(row.span for row in rows):
+            wanted = (s for s, block in self.found if block.segment.stage == number)
+            if found != merged(wanted):
                 raise Refuted(f"{self.what} does not run {name} as stage {number + 1}")
 
     def called(self, instance: Instance, arguments: Sequence[Value]) -> Value:
@@ -191,14 +166,7 @@ class Network(Sides):
             Refuted: if one of them has run before.
         """
         wanted = self._wanted[self._place]
-        segment, length = wanted.block.segment, wanted.block.length
-        row = Called(span, segment, length)
-        if self.found and self.found[-1].segment is segment:
-            before = self.found[-1].span
-            if before.before(span):
-                self.found.pop()
-                row.span = Span(before.row, before.first, before.count + span.count)
-        self.found.append(row)
+        self.found.append((span, wanted.block))
         run = self._run.get(span.row, [])
         if any(span.meets(other) for other in run):
             number = wanted.block.number + self._calls - wanted.call
@@ -245,8 +213,22 @@ class Network(Sides):
             held = dict(zip(flow.end.inputs, given, strict=True))
             held |= self._constants
             (x,) = self._ends(flow, number, flow.end, held, [flow.output])
-        self.said.learned += len(graph.recurrence.shared_scalars)
+        for name in graph.recurrence.shared_scalars:
+            self.said.learned[name, self._size(name)] += 1
         return self._piece(self._head(graph.head), x)
+
+    def _size(self, name: str) -> int:
+        """How many numbers a learned scalar has that all blocks share."""
+        if self.formula.scalars[name].per_feature:
+            segments = (s for stage in self.graph.stages for s in stage.segments)
+            blocks = (segment.block for segment in segments)
+            for block in (*blocks, *self.graph.starts, *self.graph.ends):
+                for tensor, shape in block.shapes.items():
+                    # A number in a sum has the shape of the sum.
+                    parts = (tensor, *tensor.children)
+                    if any(name in scalar_names(part) for part in parts):
+                        return int(shape.features)
+        return 1
 
     def _head(self, piece: Piece) -> Piece:
         """The head; timm's interface has its own way of pooling all that there is.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 import sympy
 
@@ -15,7 +14,7 @@ from recform.algebra.operators import OperatorExpr, Scalar
 from recform.algebra.placed import Row
 from recform.blocks import Library
 from recform.blocks.symbolic import Symbolic
-from recform.diagnostics import Diagnostics, Label
+from recform.diagnostics import Diagnostics
 from recform.reading.appended import Appended
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -88,10 +87,6 @@ def too_large(what: str, size: int) -> str:
     )
 
 
-class Reported(Exception):
-    """A diagnostic has been made; this equation is given up."""
-
-
 @dataclass
 class Base:
     """Reads the expressions of one network.
@@ -138,8 +133,10 @@ class Base:
         if isinstance(value, Tensor):
             return value
         if isinstance(value, Scalar):
-            self._fail("RF208", "this is a number, where a tensor is needed", expr.span)
-        self._fail(
+            self.report.fail(
+                "RF208", "this is a number, where a tensor is needed", expr.span
+            )
+        self.report.fail(
             "RF208",
             f"{expr.span.text} is an operator that is applied to nothing",
             expr.span,
@@ -155,11 +152,11 @@ class Base:
         try:
             value = self._value(expr)
         except sc.Unreasonable:
-            self._fail("RF106", "this number is out of all reason", expr.span)
+            self.report.fail("RF106", "this number is out of all reason", expr.span)
         except sc.Undefined:
-            self._fail("RF211", "this is a root of a negative number", expr.span)
+            self.report.fail("RF211", "this is a root of a negative number", expr.span)
         except ZeroDivisionError:
-            self._fail("RF211", "this divides by zero", expr.span)
+            self.report.fail("RF211", "this divides by zero", expr.span)
         self._check_size(value, expr.span)
         if isinstance(value, Tensor):
             self.spans.setdefault(value, expr.span)
@@ -167,8 +164,7 @@ class Base:
 
     def _check_size(self, value: Value, place: Span) -> None:
         if value.size > MAX_PARTS:
-            self.report.error("RF109", too_large("this is", value.size), place)
-            raise Reported
+            self.report.fail("RF109", too_large("this is", value.size), place)
 
     def _value(self, expr: n.Expr) -> Value:
         raise NotImplementedError
@@ -220,16 +216,3 @@ class Base:
                 yield
         finally:
             self._time = before
-
-    def _fail(
-        self,
-        code: str,
-        message: str,
-        place: Span,
-        label: str = "",
-        *,
-        hint: str = "",
-        others: list[Label] | None = None,
-    ) -> NoReturn:
-        self.report.error(code, message, place, label, hint=hint, others=others or ())
-        raise Reported

@@ -37,13 +37,13 @@ class SideBySide(Base):
             elif isinstance(value, Scalar):
                 leading.append((value, argument))
             else:
-                self._fail(
+                self.report.fail(
                     "RF206",
                     f"concat takes tensors, and {argument.span.text} is an operator",
                     argument.span,
                 )
         if not parts:
-            self._fail(
+            self.report.fail(
                 "RF206",
                 "concat takes tensors, and here are numbers alone",
                 values[0][1].span.to(values[-1][1].span),
@@ -60,7 +60,7 @@ class SideBySide(Base):
         """A tensor with a number as one more feature."""
         value = number.value
         if value.has(Learned):
-            self._fail(
+            self.report.fail(
                 "RF206",
                 f"concat takes tensors and fixed numbers, and {argument.span.text} is "
                 "learned",
@@ -69,7 +69,7 @@ class SideBySide(Base):
             )
         if value.has(K) or reads_member(tensor):
             # Block 0 has members, and no operators.
-            self._fail(
+            self.report.fail(
                 "RF314",
                 "in a sum over earlier blocks no number stands beside a member",
                 argument.span,

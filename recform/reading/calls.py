@@ -11,10 +11,10 @@ from recform.algebra import scalars as sc
 from recform.algebra.expr import Across, Elementwise, Tensor
 from recform.algebra.indices import untimed
 from recform.algebra.operators import Composition, OperatorRef, Scalar, applied, apply
-from recform.diagnostics import Label, closest
+from recform.diagnostics import Label, Reported, meant
 from recform.outline.survey import BUILT_IN, COMBINE
 from recform.outline.twice import is_parameters
-from recform.reading.base import Reported, Value
+from recform.reading.base import Value
 from recform.reading.ranges import Ranges
 from recform.syntax import nodes as n
 
@@ -34,7 +34,7 @@ class Calls(Ranges):
             if name == "concat" or name in COMBINE:
                 return self._combined(expr)
             if name == "split":
-                self._fail(
+                self.report.fail(
                     "RF206",
                     "split makes several tensors, so it stands alone on the right",
                     expr.span,
@@ -53,17 +53,17 @@ class Calls(Ranges):
         wanted = {"dot": 2, "norm": 1}[name]
         if len(arguments) != wanted:
             takes = "two tensors" if wanted > 1 else "one tensor"
-            self._fail(
+            self.report.fail(
                 "RF203", f"{name} takes {takes}, not {len(arguments)}", expr.span
             )
         values = [(self.value(argument), argument.span) for argument in arguments]
         for value, place in values:
             vector = isinstance(value, Scalar) and wanted > 1
             if not isinstance(value, Tensor) and not vector:
-                self._fail("RF206", f"{name} takes tensors", place)
+                self.report.fail("RF206", f"{name} takes tensors", place)
         made = self._multiply(values)
         if not isinstance(made, Tensor):
-            self._fail("RF206", f"{name} takes a tensor", expr.span)
+            self.report.fail("RF206", f"{name} takes a tensor", expr.span)
         return Across("sum" if name == "dot" else "norm", made)
 
     def _function(self, expr: n.Call) -> Value:
@@ -72,16 +72,18 @@ class Calls(Ranges):
         values = [self.value(argument) for argument in arguments]
         if values and all(isinstance(value, Scalar) for value in values):
             if name not in sc.FUNCTIONS:
-                self._fail("RF206", f"{name} takes a tensor, not a number", expr.span)
+                self.report.fail(
+                    "RF206", f"{name} takes a tensor, not a number", expr.span
+                )
             numbers = [value.value for value in values]  # type: ignore[union-attr]
-            return Scalar(sc.call(name, numbers, expr.span, self._fail))
+            return Scalar(sc.call(name, numbers, expr.span, self.report.fail))
         if len(values) != 1:
-            self._fail(
+            self.report.fail(
                 "RF203", f"{name} takes one tensor, not {len(values)}", expr.span
             )
         (value,) = values
         if not isinstance(value, Tensor):
-            self._fail(
+            self.report.fail(
                 "RF206",
                 f"{name} takes a tensor, and {arguments[0].span.text} is an operator",
                 arguments[0].span,
@@ -89,7 +91,9 @@ class Calls(Ranges):
             )
         function = self.names.library.elementwise(name)
         if function is None:
-            self._fail("RF206", f"{name} is a function of numbers", arguments[0].span)
+            self.report.fail(
+                "RF206", f"{name} is a function of numbers", arguments[0].span
+            )
         return Elementwise(function, value)
 
     def _application(self, expr: n.Call) -> Value:
@@ -105,7 +109,7 @@ class Calls(Ranges):
         inputs = self.names.operators[name]
         if len(tensors) != len(inputs):
             wanted = f"{len(inputs)} tensors ({', '.join(inputs)})"
-            self._fail(
+            self.report.fail(
                 "RF203",
                 f"the operator {name} takes "
                 f"{'one tensor' if len(inputs) == 1 else wanted}, not {len(tensors)}",
@@ -116,7 +120,7 @@ class Calls(Ranges):
             )
         for value, argument in tensors:
             if isinstance(value, Scalar):
-                self._fail(
+                self.report.fail(
                     "RF206", f"{name} takes a tensor, not a number", argument.span
                 )
         if len(tensors) != 1:
@@ -133,7 +137,7 @@ class Calls(Ranges):
         tensors: list[Tensor] = []
         for value, argument in given:
             if not isinstance(value, Tensor):
-                self._fail(
+                self.report.fail(
                     "RF206",
                     f"{untimed(operator.name)} takes tensors, and "
                     f"{argument.span.text} is an operator",
@@ -157,7 +161,7 @@ class Calls(Ranges):
             if not isinstance(given, OperatorRef):
                 raise Reported  # a name with two meanings, which has been reported
             if found is not None and given != found:
-                self._fail(
+                self.report.fail(
                     "RF304",
                     f"{function.name} has two different indices",
                     place.span,
@@ -173,18 +177,15 @@ class Calls(Ranges):
         name, library = expr.function.name, self.names.library
         known = [*self.names.operators, *library.names, *BUILT_IN, *sc.FUNCTIONS]
         if name in self.names.unknowns or name in self.names.contexts:
-            self._fail(
+            self.report.fail(
                 "RF206",
                 f"{name} is a tensor and cannot be called",
                 expr.function.span,
                 hint="write a product with `*`",
             )
-        guess = closest(name, known)
-        self._fail(
+        self.report.fail(
             "RF202",
             f"there is no function or operator {name!r}",
             expr.function.span,
-            hint=f"did you mean {guess!r}?"
-            if guess
-            else f"define it: {name} = conv(3, c) > bn > relu",
+            hint=meant(name, known, f"define it: {name} = conv(3, c) > bn > relu"),
         )

@@ -41,7 +41,7 @@ class FiniteReader(Reader):
             if expr.name in self.incoming:
                 return self.incoming[expr.name]
             if expr.name == "input" and len(self.incoming) > 1:
-                self._fail(
+                self.report.fail(
                     "RF208",
                     f"of the tensors {', '.join(self.incoming)} none is the input",
                     expr.span,
@@ -50,7 +50,7 @@ class FiniteReader(Reader):
                 return State(expr.name, sympy.nan)
             self._check_place(expr)
         if expr.name in self.incoming:
-            self._fail("RF304", f"{expr.name} has no index here", expr.span)
+            self.report.fail("RF304", f"{expr.name} has no index here", expr.span)
         value = super()._reference(expr)
         if isinstance(value, OperatorRef) and value.name not in self.names.operators:
             self._unknown(expr)
@@ -64,7 +64,7 @@ class FiniteReader(Reader):
             return
         if self._indexing:
             self._no_index(expr)
-        self._fail(
+        self.report.fail(
             "RF212",
             "numbers of stages and blocks stand in the flows of a definition, "
             "not in its equations",
@@ -73,7 +73,7 @@ class FiniteReader(Reader):
 
     def _unknown(self, expr: n.Reference) -> NoReturn:
         if expr.name[0].isupper() and not closest(expr.name, self.names.all()):
-            self._fail(
+            self.report.fail(
                 "RF208",
                 f"{expr.name} is not defined",
                 expr.span,
@@ -84,7 +84,7 @@ class FiniteReader(Reader):
     def tensor(self, expr: n.Expr) -> Tensor:
         value = super().tensor(expr)
         if value.has(I) or value.has(L):
-            self._fail(
+            self.report.fail(
                 "RF212",
                 "i and L stand in the flows of a definition, not in its equations",
                 expr.span,
@@ -96,7 +96,7 @@ class FiniteReader(Reader):
         return _flat(value) if isinstance(value, Tensor) else value
 
     def _no_index(self, expr: n.Reference) -> NoReturn:
-        self._fail(
+        self.report.fail(
             "RF304",
             f"there is no index {expr.name} here",
             expr.span,
@@ -107,7 +107,7 @@ class FiniteReader(Reader):
         assert not isinstance(expr, n.Range)
         value = self._value_of_index(expr)
         if not value.is_Integer:
-            self._fail(
+            self.report.fail(
                 "RF304",
                 "an index in a definition is a number, or the letter of its own equation",
                 expr.span,
@@ -118,9 +118,11 @@ class FiniteReader(Reader):
         """A range in a definition is finite: all its members, side by side."""
         low, high = over.first, over.last
         if not high.is_Integer or high < low:
-            self._fail("RF308", "a range in a definition ends at a number", span)
+            self.report.fail("RF308", "a range in a definition ends at a number", span)
         if high - low + 1 > MAX_TERMS:
-            self._fail("RF106", f"this range has more than {MAX_TERMS} members", span)
+            self.report.fail(
+                "RF106", f"this range has more than {MAX_TERMS} members", span
+            )
         members = []
         for number in range(int(low), int(high) + 1):
             with self.binding(over.variable, sympy.Integer(number)):

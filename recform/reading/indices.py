@@ -24,10 +24,12 @@ class Indices(Base):
             return value
         number = value - I if value.has(I) else value - L if value.has(L) else value
         if not number.is_Integer:
-            self._fail("RF304", "an index is i, i-1, i-2, ... or a number", expr.span)
+            self.report.fail(
+                "RF304", "an index is i, i-1, i-2, ... or a number", expr.span
+            )
         limit = MAX_INDEX if number == value else MAX_OFFSET
         if abs(number) > limit:
-            self._fail(
+            self.report.fail(
                 "RF106",
                 f"this index reaches further than {limit:,}: out of all reason",
                 expr.span,
@@ -37,13 +39,13 @@ class Indices(Base):
     def _mirror(self, shift: int, expr: n.Expr) -> None:
         """Looks at an index ``L-i``: the block as far from the end as this one is in."""
         if abs(shift) > MAX_OFFSET:
-            self._fail(
+            self.report.fail(
                 "RF106",
                 f"this index reaches further than {MAX_OFFSET:,}: out of all reason",
                 expr.span,
             )
         if not self._ranging:
-            self._fail(
+            self.report.fail(
                 "RF316",
                 f"{expr.span.text} stands in the equation of a range of blocks: "
                 "for those of the first half, that block comes later",
@@ -59,7 +61,9 @@ class Indices(Base):
         finally:
             self._indexing = before
         if not isinstance(value, Scalar) or value.value.has(Learned):
-            self._fail("RF304", "an index is i, i-1, i-2, ... or a number", expr.span)
+            self.report.fail(
+                "RF304", "an index is i, i-1, i-2, ... or a number", expr.span
+            )
         return value.value
 
     def _two_indices(self, expr: n.Reference) -> tuple[Symbolic, Symbolic]:
@@ -74,7 +78,7 @@ class Indices(Base):
                 return sympy.nan, self._time_at(first)
             return self._index(first), None
         if len(expr.indices) > 2:
-            self._fail(
+            self.report.fail(
                 "RF307", "a name has two indices at most: block and time", expr.span
             )
         second = expr.indices[1]
@@ -89,7 +93,7 @@ class Indices(Base):
                     f"a number for each {member} is declared: "
                     f"scalar {expr.name}_<i,{member}> = 0"
                 )
-            self._fail(
+            self.report.fail(
                 "RF304",
                 f"{expr.name} has a second index here, but no unknown has one",
                 expr.span,
@@ -108,20 +112,20 @@ class Indices(Base):
         time = self._value_of_index(expr)
         if not time.is_Integer:
             letter = self._time or "t"
-            self._fail(
+            self.report.fail(
                 "RF304",
                 f"a second index is {letter}, {letter}-1, ... or a number",
                 expr.span,
             )
         if time > self.names.times:
-            self._fail(
+            self.report.fail(
                 "RF302",
                 f"there is no time {time}: the times are 1 to {self.names.times}",
                 expr.span,
                 hint=f"times {time}" if time <= 64 and not self._time else "",
             )
         if time < -MAX_OFFSET:
-            self._fail("RF106", "this index is out of all reason", expr.span)
+            self.report.fail("RF106", "this index is out of all reason", expr.span)
         return time
 
     def _behind(self, expr: n.Expr | n.Range) -> int:
@@ -129,9 +133,9 @@ class Indices(Base):
         letter = self._time or "t"
         wanted = f"a second index is {letter}, {letter}-1, {letter}-2, ..."
         if isinstance(expr, n.Range):
-            self._fail("RF229", f"{wanted}, and no range", expr.span)
+            self.report.fail("RF229", f"{wanted}, and no range", expr.span)
         if not self._time:
-            self._fail(
+            self.report.fail(
                 "RF229",
                 f"only an equation that has {letter} on its left side knows positions",
                 expr.span,
@@ -139,7 +143,7 @@ class Indices(Base):
             )
         distance = T - self._value_of_index(expr)
         if not distance.is_Integer:
-            self._fail(
+            self.report.fail(
                 "RF229",
                 wanted,
                 expr.span,
@@ -147,12 +151,12 @@ class Indices(Base):
                 "which no number is known",
             )
         if distance < 0:
-            self._fail(
+            self.report.fail(
                 "RF229",
                 "a position does not know what comes behind it",
                 expr.span,
                 hint=wanted,
             )
         if distance > MAX_OFFSET:
-            self._fail("RF106", "this index is out of all reason", expr.span)
+            self.report.fail("RF106", "this index is out of all reason", expr.span)
         return int(distance)

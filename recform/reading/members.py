@@ -78,7 +78,7 @@ class Gathered(References):
             return scaled(common, History("sum", body, over.first, over.last))
         lifted = self._lifted(body, over, place)
         if list_of(lifted) is None:
-            self._fail(
+            self.report.fail(
                 "RF314",
                 f"no tensor in this sum depends on {over.variable}",
                 place,
@@ -114,7 +114,7 @@ class Gathered(References):
         self._check_weights(own * weights, over, place)
         made = self._lifted(inner, over, place)
         if weights != 1 and not made.is_many:
-            self._fail(
+            self.report.fail(
                 "RF314",
                 f"this weighs one tensor, which does not depend on {over.variable}",
                 place,
@@ -128,14 +128,14 @@ class Gathered(References):
         k = over.variable
         learned = value.atoms(Learned)
         if value.xreplace({item: sympy.Symbol("w") for item in learned}).has(K):
-            self._fail(
+            self.report.fail(
                 "RF314",
                 f"{k} is a number here, beside what depends on the block",
                 place,
                 hint=f"weights that hang on both are learned: scalar a_<i,{k}> = 1/(i+1)",
             )
         if any(item.index.has(K) for item in learned):
-            self._fail(
+            self.report.fail(
                 "RF314",
                 f"a scalar of block {k} scales what block i makes of the member",
                 place,
@@ -148,7 +148,7 @@ class Gathered(References):
             isinstance(part, State | Apply) and part.index.has(K)
             for part in _open_parts(body)
         ):
-            self._fail(
+            self.report.fail(
                 "RF308",
                 f"nothing that a block makes depends on {over.variable} here",
                 place,
@@ -158,14 +158,14 @@ class Gathered(References):
     def _check_liftable(self, tensor: Tensor, over: Range, place: Span) -> None:
         k = over.variable
         if isinstance(tensor, Apply) and tensor.index.has(K):
-            self._fail(
+            self.report.fail(
                 "RF314",
                 f"the operator of block {k} is applied to what depends on block i",
                 place,
                 hint=f"an operator of block i takes every member: {tensor.operator}_i*Y_{k}",
             )
         if isinstance(tensor, Dealt) and reads_member(tensor.tensor):
-            self._fail(
+            self.report.fail(
                 "RF313",
                 f"this depends on {k}, and its features are to be for each {k}",
                 place,
@@ -176,7 +176,7 @@ class Gathered(References):
             what = (
                 "a concat" if isinstance(tensor, Concat) else "a number that is added"
             )
-            self._fail(
+            self.report.fail(
                 "RF314",
                 f"{what} cannot hang on both {k} and the block",
                 place,
@@ -195,7 +195,7 @@ class Gathered(References):
             or last.name != over.variable
         ):
             k = "k" if over is None else over.variable
-            self._fail(
+            self.report.fail(
                 "RF313",
                 f"{name} has a number for each member of a sum",
                 expr.span,
@@ -204,14 +204,14 @@ class Gathered(References):
             )
         index = self._index(expr.indices[0])
         if not index.has(I):
-            self._fail(
+            self.report.fail(
                 "RF313",
                 f"block i has weights of its own: {name}_<i,{over.variable}>",
                 expr.span,
                 hint="those of another block are for another number of members",
             )
         if over.by_stage:
-            self._fail(
+            self.report.fail(
                 "RF313",
                 f"{name} is for the members of a sum over all blocks, not by stage",
                 expr.span,
@@ -220,7 +220,7 @@ class Gathered(References):
         # The left side may be X_<i+1>: then all indices are moved later.
         ends = over.first, over.last - (index - I)
         if self.ends.setdefault(name, ends) != ends:
-            self._fail(
+            self.report.fail(
                 "RF313",
                 f"{name} is for the members of two sums that differ in their range",
                 expr.span,
@@ -245,7 +245,7 @@ class Gathered(References):
         assert over is not None
         value = self._reference(replace(expr, indices=expr.indices[:1]))
         if over.by_stage:
-            self._fail(
+            self.report.fail(
                 "RF313",
                 f"{expr.name} is for the members of a sum over all blocks, not by stage",
                 expr.span,
@@ -268,7 +268,7 @@ class Gathered(References):
             or variable.name != over.variable
         ):
             k = "k" if over is None else over.variable
-            self._fail(
+            self.report.fail(
                 "RF313",
                 "softmax gives each member of a sum its share",
                 expr.span,
@@ -276,7 +276,7 @@ class Gathered(References):
             )
         score = self.value(arguments[1])
         if not isinstance(score, Tensor) or not reads_member(score):
-            self._fail(
+            self.report.fail(
                 "RF313",
                 f"this score is no tensor that depends on {over.variable}",
                 arguments[1].span,

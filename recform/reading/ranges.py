@@ -39,7 +39,7 @@ class Ranges(Gathered, SideBySide):
         if name == "sum" and len(arguments) == 1:
             return self._combined(expr)
         if len(arguments) != 4 or not _is_plain_name(arguments[0]):
-            self._fail(
+            self.report.fail(
                 "RF203",
                 f"{name} takes a variable, its first and last value, and a body",
                 expr.span,
@@ -48,7 +48,7 @@ class Ranges(Gathered, SideBySide):
         variable, first, last, body = arguments
         assert isinstance(variable, n.Reference)
         if variable.name in (*self.names.all(), "L"):
-            self._fail(
+            self.report.fail(
                 "RF209",
                 f"{variable.name!r} already means something else",
                 variable.span,
@@ -56,25 +56,25 @@ class Ranges(Gathered, SideBySide):
             )
         low, high = self._value_of_index(first), self._value_of_index(last)
         if not low.is_Integer:
-            self._fail("RF308", "the range starts at a whole number", first.span)
+            self.report.fail("RF308", "the range starts at a whole number", first.span)
         if (high.has(I) or high.has(L)) and name == "sum":
             over = Range(variable.name, low, high, by_stage)
             return self._history("sum", over, body, expr.span)
         if by_stage:
-            self._fail(
+            self.report.fail(
                 "RF308",
                 "a sum by stage ends at i, i-1, ..., or at L in the output",
                 last.span,
             )
         if not high.is_Integer:
-            self._fail(
+            self.report.fail(
                 "RF308",
                 "the range ends at a whole number"
                 + (" or at i-1 (at L in the output)" if name == "sum" else ""),
                 last.span,
             )
         if high - low + 1 > MAX_TERMS:
-            self._fail(
+            self.report.fail(
                 "RF106",
                 f"this writes out {int(high - low + 1):,} terms; "
                 f"the limit is {MAX_TERMS}",
@@ -82,13 +82,13 @@ class Ranges(Gathered, SideBySide):
             )
         self._written += int(high - low) + 1
         if self._written > MAX_WRITTEN:
-            self._fail(
+            self.report.fail(
                 "RF106",
                 f"the ranges here write out more than {MAX_WRITTEN:,} terms together",
                 expr.span,
             )
         if high < low:
-            self._fail("RF308", "the range is empty", first.span.to(last.span))
+            self.report.fail("RF308", "the range is empty", first.span.to(last.span))
         values: list[tuple[Value, Span]] = []
         for k in range(int(low), int(high) + 1):
             with self.binding(variable.name, sympy.Integer(k)):
@@ -106,9 +106,11 @@ class Ranges(Gathered, SideBySide):
             return expr, False
         value = found[0].value
         if not isinstance(value, n.Reference) or value.name != "stage":
-            self._fail("RF203", "a sum is by=stage, or over all blocks", value.span)
+            self.report.fail(
+                "RF203", "a sum is by=stage, or over all blocks", value.span
+            )
         if self.names.restarts:
-            self._fail(
+            self.report.fail(
                 "RF308",
                 "the index starts anew in each stage, so no sum goes over several",
                 found[0].span,
@@ -135,12 +137,12 @@ class Ranges(Gathered, SideBySide):
         ):
             return self._function(expr)
         if not values:
-            self._fail("RF203", f"{name} needs at least one tensor", expr.span)
+            self.report.fail("RF203", f"{name} needs at least one tensor", expr.span)
         if name == "concat":
             return self._side_by_side(list(zip(values, arguments, strict=True)))
         for value, argument in zip(values, arguments, strict=True):
             if not isinstance(value, Tensor):
-                self._fail(
+                self.report.fail(
                     "RF206",
                     f"{name} takes tensors, and {argument.span.text} is "
                     + ("a number" if isinstance(value, Scalar) else "an operator"),
@@ -158,7 +160,7 @@ class Ranges(Gathered, SideBySide):
         low = self._value_of_index(ends.first)
         high = self._value_of_index(ends.last)
         if not low.is_Integer:
-            self._fail("RF308", "the history starts at a number", ends.first.span)
+            self.report.fail("RF308", "the history starts at a number", ends.first.span)
         if argument.name not in self.names.unknowns:
             self._unknown(argument)
         here = argument.span
@@ -180,13 +182,15 @@ class Ranges(Gathered, SideBySide):
         assert isinstance(ends, n.Range)
         low, high = self._time_at(ends.first), self._time_at(ends.last)
         if not 1 <= low <= high:
-            self._fail("RF308", "the range is empty, or starts before 1", ends.span)
+            self.report.fail(
+                "RF308", "the range is empty, or starts before 1", ends.span
+            )
         parts = []
         for time in range(int(low), int(high) + 1):
             second = n.Number(ends.span, Fraction(time))
             value = self.value(replace(argument, indices=(first, second)))
             if not isinstance(value, Tensor):
-                self._fail("RF206", f"{name} takes tensors", argument.span)
+                self.report.fail("RF206", f"{name} takes tensors", argument.span)
             parts.append(value)
         if len(parts) == 1:
             return parts[0]
@@ -200,14 +204,18 @@ class Ranges(Gathered, SideBySide):
         with self.binding(over.variable, K):
             value = self._body(body, over)
         if not isinstance(value, Tensor):
-            self._fail("RF308", f"{kind} over a history needs a tensor", body.span)
+            self.report.fail(
+                "RF308", f"{kind} over a history needs a tensor", body.span
+            )
         end = high - I if high.has(I) else high - L if high.has(L) else high
         if not end.is_Integer:
-            self._fail("RF308", "the range ends at i-1, i-2, ... or a number", span)
+            self.report.fail(
+                "RF308", "the range ends at i-1, i-2, ... or a number", span
+            )
         if abs(end) > (MAX_OFFSET if high.has(I) or high.has(L) else MAX_INDEX):
-            self._fail("RF106", "this range reaches out of all reason", span)
+            self.report.fail("RF106", "this range reaches out of all reason", span)
         if not (0 <= low <= MAX_OFFSET):
-            self._fail("RF308", f"the range starts at 0 to {MAX_OFFSET}", span)
+            self.report.fail("RF308", f"the range starts at 0 to {MAX_OFFSET}", span)
         self._missing_scalars(value, over.variable, int(low), span)
         if over.by_stage or reads_block(value):
             return self._weighed(value, over, body.span)
@@ -236,7 +244,7 @@ class Ranges(Gathered, SideBySide):
     def _arguments(self, expr: n.Call) -> list[n.Expr]:
         for argument in expr.arguments:
             if isinstance(argument, n.Keyword):
-                self._fail(
+                self.report.fail(
                     "RF203",
                     "arguments of a function in an equation have no names",
                     argument.span,

@@ -37,7 +37,7 @@ class References(Indices):
     def _reference(self, expr: n.Reference) -> Value:
         name = expr.name
         if any(isinstance(index, n.Range) for index in expr.indices):
-            self._fail(
+            self.report.fail(
                 "RF304",
                 "a range of history is read as a whole",
                 expr.span,
@@ -48,7 +48,7 @@ class References(Indices):
             if plain is not None:
                 return plain
         if name in self.names.contexts:
-            self._fail(
+            self.report.fail(
                 "RF304",
                 f"{name} is an input of the network, the same in all blocks",
                 expr.span,
@@ -64,7 +64,7 @@ class References(Indices):
         if name in self.names.unknowns:
             return self._state(expr, index, time)
         if mirrored(index) is not None:
-            self._fail(
+            self.report.fail(
                 "RF316",
                 f"{name} is no unknown, and only unknowns are taken from the block "
                 f"{expr.indices[0].span.text}",
@@ -80,7 +80,9 @@ class References(Indices):
             return self._learned(expr, index, time)
         if name in self.names.numbers and expr.indices:
             if name not in self.names.indexed_numbers:
-                self._fail("RF304", f"{name} was declared without an index", expr.span)
+                self.report.fail(
+                    "RF304", f"{name} was declared without an index", expr.span
+                )
             if index is sympy.nan:
                 self._no_block(expr)
             return Scalar(self.names.numbers[name].subs(I, index))
@@ -95,7 +97,7 @@ class References(Indices):
         if self._called:
             return operator
         if len(inputs) > 1:
-            self._fail(
+            self.report.fail(
                 "RF220",
                 f"{expr.name} takes {len(inputs)} tensors: {', '.join(inputs)}",
                 expr.span,
@@ -116,7 +118,7 @@ class References(Indices):
         """An unknown at its index; one of a second index at its time."""
         name = expr.name
         if not expr.indices:
-            self._fail(
+            self.report.fail(
                 "RF304",
                 f"{name} needs an index",
                 expr.span,
@@ -125,7 +127,7 @@ class References(Indices):
         if (time is None) == (name in self.names.timed):
             one, two = f"{name}_<i-1>", f"{name}_<i-1,t>"
             wanted, other = (two, one) if time is None else (one, two)
-            self._fail(
+            self.report.fail(
                 "RF304",
                 f"{name} has {'two indices' if time is None else 'one index'}, "
                 f"as in {wanted}",
@@ -138,7 +140,7 @@ class References(Indices):
         """``X_<i-1,t-1>``: an unknown at an earlier position."""
         first, second = expr.indices
         if expr.name not in self.names.unknowns:
-            self._fail(
+            self.report.fail(
                 "RF229",
                 f"{expr.name} is the same at all positions",
                 expr.span,
@@ -158,7 +160,7 @@ class References(Indices):
         if name in self._bound:
             value = self._bound[name]
             if value.has(T) and not self._indexing:
-                self._fail(
+                self.report.fail(
                     "RF229",
                     f"{name} is the position of a token, and no number",
                     expr.span,
@@ -177,10 +179,12 @@ class References(Indices):
             return Context(name)
         if name in self.names.numbers:
             if name in self.names.indexed_numbers:
-                self._fail("RF304", f"{name} needs an index: {name}_i", expr.span)
+                self.report.fail("RF304", f"{name} needs an index: {name}_i", expr.span)
             value = self.names.numbers[name]
             if isinstance(value, bool):
-                self._fail("RF212", f"{name} is true or false, not a number", expr.span)
+                self.report.fail(
+                    "RF212", f"{name} is true or false, not a number", expr.span
+                )
             return Scalar(value)
         if name in sc.CONSTANTS and name not in self.names.all():
             return Scalar(sc.CONSTANTS[name])
@@ -197,7 +201,7 @@ class References(Indices):
         if row.growth:
             return I
         if len(set(row.values)) > 1:
-            self._fail(
+            self.report.fail(
                 "RF218",
                 f"{expr.name} has a number for each stage or block, and with scope stage "
                 "an equation is one for all",
@@ -218,7 +222,7 @@ class References(Indices):
             self._no_block(expr)
         if each_time or time is not None or each_block != bool(expr.indices):
             wanted = f"{name}_t" if each_time else f"{name}_i" if each_block else name
-            self._fail(
+            self.report.fail(
                 "RF304",
                 f"{name} was declared as {wanted}",
                 expr.span,
@@ -235,7 +239,7 @@ class References(Indices):
     def _no_block(self, expr: n.Reference) -> NoReturn:
         """Reports ``b_t`` for a number that each block has."""
         name, time = expr.name, self._time
-        self._fail(
+        self.report.fail(
             "RF304",
             f"{name} has an index of the block, which {expr.span.text} lacks",
             expr.span,
@@ -254,21 +258,23 @@ class References(Indices):
             )
         elif name == FIRST:
             hint = f"{FIRST} stands alone on the left side of its equation: X_<{FIRST}> = ..."
-        self._fail("RF304", f"no block has the index {name}", expr.span, hint=hint)
+        self.report.fail(
+            "RF304", f"no block has the index {name}", expr.span, hint=hint
+        )
 
     def _unknown(self, expr: n.Reference) -> NoReturn:
         name = expr.name
         if self._indexing:
             self._no_index(expr)
         if name in self.names.placed and expr.indices:
-            self._fail(
+            self.report.fail(
                 "RF304",
                 f"{name} has no index: it is the number of the block that reads it",
                 expr.span,
                 hint=f"write {name}",
             )
         if self.names.library.elementwise(name) or name in BUILT_IN:
-            self._fail(
+            self.report.fail(
                 "RF206",
                 f"{name} is a function and needs its argument in brackets",
                 expr.span,
@@ -276,7 +282,7 @@ class References(Indices):
             )
         guess = closest(name, [*self.names.all(), "input"])
         if name[0].isupper() and expr.indices:
-            self._fail(
+            self.report.fail(
                 "RF208",
                 f"{name} has no equation, and it is applied to nothing",
                 expr.span,
@@ -295,4 +301,6 @@ class References(Indices):
                     hint += f" or `const {shown} = 0.5`"
             if len(name) == 1 and name.isascii() and expr.indices:
                 hint += f"; an operator has a capital letter: {shown.capitalize()}"
-        self._fail("RF201", f"the name {name!r} is not known", expr.span, hint=hint)
+        self.report.fail(
+            "RF201", f"the name {name!r} is not known", expr.span, hint=hint
+        )

@@ -39,7 +39,7 @@ from recform.algebra.operators import (
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Label
 from recform.operators.activation import RECIPROCAL
-from recform.reading.base import MAX_OFFSET, MAX_TERMS, Names, Reported, Value
+from recform.reading.base import MAX_OFFSET, MAX_TERMS, Names, Value
 from recform.reading.calls import Calls
 from recform.reading.members import Range
 from recform.source import Span
@@ -67,7 +67,7 @@ class Reader(Calls):
                 return self._reference(expr)
             case n.Call():
                 return self._call(expr)
-        self._fail("RF212", "this has no place in an equation", expr.span)
+        self.report.fail("RF212", "this has no place in an equation", expr.span)
 
     def _sum(self, expr: n.Sum) -> Value:
         terms = [(sign, self.value(term), term.span) for sign, term in expr.terms]
@@ -77,7 +77,7 @@ class Reader(Calls):
         tensors = [span for _, v, span in terms if isinstance(v, Tensor)]
         others = [span for _, v, span in terms if not isinstance(v, Tensor | Scalar)]
         if tensors and others:
-            self._fail(
+            self.report.fail(
                 "RF204",
                 "a tensor and an operator cannot be added",
                 others[0],
@@ -112,7 +112,7 @@ class Reader(Calls):
         if isinstance(divisor, Tensor):
             return Elementwise(RECIPROCAL, divisor)
         if not isinstance(divisor, Scalar):
-            self._fail("RF205", "an operator is no divisor", factor.span)
+            self.report.fail("RF205", "an operator is no divisor", factor.span)
         if divisor.value == 0:
             raise ZeroDivisionError
         return Scalar(1 / divisor.value)
@@ -151,7 +151,7 @@ class Reader(Calls):
             )
         if waiting and any(not isinstance(v, Scalar) for v, _ in waiting):
             place = waiting[0][1]
-            self._fail(
+            self.report.fail(
                 "RF205",
                 "a tensor stands on the left of an operator",
                 place,
@@ -169,7 +169,7 @@ class Reader(Calls):
         """Reports a letter that nothing says to be an operator."""
         for name in _letters(operator):
             if untimed(name) not in self.names.operators:
-                self._fail(
+                self.report.fail(
                     "RF208",
                     f"{untimed(name)} has no equation, and it is applied to nothing",
                     place,
@@ -184,7 +184,7 @@ class Reader(Calls):
             and isinstance(last, OperatorRef)
             and untimed(last.name) not in self.names.operators
         ):
-            self._fail(
+            self.report.fail(
                 "RF208",
                 f"{last.name} has no equation",
                 span,
@@ -194,12 +194,12 @@ class Reader(Calls):
     def _power(self, expr: n.Power) -> Value:
         base, exponent = self.value(expr.base), self.value(expr.exponent)
         if not isinstance(exponent, Scalar):
-            self._fail("RF205", "an exponent is a number", expr.exponent.span)
+            self.report.fail("RF205", "an exponent is a number", expr.exponent.span)
         if isinstance(base, Scalar):
             return Scalar(sc.power(base.value, exponent.value))
         times = exponent.value
         if not (times.is_Integer and 1 <= times <= 16):
-            self._fail(
+            self.report.fail(
                 "RF205",
                 "a tensor or an operator takes a whole number from 1 to 16 as exponent",
                 expr.exponent.span,
@@ -230,7 +230,7 @@ class _HistoryReader(Reader):
         value = self._value_of_index(expr)
         if value.has(K):
             if not (value - K).is_Integer or abs(value - K) > MAX_OFFSET:
-                self._fail(
+                self.report.fail(
                     "RF304", "an index here is k, k-1, ... or a number", expr.span
                 )
             return value
@@ -261,7 +261,9 @@ def split_of(call: n.Call, reader: Reader) -> tuple[Tensor, ...] | None:
     if len(call.arguments) != 2 or any(
         isinstance(a, n.Keyword) for a in call.arguments
     ):
-        reader._fail("RF203", "split takes a tensor and a number of parts", call.span)
+        reader.report.fail(
+            "RF203", "split takes a tensor and a number of parts", call.span
+        )
     first, second = call.arguments
     assert not isinstance(first, n.Keyword) and not isinstance(second, n.Keyword)
     tensor = reader.tensor(first)
@@ -271,7 +273,9 @@ def split_of(call: n.Call, reader: Reader) -> tuple[Tensor, ...] | None:
         or not parts.value.is_Integer
         or not 2 <= parts.value <= 64
     ):
-        reader._fail("RF203", "split takes a number of parts from 2 to 64", second.span)
+        reader.report.fail(
+            "RF203", "split takes a number of parts from 2 to 64", second.span
+        )
     return tuple(Part(tensor, parts.value, k) for k in range(int(parts.value)))
 
 
@@ -280,7 +284,6 @@ __all__ = [
     "MAX_TERMS",
     "Names",
     "Reader",
-    "Reported",
     "Value",
     "split_of",
 ]

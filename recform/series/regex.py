@@ -6,7 +6,7 @@ expressions with weights. The expression is found by eliminating states.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import permutations
@@ -87,16 +87,9 @@ NONE = Regex(())
 ONE = Regex((((), sympy.S.One),))
 
 
-def move(item: Move) -> Regex:
-    """The expression of one move."""
-    return Regex((((item,), sympy.S.One),))
-
-
-def of_words(
-    terms: Iterator[tuple[Word, Symbolic]] | list[tuple[Word, Symbolic]],
-) -> Regex:
+def of_words(words: Mapping[Word, Symbolic]) -> Regex:
     """The expression of finitely many words."""
-    return _sum([(tuple(word), weight) for word, weight in terms])
+    return _sum(list(words.items()))
 
 
 def _sum(terms: list[tuple[tuple[Factor, ...], Symbolic]]) -> Regex:
@@ -180,7 +173,7 @@ def regex_of(series: Series) -> Regex | None:
     if reduced.constant == reduced.domain.one:
         direct = as_polynomial(constant(1) - reduced.inverse())
         if direct is not None and len(direct) <= _MOST_TERMS:
-            found.append(of_words(list(direct.items())).star())
+            found.append(of_words(direct).star())
     if not found:
         return None
     return min(found, key=lambda regex: (regex.size, text(regex)))
@@ -214,7 +207,8 @@ def _eliminated(series: Series, order: tuple[int, ...]) -> Regex:
     for item, rows in series.steps.items():
         for state, row in enumerate(rows):
             for target, weight in row.items():
-                connect(state, target, number(weight) * move(item))
+                once = of_words({(item,): series.domain.to_sympy(weight)})
+                connect(state, target, once)
     for state in order:
         loop = edges.pop((state, state), NONE).star()
         into = [(a, r) for (a, b), r in edges.items() if b == state and r.terms]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from recform.diagnostics import Diagnostics, closest
+from recform.diagnostics import Diagnostics, closest, meant
 from recform.source import Span
 from recform.syntax.lalr import Token, Unexpected
 from recform.syntax.statements import KEYWORDS
@@ -29,7 +29,9 @@ _SHOWN = {
 _NUMBERS = ("param", "const", "scalar", "vector")
 
 #: A name or a number with its index.
-_FACTOR = re.compile(r"\w+(<[^<>]*>|\{[^{}]*\})?'?")
+_FACTOR = re.compile(r"\\?\w+(<[^<>]*>|\{[^{}]*\})?'?")
+#: A factor of more letters is not written once more.
+_SHORT = 60
 
 
 def explain(error: Unexpected, statement: Span, report: Diagnostics) -> None:
@@ -64,14 +66,11 @@ def _token(
     expected = set(error.expected)
     word = _first_word(statement)
     if token.type != "$END" and _unknown_statement(statement, word):
-        guess = closest(word, KEYWORDS)
         report.error(
             "RF107",
             f"no statement starts with {word!r}",
             Span(statement.source, statement.start, statement.start + len(word)),
-            hint=f"did you mean {guess!r}?"
-            if guess
-            else "an equation has the form X_i = ...",
+            hint=meant(word, KEYWORDS, "an equation has the form X_i = ..."),
         )
         return
     if token.type == "$END":
@@ -104,21 +103,20 @@ def _token(
         and token.type in _STARTS_VALUE
         and "TIMES" in expected
     ):
+        text = statement.source.text
+        factor = _FACTOR.match(text, place.start, statement.end)
+        last = factor.end() if factor is not None else place.end
         stop = statement.start + previous.end_pos
-        factor = _FACTOR.match(statement.source.text, place.start, statement.end)
-        if factor is not None:
-            place = Span(statement.source, place.start, factor.end())
-        # An index belongs to the name in front of it.
-        before = re.search(r"[\w']*$", statement.source.text[statement.start : stop])
-        left = before.group() if before is not None else ""
-        begin = stop - max(1, len(left))
+        begin = statement.start + _start_of_factor(text[statement.start : stop])
+        left, right = text[begin:stop], text[place.start : last]
+        short = "\n" not in left and len(left) <= _SHORT
         report.error(
             "RF104",
             "a `*` is missing between two factors",
-            Span(statement.source, begin, place.end),
-            hint=f"write {left}*{place.text}"
-            if previous.type in {"NAME", "NUMBER", "SUBSCRIPT"}
-            else f"write `*` in front of {str(token)!r}",
+            Span(statement.source, begin if short else stop - 1, last),
+            hint=f"write {left}*{right}"
+            if short
+            else f"write `*` in front of {right!r}",
         )
         return
     if token.type == "MINUS" and word in ("stages", "input"):
@@ -130,6 +128,24 @@ def _token(
         place,
         hint=_number(statement, place.start, expected),
     )
+
+
+def _start_of_factor(text: str) -> int:
+    """Where the last factor of a text starts: a name with an index, a call, brackets."""
+    start = len(text)
+    opener = {")": "(", ">": "<", "}": "{"}.get(text[-1:])
+    if opener is not None:
+        depth = 0
+        for start in range(len(text) - 1, -1, -1):
+            depth += (text[start] == text[-1]) - (text[start] == opener)
+            if depth == 0:
+                break
+        else:
+            return len(text) - 1
+    # The name in front of an index or of brackets.
+    while start and (text[start - 1].isalnum() or text[start - 1] in "_'"):
+        start -= 1
+    return start - (text[start - 1 : start] == "\\")
 
 
 def _number(statement: Span, end: int, expected: set[str]) -> str:

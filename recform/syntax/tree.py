@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -35,7 +36,10 @@ def statement(
 
 
 class _ToNodes:
-    """One method a grammar rule; each takes the built children and the rule's span."""
+    """A method for each grammar rule that is not among :data:`_RULES`.
+
+    Each takes the built children and the rule's span.
+    """
 
     def __init__(self, source: Source, offset: int, report: Diagnostics) -> None:
         self._source = source
@@ -46,7 +50,8 @@ class _ToNodes:
         if not isinstance(item, Tree):
             return item
         children = [self.build(child) for child in item.children]
-        return getattr(self, item.data)(self._span(item), children)
+        rule = _RULES.get(item.data) or getattr(self, item.data)
+        return rule(self._span(item), children)
 
     def _span(self, tree: Tree) -> Span:
         start, end = tree.span or (0, 0)
@@ -59,75 +64,14 @@ class _ToNodes:
 
     # -- statements
 
-    def start(self, span: Span, children: list[Built]) -> Built:
-        return children[0]
-
-    def network(self, span: Span, children: list[Built]) -> n.Network:
-        return n.Network(span, _name(children[0]))
-
-    def use(self, span: Span, children: list[Built]) -> n.Use:
-        return n.Use(span, str(children[0])[1:-1])
-
-    def param(self, span: Span, children: list[Built]) -> n.Param:
-        return n.Param(span, _name(children[0]), children[2])
-
-    def const(self, span: Span, children: list[Built]) -> n.Const:
-        per = None if children[3] is None else str(children[3])
-        return n.Const(span, children[0], children[2], per)
-
-    def scalar(self, span: Span, children: list[Built]) -> n.Scalar:
-        per = None if children[3] is None else str(children[3])
-        return n.Scalar(span, children[0], children[2], per)
-
-    def vector(self, span: Span, children: list[Built]) -> n.Scalar:
-        return n.Scalar(span, children[0], children[2], "feature")
-
     def input(self, span: Span, children: list[Built]) -> n.Input:
         name, _, *sizes, kinds = children
         named = "" if name is None else _name(name)
         return n.Input(span, tuple(_nodes(sizes)), kinds, named)
 
-    def stages(self, span: Span, children: list[Built]) -> n.Stages:
-        return n.Stages(span, tuple(children))
-
     def stage(self, span: Span, children: list[Built]) -> n.Stage:
         width, blocks, *stride = _nodes(children)
         return n.Stage(span, width, blocks, stride[0] if stride else None)
-
-    def scope(self, span: Span, children: list[Built]) -> n.Scope:
-        return n.Scope(span, str(children[0]))
-
-    def memory(self, span: Span, children: list[Built]) -> n.Memory:
-        return n.Memory(span, str(children[0]))
-
-    def times(self, span: Span, children: list[Built]) -> n.Times:
-        return n.Times(span, children[-1])
-
-    def stem(self, span: Span, children: list[Built]) -> n.Pipeline:
-        return n.Pipeline(span, "stem", children[0])
-
-    def head(self, span: Span, children: list[Built]) -> n.Pipeline:
-        return n.Pipeline(span, "head", children[0])
-
-    def adapter(self, span: Span, children: list[Built]) -> n.Pipeline:
-        up, flow = children
-        return n.Pipeline(span, "adapter" if up is None else "adapter up", flow)
-
-    def transition(self, span: Span, children: list[Built]) -> n.Pipeline:
-        up, flow = children
-        return n.Pipeline(span, "transition" if up is None else "transition up", flow)
-
-    def names(self, span: Span, children: list[Built]) -> n.Settings:
-        return n.Settings(span, "names", tuple(children))
-
-    def init(self, span: Span, children: list[Built]) -> n.Settings:
-        return n.Settings(span, "init", tuple(children))
-
-    def setting(self, span: Span, children: list[Built]) -> n.Setting:
-        return n.Setting(span, _name(children[0]), children[2])
-
-    def output(self, span: Span, children: list[Built]) -> n.Output:
-        return n.Output(span, children[0])
 
     def relation(self, span: Span, children: list[Built]) -> n.Relation:
         sides = [child for child in children if not isinstance(child, list)]
@@ -137,43 +81,9 @@ class _ToNodes:
         *left, right = _nodes(sides)
         return n.Relation(span, tuple(left), right, tuple(where))
 
-    def where(self, span: Span, children: list[Built]) -> list[Built]:
-        return _nodes(children)
-
     local = relation
 
-    def local_scalar(self, span: Span, children: list[Built]) -> n.Scalar:
-        return self.scalar(span, children)
-
     # -- paths
-
-    def paths(self, span: Span, children: list[Built]) -> n.Paths:
-        return n.Paths(span, children[0])
-
-    def either(self, span: Span, children: list[Built]) -> n.Node:
-        # What is left out is a run of no moves.
-        return n.Either(span, tuple(child or n.Run(span, ()) for child in children))
-
-    def run(self, span: Span, children: list[Built]) -> n.Node:
-        return n.Run(span, tuple(children)) if len(children) > 1 else children[0]
-
-    def move(self, span: Span, children: list[Built]) -> n.Move:
-        return n.Move(span, _name(children[0]))
-
-    def weighted(self, span: Span, children: list[Built]) -> n.Weighted:
-        return n.Weighted(span, children[0], children[1])
-
-    def route_group(self, span: Span, children: list[Built]) -> Built:
-        return children[0]
-
-    def any_times(self, span: Span, children: list[Built]) -> n.Repeat:
-        return n.Repeat(span, children[0], 0, None)
-
-    def once_or_more(self, span: Span, children: list[Built]) -> n.Repeat:
-        return n.Repeat(span, children[0], 1, None)
-
-    def perhaps(self, span: Span, children: list[Built]) -> n.Repeat:
-        return n.Repeat(span, children[0], 0, 1)
 
     def exactly(self, span: Span, children: list[Built]) -> n.Repeat:
         times = self._times(children[1])
@@ -234,9 +144,6 @@ class _ToNodes:
                 sign = 1
         return n.Sum(span, tuple(terms))
 
-    def negation(self, span: Span, children: list[Built]) -> n.Sum:
-        return n.Sum(span, ((-1, children[-1]),))
-
     def product(self, span: Span, children: list[Built]) -> n.Product:
         factors = []
         power = 1
@@ -247,9 +154,8 @@ class _ToNodes:
                 factors.append((power, child))
         return n.Product(span, tuple(factors))
 
-    def beside(self, span: Span, children: list[Built]) -> n.Product:
-        """A fraction before a factor, without the `*` that LaTeX leaves out."""
-        return self.product(span, children)
+    #: A fraction before a factor, without the `*` that LaTeX leaves out.
+    beside = product
 
     def fraction(self, span: Span, children: list[Built]) -> n.Product:
         above, below = (
@@ -259,10 +165,6 @@ class _ToNodes:
             for item in _nodes(children)
         )
         return n.Product(span, ((1, above), (-1, below)))
-
-    def power(self, span: Span, children: list[Built]) -> n.Power:
-        base, exponent = _nodes(children)
-        return n.Power(span, base, exponent)
 
     def number(self, span: Span, children: list[Built]) -> n.Number:
         text = str(children[0])
@@ -276,34 +178,9 @@ class _ToNodes:
             return n.Number(span, Fraction(1))
         return n.Number(span, Fraction(text))
 
-    def string(self, span: Span, children: list[Built]) -> n.String:
-        return n.String(span, str(children[0])[1:-1])
-
-    def true(self, span: Span, children: list[Built]) -> n.Boolean:
-        return n.Boolean(span, True)
-
-    def false(self, span: Span, children: list[Built]) -> n.Boolean:
-        return n.Boolean(span, False)
-
-    def ellipsis(self, span: Span, children: list[Built]) -> n.Ellipsis:
-        return n.Ellipsis(span)
-
-    def group(self, span: Span, children: list[Built]) -> n.Group:
-        return n.Group(span, children[0])
-
-    def tuple(self, span: Span, children: list[Built]) -> n.Tuple:
-        return n.Tuple(span, tuple(children))
-
     def reference(self, span: Span, children: list[Built]) -> n.Reference:
         name, indices = children[0], children[1] if len(children) > 1 else ()
         return n.Reference(span, _name(name), tuple(indices or ()))
-
-    def call(self, span: Span, children: list[Built]) -> n.Call:
-        function, *arguments = children
-        return n.Call(span, function, tuple(_nodes(arguments)))
-
-    def keyword(self, span: Span, children: list[Built]) -> n.Keyword:
-        return n.Keyword(span, _name(children[0]), children[2])
 
     def subscript(self, span: Span, children: list[Built]) -> list[Built]:
         if len(children) == 1 and isinstance(children[0], Token):
@@ -318,9 +195,6 @@ class _ToNodes:
                 text = "0"
             return [n.Number(place, Fraction(int(text)))]
         return list(children)
-
-    def range(self, span: Span, children: list[Built]) -> n.Range:
-        return n.Range(span, children[0], children[1])
 
 
 def _nodes(children: list[Built]) -> list[Built]:
@@ -338,3 +212,67 @@ def _is_label(part: str) -> bool:
     if not more and _DIGITS.fullmatch(first):
         return True
     return is_plain(first) and all(map(_WORD.fullmatch, more))
+
+
+def _text(token: Token | None) -> str | None:
+    return None if token is None else str(token)
+
+
+def _up(role: str, up: Token | None) -> str:
+    return role if up is None else f"{role} up"
+
+
+#: What is made of the rules of which nothing can be wrong, by their names in the grammar.
+_RULES: Mapping[str, Callable[[Span, list[Built]], Built]] = {
+    "start": lambda span, parts: parts[0],
+    "network": lambda span, parts: n.Network(span, _name(parts[0])),
+    "use": lambda span, parts: n.Use(span, str(parts[0])[1:-1]),
+    "param": lambda span, parts: n.Param(span, _name(parts[0]), parts[2]),
+    "const": lambda span, parts: n.Const(span, parts[0], parts[2], _text(parts[3])),
+    "scalar": lambda span, parts: n.Scalar(span, parts[0], parts[2], _text(parts[3])),
+    "local_scalar": lambda span, parts: n.Scalar(
+        span, parts[0], parts[2], _text(parts[3])
+    ),
+    "vector": lambda span, parts: n.Scalar(span, parts[0], parts[2], "feature"),
+    "stages": lambda span, parts: n.Stages(span, tuple(parts)),
+    "scope": lambda span, parts: n.Scope(span, str(parts[0])),
+    "memory": lambda span, parts: n.Memory(span, str(parts[0])),
+    "times": lambda span, parts: n.Times(span, parts[-1]),
+    "stem": lambda span, parts: n.Pipeline(span, "stem", parts[0]),
+    "head": lambda span, parts: n.Pipeline(span, "head", parts[0]),
+    "adapter": lambda span, parts: n.Pipeline(span, _up("adapter", parts[0]), parts[1]),
+    "transition": lambda span, parts: n.Pipeline(
+        span, _up("transition", parts[0]), parts[1]
+    ),
+    "names": lambda span, parts: n.Settings(span, "names", tuple(parts)),
+    "init": lambda span, parts: n.Settings(span, "init", tuple(parts)),
+    "setting": lambda span, parts: n.Setting(span, _name(parts[0]), parts[2]),
+    "output": lambda span, parts: n.Output(span, parts[0]),
+    "where": lambda span, parts: _nodes(parts),
+    # Paths; what is left out of several is a run of no moves.
+    "paths": lambda span, parts: n.Paths(span, parts[0]),
+    "either": lambda span, parts: n.Either(
+        span, tuple(child or n.Run(span, ()) for child in parts)
+    ),
+    "run": lambda span, parts: (
+        n.Run(span, tuple(parts)) if len(parts) > 1 else parts[0]
+    ),
+    "move": lambda span, parts: n.Move(span, _name(parts[0])),
+    "weighted": lambda span, parts: n.Weighted(span, parts[0], parts[1]),
+    "route_group": lambda span, parts: parts[0],
+    "any_times": lambda span, parts: n.Repeat(span, parts[0], 0, None),
+    "once_or_more": lambda span, parts: n.Repeat(span, parts[0], 1, None),
+    "perhaps": lambda span, parts: n.Repeat(span, parts[0], 0, 1),
+    # Expressions.
+    "negation": lambda span, parts: n.Sum(span, ((-1, parts[-1]),)),
+    "power": lambda span, parts: n.Power(span, *_nodes(parts)),
+    "string": lambda span, parts: n.String(span, str(parts[0])[1:-1]),
+    "true": lambda span, parts: n.Boolean(span, True),
+    "false": lambda span, parts: n.Boolean(span, False),
+    "ellipsis": lambda span, parts: n.Ellipsis(span),
+    "group": lambda span, parts: n.Group(span, parts[0]),
+    "tuple": lambda span, parts: n.Tuple(span, tuple(parts)),
+    "call": lambda span, parts: n.Call(span, parts[0], tuple(_nodes(parts[1:]))),
+    "keyword": lambda span, parts: n.Keyword(span, _name(parts[0]), parts[2]),
+    "range": lambda span, parts: n.Range(span, parts[0], parts[1]),
+}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
+from recform.files import Json
 
-def curves(title: str, lines: Sequence[Mapping[str, Any]]) -> bytes:
+
+def curves(title: str, lines: Sequence[Json]) -> bytes:
     """Loss and accuracy by epoch, as an SVG: the same bytes for the same numbers.
 
     Args:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recform.diagnostics import closest, refuse
+from recform.diagnostics import meant, refuse
 from recform.files import reason
 from recform.training.draws import generator, held_out
 from recform.training.examples import Examples, Images, Scale, Windows
@@ -87,9 +87,8 @@ def load(asked: Asked) -> Data:
     """
     kind, colon, argument = asked.name.partition(":")
     if kind not in KINDS:
-        guess = closest(kind, KINDS)
         known = ", ".join(KINDS)
-        hint = f"did you mean {guess!r}?" if guess else f"there are {known}"
+        hint = meant(kind, KINDS, f"there are {known}")
         refuse("RF805", f"there are no data {kind[:40]!r}", hint)
     needs = kind in ("npz", "imagefolder", "text")
     if needs and not argument:

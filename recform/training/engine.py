@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recform.diagnostics import refuse
+from recform.files import Json
 from recform.training import checkpoint
 from recform.training.checkpoint import Progress
 from recform.training.data import Data
@@ -167,14 +169,14 @@ class Training:
         self._saved = p.step
 
     @property
-    def _folder(self) -> Any:
+    def _folder(self) -> Path:
         return self._plan.run.file("checkpoint")
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
         """Within this, the first SIGINT or SIGTERM lets the step end."""
 
-        def stop(number: int, frame: Any) -> None:
+        def stop(number: int, frame: object) -> None:
             self._stop = True
             signal.signal(number, before[signal.Signals(number)] or signal.SIG_DFL)
 
@@ -324,7 +326,7 @@ class Training:
         """What an epoch came to: a line of metrics, and the weights if they are best."""
         progress, plan = self.progress, self._plan
         total = self._accelerator.reduce(self._sums, "sum").tolist()
-        line: dict[str, Any] = {
+        line: Json = {
             "epoch": epoch + 1,
             "step": progress.step,
             "loss": total[0] / max(1, total[2]),

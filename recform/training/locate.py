@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -97,7 +96,7 @@ def _watched(model: nn.Module) -> Iterator[list[tuple[str, str]]]:
     """
     found: list[tuple[str, str]] = []
 
-    def note(value: Any, path: str, what: str) -> None:
+    def note(value: object, path: str, what: str) -> None:
         def later(slope: Tensor) -> None:
             if not _finite(slope):
                 found.append((path, f"the gradient of {what}"))
@@ -114,10 +113,10 @@ def _watched(model: nn.Module) -> Iterator[list[tuple[str, str]]]:
     for name, module in model.named_modules():
         path = _bare(name)
 
-        def before(_: nn.Module, inputs: Any, path: str = path) -> None:
+        def before(_: nn.Module, inputs: object, path: str = path) -> None:
             note(inputs, path, "the input")
 
-        def behind(_: nn.Module, __: Any, output: Any, path: str = path) -> None:
+        def behind(_: nn.Module, __: object, output: object, path: str = path) -> None:
             note(output, path, "the output")
 
         handles.append(module.register_forward_pre_hook(before))

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
+from recform.files import Json
 from recform.training.engine import Plan
 from recform.training.recipe import to_toml
 from recform.training.runs import Result, Run
@@ -184,7 +185,7 @@ def outcome(answer: str, status: int) -> Result | Failure:
         status: its exit status.
     """
     try:
-        said: Mapping[str, Any] = json.loads(answer)
+        said: Json = json.loads(answer)
         if said["ok"]:
             return Result(**said["result"])
         items = said["diagnostics"]

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from recform.diagnostics import CompileError, Diagnostics, closest
+from recform.diagnostics import CompileError, Diagnostics, meant
 from recform.files import noted, reason
 from recform.source import MAX_FILE_BYTES, Source, Span
 
@@ -122,12 +122,11 @@ def recipe_of(name: str, overrides: Iterable[str] = ()) -> Recipe:
     elif name in RECIPES:
         recipe = RECIPES[name]
     else:
-        guess = closest(name, RECIPES)
         known = f"{', '.join(RECIPES)}, or a file that ends in .toml"
         report.error(
             "RF804",
             f"there is no recipe {name!r}",
-            hint=f"did you mean {guess!r}?" if guess else f"there are {known}",
+            hint=meant(name, RECIPES, f"there are {known}"),
         )
     report.check()
     changes = _Changes(report)
@@ -169,7 +168,7 @@ class _Changes:
     report: Diagnostics
     values: dict[str, Any] = field(default_factory=dict)
 
-    def take(self, key: str, value: Any, place: Span | None, shown: str) -> None:
+    def take(self, key: str, value: object, place: Span | None, shown: str) -> None:
         """One value.
 
         Args:
@@ -181,14 +180,11 @@ class _Changes:
         known = {item.name: item for item in fields(Recipe) if item.name != "name"}
         where = "" if place is not None else f" ({shown})"
         if key not in known:
-            guess = closest(key, known)
             self.report.error(
                 "RF802",
                 f"a recipe has no {key[:40]!r}{where}",
                 place,
-                hint=f"did you mean {guess!r}?"
-                if guess
-                else f"it has {', '.join(known)}",
+                hint=meant(key, known, f"it has {', '.join(known)}"),
             )
             return
         item = known[key]
@@ -205,7 +201,7 @@ class _Changes:
         self.values[key] = value
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     """A value for people; the digits of a very large number cannot be had."""
     try:
         return str(value)[:40]

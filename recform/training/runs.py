@@ -33,7 +33,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from recform.diagnostics import refuse
-from recform.files import reason, write_whole
+from recform.files import Json, reason, write_whole
 from recform.training.recipe import Recipe, to_toml
 from recform.version import __version__
 
@@ -113,7 +113,7 @@ _LINE: Mapping[str, _Form] = {
 }
 
 
-def _fits(value: Any, form: _Form) -> bool:
+def _fits(value: object, form: _Form) -> bool:
     """Whether what a file holds is of a form; a folder may be of another version."""
     if isinstance(form, Mapping):
         return isinstance(value, dict) and all(
@@ -146,7 +146,7 @@ class Run:
             return json.loads(self.file(name).read_text())
         return None
 
-    def facts(self) -> dict[str, Any] | None:
+    def facts(self) -> Json | None:
         """What the run is; None if `run.json` does not say."""
         found = self.read("run.json")
         return found if _fits(found, _FACTS) else None
@@ -159,16 +159,16 @@ class Run:
         known = {name: found[name] for name in form}
         return Result(**{**known, "folder": self.folder.as_posix()})
 
-    def metrics(self) -> list[dict[str, Any]]:
+    def metrics(self) -> list[Json]:
         """The lines of `metrics.jsonl` that are whole."""
-        lines: list[dict[str, Any]] = []
+        lines: list[Json] = []
         with suppress(OSError, ValueError):
             for line in self.file("metrics.jsonl").read_text().splitlines():
                 with suppress(ValueError):
                     lines.append(json.loads(line))
         return [line for line in lines if _fits(line, _LINE)]
 
-    def write(self, name: str, content: str | bytes | Mapping[str, Any]) -> None:
+    def write(self, name: str, content: str | bytes | Json) -> None:
         """Writes a file of the run whole; a mapping as JSON.
 
         Raises:
@@ -251,7 +251,7 @@ def command_line() -> str:
     return shlex.join([program, *sys.argv[1:]])
 
 
-def surroundings() -> dict[str, Any]:
+def surroundings() -> Json:
     """Versions, machine and git state: what a run depends on besides its settings."""
     import torch
 
@@ -287,7 +287,7 @@ def _processor() -> str:
     return platform.processor()
 
 
-def _git() -> dict[str, Any] | None:
+def _git() -> Json | None:
     """The commit of the folder in which the command was given, and what is not in it."""
     try:
         found = [
@@ -303,7 +303,7 @@ def _git() -> dict[str, Any] | None:
 
 def begin(
     run: Run,
-    facts: Mapping[str, Any],
+    facts: Json,
     files: Mapping[str, str],
     recipe: Recipe,
 ) -> None:
@@ -346,7 +346,7 @@ def keep_lines(run: Run, step: int) -> None:
     run.write("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
 
 
-def add_line(run: Run, line: Mapping[str, Any]) -> None:
+def add_line(run: Run, line: Json) -> None:
     """Adds a line of metrics.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from rich.progress import (
 )
 
 from recform.diagnostics import refuse
-from recform.files import reason
+from recform.files import Json, reason
 
 
 class Screen(Protocol):
@@ -39,7 +39,7 @@ class Screen(Protocol):
         """So many steps are made."""
         ...
 
-    def epoch(self, line: Mapping[str, Any], per_second: float | None) -> None:
+    def epoch(self, line: Json, per_second: float | None) -> None:
         """An epoch is over.
 
         Args:
@@ -60,7 +60,7 @@ class Silent:
 
     def step(self, step: int) -> None: ...
 
-    def epoch(self, line: Mapping[str, Any], per_second: float | None) -> None: ...
+    def epoch(self, line: Json, per_second: float | None) -> None: ...
 
     def testing(self) -> None: ...
 
@@ -113,7 +113,7 @@ class Live:
             self._shown = time.monotonic()
             self._bar.update(self._task, completed=step)
 
-    def epoch(self, line: Mapping[str, Any], per_second: float | None) -> None:
+    def epoch(self, line: Json, per_second: float | None) -> None:
         held, rate = line["validation_accuracy"], per_second
         self._console.print(
             f"{line['epoch']:>6} {line['loss']:>8.4f} {line['accuracy']:>7.2%} "

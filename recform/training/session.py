@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import Accelerator
 from rich.console import Console
 from sympy import Rational
 from torch import nn
@@ -16,7 +17,9 @@ from torch import nn
 from recform.blocks import Layout
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError, Diagnostics, refuse
+from recform.files import Json
 from recform.outline.frame import with_sizes
+from recform.settings import Settings
 from recform.training import checkpoint, runs
 from recform.training.curves import curves
 from recform.training.data import Asked, Data, as_numbers, as_vectors, load
@@ -67,7 +70,7 @@ class Wanted:
     folder: Path = Path("runs")
     name: str | None = None
     workers: int = 0
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Settings = field(default_factory=dict)
 
 
 def of_formula(compiling: Callable[[dict[str, Any]], Compiled], wanted: Wanted) -> Plan:
@@ -129,7 +132,7 @@ def _input(data: str, settings: dict[str, Any]) -> tuple[int, ...]:
     return tuple(map(int, sizes.split("x")))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """A setting as Python has it: the command line reads exact numbers."""
     if not isinstance(value, Rational):
         return value
@@ -249,7 +252,7 @@ def _key(plan: Plan) -> str:
     )
 
 
-def _facts(plan: Plan) -> dict[str, Any]:
+def _facts(plan: Plan) -> Json:
     """For `run.json`."""
     return {
         "key": _key(plan),
@@ -262,7 +265,7 @@ def _facts(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _trained(plan: Plan, engine: Any, screen: Screen) -> Result:
+def _trained(plan: Plan, engine: Accelerator, screen: Screen) -> Result:
     report = Diagnostics()
     try:
         training = Training(plan, engine, screen)
@@ -316,7 +319,7 @@ def _tell(error: BaseException, plan: Plan, report: Diagnostics) -> None:
 
 
 def _tell_diverged(
-    plan: Plan, engine: Any, diverged: Diverged, steps: int, report: Diagnostics
+    plan: Plan, engine: Accelerator, diverged: Diverged, steps: int, report: Diagnostics
 ) -> None:
     bad = diverged.step
     hint = "--override lr=… with less, --override clip=1, or --override warmup=…"

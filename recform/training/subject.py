@@ -20,6 +20,9 @@ from torch.nn.parameter import is_lazy
 from recform.blocks import Layout, Shape
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError, refuse
+from recform.files import Json
+from recform.settings import Settings
+from recform.source import Span
 from recform.training.data import Data, Sizes, as_numbers
 from recform.training.measure import scored
 from recform.weights.record import record_of
@@ -45,7 +48,7 @@ class Subject(Protocol):
         ...
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Json:
         """All that it takes to make it again, of JSON's types."""
         ...
 
@@ -88,7 +91,7 @@ class Formula:
         return hashlib.sha256(body.encode()).hexdigest()
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Json:
         record = record_of(self.compiled)
         totals = self.compiled.graph.totals
         return {
@@ -151,10 +154,10 @@ class Formula:
         return f"the {owner.kind} {where}"
 
 
-def _line(span: Any) -> str:
+def _line(span: Span | None) -> str:
     if span is None:
         return "a default of recform's"
-    text = " ".join(span.text_without_comments.split())
+    text = span.words
     return f"{span.source.name}:{span.line}: {text}"
 
 
@@ -170,7 +173,7 @@ class Factory:
 
     label: str
     call: Callable[..., nn.Module] = field(compare=False)
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Settings = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -186,7 +189,7 @@ class Factory:
         return hashlib.sha256(told.encode()).hexdigest()
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Json:
         return {
             "kind": "module",
             "module": self.label,
@@ -245,7 +248,7 @@ def _sizes(module: nn.Module) -> dict[str, Sizes]:
 Compiling = Callable[[dict[str, Any]], Compiled]
 
 
-def fitted(compiling: Compiling, settings: Mapping[str, Any], data: Data) -> Formula:
+def fitted(compiling: Compiling, settings: Settings, data: Data) -> Formula:
     """The network of a formula, with the input and the classes of the data.
 
     Args:
@@ -283,7 +286,7 @@ def fitted(compiling: Compiling, settings: Mapping[str, Any], data: Data) -> For
 
 def _again(
     compiling: Compiling,
-    settings: Mapping[str, Any],
+    settings: Settings,
     wanted: Mapping[str, Any],
     compiled: Compiled,
     data: Data,
@@ -313,7 +316,7 @@ def taken(x: Shape, shape: Sizes) -> Shape:
     return Shape.of(shape)
 
 
-def _check(compiled: Compiled, data: Data, settings: Mapping[str, Any]) -> None:
+def _check(compiled: Compiled, data: Data, settings: Settings) -> None:
     """Raises a CompileError if a network cannot be trained on the data (RF807, RF819)."""
     if not compiled.graph.totals.parameters:
         refuse("RF819", f"{compiled.name} has nothing to learn")
@@ -340,7 +343,7 @@ def _check(compiled: Compiled, data: Data, settings: Mapping[str, Any]) -> None:
         )
 
 
-def factory(label: str, data: Data, arguments: Mapping[str, Any]) -> Factory:
+def factory(label: str, data: Data, arguments: Settings) -> Factory:
     """A function by its name, `package.module:function`, that gets the number of classes.
 
     Raises:
@@ -361,7 +364,7 @@ def factory(label: str, data: Data, arguments: Mapping[str, Any]) -> Factory:
 
 
 def with_classes(
-    call: Callable[..., Any], data: Data, arguments: Mapping[str, Any]
+    call: Callable[..., Any], data: Data, arguments: Settings
 ) -> dict[str, Any]:
     """Arguments of a factory, with the classes and the channels of the data."""
     try:

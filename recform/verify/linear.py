@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,9 +18,17 @@ from recform.linear.recurrence import linearise, written_out
 from recform.recurrence.reach import reach_of
 from recform.series.places import START, At
 from recform.verify import twin
-from recform.verify.evaluate import Computed, Evaluator, Missing, Parts
+from recform.verify.evaluate import Computed, Evaluator, Parts
 from recform.verify.matrices import Matrices
-from recform.verify.trials import Measured, Trial, error_of, nudge, settled, start_of
+from recform.verify.trials import (
+    Measured,
+    Trial,
+    error_of,
+    nudge,
+    settled,
+    start_of,
+    starts_of,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -166,7 +173,9 @@ def _path_numbers(trial: Trial, blocks: int) -> Measured:
     law = _laws(made, blocks)
     expected, sizes = weighed(law, blocks), weighed(law, blocks, size=True)
     parts = trial.make(made)
-    _exact_scalars(made, blocks, parts)
+    # Learned scalars start at their values in float64, not at those of float32.
+    for _, scalar, start in starts_of(made, blocks, parts):
+        scalar.copy_(start)
     features = int(made.input.sizes[0])
     contexts = start_of(made, 1)[1:]
     # As many gains as the polynomial has coefficients, and one more.
@@ -219,15 +228,3 @@ def _few(counts: Iterable[object]) -> str:
     if len(shown) > 12:
         shown = [*shown[:4], "...", shown[-1]]
     return ", ".join(shown)
-
-
-def _exact_scalars(formula: Formula, blocks: int, parts: Parts) -> None:
-    """Learned scalars start at their values in float64, not at those of float32."""
-    import torch
-
-    for name, scalar in formula.scalars.items():
-        for index in range(1, blocks + 1) if scalar.indexed else [None]:
-            with torch.no_grad(), suppress(Missing):
-                value = parts.scalar(name, index)
-                start = scalar.numbers(value.numel(), index, blocks)
-                value.copy_(value.new_tensor(start).view_as(value))

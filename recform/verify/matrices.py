@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import sympy
 
 from recform.algebra.expr import Elementwise, History, I, K, Learned, Tensor
+from recform.algebra.totals import totals
 from recform.blocks import Operator
 from recform.blocks.symbolic import Symbolic
 from recform.linear.propagate import owner
@@ -36,9 +37,7 @@ class Stack:
     def __add__(self, other: Stack) -> Stack:
         if self.matrix is not None or other.matrix is not None:
             return Stack(self.whole() + other.whole())
-        merged = dict(self.parts)
-        for place, part in other.parts:
-            merged[place] = merged[place] + part if place in merged else part
+        merged = totals([*self.parts, *other.parts])
         return Stack(None, tuple(sorted(merged.items(), key=_place)), self.sizes)
 
     def scaled(self, factor: Computed) -> Stack:

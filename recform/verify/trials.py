@@ -113,16 +113,23 @@ class Trial:
         return self.twins[key]
 
 
-def started(formula: Formula, blocks: int, parts: Parts) -> Iterator[tuple[str, float]]:
-    """How the learned scalars of a new module differ from what the file says."""
+def starts_of(
+    formula: Formula, blocks: int, parts: Parts
+) -> Iterator[tuple[str, torch.Tensor, torch.Tensor]]:
+    """The learned scalars of a module, and what the file says that they start with."""
     for name, scalar in formula.scalars.items():
         for index in range(1, blocks + 1) if scalar.indexed else [None]:
             with suppress(Missing):
-                value = parts.scalar(name, index).detach().float()
+                value = parts.scalar(name, index).detach()
                 start = scalar.numbers(value.numel(), index, blocks)
-                expected = value.new_tensor(start).view_as(value)
-                what = f"the start of {name}" + (f"_{index}" if index else "")
-                yield what, error_of(value, expected)
+                what = name + (f"_{index}" if index else "")
+                yield what, value, value.new_tensor(start).view_as(value)
+
+
+def started(formula: Formula, blocks: int, parts: Parts) -> Iterator[tuple[str, float]]:
+    """How the learned scalars of a new module differ from what the file says."""
+    for what, value, start in starts_of(formula, blocks, parts):
+        yield f"the start of {what}", error_of(value.float(), start.float())
 
 
 @dataclass(frozen=True)

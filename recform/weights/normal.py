@@ -12,7 +12,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import sympy
 
@@ -33,6 +32,7 @@ from recform.algebra.indices import at_time, time_of, untimed
 from recform.algebra.placed import placed
 from recform.algebra.symbols import SYMBOLS, parameter
 from recform.blocks import Shape
+from recform.blocks.symbolic import Symbolic
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class _Letters:
         ]
         return f"{type(tensor).__name__}({', '.join(parts)})"
 
-    def _scalar(self, value: Any) -> str:
+    def _scalar(self, value: Symbolic) -> str:
         met = sorted(value.atoms(Learned), key=self._place)
         table = {
             item: item.func(_normal(self.scalars, "k", item.name), *item.args[1:])
@@ -261,7 +261,7 @@ class _Reader:
         called = f"({', '.join(changed)})" if changed else ""
         return f"{name}({', '.join(given)})", f"{operator.name}{called}"
 
-    def _value(self, value: Any) -> str:
+    def _value(self, value: object) -> str:
         if isinstance(value, sympy.Basic):
             named = {symbol: sympy.Symbol(n) for symbol, n in self._free.items()}
             value = value.xreplace(named)

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recform.compiler import Compiled
+from recform.recurrence.regimes import in_blocks
 from recform.weights.match import Match, as_dict
 from recform.weights.roles import Role
 from recform.weights.shapes import Shapes
@@ -120,23 +121,7 @@ def _section(
 def _where(kind: str, label: str, blocks: list[int]) -> str:
     if kind == "adapter":
         label = f"adapter of {label}"
-    if not blocks:
-        return label
-    noun = "block" if len(blocks) == 1 else "blocks"
-    return f"{label} in {noun} {_ranges(sorted(blocks))}"
-
-
-def _ranges(numbers: list[int]) -> str:
-    """``1, 4-7, 9`` of numbers in order."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and runs[-1][-1] == number - 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ", ".join(
-        str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs
-    )
+    return f"{label} in {in_blocks(sorted(blocks))}" if blocks else label
 
 
 def _reason(reasons: list[str]) -> str:

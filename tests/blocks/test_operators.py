@@ -267,7 +267,7 @@ def test_weights_that_mix(name: str, x: Any, given: dict[str, Any]) -> None:
         return
     axis, made = (
         1 if shape.layout is Layout.IMAGE else -1
-        for shape in (x, operator(name).shape(x, a))
+        for shape in (x, operator(name).shape_of((x,), a))
     )
     value = torch.randn(2, *x.sizes)
     value.select(axis, 0).add_(1.0)
@@ -313,5 +313,5 @@ def test_layouts_are_checked() -> None:
         ("transpose", PIXELS, {}),
     ]:
         with pytest.raises(Misfit) as caught:
-            operator(name).shape(x, arguments(name, given))
+            operator(name).shape_of((x,), arguments(name, given))
         assert caught.value.code == "RF405"

@@ -114,7 +114,7 @@ def test_what_fits_here_fits_in_torch(
     name, given_sizes, values = call
     x, a = Shape.of(given_sizes), arguments(name, values)
     try:
-        shape = operator(name).shape(x, a)
+        shape = operator(name).shape_of((x,), a)
     except Misfit as misfit:
         assert misfit.code in ("RF401", "RF402", "RF210")
         assume(False)
@@ -142,7 +142,7 @@ def test_what_does_not_fit_here_does_not_fit_in_torch(
     if stricter or name in ("patches", "token", "image", "pad", "deconv"):
         return
     try:
-        operator(name).shape(x, a)
+        operator(name).shape_of((x,), a)
     except Misfit:
         try:
             _, run, _ = build(name, (x,), a)
@@ -159,14 +159,14 @@ def test_rules_on_symbols_say_the_same(
     name, given_sizes, values = call
     x, a = Shape.of(given_sizes), arguments(name, values)
     try:
-        shape = operator(name).shape(x, a)
+        shape = operator(name).shape_of((x,), a)
     except Misfit:
         assume(False)
         raise
     letters = "pqr"[: len(given_sizes)]
     names = [sympy.Symbol(n, integer=True, positive=True) for n in letters]
     symbolic = Shape.of(tuple(names))
-    made = operator(name).shape(symbolic, a)
+    made = operator(name).shape_of((symbolic,), a)
     numbers = dict(zip(names, given_sizes, strict=True))
     scope = dict(zip(letters, given_sizes, strict=True))
     for size, expected in zip(made.sizes, shape.sizes, strict=True):

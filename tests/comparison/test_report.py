@@ -316,7 +316,7 @@ def test_options_reach_the_statistics(tmp_path: Path) -> None:
         (["scores.csv"], 1, "scores.csv is no formula = hint: --results scores.csv"),
         (["net.rf", "--results", "T"], 1, "RF851"),
         (["--results", "T", "--alpha", "0"], 2, "above 0 and below 0.5"),
-        (["--results", "T", "--alpha", "nan"], 2, "above 0 and below 0.5"),
+        (["--results", "T", "--alpha", "nan"], 2, "is no number"),
         (["--results", "T", "--alpha", "5"], 2, "above 0 and below 0.5"),
         (["--results", "T", "-o", "r.pdf"], 1, "RF860"),
         (["--results", "T", "-o", "-"], 1, "RF860"),

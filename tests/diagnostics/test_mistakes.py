@@ -322,6 +322,23 @@ def test_late_errors_show_both_places() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("W_<i-1> X_<i-1>", "W_<i-1>*X_<i-1>"),
+        ("(1 - \\g) W_i*X_<i-1>", "(1 - \\g)*W_i"),
+        ("relu(X_<i-1>) W_i", "relu(X_<i-1>)*W_i"),
+        ("\\g X_{i-1}", "\\g*X_{i-1}"),
+        (f"({'1+' * 40}1) W_i", "`*` in front of 'W_i'"),
+    ],
+)
+def test_a_missing_sign_of_a_product(written: str, meant: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        compile_source(from_text(f"X_i = {written}\n"))
+    (item,) = caught.value.diagnostics
+    assert (item.code, item.hint) == ("RF104", f"write {meant}")
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "X_i = " + "(" * 10_000 + "X_<i-1>" + ")" * 10_000,

@@ -51,5 +51,5 @@ def test_the_way(whole: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
                 assert matches(expected, printed), (command, printed)
                 assert done.returncode == int("error[" in expected), command
     made = {path.name for path in tmp_path.iterdir()}
-    assert {"momentum.svg", "momentum.pdf", "momentum.tex", "momentum.py"} <= made
+    assert {"momentum.svg", "momentum.pdf", "momentum.tikz", "momentum.py"} <= made
     assert len(list(tmp_path.glob("runs/*/result.json"))) == int(whole)

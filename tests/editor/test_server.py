@@ -198,6 +198,18 @@ def test_quick_fixes(net: File) -> None:
     net.write("X_i = X_<i-1> + W_<i+1>*X_<i-1>")
     (action,) = net.actions()
     assert net.edited(action.edit) == "X_i = X_<i-1> + W_i*X_<i-1>"
+    # A mistake of syntax hides those behind it; of an unknown name there is a choice.
+    line = "X_i = \\k X_{i-1} + (1 - \\k) W_i X_{i-1}"
+    for left, right in (("\\k", "X_{i-1} +"), ("(1 - \\k)", "W_i"), ("W_i", "X_{i-1}")):
+        net.write(line)
+        (action,) = net.actions()
+        line = line.replace(f"{left} {right}", f"{left}*{right}")
+        assert net.edited(action.edit) == line
+    net.write(line)
+    assert [net.edited(action.edit) for action in net.actions()] == [
+        f"scalar \\k = 0.5\n{line}",
+        f"const \\k = 0.5\n{line}",
+    ]
     # The hint of this one is no replacement.
     net.write("X_i = X_<i-1> + 2^W_i*X_<i-1>")
     assert net.actions() == []

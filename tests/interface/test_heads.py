@@ -57,6 +57,8 @@ HEADS = {
     "head avgpool > fc: (dropout(0.2) > linear(7))": (12, 12, ("avg", "max", "")),
     "head (bn > relu > avgpool(size=1) > flatten > linear(7))": (12, 12, ("avg", "")),
     "head norm: (bn > relu) > avgpool > linear(7)": (12, 12, ("avg", "")),
+    'names stages = "f", head = "."\nhead avgpool > "a.b": linear(30)'
+    ' > "a.c.x": relu > "a.c.d": linear(7)': (12, 30, ("avg", "max")),
     "init linear = normal(0.01)\nhead avgpool > linear(7)": (
         12,
         12,

@@ -8,10 +8,11 @@ from recform.algebra.expr import Across, Combine, Input, State
 from recform.algebra.lists import Over
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
-from recform.linear.model import Linear
+from recform.linear.model import Linear, Source
 from recform.linear.recurrence import linearise
 from recform.linear.words import Letter, Polynomial
 from recform.series.places import At
+from recform.series.show import LATEX
 from tests.compiled import NAMES, networks
 from tests.thinned import thinned
 
@@ -139,3 +140,9 @@ def test_a_recurrence_over_positions_is_named_and_assumed_linear() -> None:
         "Hcell, the recurrence of H over positions, is linear",
     )
     assert linear("stages 8 x 2\nX_i = X_<i-1> + W_i*X_<i-1>").assumptions == ()
+
+
+def test_an_unknown_of_a_time_has_both_indices() -> None:
+    source = Source("X.2", At("L-i", 1))
+    assert source.text() == "X_<L-i+1,2>"
+    assert source.text(LATEX) == "X_{L-i+1,2}"

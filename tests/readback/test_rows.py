@@ -54,6 +54,13 @@ W = linear(c)
 scalar a_<i,k> = 0
 X_i = X_<i-1> + W_i*sum(k, 0, i-1, a_<i,k>*X_k)
 """
+WEIGHED = """
+input 3 x 8 x 8
+stages 4 x {}
+scalar q_i = 1 per channel
+scalar p = 1 per channel
+X_i = q_i*W_i*X_<i-1> + p*X_<i-1>
+"""
 NETWORKS = {
     "plain": PLAIN,
     "stages": STAGES,
@@ -61,6 +68,7 @@ NETWORKS = {
     "handed": HANDED,
     "dense": DENSE,
     "lists": LISTS,
+    "weighed": WEIGHED,
 }
 LOOP = r"( +)for block in self\.blocks\[1:\]:\n +x, wx = block\(x, wx\)\n"
 
@@ -153,6 +161,11 @@ FAULTS = {
         r"Step\(8, 8\) for _",
         "Step(8 + _ // 12, 8) for _",
     ),
+    "a width that is none, at the end": (
+        "stages",
+        r"\*\[Step\(4, 4\) for _ in range\(24\)\]",
+        "*[Step(4, 4) for _ in range(23)], Step(4, None)",
+    ),
     "stages the other way around": (
         "stages",
         r"self\.stage1\(x\)\n(.*)self\.stage2",
@@ -170,6 +183,17 @@ FAULTS = {
     ),
     "another growth": ("dense", r"4 \+ 4 \* k", "4 + 5 * k"),
     "another width at block 7": ("dense", r"4 \+ 4 \* k", "4 + 4 * k + (k == 7)"),
+    "weights for more members": ("lists", r"i=1 \+ k", "i=3 + k"),
+    "a scalar for fewer channels": (
+        "weighed",
+        r"self\.q = nn\.Parameter\(torch\.full\(\(4,",
+        "self.q = nn.Parameter(torch.full((2,",
+    ),
+    "a shared scalar for fewer channels": (
+        "weighed",
+        r"self\.p = nn\.Parameter\(torch\.full\(\(4,",
+        "self.p = nn.Parameter(torch.full((2,",
+    ),
     "the list of the one before": (
         "lists",
         r"( +)x, xs = block\(x, xs\)",

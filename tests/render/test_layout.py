@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from recform.diagram.text import width
 from recform.diagram.theme import FORMS
 from recform.render import View
 from recform.render.picture import Picture, Words
-from recform.render.placing.labels import placed, sampled
+from recform.render.placing.labels import _Crowd, placed, sampled
+from recform.render.placing.layout import Frame
 from recform.render.placing.renderer import PINNED, find
 from recform.render.placing.tiles import arranged
 from tests.render.networks import drawn, picture
@@ -145,3 +147,14 @@ def test_labels_of_edges_stand_apart(name: str, options: dict[str, Any]) -> None
         boxes.append((x - w, y - h, x + w, y + h))
     for a, b in combinations(boxes, 2):
         assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+
+
+def test_points_are_counted_as_if_all_were_looked_at() -> None:
+    draws = Random(7)
+    points = [(draws.uniform(-90, 400), draws.uniform(-90, 400)) for _ in range(400)]
+    points += [(32.0 * n, 64.0) for n in range(5)]
+    crowd = _Crowd(points)
+    for size in ((3, 3), (40, 10), (64, 32), (200, 90)):
+        for x, y in [*points[:20], (32.0, 64.0), (1000.0, 0.0)]:
+            box = Frame.around((x, y), *size)
+            assert crowd.within(box) == sum(box.holds(Frame(*p, *p)) for p in points)

@@ -128,6 +128,12 @@ def test_tensors_of_an_operator_of_several() -> None:
     assert notes(diagram)["K_i"] == "linear, c/2"
 
 
+def test_an_argument_is_said_as_the_file_does() -> None:
+    """0.1*(before + i - 1)/17 is no sum of three fractions."""
+    said = notes(drawn("zoo/convnext_tiny.rf", open=("D",)))["D_i"]
+    assert said.replace(" | ", " ") == "droppath rate (before + i − 1)/170"
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -217,6 +217,7 @@ def label_boxes(made: Picture, kind: str) -> list[tuple[Item, Words]]:
         ("paper/resnet18.rf", {"view": View.network}),
         ("paper/highway.rf", {"view": View.network}),
         ("modern/leapfrog.rf", {"view": View.network}),
+        ("modern/dit.rf", {"view": View.network}),
         ("zoo/seresnet50.rf", {"open": ("SE",)}),
         ("zoo/inception_v3.rf", {"depth": 2}),
     ],
@@ -297,3 +298,20 @@ def test_adapters_stand_on_both_sides_of_their_block(name: str) -> None:
     stage = layout.clusters[f"{diagram.id}-stage-2"]
     inside = [n for n in diagram.nodes if n.cluster == f"{diagram.id}-stage-2"]
     assert all(stage.left < layout.nodes[n.id][0] < stage.right for n in inside)
+
+
+@pytest.mark.parametrize("name", ["zoo/seresnet50.rf", "modern/macaron.rf"])
+def test_frames_that_are_alike_say_their_names_in_one_corner(name: str) -> None:
+    diagram = drawn(name, View.unrolled, blocks=3, depth=3)
+    made = fitted(diagram, Request(view=View.unrolled), find(PINNED))
+    labels = {item.id: part for item, part in label_boxes(made, "cluster")}
+    for like in zip(*(tile.clusters for tile in diagram.tiles), strict=True):
+        offsets = []
+        for frame in like:
+            outline = next(i for i in made.items if i.id == frame).parts[0]
+            xs = [x for _, points in outline.path for x, _ in points]  # type: ignore[union-attr]
+            label = labels[frame]
+            half = width(label.text, label.size, label.family) / 2
+            left, right = label.at[0] - half - min(xs), max(xs) - label.at[0] - half
+            offsets.append(left if left < right else -right)
+        assert max(offsets) - min(offsets) < 0.1

@@ -41,7 +41,9 @@ class Reversible:
         self.block, self.method = block, method
         shared = [item for item in given if isinstance(item, nn.Module)]
         self.operators = [*(getattr(block, name) for name in names), *shared]
-        every = [m for item in (block, *shared) for m in item.modules()]
+        every = [block, *shared]
+        for module in every:
+            every += [m for m in module._modules.values() if m is not None]
         self.modes = [(module, module.training) for module in every]
         weights = [*self.learned(), *(t for m in every for t in m._buffers.values())]
         self.weights = {
@@ -176,18 +178,22 @@ class Reversible:
             raise RuntimeError("a weight was changed in place before the backward pass")
         assert self.outputs is not None
         found: list[Tensor] = []
-        ready: dict[int, tuple[Tensor, list[Tensor]]] = {}
+        ready: dict[int, Tensor] = {}
+        kept: dict[int, list[Tensor]] = {}
+        # Autograd needs nothing of sums: often what is inside of operators is all.
+        inside = sum(len(places) for _, places in self.called) == self.count
 
         def again(number: int, operator: Callable[..., Any], *args: Any) -> Any:
             if number in ready:
-                value, kept = ready.pop(number)
-                found.extend(kept)
-                return value.detach().requires_grad_()
+                found.extend(kept[number])
+                return ready.pop(number).detach().requires_grad_()
             start = len(found)
             with self.drawing(number):
                 made = operator(*args)
             if inverting and isinstance(made, Tensor):
-                ready[number] = made, found[start:]
+                kept[number] = found[start:]
+                if not inside:
+                    ready[number] = made
             return made
 
         def pack(tensor: Tensor) -> None:
@@ -203,9 +209,9 @@ class Reversible:
             inputs = tuple(t.detach().requires_grad_() for t in inputs)
             inverting = False
             found.clear()
-            if self.is_all(ready):
+            if inside and sorted(kept) == sorted(number for number, _ in self.called):
                 for number, _ in self.called:
-                    found += ready[number][1]
+                    found += kept[number]
             else:
                 self.method(self.block, *self.given, *inputs)
         if len(found) != self.count:
@@ -216,14 +222,6 @@ class Reversible:
         before = self.before and self.before()
         if before:
             before.outputs = tuple(t.detach() for t in inputs)
-
-    def is_all(self, ready: dict[int, tuple[Tensor, list[Tensor]]]) -> bool:
-        """Whether autograd needs only what has been made by operators on the way back.
-
-        Sums of what they make need nothing, so that the pass need not run again.
-        """
-        kept = sum(len(places) for _, places in self.called)
-        return kept == self.count and sorted(ready) == sorted(n for n, _ in self.called)
 
     @contextmanager
     def like_before(self) -> Iterator[None]:

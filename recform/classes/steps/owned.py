@@ -79,7 +79,6 @@ class Owned:
         bridges: for each attribute of an adapter, what it does in each block.
         adapters: the same by the place in the formula.
         scalars: the names of learned scalars.
-        has_numbers: whether a coefficient depends on ``i`` or ``L``.
     """
 
     def __init__(
@@ -252,7 +251,6 @@ class Owned:
         coefficients = [tensor.coefficient for tensor in self._step.coefficients]
         of_index = any(reads_index(value) for value in coefficients)
         of_length = any(value.has(L) for value in coefficients)
-        self.has_numbers = any(value.has(I) for value in coefficients) or of_length
         starts = [
             found
             for name in self.scalars

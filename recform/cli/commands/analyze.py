@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from recform.cli import answer, common
 from recform.diagnostics import Diagnostics
+from recform.files import Json
 
 if TYPE_CHECKING:
     from recform.analysis.model import Asked
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def command(
     chosen: common.Chosen,
-    as_json: answer.Json = False,
+    as_json: answer.AsJson = False,
     latex: Annotated[
         bool, typer.Option("--latex", help="The formulas as LaTeX.")
     ] = False,
@@ -126,7 +127,7 @@ def _pair(text: str | None) -> tuple[int, int] | None:
     return first, second
 
 
-def _measured(compiled: Compiled, asked: Asked) -> list[dict[str, Any]]:
+def _measured(compiled: Compiled, asked: Asked) -> list[Json]:
     from recform.cli.ablation import ablate
 
     return ablate(compiled, asked.delete, asked.swap)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from recform.cli import answer, common
 from recform.diagnostics import CompileError, Diagnostic, Severity
+from recform.files import Json
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class _Checked:
         """How many errors it has."""
         return sum(item.severity is Severity.ERROR for item in self.diagnostics)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Json:
         """For ``--json``."""
         return {
             "file": self.file,
@@ -52,7 +53,7 @@ def command(
     strict: Annotated[
         bool, typer.Option("--strict", help="End with status 1 for warnings, too.")
     ] = False,
-    as_json: answer.Json = False,
+    as_json: answer.AsJson = False,
 ) -> None:
     """Tell what is wrong with formula files; the status is 1 if one has an error."""
     found = [_checked(name, settings, network) for name in names]

@@ -11,7 +11,7 @@ import typer
 
 from recform.cli import answer, common
 from recform.cli.commands.train import Training
-from recform.cli.trials import Trials, whole_numbers
+from recform.cli.trials import Compared
 from recform.cli.trials import study as train_all
 from recform.diagnostics import Diagnostics, refuse
 from recform.modules import need
@@ -29,39 +29,8 @@ _PACKAGES = ("scipy", "statsmodels", "scikit_posthocs")
 def command(
     *,
     context: typer.Context,
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[FILE.rf[:NETWORK]]...",
-            help="Formulas to train and compare: all networks of a file, or one.",
-        ),
-    ] = None,
-    modules: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--module",
-            metavar="PACKAGE:FACTORY",
-            help="A function that makes a module.",
-        ),
-    ] = None,
-    data: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--data", metavar="NAME", help="As for train; several: each on each."
-        ),
-    ] = None,
-    seeds: Annotated[
-        str,
-        typer.Option("--seeds", metavar="N,N,…", help="Each network gets the same."),
-    ] = "0,617,1234",
+    compared: Compared,
     training: Training,
-    jobs: Annotated[
-        int, typer.Option("--jobs", min=1, help="Runs at a time on this machine.")
-    ] = 1,
-    ray: Annotated[
-        str | None,
-        typer.Option("--ray", metavar="auto|ADDRESS", help="Train on a Ray cluster."),
-    ] = None,
     results: Annotated[
         list[Path] | None,
         typer.Option(
@@ -96,14 +65,14 @@ def command(
             help="A report: OUT.html, OUT.md, OUT.tex or OUT.json.",
         ),
     ] = None,
-    as_json: answer.Json = False,
+    as_json: answer.AsJson = False,
 ) -> None:
     """Tell which of several models is better, and what cannot be told from so few runs."""
     if not 0 < alpha < 0.5:
         raise typer.BadParameter("it lies above 0 and below 0.5", param_hint="--alpha")
     ending = "" if output is None else output.suffix.lower()
     _known(output, ending)
-    _asked([*(files or []), *(modules or [])], results or [])
+    _asked([*(compared.files or []), *(compared.modules or [])], results or [])
     for package in _PACKAGES:
         need(package, "compare", "RF857", _INSTALL)
     from recform.comparison.compare import Asked, compare
@@ -114,16 +83,7 @@ def command(
     if results:
         study = _read(results, lower, report)
     else:
-        made = Trials(
-            files or [],
-            modules or [],
-            data or ["digits"],
-            whole_numbers(seeds, "--seeds"),
-            training,
-            jobs,
-            ray,
-        )
-        study = train_all(made, asked, report)
+        study = train_all(compared, training, asked, report)
     study = _reproducible(study, context)
     found = compare(study.results, asked, report)
     answer.show(report)

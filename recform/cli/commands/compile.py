@@ -43,7 +43,7 @@ def command(
     ] = None,
     memory: common.Keeps = None,
     trained: common.Trained,
-    as_json: answer.Json = False,
+    as_json: answer.AsJson = False,
 ) -> None:
     """Write the PyTorch module of a formula: to OUT.py, or to standard output."""
     from recform.compiler import emit_source

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from recform.cli import answer, common
 from recform.diagnostics import CompileError, Diagnostic, Diagnostics, Severity
+from recform.settings import Settings
 
 if TYPE_CHECKING:
     from recform.report.derive import Derived
@@ -27,7 +27,7 @@ def command(
         int | None,
         typer.Option(min=1, help="Most blocks that the recursion may reach back."),
     ] = None,
-    as_json: answer.Json = False,
+    as_json: answer.AsJson = False,
     latex: Annotated[bool, typer.Option("--latex", help="The steps as LaTeX.")] = False,
 ) -> None:
     """Make the recursion of a general formula, or the general formula of a recursion."""
@@ -68,7 +68,7 @@ def command(
 
 
 def unbuildable(
-    derived: Derived, settings: Mapping[str, Any], folder: Path | None, name: str
+    derived: Derived, settings: Settings, folder: Path | None, name: str
 ) -> tuple[Diagnostic, ...]:
     """The warning RF644 if the recursions and the rest of the file make no network.
 

@@ -7,7 +7,7 @@ import typer
 from recform.cli import answer, common
 
 
-def command(both: common.Both, as_json: answer.Json = False) -> None:
+def command(both: common.Both, as_json: answer.AsJson = False) -> None:
     """Show which paths, state, parameters and costs another formula adds or removes."""
     from recform.report.difference import difference
 

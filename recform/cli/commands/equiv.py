@@ -34,7 +34,7 @@ def command(
             help="Equal equations are enough, whatever stem, stages, blocks and head are.",
         ),
     ] = False,
-    as_json: answer.Json = False,
+    as_json: answer.AsJson = False,
 ) -> None:
     """Tell whether two formulas are equal.
 

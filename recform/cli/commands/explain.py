@@ -15,7 +15,7 @@ from recform.diagnostics import CompileError, refuse, render_text
 
 def command(
     code: Annotated[str, typer.Argument(metavar="CODE", help="Such as RF204.")],
-    as_json: answer.Json = False,
+    as_json: answer.AsJson = False,
 ) -> None:
     """Explain a code: what it means, a file that earns it, and the file mended."""
     from recform.diagnostics.catalogue import CATALOGUE, section

@@ -30,7 +30,7 @@ def command(
     diff: Annotated[
         bool, typer.Option("--diff", help="Show what would change, and write nothing.")
     ] = False,
-    as_json: answer.Json = False,
+    as_json: answer.AsJson = False,
 ) -> None:
     """Write formula files in canonical form; comments and breaks of lines stay."""
     known = list(_files(names))

@@ -109,7 +109,7 @@ def command(
             "--renderer", metavar="PROGRAM", help="What lays the picture out."
         ),
     ] = "auto",
-    as_json: answer.Json = False,
+    as_json: answer.AsJson = False,
 ) -> None:
     """Draw a network: to OUT, or to standard output (as SVG, if nothing is said).
 

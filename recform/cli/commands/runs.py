@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from recform.cli import answer
 from recform.diagnostics import closest, refuse
+from recform.files import Json
 
 if TYPE_CHECKING:
     from recform.training.runs import Run
@@ -25,7 +26,7 @@ def command(
     runs: Annotated[
         Path, typer.Option("--runs", metavar="DIR", help="Where runs are kept.")
     ] = Path("runs"),
-    as_json: answer.Json = False,
+    as_json: answer.AsJson = False,
 ) -> None:
     """List the runs of `recform train`, or show one and how to make it again."""
     if what not in ("list", "show"):
@@ -55,10 +56,10 @@ def command(
         _show(run, row, said)
 
 
-def _row(run: Run) -> dict[str, Any]:
+def _row(run: Run) -> Json:
     said = run.facts()
     result, lines = run.result(), run.metrics()
-    row: dict[str, Any] = dict.fromkeys(
+    row: Json = dict.fromkeys(
         ("name", "network", "data", "recipe", "seed", "epochs", "epoch", "result")
     )
     if said is not None:
@@ -95,7 +96,7 @@ def _of_name(known: list[Run], name: str, folder: Path) -> Run:
     refuse("RF826", message, hint)
 
 
-def _table(rows: list[dict[str, Any]], folder: Path) -> None:
+def _table(rows: list[Json], folder: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -114,7 +115,7 @@ def _table(rows: list[dict[str, Any]], folder: Path) -> None:
     Console(highlight=False, markup=False).print(table)
 
 
-def again(run: Run, said: dict[str, Any]) -> str:
+def again(run: Run, said: Json) -> str:
     """The command that makes a run again, from what its folder keeps."""
     import shlex
 
@@ -141,7 +142,7 @@ def again(run: Run, said: dict[str, Any]) -> str:
     return shlex.join(words)
 
 
-def _show(run: Run, told: dict[str, Any], said: dict[str, Any]) -> None:
+def _show(run: Run, told: Json, said: Json) -> None:
     result = told["result"]
     around = said["surroundings"]
     rows = [

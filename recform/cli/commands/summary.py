@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 from recform.cli import answer, common
 from recform.diagnostics import Diagnostics
 from recform.memory import Memory
+from recform.settings import Settings
 
 if TYPE_CHECKING:
     from recform.graph import NetworkGraph
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def command(
     *,
     chosen: common.Chosen,
-    as_json: answer.Json = False,
+    as_json: answer.AsJson = False,
     latex: Annotated[
         bool, typer.Option("--latex", help="The formulas as LaTeX.")
     ] = False,
@@ -118,7 +118,7 @@ def command(
         render(summary)
 
 
-def _draw(networks: list[NetworkGraph], path: Path, given: Mapping[str, Any]) -> None:
+def _draw(networks: list[NetworkGraph], path: Path, given: Settings) -> None:
     """Draws time against memory of the plans of networks.
 
     Raises:

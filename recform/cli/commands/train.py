@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recform.cli import answer, common, progress
+from recform.settings import Settings
 from recform.target import Target
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def command(
             "--checkpoint", metavar="SECONDS", min=0.0, help="Between checkpoints."
         ),
     ] = 30.0,
-    as_json: answer.Json = False,
+    as_json: answer.AsJson = False,
 ) -> None:
     """Train a network; a run that was stopped goes on with the same command."""
     if (file is None) == (module is None):
@@ -194,7 +195,7 @@ def _of_file(
 
     source, folder = common.source_of(file)
 
-    def compiling(settings: dict[str, Any]) -> Compiled:
+    def compiling(settings: Settings) -> Compiled:
         found = compile_source(
             source, settings, folder, common.plugins(), network, target
         )

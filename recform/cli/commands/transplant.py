@@ -37,7 +37,7 @@ def command(
         int,
         typer.Option("--seed", min=0, help="For the numbers of what starts afresh."),
     ] = 0,
-    as_json: answer.Json = False,
+    as_json: answer.AsJson = False,
 ) -> None:
     """Take over the weights of another network: every tensor whose role both have."""
     if other_network is not None and origin is None:

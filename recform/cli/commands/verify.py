@@ -29,7 +29,7 @@ def command(
             "--time-limit", metavar="SECONDS", min=0.1, help="How long it may take."
         ),
     ] = None,
-    as_json: answer.Json = False,
+    as_json: answer.AsJson = False,
 ) -> None:
     """Differentiate and run the network, and compare it with the analysis."""
     printed: list[str] = []

@@ -13,9 +13,10 @@ from recform.comparison.numbers import plain
 from recform.comparison.report.notes import notes
 from recform.comparison.seeds import OnData
 from recform.comparison.verdict import of_baseline, of_ranks, of_seeds, verdict
+from recform.files import Json
 
 
-def as_dict(study: Study, found: Comparison) -> dict[str, Any]:
+def as_dict(study: Study, found: Comparison) -> Json:
     """All that is known, of JSON's types; what was computed has six digits."""
     results = found.results
     return {
@@ -37,7 +38,7 @@ def as_dict(study: Study, found: Comparison) -> dict[str, Any]:
     }
 
 
-def _on(found: Comparison, each: OnData) -> dict[str, Any]:
+def _on(found: Comparison, each: OnData) -> Json:
     return {
         "data": each.data,
         "models": [_rounded(_fields(item)) for item in each.models],
@@ -49,7 +50,7 @@ def _on(found: Comparison, each: OnData) -> dict[str, Any]:
     }
 
 
-def _over(found: Comparison, over: OverData) -> dict[str, Any]:
+def _over(found: Comparison, over: OverData) -> Json:
     return {
         "data": list(over.data),
         "ranks": [
@@ -77,11 +78,11 @@ def _over(found: Comparison, over: OverData) -> dict[str, Any]:
     }
 
 
-def _facts(item: ModelFacts) -> dict[str, Any]:
+def _facts(item: ModelFacts) -> Json:
     return _fields(item) | {"curves": [_fields(curve) for curve in item.curves]}
 
 
-def _fields(item: Any) -> dict[str, Any]:
+def _fields(item: Any) -> Json:
     return {field.name: getattr(item, field.name) for field in fields(item)}
 
 

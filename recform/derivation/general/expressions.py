@@ -17,7 +17,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.model import Bound, Factor, Term, choices
 from recform.derivation.general.slopes import as_bound
 from recform.derivation.general.terms import merged, renamed
-from recform.diagnostics import Label, Unread, closest
+from recform.diagnostics import Label, Unread, meant
 from recform.reading.sorts import MAX_TERMS
 from recform.series.series import Move
 from recform.source import Span
@@ -221,14 +221,12 @@ class TermReader:
                 hint=f"{name}_L is that of the last block, {name}_<L-1> of the one before",
             )
         known = [*self._bound, *self.numbers, *self.learned, "i", "L"]
-        guess = closest(name, known)
+        declare = f"declare it: `const {name} = 0.5`, or `sum({name}, 1, i, ...)`"
         self._fail(
             "RF201",
             f"the name {name!r} is not known",
             expr.span,
-            hint=f"did you mean {guess!r}?"
-            if guess
-            else f"declare it: `const {name} = 0.5`, or `sum({name}, 1, i, ...)`",
+            hint=meant(name, known, declare),
         )
 
     # -- indices and ranges
@@ -269,14 +267,12 @@ class TermReader:
         """A function of numbers."""
         name = expr.function.name
         if expr.function.indices or name not in sc.FUNCTIONS:
-            guess = closest(name, [*BUILT_IN, *sc.FUNCTIONS])
+            known = [*BUILT_IN, *sc.FUNCTIONS]
             self._fail(
                 "RF632",
                 f"{expr.function.span.text} cannot be called in a general formula",
                 expr.function.span,
-                hint=f"did you mean {guess!r}?"
-                if guess
-                else "operators are factors: W_L*W_<L-1>",
+                hint=meant(name, known, "operators are factors: W_L*W_<L-1>"),
             )
         values = []
         for argument in expr.arguments:

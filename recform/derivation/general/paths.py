@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.automaton import MAX_STATES
 from recform.derivation.general.weights import Refused, Why
-from recform.diagnostics import Unread, closest
-from recform.reading.sorts import Reported
+from recform.diagnostics import Reported, Unread, meant
 from recform.series.automaton import is_zero, minimal, squared
 from recform.series.series import SKIP, Edge, Move, Series, constant, letter, matrices
 from recform.syntax import nodes as n
@@ -105,14 +104,15 @@ class PathReader:
             return Move((DEFAULT_OPERATOR,))
         if item.name[0].isupper():
             return Move((item.name,))
-        guess = closest(item.name, _WORDS)
         raise Unread(
             "RF640",
             f"{item.name!r} is no move of a path",
             item.span,
-            f"did you mean {guess!r}?"
-            if guess
-            else "a path makes the moves skip and pass, or passes an operator: W",
+            meant(
+                item.name,
+                _WORDS,
+                "a path makes the moves skip and pass, or passes an operator: W",
+            ),
         )
 
 

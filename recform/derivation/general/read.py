@@ -16,10 +16,9 @@ from recform.derivation.general.model import General
 from recform.derivation.general.paths import PathReader
 from recform.derivation.general.sums import SumReader
 from recform.derivation.general.weights import Refused
-from recform.diagnostics import Diagnostics, Label, Unread
+from recform.diagnostics import Diagnostics, Label, Reported, Unread
 from recform.lowering.equations.left_side import is_general
 from recform.outline.sections import Section
-from recform.reading.sorts import Reported
 from recform.series.automaton import minimal
 from recform.series.series import NotExact, Series, constant
 from recform.source import Span

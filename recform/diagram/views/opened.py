@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import sympy
+
 from recform.algebra.body import Body, every_step
 from recform.algebra.expr import Apply, Elementwise, Input, State, Tensor
 from recform.algebra.formula import Formula, Pipeline
@@ -108,7 +110,7 @@ class Scope:
         if isinstance(value, tuple):
             return "×".join(map(self.said, value))
         if hasattr(value, "xreplace"):
-            return plain_scalar(value.xreplace(dict(self.names)))
+            return plain_scalar(sympy.factor_terms(value.xreplace(dict(self.names))))
         return f"{value:g}" if isinstance(value, float) else str(value)
 
 

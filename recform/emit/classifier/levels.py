@@ -185,10 +185,7 @@ def levels_of_stages(
     # With an index that starts anew, each flow but the last hands on what is shown.
     end = ways[-1]
     shown[-1] = replace(shown[-1], before=end.behind, result=end.result)
-    taps = tuple(
-        "" if level.own else names.new(f"level{number}")
-        for number, level in enumerate(shown)
-    )
+    taps = taps_of([level.own for level in shown], names)
     left = zip(shown, taps, strict=True)
     body = list(writer.stem())
     for level, tap in islice(left, int(stem)):
@@ -266,6 +263,11 @@ def _depths(plan: NetworkPlan, stem: list[str]) -> tuple[Statement, ...]:
         Branch((whole, Case("", (Assign("blocks", Code(fine)),)))),
         Return(Code(f'{{{before}"blocks": blocks}}')),
     )
+
+
+def taps_of(own: Iterable[bool], names: Namespace) -> tuple[str, ...]:
+    """The modules that show levels; none where one is what another module returns."""
+    return tuple("" if o else names.new(f"level{n}") for n, o in enumerate(own))
 
 
 def method(body: Iterable[Statement]) -> Function:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from recform.emit.classifier.levels import Levels, method
+from recform.emit.classifier.levels import Levels, method, taps_of
 from recform.emit.classifier.patterns import any_of
 from recform.emit.classifier.units import CALL, Target, Units, is_a
 from recform.plan.definitions import Assign, Return, Statement, Yield
@@ -51,10 +51,7 @@ def levels_of_row(units: Units, stem: int, source: Source, names: Namespace) -> 
         CompileError: RF521, if a level ends inside of a container of a container.
     """
     found = list(_levels(units, stem))
-    taps = tuple(
-        "" if level.own else names.new(f"level{number}")
-        for number, level in enumerate(found)
-    )
+    taps = taps_of((level.own for level in found), names)
     body: list[Statement] = []
     for level, tap in zip(found, taps, strict=True):
         if level.start < level.first:

@@ -8,7 +8,6 @@ from recform.algebra.expr import Apply, I, L
 from recform.algebra.formula import Formula
 from recform.algebra.indices import untimed
 from recform.diagnostics import Diagnostics, Label
-from recform.outline.constructor import symbols_of
 from recform.reading.sorts import Reader
 
 
@@ -22,7 +21,7 @@ def check_numbers(formula: Formula, reader: Reader, report: Diagnostics) -> None
     """
     for role in ("stem", "head", "transition"):
         pipeline = getattr(formula, role)
-        if pipeline is not None and {I, L} & symbols_of([pipeline]):
+        if pipeline is not None and {I, L} & pipeline.symbols:
             report.error(
                 "RF218",
                 f"i and L are numbers of a block, and the {role} belongs to none",
@@ -42,7 +41,7 @@ def check_numbers(formula: Formula, reader: Reader, report: Diagnostics) -> None
     }
     for name in calls:
         place = formula.operators[name].span
-        if I in symbols_of([formula.operators[name]]):
+        if I in formula.operators[name].symbols:
             report.error(
                 "RF218",
                 f"i is the number of a block, and {untimed(name)} belongs to none: "

@@ -8,10 +8,10 @@ from contextlib import nullcontext
 from recform.algebra.expr import I, L, State, T, Tensor
 from recform.algebra.formula import Equation
 from recform.algebra.indices import at_time, untimed
-from recform.diagnostics import Diagnostics
+from recform.diagnostics import Diagnostics, Reported
 from recform.lowering.equations.vanish import present
 from recform.outline.sections import Section
-from recform.reading.sorts import Reader, Reported
+from recform.reading.sorts import Reader
 from recform.source import Span
 from recform.syntax import nodes as n
 

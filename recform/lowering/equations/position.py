@@ -32,7 +32,6 @@ from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.equations.recurring import lag_of
 from recform.operators.positions import Shift
-from recform.reading.base import Reported
 from recform.source import Span
 
 
@@ -199,8 +198,7 @@ class Position:
             Reported: always.
         """
         span = self.span if at is None else self.spans.get(at, self.span)
-        self._report.error(code, message, span, hint=hint)
-        raise Reported
+        self._report.fail(code, message, span, hint=hint)
 
 
 def _called(tensor: Tensor) -> str:

@@ -30,14 +30,15 @@ from recform.algebra.formula import (
     Pipeline,
     Start,
     Step,
+    symbols_of,
 )
 from recform.algebra.symbols import INCOMING
 from recform.algebra.typeset import indexed
-from recform.blocks import Argument, Arguments, Kind, symbols_in
-from recform.diagnostics import Diagnostics
+from recform.blocks import Argument, Kind
+from recform.blocks.arguments import unsaid
+from recform.diagnostics import Diagnostics, Reported
 from recform.lowering.equations.position import Position
 from recform.lowering.equations.recurring import lagged, recurring
-from recform.reading.base import Reported
 from recform.source import Span
 
 
@@ -176,8 +177,7 @@ class _Recurrence:
         )
         inside = {name for name, _ in self.inner.owned}
         inside |= _letters(definitions.values()) - _letters(self._outside())
-        arguments = Arguments({a.name: a.default for a in cell.arguments})
-        step = Step(cell, arguments, "", self.inner.span)
+        step = Step(cell, unsaid(cell.arguments), "", self.inner.span)
         pipeline = Pipeline(cell.name, (step,), cell.about, self.inner.span)
         return Lowered(
             equations,
@@ -392,13 +392,7 @@ def _parts(tensor: Tensor, definitions: Mapping[State, Tensor]) -> tuple[Tensor,
 
 def _places(operators: Mapping[str, Pipeline]) -> tuple[Argument, ...]:
     """The symbols of the place that operators use, as arguments of what owns them."""
-    symbols = {
-        symbol
-        for pipeline in operators.values()
-        for step in pipeline.steps
-        for value in step.arguments.values()
-        for symbol in symbols_in(value)
-    } - {INCOMING}
+    symbols = symbols_of(operators.values()) - {INCOMING}
     return tuple(
         Argument(str(symbol), Kind.NUMBER, symbol)
         for symbol in sorted(symbols, key=str)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import NoReturn
 
 import sympy
 
@@ -16,7 +17,7 @@ from recform.algebra.reindex import at_block
 from recform.algebra.symbols import FIRST
 from recform.algebra.typeset import indexed
 from recform.blocks.symbolic import Symbolic
-from recform.diagnostics import Diagnostics, Label
+from recform.diagnostics import Diagnostics, Label, Reported
 from recform.lowering.equations.left_side import (
     is_general,
     mentions_i,
@@ -27,7 +28,7 @@ from recform.lowering.equations.several import SeveralReader, is_several, told_t
 from recform.lowering.equations.times import Copy, TimeReader
 from recform.lowering.equations.vanish import present
 from recform.outline.sections import Section
-from recform.reading.sorts import MAX_OFFSET, Reader, Reported, split_of
+from recform.reading.sorts import MAX_OFFSET, Reader, split_of
 from recform.syntax import nodes as n
 from recform.syntax.rename import renamed
 
@@ -164,21 +165,19 @@ class EquationReader:
     def _equation(self, item: n.Relation) -> None:
         reader, right = self._reader, item.right.expression
         if right is None:
-            self._report.error(
+            self._report.fail(
                 "RF214",
                 "an equation has no `>`; flows define operators",
                 item.right.span,
                 hint="W = conv(3, c) > bn defines W; X_i = W_i*X_<i-1> uses it",
             )
-            return
         if is_general(item.left[0]):
-            self._report.error(
+            self._report.fail(
                 "RF216",
                 "this is a general formula, not a recursion",
                 item.span,
                 hint="`recform derive` makes the equation for X_i from it",
             )
-            return
         if reader.names.positions:
             lefts = [part for part in item.left if isinstance(part, n.Reference)]
             if len(lefts) == len(item.left) and all(len(k.indices) == 2 for k in lefts):
@@ -211,10 +210,9 @@ class EquationReader:
                 letter,
                 position,
             ):
-                self._report.error(
+                self._report.fail(
                     "RF229", "the parts of a split are of one position", other.span
                 )
-                return
         alone = tuple(replace(left, indices=left.indices[:1]) for left in lefts)
         with self._reader.at(letter, position):
             if others:
@@ -226,22 +224,20 @@ class EquationReader:
         """``H_<i,0> = h_i``: what a recurrence over positions begins with."""
         value = self._reader.value(right)
         if not isinstance(value, ScalarOperator):
-            self._report.error(
+            self._report.fail(
                 "RF124",
                 "a recurrence over positions begins with numbers, and this is a tensor",
                 right.span,
                 hint=f"a learned vector: vector {left.name.lower()}_i = 0",
             )
-            return
         if left.name in self.starts:
-            self._report.error(
+            self._report.fail(
                 "RF207",
                 f"{left.name} has two equations for position 0",
                 item.span,
                 others=[Label(self.starts[left.name].span, "the first one")],
             )
-            return
-        start = Start(left.name, value.value, item.span, _text(item))
+        start = Start(left.name, value.value, item.span, item.span.words)
         self.starts[left.name] = start
 
     def _one(self, left: n.Expr, right: n.Expr, item: n.Relation) -> None:
@@ -257,43 +253,43 @@ class EquationReader:
                 value = reader.tensor(right)
             assert isinstance(left, n.Reference)
             if abs(shift) > MAX_OFFSET:
-                self._report.error(
+                self._report.fail(
                     "RF106",
                     f"this index reaches further than {MAX_OFFSET}: out of all reason",
                     left.span,
                 )
-                return
             self._add(left.name, value, shift, item)
             return
         if mentions_i(left):
-            self._report.error(
+            self._report.fail(
                 "RF217",
                 "the left side is one unknown, such as X_i, or has no i at all",
                 left.span,
                 hint="solve the equation for X_i",
             )
-            return
         target = reader.tensor(left)
         if isinstance(target, State) and target.has(L) and not target.has(I):
             self._last(left, target)
-            return
         if target.has(I) or target.has(L):
-            self._report.error(
+            self._report.fail(
                 "RF217",
                 "the left side is one unknown, such as X_i, or has no i at all",
                 left.span,
                 hint="solve the equation for X_i",
             )
-            return
         self._boundaries.append(
-            Boundary(target, self._boundary(reader, right), item.span, _text(item))
+            Boundary(target, self._boundary(reader, right), item.span, item.span.words)
         )
 
-    def _last(self, left: n.Expr, target: State) -> None:
-        """Reports ``X_L = ...``: how many blocks there are is not for equations to say."""
+    def _last(self, left: n.Expr, target: State) -> NoReturn:
+        """Reports ``X_L = ...``: how many blocks there are is not for equations to say.
+
+        Raises:
+            Reported: always.
+        """
         block = target.index.subs(L, self._length)
         shown = f"{target.name}_{block}" if self._length and block > 0 else "X_4"
-        self._report.error(
+        self._report.fail(
             "RF217",
             "L depends on the stages, and an equation for one block has its number",
             left.span,
@@ -315,13 +311,12 @@ class EquationReader:
         with reader.ranging() if is_range else nullcontext():
             value = reader.tensor(renamed(right, {FIRST: "i"}))
         if not self._length and has_mirror(value):
-            self._report.error(
+            self._report.fail(
                 "RF316",
                 "L is another number in each stage, and this is one equation for all",
                 right.span,
                 hint="give all stages as many blocks, or leave `scope stage` out",
             )
-            return
         rule = Rule(value, not is_range, ends)
         for block in blocks:
             here = at_block(value, block, self._length)
@@ -330,7 +325,9 @@ class EquationReader:
                     made = at_block(part, block, self._length)
                     reader.spans.setdefault(made, reader.spans[part])
             state = State(left.name, sympy.Integer(block))
-            self._boundaries.append(Boundary(state, here, item.span, _text(item), rule))
+            self._boundaries.append(
+                Boundary(state, here, item.span, item.span.words, rule)
+            )
 
     def _copy(
         self, copy: Copy, first: n.Expr | n.Range, right: n.Expr, item: n.Relation
@@ -346,13 +343,15 @@ class EquationReader:
                 return
             target = State(copy.unknown, reader._index(first))
             boundary = self._boundary(reader, right)
-            self._boundaries.append(Boundary(target, boundary, item.span, _text(item)))
+            self._boundaries.append(
+                Boundary(target, boundary, item.span, item.span.words)
+            )
 
     def _add(self, unknown: str, right: Tensor, shift: int, item: n.Relation) -> None:
         """An equation for the blocks in general, whose left side has the index i+shift."""
         if shift:
             right = _moved(right, -shift, self._reader)
-        self._equations.append(Equation(unknown, right, item.span, _text(item)))
+        self._equations.append(Equation(unknown, right, item.span, item.span.words))
 
     def _boundary(self, reader: Reader, right: n.Expr) -> Tensor | None:
         """The right side of a boundary equation; None for zero."""
@@ -360,10 +359,9 @@ class EquationReader:
         if isinstance(value, ScalarOperator):
             if value.value == 0:
                 return None
-            self._report.error(
+            self._report.fail(
                 "RF217", "a history starts at a tensor or at 0", right.span
             )
-            raise Reported
         value = reader.tensor(right)
         if value.has(I):
             self._report.error(
@@ -376,20 +374,18 @@ class EquationReader:
         with reader.ahead(shift_on_left(item.left[0]) or 0):
             parts = split_of(right, reader) if isinstance(right, n.Call) else None
         if parts is None:
-            self._report.error(
+            self._report.fail(
                 "RF217",
                 "several unknowns on the left need a split(...) on the right",
                 item.span,
                 hint="A_0, B_0 = split(input, 2)",
             )
-            return
         if len(parts) != len(item.left):
-            self._report.error(
+            self._report.fail(
                 "RF217",
                 f"{len(item.left)} unknowns on the left, but {len(parts)} parts",
                 right.span,
             )
-            return
         for left, part in zip(item.left, parts, strict=True):
             shift = shift_on_left(left)
             if shift is not None:
@@ -399,19 +395,13 @@ class EquationReader:
             target = reader.tensor(left)
             if isinstance(target, State) and target.has(L) and not target.has(I):
                 self._last(left, target)
-                return
             if not isinstance(target, State) or target.has(I):
-                self._report.error(
+                self._report.fail(
                     "RF217",
                     "the parts of a split are unknowns: A_i, B_i = split(X_<i-1>, 2)",
                     left.span,
                 )
-                return
-            self._boundaries.append(Boundary(target, part, item.span, _text(item)))
-
-
-def _text(item: n.Relation) -> str:
-    return " ".join(item.span.text_without_comments.split())
+            self._boundaries.append(Boundary(target, part, item.span, item.span.words))
 
 
 def _moved(value: Tensor, distance: int, reader: Reader) -> Tensor:

@@ -12,8 +12,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
 from recform.outline.definitions import every_name
 from recform.reading.base import MAX_INDEX
-from recform.reading.sorts import Reader, Reported
-from recform.source import Span
+from recform.reading.sorts import Reader
 from recform.syntax import nodes as n
 
 
@@ -105,16 +104,18 @@ class SeveralReader:
         if isinstance(index, n.Range):
             return self._range(index, left)
         if not isinstance(index, n.Reference):
-            self._fail(
+            self._report.fail(
+                "RF217",
                 f"the left side has the index {FIRST}",
                 left.span,
-                f"{left.name}_<{FIRST}> = ...",
+                hint=f"{left.name}_<{FIRST}> = ...",
             )
         if "i" in every_name(right):
-            self._fail(
+            self._report.fail(
+                "RF217",
                 f"an equation for the first blocks speaks of {FIRST}, and not of i",
                 right.span,
-                f"X_<{FIRST}> = D_<{FIRST}>*X_<{FIRST}-1>",
+                hint=f"X_<{FIRST}> = D_<{FIRST}>*X_<{FIRST}-1>",
             )
         return self._starts, None
 
@@ -123,10 +124,11 @@ class SeveralReader:
     ) -> tuple[Sequence[int], tuple[Symbolic, Symbolic]]:
         written = [self._reader._value_of_index(e) for e in (index.first, index.last)]
         if any(end.has(L) for end in written) and not self._length:
-            self._fail(
+            self._report.fail(
+                "RF217",
                 "L is another number in each stage, and this range is one for all",
                 left.span,
-                f"{left.name}_i = ... is for all blocks that have no equation of "
+                hint=f"{left.name}_i = ... is for all blocks that have no equation of "
                 f"their own, such as {left.name}_1 = ...",
             )
         ends = [self._whole(end, left) for end in written]
@@ -137,21 +139,21 @@ class SeveralReader:
             or not ends[0] >= 1
             or ends[1] < least
         ):
-            self._fail(
+            self._report.fail(
+                "RF217",
                 "a range on the left side goes from one block, counted from 1, "
                 "to a later one",
                 left.span,
-                f"{left.name}_<2..5> = ..., with i on the right side",
+                hint=f"{left.name}_<2..5> = ..., with i on the right side",
             )
         first, last = map(int, ends)
         if last > MAX_INDEX:
-            self._report.error(
+            self._report.fail(
                 "RF106",
                 f"this equation is for block {last}; of blocks behind {MAX_INDEX} "
                 "none has an equation of its own",
                 left.span,
             )
-            raise Reported
         return range(first, last + 1), (written[0], written[1])
 
     def _whole(self, end: Symbolic, left: n.Reference) -> Symbolic:
@@ -162,7 +164,7 @@ class SeveralReader:
         """
         number = end.subs(L, self._length)
         if end.has(L) and number.is_Rational and not number.is_Integer:
-            self._report.error(
+            self._report.fail(
                 "RF315",
                 f"{plain_scalar(end)} is {number} here, and no block: "
                 f"there are {self._length}",
@@ -170,9 +172,4 @@ class SeveralReader:
                 hint="floor(L/2) is a block for every L; "
                 "or let the stages have an even number of blocks, or an odd one",
             )
-            raise Reported
         return number
-
-    def _fail(self, message: str, span: Span, hint: str) -> None:
-        self._report.error("RF217", message, span, hint=hint)
-        raise Reported

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NoReturn
 
 import sympy
 
@@ -27,11 +26,10 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Pipeline
 from recform.blocks import Argument, Library
 from recform.blocks.symbolic import Symbolic
-from recform.diagnostics import Diagnostics
+from recform.diagnostics import Diagnostics, Reported
 from recform.lowering.flows.where import Locals
 from recform.reading.finite import FiniteReader
-from recform.reading.sorts import Names, Reported, split_of
-from recform.source import Span
+from recform.reading.sorts import Names, split_of
 from recform.syntax import nodes as n
 
 #: A name that code can have as it is.
@@ -142,7 +140,7 @@ class BodyBuilder:
     def _about(self) -> str:
         """The definition as it stands in the file, a line for each `where`."""
         relation = self._relation
-        words = " ".join(relation.span.text_without_comments.split())
+        words = relation.span.words
         return words.replace(" where ", "\n    where ")
 
     def _definitions(
@@ -160,11 +158,13 @@ class BodyBuilder:
                 continue
             if state in definitions:
                 if state in waiting:
-                    self._fail("RF301", f"{state} needs itself", reader.place(state))
+                    self._report.fail(
+                        "RF301", f"{state} needs itself", reader.place(state)
+                    )
                 continue
             definitions[state] = self._read(state, found, reader)
             if len(definitions) > MAX_TENSORS:
-                self._fail(
+                self._report.fail(
                     "RF106",
                     f"{self._name} writes out more than {MAX_TENSORS:,} tensors",
                     self._relation.span,
@@ -190,16 +190,12 @@ class BodyBuilder:
             letter, right = found.families[state.name]
             with reader.binding(letter, state.index):
                 return reader.tensor(right)
-        self._fail(
+        self._report.fail(
             "RF208",
             f"{state} has no equation here",
             reader.place(state),
-            f"where {state} = ...",
+            hint=f"where {state} = ...",
         )
-
-    def _fail(self, code: str, message: str, place: Span, hint: str = "") -> NoReturn:
-        self._report.error(code, message, place, hint=hint)
-        raise Reported
 
 
 def _states(tensor: Tensor) -> list[State]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from recform.algebra.formula import Pipeline, Step
 from recform.blocks import Arguments, Layout, Operator, Shape, defaults
+from recform.blocks.arguments import unsaid
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.flows.pipelines import PipelineReader
@@ -92,8 +93,8 @@ class NetworkFlows:
                 hint=f"define an operator: W = {usage(operator)}, "
                 "and write W_i*X_<i-1>",
             )
-        empty = Arguments({a.name: a.default for a in operator.arguments})
-        return Pipeline(name, (Step(operator, empty, "", span),), name, span)
+        step = Step(operator, unsaid(operator.arguments), "", span)
+        return Pipeline(name, (step,), name, span)
 
 
 def _sharing(stem: Pipeline, head: Pipeline, shape: Shape) -> tuple[Pipeline, Pipeline]:

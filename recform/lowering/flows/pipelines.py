@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from recform.algebra.body import Body
-from recform.algebra.formula import Pipeline, Step
+from recform.algebra.formula import Pipeline, Step, symbols_of
 from recform.algebra.labels import Row, bracketed, is_held
 from recform.algebra.symbols import INCOMING, SYMBOLS, size
-from recform.blocks import Argument, Arguments, Kind, Library, symbols_in
+from recform.blocks import Argument, Arguments, Kind, Library
+from recform.blocks.arguments import unsaid
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.flows.bodies import BodyBuilder
@@ -62,8 +63,7 @@ class PipelineReader(OperatorReader):
         """The pipeline of a flow; parts with mistakes are reported and left out."""
         steps: list[Step] = []
         self._flow(flow, steps, (name,), Row(), name == "head")
-        text = " ".join(flow.span.text_without_comments.split())
-        return Pipeline(name, tuple(steps), text, flow.span)
+        return Pipeline(name, tuple(steps), flow.span.words, flow.span)
 
     def define(self, name: str) -> Pipeline:
         """The pipeline of an operator that the file defines, with its defaults."""
@@ -74,8 +74,7 @@ class PipelineReader(OperatorReader):
         steps: list[Step] = []
         part = n.Part(left.span, left.function if isinstance(left, n.Call) else left)
         self._defined(name, (), part, steps, (name,), Row(), False, alone=True)
-        text = " ".join(relation.right.span.text_without_comments.split())
-        return Pipeline(name, tuple(steps), text, relation.span)
+        return Pipeline(name, tuple(steps), relation.right.span.words, relation.span)
 
     def _flow(
         self,
@@ -326,7 +325,7 @@ class PipelineReader(OperatorReader):
                 _PLACES.get(str(symbol), Kind.NUMBER),
                 symbol,
             )
-            for symbol in _symbols(operators)
+            for symbol in sorted(symbols_of(operators.values()), key=str)
             if symbol not in own.values() and symbol != INCOMING
         ]
         defaults = self._defaults(definition, opened)
@@ -380,15 +379,14 @@ class PipelineReader(OperatorReader):
             return None
         if any(argument.required for argument in operator.arguments):
             return None
-        empty = Arguments({a.name: a.default for a in operator.arguments})
         span = self._definitions[above[-1]].span
-        return Pipeline(name, (Step(operator, empty, "", span),), name, span)
+        step = Step(operator, unsaid(operator.arguments), "", span)
+        return Pipeline(name, (step,), name, span)
 
     def _named(self, name: str, flow: n.Flow, above: tuple[str, ...]) -> Pipeline:
         steps: list[Step] = []
         self._flow(flow, steps, above, Row(), False)
-        text = " ".join(flow.span.text_without_comments.split())
-        return Pipeline(name, tuple(steps), text, flow.span)
+        return Pipeline(name, tuple(steps), flow.span.words, flow.span)
 
 
 #: What the symbols of the place are where they are handed to a definition.
@@ -409,18 +407,6 @@ def _flows(relation: n.Relation) -> dict[str, n.Relation]:
         and isinstance(item.left[0], n.Reference)
         and not item.left[0].indices
     }
-
-
-def _symbols(operators: Mapping[str, Pipeline]) -> list[Symbolic]:
-    """The symbols in the arguments of operators, in a stable order."""
-    found = {
-        symbol
-        for pipeline in operators.values()
-        for step in pipeline.steps
-        for value in step.arguments.values()
-        for symbol in symbols_in(value)
-    }
-    return sorted(found, key=str)
 
 
 def _without_tensor(definition: Signature) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 
 from recform.diagram import text
 from recform.diagram.model import Cluster, Diagram, Edge, Kind, Node
@@ -53,7 +54,8 @@ def compose(
     labels = placed(diagram, layout)
     crowd = [point for way in ways for point in way]
     crowd += [p for n in diagram.nodes for p in _around(n, layout.nodes[n.id])]
-    items = [_cluster(c, layout, crowd, shift) for c in diagram.clusters]
+    places = _label_places(diagram, layout, crowd)
+    items = [_cluster(c, layout, places[c.id], shift) for c in diagram.clusters]
     for number, (edge, curve) in enumerate(
         zip(diagram.edges, layout.edges, strict=True)
     ):
@@ -218,16 +220,14 @@ def _room(place: Point, crowd: list[Point]) -> float:
 # ------------------------------------------------------------------------------ clusters
 
 
-def _cluster(
-    cluster: Cluster, layout: Layout, crowd: list[Point], shift: Point
-) -> Item:
+def _cluster(cluster: Cluster, layout: Layout, label: Point, shift: Point) -> Item:
     frame = layout.clusters[cluster.id]
     middle = ((frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2)
     width, height = frame.right - frame.left, frame.bottom - frame.top
     path = rounded(*_moved(middle, shift), width, height, 7)
     role = "wrong" if cluster.wrong else "cluster-line"
-    x, y = _label_place(cluster, frame, crowd)
-    label = Words(
+    x, y = label
+    words = Words(
         cluster.label,
         _moved((x, y + CLUSTER * _BASE), shift),
         CLUSTER,
@@ -239,7 +239,7 @@ def _cluster(
         "cluster",
         "",
         cluster.tooltip,
-        (Shape(path, "cluster-fill", role, 0.9), label),
+        (Shape(path, "cluster-fill", role, 0.9), words),
     )
 
 
@@ -251,20 +251,67 @@ def _around(node: Node, at: Point) -> list[Point]:
     return [(px, y + side * size.height / 2) for px in across for side in (-1, 1)]
 
 
-def _label_place(cluster: Cluster, frame: Frame, crowd: list[Point]) -> Point:
-    """The middle of the label of a frame: in a corner if nothing is there, or near it."""
-    half = text.width(cluster.label, CLUSTER, "sans") / 2
-    left, right = frame.left + 7 + half, frame.right - 7 - half
+def _label_places(
+    diagram: Diagram, layout: Layout, crowd: list[Point]
+) -> dict[str, Point]:
+    """The middles of the labels of frames: those that are like each other in one corner."""
+    rows = [*zip(*(tile.clusters for tile in diagram.tiles), strict=True)]
+    known = {name for row in rows for name in row}
+    rows += [(c.id,) for c in diagram.clusters if c.id not in known]
+    halves = {c.id: text.width(c.label, CLUSTER, "sans") / 2 for c in diagram.clusters}
+    taken = [
+        Frame.around(layout.nodes[n.id], size_of(n).width, size_of(n).height)
+        for n in diagram.nodes
+    ]
+    taken += layout.clusters.values()
+    places: dict[str, Point] = {}
+    for like in rows:
+        frames = [layout.clusters[name] for name in like]
+        half = max(halves[name] for name in like)
+        (x, y), left = _label_place(frames, half, crowd, taken)
+        for name, frame in zip(like, frames, strict=True):
+            aside = halves[name] - half if left else half - halves[name]
+            places[name] = (frame.left + x + aside, frame.top + y)
+    return places
+
+
+def _label_place(
+    frames: list[Frame], half: float, crowd: list[Point], taken: list[Frame]
+) -> tuple[Point, bool]:
+    """Where a label stands in each of these frames, and whether that is on their left.
+
+    In a corner if nothing is there in any of them, or near it, or else above or below the
+    frame, where nothing of what is taken is; as from the corner of a frame, and with room
+    for a label of twice ``half``.
+    """
+    first = frames[0]
+    left, right = 7 + half, first.right - first.left - 7 - half
     count = max(1, int((right - left) / 6))
     across = [left + (right - left) * n / count for n in range(count + 1)]
-    rows = (frame.top + CLUSTER * 0.9, frame.bottom - CLUSTER * 0.9)
+    height, room = first.bottom - first.top, CLUSTER * 0.9
     order = sorted(across, key=lambda x: min(x - left, (right - x) * 1.01))
-    places = [(x, y) for y in rows for x in order]
+    places = [(x, y) for y in (room, height - room) for x in order]
+    outside = [(x, y) for y in (-room, height + room) for x in order]
 
     def clear(place: Point) -> bool:
         return not any(
-            abs(px - place[0]) < half + 3 and abs(py - place[1]) < CLUSTER * 0.9
+            abs(px - frame.left - place[0]) < half + 3
+            and abs(py - frame.top - place[1]) < CLUSTER * 0.9
+            for frame in frames
             for px, py in crowd
         )
 
-    return next(filter(clear, places), places[0])
+    def alone(place: Point) -> bool:
+        labels = [
+            Frame.around((f.left + place[0], f.top + place[1]), 2 * half + 6, CLUSTER)
+            for f in frames
+        ]
+        return not any(
+            one.meets(label) and not one.holds(label)
+            for one in taken
+            for label in labels
+        )
+
+    free = chain(filter(clear, places), filter(alone, filter(clear, outside)))
+    place = next(free, places[0])
+    return place, place[0] - left <= right - place[0]

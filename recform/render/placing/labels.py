@@ -11,6 +11,30 @@ from recform.render.picture import Point
 from recform.render.placing.layout import Frame, Layout
 
 _GAP = 3.0
+#: How wide and high the fields are in which points are looked for.
+_FIELD = 32.0
+
+
+class _Crowd:
+    """Points by the fields that they lie in: a picture may have a hundred thousand."""
+
+    def __init__(self, points: Iterable[Point]) -> None:
+        self._fields: dict[tuple[int, int], list[Point]] = {}
+        for x, y in points:
+            field = int(x // _FIELD), int(y // _FIELD)
+            self._fields.setdefault(field, []).append((x, y))
+
+    def within(self, box: Frame) -> int:
+        """How many lie in a box."""
+        across = range(int(box.left // _FIELD), int(box.right // _FIELD) + 1)
+        down = range(int(box.top // _FIELD), int(box.bottom // _FIELD) + 1)
+        fields = (self._fields.get((x, y), ()) for x in across for y in down)
+        return sum(
+            1
+            for field in fields
+            for x, y in field
+            if box.left <= x <= box.right and box.top <= y <= box.bottom
+        )
 
 
 def placed(diagram: Diagram, layout: Layout) -> dict[str, Point]:
@@ -25,6 +49,7 @@ def placed(diagram: Diagram, layout: Layout) -> dict[str, Point]:
     }
     lines = [point for way in ways.values() for point in way]
     lines += [point for frame in layout.clusters.values() for point in _border(frame)]
+    crowd = _Crowd(lines)
     solid = []
     for node in diagram.nodes:
         size = size_of(node)
@@ -37,8 +62,7 @@ def placed(diagram: Diagram, layout: Layout) -> dict[str, Point]:
 
         def cost(place: Point, w: float = width, h: float = height) -> float:
             box = Frame.around(place, w, h)
-            touched = sum(1 for point in lines if box.holds(Frame(*point, *point)))
-            return touched + 20 * sum(1 for other in solid if box.meets(other))
+            return crowd.within(box) + 20 * sum(1 for x in solid if box.meets(x))
 
         best = curve.label
         if cost(best):
