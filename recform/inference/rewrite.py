@@ -44,7 +44,8 @@ def with_equations(formula: Formula, change: Change) -> Formula:
     def boundary(item: Boundary) -> Boundary:
         right = None if item.right is None else side(item.right)
         rule = item.rule and replace(item.rule, right=side(item.rule.right))
-        return replace(item, right=right, rule=rule)
+        # Its left side is found again where equations say the same.
+        return replace(item, left=side(item.left), right=right, rule=rule)
 
     spans = dict(formula.spans)
     for tensor, span in formula.spans.items():

@@ -25,6 +25,9 @@ from recform.proof.overwriting import overwrites
 #: What folding leaves alone.
 _SAME = ("params", "input", "stages", "scope", "scalars", "tables")
 
+#: As many blocks may read what there is before the first.
+_FIRST = 8
+
 
 def prove_folded(
     before: NetworkGraph, after: NetworkGraph, report: Diagnostics
@@ -59,6 +62,8 @@ def refute_folded(before: NetworkGraph, after: NetworkGraph) -> None:
         for missing in blocks.missing(one, new):
             if Reader(table, old, missing).side(new, two) != wanted:
                 raise Refuted(f"for inference {one.name} would be something else")
+    if _met(old) != _met(new):
+        raise Refuted("for inference what an equation says of the start would be lost")
     if fault := overwrites(after):
         raise Refuted(fault)
     if _adapters(before) != _adapters(after):
@@ -82,6 +87,29 @@ def _sides(formula: Formula) -> Iterator[Side]:
         if rule is not None:
             yield Side(f"the rule of {name}", rule.right, whose, block)
     yield Side("the output", formula.output)
+
+
+def _met(formula: Formula) -> list[bool]:
+    """Which terms that have an equation of their own stand in one of the others.
+
+    ``(1 + W_0)*X_<-1> = X_0`` is of use where a block reads just that.
+    """
+    found = []
+    for boundary in formula.boundaries:
+        left = boundary.left
+        if not isinstance(left, State):
+            found.append(any(_reads(e.right, left) for e in formula.equations))
+    return found
+
+
+def _reads(right: Tensor, term: Tensor) -> bool:
+    """Whether a term stands in an equation of one of the first blocks."""
+    alike = [part for part in subtensors(right) if type(part) is type(term)]
+    return any(
+        part.xreplace({I: sympy.Integer(block)}) == term
+        for part in alike
+        for block in range(1, _FIRST + 1)
+    )
 
 
 class _Blocks:

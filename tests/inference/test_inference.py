@@ -107,6 +107,11 @@ TEXTS = {
         f"{FRAME}{W}X_i = relu(X_<i-1> + W_i*X_<i-1>)*sigmoid(X_<i-1> + W_i*X_<i-1>)",
         0,
     ),
+    "a sum that has an equation of its own": (
+        "stages 4 x 3\nW = conv(3, c) > bn\nV = conv(3, c)\n"
+        "X_i = relu(X_<i-1>) + (V_<i-1> + W_<i-1>)*X_<i-2>\n(V_0 + W_0)*X_<-1> = X_0",
+        0,
+    ),
     "nothing to fold": (
         "input 4 x 6\nstages 6 x 2\nA = ln > attention(2)\nX_i = X_<i-1> + A_i*X_<i-1>",
         0,
