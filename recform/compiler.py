@@ -143,9 +143,10 @@ def for_inference(compiled: Compiled) -> Compiled:
     target.check()
     with answered(compiled.formula.source, report):
         folded = fold(compiled.graph)
-        graph, found = _network(in_equations(folded), report)
-        if proof.overwrites(graph):
-            graph, found = _network(folded, report)
+        for made in in_equations(folded):
+            graph, found = _network(made, report)
+            if not proof.overwrites(graph):
+                break
         proof.prove_folded(compiled.graph, graph, report)
     return replace(
         compiled,

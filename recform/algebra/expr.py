@@ -295,6 +295,27 @@ class TensorSum(Tensor):
     """Terms in the author's order; a subtracted one is scaled by -1."""
 
 
+class Added(TensorSum):
+    """A sum that writes over one of its terms; no file says it.
+
+    A network for inference has it where nobody else reads that term. Where terms are
+    gone, it is a sum like any other.
+
+    Attributes:
+        place: the number of that term.
+    """
+
+    place = Argument(0, int)
+
+    def __new__(cls, place: Symbolic, *terms: Tensor) -> Self:
+        return super().__new__(cls, _symbolic(place), *terms)
+
+    @property
+    def target(self) -> Tensor:
+        """The term that it writes over."""
+        return self.children[self.place]
+
+
 class Pointwise(Tensor):
     """Tensors multiplied element by element."""
 

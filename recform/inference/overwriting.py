@@ -1,12 +1,19 @@
-"""Functions in equations that write over what they get, where nobody else reads it."""
+"""Functions and sums in equations that write over what nobody else reads."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from recform.algebra.body import Body
-from recform.algebra.expr import Apply, Elementwise, Tensor, TensorSum, subtensors
+from recform.algebra.expr import (
+    Added,
+    Apply,
+    Elementwise,
+    Tensor,
+    TensorSum,
+    subtensors,
+)
 from recform.algebra.formula import Formula, Pipeline
 from recform.inference.pipelines import makes_new
 from recform.inference.rewrite import with_equations, with_sides
@@ -27,12 +34,30 @@ def in_definition(body: Body) -> Body:
     return with_sides(body, change)
 
 
-def in_equations(formula: Formula) -> Formula:
-    """A formula whose functions write over sums, and over what operators make.
+def in_equations(formula: Formula) -> Iterator[Formula]:
+    """The formula with functions and sums that write over terms, from most to none.
 
-    Whether that is nobody else's is seen in its blocks, and for the proof to say.
+    Functions write over sums, and over what operators make; sums over what operators
+    make. Whether that is nobody else's is seen in its blocks, and for the proof to say:
+    the first that it lets be is the one.
     """
-    return with_equations(formula, lambda _, new: _overwriting(new, formula.operators))
+    known = [_sides(formula)]
+    for change in (_both, _overwriting, _added):
+        made = with_equations(
+            formula, lambda _, new, change=change: change(new, formula.operators)
+        )
+        if _sides(made) not in known:
+            known.append(_sides(made))
+            yield made
+    yield formula
+
+
+def _sides(formula: Formula) -> tuple[object, ...]:
+    return formula.equations, formula.boundaries, formula.output
+
+
+def _both(tensor: Tensor, operators: Mapping[str, Pipeline]) -> Tensor:
+    return _overwriting(_added(tensor, operators), operators)
 
 
 def _overwriting(tensor: Tensor, operators: Mapping[str, Pipeline]) -> Tensor:
@@ -40,8 +65,26 @@ def _overwriting(tensor: Tensor, operators: Mapping[str, Pipeline]) -> Tensor:
     if not isinstance(tensor, Elementwise):
         return tensor
     argument = tensor.argument
-    new = isinstance(argument, TensorSum)
-    if isinstance(argument, Apply):
-        steps = operators[argument.operator].steps
-        new = bool(steps) and makes_new(steps[-1])
+    new = isinstance(argument, TensorSum) or _is_new(argument, operators)
     return Elementwise(overwriting(tensor.function), argument) if new else tensor
+
+
+def _added(tensor: Tensor, operators: Mapping[str, Pipeline]) -> Tensor:
+    """A sum that writes over the first of its terms that is a new tensor.
+
+    Nothing is rounded otherwise: of more than two terms it has to be one of the first
+    two, which are added before all others.
+    """
+    if type(tensor) is TensorSum:
+        for place, term in enumerate(tensor.children[:2]):
+            if _is_new(term, operators):
+                return Added(place, *tensor.children)
+    return tensor
+
+
+def _is_new(tensor: Tensor, operators: Mapping[str, Pipeline]) -> bool:
+    """Whether an operator makes it, that hands on a tensor of its own."""
+    if not isinstance(tensor, Apply) or tensor.operator not in operators:
+        return False  # spans know terms of before the folding as well
+    steps = operators[tensor.operator].steps
+    return bool(steps) and makes_new(steps[-1])

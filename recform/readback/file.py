@@ -11,6 +11,7 @@ from typing import Any
 from recform.algebra.totals import totals
 from recform.readback.forms import Form, Made, Node, Table, Unreadable, drawn
 from recform.readback.library import FRAMES, numbers_of
+from recform.readback.overwritten import Overwritten
 from recform.readback.parts import (
     Asked,
     Hole,
@@ -91,6 +92,7 @@ class File:
         self.shares: dict[str, list[Made]] = {}
         self.popped: list[list[Value]] = []
         self.changes = 0
+        self.overwritten = Overwritten()
         self._instances: list[Instance] = []
         self._rows: list[Alike] = []
         self._lines: dict[ast.ClassDef, list[ast.ClassDef]] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from recform.readback.calls import Calls
 from recform.readback.forms import Form, Unreadable, add, kind_of
@@ -45,6 +45,18 @@ class _Returned(Exception):
 
 #: What a module can be asked for that the proof does not look at.
 UNSEEN = ("modules", "named_modules", "parameters", "named_parameters")
+
+
+#: Methods that add to a tensor in place, and the sign of what they add.
+CHANGES = {"add_": 1, "sub_": -1}
+
+
+def _is_change(node: ast.expr) -> TypeGuard[Any]:
+    """Whether it is a tensor to which something was added in place."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr=name)):
+            return name in CHANGES
+    return False
 
 
 def _is_python(node: ast.AST) -> bool:
@@ -103,6 +115,8 @@ class Reader:
             case ast.AnnAssign(value=ast.expr() as made):
                 self._assign(node.target, self.value(made))
             case ast.AugAssign(target=ast.Name(id=name)):
+                if isinstance(self._names[name], dict):
+                    self._file.overwritten.add(self._names[name])
                 made = self._operated(
                     node, node.op, self._names[name], self.value(node.value)
                 )
@@ -174,7 +188,9 @@ class Reader:
             case ast.Constant():
                 return node.value
             case ast.Name(id=name):
-                return self._names[name] if name in self._names else Name(name)
+                value = self._names[name] if name in self._names else Name(name)
+                self._file.overwritten.check(value)
+                return value
             case ast.Attribute(attr="weight", value=ast.expr() as module) if isinstance(
                 held := self.value(module), Leaf
             ):
@@ -428,12 +444,31 @@ class Reader:
                 function: Value = above
             case ast.Attribute():
                 held = self.value(node.func.value)
+                if (sign := CHANGES.get(node.func.attr)) is not None:
+                    return self._changed(node, node.func.value, held, sign)
                 if not isinstance(held, Instance | Row | Name):
                     return self._calls.method(held, node.func.attr, *self._given(node))
                 function = self._attribute(held, node.func.attr)
             case _:
                 function = self.value(node.func)
         return self._calls.made(function, *self._given(node))
+
+    def _changed(
+        self, node: ast.Call, target: ast.expr, held: Value, sign: int
+    ) -> Value:
+        """A tensor to which another one is added in place."""
+        if not _is_change(target):
+            self._file.overwritten.add(held)
+        match self._given(node):
+            case [other], {**options} if not options:
+                made = add(held, other, sign)
+            case _:
+                raise Unreadable(ast.unparse(node))
+        while _is_change(target):
+            target = target.func.value
+        if isinstance(target, ast.Name):
+            self._names[target.id] = made
+        return made
 
     def _given(self, node: ast.Call) -> tuple[Sequence[Value], Options]:
         """What a call gives, and what it gives by name."""

@@ -284,6 +284,8 @@ class Unroller:
         if all(isinstance(child, Filled) for child in left):
             total = sum((child.coefficient for child in left), sympy.S.Zero)
             return Filled(total, left[0].args[1])
+        if len(left) == len(tensor.children):
+            return remade(tensor, left)
         return left[0] if len(left) == 1 else TensorSum(*left)
 
     def _product(self, tensor: Tensor) -> Tensor | None:

@@ -246,6 +246,43 @@ def test_what_is_read_again_is_not_written_over() -> None:
     assert not any("inplace" in line for line in lines)
 
 
+#: Sums that write over a term, their code, and that of the same sums as they are.
+IN_PLACE = {
+    "relu(X_<i-1> + W_i*X_<i-1>)": (
+        "F.relu(self.W(x_prev).add_(x_prev), inplace=True)",
+        "F.relu(x_prev + self.W(x_prev))",
+    ),
+    "W_i*X_<i-1> - 0.5*X_<i-1> + 2*relu(X_<i-1>)": (
+        "self.W(x_prev).sub_(0.5 * x_prev).add_(2 * F.relu(x_prev))",
+        "self.W(x_prev) - 0.5 * x_prev + 2 * F.relu(x_prev)",
+    ),
+}
+
+
+@pytest.mark.parametrize("right", IN_PLACE)
+def test_sums_write_over_what_operators_make(right: str) -> None:
+    """Bit for bit as the sums do, also their gradients, and under autocast."""
+    text = "input 3 x 4 x 4\nstages 4 x 3\nX_1 = W_1*X_0\nX_i = " + right
+    text += "\nW = conv(3, c) > relu > conv(3, c) > bn"
+    compiled = recform.compile(text, inference=True)
+    code, plain = IN_PLACE[right]
+    assert code in compiled.source
+    names: dict[str, Any] = {}
+    exec(compiled.source.replace(code, plain), names)
+    made, other = compiled.module().eval(), names[compiled.name]().eval()
+    other.load_state_dict(made.state_dict())
+    x = torch.randn(2, 3, 4, 4)
+    results = []
+    for module in (made, other):
+        module(x).square().sum().backward()
+        with torch.autocast("cpu", torch.bfloat16):
+            short = module(x)
+        results.append([module(x), short, *(p.grad for p in module.parameters())])
+    for mine, theirs in zip(*results, strict=True):
+        assert torch.equal(mine, theirs)
+        assert mine.dtype is theirs.dtype
+
+
 def test_what_has_nothing_to_fold_comes_out_as_it_is() -> None:
     text = TEXTS["nothing to fold"][0]
     plain, folded = (recform.compile(text, inference=i) for i in (False, True))
@@ -323,7 +360,8 @@ def test_what_cannot_be_is_said(code: str, act: Any) -> None:
 def test_onnx_has_the_same_results() -> None:
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    module = stirred(recform.load(TEXTS["sums of convolutions"][0]))
+    text = TEXTS["behind convolutions, also depthwise ones"][0]
+    module = stirred(recform.load(text))
     made = recform.optimize(module)
     x = torch.randn(2, 3, 8, 8)
     with warnings.catch_warnings():

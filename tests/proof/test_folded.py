@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,12 +10,14 @@ import pytest
 import sympy
 
 import recform
+from recform.algebra.expr import Added, Apply, Tensor, TensorSum
 from recform.algebra.formula import Folded, Formula, Pipeline
 from recform.blocks import Arguments
 from recform.compiler import compile_formula
 from recform.diagnostics import Diagnostics
 from recform.diagnostics.refuted import Refuted
 from recform.inference import fold, in_equations
+from recform.inference.rewrite import with_equations
 from recform.proof import overwrites
 from recform.proof.folded import refute_folded
 
@@ -104,6 +107,20 @@ def test_a_fault_is_found(fault: str) -> None:
         refute_folded(before, graph)
 
 
+def test_an_equation_of_the_start_is_not_lost() -> None:
+    text = (
+        "stages 4 x 3\nC = conv(3, c) > bn\nD = conv(3, c)\n"
+        "X_i = relu(X_<i-1>) + (C_<i-1> + D_<i-1>)*X_<i-2>\n(C_0 + D_0)*X_<-1> = X_0"
+    )
+    before = recform.compile(text).graph
+    folded = fold(before)
+    refute_folded(before, compile_formula(folded, Diagnostics()).graph)
+    (boundary,) = before.recurrence.formula.boundaries
+    wrong = replace(folded, boundaries=(boundary,))
+    with pytest.raises(Refuted, match="of the start would be lost"):
+        refute_folded(before, compile_formula(wrong, Diagnostics()).graph)
+
+
 READERS = {
     "one": ("relu(W_i*X_<i-1> + X_<i-1>)", False),
     "another function": (
@@ -119,8 +136,58 @@ READERS = {
 def test_what_is_read_twice_is_not_written_over(readers: str) -> None:
     right, wrong = READERS[readers]
     text = f"{FRAME}W = conv(3, c, stride=s) > bn\nX_i = {right}"
-    formula = in_equations(fold(recform.compile(text).graph))
+    formula = next(in_equations(fold(recform.compile(text).graph)))
     assert bool(overwrites(compile_formula(formula, Diagnostics()).graph)) is wrong
     lines = recform.compile(text, inference=True).source.splitlines()
     written = any("inplace" in line for line in lines if "rf:4" in line)
     assert written is (readers == "one")
+
+
+BOTH = "relu(W_i*X_<i-1> + X_<i-1>)"
+#: Sums, and what the proof says of writing over the first operator in them.
+SUMS = {
+    "a state": ("", f"X_i = {BOTH}", ""),
+    "numbers": ("", "X_i = 0.5*X_<i-1> + W_i*X_<i-1> - 2", ""),
+    "read again": ("", "X_i = (X_<i-1> + W_i*X_<i-1>)*W_i*X_<i-1>", "not its own"),
+    "read later": ("", "X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2>", "not its own"),
+    "an adapter": (
+        "stages 4 x 2, 8 x 2 / 2\n",
+        "X_i = V_i*X_<i-1> + W_i*X_<i-1>\nV = conv(1, c)",
+        "another shape",
+    ),
+    "a gate of a size": (
+        "input t = 4\n",
+        "G = linear(c)\nX_i = G_i*t + W_i*X_<i-1>",
+        "another shape",
+    ),
+    "numbers of more bits": (
+        "stem conv(3, c) > ln\n",
+        f"X_i = {BOTH}",
+        "fewer bits",
+    ),
+    "a learned number": ("", f"scalar a_i = 1\nX_i = a_i*{BOTH}", "fewer bits"),
+}
+
+
+@pytest.mark.parametrize("what", SUMS)
+def test_what_a_sum_writes_over(what: str) -> None:
+    before, right, fault = SUMS[what]
+    text = f"{before}W = conv(3, c, stride=s) > relu > conv(3, c) > bn\n{right}"
+    text = text if "stages" in before else f"stages 4 x 3\n{text}"
+    formula = _over_sums(fold(recform.compile(text).graph))
+    found = overwrites(compile_formula(formula, Diagnostics()).graph)
+    assert (fault in found) if fault else not found
+    source = recform.compile(text, inference=True).source
+    assert bool(re.search(r"\.(add|sub)_\(", source)) is not bool(fault)
+
+
+def _over_sums(formula: Formula) -> Formula:
+    """A formula in which each sum writes over a term that an operator makes."""
+
+    def change(_: Tensor, new: Tensor) -> Tensor:
+        if not isinstance(new, TensorSum):
+            return new
+        made = (n for n, part in enumerate(new.children) if isinstance(part, Apply))
+        return Added(next(made), *new.children)
+
+    return with_equations(formula, change)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from recform.algebra.expr import (
     Across,
+    Added,
     Apply,
     Combine,
     Concat,
@@ -117,6 +118,8 @@ class Writer:
                 return self.across(tensor), ATOM
             case Filled():
                 return self.coefficient(tensor)
+            case Added():
+                return self.added(tensor, self.parts(tensor)), ATOM
             case TensorSum():
                 return self.sum(tensor, self.parts(tensor)), SUM
             case Pointwise():
@@ -317,6 +320,19 @@ class Writer:
                 result += f" + {text}" if own > SUM else f" + ({text})"
             else:
                 result = text if own >= SUM else f"({text})"
+        return result
+
+    def added(self, tensor: Added, parts: tuple[Tensor, ...]) -> str:
+        """A sum as what is added to one of its terms, in place."""
+        result = self.show(parts[tensor.place], ATOM)
+        for position, part in enumerate(parts):
+            if position == tensor.place:
+                continue
+            text, own = self.term(tensor, part)
+            if text.startswith("-") and own > SUM:
+                result += f".sub_({text[1:]})"
+            else:
+                result += f".add_({text})"
         return result
 
     def combine(

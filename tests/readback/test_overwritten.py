@@ -1,0 +1,92 @@
+"""What code writes over is nobody else's: faults in a network for inference are found."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+import recform
+from recform.classes.network import plan_network
+from recform.diagnostics import CompileError
+from recform.emit.checked import check
+from recform.emit.module import printed
+from recform.plan.namespace import Namespace
+
+FRAME = "stages 4 x 4\nW = conv(3, c) > relu > conv(3, c) > bn\n"
+ADDED = "self.W(x_prev).add_(x_prev)"
+#: Code of a block that hands on its sum, and what it could be instead; whether that is
+#: the same network.
+ADDING = {
+    "as it is": (ADDED, True),
+    "twice": (f"{ADDED}.add_(x_prev).sub_(x_prev)", True),
+    "as a statement": (
+        "x = self.W(x_prev)\n        x += x_prev\n        return x",
+        True,
+    ),
+    "not in place": ("self.W(x_prev) + x_prev", True),
+    "the other one": ("x_prev.add_(self.W(x_prev))", False),
+    "the other one, as a statement": (
+        "x = self.W(x_prev)\n        x_prev += x\n        return x_prev",
+        False,
+    ),
+    "what no operator makes": ("F.relu(x_prev).sub_(x_prev)", False),
+    "too often": (f"{ADDED}.add_(x_prev)", False),
+    "the other sign": (ADDED.replace("add_", "sub_"), False),
+    "with a factor": (ADDED.replace("add_(x_prev)", "add_(x_prev, alpha=2)"), False),
+}
+READ = "wx = self.W(x_prev)  # rf:3\n        x = wx + wx_prev  # rf:3"
+#: Likewise of a block that hands on what it makes for its sum as well.
+READING = {
+    "not in place": (READ, True),
+    "in place": ("wx = self.W(x_prev)\n        x = wx.add_(wx_prev)", False),
+    "as a statement": (
+        "wx = self.W(x_prev)\n        x = wx\n        x += wx_prev",
+        False,
+    ),
+    "under another name": (
+        "wx = self.W(x_prev)\n        y = wx\n        x = y.add_(wx_prev)",
+        False,
+    ),
+    "as part of a list": (
+        "wx = self.W(x_prev)\n        y = [wx]\n        x = wx.add_(wx_prev)\n"
+        "        wx = y[0]",
+        False,
+    ),
+    "as a view": (
+        "wx = self.W(x_prev)\n        y = wx.chunk(1, dim=1)\n"
+        "        x = wx.add_(wx_prev)\n        (wx,) = y",
+        False,
+    ),
+}
+
+
+def _check(right: str, old: str, new: str) -> None:
+    graph = recform.compile(f"{FRAME}{right}", inference=True).graph
+    plan = plan_network(graph, Namespace())
+    code = printed([plan])
+    assert old in code, code
+    check([graph], [plan], ast.parse(code.replace(old, new)))
+
+
+@pytest.mark.parametrize("what", ADDING)
+def test_a_sum_in_place(what: str) -> None:
+    new, same = ADDING[what]
+    new = new if "return" in new else f"return {new}"
+    right = "X_i = W_i*X_<i-1> + X_<i-1>"
+    if same:
+        _check(right, f"return {ADDED}", new)
+    else:
+        with pytest.raises(CompileError, match="RF901"):
+            _check(right, f"return {ADDED}", new)
+
+
+@pytest.mark.parametrize("what", READING)
+def test_what_is_read_later(what: str) -> None:
+    new, same = READING[what]
+    right = "X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2>"
+    if same:
+        _check(right, READ, new)
+    else:
+        with pytest.raises(CompileError, match="RF901"):
+            _check(right, READ, new)
