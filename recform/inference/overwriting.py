@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from recform.algebra.body import Body
 from recform.algebra.expr import (
@@ -16,7 +16,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula, Pipeline
 from recform.inference.pipelines import makes_new
-from recform.inference.rewrite import with_equations, with_sides
+from recform.inference.rewrite import Change, with_equations, with_sides
 from recform.operators.activation import overwriting
 
 
@@ -43,13 +43,18 @@ def in_equations(formula: Formula) -> Iterator[Formula]:
     """
     known = [_sides(formula)]
     for change in (_both, _overwriting, _added):
-        made = with_equations(
-            formula, lambda _, new, change=change: change(new, formula.operators)
-        )
+        made = with_equations(formula, _by(change, formula.operators))
         if _sides(made) not in known:
             known.append(_sides(made))
             yield made
     yield formula
+
+
+def _by(
+    change: Callable[[Tensor, Mapping[str, Pipeline]], Tensor],
+    operators: Mapping[str, Pipeline],
+) -> Change:
+    return lambda _, new: change(new, operators)
 
 
 def _sides(formula: Formula) -> tuple[object, ...]:

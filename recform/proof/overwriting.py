@@ -12,7 +12,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from recform.algebra.body import Body, every_step
-from recform.algebra.expr import Added, Apply, Elementwise, Tensor, TensorSum
+from recform.algebra.expr import (
+    Added,
+    Apply,
+    Elementwise,
+    Input,
+    State,
+    Tensor,
+    TensorSum,
+    subtensors,
+)
 from recform.algebra.formula import Formula, Pipeline
 from recform.blocks.operator import Operator
 from recform.graph.model import Block, NetworkGraph
@@ -64,6 +73,8 @@ def _unlike(step: Step, blocks: Iterable[Block], precision: Precision) -> str:
     for tensor in sums:
         parts = step.parts(tensor)
         target = parts[tensor.place]
+        if not any(isinstance(part, Input | State) for part in subtensors(target)):
+            return f"{tensor} writes over {target}, which may be of fewer examples"
         for block in blocks:
             if block.shapes[target] != block.shapes[tensor]:
                 return f"{tensor} writes over {target}, which has another shape"

@@ -79,7 +79,8 @@ class Precision:
     def _is_short(self, tensor: Tensor, given: bool) -> bool:
         match tensor:
             case Input():
-                return _made(self._formula.stem, short=False)
+                # Of a later stage, it is what the one before hands on.
+                return self._held and _made(self._formula.stem, short=False)
             case Apply():
                 return _made(self._formula.operators[tensor.operator], short=given)
             case Elementwise():

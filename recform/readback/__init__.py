@@ -2,5 +2,6 @@
 
 `reader` runs the code of a generated file down to torch's modules (`calls`, `file`,
 `parts`, `library`), `wanted` follows what the formula says, and `sides` holds both
-against each other (`forms`, `match`). `printed` goes through a network, place by place.
+against each other (`forms`, `match`). What the code writes over nobody may read again
+(`overwritten`). `printed` goes through a network, place by place.
 """

@@ -156,9 +156,14 @@ SUMS = {
         "another shape",
     ),
     "a gate of a size": (
-        "input t = 4\n",
-        "G = linear(c)\nX_i = G_i*t + W_i*X_<i-1>",
+        "",
+        "G = avgpool > linear(c)\nX_i = G_i*X_<i-1> + W_i*X_<i-1>",
         "another shape",
+    ),
+    "one for all examples": (
+        "input t = 3 x 32 x 32\n",
+        "G = conv(3, c)\nX_i = G_i*t + W_i*X_<i-1>",
+        "fewer examples",
     ),
     "numbers of more bits": (
         "stem conv(3, c) > ln\n",
