@@ -103,7 +103,7 @@ CASES = {
         bounds={"lean": (0.63, 1.0, 1.25)},
     ),
     "RevNet-110": Case(
-        EXAMPLES / "zoo/revnet.rf", "RevNet110", count=16, on_gpu=128, bounds=BACK
+        EXAMPLES / "zoo/revnet.rf", "RevNet110", count=32, on_gpu=128, bounds=BACK
     ),
     "A.5, 32 x 32": Case(
         EXAMPLES / "paper/a5_printed.rf",
@@ -114,7 +114,7 @@ CASES = {
     ),
     "coupled, 16 blocks": Case(
         COUPLED,
-        count=8,
+        count=32,
         on_gpu=128,
         peer=("by plain autograd", lambda: Coupled(32, 16)),
         bounds=BACK,
@@ -236,7 +236,7 @@ def measured(name: str, case: Case, asked: Asked) -> Iterator[Figure]:
         _, peak = on.measure(lambda net=net: step(net))  # type: ignore[misc]
         sizes[form] = kept, peak
     actions = {form: partial(step, net) for form, net in nets.items()}
-    count = asked.turns(6) if case.is_quick or on_gpu else 2
+    count = asked.turns(6) if case.is_quick or on_gpu else 3
     times = turns(actions, count, on.clock, warm=0)
     kept_by_one = [sizes["plain"][0] / len(x) / MIB]
     yield Figure(f"{name}: kept by an example", kept_by_one, "MiB")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import product
 
 import torch
 import torchvision
@@ -75,22 +76,23 @@ def trained(asked: Asked) -> Iterator[Figure]:
 
 
 def folded(asked: Asked) -> Iterator[Figure]:
-    """Evaluation, with one thread of torch and with two."""
+    """Evaluation of few and of more images, with one thread of torch and with two."""
     for name in FOLDED:
         theirs = stirred(getattr(torchvision.models, name)())
         ours = recform.load(EXAMPLES / "zoo" / f"{name}.rf")
         ours.load_state_dict(theirs.state_dict())
         ours = recform.optimize(ours)
-        x = torch.randn(4, 3, 224, 224)
-        agree(ours, theirs, x, name)
-        for threads in (1, 2):
+        for count, threads in product((4, 16), (1, 2)):
+            x = torch.randn(count, 3, 224, 224)
+            agree(ours, theirs, x, name)
             torch.set_num_threads(threads)
             clock = time.process_time if threads == 1 else time.perf_counter
             actions = {"": partial(ours, x), "theirs": partial(theirs, x)}
-            times = turns(actions, asked.turns(12), clock)
+            times = turns(actions, asked.turns(12 if count == 4 else 6), clock)
             torch.set_num_threads(1)
             yield Figure(
-                f"{name} for inference / torchvision's eval, threads: {threads}",
+                f"{name} for inference / torchvision's, {count} images, "
+                f"threads: {threads}",
                 ratios(times[""], times["theirs"]),
                 bound=0.85,
             )
