@@ -42,6 +42,7 @@ class Said:
         defaults: of the arguments of classes that operators bring.
         going: whether the network goes on by positions.
         positions: how many positions of tokens show how a recurrence over them goes on.
+        is_numbered: whether the number of a block was read in what the formula says.
     """
 
     table: Table = field(default_factory=Table)
@@ -50,6 +51,7 @@ class Said:
     defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     positions: int = 0
     going: bool = False
+    is_numbered: bool = False
 
 
 class File:

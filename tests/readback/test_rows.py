@@ -176,6 +176,22 @@ FAULTS = {
     "numbers that grow and stop": ("numbered", r"i=1 \+ k", "i=1 + k % 24 // 23 * k"),
     "numbers that are bent": ("numbered", r"i=1 \+ k", "i=1 + k * k // 23"),
     "numbers the other way around": ("numbered", r"i=1 \+ k", "i=24 - k"),
+    "one number for all": ("numbered", r"i=1 \+ k", "i=1"),
+    "another number in one block": (
+        "numbered",
+        r"1 / math\.sqrt\(i\)",
+        "1 / math.sqrt(i) if i != 5 else 2.0",
+    ),
+    "numbers that are right at the ends": (
+        "numbered",
+        r"1 / math\.sqrt\(i\)",
+        "1 / math.sqrt(i) + (i - 1)*(i - 24)",
+    ),
+    "a term that one block leaves out": (
+        "numbered",
+        r"return x_prev \+",
+        "return (0 if 0.3 < self.scale < 0.34 else x_prev) +",
+    ),
     "a module of an older block": (
         "handed",
         r"( +)x, w_module = block\(x, w_module\)",
