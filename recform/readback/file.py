@@ -70,7 +70,8 @@ class File:
         made: the modules and parameters that it has made.
         learned: the learned scalars that it has made, and how many numbers each has.
         popped: the lists from which something was taken.
-        changes: how often a list or an object became another one.
+        changes: how often a list or an object became another one, or a block of a row was
+            asked for something.
         ties: modules whose weight is said to be that of another one.
         shares: modules that have one weight, by what that is.
     """
@@ -255,6 +256,7 @@ class File:
 
     def attribute(self, instance: Instance, name: str) -> Value:
         """An attribute, a method, or a field of the class."""
+        self.changes += instance.row is not None  # others have other numbers there
         self._construct(instance)
         if name in instance.attributes:
             return instance.attributes[name]

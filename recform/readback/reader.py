@@ -209,12 +209,7 @@ class Reader:
             case ast.ListComp() | ast.GeneratorExp():
                 return self._comprehension(node, list(node.generators))
             case ast.JoinedStr():
-                return "".join(
-                    str(self.value(part.value))
-                    if isinstance(part, ast.FormattedValue)
-                    else str(self.value(part))
-                    for part in node.values
-                )
+                return "".join(map(self._word, node.values))
             case ast.IfExp():
                 return self.value(node.body if self._holds(node.test) else node.orelse)
             case ast.BoolOp():
@@ -245,6 +240,13 @@ class Reader:
         """A form or a number; a parameter is a form."""
         value = self.value(node)
         return tensor(self._file, value) if isinstance(value, Leaf) else value
+
+    def _word(self, node: ast.expr) -> str:
+        """A part of a text with values in it; what these are as words is known of few."""
+        value = self.value(node.value if isinstance(node, ast.FormattedValue) else node)
+        if not _is_plain(value):
+            raise Unreadable(ast.unparse(node))
+        return str(value)
 
     def _elements(self, nodes: Sequence[ast.expr]) -> Sequence[Value]:
         return joined(
@@ -319,8 +321,7 @@ class Reader:
     def _compared(self, node: ast.Compare, how: ast.cmpop, a: Value, b: Value) -> Value:
         if b is None and isinstance(how, ast.Is | ast.IsNot):
             return (a is None) == isinstance(how, ast.Is)
-        known = not any(isinstance(item, dict | Part) for item in (a, b))
-        if known and type(how) in COMPARED:
+        if _is_plain((a, b)) and type(how) in COMPARED:
             return COMPARED[type(how)](a, b)
         return self._other(node)
 
@@ -439,6 +440,13 @@ class Reader:
         """What a call gives, and what it gives by name."""
         arguments = self._elements(node.args)
         return arguments, {k.arg: self.value(k.value) for k in node.keywords if k.arg}
+
+
+def _is_plain(value: Value) -> bool:
+    """Whether a value is the one that it is in Python, with all that is in it."""
+    if isinstance(value, tuple | list):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float | range)
 
 
 def _has_members(value: Value) -> bool:

@@ -61,7 +61,14 @@ scalar q_i = 1 per channel
 scalar p = 1 per channel
 X_i = q_i*W_i*X_<i-1> + p*X_<i-1>
 """
+SHARED = """
+stages 4 x {}
+W = linear(c)
+input 4
+X_i = X_<i-1> + i^(-1/2)*W*X_<i-1>
+"""
 NETWORKS = {
+    "shared": SHARED,
     "plain": PLAIN,
     "stages": STAGES,
     "numbered": NUMBERED,
@@ -176,6 +183,23 @@ FAULTS = {
     "numbers that grow and stop": ("numbered", r"i=1 \+ k", "i=1 + k % 24 // 23 * k"),
     "numbers that are bent": ("numbered", r"i=1 \+ k", "i=1 + k * k // 23"),
     "numbers the other way around": ("numbered", r"i=1 \+ k", "i=24 - k"),
+    "where the number of a block is another": (
+        "shared",
+        r"( +)for block in self\.blocks:\n +x = block\(self\.W, x\)\n",
+        r"\1for block in self.blocks:\n\1    number = block.scale\n"
+        r"\1number = 0\n\1for block in self.blocks:\n"
+        r"\1    x = block(self.W, x if block.scale > 0.45 else -x)\n",
+    ),
+    "where the words for a block are others": (
+        "shared",
+        r"block\(self\.W, x\)",
+        'block(self.W, x if f"{block}" != "Step()" else -x)',
+    ),
+    "where the block is a certain one": (
+        "shared",
+        r"block\(self\.W, x\)",
+        "block(self.W, -x if [block] == [self.blocks[7]] else x)",
+    ),
     "one number for all": ("numbered", r"i=1 \+ k", "i=1"),
     "another number in one block": (
         "numbered",
