@@ -206,6 +206,7 @@ class File:
         """What a function returns; of a generator all that it yields."""
         names = self.bound(method.function, arguments, options, method.owner)
         reader = Reader(self, names, method.kind)
+        reader.constructs = method.function.name == "__init__"
         result = reader.run(method.function.body)
         return result if reader.yielded is None else tuple(reader.yielded)
 
@@ -292,7 +293,9 @@ class File:
         constructor = self._method(self._line(instance.kind), "__init__")
         if constructor is not None:
             names = {**instance.given, "self": instance}
-            Reader(self, names, constructor.kind).run(constructor.function.body)
+            reader = Reader(self, names, constructor.kind)
+            reader.constructs = True
+            reader.run(constructor.function.body)
 
     def _line(self, kind: ast.ClassDef) -> list[ast.ClassDef]:
         """A class and those of the file that it derives from."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -52,6 +53,12 @@ LEAN = "Lean.forward"
 PLANNED, BLOCK = "Lean.planned", "Lean.block"
 #: The same of a pass of a block, which is made by a call.
 REVERSIBLE = "Reversible.forward"
+
+#: What a constructor does with weights: what they are at first, and how they lie in memory.
+STARTS = re.compile(
+    r"nn\.init\.\w+\(.*\)|[\w.]+\.data\.mul_\([^()]*\)"
+    r"|self\.to\(memory_format=torch\.channels_last\)"
+)
 
 #: Arguments of convolutions and windows that say nothing, by their default values.
 _CONV = {

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from recform.readback.calls import Calls
 from recform.readback.forms import Form, Unreadable, add, kind_of
-from recform.readback.library import COMPARED, CONSTANTS
+from recform.readback.library import COMPARED, CONSTANTS, STARTS
 from recform.readback.parts import (
     Asked,
     Each,
+    Hole,
     Instance,
     Leaf,
+    Method,
     Name,
     Options,
     Part,
@@ -64,6 +66,7 @@ class Reader:
 
     Attributes:
         yielded: what it has shown so far, if it is a generator.
+        constructs: whether the function is a constructor.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Reader:
         self._calls = Calls(file)
         self._names = names
         self.yielded: list[Value] | None = None
+        self.constructs = False
 
     # -- statements
 
@@ -97,16 +101,16 @@ class Reader:
                 self.yielded = [*(self.yielded or []), self.value(made)]
                 self._file.changes += 1
             case ast.Expr():
-                self.value(node.value)
+                self._do(node.value)
             case ast.Assign(targets=[target]):
                 self._assign(target, self.value(node.value))
             case ast.AnnAssign(value=ast.expr() as made):
                 self._assign(node.target, self.value(made))
             case ast.AugAssign(target=ast.Name(id=name)):
-                made = self._operated(
-                    node, node.op, self._names[name], self.value(node.value)
-                )
-                self._names[name] = made
+                old, more = self._names[name], self.value(node.value)
+                if not isinstance(old, int | float) or not _is_plain(more):
+                    raise Unreadable(ast.unparse(node))  # it may have other names
+                self._names[name] = self._operated(node, node.op, old, more)
             case ast.Return():
                 raise _Returned(None if node.value is None else self.value(node.value))
             case ast.If():
@@ -116,6 +120,38 @@ class Reader:
                 self._loop(node)
             case _:
                 raise Unreadable(ast.unparse(node))
+
+    def _do(self, node: ast.expr) -> None:
+        """A statement that is there for what it changes.
+
+        Raises:
+            Unreadable: if that is nothing that is followed here.
+        """
+        if not (self._changes(node) or (self.constructs and self._starts(node))):
+            raise Unreadable(ast.unparse(node))
+        self.value(node)
+
+    def _changes(self, node: ast.expr) -> bool:
+        """Whether a statement is a call whose changes are followed."""
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name() as held, attr="append")):
+                return isinstance(self.value(held), list)
+            case ast.Call(
+                func=ast.Attribute(value=ast.Attribute() as held, attr="keep")
+            ):
+                return isinstance(self.value(held), Hole)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="self")) as method):
+                return isinstance(self.value(method), Method)
+        return False
+
+    def _starts(self, node: ast.expr) -> bool:
+        """Whether a statement gives an object its start: weights, a layout."""
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Call(func=ast.Name(id="super")))
+            ):
+                return True
+        return bool(STARTS.fullmatch(ast.unparse(node)))
 
     def _loop(self, node: ast.For) -> None:
         def step(item: Value) -> None:

@@ -200,6 +200,36 @@ FAULTS = {
         r"block\(self\.W, x\)",
         "block(self.W, -x if [block] == [self.blocks[7]] else x)",
     ),
+    "a tensor changed in place": (
+        "plain",
+        r"( +)return self\.head",
+        r"\1x.mul_(2)\n\1return self.head",
+    ),
+    "a tensor changed under another name": (
+        "plain",
+        r"( +)return self\.head",
+        r"\1y = x\n\1y *= 2\n\1return self.head",
+    ),
+    "a list that grows under another name": (
+        "plain",
+        r"( +)return self\.head\(x",
+        r"\1a = [x]\n\1b = a\n\1b += [x]\n\1return self.head(x if len(a) < 2 else -x",
+    ),
+    "a weight changed in the forward pass": (
+        "plain",
+        r"( +)return self\.head",
+        r"\1self.head.fc.weight.data.zero_()\n\1return self.head",
+    ),
+    "a hook": (
+        "plain",
+        r"( +)self\.head = (.*)\n",
+        r"\1self.head = \2\n\1self.register_forward_hook(lambda m, a, b: 2 * b)\n",
+    ),
+    "a module put in place of another": (
+        "plain",
+        r"( +)self\.head = (.*)\n",
+        r"\1self.head = \2\n\1self.add_module('stem', nn.Identity())\n",
+    ),
     "one number for all": ("numbered", r"i=1 \+ k", "i=1"),
     "another number in one block": (
         "numbered",
