@@ -53,6 +53,10 @@ LEAN = "Lean.forward"
 PLANNED, BLOCK = "Lean.planned", "Lean.block"
 #: The same of a pass of a block, which is made by a call.
 REVERSIBLE = "Reversible.forward"
+#: The same of one that is run backwards only where that is planned.
+EITHER = "Either.block"
+#: All of them.
+FRAMES = (LEAN, PLANNED, BLOCK, REVERSIBLE, EITHER)
 
 #: What a constructor does with weights: what they are at first, and how they lie in memory.
 STARTS = re.compile(
