@@ -40,10 +40,11 @@ from recform.writers.pipelines import (
     assembled,
     attributes_of,
     chain,
+    incoming,
     line_of,
     pipeline_parts,
 )
-from recform.writers.setting import Setting, incoming, ordered
+from recform.writers.setting import Setting, ordered
 
 
 def is_chain(formula: Formula) -> bool:
@@ -122,7 +123,7 @@ class ChainWriter:
         path = (given or own).at(origin.number)
         here = Setting.at((piece.input,), piece, self._formula.tables)
         if origin is STEM:
-            here = here.taking(incoming(piece.input))
+            here = here.taking(incoming(piece.pipeline, here))
         parts, _ = pipeline_parts(piece.pipeline, here, self._workshop)
         if given is None and not any(part.made for part in parts):
             path = ()  # functions alone need no name

@@ -57,10 +57,11 @@ from recform.writers.names import (
 from recform.writers.pipelines import (
     attributes_of,
     check_inline,
+    incoming,
     is_whole,
     pipeline_parts,
 )
-from recform.writers.setting import Setting, incoming
+from recform.writers.setting import Setting
 
 
 def plan_network(
@@ -324,7 +325,9 @@ class NetworkWriter:
     def _setting(self, origin: Origin, piece: Piece) -> Setting:
         """Where a piece stands; what the network itself gets is left open."""
         here = Setting.at((piece.input,), piece, self._formula.tables)
-        return here.taking(incoming(piece.input)) if origin == STEM else here
+        if origin != STEM:
+            return here
+        return here.taking(incoming(piece.pipeline, here))
 
     def _owned(self, classes: BlockClasses) -> Iterator[Attribute]:
         """Modules and scalars that all blocks share."""

@@ -43,6 +43,7 @@ class Said:
         defaults: of the arguments of classes that operators bring.
         going: whether the network goes on by positions.
         positions: how many positions of tokens show how a recurrence over them goes on.
+        is_numbered: whether the number of a block was read in what the formula says.
     """
 
     table: Table = field(default_factory=Table)
@@ -51,6 +52,7 @@ class Said:
     defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     positions: int = 0
     going: bool = False
+    is_numbered: bool = False
 
 
 class File:
@@ -69,7 +71,8 @@ class File:
         made: the modules and parameters that it has made.
         learned: the learned scalars that it has made, and how many numbers each has.
         popped: the lists from which something was taken.
-        changes: how often a list or an object became another one.
+        changes: how often a list or an object became another one, or a block of a row was
+            asked for something.
         ties: modules whose weight is said to be that of another one.
         shares: modules that have one weight, by what that is.
     """
@@ -205,6 +208,7 @@ class File:
         """What a function returns; of a generator all that it yields."""
         names = self.bound(method.function, arguments, options, method.owner)
         reader = Reader(self, names, method.kind)
+        reader.constructs = method.function.name == "__init__"
         result = reader.run(method.function.body)
         return result if reader.yielded is None else tuple(reader.yielded)
 
@@ -255,6 +259,7 @@ class File:
 
     def attribute(self, instance: Instance, name: str) -> Value:
         """An attribute, a method, or a field of the class."""
+        self.changes += instance.row is not None  # others have other numbers there
         self._construct(instance)
         if name in instance.attributes:
             return instance.attributes[name]
@@ -290,7 +295,9 @@ class File:
         constructor = self._method(self._line(instance.kind), "__init__")
         if constructor is not None:
             names = {**instance.given, "self": instance}
-            Reader(self, names, constructor.kind).run(constructor.function.body)
+            reader = Reader(self, names, constructor.kind)
+            reader.constructs = True
+            reader.run(constructor.function.body)
 
     def _line(self, kind: ast.ClassDef) -> list[ast.ClassDef]:
         """A class and those of the file that it derives from."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -56,6 +57,12 @@ REVERSIBLE = "Reversible.forward"
 EITHER = "Either.block"
 #: All of them.
 FRAMES = (LEAN, PLANNED, BLOCK, REVERSIBLE, EITHER)
+
+#: What a constructor does with weights: what they are at first, and how they lie in memory.
+STARTS = re.compile(
+    r"nn\.init\.\w+\(.*\)|[\w.]+\.data\.mul_\([^()]*\)"
+    r"|self\.to\(memory_format=torch\.channels_last\)"
+)
 
 #: Arguments of convolutions and windows that say nothing, by their default values.
 _CONV = {

@@ -2,8 +2,8 @@
 
 The network's constructor and forward pass are run on names, with the blocks as they come:
 what each of them gets, and what is made of what the last one makes, is what the formula
-says. Then each block that differs from the others is made and run, beside the step of the
-plan, the pipelines and the adapters that it has, with the numbers of the graph.
+says. Then each block that differs from the one before is made and run, beside the step of
+the plan, the pipelines and the adapters that it has, with the numbers of the graph.
 """
 
 from __future__ import annotations
@@ -41,48 +41,43 @@ def check_printed(graph: NetworkGraph, printed: Printed) -> None:
     for span, block in network.found:
         rows.setdefault(id(block.segment), (block, []))[1].append(span)
     for block, found in rows.values():
-        row = merged(found)
-        ends: list[Instance] = [row[0].at(0), row[-1].at(row[-1].count - 1)]
-        _check_growth(row, *(end.given for end in ends))
-        segment = block.segment
-        last = segment.first + segment.count - 1
-        done: list[Mapping[str, Value]] = []
-        for number, instance in zip((segment.first, last), ends, strict=True):
-            if instance.given not in done:
-                done.append(instance.given)
-                at = replace(block, number=number)
-                _check_block(graph, printed, at, instance)
+        _check_blocks(graph, printed, block, merged(found))
 
 
-def _check_growth(
-    rows: Sequence[Span], first: Mapping[str, Value], last: Mapping[str, Value]
+def _check_blocks(
+    graph: NetworkGraph, printed: Printed, block: Block, rows: Sequence[Span]
 ) -> None:
-    """Numbers of blocks that are alike grow steadily, so that the ends speak for all.
+    """Compares blocks that take the same step.
 
-    Where they do by themselves in a row of the code, its own ends speak for it.
+    One stands for the next if that gets the same numbers, and the formula says the same of
+    both. Where numbers grow, or the formula has the number of the block in it, no two of
+    them are known to speak for those between: each is looked at.
     """
-    count = sum(row.count for row in rows)
-    place = 0
+    given: Mapping[str, Value] | None = None
+    first, is_numbered = block.segment.first, False
     for row in rows:
-        for end in (0, row.count - 1):
-            instance = row.at(end)
-            for name, number in instance.given.items():
-                ends = first[name], last[name], number
-                right = number == first[name]
-                if first[name] != last[name]:
-                    right = all(isinstance(item, int | float) for item in ends) and (
-                        (number - first[name]) * (count - 1)
-                        == (place + end) * (last[name] - first[name])
-                    )
-                if not right:
-                    raise Refuted(f"{instance.kind.name} gets {name} = {number}")
-        place += row.count
+        for place in range(row.count):
+            instance = row.at(place)
+            if is_numbered or instance.given != given:
+                at = replace(block, number=first + place)
+                is_numbered = _check_block(graph, printed, at, instance)
+                given = instance.given
+            if row.is_even and not is_numbered:
+                break
+        first += row.count
 
 
 def _check_block(
     graph: NetworkGraph, printed: Printed, block: Block, found: Instance
-) -> None:
-    """Compares a block with its step."""
+) -> bool:
+    """Compares a block with its step.
+
+    Returns:
+        Whether what the formula says of it depends on its number.
+
+    Raises:
+        Refuted: if they differ.
+    """
     step = graph.recurrence.steps[block.segment.step]
     what = f"{found.kind.name} as block {block.number}"
     sides = Sides(graph, printed, what)
@@ -127,6 +122,7 @@ def _check_block(
     if not block.segment.block.sites:
         inputs = [slots[slot] for slot in step.inputs]
         _check_inverse(sides, instance, given[: len(handed)], results, inputs)
+    return sides.said.said.is_numbered
 
 
 def _check_inverse(

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from recform.readback.calls import Calls
 from recform.readback.forms import Form, Unreadable, add, kind_of
-from recform.readback.library import COMPARED, CONSTANTS
+from recform.readback.library import COMPARED, CONSTANTS, STARTS
 from recform.readback.parts import (
     Asked,
     Each,
+    Hole,
     Instance,
     Leaf,
+    Method,
     Name,
     Options,
     Part,
@@ -76,6 +78,7 @@ class Reader:
 
     Attributes:
         yielded: what it has shown so far, if it is a generator.
+        constructs: whether the function is a constructor.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Reader:
         self._calls = Calls(file)
         self._names = names
         self.yielded: list[Value] | None = None
+        self.constructs = False
 
     # -- statements
 
@@ -109,18 +113,18 @@ class Reader:
                 self.yielded = [*(self.yielded or []), self.value(made)]
                 self._file.changes += 1
             case ast.Expr():
-                self.value(node.value)
+                self._do(node.value)
             case ast.Assign(targets=[target]):
                 self._assign(target, self.value(node.value))
             case ast.AnnAssign(value=ast.expr() as made):
                 self._assign(node.target, self.value(made))
             case ast.AugAssign(target=ast.Name(id=name)):
-                if isinstance(self._names[name], dict):
-                    self._file.overwritten.add(self._names[name])
-                made = self._operated(
-                    node, node.op, self._names[name], self.value(node.value)
-                )
-                self._names[name] = made
+                old, more = self._names[name], self.value(node.value)
+                if isinstance(old, dict):
+                    self._file.overwritten.add(old)
+                elif not isinstance(old, int | float) or not _is_plain(more):
+                    raise Unreadable(ast.unparse(node))  # it may have other names
+                self._names[name] = self._operated(node, node.op, old, more)
             case ast.Return():
                 raise _Returned(None if node.value is None else self.value(node.value))
             case ast.If():
@@ -130,6 +134,38 @@ class Reader:
                 self._loop(node)
             case _:
                 raise Unreadable(ast.unparse(node))
+
+    def _do(self, node: ast.expr) -> None:
+        """A statement that is there for what it changes.
+
+        Raises:
+            Unreadable: if that is nothing that is followed here.
+        """
+        if not (self._changes(node) or (self.constructs and self._starts(node))):
+            raise Unreadable(ast.unparse(node))
+        self.value(node)
+
+    def _changes(self, node: ast.expr) -> bool:
+        """Whether a statement is a call whose changes are followed."""
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name() as held, attr="append")):
+                return isinstance(self.value(held), list)
+            case ast.Call(
+                func=ast.Attribute(value=ast.Attribute() as held, attr="keep")
+            ):
+                return isinstance(self.value(held), Hole)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="self")) as method):
+                return isinstance(self.value(method), Method)
+        return False
+
+    def _starts(self, node: ast.expr) -> bool:
+        """Whether a statement gives an object its start: weights, a layout."""
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Call(func=ast.Name(id="super")))
+            ):
+                return True
+        return bool(STARTS.fullmatch(ast.unparse(node)))
 
     def _loop(self, node: ast.For) -> None:
         def step(item: Value) -> None:
@@ -225,12 +261,7 @@ class Reader:
             case ast.ListComp() | ast.GeneratorExp():
                 return self._comprehension(node, list(node.generators))
             case ast.JoinedStr():
-                return "".join(
-                    str(self.value(part.value))
-                    if isinstance(part, ast.FormattedValue)
-                    else str(self.value(part))
-                    for part in node.values
-                )
+                return "".join(map(self._word, node.values))
             case ast.IfExp():
                 return self.value(node.body if self._holds(node.test) else node.orelse)
             case ast.BoolOp():
@@ -261,6 +292,13 @@ class Reader:
         """A form or a number; a parameter is a form."""
         value = self.value(node)
         return tensor(self._file, value) if isinstance(value, Leaf) else value
+
+    def _word(self, node: ast.expr) -> str:
+        """A part of a text with values in it; what these are as words is known of few."""
+        value = self.value(node.value if isinstance(node, ast.FormattedValue) else node)
+        if not _is_plain(value):
+            raise Unreadable(ast.unparse(node))
+        return str(value)
 
     def _elements(self, nodes: Sequence[ast.expr]) -> Sequence[Value]:
         return joined(
@@ -335,8 +373,7 @@ class Reader:
     def _compared(self, node: ast.Compare, how: ast.cmpop, a: Value, b: Value) -> Value:
         if b is None and isinstance(how, ast.Is | ast.IsNot):
             return (a is None) == isinstance(how, ast.Is)
-        known = not any(isinstance(item, dict | Part) for item in (a, b))
-        if known and type(how) in COMPARED:
+        if _is_plain((a, b)) and type(how) in COMPARED:
             return COMPARED[type(how)](a, b)
         return self._other(node)
 
@@ -474,6 +511,13 @@ class Reader:
         """What a call gives, and what it gives by name."""
         arguments = self._elements(node.args)
         return arguments, {k.arg: self.value(k.value) for k in node.keywords if k.arg}
+
+
+def _is_plain(value: Value) -> bool:
+    """Whether a value is the one that it is in Python, with all that is in it."""
+    if isinstance(value, tuple | list):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float | range)
 
 
 def _has_members(value: Value) -> bool:

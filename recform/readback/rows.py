@@ -76,6 +76,11 @@ class Span:
             self.row.at(self.first + place) if isinstance(self.row, Alike) else self.row
         )
 
+    @property
+    def is_even(self) -> bool:
+        """Whether all of it are made of the same numbers."""
+        return not isinstance(self.row, Alike) or not any(self.row.more.values())
+
     def before(self, other: Span) -> bool:
         """Whether another one goes on where this one ends."""
         return self.row is other.row and self.first + self.count == other.first

@@ -176,7 +176,10 @@ class Sides:
             {slot: held for slot, held in slots.items() if isinstance(slot, Tensor)},
             lambda tensor: value(tensor.operator, tensor.index),
             Coefficients(
-                {L: length}, lambda item: value(item.name, item.index), (I, more)
+                self.said.said,
+                {L: length},
+                lambda item: value(item.name, item.index),
+                (I, more),
             ),
             shapes.__getitem__,
             step.bare,

@@ -24,6 +24,7 @@ from recform.algebra.expr import (
     Elementwise,
     Filled,
     History,
+    I,
     Learned,
     Pointwise,
     Scaled,
@@ -38,11 +39,11 @@ from recform.algebra.formula import Pipeline, Step
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.algebra.symbols import INCOMING
 from recform.algebra.tracing import arguments_of
-from recform.blocks import Arguments, Layout, Shape
+from recform.blocks import Arguments, Layout, Shape, symbols_in
 from recform.blocks.operator import FUNCTION_INPUT
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Site
-from recform.readback.file import PAST, File
+from recform.readback.file import PAST, File, Said
 from recform.readback.forms import Form, Term, Unreadable, add, drawn
 from recform.readback.library import defaults_of
 from recform.readback.parts import Part, Pieces, Value, call
@@ -85,6 +86,8 @@ class Line(Part):
         if inputs:
             numbers = {**numbers, INCOMING: inputs[0].features}
         for step in pipeline.steps:
+            read = (symbols_in(value) for value in step.arguments.values())
+            file.said.is_numbered |= any(I in symbols for symbols in read)
             arguments = arguments_of(step, numbers)
             kind = (
                 Recurrence
@@ -171,7 +174,9 @@ class Definition(Part):
         for name, scalar in body.scalars.items():
             count = inside.scalar_size(name) if scalar.per_feature else 1
             file.learned[names[name], int(count)] += 1
-        self._numbers = Coefficients(values, lambda scalar: drawn(names[scalar.name]))
+        self._numbers = Coefficients(
+            file.said, values, lambda scalar: drawn(names[scalar.name])
+        )
 
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
         known = dict(zip(self._body.leaves, arguments, strict=True))
@@ -257,6 +262,7 @@ class Coefficients:
     """Coefficients as numbers.
 
     Args:
+        said: is told if the number of a block is read.
         numbers: what symbols are.
         scalar: the number of a learned scalar.
         index: the symbol of the block's number, and how much it is more than a tensor says.
@@ -264,18 +270,20 @@ class Coefficients:
 
     def __init__(
         self,
+        said: Said,
         numbers: Numbers,
         scalar: Callable[[Learned], float],
         index: tuple[Symbolic, int] | None = None,
     ) -> None:
         self._numbers = {k: sympy.sympify(v) for k, v in numbers.items()}
-        self._scalar, self._index = scalar, index
+        self._said, self._scalar, self._index = said, scalar, index
         self._known: dict[tuple[Symbolic, Symbolic], float] = {}
 
     def of(self, tensor: Scaled | Filled) -> float:
         """The number in front of a tensor."""
         key = (tensor.coefficient, tensor.at)
         if key not in self._known:
+            self._said.is_numbered |= tensor.coefficient.has(I)
             values = {
                 item: sympy.Float(self._scalar(item))
                 for item in tensor.coefficient.atoms(Learned)

@@ -8,12 +8,15 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Protocol
 
+import sympy
+
 from recform.algebra.body import Body
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.labels import DERIVED, is_held
-from recform.algebra.symbols import INCOMING
-from recform.blocks import Arguments, Misfit, Shape, put_in, symbols_in
+from recform.algebra.symbols import INCOMING, size
+from recform.blocks import Arguments, Layout, Misfit, Shape, put_in, symbols_in
 from recform.blocks.identifiers import identifier
+from recform.blocks.shape import Size
 from recform.blocks.template import free_names, renamed, template
 from recform.diagnostics import CompileError, Diagnostics
 from recform.outline.sections import DEFAULTS
@@ -119,6 +122,33 @@ def pipeline_parts(
         inputs = (y,)
     (x,) = inputs
     return parts, x
+
+
+def incoming(pipeline: Pipeline, here: Setting, name: str | None = None) -> Size:
+    """The features of what comes into a network: an argument of its constructor.
+
+    How many ids there are is none: the head makes as many scores. Nor is what blocks get
+    as it comes in (`stem none`, or `stem conv(3)`, which leaves the channels at what they
+    are): their sizes are numbers.
+
+    Args:
+        pipeline: the stem.
+        here: where it stands.
+        name: of the argument; by the layout, if it is None.
+    """
+    (x,) = here.inputs
+    if x.layout is Layout.IDS or not isinstance(x.features, int):
+        return x.features
+    opened = size(name) if name else Setting.open((x,)).inputs[0].features
+    table = {**here.values, INCOMING: opened}
+    y = x.with_features(opened)
+    for step in pipeline.steps:
+        given = {key: put_in(value, table) for key, value in step.arguments.items()}
+        try:
+            y = step.operator.shape_of((y,), Arguments(given))
+        except Misfit:
+            return x.features  # a plugin's rule, which wants a number
+    return x.features if sympy.sympify(y.features).has(opened) else opened
 
 
 def _emitted(

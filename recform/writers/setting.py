@@ -161,14 +161,3 @@ def ordered(used: set[str], own: Sequence[str] = ()) -> tuple[str, ...]:
     )
     last = ["stride"] if "stride" in used else []
     return (*known, *extra, *last)
-
-
-def incoming(shape: Shape) -> Size:
-    """The features of what comes into a network: an argument of its constructor.
-
-    How many ids there are is none: the head makes as many scores. What is one by
-    another name stays that.
-    """
-    if shape.layout is Layout.IDS or not isinstance(shape.features, int):
-        return shape.features
-    return Setting.open((shape,)).inputs[0].features

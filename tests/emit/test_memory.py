@@ -116,7 +116,7 @@ def test_the_proof_knows_what_stands_around_a_pass(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Something else there could make anything of it."""
-    monkeypatch.setattr(proved, "LEAN", "Lean.other")
+    monkeypatch.setattr(proved, "FRAMES", ())
     with pytest.raises(CompileError, match=r"forward is what Lean\.forward makes"):
         _ = recform.compile(TEXTS["histories"], memory="lean").source
 

@@ -7,6 +7,7 @@ import pickle
 import shutil
 import traceback
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,14 @@ def test_state_dict_has_each_parameter_once(name: str) -> None:
 def test_keywords_of_the_constructor() -> None:
     net = network("residual", classes=7, in_channels=1)
     assert net(images(channels=1)).shape == (4, 7)
+
+
+@pytest.mark.parametrize("names", ("", 'names stem = "f.0", stages = "f.{}"\n'))
+def test_no_keyword_is_for_one_size_of_a_network_alone(names: str) -> None:
+    for stem, taken in (("conv(3)", False), ("conv(3) > conv(3, c)", True)):
+        frame = f"{names}stem {stem}\ninput 3 x 8 x 8\nstages 4 x 1, 8 x 1 / 2\n"
+        net = recform.load(f"{frame}X_i = X_<i-1> + W_i*X_<i-1>")
+        assert ("in_channels" in signature(type(net)).parameters) is taken
 
 
 def test_each_operator_runs_once_and_two_tensors_are_carried() -> None:

@@ -188,6 +188,25 @@ def test_what_cannot_be() -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "stem"),
+    (
+        ("", "conv(3) > bn"),
+        ("", "conv(3, stride=2) > maxpool(2)"),
+        ('names stem = "f.0", stages = "f.{}"\n', "conv(3) > bn"),
+    ),
+)
+def test_channels_that_blocks_get_as_they_come_in_are_fixed(
+    names: str, stem: str
+) -> None:
+    fixed = recform.compile(f"{names}stem {stem}\n{BODY}", timm=True)
+    with pytest.raises(ValueError, match="the formula fixes in_chans at 3"):
+        fixed.module(in_chans=1)
+    free = recform.load(f"{names}stem {stem} > conv(1, c)\n{BODY}", timm=True)
+    wider = type(free)(in_chans=1)
+    assert wider(torch.randn(2, 1, 16, 16)).shape == (2, 10)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("input 20\nX_i = W_i*X_<i-1>", "its input, 20, is no image"),

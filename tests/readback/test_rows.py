@@ -61,7 +61,14 @@ scalar q_i = 1 per channel
 scalar p = 1 per channel
 X_i = q_i*W_i*X_<i-1> + p*X_<i-1>
 """
+SHARED = """
+stages 4 x {}
+W = linear(c)
+input 4
+X_i = X_<i-1> + i^(-1/2)*W*X_<i-1>
+"""
 NETWORKS = {
+    "shared": SHARED,
     "plain": PLAIN,
     "stages": STAGES,
     "numbered": NUMBERED,
@@ -176,6 +183,69 @@ FAULTS = {
     "numbers that grow and stop": ("numbered", r"i=1 \+ k", "i=1 + k % 24 // 23 * k"),
     "numbers that are bent": ("numbered", r"i=1 \+ k", "i=1 + k * k // 23"),
     "numbers the other way around": ("numbered", r"i=1 \+ k", "i=24 - k"),
+    "where the number of a block is another": (
+        "shared",
+        r"( +)for block in self\.blocks:\n +x = block\(self\.W, x\)\n",
+        r"\1for block in self.blocks:\n\1    number = block.scale\n"
+        r"\1number = 0\n\1for block in self.blocks:\n"
+        r"\1    x = block(self.W, x if block.scale > 0.45 else -x)\n",
+    ),
+    "where the words for a block are others": (
+        "shared",
+        r"block\(self\.W, x\)",
+        'block(self.W, x if f"{block}" != "Step()" else -x)',
+    ),
+    "where the block is a certain one": (
+        "shared",
+        r"block\(self\.W, x\)",
+        "block(self.W, -x if [block] == [self.blocks[7]] else x)",
+    ),
+    "a tensor changed in place": (
+        "plain",
+        r"( +)return self\.head",
+        r"\1x.mul_(2)\n\1return self.head",
+    ),
+    "a tensor changed under another name": (
+        "plain",
+        r"( +)return self\.head",
+        r"\1y = x\n\1y *= 2\n\1return self.head",
+    ),
+    "a list that grows under another name": (
+        "plain",
+        r"( +)return self\.head\(x",
+        r"\1a = [x]\n\1b = a\n\1b += [x]\n\1return self.head(x if len(a) < 2 else -x",
+    ),
+    "a weight changed in the forward pass": (
+        "plain",
+        r"( +)return self\.head",
+        r"\1self.head.fc.weight.data.zero_()\n\1return self.head",
+    ),
+    "a hook": (
+        "plain",
+        r"( +)self\.head = (.*)\n",
+        r"\1self.head = \2\n\1self.register_forward_hook(lambda m, a, b: 2 * b)\n",
+    ),
+    "a module put in place of another": (
+        "plain",
+        r"( +)self\.head = (.*)\n",
+        r"\1self.head = \2\n\1self.add_module('stem', nn.Identity())\n",
+    ),
+    "one number for all": ("numbered", r"i=1 \+ k", "i=1"),
+    "another number in one block": (
+        "numbered",
+        r"1 / math\.sqrt\(i\)",
+        "1 / math.sqrt(i) if i != 5 else 2.0",
+    ),
+    "numbers that are right at the ends": (
+        "numbered",
+        r"1 / math\.sqrt\(i\)",
+        "1 / math.sqrt(i) + (i - 1)*(i - 24)",
+    ),
+    "a term that one block leaves out": (
+        "numbered",
+        r"return x_prev \+",
+        "return (0 if 0.3 < self.scale < 0.34 else x_prev) +",
+    ),
     "a module of an older block": (
         "handed",
         r"( +)x, w_module = block\(x, w_module\)",

@@ -61,7 +61,7 @@ from recform.plan.policy import Policy
 from recform.plan.rewrite import rewritten
 from recform.writers.formula.workshop import Workshop
 from recform.writers.initialise import rule_calls
-from recform.writers.pipelines import applied, line_of
+from recform.writers.pipelines import applied, incoming, line_of
 from recform.writers.setting import Setting
 
 #: What timm calls by name, besides what the base class has; no module may hide it.
@@ -92,7 +92,9 @@ def _opened(network: NetworkGraph, head: Head, stem: Piece) -> NetworkGraph:
     """The network, in which what timm's constructor asks for is open."""
     if is_chain(network.recurrence.formula):
         stem = network.stem  # its pooling has a place in the row
-    image = stem.input.with_features(size("in_chans"))
+    here = Setting.at((stem.input,), stem, network.recurrence.formula.tables)
+    channels = incoming(stem.pipeline, here, "in_chans")
+    image = stem.input.with_features(channels)
     return replace(
         network,
         stem=replace(stem, input=image),
