@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from recform.blocks import Amount
 from recform.costs.backwards import run_back
-from recform.costs.tape import Buffer, Operation, Tape
+from recform.costs.tape import Buffer, Operation, Tape, but
 from recform.memory import Memory
 
 #: As in `Again`: what so many steps in a row lead to is kept, in a lean pass and where
@@ -171,8 +171,8 @@ class _Forming:
         buffer, note = self._tape.buffers[number], self._notes[number]
         again = self._earlier.get(number, note).there
         if buffer.before:
-            return replace(buffer, kept=None, alone=buffer.alone and not note.kept)
-        return replace(buffer, kept=note.last if note.kept else None, again=again)
+            return but(buffer, kept=None, alone=buffer.alone and not note.kept)
+        return but(buffer, kept=note.last if note.kept else None, again=again)
 
     # -- forward
 
@@ -259,9 +259,7 @@ class _Forming:
         if inside is operation.inside and more == Amount() and not again:
             return operation
         back = operation.workspace_back + more
-        return replace(
-            operation, inside=inside, workspace_back=back, again=tuple(again)
-        )
+        return but(operation, inside=inside, workspace_back=back, again=tuple(again))
 
     def _value(self, note: _Note, number: int, again: list[int]) -> _Held:
         """Has a tensor; what is held meanwhile besides it and what is asked for."""

@@ -30,6 +30,27 @@ class Peaks:
     inference: int
 
 
+@dataclass(frozen=True)
+class Passes:
+    """Likewise of a forward and a backward pass.
+
+    Attributes:
+        kept: as of :class:`Peaks`.
+        forward, backward: the most that is held at once in either.
+    """
+
+    kept: int
+    forward: int
+    backward: int
+
+
+def passes(tape: Tape, batch: int, size: int) -> Passes:
+    """What a forward and a backward pass hold, of what :func:`peaks` is told."""
+    spans = _Spans(tape, batch, size)
+    forward, backward = spans.most(spans.forward()), spans.most(spans.backward())
+    return Passes(spans.kept(), forward, backward)
+
+
 def peaks(tape: Tape, batch: int, size: int) -> Peaks:
     """The peaks of a network.
 
@@ -38,9 +59,9 @@ def peaks(tape: Tape, batch: int, size: int) -> Peaks:
         batch: how many examples.
         size: bytes of a number.
     """
-    spans = _Spans(tape, batch, size)
-    training = max(spans.most(spans.forward()), spans.most(spans.backward()))
-    return Peaks(spans.kept(), training, spans.most(spans.inference()))
+    held, spans = passes(tape, batch, size), _Spans(tape, batch, size)
+    training = max(held.forward, held.backward)
+    return Peaks(held.kept, training, spans.most(spans.inference()))
 
 
 class _Spans:
