@@ -7,17 +7,19 @@ for which no other is better in time and in memory are found by going through th
 the first to the last (dynamic programming): behind each part only those are gone on with
 that keep less, need less or run less again than others which keep the same tensors.
 
-Of n parts there are some n^2 rows, each worked out once by following its operations: of p
-operations of the network together n^2*p/6. Long networks are planned in groups, so n is
-:data:`MOST` at most, and :data:`STEPS` bounds n^2*p down to :data:`FEWEST` groups; the time
-then grows as the number of operations.
+Of n parts there are some n^2 rows; of those that are alike one is worked out, by following
+its operations: if none are, of p operations of the network together n^2*p/6. Long networks
+are planned in groups, so n is :data:`MOST` at most, and :data:`STEPS` bounds n^2*p down to
+:data:`FEWEST` groups; the time then grows as the number of operations.
 """
 
 from __future__ import annotations
 
+import gc
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
@@ -95,10 +97,21 @@ def choices(
     def may(start: int, end: int) -> bool:
         return back is not None and back.may(borders[start], borders[end])
 
-    return [
-        replace(choice, forms=groups.spread(choice.forms))
-        for choice in best(len(borders) - 1, rows, may)
-    ]
+    with _uncollected():
+        found = best(len(borders) - 1, rows, may)
+    return [replace(choice, forms=groups.spread(choice.forms)) for choice in found]
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Has no rubbish looked for: of millions of small things none holds itself."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def best(

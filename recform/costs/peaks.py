@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import TypeAlias
 
@@ -78,7 +79,7 @@ class _Spans:
     def kept(self) -> int:
         """What autograd holds at the end of the forward pass."""
         whole = sum(self._bytes(b) * b.copies for b in self._made if b.kept is not None)
-        return whole + sum(amount for _, _, amount in self._inside())
+        return whole + sum(amount for _, _, amount in self._inside)
 
     def inference(self) -> Iterator[Span]:
         """Tensors while code has names for them."""
@@ -89,7 +90,7 @@ class _Spans:
 
     def forward(self) -> Iterator[Span]:
         """Likewise, and what is kept to the end."""
-        yield from self._inside()
+        yield from self._inside
         for buffer in self._made:
             if buffer.kept is None:
                 yield buffer.born, buffer.named, self._bytes(buffer)
@@ -101,7 +102,7 @@ class _Spans:
 
     def backward(self) -> Iterator[Span]:
         """What is kept until its gradient was computed, and gradients."""
-        yield from self._inside()
+        yield from self._inside
         for buffer in self._made:
             if buffer.kept is not None:
                 yield buffer.kept, self._end, self._bytes(buffer) * buffer.copies
@@ -134,9 +135,10 @@ class _Spans:
                     yield n, n, (2 if count == 1 else 1) * size
         yield 0, self._end, (self._tape.scalars + learned) * self._size
 
-    def _inside(self) -> Iterator[Span]:
-        for n, op in enumerate(self._tape.operations):
-            yield n, self._end, op.times * self._held(op.inside)
+    @cached_property
+    def _inside(self) -> list[Span]:
+        held = [op.times * self._held(op.inside) for op in self._tape.operations]
+        return [(n, self._end, amount) for n, amount in enumerate(held) if amount]
 
     def _bytes(self, buffer: Buffer) -> int:
         return self._held(buffer.amount)

@@ -7,6 +7,7 @@ from these.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
@@ -19,6 +20,7 @@ class Signs:
 
     Attributes:
         tape: the whole one.
+        used: for each tensor the last operation that reads it, or may have it kept.
         touched: for each tensor the last operation that may have it kept, or has a name
             for it.
         incoming: how many tensors come in. Behind them each operation makes one.
@@ -26,10 +28,12 @@ class Signs:
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
-        self.touched = [buffer.named for buffer in tape.buffers]
+        self.used = [buffer.read for buffer in tape.buffers]
         for number, op in enumerate(tape.operations):
             for buffer in op.asks:
-                self.touched[buffer] = max(self.touched[buffer], number)
+                self.used[buffer] = max(self.used[buffer], number)
+        pairs = zip(self.used, tape.buffers, strict=True)
+        self.touched = [max(used, buffer.named) for used, buffer in pairs]
         self.incoming = sum(buffer.born < 0 for buffer in tape.buffers)
         self._numbers: dict[object, int] = {}
         self._crossing: dict[int, list[int]] = {}
@@ -40,21 +44,6 @@ class Signs:
             made = range(self.incoming, self.incoming + border)
             self._crossing[border] = [n for n in made if self.touched[n] >= border]
         return self._crossing[border]
-
-    def given(self, border: int) -> object:
-        """What is there in front of a border."""
-        there = (n for n in range(self.incoming) if self.touched[n] >= border)
-        crossing = (
-            (n - self.incoming - border, self._tensor(n, border))
-            for n in self.crossing(border)
-        )
-        return tuple(there), tuple(crossing)
-
-    def _tensor(self, number: int, here: int) -> object:
-        buffer = self.tape.buffers[number]
-        graded = None if buffer.graded is None else buffer.graded - here
-        ends = buffer.read - here, buffer.named - here, graded
-        return buffer.amount, buffer.trained, buffer.copies, ends
 
     @cached_property
     def operations(self) -> list[int]:
@@ -68,6 +57,9 @@ class Signs:
     def _operation(self, number: int) -> object:
         op = self.tape.operations[number]
         before = self.tape.operations[max(0, number - 1)]
+        made = self.tape.buffers[op.makes]
+        graded = made.read if made.graded is None else made.graded
+        ends = (made.read, made.named, graded, self.touched[op.makes])
         return (
             op.unit - before.unit,
             self._from(op.makes, op.reads),
@@ -75,8 +67,8 @@ class Signs:
             (op.inside, op.lean, op.stays, op.workspace, op.workspace_back),
             (op.cheap, op.unheld, op.runs, op.copies, op.works),
             (op.parameters, self._owners[number]),
-            self._tensor(op.makes, number),
-            self.touched[op.makes] - number,
+            (made.amount, made.trained, made.copies),
+            tuple(end - number for end in ends),
         )
 
     def _from(self, makes: int, held: Held) -> Held:
@@ -101,9 +93,10 @@ class Signs:
         found = [0]
         seen: dict[object, None] = {}
         for op in reversed(self.tape.operations):
-            new = op.parameters and op.owner not in seen
-            seen |= {op.owner: None} if new else {}
-            found.append(found[-1] + (op.parameters * op.copies if new else 0))
+            more = op.parameters * op.copies if op.owner not in seen else 0
+            if op.parameters:
+                seen[op.owner] = None
+            found.append(found[-1] + more)
         return found[::-1]
 
 
@@ -134,15 +127,27 @@ class Stretch:
     def sign(self) -> object:
         """The same for stretches whose tapes are the same."""
         buffers, last = self._whole.buffers, self.last
+        made = bisect_left(self.numbers, self._signs.incoming + self.first)
         result = tuple(
             (self._places[n], buffers[n].born >= last) for n in self._whole.result
         )
         return (
             tuple(self._signs.operations[self.first : last]),
-            self._signs.given(self.first),
+            tuple(map(self._given, range(made))),
             tuple((place, buffers[self.numbers[place]].amount) for place, _ in result),
             result,
         )
+
+    def _given(self, place: int) -> object:
+        """What a tensor that is there before looks like from here, and to the end."""
+        number = self.numbers[place]
+        if number < self._signs.incoming:
+            return number
+        buffer = self._moved(number)
+        ends = buffer.read, buffer.named, buffer.graded
+        used = self._signs.used[number] >= self.first
+        where = number - self._signs.incoming - self.first if used else None
+        return where, buffer.amount, buffer.trained, buffer.copies, ends
 
     @cached_property
     def read(self) -> frozenset[int]:
@@ -166,14 +171,14 @@ class Stretch:
 
     def tape(self, holds: frozenset[int]) -> Tape:
         """The tape, where tensors of earlier stretches are kept already."""
-        buffers = list(map(self._moved, self.numbers))
+        buffers = self._buffers.copy()
         for place in self.placed(holds):
             at, alone = (~place, True) if place < 0 else (place, False)
             buffers[at] = but(buffers[at], before=True, alone=alone)
         operations = self._whole.operations
         behind = Counter(op.owner for op in operations[self.last :] if op.parameters)
         return Tape(
-            list(map(self._within, operations[self.first : self.last])),
+            self._operations.copy(),
             buffers,
             tuple(self._places[number] for number in self._whole.result),
             scalars=self._whole.scalars,
@@ -183,6 +188,16 @@ class Stretch:
     @cached_property
     def _places(self) -> dict[int, int]:
         return {number: place for place, number in enumerate(self.numbers)}
+
+    @cached_property
+    def _operations(self) -> list[Operation]:
+        """The operations, with the tensors by their places."""
+        return list(map(self._within, self._whole.operations[self.first : self.last]))
+
+    @cached_property
+    def _buffers(self) -> list[Buffer]:
+        """The tensors, of which earlier stretches keep none."""
+        return list(map(self._moved, self.numbers))
 
     def _within(self, op: Operation) -> Operation:
         places = self._places
