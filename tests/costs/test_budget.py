@@ -27,7 +27,7 @@ from recform.costs.needs import needs, setting_of
 from recform.costs.peaks import peaks
 from recform.costs.planning import points
 from recform.costs.record import record
-from recform.costs.tape import Operation
+from recform.costs.tape import Operation, Tape
 from recform.costs.words import bytes_of
 from recform.diagnostics import CompileError
 from recform.emit.module import emit
@@ -191,6 +191,23 @@ def test_blocks_that_run_backwards_beside_others() -> None:
     assert said == pytest.approx(real_kept(net.float(), [x.float()]), rel=0.01)
     assert ways_back(item.graph, Dtype.bf16) is None
     assert ways_back(compiled(SMALL).graph, Dtype.fp32) is None
+
+
+def test_rows_that_are_alike_are_worked_out_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There are 30 groups of one block; without that it is more than a thousand rows."""
+    rows: list[object] = []
+
+    def counted(tape: Tape, forms: Sequence[Memory]) -> Tape:
+        rows.append(forms)
+        return under(tape, forms)
+
+    monkeypatch.setattr(budget, "under", counted)
+    text = "input 6\nstages 6 x 30\nW = linear(c)\nX_i = relu(X_<i-1> + W_i*X_<i-1>)"
+    tape = record(compiled(text).graph, whole=True)
+    budget.choices(tape, 3, 4, lambda op: 1)
+    assert len(rows) < 300
 
 
 def test_a_later_network_runs_backwards() -> None:
