@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import accumulate
 
 from recform.blocks import Amount
-from recform.costs.tape import Buffer, Operation, Tape
+from recform.costs.tape import Buffer, Operation, Tape, but
 from recform.memory import Memory
 
 
@@ -52,9 +52,9 @@ class _Backwards:
     def _buffer(self, number: int, buffer: Buffer) -> Buffer:
         kept, again = self._kept.get(number), self._again.get(number)
         if buffer.before:
-            return replace(buffer, again=again)
+            return but(buffer, again=again)
         alone = kept is not None and buffer.kept is None
-        return replace(buffer, kept=kept, again=again, alone=alone)
+        return but(buffer, kept=kept, again=again, alone=alone)
 
     def _keep(self, held: Iterable[int], by: int) -> None:
         for number in held:
@@ -136,4 +136,4 @@ class _Backwards:
             last = number == len(operations) - 1
             again = every if last else ()
             back = op.workspace_back + held + (end if last else Amount())
-            yield replace(op, inside=Amount(), workspace_back=back, again=again)
+            yield but(op, inside=Amount(), workspace_back=back, again=again)

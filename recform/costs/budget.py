@@ -7,24 +7,27 @@ for which no other is better in time and in memory are found by going through th
 the first to the last (dynamic programming): behind each part only those are gone on with
 that keep less, need less or run less again than others which keep the same tensors.
 
-Of n parts there are some n^2 rows, each worked out once by following its operations: of p
-operations of the network together n^2*p/6. Long networks are planned in groups, so n is
-:data:`MOST` at most, and :data:`STEPS` bounds n^2*p down to :data:`FEWEST` groups; the time
-then grows as the number of operations.
+Of n parts there are some n^2 rows; of those that are alike one is worked out, by following
+its operations: if none are, of p operations of the network together n^2*p/6. Long networks
+are planned in groups, so n is :data:`MOST` at most, and :data:`STEPS` bounds n^2*p down to
+:data:`FEWEST` groups; the time then grows as the number of operations.
 """
 
 from __future__ import annotations
 
+import gc
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
 from recform.costs.forms import under
-from recform.costs.peaks import peaks
-from recform.costs.tape import Buffer, Held, Operation, Tape
+from recform.costs.peaks import Passes, passes
+from recform.costs.stretches import Signs, Stretch
+from recform.costs.tape import Operation, Tape
 from recform.memory import Back, Memory
 
 #: Networks of more parts are planned in groups of blocks; of many operations, in fewer.
@@ -94,10 +97,21 @@ def choices(
     def may(start: int, end: int) -> bool:
         return back is not None and back.may(borders[start], borders[end])
 
-    return [
-        replace(choice, forms=groups.spread(choice.forms))
-        for choice in best(len(borders) - 1, rows, may)
-    ]
+    with _uncollected():
+        found = best(len(borders) - 1, rows, may)
+    return [replace(choice, forms=groups.spread(choice.forms)) for choice in found]
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Has no rubbish looked for: of millions of small things none holds itself."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def best(
@@ -192,17 +206,18 @@ class _Groups:
 
 
 class _Rows:
-    """Rows of parts, each of which is worked out once."""
+    """Rows of parts; of those that are alike one is worked out."""
 
     def __init__(
         self, tape: Tape, batch: int, size: int, again: Again, borders: Sequence[int]
     ) -> None:
-        self._tape = tape
+        self._signs = Signs(tape)
         self._batch, self._size = batch, size
         self._again = again
         self._borders = borders
-        self._parts: dict[tuple[int, int], _Part] = {}
-        self._known: dict[tuple[int, int, Memory, frozenset[int]], Row] = {}
+        self._tape = tape
+        self._parts: dict[tuple[int, int], Stretch] = {}
+        self._known: dict[object, _Alike] = {}
 
     def __call__(
         self, start: int, end: int, form: Memory, holds: frozenset[int]
@@ -210,171 +225,62 @@ class _Rows:
         part = self._part(start, end)
         if part.first == part.last:
             return Row(0, 0, 0, holds)
-        key = (start, end, form, holds & part.read)
+        before = holds & part.read
+        key = (part.sign, form, part.placed(before))
         if key not in self._known:
-            self._known[key] = self._worked_out(part, form, key[-1])
-        row = self._known[key]
-        held = (row.holds | holds) & part.wanted
+            self._known[key] = self._worked_out(part, form, before)
+        alike = self._known[key]
+        held = (part.unplaced(alike.holds) | holds) & part.wanted
         both = frozenset(~number for number in held if number >= 0)
-        return replace(row, holds=held - both)
+        back = alike.held.backward + part.learned * self._size
+        peak = max(alike.held.forward, back)
+        return Row(alike.held.kept, peak, alike.again, held - both)
 
-    def _part(self, start: int, end: int) -> _Part:
+    def _part(self, start: int, end: int) -> Stretch:
         if (start, end) not in self._parts:
             first, last = self._firsts[start], self._firsts[end]
-            self._parts[start, end] = _Part(self._tape, self._touched, first, last)
+            self._parts[start, end] = Stretch(self._signs, first, last)
         return self._parts[start, end]
-
-    @cached_property
-    def _touched(self) -> list[int]:
-        """For each tensor the last operation that may have it kept, or has a name for it."""
-        found = [buffer.named for buffer in self._tape.buffers]
-        for number, op in enumerate(self._tape.operations):
-            for buffer in op.asks:
-                found[buffer] = max(found[buffer], number)
-        return found
 
     @cached_property
     def _firsts(self) -> list[int]:
         """The first operation of each group, and how many there are."""
-        count = len(self._tape.operations)
-        firsts = {op.unit: n for n, op in reversed([*enumerate(self._tape.operations)])}
-        found = [count]
-        for border in reversed(self._borders[:-1]):
-            inside = [n for unit, n in firsts.items() if unit >= border]
-            found.append(min(inside, default=count))
-        return found[::-1]
+        units = [op.unit for op in self._tape.operations]
+        return [bisect_left(units, border) for border in self._borders]
 
-    def _worked_out(self, part: _Part, form: Memory, holds: frozenset[int]) -> Row:
+    @cached_property
+    def _times(self) -> list[int]:
+        """What it takes to run each operation again."""
+        return [op.runs * self._again(op) for op in self._tape.operations]
+
+    def _worked_out(self, part: Stretch, form: Memory, holds: frozenset[int]) -> _Alike:
         forms = [Memory.plain] * self._tape.units
         for op in self._tape.operations[part.first : part.last]:
             forms[op.unit] = form
         tape = under(part.tape(holds), forms)
-        held = peaks(tape, self._batch, self._size)
-        kept = {
-            ~number if buffer.alone else number
-            for number, buffer in zip(part.numbers, tape.buffers, strict=True)
-            if buffer.kept is not None or ~number in holds
+        held = passes(tape, self._batch, self._size)
+        there = {
+            ~place if buffer.alone else place
+            for place, buffer in enumerate(tape.buffers)
+            if buffer.kept is not None or ~part.numbers[place] in holds
         }
-        operations = self._tape.operations
         again = sum(
-            operations[part.first + n].runs * self._again(operations[part.first + n])
-            for op in tape.operations
-            for n in op.again
+            self._times[part.first + n] for op in tape.operations for n in op.again
         )
-        return Row(held.kept, held.training, again, frozenset(kept))
+        return _Alike(held, again, frozenset(there))
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Some operations of a tape, as a tape.
+class _Alike:
+    """What rows that are alike have in common.
 
     Attributes:
-        whole: the tape.
-        touched: for each tensor the last operation that has to do with it.
-        first, last: the first operation, and the one behind the last.
+        held: what is kept, and the most that is in either pass, without the gradients that
+            are there before.
+        again: as of a row.
+        holds: likewise, by their places among the tensors of the part.
     """
 
-    whole: Tape
-    touched: Sequence[int]
-    first: int
-    last: int
-
-    @cached_property
-    def numbers(self) -> list[int]:
-        """The tensors that are there meanwhile, or that have a gradient then."""
-        return [
-            number
-            for number, buffer in enumerate(self.whole.buffers)
-            if (buffer.born < self.last and self.first <= self.touched[number])
-            or number in self.whole.result
-        ]
-
-    @cached_property
-    def read(self) -> frozenset[int]:
-        """Those from before, which may be kept already."""
-        buffers = self.whole.buffers
-        read = [n for n in self.numbers if 0 <= buffers[n].born < self.first]
-        return frozenset((*read, *(~n for n in read)))
-
-    @cached_property
-    def wanted(self) -> frozenset[int]:
-        """Those from here or before that something behind may keep."""
-        wanted = [
-            number
-            for number, buffer in enumerate(self.whole.buffers)
-            if 0 <= buffer.born < self.last <= self.touched[number]
-        ]
-        return frozenset((*wanted, *(~number for number in wanted)))
-
-    @property
-    def _operations(self) -> list[Operation]:
-        return self.whole.operations[self.first : self.last]
-
-    def tape(self, holds: frozenset[int]) -> Tape:
-        """The tape, where tensors of earlier parts are kept already."""
-        buffers = list(self._buffers)
-        for held in holds:
-            number, alone = (~held, True) if held < 0 else (held, False)
-            if (place := self._places.get(number)) is not None:
-                buffers[place] = replace(buffers[place], before=True, alone=alone)
-        return Tape(
-            list(self._placed),
-            buffers,
-            self._within(self.whole.result),
-            scalars=self.whole.scalars,
-            learned=self._learned,
-        )
-
-    @cached_property
-    def _places(self) -> dict[int, int]:
-        return {number: place for place, number in enumerate(self.numbers)}
-
-    def _within(self, held: Held) -> Held:
-        return tuple(self._places[number] for number in held)
-
-    @cached_property
-    def _placed(self) -> list[Operation]:
-        """The operations, with the tensors by their places among those of the part."""
-        within = self._within
-        return [
-            replace(
-                op,
-                reads=within(op.reads),
-                makes=self._places[op.makes],
-                asks=within(op.asks),
-            )
-            for op in self._operations
-        ]
-
-    @cached_property
-    def _learned(self) -> tuple[int, Mapping[object, int]]:
-        """What is learned behind the part: its gradients are there before."""
-        behind = [op for op in self.whole.operations[self.last :] if op.parameters]
-        last = {op.owner: op.parameters * op.copies for op in behind}
-        return sum(last.values()), Counter(op.owner for op in behind)
-
-    @cached_property
-    def _buffers(self) -> list[Buffer]:
-        """The tensors, of which earlier parts keep none."""
-        return list(map(self._moved, self.numbers))
-
-    def _moved(self, number: int) -> Buffer:
-        buffer, end = self.whole.buffers[number], self.last - self.first - 1
-
-        def place(operation: int) -> int:
-            return min(max(operation - self.first, 0), end)
-
-        graded = buffer.read if buffer.graded is None else buffer.graded
-        inside = graded >= self.first and buffer.born < self.last
-        # What is read behind this part, or in front of it alone, is so of no operation.
-        read = min(max(buffer.read - self.first, -1), end + 1)
-        return replace(
-            buffer,
-            born=-1 if buffer.born < 0 else place(buffer.born),
-            read=read,
-            graded=place(graded),
-            named=buffer.named - self.first if buffer.named < self.last else end,
-            trained=buffer.trained and inside,
-            before=buffer.born >= self.last,
-            earlier=0 <= buffer.born < self.first,
-        )
+    held: Passes
+    again: int
+    holds: frozenset[int]

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 
 from recform.blocks import Amount
 from recform.costs.backwards import run_back
-from recform.costs.tape import Buffer, Operation, Tape
+from recform.costs.tape import Buffer, Operation, Tape, but
 from recform.memory import Memory
 
 #: As in `Again`: what so many steps in a row lead to is kept, in a lean pass and where
 #: products run again too.
 DEEPEST = {Memory.lean: 16, Memory.checkpoint: 128}
+_NOTHING = Amount()
 
 
 def under(tape: Tape, forms: Sequence[Memory]) -> Tape:
@@ -43,7 +44,7 @@ def regions(forms: Sequence[Memory]) -> list[int]:
     return found
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Note:
     """How a tensor is had again; as `Again` in the code.
 
@@ -171,8 +172,8 @@ class _Forming:
         buffer, note = self._tape.buffers[number], self._notes[number]
         again = self._earlier.get(number, note).there
         if buffer.before:
-            return replace(buffer, kept=None, alone=buffer.alone and not note.kept)
-        return replace(buffer, kept=note.last if note.kept else None, again=again)
+            return but(buffer, kept=None, alone=buffer.alone and not note.kept)
+        return but(buffer, kept=note.last if note.kept else None, again=again)
 
     # -- forward
 
@@ -210,9 +211,9 @@ class _Forming:
         fixed = all(note.outside for note in reads)
         deep = 1 + max((note.deep for note in reads), default=-1)
         inside = _rest(operation.inside, operation.stays)
-        if operation.cheap and operation.stays != Amount():
-            inside = Amount()  # It stands for all of it.
-        if inside != Amount():
+        if operation.cheap and operation.stays != _NOTHING:
+            inside = _NOTHING  # It stands for all of it.
+        if inside != _NOTHING:
             inner = self._inner[number] = _Note(inside, number, region=own.region)
             if not fixed:
                 inner.made, inner.inputs, inner.deep = number, inputs, deep
@@ -241,7 +242,7 @@ class _Forming:
             note.given += 1
             if note.given == len(note.asks) and note.since is not None:
                 note.there, note.since = (number, note.since), None
-        inside, more = operation.inside, Amount(most // 4)
+        inside, more = operation.inside, Amount(most // 4) if most else _NOTHING
         form = self._forms[operation.unit]
         inner = self._inner.get(number)
         if inner is not None:
@@ -256,12 +257,10 @@ class _Forming:
         elif form is not Memory.plain:
             more += _rest(inside, operation.stays)
             inside = operation.stays
-        if inside is operation.inside and more == Amount() and not again:
+        if inside is operation.inside and more == _NOTHING and not again:
             return operation
         back = operation.workspace_back + more
-        return replace(
-            operation, inside=inside, workspace_back=back, again=tuple(again)
-        )
+        return but(operation, inside=inside, workspace_back=back, again=tuple(again))
 
     def _value(self, note: _Note, number: int, again: list[int]) -> _Held:
         """Has a tensor; what is held meanwhile besides it and what is asked for."""
@@ -302,6 +301,8 @@ class _Held:
 
 def _rest(whole: Amount, part: Amount) -> Amount:
     """What is left of an amount; nothing where a mask of bytes takes the place of numbers."""
+    if whole == _NOTHING:
+        return whole
     return Amount(
         max(0, whole.numbers - part.numbers),
         max(0, whole.bytes - part.bytes),

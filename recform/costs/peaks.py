@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import TypeAlias
 
@@ -30,6 +31,27 @@ class Peaks:
     inference: int
 
 
+@dataclass(frozen=True)
+class Passes:
+    """Likewise of a forward and a backward pass.
+
+    Attributes:
+        kept: as of :class:`Peaks`.
+        forward, backward: the most that is held at once in either.
+    """
+
+    kept: int
+    forward: int
+    backward: int
+
+
+def passes(tape: Tape, batch: int, size: int) -> Passes:
+    """What a forward and a backward pass hold, of what :func:`peaks` is told."""
+    spans = _Spans(tape, batch, size)
+    forward, backward = spans.most(spans.forward()), spans.most(spans.backward())
+    return Passes(spans.kept(), forward, backward)
+
+
 def peaks(tape: Tape, batch: int, size: int) -> Peaks:
     """The peaks of a network.
 
@@ -38,9 +60,9 @@ def peaks(tape: Tape, batch: int, size: int) -> Peaks:
         batch: how many examples.
         size: bytes of a number.
     """
-    spans = _Spans(tape, batch, size)
-    training = max(spans.most(spans.forward()), spans.most(spans.backward()))
-    return Peaks(spans.kept(), training, spans.most(spans.inference()))
+    held, spans = passes(tape, batch, size), _Spans(tape, batch, size)
+    training = max(held.forward, held.backward)
+    return Peaks(held.kept, training, spans.most(spans.inference()))
 
 
 class _Spans:
@@ -57,7 +79,7 @@ class _Spans:
     def kept(self) -> int:
         """What autograd holds at the end of the forward pass."""
         whole = sum(self._bytes(b) * b.copies for b in self._made if b.kept is not None)
-        return whole + sum(amount for _, _, amount in self._inside())
+        return whole + sum(amount for _, _, amount in self._inside)
 
     def inference(self) -> Iterator[Span]:
         """Tensors while code has names for them."""
@@ -68,7 +90,7 @@ class _Spans:
 
     def forward(self) -> Iterator[Span]:
         """Likewise, and what is kept to the end."""
-        yield from self._inside()
+        yield from self._inside
         for buffer in self._made:
             if buffer.kept is None:
                 yield buffer.born, buffer.named, self._bytes(buffer)
@@ -80,7 +102,7 @@ class _Spans:
 
     def backward(self) -> Iterator[Span]:
         """What is kept until its gradient was computed, and gradients."""
-        yield from self._inside()
+        yield from self._inside
         for buffer in self._made:
             if buffer.kept is not None:
                 yield buffer.kept, self._end, self._bytes(buffer) * buffer.copies
@@ -113,9 +135,10 @@ class _Spans:
                     yield n, n, (2 if count == 1 else 1) * size
         yield 0, self._end, (self._tape.scalars + learned) * self._size
 
-    def _inside(self) -> Iterator[Span]:
-        for n, op in enumerate(self._tape.operations):
-            yield n, self._end, op.times * self._held(op.inside)
+    @cached_property
+    def _inside(self) -> list[Span]:
+        held = [op.times * self._held(op.inside) for op in self._tape.operations]
+        return [(n, self._end, amount) for n, amount in enumerate(held) if amount]
 
     def _bytes(self, buffer: Buffer) -> int:
         return self._held(buffer.amount)

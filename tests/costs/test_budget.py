@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise, product
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 import recform
 from recform.classes.steps.reversible import ways_back
 from recform.cli.app import app
+from recform.compiler import compile_source
 from recform.costs import budget
 from recform.costs.budget import Row, best
 from recform.costs.devices import Dtype
@@ -25,10 +27,12 @@ from recform.costs.needs import needs, setting_of
 from recform.costs.peaks import peaks
 from recform.costs.planning import points
 from recform.costs.record import record
-from recform.costs.tape import Operation
+from recform.costs.tape import Operation, Tape
 from recform.costs.words import bytes_of
 from recform.diagnostics import CompileError
+from recform.emit.module import emit
 from recform.memory import Back, Memory, Plan
+from recform.source import Source
 from recform.target import Target
 from tests.blocks.test_lean import kept
 from tests.costs.measured import kept as real_kept
@@ -187,6 +191,50 @@ def test_blocks_that_run_backwards_beside_others() -> None:
     assert said == pytest.approx(real_kept(net.float(), [x.float()]), rel=0.01)
     assert ways_back(item.graph, Dtype.bf16) is None
     assert ways_back(compiled(SMALL).graph, Dtype.fp32) is None
+
+
+def test_rows_that_are_alike_are_worked_out_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There are 30 groups of one block; without that it is more than a thousand rows."""
+    rows: list[object] = []
+
+    def counted(tape: Tape, forms: Sequence[Memory]) -> Tape:
+        rows.append(forms)
+        return under(tape, forms)
+
+    monkeypatch.setattr(budget, "under", counted)
+    text = "input 6\nstages 6 x 30\nW = linear(c)\nX_i = relu(X_<i-1> + W_i*X_<i-1>)"
+    tape = record(compiled(text).graph, whole=True)
+    budget.choices(tape, 3, 4, lambda op: 1)
+    assert len(rows) < 300
+
+
+def test_a_later_network_runs_backwards() -> None:
+    """Of two of one formula; what either keeps is what is said of it."""
+    text = SOLVED.replace("stages 4 x {}\n", "")
+    text += "\nnetwork A\nstages 4 x 5\nnetwork B\nstages 4 x 8"
+    items = compile_source(Source("two.rf", text))
+    plans = Plan((PLAIN,) * 7), Plan((PLAIN,) * 3 + (BACK,) * 6 + (PLAIN,))
+    code = emit([i.graph for i in items], target=Target(memory=LEAN), kept=plans)
+    module = ModuleType("two")
+    exec(code, module.__dict__)
+    for item, plan in zip(items, plans, strict=True):
+        said = needs(item.graph, setting_of(2), plan).total.kept
+        found = real_kept(getattr(module, item.name)(), [torch.randn(2, 3, 8, 8)])
+        assert said == pytest.approx(found, rel=0.01)
+
+
+@pytest.mark.parametrize("shape", ["6 x 40", "6 x 20, 6 x 20"])
+def test_rows_that_are_alike_are_the_same(shape: str) -> None:
+    """Whatever stands for them, a plan comes to what the tape of the whole says."""
+    text = f"input 6\nstages {shape}\nW = linear(c) > relu > linear(c)\n"
+    item = compiled(f"{text}X_i = relu(X_<i-1> + W_i*X_<i-1> - W_<i-1>*X_<i-2>)")
+    tape = record(item.graph, whole=True)
+    found = budget.choices(tape, 3, 4, lambda op: sum(w.reads for w in op.works))
+    for choice in (*found[::20], found[-1]):
+        held = peaks(under(tape, choice.forms), 3, 4)
+        assert (held.kept, held.training) == (choice.kept, choice.peak)
 
 
 def test_for_a_device() -> None:

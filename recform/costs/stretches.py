@@ -1,0 +1,235 @@
+"""Stretches of a tape as tapes of their own, and which of them are alike.
+
+Most blocks of a network do the same. Two stretches are alike if they have the same sign: then
+their tapes are the same, but for the numbers of what is in them, and so is all that follows
+from these.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable
+from functools import cached_property
+
+from recform.costs.tape import Buffer, Held, Operation, Tape, but
+
+
+class Signs:
+    """What operations, and the tensors that are there in front of each, look like from there.
+
+    Attributes:
+        tape: the whole one.
+        used: for each tensor the last operation that reads it, or may have it kept.
+        touched: for each tensor the last operation that may have it kept, or has a name
+            for it.
+        incoming: how many tensors come in. Behind them each operation makes one.
+    """
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self.used = [buffer.read for buffer in tape.buffers]
+        for number, op in enumerate(tape.operations):
+            for buffer in op.asks:
+                self.used[buffer] = max(self.used[buffer], number)
+        pairs = zip(self.used, tape.buffers, strict=True)
+        self.touched = [max(used, buffer.named) for used, buffer in pairs]
+        self.incoming = sum(buffer.born < 0 for buffer in tape.buffers)
+        self._numbers: dict[object, int] = {}
+        self._crossing: dict[int, list[int]] = {}
+
+    def crossing(self, border: int) -> list[int]:
+        """The tensors that operations before a border make, and others behind it touch."""
+        if border not in self._crossing:
+            made = range(self.incoming, self.incoming + border)
+            self._crossing[border] = [n for n in made if self.touched[n] >= border]
+        return self._crossing[border]
+
+    @cached_property
+    def operations(self) -> list[int]:
+        """For each operation a number; the same for those that look alike."""
+        known, number = self._numbers, self._operation
+        return [
+            known.setdefault(number(n), len(known))
+            for n in range(len(self.tape.operations))
+        ]
+
+    def _operation(self, number: int) -> object:
+        op = self.tape.operations[number]
+        before = self.tape.operations[max(0, number - 1)]
+        made = self.tape.buffers[op.makes]
+        graded = made.read if made.graded is None else made.graded
+        ends = (made.read, made.named, graded, self.touched[op.makes])
+        return (
+            op.unit - before.unit,
+            self._from(op.makes, op.reads),
+            self._from(op.makes, op.asks),
+            (op.inside, op.lean, op.stays, op.workspace, op.workspace_back),
+            (op.cheap, op.unheld, op.runs, op.copies, op.works),
+            (op.parameters, self._owners[number]),
+            (made.amount, made.trained, made.copies),
+            tuple(end - number for end in ends),
+        )
+
+    def _from(self, makes: int, held: Held) -> Held:
+        """Tensors as seen from one; what comes in is the same from everywhere."""
+        return tuple(n - makes if n >= self.incoming else n + 1 for n in held)
+
+    @cached_property
+    def _owners(self) -> list[tuple[int, int]]:
+        """How far behind its owner has the next operation, and how many; two are many."""
+        found: list[tuple[int, int]] = []
+        seen: dict[object, tuple[int, int]] = {}
+        for number, op in reversed([*enumerate(self.tape.operations)]):
+            after, count = seen.get(op.owner, (number, 0))
+            found.append((after - number, min(count, 2)) if op.parameters else (0, 0))
+            if op.parameters:
+                seen[op.owner] = number, count + 1
+        return found[::-1]
+
+    @cached_property
+    def learned(self) -> list[int]:
+        """The numbers whose gradients are there in front of a border, from behind."""
+        found = [0]
+        seen: dict[object, None] = {}
+        for op in reversed(self.tape.operations):
+            more = op.parameters * op.copies if op.owner not in seen else 0
+            if op.parameters:
+                seen[op.owner] = None
+            found.append(found[-1] + more)
+        return found[::-1]
+
+
+class Stretch:
+    """Some operations of a tape.
+
+    Attributes:
+        first, last: the first operation, and the one behind the last.
+        learned: the numbers that are learned behind it: their gradients are there before.
+    """
+
+    def __init__(self, signs: Signs, first: int, last: int) -> None:
+        self._signs = signs
+        self._whole = signs.tape
+        self.first, self.last = first, last
+        self.learned = signs.learned[last]
+
+    @cached_property
+    def numbers(self) -> list[int]:
+        """The tensors that are there meanwhile, or that have a gradient then."""
+        signs, first, last = self._signs, self.first, self.last
+        there = [n for n in range(signs.incoming) if signs.touched[n] >= first]
+        made = range(signs.incoming + first, signs.incoming + last)
+        behind = [n for n in sorted({*self._whole.result}) if n >= made.stop]
+        return [*there, *signs.crossing(first), *made, *behind]
+
+    @cached_property
+    def sign(self) -> object:
+        """The same for stretches whose tapes are the same."""
+        buffers, last = self._whole.buffers, self.last
+        made = bisect_left(self.numbers, self._signs.incoming + self.first)
+        result = tuple(
+            (self._places[n], buffers[n].born >= last) for n in self._whole.result
+        )
+        return (
+            tuple(self._signs.operations[self.first : last]),
+            tuple(map(self._given, range(made))),
+            tuple((place, buffers[self.numbers[place]].amount) for place, _ in result),
+            result,
+        )
+
+    def _given(self, place: int) -> object:
+        """What a tensor that is there before looks like from here, and to the end."""
+        number = self.numbers[place]
+        if number < self._signs.incoming:
+            return number
+        buffer = self._moved(number)
+        ends = buffer.read, buffer.named, buffer.graded
+        used = self._signs.used[number] >= self.first
+        where = number - self._signs.incoming - self.first if used else None
+        return where, buffer.amount, buffer.trained, buffer.copies, ends
+
+    @cached_property
+    def read(self) -> frozenset[int]:
+        """The tensors from before, which may be kept already; by ``~``, by rows run back."""
+        return _both(self._signs.crossing(self.first))
+
+    @cached_property
+    def wanted(self) -> frozenset[int]:
+        """Those from here or before that something behind may keep."""
+        return _both(self._signs.crossing(self.last))
+
+    def placed(self, held: Iterable[int]) -> frozenset[int]:
+        """Tensors by their places among those of the stretch."""
+        places = self._places
+        return frozenset(~places[~n] if n < 0 else places[n] for n in held)
+
+    def unplaced(self, places: Iterable[int]) -> frozenset[int]:
+        """The tensors at some places."""
+        numbers = self.numbers
+        return frozenset(~numbers[~n] if n < 0 else numbers[n] for n in places)
+
+    def tape(self, holds: frozenset[int]) -> Tape:
+        """The tape, where tensors of earlier stretches are kept already."""
+        buffers = self._buffers.copy()
+        for place in self.placed(holds):
+            at, alone = (~place, True) if place < 0 else (place, False)
+            buffers[at] = but(buffers[at], before=True, alone=alone)
+        operations = self._whole.operations
+        behind = Counter(op.owner for op in operations[self.last :] if op.parameters)
+        return Tape(
+            self._operations.copy(),
+            buffers,
+            tuple(self._places[number] for number in self._whole.result),
+            scalars=self._whole.scalars,
+            learned=(0, behind),
+        )
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        return {number: place for place, number in enumerate(self.numbers)}
+
+    @cached_property
+    def _operations(self) -> list[Operation]:
+        """The operations, with the tensors by their places."""
+        return list(map(self._within, self._whole.operations[self.first : self.last]))
+
+    @cached_property
+    def _buffers(self) -> list[Buffer]:
+        """The tensors, of which earlier stretches keep none."""
+        return list(map(self._moved, self.numbers))
+
+    def _within(self, op: Operation) -> Operation:
+        places = self._places
+        return but(
+            op,
+            reads=tuple([places[n] for n in op.reads]),
+            makes=places[op.makes],
+            asks=tuple([places[n] for n in op.asks]),
+        )
+
+    def _moved(self, number: int) -> Buffer:
+        buffer, end = self._whole.buffers[number], self.last - self.first - 1
+
+        def place(operation: int) -> int:
+            return min(max(operation - self.first, 0), end)
+
+        graded = buffer.read if buffer.graded is None else buffer.graded
+        inside = graded >= self.first and buffer.born < self.last
+        # What is read behind this stretch, or in front of it alone, is so of no operation.
+        read = min(max(buffer.read - self.first, -1), end + 1)
+        return but(
+            buffer,
+            born=-1 if buffer.born < 0 else place(buffer.born),
+            read=read,
+            graded=place(graded),
+            named=buffer.named - self.first if buffer.named < self.last else end,
+            trained=buffer.trained and inside,
+            before=buffer.born >= self.last,
+            earlier=0 <= buffer.born < self.first,
+        )
+
+
+def _both(numbers: Iterable[int]) -> frozenset[int]:
+    """Tensors, and what stands for those that only rows keep which are run backwards."""
+    return frozenset(sign for number in numbers for sign in (number, ~number))
