@@ -1,18 +1,19 @@
 """What `recform summary --memory` says of all examples, beside what torch does.
 
-    python benchmarks/memory_model.py [--real] [--profiler] [FILES]
+    python benchmarks/memory_model.py [--plan PLAN] [--real] [--profiler] [FILES]
 
 Each network of the examples is made and trained for a step, with two examples in float32 as
 on a CPU; storages are watched as the tests watch them (tests/costs/measured.py). That
 needs no numbers, and takes torch's tensors without any where it can; with --real they have
 some. With --profiler peaks of training are those of torch's profiler, which sees the scratch
-memory of kernels as well.
+memory of kernels as well. With --plan they are in another form than the plain one.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -24,8 +25,11 @@ sys.path.insert(0, str(ROOT))
 
 from recform.compiled import Compiled  # noqa: E402
 from recform.compiler import compile_source, read  # noqa: E402
+from recform.diagnostics import CompileError  # noqa: E402
+from recform.memory import Memory  # noqa: E402
 from recform.report.memory import in_bytes  # noqa: E402
-from tests.costs.measured import Measured, examples, measure  # noqa: E402
+from recform.target import Target  # noqa: E402
+from tests.costs.measured import Loss, Measured, examples, measure  # noqa: E402
 
 BATCH = 2
 
@@ -58,8 +62,7 @@ def profiled(item: Compiled) -> int:
     there = sum(p.numel() * p.element_size() for p in net.parameters())
     there += sum(x.numel() * x.element_size() for x in given)
     with torch.profiler.profile(profile_memory=True) as profiler:
-        y = net(*given)
-        y.backward(torch.ones_like(y))
+        Loss.apply(net(*given)).backward()
     now = most = 0
     for event in profiler.profiler.kineto_results.events():
         if event.name() == "[memory]":
@@ -74,6 +77,7 @@ def main() -> None:
     asked.add_argument("files", nargs="*", type=Path)
     asked.add_argument("--real", action="store_true")
     asked.add_argument("--profiler", action="store_true")
+    asked.add_argument("--plan", type=Memory, choices=list(Memory), default="plain")
     options = asked.parse_args()
     torch.set_num_threads(1)
     files = options.files or sorted((ROOT / "examples").rglob("*.rf"))
@@ -90,9 +94,14 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     for path in files:
         source, folder = read(path)
-        for item in compile_source(source, folder=folder):
-            said = item.memory(batch=BATCH)
-            real = measured(item, options.real)
+        for plain in compile_source(source, folder=folder):
+            item = replace(plain, target=Target(memory=options.plan))
+            try:
+                said = item.memory(batch=BATCH)
+            except CompileError:
+                continue  # it cannot be run backwards
+            # Frames look at real tensors only.
+            real = measured(item, options.real or options.plan is not Memory.plain)
             training = profiled(item) if options.profiler else real.training
             momentum = said.total.optimizer
             cells = [

@@ -72,6 +72,7 @@ def compile(
     batch: int | None = None,
     dtype: str | None = None,
     optimizer: str | None = None,
+    for_device: str | None = None,
     **params: Any,
 ) -> Compiled:
     """Compiles a formula file, or the text of one.
@@ -97,6 +98,8 @@ def compile(
         batch: for a budget, how many examples at once (1).
         dtype: the type of all numbers then: ``"fp32"``, ``"bf16"`` or ``"fp16"``.
         optimizer: what learns then: ``"sgd"``, with momentum, or ``"adam"``.
+        for_device: on what it is to be fastest: ``"h100"``, ``"a100"``, ``"rtx4090"`` or
+            ``"laptop"``.
         params: values for the file's parameters.
 
     Returns:
@@ -111,7 +114,12 @@ def compile(
     from recform.target import Target
 
     source, folder = source_of(formula)
-    asked = {"batch": batch, "dtype": dtype, "optimizer": optimizer}
+    asked = {
+        "batch": batch,
+        "dtype": dtype,
+        "optimizer": optimizer,
+        "for_device": for_device,
+    }
     setting = {name: value for name, value in asked.items() if value is not None}
     budget = None
     if memory_budget is not None:
@@ -147,6 +155,7 @@ def load(
     batch: int | None = None,
     dtype: str | None = None,
     optimizer: str | None = None,
+    for_device: str | None = None,
     **params: Any,
 ) -> torch.nn.Module:
     """The PyTorch module of a formula file, or of the text of one.
@@ -165,6 +174,7 @@ def load(
         batch=batch,
         dtype=dtype,
         optimizer=optimizer,
+        for_device=for_device,
         **params,
     ).module()
 

@@ -137,7 +137,9 @@ class Compiled:
             budget: the most that it may need instead, such as ``"6GiB"`` or ``"50%"``.
             setting: ``batch``, how many examples (1); ``dtype``, the type of all numbers
                 (``"fp32"``, ``"bf16"`` or ``"fp16"``); ``optimizer`` (``"sgd"``, which
-                has a momentum, or ``"adam"``).
+                has a momentum, or ``"adam"``); of a budget also ``for_device``, on which
+                training is to be fastest (``"h100"``, ``"a100"``, ``"rtx4090"``,
+                ``"laptop"``).
 
         Raises:
             CompileError: if there is no such plan (RF530), or for what is no budget (RF537)
@@ -147,13 +149,19 @@ class Compiled:
         """
         from recform.analysis.invariants.backwards import rows_back
         from recform.costs.needs import needs, setting_of
-        from recform.costs.planning import Budget, uniform, within
+        from recform.costs.planning import budget_of, uniform, within
 
-        asked = setting_of(**setting)
         kept: Plan | None = self.budget
         if budget is not None:
-            kept = within(self.graph, Budget(budget, asked), Diagnostics())
-        elif plan is not None or kept is None:
+            from recform.classes.steps.reversible import ways_back
+
+            wanted = budget_of(budget, **setting)
+            asked, back = wanted.setting, ways_back(self.graph, wanted.setting.dtype)
+            return needs(
+                self.graph, asked, within(self.graph, wanted, Diagnostics(), back)
+            )
+        asked = setting_of(**setting)
+        if plan is not None or kept is None:
             memory = self.keeps if plan is None else memory_of(plan)
             if memory is Memory.reversible:
                 kept = rows_back(self.graph, Diagnostics())

@@ -25,7 +25,7 @@ from recform import graph, proof, recurrence
 from recform.compiled import Compiled, answered, emit_source
 from recform.diagnostics import CompileError, Diagnostics
 from recform.files import decode, read_source
-from recform.memory import Memory
+from recform.memory import Memory, Plan
 from recform.modules import load_source
 from recform.operators import plugins as user
 from recform.outline.blame import blaming
@@ -38,6 +38,7 @@ from recform.target import PLAIN, Target
 
 if TYPE_CHECKING:
     from recform.algebra.formula import Formula
+    from recform.costs.planning import Budget
     from recform.graph import NetworkGraph
     from recform.operators.plugins import Plugin
     from recform.proof import Proof
@@ -68,7 +69,6 @@ def compile_source(
             cannot (RF227); for two forms that do not go together (RF539, RF541, RF542);
             for what is no budget (RF537), or one that is too small (RF540).
     """
-    from recform.costs.planning import within
     from recform.graph.positions import kept
     from recform.lowering.checks.statistics import warn_of_shared_statistics
     from recform.lowering.lower import lower
@@ -102,13 +102,21 @@ def compile_source(
             report.warnings,
             file.used,
             replace(target, inference=False),
-            budget=within(made, target.budget, report) if target.budget else None,
+            budget=_planned(made, target.budget, report) if target.budget else None,
         )
         for made, found in networks
     )
     for formula in formulas:
         target.check_parts(formula)
     return tuple(map(for_inference, compiled)) if target.inference else compiled
+
+
+def _planned(made: NetworkGraph, budget: Budget, report: Diagnostics) -> Plan:
+    """What each part keeps, so that a budget is met (RF537, RF540 if none is)."""
+    from recform.classes.steps.reversible import ways_back
+    from recform.costs.planning import within
+
+    return within(made, budget, report, ways_back(made, budget.setting.dtype))
 
 
 def compile_formula(formula: Formula, report: Diagnostics) -> Compiled:

@@ -33,7 +33,7 @@ class Plan:
 
     Attributes:
         forms: of what stands before the blocks, of each block, and of what stands behind
-            them: plain, lean or checkpoint.
+            them.
         options: of the command that asks for it.
         said: what it comes to, for the header of the file; a line each.
     """
@@ -46,6 +46,23 @@ class Plan:
     def rows(self) -> tuple[tuple[Memory, int], ...]:
         """Forms, and how many parts in a row have each."""
         return rows_of(self.forms)
+
+
+@dataclass(frozen=True)
+class Back:
+    """Which parts of a network can be run backwards.
+
+    Attributes:
+        parts: whether each can.
+        most: how many in a row may be, so that rounding errors stay small.
+    """
+
+    parts: tuple[bool, ...]
+    most: int
+
+    def may(self, start: int, end: int) -> bool:
+        """Whether the parts from one to another may, as a row."""
+        return end - start <= self.most and all(self.parts[start:end])
 
 
 def rows_of(forms: Iterable[Memory]) -> tuple[tuple[Memory, int], ...]:

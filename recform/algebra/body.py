@@ -102,8 +102,11 @@ class Body(Operator):
         return self.known(inputs, a).works
 
     def opened(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Inner, ...]:
-        """What it computes of its only input, one after the other; sizes are numbers."""
-        return tuple(self.known(inputs, a).opened())
+        """What it computes, one after the other; sizes are numbers."""
+        inside = self.known(inputs, a)
+        made = tuple(inside.opened())
+        names = tuple(item.tensor for item in made)
+        return (*made, Inner(None, (inside.bare(self.output),), (), (), names=names))
 
     def known(self, inputs: tuple[Shape, ...], a: Arguments) -> Inside:
         """The shapes inside, as far as they were worked out before."""

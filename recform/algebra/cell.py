@@ -6,7 +6,7 @@ as whole tensors. To everything outside it is an operator of several tensors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import sympy
@@ -14,6 +14,7 @@ import sympy
 from recform.algebra.affine import Affine
 from recform.algebra.body import Body, given
 from recform.algebra.expr import (
+    Apply,
     Filled,
     Learned,
     Pointwise,
@@ -23,6 +24,8 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.inside import Inside
+from recform.algebra.rounds import Scan
+from recform.algebra.tracing import Inner, Link
 from recform.blocks import (
     Arguments,
     Cost,
@@ -37,6 +40,9 @@ from recform.blocks.operator import require_layout
 from recform.blocks.shape import Size
 from recform.blocks.support import template
 from recform.blocks.symbolic import Symbolic
+
+#: Positions that are written out where each operation counts.
+WRITTEN_OUT = 64
 
 
 def before(unknown: str, lag: int) -> State:
@@ -74,8 +80,6 @@ class Cell(Body):
     lags: Mapping[str, int]
     affine: Affine | None
     starts: Mapping[str, Filled]
-    #: It runs at all positions, and not once.
-    opened = None  # type: ignore[assignment]
 
     @property
     def support(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -185,6 +189,86 @@ class Cell(Body):
             saves_once=cost.saves_once + once,
             lean=cost.inside,
         )
+
+    def opened(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Inner, ...]:
+        """What it computes at one position after the other, or in the rounds of a scan.
+
+        Nothing for a sum over positions, which is one operation. Of many positions some are
+        written out, and one in the middle stands for the others.
+        """
+        inside = self.known(inputs, a)
+        assert isinstance(inside, Recurring)
+        if self.affine is None:
+            return tuple(self._positions(inside, int(inputs[0].grid[0])))
+        if self.affine.factor == Filled(sympy.S.One):
+            return ()
+        return tuple(self._scanned(inside, self.affine))
+
+    def _positions(self, inside: Recurring, length: int) -> Iterator[Inner]:
+        one = tuple(inside.opened())
+        calls = tuple(item.tensor for item in one if isinstance(item.tensor, Apply))
+        states = tuple(inside.bare(before(name, 0)) for name in self.handed_on)
+        for state in self.recurrent:
+            size = inside.shape(state).elements
+            link = Link(size, Cost(), (Work(0, size),))
+            yield Inner((0, state), self.leaves[:1], (link,), ())
+
+        def key(position: int, tensor: object) -> object:
+            while tensor in self.recurrent:
+                assert isinstance(tensor, State)
+                if (earlier := position + int(tensor.index)) < 0:
+                    return 0, tensor
+                position, tensor = earlier, inside.bare(before(tensor.name, 0))
+            return tensor if tensor in self.leaves else (position + 1, tensor)
+
+        def keys(position: int, tensors: Iterable[object]) -> tuple[object, ...]:
+            return tuple(key(position, tensor) for tensor in tensors)
+
+        written = min(length, WRITTEN_OUT)
+        for position in range(written):
+            runs = 1 + length - written if position == written // 2 else 1
+            for item in one:
+                named = (*calls, *states) if item is one[-1] else ()
+                yield Inner(
+                    key(position, item.tensor),
+                    keys(position, item.reads),
+                    item.links,
+                    keys(position, item.asks),
+                    keys(position, item.hands),
+                    keys(position, named),
+                    runs,
+                    item.module,
+                )
+        output = inside.bare(self.output)
+        every = tuple(key(position, output) for position in range(written))
+        size = length * inside.shape(self.output).elements
+        link = Link(size, Cost(cheap=True), (Work(size, size),))
+        yield Inner(None, every, (link,), (), names=every)
+
+    def _scanned(self, inside: Recurring, linear: Affine) -> Iterator[Inner]:
+        """What a scan gets, and its rounds (`blocks/support/scan.py`)."""
+        assert linear.rest is not None
+        number = isinstance(linear.factor, Filled)
+        ends = [linear.rest] if number else [linear.factor, linear.rest]
+        inner = [t for end in ends for t in reversed([*subtensors(end)])]
+        yield from inside.opened(
+            dict.fromkeys(t for t in inner if not isinstance(t, Filled))
+        )
+        b, y = inside.bare(linear.rest), inside.shape(self.output)
+        factor: object = None if number else inside.bare(linear.factor)
+        features = 0 if number else int(inside.shape(linear.factor).features)
+        learned = not number or bool(linear.factor.coefficient.atoms(Learned))
+        length, scan = int(y.grid[0]), Scan(int(y.features), features, learned)
+        if number and learned:
+            factor = "factor"
+            yield from scan.numbers(factor)
+        given: object = b
+        if self.starts:
+            given = "started"
+            reads = tuple(x for x in (factor, b) if x is not None)
+            yield scan.made(given, reads, length * scan.width)
+        yield from scan.rounds(length, factor, given)
+        yield Inner(None, (scan.result(length, given),), (), (), names=(given,))
 
     def works_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Work, ...]:
         """What it computes at all positions."""
@@ -303,6 +387,7 @@ class Recurring(Inside):
         self._cell = cell
         self._known.update(known)
         self._waiting = waiting
+        self._earlier: dict[Tensor, int] = {}
 
     def scalar_size(self, name: str) -> Size:
         """How many numbers a scalar has, which may stand in no equation but a start."""
@@ -315,7 +400,7 @@ class Recurring(Inside):
         self, tensors: Iterable[Tensor] | None = None, kept: Iterable[Tensor] = ()
     ) -> Cost:
         """What a position costs; what was made before it is counted by `earlier`."""
-        self._earlier: dict[Tensor, int] = {}
+        self._earlier = {}
         return super().cost(tensors, kept)
 
     def earlier(self, length: int) -> int:
@@ -330,6 +415,13 @@ class Recurring(Inside):
             now = self._root(before(state.name, 0))
             total += size * (1 if now in self._keeps else length)
         return total
+
+    def _is_given(self, tensor: Tensor) -> bool:
+        return tensor in self._cell.recurrent or super()._is_given(tensor)
+
+    def _asked(self) -> list[Tensor]:
+        found, self._earlier = [*super()._asked(), *self._earlier], {}
+        return found
 
     def _keep(self, tensor: Tensor) -> None:
         root = self._root(tensor)

@@ -42,6 +42,7 @@ class Inside:
         self._traces: dict[Tensor, Trace] = {}
         # Who keeps it for a gradient keeps no more than there is.
         self._incoming = tuple(incoming)
+        self._keeps: dict[Tensor, int] = {}
 
     def shape(self, tensor: Tensor) -> Shape:
         """The shape of a tensor of the body."""
@@ -181,7 +182,7 @@ class Inside:
             tensors: what is computed, if that is not all.
             kept: those that are kept, whatever is made of them.
         """
-        self._keeps: dict[Tensor, int] = {}
+        self._keeps = {}
         for tensor in kept:
             self._keep(tensor)
         parameters = multiply_adds = 0
@@ -217,18 +218,38 @@ class Inside:
             workspace=self._workspace(tensors),
         )
 
-    def opened(self) -> Iterator[Inner]:
-        """The tensors that are made inside; the last one is what comes out."""
-        for tensor in self._body.tensors:
-            if tensor in self._incoming or self._bare(tensor) != tensor:
+    def opened(self, tensors: Iterable[Tensor] | None = None) -> Iterator[Inner]:
+        """What makes the tensors inside, one after the other.
+
+        Args:
+            tensors: what is computed, if that is not all; parts before what uses them.
+        """
+        self._asked()
+        for tensor in self._body.tensors if tensors is None else tensors:
+            if self._is_given(tensor) or self.bare(tensor) != tensor:
                 continue
             given = tensor.arguments if isinstance(tensor, Apply) else tensor.children
             reads = [part for part in given if not isinstance(part, Filled)]
-            self._keeps = {}
             links = self._links(tensor, sum(self.shape(x).elements for x in reads))
-            asks = tuple(map(self._named, self._keeps))
-            yield Inner(tensor, tuple(map(self._named, reads)), links, asks)
-        yield Inner(None, (self._named(self._body.output),), (), ())
+            hands: tuple[Tensor, ...] = ()
+            if isinstance(tensor, TensorSum):
+                same = (x for x in reads if self.shape(x) == self.shape(tensor))
+                hands = tuple(self._root(x) for x in same if not isinstance(x, Scaled))
+            asks, named = tuple(self._asked()), tuple(map(self.bare, reads))
+            module: object = None
+            if isinstance(tensor, Apply):
+                module = tensor.operator, tensor.index
+            yield Inner(tensor, named, links, asks, hands, module=module)
+
+    def _is_given(self, tensor: Tensor) -> bool:
+        """Whether a tensor is there before anything is computed."""
+        return tensor in self._incoming
+
+    def _asked(self) -> list[Tensor]:
+        """What was noted as kept since this was asked last."""
+        found = list(map(self.bare, self._keeps))
+        self._keeps = {}
+        return found
 
     def _links(self, tensor: Tensor, read: int) -> tuple[Link, ...]:
         """What makes a tensor, and notes what is kept for it."""
@@ -241,12 +262,7 @@ class Inside:
             cheap = function_cost(tensor.function, self.shape(tensor)).cheap
         return (Link(made, Cost(cheap=cheap), (Work(read, made),)),)
 
-    def _named(self, tensor: Tensor) -> Tensor | None:
-        """What holds the numbers of a tensor; None for what comes in."""
-        bare = self._bare(tensor)
-        return None if bare in self._incoming else bare
-
-    def _bare(self, tensor: Tensor) -> Tensor:
+    def bare(self, tensor: Tensor) -> Tensor:
         """What holds the numbers of a tensor; a sign stands in the sum that it is in."""
         while True:
             bare = self._root(tensor)

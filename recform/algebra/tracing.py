@@ -16,6 +16,7 @@ from recform.blocks import (
     Amount,
     Arguments,
     Cost,
+    Deed,
     Kind,
     Layout,
     Memory,
@@ -48,19 +49,27 @@ class Weight:
 
 @dataclass(frozen=True)
 class Inner:
-    """A tensor inside of a definition.
+    """A tensor inside of an operator.
 
     Attributes:
         tensor: what it is.
-        reads: what it is made of; None stands for what comes in.
+        reads: what it is made of, of what comes in and of what was made before.
         links: what makes it; nothing, if it is what it reads.
         asks: what autograd keeps for it, of these and of what is made.
+        hands: those of what it reads whose gradient is that of this tensor as it is.
+        names: those that code has a name for until here.
+        runs: how many like it there are in a row, of which this is written out.
+        module: what has its parameters, where others may have the same.
     """
 
     tensor: object
     reads: tuple[object, ...]
     links: tuple[Link, ...]
     asks: tuple[object, ...]
+    hands: tuple[object, ...] = ()
+    names: tuple[object, ...] = ()
+    runs: int = 1
+    module: object = None
 
 
 @dataclass(frozen=True)
@@ -72,22 +81,31 @@ class Link:
         cost: what it costs.
         works: what it computes.
         ends: whether code begins a statement behind it.
-        inside: of a definition of one input, what it computes, one after the other; the
-            last is what it makes.
+        copied: numbers of a copy of what comes in, which is what it computes with.
+        takes: how `inside` calls what comes in.
+        inside: of what is more than one operation of torch, these one after the other;
+            the last is what it makes.
     """
 
     made: int
     cost: Cost
     works: tuple[Work, ...]
     ends: bool = False
+    copied: int = 0
+    takes: tuple[object, ...] = ()
     inside: Callable[[], tuple[Inner, ...]] | None = field(default=None, compare=False)
 
     def keeping(self, numbers: int) -> Link:
-        """One for which more is kept."""
-        cost = self.cost
-        # It is a copy, which a lean pass makes again.
-        more, lean = cost.saves_more + numbers, cost.inside_lean
-        return replace(self, cost=replace(cost, saves_more=more, lean=lean))
+        """One that keeps a copy of what comes in."""
+        more = self.cost.saves_more + numbers
+        cost = replace(self.cost, saves_more=more)
+        return replace(self, cost=cost, copied=numbers)
+
+    def apart(self) -> tuple[Link, Link]:
+        """The copy, and what is computed with it."""
+        copy = Link(self.copied, Cost(cheap=True), (Work(self.copied, self.copied),))
+        less = self.cost.saves_more - self.copied
+        return copy, replace(self, cost=replace(self.cost, saves_more=less), copied=0)
 
     def times(self, count: int) -> Link:
         """That of one call for each of ``count`` tensors; its module is one."""
@@ -106,7 +124,12 @@ class Link:
         works = tuple(work.times(count) for work in self.works)
         inside = self.inside if count == 1 else None
         return replace(
-            self, made=self.made * count, cost=each, works=works, inside=inside
+            self,
+            made=self.made * count,
+            cost=each,
+            works=works,
+            copied=self.copied * count,
+            inside=inside,
         )
 
 
@@ -244,10 +267,36 @@ def _link(step: Step, inputs: tuple[Shape, ...], made: _Made) -> Link:
         works = (Work(reads, makes, cost.parameters, cost.multiply_adds),)
     # Definitions are made of what is read here, and are not known here.
     opened = getattr(step.operator, "opened", None)
-    inside = None
-    if opened is not None and len(inputs) == 1:
+    if opened is not None:
         inside = partial(opened, inputs, made.arguments)
-    return Link(makes, cost, works, step.ends, inside)
+        takes = step.operator.leaves  # type: ignore[attr-defined]
+        return Link(makes, cost, works, step.ends, takes=takes, inside=inside)
+    takes = step.operator.inputs
+    deeds = step.operator.deeds_of(inputs, made.arguments)
+    done = partial(_done, deeds, cost.parameters) if deeds else None
+    return Link(makes, cost, works, step.ends, takes=takes, inside=done)
+
+
+def _done(deeds: tuple[Deed, ...], parameters: int) -> tuple[Inner, ...]:
+    """Operations of torch; what is learned counts with the last of them."""
+    sizes = {deed.makes: deed.numbers for deed in deeds}
+    found = []
+    for deed in deeds:
+        learned = parameters if deed is deeds[-1] else 0
+        cost = Cost(
+            parameters=learned,
+            multiply_adds=deed.multiply_adds,
+            saves_bytes=deed.bytes,
+            saves_once=deed.once,
+            workspace_back=deed.back,
+            cheap=deed.cheap,
+            stays=Amount(bytes=deed.bytes, once=deed.once),
+        )
+        read = sum(sizes.get(name, deed.numbers) for name in deed.reads)
+        work = Work(read, deed.numbers, learned, deed.multiply_adds)
+        link = Link(deed.numbers, cost, (work,))
+        found.append(Inner(deed.makes, deed.reads, (link,), deed.asks))
+    return tuple(found)
 
 
 def memories(

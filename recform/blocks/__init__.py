@@ -5,7 +5,7 @@ that is emitted for it (:class:`recform.blocks.operator.Operator`). Nothing outs
 room and :mod:`recform.operators` knows what a channel, a height or a width is.
 """
 
-from recform.blocks.amount import Amount, Work
+from recform.blocks.amount import Amount, Deed, Work
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, fraction, put_in, symbols_in
 from recform.blocks.function import Function
@@ -28,6 +28,7 @@ __all__ = [
     "Argument",
     "Arguments",
     "Cost",
+    "Deed",
     "Detail",
     "Emitted",
     "Function",

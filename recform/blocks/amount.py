@@ -69,3 +69,29 @@ class Work:
     def elementwise(self) -> int:
         """How many numbers it makes otherwise than by products of matrices."""
         return 0 if self.multiply_adds else self.makes
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One operation of torch, of several that an operator comes to.
+
+    Attributes:
+        makes: a name for its result.
+        reads: names of what it is made of: inputs of the operator, and results before.
+        numbers: how many it makes for an example.
+        asks: those of them that its gradient is computed from.
+        cheap: whether a lean pass runs it again.
+        multiply_adds: of products of matrices.
+        bytes, once: what it keeps besides, as in :class:`Amount`.
+        back: numbers that are held besides while its gradient is computed.
+    """
+
+    makes: str
+    reads: tuple[str, ...]
+    numbers: int
+    asks: tuple[str, ...] = ()
+    cheap: bool = False
+    multiply_adds: int = 0
+    bytes: int = 0
+    once: int = 0
+    back: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from recform.blocks.amount import Amount, Work
+from recform.blocks.amount import Amount, Deed, Work
 from recform.blocks.arguments import Argument, Arguments
 from recform.blocks.function import Function
 from recform.blocks.shape import Layout, Shape, Size
@@ -33,6 +33,8 @@ class Cost:
             who keeps it keeps the input.
         cheap: whether the output is cheap to make again: neither a convolution nor a
             product of matrices, nor anything else of which a lean pass keeps the result.
+        unheld: whether torch hands on a view of its result, which nobody holds then: a
+            lean pass cannot keep the result to make others of it.
         lean: what a lean pass keeps of :attr:`inside`; None for all of it.
         stays: what is kept of it even where the output is made again: statistics, and what
             was drawn.
@@ -49,6 +51,7 @@ class Cost:
     workspace_back: int = 0
     passes: bool = False
     cheap: bool = False
+    unheld: bool = False
     lean: Amount | None = None
     stays: Amount = field(default_factory=Amount)
 
@@ -338,6 +341,13 @@ class Operator:
 
     def works_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Work, ...]:
         """What it computes, where that is one thing after the other; nothing if at once."""
+        return ()
+
+    def deeds_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Deed, ...]:
+        """The operations of torch that it comes to, where a plan may run some of them again.
+
+        Nothing if it is one operation; else the last one makes what comes out.
+        """
         return ()
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:

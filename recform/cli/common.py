@@ -39,6 +39,15 @@ class Dtype(StrEnum):
     fp16 = "fp16"
 
 
+class ForDevice(StrEnum):
+    """Whose times a plan is made for, of :mod:`recform.costs.devices`."""
+
+    h100 = "h100"
+    a100 = "a100"
+    rtx4090 = "rtx4090"
+    laptop = "laptop"
+
+
 class Optimizer(StrEnum):
     """What learns; `recform.costs.needs` says what it has."""
 
@@ -241,6 +250,10 @@ class Trained:
         Optimizer | None,
         typer.Option(help="In training: SGD with momentum, or Adam; sgd."),
     ] = None
+    for_device: Annotated[
+        ForDevice | None,
+        typer.Option(help="Of a budget: on what it is to be fastest; h100."),
+    ] = None
 
     @property
     def setting(self) -> dict[str, Any]:
@@ -321,6 +334,11 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
         return dict(map(setting, settings))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--set") from None
+
+
+def option(name: str) -> str:
+    """An option as it is written, of the name of its variable."""
+    return f"--{name.replace('_', '-')}"
 
 
 def one_of(**options: bool) -> None:

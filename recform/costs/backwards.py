@@ -15,8 +15,9 @@ def run_back(tape: Tape, forms: Sequence[Memory]) -> Tape:
     """The tape of a network some of whose blocks keep nothing; the last of a row its state.
 
     Args:
-        tape: of the plain network, each block of it written out.
-        forms: of each unit; those that are not reversible are plain.
+        tape: of the network, each block of it written out, and those that are not run
+            backwards in their forms.
+        forms: of each unit.
     """
     return _Backwards(tape, forms).tape()
 
@@ -37,9 +38,11 @@ class _Backwards:
 
     def tape(self) -> Tape:
         """The tape."""
-        for number, op in enumerate(self._tape.operations):
-            if not self._back[op.unit]:
-                self._keep(op.asks, number)
+        for number, buffer in enumerate(self._tape.buffers):
+            if buffer.kept is not None:
+                self._keep((number,), buffer.kept)
+            if buffer.again is not None:
+                self._again[number] = buffer.again
         for unit in self._places:
             self._operations += self._unit(unit)
         pairs = enumerate(self._tape.buffers)
@@ -48,7 +51,10 @@ class _Backwards:
 
     def _buffer(self, number: int, buffer: Buffer) -> Buffer:
         kept, again = self._kept.get(number), self._again.get(number)
-        return replace(buffer, kept=kept, again=again)
+        if buffer.before:
+            return replace(buffer, again=again)
+        alone = kept is not None and buffer.kept is None
+        return replace(buffer, kept=kept, again=again, alone=alone)
 
     def _keep(self, held: Iterable[int], by: int) -> None:
         for number in held:
@@ -69,7 +75,8 @@ class _Backwards:
             for asked in op.asks:
                 asks.setdefault(asked, number)
         for asked, number in asks.items():
-            if self._tape.buffers[asked].born >= first:
+            buffer = self._tape.buffers[asked]
+            if buffer.born >= first and not buffer.earlier:
                 self._has(asked, number, last)
         before = unit - 1
         start = self._places[before][0] if self._back[before] else first
@@ -80,19 +87,43 @@ class _Backwards:
             # It hands on as many as it got, whether or not somebody reads them.
             made = self._crossing(last + 1)
             older = [number for number in reversed(given) if number not in made]
-            self._keep([*made, *older[: max(0, len(given) - len(made))]], first)
-        return list(self._run_twice(operations, first, asks))
+            # Each block knows the one behind it: the last is there until the first is gone.
+            row = unit
+            while self._back[row - 1]:
+                row -= 1
+            held = [*made, *older[: max(0, len(given) - len(made))]]
+            self._keep(held, self._places[row][0])
+        return list(self._run_twice(operations, first, asks, self._at_end(unit, asks)))
+
+    def _at_end(self, unit: int, asks: Mapping[int, int]) -> Amount:
+        """What is there besides when a block has run back and forth.
+
+        What it hands on is made anew, and what that is summed up of is there from before.
+        """
+        first, last = self._places[unit]
+        buffers, operations = self._tape.buffers, self._tape.operations
+        made = [n for n in self._crossing(last + 1) if buffers[n].born >= first]
+        made = [n for n in made if not buffers[n].earlier]
+        read = {n: None for m in made for n in operations[buffers[m].born].reads}
+        terms = [n for n in read if buffers[n].born >= first and n not in asks]
+        whole = (*made, *(n for n in terms if not buffers[n].earlier and n not in made))
+        return sum((buffers[n].amount for n in whole), Amount())
 
     def _crossing(self, border: int) -> list[int]:
         """The tensors that operations before a border make, and others behind it read."""
         return [
             number
             for number, buffer in enumerate(self._tape.buffers)
-            if 0 <= buffer.born < border <= buffer.read
+            if buffer.read >= border
+            and (buffer.earlier or (0 <= buffer.born < border and not buffer.before))
         ]
 
     def _run_twice(
-        self, operations: Sequence[Operation], first: int, asks: Mapping[int, int]
+        self,
+        operations: Sequence[Operation],
+        first: int,
+        asks: Mapping[int, int],
+        end: Amount,
     ) -> Iterable[Operation]:
         """The operations of a block: what they had inside is there while it runs back."""
         inside = accumulate(
@@ -102,6 +133,7 @@ class _Backwards:
         for number, (op, held) in enumerate(
             zip(operations, list(inside)[1:], strict=True)
         ):
-            again = every if number == len(operations) - 1 else ()
-            back = op.workspace_back + held
+            last = number == len(operations) - 1
+            again = every if last else ()
+            back = op.workspace_back + held + (end if last else Amount())
             yield replace(op, inside=Amount(), workspace_back=back, again=again)

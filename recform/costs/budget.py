@@ -6,12 +6,18 @@ a row costs hangs only on what those before it keep of the tensors that it reads
 for which no other is better in time and in memory are found by going through the rows from
 the first to the last (dynamic programming): behind each part only those are gone on with
 that keep less, need less or run less again than others which keep the same tensors.
+
+Of n parts there are some n^2 rows, each worked out once by following its operations: of p
+operations of the network together n^2*p/6. Long networks are planned in groups, so n is
+:data:`MOST` at most, and :data:`STEPS` bounds n^2*p down to :data:`FEWEST` groups; the time
+then grows as the number of operations.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
@@ -19,12 +25,12 @@ from typing import TypeAlias
 from recform.costs.forms import under
 from recform.costs.peaks import peaks
 from recform.costs.tape import Buffer, Held, Operation, Tape
-from recform.memory import Memory
+from recform.memory import Back, Memory
 
 #: Networks of more parts are planned in groups of blocks; of many operations, in fewer.
 MOST, FEWEST, STEPS = 32, 12, 240_000
 #: Forms that a part may have, the dearest in memory first.
-FORMS = (Memory.plain, Memory.lean, Memory.checkpoint)
+FORMS = (Memory.plain, Memory.lean, Memory.checkpoint, Memory.reversible)
 #: Seconds that an operation takes to run once more, in whole units: sums are exact.
 Again: TypeAlias = Callable[[Operation], int]
 
@@ -37,7 +43,8 @@ class Row:
         kept: bytes that it keeps beside what those before it do.
         peak: the most bytes that are held in it, besides what those before it keep.
         again: what it takes to run again what its backward pass does.
-        holds: the tensors that are kept behind it, of those that later rows read.
+        holds: the tensors that are kept behind it, of those that later rows read; those
+            that only rows keep which are run backwards, by their negative (``~``).
     """
 
     kept: int
@@ -68,7 +75,9 @@ _Way: TypeAlias = "tuple[int, int, int, tuple[Memory, ...]]"
 Rows: TypeAlias = Callable[[int, int, Memory, frozenset[int]], Row]
 
 
-def choices(tape: Tape, batch: int, size: int, again: Again) -> list[Choice]:
+def choices(
+    tape: Tape, batch: int, size: int, again: Again, back: Back | None = None
+) -> list[Choice]:
     """The plans for which no other is better, the fastest first.
 
     Args:
@@ -76,28 +85,43 @@ def choices(tape: Tape, batch: int, size: int, again: Again) -> list[Choice]:
         batch: how many examples.
         size: bytes of a number.
         again: how long an operation takes.
+        back: which parts may be run backwards; none, if None.
     """
     groups = _Groups(tape)
     rows = _Rows(tape, batch, size, again, groups.borders)
+    borders = groups.borders
+
+    def may(start: int, end: int) -> bool:
+        return back is not None and back.may(borders[start], borders[end])
+
     return [
         replace(choice, forms=groups.spread(choice.forms))
-        for choice in best(len(groups.borders) - 1, rows)
+        for choice in best(len(borders) - 1, rows, may)
     ]
 
 
-def best(count: int, row: Rows) -> list[Choice]:
-    """The best ways through so many parts, the fastest first."""
-    #: Behind each part, by whether its row was lean and by what is held: the ways to there.
-    found: list[dict[tuple[bool, frozenset[int]], list[_Way]]]
+def best(
+    count: int, row: Rows, may: Callable[[int, int], bool] = lambda start, end: False
+) -> list[Choice]:
+    """The best ways through so many parts, the fastest first.
+
+    Args:
+        count: how many.
+        row: what a row of them comes to.
+        may: whether the parts from one to another may be run backwards.
+    """
+    #: Behind each part, by the form of its row if that could go on, and by what is held: the
+    #: ways to there.
+    found: list[dict[tuple[Memory | None, frozenset[int]], list[_Way]]]
     found = [{} for _ in range(count + 1)]
-    found[0][False, frozenset()] = [(0, 0, 0, ())]
+    found[0][None, frozenset()] = [(0, 0, 0, ())]
     for start in range(count):
-        for (was_lean, holds), every in found[start].items():
+        for (before, holds), every in found[start].items():
             ways = _undominated(every)
-            for form, ends in _rows(start, count, was_lean):
+            for form, ends in _rows(start, count, before, may):
                 for end in ends:
                     made = row(start, end, form, holds)
-                    key = form is Memory.lean, made.holds
+                    key = form if form in _JOINED else None, made.holds
                     behind = found[end].setdefault(key, [])
                     behind += (_longer(way, made, form, end - start) for way in ways)
     last = _undominated([way for ways in found[count].values() for way in ways])
@@ -108,16 +132,25 @@ def best(count: int, row: Rows) -> list[Choice]:
     return chosen
 
 
+#: Two rows of one of these forms would be one.
+_JOINED = (Memory.lean, Memory.reversible)
+
+
 def _rows(
-    start: int, count: int, was_lean: bool
+    start: int, count: int, before: Memory | None, may: Callable[[int, int], bool]
 ) -> Iterator[tuple[Memory, Sequence[int]]]:
-    """The rows that may begin here. Two lean ones in a row would be one."""
+    """The rows that may begin here, behind one of some form."""
     yield Memory.plain, [start + 1]
-    if not was_lean:
+    if before is not Memory.lean:
         yield Memory.lean, range(start + 1, count + 1)
     # What stands around the blocks is no block that could run again.
     if 0 < start < count - 1:
         yield Memory.checkpoint, [start + 1]
+        if before is not Memory.reversible:
+            yield (
+                Memory.reversible,
+                [end for end in range(start + 1, count) if may(start, end)],
+            )
 
 
 def _longer(way: _Way, row: Row, form: Memory, count: int) -> _Way:
@@ -181,7 +214,9 @@ class _Rows:
         if key not in self._known:
             self._known[key] = self._worked_out(part, form, key[-1])
         row = self._known[key]
-        return replace(row, holds=(row.holds | holds) & part.wanted)
+        held = (row.holds | holds) & part.wanted
+        both = frozenset(~number for number in held if number >= 0)
+        return replace(row, holds=held - both)
 
     def _part(self, start: int, end: int) -> _Part:
         if (start, end) not in self._parts:
@@ -210,14 +245,19 @@ class _Rows:
         return found[::-1]
 
     def _worked_out(self, part: _Part, form: Memory, holds: frozenset[int]) -> Row:
-        tape = under(part.tape(holds), [form] * self._tape.units)
+        forms = [Memory.plain] * self._tape.units
+        for op in self._tape.operations[part.first : part.last]:
+            forms[op.unit] = form
+        tape = under(part.tape(holds), forms)
         held = peaks(tape, self._batch, self._size)
         kept = {
-            part.numbers[n] for n, b in enumerate(tape.buffers) if b.kept is not None
+            ~number if buffer.alone else number
+            for number, buffer in zip(part.numbers, tape.buffers, strict=True)
+            if buffer.kept is not None or ~number in holds
         }
         operations = self._tape.operations
         again = sum(
-            self._again(operations[part.first + n])
+            operations[part.first + n].runs * self._again(operations[part.first + n])
             for op in tape.operations
             for n in op.again
         )
@@ -253,16 +293,18 @@ class _Part:
     def read(self) -> frozenset[int]:
         """Those from before, which may be kept already."""
         buffers = self.whole.buffers
-        return frozenset(n for n in self.numbers if 0 <= buffers[n].born < self.first)
+        read = [n for n in self.numbers if 0 <= buffers[n].born < self.first]
+        return frozenset((*read, *(~n for n in read)))
 
     @cached_property
     def wanted(self) -> frozenset[int]:
         """Those from here or before that something behind may keep."""
-        return frozenset(
+        wanted = [
             number
             for number, buffer in enumerate(self.whole.buffers)
             if 0 <= buffer.born < self.last <= self.touched[number]
-        )
+        ]
+        return frozenset((*wanted, *(~number for number in wanted)))
 
     @property
     def _operations(self) -> list[Operation]:
@@ -270,42 +312,69 @@ class _Part:
 
     def tape(self, holds: frozenset[int]) -> Tape:
         """The tape, where tensors of earlier parts are kept already."""
-        places = {number: place for place, number in enumerate(self.numbers)}
+        buffers = list(self._buffers)
+        for held in holds:
+            number, alone = (~held, True) if held < 0 else (held, False)
+            if (place := self._places.get(number)) is not None:
+                buffers[place] = replace(buffers[place], before=True, alone=alone)
+        return Tape(
+            list(self._placed),
+            buffers,
+            self._within(self.whole.result),
+            scalars=self.whole.scalars,
+            learned=self._learned,
+        )
 
-        def moved(held: Held) -> Held:
-            return tuple(places[number] for number in held)
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        return {number: place for place, number in enumerate(self.numbers)}
 
-        operations = [
+    def _within(self, held: Held) -> Held:
+        return tuple(self._places[number] for number in held)
+
+    @cached_property
+    def _placed(self) -> list[Operation]:
+        """The operations, with the tensors by their places among those of the part."""
+        within = self._within
+        return [
             replace(
-                op, reads=moved(op.reads), makes=places[op.makes], asks=moved(op.asks)
+                op,
+                reads=within(op.reads),
+                makes=self._places[op.makes],
+                asks=within(op.asks),
             )
             for op in self._operations
         ]
-        buffers = [self._moved(n, n in holds) for n in self.numbers]
-        behind = self.whole.operations[self.last :]
-        last = {op.owner: op for op in behind if op.parameters}
-        there = sum(op.parameters * op.copies for op in last.values())
-        learned = there, frozenset(last)
-        return Tape(
-            operations,
-            buffers,
-            moved(self.whole.result),
-            scalars=self.whole.scalars,
-            learned=learned,
-        )
 
-    def _moved(self, number: int, held: bool) -> Buffer:
+    @cached_property
+    def _learned(self) -> tuple[int, Mapping[object, int]]:
+        """What is learned behind the part: its gradients are there before."""
+        behind = [op for op in self.whole.operations[self.last :] if op.parameters]
+        last = {op.owner: op.parameters * op.copies for op in behind}
+        return sum(last.values()), Counter(op.owner for op in behind)
+
+    @cached_property
+    def _buffers(self) -> list[Buffer]:
+        """The tensors, of which earlier parts keep none."""
+        return list(map(self._moved, self.numbers))
+
+    def _moved(self, number: int) -> Buffer:
         buffer, end = self.whole.buffers[number], self.last - self.first - 1
 
         def place(operation: int) -> int:
             return min(max(operation - self.first, 0), end)
 
-        inside = buffer.read >= self.first and buffer.born < self.last
+        graded = buffer.read if buffer.graded is None else buffer.graded
+        inside = graded >= self.first and buffer.born < self.last
+        # What is read behind this part, or in front of it alone, is so of no operation.
+        read = min(max(buffer.read - self.first, -1), end + 1)
         return replace(
             buffer,
             born=-1 if buffer.born < 0 else place(buffer.born),
-            read=place(buffer.read),
+            read=read,
+            graded=place(graded),
             named=buffer.named - self.first if buffer.named < self.last else end,
             trained=buffer.trained and inside,
-            before=held or buffer.born >= self.last,
+            before=buffer.born >= self.last,
+            earlier=0 <= buffer.born < self.first,
         )

@@ -19,6 +19,11 @@ class Dtype(StrEnum):
         """The bytes of a number."""
         return 4 if self is Dtype.fp32 else 2
 
+    @property
+    def error(self) -> float:
+        """By what share a number is off that was rounded."""
+        return float(2.0 ** -{Dtype.fp32: 23, Dtype.bf16: 7, Dtype.fp16: 10}[self])
+
 
 @dataclass(frozen=True)
 class Device:
@@ -26,6 +31,7 @@ class Device:
 
     Attributes:
         name: of the device.
+        short: the same for the command line.
         memory: in bytes; None for what has as much as its owner likes.
         bandwidth: bytes a second from and to its memory.
         operations: additions and multiplications a second, of products of matrices.
@@ -33,6 +39,7 @@ class Device:
     """
 
     name: str
+    short: str
     memory: int | None
     bandwidth: float
     operations: Mapping[Dtype, float]
@@ -47,6 +54,7 @@ def _rates(fp32: float, bf16: float, fp16: float) -> dict[Dtype, float]:
 DEVICES = (
     Device(
         "H100 SXM",
+        "h100",
         80 * 10**9,
         3.35e12,
         _rates(67e12, 989.5e12, 989.5e12),
@@ -54,6 +62,7 @@ DEVICES = (
     ),
     Device(
         "A100 SXM 80 GB",
+        "a100",
         80 * 10**9,
         2.039e12,
         _rates(19.5e12, 312e12, 312e12),
@@ -61,6 +70,7 @@ DEVICES = (
     ),
     Device(
         "RTX 4090",
+        "rtx4090",
         24 * 10**9,
         1.008e12,
         _rates(82.6e12, 165.2e12, 165.2e12),
@@ -70,9 +80,23 @@ DEVICES = (
     # none of its own in fp16; two channels of DDR5-5600.
     Device(
         "Ryzen 7 7840U",
+        "laptop",
         None,
         89.6e9,
         _rates(8 * 3.3e9 * 32, 8 * 3.3e9 * 64, 8 * 3.3e9 * 32),
         "AMD, product page: cores, base clock and memory; AMD, Zen 4: units of a core",
     ),
 )
+
+
+def device_of(short: str) -> Device:
+    """A device, by the word of the command line.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    for device in DEVICES:
+        if device.short == short:
+            return device
+    known = ", ".join(device.short for device in DEVICES)
+    raise ValueError(f"{short!r} is no device: one of {known}")

@@ -27,9 +27,8 @@ def under(tape: Tape, forms: Sequence[Memory]) -> Tape:
         forms: what is kept of each unit: what stands before the blocks, each block, and
             what stands behind them.
     """
-    if Memory.reversible in forms:
-        return run_back(tape, forms)
-    return _Forming(tape, forms).tape()
+    formed = _Forming(tape, forms).tape()
+    return run_back(formed, forms) if Memory.reversible in forms else formed
 
 
 def regions(forms: Sequence[Memory]) -> list[int]:
@@ -62,6 +61,7 @@ class _Note:
         given: how many had it.
         since: the operation in whose backward pass it was made again, while it is there.
         there: from where to where it was.
+        working: whether something is made of it just now: who else wants it has it then.
     """
 
     amount: Amount
@@ -77,6 +77,7 @@ class _Note:
     given: int = 0
     since: int | None = None
     there: tuple[int, int] | None = None
+    working: bool = False
 
     @property
     def size(self) -> int:
@@ -89,7 +90,7 @@ class _Note:
             missing = self.missing()
             gone = any(item is not self and item.named < by for item in missing)
             least = sum(item.size for item in missing)
-            if gone or self.deep > deepest or least >= self.size:
+            if gone or self.deep > deepest or least >= self.size > 0:
                 self.keep()
             else:
                 for item in missing:
@@ -137,7 +138,12 @@ class _Forming:
         self._forms = forms
         self._regions = regions(forms)
         self._notes = [
-            _Note(b.amount, b.named, outside=b.born < 0, kept=b.born < 0 or b.before)
+            _Note(
+                b.amount,
+                b.named,
+                outside=b.born < 0,
+                kept=b.born < 0 or (b.before and not b.alone),
+            )
             for b in tape.buffers
         ]
         #: Of each tensor the notes of earlier regions.
@@ -165,7 +171,7 @@ class _Forming:
         buffer, note = self._tape.buffers[number], self._notes[number]
         again = self._earlier.get(number, note).there
         if buffer.before:
-            return replace(buffer, kept=None)
+            return replace(buffer, kept=None, alone=buffer.alone and not note.kept)
         return replace(buffer, kept=note.last if note.kept else None, again=again)
 
     # -- forward
@@ -175,6 +181,10 @@ class _Forming:
         region = self._regions[operation.unit]
         own = self._notes[operation.makes]
         own.region = region
+        if operation.unheld:
+            own.named = -1
+        if form is Memory.reversible:
+            return
         for buffer in operation.asks:
             if buffer != operation.makes:
                 self._want(self._noted(buffer, region), number, form)
@@ -222,6 +232,8 @@ class _Forming:
 
     def _backward(self, number: int, operation: Operation) -> Operation:
         """The operation with what its backward pass has besides."""
+        if self._forms[operation.unit] is Memory.reversible:
+            return operation
         again: list[int] = []
         most = 0
         for note in self._asked[number]:
@@ -244,6 +256,8 @@ class _Forming:
         elif form is not Memory.plain:
             more += _rest(inside, operation.stays)
             inside = operation.stays
+        if inside is operation.inside and more == Amount() and not again:
+            return operation
         back = operation.workspace_back + more
         return replace(
             operation, inside=inside, workspace_back=back, again=tuple(again)
@@ -251,18 +265,23 @@ class _Forming:
 
     def _value(self, note: _Note, number: int, again: list[int]) -> _Held:
         """Has a tensor; what is held meanwhile besides it and what is asked for."""
-        if note.kept or note.since is not None:
+        if note.kept or note.working or note.since is not None:
             return _Held(0, alone=False)
         assert note.made is not None
         operation = self._tape.operations[note.made]
         most = now = 0
         first_alone = False
+        working: list[_Note] = []
         for place, item in enumerate(note.inputs):
             held = self._value(item, number, again)
             most = max(most, now + held.size)
             if held.alone:
+                item.working = True
+                working.append(item)
                 now += item.size
                 first_alone = first_alone or (place == 0 and item.size == note.size)
+        for item in working:
+            item.working = False
         again.append(note.made)
         most = max(most, now + operation.workspace.held(1, 4))
         if note.given == len(note.asks):

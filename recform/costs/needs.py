@@ -188,7 +188,7 @@ def _kept(tape: Tape, setting: Setting) -> dict[str, int]:
     """What is kept of each part."""
     size, operations = setting.dtype.size, tape.operations
     found: dict[str, int] = {}
-    pairs = [(op.part, op.inside.times(op.copies)) for op in operations]
+    pairs = [(op.part, op.inside.times(op.times)) for op in operations]
     for buffer in tape.buffers:
         if buffer.kept is not None:
             part = operations[buffer.kept].part
@@ -226,7 +226,7 @@ def _part(
 ) -> Part:
     size = setting.dtype.size
     parameters = totals.parameters * size
-    computed = [(op.copies, work) for op in operations for work in op.works]
+    computed = [(op.times, work) for op in operations for work in op.works]
     moved = sum(n * (_forward(w, setting) + _backward(w, setting)) for n, w in computed)
     return Part(
         name,
@@ -268,10 +268,11 @@ def _time(
     """The roofline of each operation (Williams, Waterman and Patterson, 2009), added up."""
     inference = backward = again = 0.0
     for op in tape.operations:
-        inference += op.copies * forward_time(op, device, setting)
-        backward += op.copies * _backward_time(op, device, setting)
+        inference += op.times * forward_time(op, device, setting)
+        backward += op.times * _backward_time(op, device, setting)
         for number in op.again:
-            again += forward_time(tape.operations[number], device, setting)
+            more = tape.operations[number]
+            again += more.runs * forward_time(more, device, setting)
     learning = _learning(network.totals.parameters, setting) / device.bandwidth
     fits = None if device.memory is None else peak <= device.memory
     training = inference + backward + again + learning

@@ -84,11 +84,12 @@ class _Spans:
         for buffer in self._made:
             if buffer.kept is not None:
                 yield buffer.kept, self._end, self._bytes(buffer) * buffer.copies
+        for buffer in self._tape.buffers:
             if buffer.again is not None:
                 yield (*buffer.again, self._bytes(buffer))
-        for buffer in self._tape.buffers:
             if buffer.trained:
-                yield buffer.born, buffer.read, self._bytes(buffer)
+                last = buffer.read if buffer.graded is None else buffer.graded
+                yield buffer.born, last, self._bytes(buffer)
         for number in self._tape.result:
             yield 0, self._end, self._bytes(self._tape.buffers[number])
         for n, op in enumerate(self._tape.operations):
@@ -96,19 +97,25 @@ class _Spans:
         yield from self._gradients()
 
     def _gradients(self) -> Iterator[Span]:
-        """Those of parameters, which stay; what an earlier call adds to one is there first."""
-        operations = self._tape.operations
+        """Those of parameters, which stay.
+
+        One that an earlier call adds is there beside; the first sum is a tensor of its own.
+        """
         learned, owners = self._tape.learned
-        last = {op.owner: n for n, op in enumerate(operations)}
-        last |= dict.fromkeys(owners, -1)
-        for n, op in enumerate(operations):
-            size = op.parameters * self._size
-            yield (0, n, op.copies * size) if last[op.owner] == n else (n, n, size)
+        had = dict(owners)
+        for n, op in reversed([*enumerate(self._tape.operations)]):
+            if op.parameters:
+                size, count = op.parameters * self._size, had.get(op.owner, 0)
+                had[op.owner] = count + 1
+                if not count:
+                    yield 0, n, op.copies * size
+                else:
+                    yield n, n, (2 if count == 1 else 1) * size
         yield 0, self._end, (self._tape.scalars + learned) * self._size
 
     def _inside(self) -> Iterator[Span]:
         for n, op in enumerate(self._tape.operations):
-            yield n, self._end, op.copies * self._held(op.inside)
+            yield n, self._end, op.times * self._held(op.inside)
 
     def _bytes(self, buffer: Buffer) -> int:
         return self._held(buffer.amount)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from recform.costs.budget import choices
-from recform.costs.devices import DEVICES
+from recform.costs.devices import DEVICES, Device, device_of
 from recform.costs.needs import (
     Needs,
     Setting,
@@ -20,9 +20,9 @@ from recform.costs.tape import Operation
 from recform.costs.words import bytes_of, in_bytes
 from recform.diagnostics import Diagnostics
 from recform.graph.model import NetworkGraph
-from recform.memory import Memory, Plan, checkpoints
+from recform.memory import Back, Memory, Plan, checkpoints
 
-#: Whose times decide which of the plans within a budget is taken.
+#: Whose times decide which of the plans within a budget is taken, if nobody says another.
 DEVICE = DEVICES[0]
 
 
@@ -34,7 +34,7 @@ class Point:
         forms: of each part.
         kept: bytes that are kept for the backward pass.
         peak: the most bytes that training holds.
-        seconds: of a step of training on :data:`DEVICE`, at least.
+        seconds: of a step of training on a device, at least.
     """
 
     forms: tuple[Memory, ...]
@@ -51,21 +51,28 @@ class Budget:
         most: as the command line has it: ``6GiB``, or ``50%`` of what the plain network
             keeps.
         setting: how it is trained.
+        device: whose times decide.
     """
 
     most: str
     setting: Setting
+    device: Device = DEVICE
 
 
 def budget_of(
-    most: str, batch: int = 1, dtype: str = "fp32", optimizer: str = "sgd"
+    most: str,
+    batch: int = 1,
+    dtype: str = "fp32",
+    optimizer: str = "sgd",
+    for_device: str = DEVICE.short,
 ) -> Budget:
     """A budget, of the words of the command line.
 
     Raises:
-        ValueError: if one of those that say how it is trained is none.
+        ValueError: if one of those that say how it is trained, and on what, is none.
     """
-    return Budget(most, setting_of(batch, dtype, optimizer))
+    setting = setting_of(batch, dtype, optimizer)
+    return Budget(most, setting, device_of(for_device))
 
 
 def uniform(network: NetworkGraph, memory: Memory) -> Plan | None:
@@ -79,13 +86,25 @@ def uniform(network: NetworkGraph, memory: Memory) -> Plan | None:
     return None
 
 
-def points(network: NetworkGraph, setting: Setting) -> tuple[Point, ...]:
-    """The plans for which no other is better, the fastest first."""
+def points(
+    network: NetworkGraph,
+    setting: Setting,
+    back: Back | None = None,
+    device: Device = DEVICE,
+) -> tuple[Point, ...]:
+    """The plans for which no other is better, the fastest first.
+
+    Args:
+        network: with shapes.
+        setting: how it is trained.
+        back: which parts may be run backwards.
+        device: whose times decide.
+    """
     tape = record(network, whole=True)
-    found = choices(
-        tape, setting.batch, setting.dtype.size, partial(_again, setting=setting)
-    )
-    stay, plain = staying(network, setting), _seconds(needs(network, setting))
+    again = partial(_again, setting=setting, device=device)
+    found = choices(tape, setting.batch, setting.dtype.size, again, back)
+    stay = staying(network, setting)
+    plain = seconds_on(device, needs(network, setting))
     return tuple(
         Point(
             choice.forms,
@@ -101,22 +120,29 @@ def points(network: NetworkGraph, setting: Setting) -> tuple[Point, ...]:
 _TICK = 1e-15
 
 
-def _again(op: Operation, *, setting: Setting) -> int:
-    return round(forward_time(op, DEVICE, setting) / _TICK)
+def _again(op: Operation, *, setting: Setting, device: Device) -> int:
+    return round(forward_time(op, device, setting) / _TICK)
 
 
-def _seconds(found: Needs) -> float:
-    (time,) = (time for time in found.times if time.device == DEVICE.name)
+def seconds_on(device: Device, found: Needs) -> float:
+    """The seconds of a step of training on a device."""
+    (time,) = (time for time in found.times if time.device == device.name)
     return time.training
 
 
-def within(network: NetworkGraph, budget: Budget, report: Diagnostics) -> Plan:
+def within(
+    network: NetworkGraph,
+    budget: Budget,
+    report: Diagnostics,
+    back: Back | None = None,
+) -> Plan:
     """The fastest plan of a network that trains within a budget.
 
     Args:
         network: with shapes.
         budget: what it may need.
         report: gets what is wrong.
+        back: which parts may be run backwards.
 
     Raises:
         CompileError: RF537, if that is no budget; RF540, if no plan is within it.
@@ -124,7 +150,7 @@ def within(network: NetworkGraph, budget: Budget, report: Diagnostics) -> Plan:
     setting = budget.setting
     plain = needs(network, setting)
     most = _most(budget.most, plain, report)
-    found = points(network, setting)
+    found = points(network, setting, back, budget.device)
     chosen = next((point for point in found if point.peak <= most), None)
     if chosen is None:
         least = found[-1]
@@ -147,13 +173,15 @@ def within(network: NetworkGraph, budget: Budget, report: Diagnostics) -> Plan:
     most_said = "".join(budget.most.split())
     options = f" --memory-budget {most_said} --batch {setting.batch}"
     options += f" --dtype {setting.dtype} --optimizer {setting.optimizer}"
+    if budget.device is not DEVICE:
+        options += f" --for-device {budget.device.short}"
     ratio = chosen.seconds / found[0].seconds
     plan = Plan(chosen.forms, options)
     rows = ", ".join(f"{count} {form}" for form, count in plan.rows)
     said = (
         f"memory:  {plain.name}, {_examples(setting)}: {in_bytes(chosen.peak)} at most,",
         f"         {in_bytes(chosen.kept)} kept of {in_bytes(plain.total.kept)}, "
-        f"{ratio:.3f} times as long ({DEVICE.name})",
+        f"{ratio:.3f} times as long ({budget.device.name})",
         f"         {rows}",
     )
     return Plan(chosen.forms, options, said)

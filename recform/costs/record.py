@@ -7,7 +7,17 @@ from functools import partial
 
 import sympy
 
-from recform.algebra.expr import Apply, Context, Filled, Input, State, Tensor
+from recform.algebra.expr import (
+    Apply,
+    Context,
+    Filled,
+    Input,
+    Part,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+)
 from recform.algebra.formula import Scope
 from recform.algebra.indices import is_of_context
 from recform.algebra.tracing import Link
@@ -70,6 +80,7 @@ class _Recorder:
             writer.name(held)  # arguments, and what is made of them alone
         tape = writer.tape
         tape.result = x
+        writer.close()
         tape.units = writer.unit + 1
         owned = {o.owner: o.parameters * o.copies for o in tape.operations}
         tape.scalars = network.totals.parameters - sum(owned.values())
@@ -238,7 +249,22 @@ class _BlockRecorder:
             self._where[tensor] = (here, here)
             return everything
         links = self._block.works[tensor]
-        return self._run(links, everything, self._owner(tensor), (tensor,))
+        made = self._run(links, everything, self._owner(tensor), (tensor,), parts)
+        if isinstance(tensor, TensorSum):
+            self._writer.hand_on(tuple(self._handed(tensor, parts, made)))
+        return made
+
+    def _handed(
+        self, tensor: TensorSum, parts: list[Held], made: Held
+    ) -> Iterable[int]:
+        """The terms of a sum that are in it as they are."""
+        buffers = self._writer.tape.buffers
+        terms = [t for t in self._step.parts(tensor) if not isinstance(t, Filled)]
+        for term, held in zip(terms, parts, strict=True):
+            if isinstance(term, Scaled | Part) or not len(held) == len(made) == 1:
+                continue
+            if buffers[held[0]].amount == buffers[made[0]].amount:
+                yield held[0]
 
     def _owner(self, tensor: Tensor) -> object:
         """The module that makes a tensor, as other blocks know it."""
@@ -250,11 +276,16 @@ class _BlockRecorder:
         return (self._flow, tensor.operator, block)
 
     def _run(
-        self, links: Sequence[Link], x: Held, owner: object, keys: tuple[object, ...]
+        self,
+        links: Sequence[Link],
+        x: Held,
+        owner: object,
+        keys: tuple[object, ...],
+        parts: Sequence[Held] = (),
     ) -> Held:
         operations = self._writer.tape.operations
         first = len(operations)
-        made = self._writer.chain(links, x, owner)
+        made = self._writer.chain(links, x, owner, parts)
         for key in keys:
             self._where[key] = (first, len(operations) - 1)
         return made

@@ -7,7 +7,7 @@ backward, is an interval of this list.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -32,8 +32,12 @@ class Buffer:
         again: the first and the last one between which the backward pass has made it
             again; None if it does not.
         trained: whether it depends on parameters, so that it has a gradient.
+        graded: the last operation in whose backward pass its gradient is a tensor of its
+            own; None where that is `read`, the first to make one.
         copies: how many blocks in a row have one like it.
         before: whether an earlier part of the tape keeps it, and counts it.
+        earlier: whether an earlier part makes it.
+        alone: whether only parts keep it that are run backwards: no other knows of that.
     """
 
     amount: Amount
@@ -41,10 +45,13 @@ class Buffer:
     read: int
     named: int
     trained: bool
+    graded: int | None = None
     kept: int | None = None
     again: tuple[int, int] | None = None
     copies: int = 1
     before: bool = False
+    earlier: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,11 +68,14 @@ class Operation:
         lean: what a lean pass keeps of that.
         stays: what is kept of it even where the operation is run again.
         cheap: whether a lean pass runs it again.
+        unheld: whether nobody has its result but as a view.
         parameters: how many it has.
         owner: whose they are; other operations may have the same.
         works: what it computes.
         workspace, workspace_back: what is held while it computes, and its gradient.
         copies: how many blocks in a row do the same.
+        runs: how often it runs in a row.
+        hands: those of what it reads that get as gradient what it gets.
         asks: the tensors that its gradient is computed from, each of which autograd keeps.
         again: the operations that its backward pass runs again.
     """
@@ -84,8 +94,16 @@ class Operation:
     workspace: Amount
     workspace_back: Amount
     copies: int
+    runs: int = 1
+    unheld: bool = False
+    hands: Held = ()
     asks: Held = ()
     again: tuple[int, ...] = ()
+
+    @property
+    def times(self) -> int:
+        """How many like it there are."""
+        return self.copies * self.runs
 
 
 @dataclass
@@ -99,7 +117,7 @@ class Tape:
         units: how many parts it has: blocks, and what stands before and behind them.
         scalars: learned scalars, which no operation has.
         learned: numbers whose gradients are there before the backward pass of this part
-            of a network, and the owners of those that are in it too.
+            of a network, and how often each owner has had one by then.
     """
 
     operations: list[Operation] = field(default_factory=list)
@@ -107,7 +125,7 @@ class Tape:
     result: Held = ()
     units: int = 1
     scalars: int = 0
-    learned: tuple[int, frozenset[object]] = (0, frozenset())
+    learned: tuple[int, Mapping[object, int]] = field(default_factory=lambda: (0, {}))
 
 
 class Writer:
@@ -127,6 +145,7 @@ class Writer:
         self.part = ""
         self.unit = 0
         self.copies = 1
+        self._runs = 1
 
     @property
     def here(self) -> int:
@@ -138,19 +157,39 @@ class Writer:
         self.tape.buffers.append(Buffer(amount, -1, -1, -1, trained=False))
         return (len(self.tape.buffers) - 1,)
 
-    def chain(self, links: Sequence[Link], given: Held, owner: object) -> Held:
-        """Operators one after the other; what comes in is held until they are through."""
+    def chain(
+        self,
+        links: Sequence[Link],
+        given: Held,
+        owner: object,
+        parts: Sequence[Held] = (),
+    ) -> Held:
+        """Operators one after the other; what comes in is held until they are through.
+
+        Args:
+            links: the operators.
+            given: what comes in.
+            owner: whose parameters they have.
+            parts: of several inputs each.
+        """
         x, start = given, self.here
         for statement in statements(links):
             named = x
             for link in statement:
+                copies = self.opens and link.copied
+                if copies:
+                    copy, link = link.apart()
+                    x = self._operation(copy, x, None)
                 here = self.here
                 here_owner = (owner, here - start)
-                if self.opens and link.inside is not None:
-                    x = self._opened(link.inside(), x, here_owner)
+                inside = link.inside() if self.opens and link.inside else ()
+                if inside:
+                    each = parts if here == start and parts else (x,)
+                    held = dict(zip(link.takes, each, strict=True))
+                    x = self._opened(inside, held, here_owner)
                     continue
                 made = self._operation(link, x, here_owner)
-                if link.cost.saves_input and here > start:
+                if copies or (link.cost.saves_input and here > start):
                     self.keep(x, here)
                 if link.cost.saves_output and link is not links[-1]:
                     self.keep(made, here)
@@ -159,19 +198,25 @@ class Writer:
         self.name(given)
         return x
 
-    def _opened(self, tensors: Sequence[Inner], given: Held, owner: object) -> Held:
-        """What a definition computes; code has variables for what its operators make."""
-        held: dict[object, Held] = {None: given}
-        for item in tensors:
-            start = self.here
-            reads = tuple(dict.fromkeys(n for read in item.reads for n in held[read]))
-            made = self.chain(item.links, reads, (owner, len(held)))
-            for ask in item.asks if self.here > start else ():
-                own = ask == item.tensor
-                self.keep(made if own else held[ask], self.here - 1 if own else start)
+    def _opened(
+        self, tensors: Sequence[Inner], held: dict[object, Held], owner: object
+    ) -> Held:
+        """What an operator computes, of what it takes."""
+        made: Held = ()
+        for number, item in enumerate(tensors):
+            start, self._runs = self.here, item.runs
+            parts = [held[read] for read in item.reads]
+            reads = tuple(dict.fromkeys(n for part in parts for n in part))
+            made = self.chain(item.links, reads, (owner, item.module or number), parts)
             held[item.tensor] = made
-        for made in held.values():
-            self.name(made)
+            if self.here > start:
+                for ask in item.asks:
+                    by = self.here - 1 if ask == item.tensor else start
+                    self.keep(held[ask], by)
+                self.hand_on(tuple(n for read in item.hands for n in held[read]))
+            for name in item.names:
+                self.name(held[name])
+        self._runs = 1
         return made
 
     def _operation(self, link: Link, reads: Held, owner: object) -> Held:
@@ -192,6 +237,8 @@ class Writer:
                 Amount(link.cost.workspace),
                 Amount(link.cost.workspace_back),
                 self.copies,
+                self._runs,
+                link.cost.unheld,
             )
         )
         trained = bool(link.cost.parameters)
@@ -201,7 +248,14 @@ class Writer:
             buffer.named = max(buffer.named, here)
             trained = trained or buffer.trained
         tape.buffers.append(
-            Buffer(Amount(link.made), here, here, here, trained, copies=self.copies)
+            Buffer(
+                Amount(link.made),
+                here,
+                here,
+                here,
+                trained,
+                copies=self.copies * self._runs,
+            )
         )
         return (len(tape.buffers) - 1,)
 
@@ -216,8 +270,32 @@ class Writer:
             asks = tuple(dict.fromkeys((*operations[place].asks, number)))
             operations[place] = replace(operations[place], asks=asks)
 
+    def hand_on(self, held: Held) -> None:
+        """Notes that tensors get the gradient of the last operation as it is."""
+        self.tape.operations[-1] = replace(self.tape.operations[-1], hands=held)
+
     def name(self, held: Held) -> None:
         """Notes that code has a name for tensors up to here."""
         here = self.here - 1
         for number in held:
             self.tape.buffers[number].named = max(self.tape.buffers[number].named, here)
+
+    def close(self) -> None:
+        """Notes what gradients come to, when all operations are written.
+
+        One that comes to another is beside it before they are added up. A sum hands its own
+        on to its terms: one tensor is the gradient of several.
+        """
+        buffers = self.tape.buffers
+        for number, op in enumerate(self.tape.operations):
+            trained = [n for n in op.reads if buffers[n].trained]
+            first = [n for n in trained if buffers[n].read == number]
+            second = [n for n in trained if n not in first and n not in op.hands]
+            more = sum((buffers[n].amount for n in second), op.workspace_back)
+            self.tape.operations[number] = replace(op, workspace_back=more)
+            same = [n for n in first if n in op.hands]
+            for heir in sorted(same, key=lambda n: buffers[n].born)[:1]:
+                buffers[heir].graded = number - 1
+                for other in same:
+                    if other != heir:
+                        buffers[other].graded = buffers[other].born - 1

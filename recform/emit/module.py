@@ -50,7 +50,7 @@ def emit(
     """
     formula = networks[0].recurrence.formula
     memory = target.keeps(formula)
-    support = support_classes(networks, memory, generation=target.generation)
+    support = support_classes(networks, memory, generation=target.generation, kept=kept)
     names = module_names(networks, [*support, *([BASE] if target.timm else [])])
     plan_one = plan_classifier if target.timm else plan_network
     plans = [
@@ -66,6 +66,11 @@ def emit(
         plans = list(map(keeping, plans))
     base = base_class() if target.timm else ""
     if kept:
+        each = zip(plans, kept, strict=True)
+        plans = [
+            reversing(plan) if Memory.reversible in own.forms else plan
+            for plan, own in each
+        ]
         plans = list(map(planned, plans, kept))
     elif memory is Memory.lean:
         plans, base = list(map(leaning, plans)), leaning_base(base)

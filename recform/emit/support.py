@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from recform.blocks.identifiers import support_name
 from recform.blocks.support import template
 from recform.diagnostics import Diagnostics
 from recform.graph.model import NetworkGraph
-from recform.memory import Memory
+from recform.memory import Memory, Plan
 from recform.plan.lean import memory_classes
 from recform.writers.initialise import used_operators
 
@@ -19,6 +21,7 @@ def support_classes(
     memory: Memory = Memory.plain,
     *,
     generation: bool = False,
+    kept: Sequence[Plan] = (),
 ) -> dict[str, str]:
     """Name and source of the classes that the operators of these networks need.
 
@@ -26,12 +29,13 @@ def support_classes(
         networks: of one file.
         memory: what they keep for their backward passes.
         generation: whether they keep what they have seen of positions.
+        kept: of each what its parts keep, where that is not the same.
 
     Raises:
         CompileError: if a network has the name of one (RF209), or two operators bring
             different ones of one name (RF512).
     """
-    found = memory_classes(memory)
+    found = memory_classes(memory, kept)
     owners = dict.fromkeys(found, f"memory {memory}")
     if generation:
         found[PAST] = template("kept/past")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from recform.blocks.amount import Amount
+from recform.blocks.amount import Amount, Deed
 from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import code, fraction
 from recform.blocks.operator import (
@@ -226,6 +227,10 @@ class Attend(Several):
             workspace_back=sum(x.elements for x in inputs),
         )
 
+    def deeds_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Deed, ...]:
+        # Heads that talk are one operation here.
+        return () if a.talking else tuple(_deeds(inputs, self.shape_of(inputs, a), a))
+
     def details(
         self, inputs: tuple[Shape, ...] | None, a: Arguments
     ) -> tuple[Detail, ...]:
@@ -322,8 +327,8 @@ def _kept(inputs: tuple[Shape, ...], made: Shape, a: Arguments) -> _Kept:
     q, k, v = inputs
     heads, shared = int(a.heads), int(_kv_heads(a))
     queries, keys = int(q.grid[0]), int(k.grid[0])
-    capped, alike = a["softcap"] is not None, made.features == q.features
-    fused = alike and not capped and not a.talking and a.dropout == 0
+    capped = a["softcap"] is not None
+    fused = _is_fused(q, made, a)
     turned, alone = a["rotary"] is not None, heads == shared
     straight = {
         "q": fused and not turned and not a.qknorm,
@@ -350,3 +355,68 @@ def _kept(inputs: tuple[Shape, ...], made: Shape, a: Arguments) -> _Kept:
     angles = int(q.features) // heads * (queries + keys) if turned else 0
     rows = heads * queries if fused else 0
     return _Kept(names, fused and not turned, more, rows, angles)
+
+
+def _is_fused(q: Shape, made: Shape, a: Arguments) -> bool:
+    """Whether torch has a kernel of its own for it."""
+    capped, alike = a["softcap"] is not None, made.features == q.features
+    return alike and not capped and not a.talking and a.dropout == 0
+
+
+def _deeds(inputs: tuple[Shape, ...], made: Shape, a: Arguments) -> Iterator[Deed]:
+    """The operations of `Attend` (`blocks/support/attend.py`)."""
+    heads, shared = int(a.heads), int(_kv_heads(a))
+    capped, turned = a["softcap"] is not None, a["rotary"] is not None
+    sizes = dict(zip("qkv", (x.elements for x in inputs), strict=True))
+    last = {name: name for name in sizes}
+    for name, x in zip("qk", inputs, strict=False):
+        size, positions = x.elements, int(x.grid[0])
+        if a.qknorm:
+            rows = positions * (heads if name == "q" else shared)
+            root, by, normed = (f"{what} {name}" for what in ("root", "by", "norm"))
+            kept = 4 * rows
+            yield Deed(root, (name,), 0, (name,), cheap=True, bytes=kept, back=3 * size)
+            yield Deed(by, (name, root), size, (name,), cheap=True, back=size)
+            yield Deed(normed, (by,), size, (by,), cheap=True, back=size)
+            last[name] = normed
+        if turned:
+            # Cosines and sines of half the features of a head.
+            angles = int(inputs[0].features) // heads * positions
+            before, last[name] = last[name], f"turned {name}"
+            yield Deed(last[name], (before,), size, cheap=True, once=angles, back=size)
+    for name in "kv" if shared != heads else "":
+        sizes[name] = sizes[name] // shared * heads
+        before, last[name] = last[name], f"repeated {name}"
+        yield Deed(last[name], (before,), sizes[name], cheap=True)
+    queries, keys = int(inputs[0].grid[0]), int(inputs[1].grid[0])
+    work = keys * inputs[0].elements, keys * made.elements
+    if _is_fused(inputs[0], made, a):
+        given, rows = tuple(last.values()), 4 * heads * queries
+        asks = (*given, "out")
+        yield Deed(
+            "out", given, made.elements, asks, bytes=rows, multiply_adds=sum(work)
+        )
+        if turned:
+            yield Deed("flat", ("out",), made.elements, cheap=True)
+        return
+    for name, size in sizes.items():
+        if last[name] == name or (not capped and name != "v"):
+            before, last[name] = last[name], f"copied {name}"
+            yield Deed(last[name], (before,), size, cheap=True)
+    pairs = heads * queries * keys
+    given = last["q"], last["k"]
+    yield Deed("scores", given, pairs, given, multiply_adds=work[0])
+    if capped:
+        yield Deed("scaled", ("scores",), pairs, cheap=True)
+        yield Deed("tanh", ("scaled",), pairs, ("tanh",), cheap=True)
+        yield Deed("capped", ("tanh",), pairs, cheap=True)
+        yield Deed("seen", ("capped",), pairs, cheap=True)
+    scores = "seen" if capped else "scores"
+    yield Deed("weights", (scores,), pairs, ("weights",))
+    weights = "weights"
+    if a.dropout > 0:
+        weights = "dropped"
+        yield Deed(weights, ("weights",), pairs, cheap=True, bytes=pairs)
+    given = weights, last["v"]
+    yield Deed("out", given, made.elements, given, multiply_adds=work[1])
+    yield Deed("flat", ("out",), made.elements, cheap=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import made
 from recform.blocks.operator import (
@@ -77,7 +79,8 @@ class Linear(Operator):
     def cost(self, x: Shape, a: Arguments) -> Cost:
         y = self.shape(x, a)
         weights = int(x.features) * int(y.features)
-        return learned(weights, y, y.elements // int(y.features), a)
+        cost = learned(weights, y, y.elements // int(y.features), a)
+        return replace(cost, unheld=not a.bias and x.layout is not Layout.VECTOR)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         sizes = (x.features, given(a, "width", x.features))

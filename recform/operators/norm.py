@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recform.blocks.amount import Amount
+from recform.blocks.amount import Amount, Deed
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, made
 from recform.blocks.operator import Cost, Emitted, Operator, Weights
@@ -119,6 +119,16 @@ class RMSNorm(Operator):
             saves_bytes=4 * (rows + x.elements),
             cheap=True,
             stays=Amount(bytes=4 * rows),
+        )
+
+    def deeds_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Deed, ...]:
+        (x,) = inputs
+        size, rows = x.elements, x.elements // int(x.features)
+        return (
+            # The root is made in place: it is kept, whatever runs again.
+            Deed("root", ("x",), 0, ("x",), cheap=True, bytes=4 * rows, back=3 * size),
+            Deed("by", ("x", "root"), size, ("x",), cheap=True, back=size),
+            Deed("y", ("by",), size, ("by",), cheap=True, back=size),
         )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:

@@ -53,6 +53,9 @@ class Repeat(Operator):
     def shape(self, x: Shape, a: Arguments) -> Shape:
         return x.with_features(x.features * a.times)
 
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return Cost(cheap=True)
+
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         axis = x.feature_axis
         return Emitted(f"{{x}}.repeat_interleave({code(a.times)}, dim={axis})")
@@ -62,8 +65,6 @@ class Outer(Several):
     """The products of all features of two tensors, a matrix a position."""
 
     name = "outer"
-    # Products element by element are not counted.
-    costs = Cost(saves_input=True)
     positionwise = True
     about = "the matrix x y^T at each position, its rows one after the other"
     inputs = ("x", "y")
@@ -71,6 +72,11 @@ class Outer(Several):
     def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
         x, y = side_by_side(inputs)
         return x.with_features(x.features * y.features)
+
+    def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
+        # Products element by element are not counted.
+        made = self.shape_of(inputs, a).elements
+        return Cost(saves_input=True, workspace_back=2 * made, cheap=True)
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         made = 'torch.einsum("...i,...j->...ij", {x}, {y})'

@@ -7,6 +7,7 @@ operator, if it is learned (`weave`), or a tensor of streams whose features are 
 
 from __future__ import annotations
 
+from recform.blocks.amount import Deed
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
 from recform.blocks.operator import (
@@ -143,7 +144,9 @@ class Write(Operator):
         return x.in_streams(a.n)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(int(a.n), saves_input=True)
+        # It is a product element by element; so are its gradients, before they are summed.
+        made = int(a.n) * x.elements
+        return Cost(int(a.n), saves_input=True, workspace_back=2 * made, cheap=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted(
@@ -202,7 +205,6 @@ class Spread(Several):
     """What a layer writes, with a weight for each stream and position."""
 
     name = "spread"
-    costs = Cost(saves_input=True)
     about = "a tensor in each stream, times a number of `weights` a stream and position"
     source = f"{_SOURCE}, Eq. (7)"
     inputs = ("weights", "x")
@@ -214,6 +216,10 @@ class Spread(Several):
         _alike(weights.grid[1:], x.grid, "positions")
         _alike((weights.features,), (1,), "weights a stream")
         return x.in_streams(weights.grid[0])
+
+    def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
+        made = self.shape_of(inputs, a).elements
+        return Cost(saves_input=True, workspace_back=2 * made, cheap=True)
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         return Emitted("{weights} * {x}.unsqueeze(1)")
@@ -302,6 +308,24 @@ class Sinkhorn(Operator):
         # Each division keeps the matrix, and the sums that it is divided by.
         sums = x.elements // int(x.features)
         return Cost(saves_more=2 * a.steps * (x.elements + sums))
+
+    def deeds_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Deed, ...]:
+        (x,) = inputs
+        sums = {"columns": x.elements // int(x.grid[0])}
+        sums["rows"] = x.elements // int(x.features)
+        found = [
+            Deed("less", ("x",), x.elements, cheap=True),
+            Deed("0", ("less",), x.elements, ("0",), cheap=True),
+        ]
+        last = "0"
+        for step in range(a.steps):
+            for axis, size in sums.items():
+                by, made = f"{axis} {step}", f"by {axis} {step}"
+                found.append(Deed(by, (last,), size))
+                asks, back = (last, by), 2 * x.elements
+                found.append(Deed(made, asks, x.elements, asks, cheap=True, back=back))
+                last = made
+        return tuple(found)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{m}({x})", f"Sinkhorn({code(a.steps)})")

@@ -8,6 +8,7 @@ each their own, the frame says what, and a line before the pass of a block tells
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from recform.blocks.support import template
@@ -15,14 +16,22 @@ from recform.diagnostics import Diagnostics
 from recform.memory import Memory, Plan
 from recform.plan.definitions import Class, Definition, Function
 from recform.plan.network import NetworkPlan
-from recform.readback.library import BLOCK, LEAN, PLANNED
+from recform.readback.library import BLOCK, EITHER, LEAN, PLANNED, REVERSIBLE
 
 #: The passes through a network; of timm's interface there are more than one.
 _PASSES = ("forward", "forward_features", "forward_intermediates")
 
 
-def memory_classes(memory: Memory) -> dict[str, str]:
-    """The classes that a network needs to keep less, and their sources."""
+def memory_classes(memory: Memory, kept: Sequence[Plan] = ()) -> dict[str, str]:
+    """The classes that networks need to keep less, and their sources.
+
+    Args:
+        memory: what they keep.
+        kept: of each what its parts keep, where that is not the same.
+    """
+    if any(Memory.reversible in plan.forms for plan in kept):
+        names = ("again", "lean", "reversible", "either")
+        return {name.capitalize(): template(name) for name in names}
     match memory:
         case Memory.lean | Memory.checkpoint:
             return {"Again": template("again"), "Lean": template("lean")}
@@ -63,7 +72,10 @@ def planned(plan: NetworkPlan, kept: Plan) -> NetworkPlan:
     def told(made: Definition) -> Definition:
         if not isinstance(made, Class) or made.name not in names:
             return made
-        return _with(made, BLOCK, ("forward",))
+        (forward,) = (m for m in made.methods if m.name == "forward")
+        backwards = forward.around.startswith(REVERSIBLE)
+        frame = forward.around.replace(REVERSIBLE, EITHER) if backwards else BLOCK
+        return _with(made, frame, ("forward",))
 
     rows = ", ".join(f'("{form}", {count})' for form, count in kept.rows)
     return _around(plan.changed(told), f"{PLANNED}({rows})")

@@ -10,7 +10,7 @@ from typing import Any
 
 from recform.algebra.totals import totals
 from recform.readback.forms import Form, Made, Node, Table, Unreadable, drawn
-from recform.readback.library import BLOCK, LEAN, PLANNED, REVERSIBLE, numbers_of
+from recform.readback.library import FRAMES, numbers_of
 from recform.readback.parts import (
     Asked,
     Hole,
@@ -323,7 +323,7 @@ class File:
         """
         for around in function.decorator_list:
             maker = around.func if isinstance(around, ast.Call) else around
-            if ast.unparse(maker) not in (LEAN, PLANNED, BLOCK, REVERSIBLE):
+            if ast.unparse(maker) not in FRAMES:
                 raise Unreadable(f"{function.name} is what {ast.unparse(around)} makes")
         names = [item.arg for item in function.args.args]
         bound: dict[str, Value] = {}

@@ -52,6 +52,10 @@ LEAN = "Lean.forward"
 PLANNED, BLOCK = "Lean.planned", "Lean.block"
 #: The same of a pass of a block, which is made by a call.
 REVERSIBLE = "Reversible.forward"
+#: The same of one that is run backwards only where that is planned.
+EITHER = "Either.block"
+#: All of them.
+FRAMES = (LEAN, PLANNED, BLOCK, REVERSIBLE, EITHER)
 
 #: Arguments of convolutions and windows that say nothing, by their default values.
 _CONV = {

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recform.analysis.invariants.backwards import rows_back
+from recform.classes.steps.reversible import ways_back
+from recform.costs.devices import Device, device_of
 from recform.costs.needs import Needs, Setting, needs, setting_of
-from recform.costs.planning import DEVICE, points, uniform
+from recform.costs.planning import DEVICE, points, seconds_on, uniform
 from recform.diagnostics import CompileError, Diagnostics
 from recform.graph.model import NetworkGraph
 from recform.memory import Memory, Plan
@@ -35,25 +37,29 @@ def draw(
         networks: with shapes.
         path: where it is to go; its ending says the format.
         report: gets RF604.
-        given: ``batch``, ``dtype`` and ``optimizer``, as in a :class:`Setting`.
+        given: ``batch``, ``dtype`` and ``optimizer``, as in a :class:`Setting`, and
+            ``for_device``, whose times these are.
 
     Raises:
         CompileError: if the ending is not known, or matplotlib is not installed.
         ValueError: if a setting is none.
     """
+    device = device_of(given.pop("for_device", DEVICE.short))
     kind, setting = kind_of(path, report), setting_of(**given)
 
     def paint(grid: Grid) -> None:
         for network, (axes,) in zip(networks, grid, strict=True):
-            _network(network, setting, axes)
+            _network(network, setting, device, axes)
 
     return painted(kind, (7, 4.2 * len(networks)), (len(networks), 1), paint)
 
 
-def _network(network: NetworkGraph, setting: Setting, axes: Axes) -> None:
+def _network(
+    network: NetworkGraph, setting: Setting, device: Device, axes: Axes
+) -> None:
     forms = {memory: _needs(network, setting, memory) for memory in Memory}
-    plain = _seconds(needs(network, setting))
-    found = points(network, setting)
+    plain = seconds_on(device, needs(network, setting))
+    found = points(network, setting, ways_back(network, setting.dtype), device)
     axes.step(
         [point.peak / _GIB for point in found],
         [point.seconds / plain for point in found],
@@ -62,12 +68,12 @@ def _network(network: NetworkGraph, setting: Setting, axes: Axes) -> None:
     )
     for memory, item in forms.items():
         if item is not None:
-            place = item.training / _GIB, _seconds(item) / plain
+            place = item.training / _GIB, seconds_on(device, item) / plain
             axes.plot(*place, _MARKS[memory], linestyle="", label=str(memory))
     examples = f"{setting.batch} examples of {setting.dtype}"
     axes.set_title(f"{network.recurrence.formula.name}, {examples}")
     axes.set_xlabel("GiB at most, in training")
-    axes.set_ylabel(f"time of a step ({DEVICE.name}, at least)")
+    axes.set_ylabel(f"time of a step ({device.name}, at least)")
     axes.legend()
 
 
@@ -82,7 +88,3 @@ def _needs(network: NetworkGraph, setting: Setting, memory: Memory) -> Needs | N
     else:
         plan = uniform(network, memory)
     return needs(network, setting, plan)
-
-
-def _seconds(found: Needs) -> float:
-    return next(time.training for time in found.times if time.device == DEVICE.name)

@@ -67,27 +67,49 @@ def examples(shape: Shape, batch: int, dtype: torch.dtype) -> Tensor:
     return torch.randn(sizes).to(dtype)
 
 
-def kept(net: nn.Module, *given: Tensor) -> int:
-    """What autograd keeps of a forward pass, without parameters."""
-    own = {p.untyped_storage()._cdata for p in (*net.parameters(), *net.buffers())}
-    held: dict[int, Any] = {}
+class Loss(torch.autograd.Function):
+    """A loss: it asks for nothing, and its gradient is there when it is needed."""
 
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage._cdata not in own:
-            held[storage._cdata] = storage
-        return tensor
+    @staticmethod
+    def forward(ctx: Any, y: Tensor) -> Tensor:
+        ctx.like = y.shape, y.dtype
+        return y.new_zeros(())
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        net(*given)
-    return sum(storage.nbytes() for storage in held.values())
+    @staticmethod
+    def backward(ctx: Any, _: Tensor) -> Tensor:
+        shape, dtype = ctx.like
+        return torch.ones(shape, dtype=dtype)
+
+
+def kept(net: nn.Module, given: list[Tensor]) -> int:
+    """What autograd keeps of a forward pass, without parameters, in whatever form.
+
+    It is what is there when nobody has what came in and what came out: hooks from outside
+    see nothing of lean passes, whose own ones are the innermost.
+
+    Args:
+        net: the network.
+        given: what comes in; nobody else may have it, and it is gone then.
+    """
+    storages = Storages()
+    for tensor in (*net.parameters(), *net.buffers()):
+        storages.note(tensor)
+    own = storages.now
+    with storages:
+        for tensor in given:
+            storages.note(tensor)
+        graph = net(*given).grad_fn
+        del tensor
+        given.clear()
+    assert graph is not None
+    return storages.now - own
 
 
 def measure(net: nn.Module, shapes: Sequence[Shape], batch: int) -> Measured:
     """A network that is trained a step, and then used."""
     dtype = next(net.parameters()).dtype
+    saved = kept(net.train(), [examples(shape, batch, dtype) for shape in shapes])
     given = [examples(shape, batch, dtype) for shape in shapes]
-    saved = kept(net.train(), *given)
 
     def most(train: bool) -> int:
         storages = Storages()
@@ -96,7 +118,7 @@ def measure(net: nn.Module, shapes: Sequence[Shape], batch: int) -> Measured:
         with storages, torch.set_grad_enabled(train):
             y = net.train(train)(*given)
             if train:
-                y.backward(torch.ones_like(y))
+                Loss.apply(y).backward()
         net.zero_grad()
         return storages.most
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import pairwise, product
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby, pairwise, product
 from pathlib import Path
 
 import pytest
@@ -12,22 +15,29 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import recform
+from recform.classes.steps.reversible import ways_back
 from recform.cli.app import app
 from recform.costs import budget
 from recform.costs.budget import Row, best
+from recform.costs.devices import Dtype
 from recform.costs.forms import under
-from recform.costs.needs import setting_of
+from recform.costs.needs import needs, setting_of
 from recform.costs.peaks import peaks
 from recform.costs.planning import points
 from recform.costs.record import record
+from recform.costs.tape import Operation
 from recform.costs.words import bytes_of
 from recform.diagnostics import CompileError
-from recform.memory import Memory
+from recform.memory import Back, Memory, Plan
+from recform.target import Target
 from tests.blocks.test_lean import kept
+from tests.costs.measured import kept as real_kept
+from tests.emit.test_memory import backward
 from tests.oracle.compare import compiled
 from tests.oracle.test_saved import FORMS
 
 PLAIN, LEAN, AGAIN = Memory.plain, Memory.lean, Memory.checkpoint
+BACK = Memory.reversible
 SMALL = (
     "input 3 x 8 x 8\nstages 4 x 3, 6 x 3 / 2\nstem conv(3, 4) > bn > relu\n"
     "W = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn\n"
@@ -35,9 +45,20 @@ SMALL = (
 )
 
 
-def ways(count: int) -> list[tuple[Memory, ...]]:
-    """All plans; what stands around the blocks does not run again."""
-    inner = [(PLAIN, LEAN, AGAIN)] * (count - 2)
+#: A network that can be run backwards, but for its first two blocks.
+SOLVED = (
+    "input 3 x 8 x 8\nstages 4 x {}\nstem conv(3, c) > bn\nhead avgpool > linear(3)\n"
+    "W = conv(3, c) > bn > relu > conv(3, c) > bn\nX_i = W_i*X_<i-1> + X_<i-2>"
+)
+
+
+def ways(back: Sequence[bool]) -> list[tuple[Memory, ...]]:
+    """All plans; what stands around the blocks does not run again, or backwards.
+
+    Args:
+        back: whether each part may run backwards.
+    """
+    inner = [(PLAIN, LEAN, AGAIN, *[BACK] * may) for may in back[1:-1]]
     ends = [(PLAIN, LEAN)]
     return list(product(*ends, *inner, *ends))
 
@@ -65,14 +86,22 @@ def test_against_brute_force(data: st.DataObject, count: int) -> None:
             drawn[key] = Row(kept, kept + more, again, held)
         return drawn[key]
 
-    found = [(choice.again, choice.peak) for choice in best(count, row)]
+    parts = data.draw(st.lists(st.booleans(), min_size=count, max_size=count))
+    back = Back(tuple(parts), data.draw(st.integers(1, 3)))
+    found = [(choice.again, choice.peak) for choice in best(count, row, back.may)]
     wanted = []
-    for forms in ways(count):
+    for forms in ways(parts):
+        rows = [len(list(same)) for form, same in groupby(forms) if form is BACK]
+        if max(rows, default=0) > back.most:
+            continue
         start, kept, peak, again = 0, 0, 0, 0
         holds: frozenset[int] = frozenset()
         while start < count:
             end = start + 1
-            while forms[start] is LEAN and end < count and forms[end] is LEAN:
+            while (
+                forms[start] in (LEAN, BACK)
+                and (*forms[start:end], forms[start]) == forms[start : end + 1]
+            ):
                 end += 1
             made = row(start, end, forms[start], holds)
             peak, again = max(peak, kept + made.peak), again + made.again
@@ -105,11 +134,79 @@ def test_no_plan_of_a_small_network_is_better() -> None:
 
     found = [(c.again, c.peak) for c in budget.choices(tape, 3, 4, again)]
     wanted = []
-    for forms in ways(tape.units):
+    for forms in ways([False] * tape.units):
         whole = under(tape, forms)
         run = (tape.operations[n] for op in whole.operations for n in op.again)
         wanted.append((sum(map(again, run)), peaks(whole, 3, 4).training))
     assert found == front(wanted)
+
+
+def test_no_plan_that_runs_backwards_is_better() -> None:
+    """Likewise where blocks can be run backwards; what rows add up to is the whole."""
+    item = compiled(SOLVED.format(4))
+    tape, back = record(item.graph, whole=True), ways_back(item.graph, Dtype.fp32)
+    assert back is not None
+    assert back.parts == (False, False, True, True, True, False)
+
+    # Time is what makes them differ: convolutions are nearly free here.
+    def again(op: Operation) -> int:
+        return sum(w.reads for w in op.works)
+
+    found = [(c.again, c.peak) for c in budget.choices(tape, 3, 4, again, back)]
+    wanted = []
+    for forms in ways(back.parts):
+        whole = under(tape, forms)
+        run = (tape.operations[n] for op in whole.operations for n in op.again)
+        wanted.append((sum(map(again, run)), peaks(whole, 3, 4).training))
+    assert found == front(wanted)
+    tape = record(compiled(SOLVED.format(9)).graph, whole=True)
+    back = Back((False, False, *[True] * 8, False), 8)
+    mixed = False
+    for choice in budget.choices(tape, 3, 4, again, back):
+        held = peaks(under(tape, choice.forms), 3, 4)
+        assert (held.kept, held.training) == (choice.kept, choice.peak)
+        mixed = mixed or {BACK, LEAN} < set(choice.forms)
+    assert mixed
+
+
+def test_blocks_that_run_backwards_beside_others() -> None:
+    """Gradients, statistics, what is kept, and the file; no bfloat16, and one torch sees."""
+    text = SOLVED.format(7)
+    item, plain = recform.compile(text), recform.load(text).double()
+    forms = (PLAIN, AGAIN, BACK, BACK, LEAN, BACK, BACK, PLAIN, LEAN)
+    other = replace(item, target=Target(memory=Memory.lean), budget=Plan(forms))
+    assert '@Either.block("W")' in other.source
+    net = other.module().double()
+    net.load_state_dict(plain.state_dict())
+    x = torch.randn(3, 3, 8, 8, dtype=torch.float64)
+    compiled_net = torch.compile(copy.deepcopy(net), backend="eager", fullgraph=True)
+    wanted = backward(copy.deepcopy(plain), x)
+    torch.testing.assert_close(backward(copy.deepcopy(net), x), wanted)
+    torch.testing.assert_close(backward(compiled_net, x), wanted)
+    said = needs(item.graph, setting_of(3), Plan(forms)).total.kept
+    assert said == pytest.approx(real_kept(net.float(), [x.float()]), rel=0.01)
+    assert ways_back(item.graph, Dtype.bf16) is None
+    assert ways_back(compiled(SMALL).graph, Dtype.fp32) is None
+
+
+def test_for_a_device() -> None:
+    """Where products are slow, another plan is the fastest; the file says for what."""
+    item = compiled(SMALL)
+    most = str(
+        (item.memory(batch=64).training + item.memory("lean", batch=64).training) // 2
+    )
+    found = {
+        name: item.memory(budget=most, batch=64, for_device=name).plan
+        for name in ("h100", "laptop")
+    }
+    said = recform.compile(
+        SMALL, memory_budget=most, batch=64, for_device="laptop"
+    ).source
+    assert "--optimizer sgd --for-device laptop\n" in said
+    assert "(Ryzen 7 7840U)" in said
+    assert ", ".join(f"{count} {form}" for form, count in found["laptop"]) in said
+    with pytest.raises(ValueError, match="'tpu' is no device: one of h100, a100"):
+        item.memory(budget=most, for_device="tpu")
 
 
 def test_less_is_never_more() -> None:

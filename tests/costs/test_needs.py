@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from recform.costs import record
 from recform.costs.devices import DEVICES, Dtype
 from recform.costs.needs import Setting, needs
 from recform.costs.peaks import peaks
+from recform.diagnostics import CompileError
+from recform.memory import Memory
+from recform.target import Target
 from tests.costs.measured import examples, kept, measure
 from tests.oracle.compare import compiled
 from tests.oracle.test_saved import FORMS, FRAME
@@ -62,7 +66,7 @@ def test_memory(name: str) -> None:
     said = item.memory(batch=BATCH)
     momentum = said.total.optimizer
     assert said.total.kept == pytest.approx(real.kept, rel=0.01)
-    assert said.training - momentum == pytest.approx(real.training, rel=0.14)
+    assert said.training - momentum == pytest.approx(real.training, rel=0.15)
     assert said.inference == pytest.approx(real.inference, rel=0.15)
     # The graph counts what is kept block by block, and the tape tensor by tensor.
     tape = record.record(item.graph)
@@ -78,14 +82,12 @@ def test_numbers_of_two_bytes(name: str, dtype: torch.dtype) -> None:
     net = item.module().to(dtype)
     word = {torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype]
     said = item.memory(batch=BATCH, dtype=word).total.kept
-    assert said == kept(net, examples(item.formula.input, BATCH, dtype))
+    assert said == kept(net, [examples(item.formula.input, BATCH, dtype)])
 
 
 #: Those of which more than a hundredth is wrong; docs/costs.md says why.
 FAR = (
     "depth_gates",
-    "hyper_connections",
-    "hyper_connections_dynamic",
     "llama",
     "minlstm",
 )
@@ -111,6 +113,47 @@ def test_memory_of_examples(path: Path) -> None:
         with FlopCounterMode(display=False) as counter:
             net(*given)
         assert 2 * said.total.multiply_adds == counter.get_total_flops()
+
+
+PLANS = ("lean", "checkpoint", "reversible")
+
+#: What each mechanism of the tape is for, small: loops, scans, several inputs, and copies.
+PLANNED = MORE | {
+    name: FORMS[name] for name in ("ResNet", "RevNet", "attention, dropout", "largest")
+}
+PLANNED |= {
+    "products of states": TOKENS + "times positions\nV = linear(c)\nK = linear(c)\n"
+    "S_<i,t> = S_<i,t-1> + outer(V_i*X_<i-1,t> - matvec(S_<i,t-1>, K_i*X_<i-1,t>), "
+    "K_i*X_<i-1,t>)\nX_<i,t> = X_<i-1,t> + matvec(S_<i,t>, V_i*X_<i-1,t>)\noutput X_L",
+    "a scan of matrices": TOKENS
+    + "times positions\nP = repeat(3)\nB = linear(3, bias=false)\nD = linear(c) > softplus\n"
+    "H_<i,t> = exp(-(P_i*D_i*X_<i-1,t>))*H_<i,t-1> + "
+    "outer(D_i*X_<i-1,t>, B_i*X_<i-1,t>)\n"
+    "X_<i,t> = X_<i-1,t> + matvec(H_<i,t>, B_i*X_<i-1,t>)\noutput X_L",
+    "attention that is no kernel": "input 12 x 16\nstages 16 x 3\nstem linear(c)\n"
+    "N = rmsnorm\nQ = linear(c, bias=false)\nK = linear(c/2, bias=false)\n"
+    "A = attend(4, 2, causal=true, softcap=30) > linear(c)\n"
+    "X_i = X_<i-1> + A_i(Q_i*N_i*X_<i-1>, K_i*N_i*X_<i-1>, K_i*N_i*X_<i-1>)",
+}
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_plans(name: str) -> None:
+    """What is kept, and the peak, of each form that the network can have."""
+    item = compiled(PLANNED[name])
+    for plan in PLANS:
+        try:
+            said = item.memory(plan, batch=BATCH)
+        except CompileError:
+            assert plan == "reversible"
+            continue
+        net = replace(item, target=Target(memory=Memory(plan))).module()
+        real = measure(net, item.formula.inputs, BATCH)
+        assert said.total.kept == pytest.approx(real.kept, rel=0.03), plan
+        peak = said.training - said.total.optimizer
+        # Too small is worse than too large: a budget would not be kept.
+        most = 1.4 if name == "attention, dropout" else 1.1
+        assert 0.9 < peak / real.training < most, plan
 
 
 def test_parts_make_the_whole() -> None:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import copy
+import re
 from dataclasses import replace
 
+import pytest
 import torch
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from recform.blocks.examples import random_inputs
+from recform.classes.steps.reversible import ways_back
 from recform.compiler import Compiled
-from recform.diagnostics import CompileError
+from recform.costs import planning
+from recform.costs.devices import Dtype
+from recform.costs.needs import needs
+from recform.costs.planning import budget_of
+from recform.diagnostics import CompileError, Diagnostics
 from recform.memory import Memory
+from recform.target import Target
 from tests.oracle.adapters import Watch
 from tests.oracle.compare import compiled, leaves, operators, shake
 from tests.oracle.files import recurrences
@@ -101,11 +109,35 @@ def error(found: list[Tensor], expected: list[Tensor]) -> float:
     return most
 
 
-def tried(text: str, form: Memory, kind: torch.dtype) -> str:
+def within(item: Compiled, draw: st.DataObject) -> Compiled:
+    """The network within a budget, from the smallest that there is to that of the plain one.
+
+    The peak of the plan is no higher, and the tape of the whole network says the same.
+    """
+    with pytest.raises(CompileError, match="RF540") as caught:
+        item.memory(budget="1", batch=3)
+    least = int(re.findall(r"budget is (\d+) bytes", str(caught.value))[0])
+    budget = draw.draw(st.integers(least, item.memory(batch=3).training))
+    kept = budget_of(str(budget), 3)
+    back = ways_back(item.graph, Dtype.fp32)
+    plan = planning.within(item.graph, kept, Diagnostics(), back)
+    assert needs(item.graph, kept.setting, plan).training <= budget
+    for form, _ in plan.rows:
+        event(f"budget: {form}")
+    return replace(item, target=Target(memory=Memory.lean), budget=plan)
+
+
+def tried(
+    text: str, form: Memory, kind: torch.dtype, draw: st.DataObject | None = None
+) -> str:
     """Compiles and runs a network in a form and a type: what came of it."""
     try:
         item = compiled(text)
-        other = replace(item, asked=form)
+        other = (
+            replace(item, target=Target(memory=form))
+            if draw is None
+            else within(item, draw)
+        )
         torch.manual_seed(0)
         net = item.module().double()
         kept = other.module()
@@ -128,6 +160,8 @@ def tried(text: str, form: Memory, kind: torch.dtype) -> str:
     if not all(bool(tensor.isfinite().all()) for tensor in usual):
         return "overflowed"
     rounding = 64 * torch.finfo(kind).eps + 4 * error(usual, expected)
+    if other.plan and any(form is Memory.reversible for form in other.plan.forms):
+        form = Memory.reversible
     if form is Memory.reversible:
         rounding *= BACKWARDS
     torch.manual_seed(0)
@@ -146,13 +180,31 @@ def _few(examples: int) -> settings:
 
 
 @_few(4)
-@given(recurrences(1, 5, staged=False), st.sampled_from(TYPES))
-def test_lean(text: str, kind: torch.dtype) -> None:
-    event(tried(text, Memory.lean, kind))
+@given(
+    recurrences(1, 5, staged=False),
+    st.sampled_from((Memory.lean, Memory.checkpoint)),
+    st.sampled_from(TYPES),
+)
+def test_lean(text: str, form: Memory, kind: torch.dtype) -> None:
+    event(tried(text, form, kind))
+
+
+@_few(3)
+@given(
+    st.one_of(recurrences(1, 5, staged=False), solved()),
+    st.sampled_from(TYPES[:2]),
+    st.data(),
+)
+def test_budgets(text: str, kind: torch.dtype, data: st.DataObject) -> None:
+    event(tried(text, Memory.lean, kind, data))
 
 
 @_few(4)
-@given(solved(), st.sampled_from((Memory.reversible, Memory.lean)), st.data())
+@given(
+    solved(),
+    st.sampled_from((Memory.reversible, Memory.lean, Memory.checkpoint)),
+    st.data(),
+)
 def test_run_backwards(text: str, form: Memory, data: st.DataObject) -> None:
     # Rows that are run backwards in bfloat16 lose all digits: docs/memory.md.
     types = TYPES[:2] if form is Memory.reversible else TYPES

@@ -20,6 +20,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.analysis.invariants.inverse import Inverse, inverse
 from recform.blocks.symbolic import Symbolic
+from recform.costs.devices import Dtype
 from recform.diagnostics import Diagnostics
 from recform.graph.model import NetworkGraph, Segment
 from recform.linear.forms import NoNumber, numeric
@@ -55,7 +56,9 @@ def rebuilt(network: NetworkGraph) -> Rebuilt | None:
     if not longest:
         return None
     return Rebuilt(
-        longest, found.lost.after(longest, 2**-23), found.lost.after(longest, 2**-7)
+        longest,
+        found.lost.after(longest, Dtype.fp32.error),
+        found.lost.after(longest, Dtype.bf16.error),
     )
 
 

@@ -15,13 +15,18 @@ from recform.algebra.expr import Apply, I, Learned, Scaled, Tensor
 from recform.analysis.invariants.backwards import (
     no_use,
     obstacle,
+    rows_back,
     solved_states,
     way_back,
 )
-from recform.analysis.invariants.inverse import Inverse
+from recform.analysis.invariants.inverse import Inverse, inverse
 from recform.blocks import Shape
-from recform.diagnostics import Diagnostics
+from recform.classes.network import plan_network
+from recform.costs.devices import Dtype
+from recform.diagnostics import CompileError, Diagnostics
+from recform.graph.model import NetworkGraph
 from recform.linear.forms import tensor_of
+from recform.memory import Back, Memory
 from recform.plan.definitions import (
     Assign,
     Class,
@@ -39,7 +44,10 @@ from recform.readback.printed import INVERSE
 from recform.recurrence.model import Place, Slot, Step
 from recform.writers.formula.coefficients import coefficient_text
 from recform.writers.formula.terms import ATOM, PRODUCT, SUM, Writer
-from recform.writers.names import variable
+from recform.writers.names import argument_names, variable
+
+#: By what share of the largest tensor of a row a state may be off that is had back.
+MOST_OFF = 1e-3
 
 
 def reversing(plan: NetworkPlan) -> NetworkPlan:
@@ -54,13 +62,11 @@ def reversing(plan: NetworkPlan) -> NetworkPlan:
     found = way_back(formula, report)
     changed: dict[str, Definition] = {}
     obstacles: list[str] = []
-    for step, planned in zip(plan.graph.recurrence.steps, plan.steps, strict=True):
-        if step.role.place not in (Place.REGULAR, Place.PATTERN):
-            continue
-        made = next((d for d in plan.definitions if d.name == planned.name), None)
+    for step, planned in _regular(plan):
+        made = _class_of(plan, planned)
         if made is None and planned.printed.is_class:
             return plan  # Its blocks are of a class that stands with another network.
-        if not isinstance(made, Class):
+        if made is None:
             obstacles.append("its blocks have no class")
             continue
         if any(item.name == INVERSE for item in made.attributes):
@@ -78,6 +84,62 @@ def reversing(plan: NetworkPlan) -> NetworkPlan:
     if not changed:
         no_use(formula, [*obstacles, "no block of it is like the others"][0], report)
     return plan.changed(lambda made: changed.get(made.name, made))
+
+
+def ways_back(network: NetworkGraph, dtype: Dtype) -> Back | None:
+    """Which parts of a network a plan may have run backwards; None if none.
+
+    They have an inverse and a class that it can stand in, and rounding errors stay below
+    :data:`MOST_OFF` in a row of them.
+    """
+    report = Diagnostics()
+    try:
+        rows, found = rows_back(network, report), inverse(network.recurrence.formula)
+        names = Namespace.module(argument_names(network.recurrence.formula))
+        plan = plan_network(network, names, "")
+    except CompileError:
+        return None
+    written = set()
+    for step, planned in _regular(plan):
+        made = _class_of(plan, planned)
+        named = made and any(item.name == INVERSE for item in made.attributes)
+        if made is None or named:
+            continue
+        if not _Inverse(plan, step, planned, made, found).obstacle():
+            written.add(step)
+    steps = network.recurrence.steps
+    segments = [s for stage in network.stages for s in stage.segments]
+    classes = [steps[s.step] in written for s in segments for _ in range(s.count)]
+    ends = zip(rows.forms, (False, *classes, False), strict=True)
+    parts = tuple(form is Memory.reversible and there for form, there in ends)
+    most = _longest(found, dtype.error, sum(parts))
+    return Back(parts, most) if most and any(parts) else None
+
+
+def _longest(found: Inverse, error: float, most: int) -> int:
+    """How many blocks in a row may be run backwards, of so many."""
+    least = 0
+    while least < most:
+        middle = (least + most + 1) // 2
+        off = found.lost.after(middle, error)
+        if off is not None and off <= MOST_OFF:
+            least = middle
+        else:
+            most = middle - 1
+    return least
+
+
+def _regular(plan: NetworkPlan) -> Iterator[tuple[Step, StepPlan]]:
+    """The steps of blocks that are like others."""
+    for step, planned in zip(plan.graph.recurrence.steps, plan.steps, strict=True):
+        if step.role.place in (Place.REGULAR, Place.PATTERN):
+            yield step, planned
+
+
+def _class_of(plan: NetworkPlan, planned: StepPlan) -> Class | None:
+    """The class of the blocks of a step, if it stands with this network."""
+    made = next((d for d in plan.definitions if d.name == planned.name), None)
+    return made if isinstance(made, Class) else None
 
 
 @dataclass(frozen=True)

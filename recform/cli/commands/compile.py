@@ -58,7 +58,7 @@ def command(
     elif trained.setting:
         first = next(iter(trained.setting))
         raise typer.BadParameter(
-            "it says what --memory-budget is for", param_hint=f"--{first}"
+            "it says what --memory-budget is for", param_hint=common.option(first)
         )
     generation, inference = use is Use.generation, use is Use.inference
     target = Target(timm, generation, inference, memory, budget)

@@ -58,17 +58,25 @@ def command(
     common.one_of(table=table, network=chosen.network is not None)
     common.one_of(memory=memory, table=table)
     common.one_of(memory=memory, latex=latex)
-    given, budget = trained.setting, trained.memory_budget
+    device = {"for_device": trained.for_device} if trained.for_device else {}
+    given = {n: v for n, v in trained.setting.items() if n not in device}
+    budget = trained.memory_budget
     kept: dict[str, Any] = {"plan": plan, "budget": budget}
-    more = {**given, "plan": plan, "memory-budget": budget, "pareto": pareto}
+    plans = {"memory_budget": budget, "pareto": pareto, **device}
+    more = {**given, "plan": plan, **plans}
     first = next((name for name, value in more.items() if value is not None), None)
     if first and not memory:
         raise typer.BadParameter(
-            "it says what --memory is asked for", param_hint=f"--{first}"
+            "it says what --memory is asked for", param_hint=common.option(first)
         )
     if plan is not None and budget is not None:
         raise typer.BadParameter(
             "it does not go with --plan", param_hint="--memory-budget"
+        )
+    if device and budget is None and pareto is None:
+        raise typer.BadParameter(
+            "it says what --memory-budget and --pareto are for",
+            param_hint="--for-device",
         )
     if table:
         rows = _rows(Path(chosen.file), chosen.settings)
@@ -82,9 +90,10 @@ def command(
     from recform.report import summarise
 
     networks = chosen.compiled()
-    found = [item.memory(**kept, **given) for item in networks] if memory else []
+    own = {**kept, **given, **(device if budget is not None else {})}
+    found = [item.memory(**own) for item in networks] if memory else []
     if pareto is not None:
-        _draw([item.graph for item in networks], pareto, given)
+        _draw([item.graph for item in networks], pareto, {**given, **device})
     answer.show(networks[0].warnings)
     summaries = [summarise(item.graph, str(item.proof)) for item in networks]
     if as_json:

@@ -1,0 +1,88 @@
+"""The operations of a parallel scan (`blocks/support/scan.py`), round by round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from recform.algebra.tracing import Inner, Link
+from recform.blocks import Amount, Cost, Work
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A scan, of whose rounds each has half of the positions of the one before.
+
+    Attributes:
+        width: how many features it works on.
+        features: those of its factors; 0 if they are the same for all examples.
+        learned: whether the factors have gradients.
+    """
+
+    width: int
+    features: int
+    learned: bool
+
+    def made(
+        self,
+        tensor: object,
+        reads: tuple[object, ...],
+        numbers: int,
+        asks: tuple[object, ...] = (),
+        names: tuple[object, ...] = (),
+        once: int = 0,
+    ) -> Inner:
+        """An operation; all of them are cheap to run again."""
+        cost = Cost(cheap=True, saves_once=once)
+        link = Link(numbers, cost, (Work(numbers, numbers),))
+        return Inner(tensor, reads, (link,), asks, names=names)
+
+    def numbers(self, factor: object) -> Iterator[Inner]:
+        """Factors that are the same for all examples: of ``1/(1 + exp(-r))`` exp stays."""
+        cost = Cost(cheap=True, saves_once=self.width, stays=Amount(once=self.width))
+        yield Inner("exp", (), (Link(0, cost, ()),), ())
+        yield self.made("one more", ("exp",), 0)
+        yield self.made(factor, ("one more",), 0)
+
+    def result(self, length: int, given: object) -> object:
+        """What so many positions come to."""
+        return given if length < 2 else ("scanned", length)
+
+    def rounds(self, length: int, factor: object, given: object) -> Iterator[Inner]:
+        """The rounds for so many positions.
+
+        Args:
+            length: how many.
+            factor: the factors; None if they are none of an example.
+            given: what comes in.
+        """
+        if length < 2:
+            return
+        half, between = length // 2, (length - 1) // 2
+        factors = () if factor is None else (factor,)
+        # What the factors are multiplied with is asked for by their gradients.
+        other = (lambda x: (x,)) if self.learned else (lambda x: ())
+        step, early, late = ((name, length) for name in ("factors", "early", "added"))
+        once = half * self.width if factor is not None and not self.features else 0
+        yield self.made(step, factors, half * self.features, factors, once=once)
+        asks = (*factors, *other(given))
+        yield self.made(early, (*factors, given), half * self.width, asks)
+        yield self.made(late, (early, given), half * self.width)
+        yield from self.rounds(half, factor and step, late)
+        pairs = self.result(half, late)
+        product, sums, first, both = (
+            (name, length) for name in ("product", "between", "first", "both")
+        )
+        asks = (*factors, *other(pairs))
+        size, names = between * self.width, (step, late)
+        yield self.made(product, (*factors, pairs), size, asks, names)
+        yield self.made(sums, (product, given), size)
+        yield self.made(first, (given, sums), size + self.width)
+        yield self.made(both, (first, pairs), 2 * half * self.width)
+        result = self.result(length, given)
+        yield self.made(
+            result,
+            (both, first),
+            length * self.width,
+            names=(pairs, sums, first, both, given),
+        )
