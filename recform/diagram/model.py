@@ -189,3 +189,12 @@ class Diagram:
     heading: Text = ()
     tiles: tuple[Tile, ...] = ()
     remarks: tuple[str, ...] = ()
+
+    def frames_around(self, cluster: str) -> list[str]:
+        """A cluster and those around it, the innermost first; none for an empty name."""
+        parents = {c.id: c.parent for c in self.clusters}
+        found = []
+        while cluster:
+            found.append(cluster)
+            cluster = parents[cluster]
+        return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from recform.algebra.formula import Formula
 from recform.diagnostics import Diagnostics
 from recform.diagram.model import Diagram, Direction, View
 from recform.diagram.request import Format, Renderer, Request, Subject
 from recform.diagram.theme import Style
 from recform.diagram.views import network, paths, step, unrolled
 from recform.diagram.views.opened import Opening, openable
-from recform.graph.model import NetworkGraph
 from recform.graph.partial import Partial
 from recform.render.formats import dot, mermaid, pdf, structure, svg, tikz
 from recform.render.picture import in_serifs
@@ -44,11 +44,13 @@ def _diagram(subject: Subject, request: Request) -> Diagram:
     view = request.view
     down = view is View.network
     direction = request.direction or (Direction.down if down else Direction.right)
+    opening = _opening(subject.recurrence.formula, request)
     if isinstance(subject, Partial):
         # What does not meet lies in one block: other views have nothing to mark.
         if view is View.network or subject.step is None:
-            return network.of_partial(subject, request.direction or Direction.down)
-        return step.of_partial(subject, direction)
+            below = request.direction or Direction.down
+            return network.of_partial(subject, below, opening)
+        return step.of_partial(subject, direction, opening)
     blocks = sum(flow.length for flow in subject.recurrence.flows)
     if view is View.network:
         if request.expand and blocks > MAX_EXPANDED:
@@ -58,12 +60,10 @@ def _diagram(subject: Subject, request: Request) -> Diagram:
                 f"leave --expand out: equal blocks become one node with ×N; "
                 f"--expand draws {MAX_EXPANDED} blocks at most",
             )
-        opening = _opening(subject, request)
         return network.of_network(subject, direction, opening, expand=request.expand)
     if view is View.paths:
         count = _blocks(request, paths.MAX_BLOCKS, paths.usual(subject))
         return paths.of_formula(subject, count, direction)
-    opening = _opening(subject, request)
     if view is View.unrolled:
         count = _blocks(request, unrolled.MAX_BLOCKS, unrolled.usual(subject))
         return unrolled.of_pattern(subject, count, direction, opening)
@@ -132,13 +132,13 @@ def _opens(request: Request) -> bool:
     return bool(request.open) or request.depth > 1
 
 
-def _opening(network: NetworkGraph, request: Request) -> Opening:
+def _opening(formula: Formula, request: Request) -> Opening:
     """Which operators are opened.
 
     Raises:
         CompileError: if the network has none of such a name (RF612).
     """
-    there = openable(network.recurrence.formula)
+    there = openable(formula)
     for name in request.open:
         if name not in there:
             known = ", ".join(there)

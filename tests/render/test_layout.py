@@ -158,3 +158,41 @@ def test_points_are_counted_as_if_all_were_looked_at() -> None:
         for x, y in [*points[:20], (32.0, 64.0), (1000.0, 0.0)]:
             box = Frame.around((x, y), *size)
             assert crowd.within(box) == sum(box.holds(Frame(*p, *p)) for p in points)
+
+
+@pytest.mark.parametrize(
+    "name", ["modern/mamba.rf", "modern/dit.rf", "modern/looped.rf"]
+)
+def test_names_of_stages_stand_beside_the_shapes_on_arrows(name: str) -> None:
+    made = picture(drawn(name, View.network, expand=True), legend=False)
+    boxes = []
+    for item in made.items:
+        for words in item.parts if item.kind in ("edge", "cluster") else ():
+            if isinstance(words, Words):
+                (x, y), half = words.at, width(words.text, words.size, words.family) / 2
+                boxes.append((x - half, y - words.size * 0.7, x + half, y))
+    assert len(boxes) > 2
+    for a, b in combinations(boxes, 2):
+        assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+
+
+def test_labels_stay_on_the_page() -> None:
+    """Beside an arrow at the edge of the picture as well."""
+    made = picture(drawn("language/shared.rf", View.network, depth=2), legend=False)
+    xs = [x for x, _ in extent(made)]
+    assert min(xs) >= 0 and max(xs) <= made.width
+
+
+def test_what_is_handed_on_goes_to_its_height_without_a_spike() -> None:
+    """Where outputs stood lower than the inputs of the next block."""
+    diagram = drawn("language/weighted_sum.rf", View.unrolled)
+    layout = arranged(diagram, find(PINNED))
+    tails = {node.id for node in diagram.nodes if node.kind is Kind.operator}
+    found = 0
+    for edge, curve in zip(diagram.edges, layout.edges, strict=True):
+        if edge.tail in tails and edge.group:
+            found += 1
+            ys = [y for _, y in sampled(curve.points)]
+            lowest = max(curve.points[0][1], curve.tip[1])
+            assert max(ys) <= lowest + 1
+    assert found == 3

@@ -18,9 +18,10 @@ from recform.diagram.theme import Theme
 from recform.render import Diagram, Request, View, request
 from recform.render import diagram as draw
 from recform.render.formats import mermaid
+from recform.render.placing.labels import sampled
 from recform.render.placing.renderer import PINNED, find
 from recform.render.placing.tiles import arranged
-from tests.render.networks import drawn, network
+from tests.render.networks import drawn, network, partial
 
 
 def arrows(diagram: Diagram) -> list[tuple[str, str]]:
@@ -417,3 +418,45 @@ def test_skips_of_an_opened_u() -> None:
     ]
     skips = [(a, b) for a, b in across if b > a + 1]
     assert sorted(skips) == [(1, 9), (2, 8), (3, 7), (4, 6)]
+
+
+def test_what_was_at_the_position_before_is_of_its_block() -> None:
+    """The state of a recurrence over positions: ``H_<i,t-1>``, as the file has it."""
+    wanted = {"H_(i,t−1)", "C_(i,t−1)"}
+    made = drawn("modern/lstm.rf", depth=2)
+    assert {plain(n.label[0]) for n in made.nodes if n.kind is Kind.name} >= wanted
+    fourth = drawn("modern/lstm.rf", depth=2, block=4)
+    assert {"H_(4,t−1)", "C_(4,t−1)"} <= {plain(n.label[0]) for n in fourth.nodes}
+
+
+def test_operators_are_opened_where_shapes_do_not_meet() -> None:
+    subject = partial("adapter none\nX_i = X_<i-1> + W_i*X_<i-1>\n")
+    for view in (View.step, View.network):
+        asked = request(view, open="W")
+        assert {plain(c.label) for c in draw(subject, asked).clusters} & {"W_3", "W_i"}
+        with pytest.raises(CompileError, match="RF612"):
+            draw(subject, request(view, open="Q"))
+
+
+@pytest.mark.parametrize("name", ["modern/mamba.rf", "modern/mhc.rf", "modern/lstm.rf"])
+def test_states_run_within_the_frames_of_their_blocks(name: str) -> None:
+    """In the network, beside a frame, as high as it is, nothing runs to a part of it."""
+    made = drawn(name, View.network, depth=2)
+    layout = arranged(made, find(PINNED))
+    for cluster in made.clusters:
+        if len(made.frames_around(cluster.id)) > 2:
+            continue
+        frame = layout.clusters[cluster.id]
+        inside = {
+            n.id for n in made.nodes if cluster.id in made.frames_around(n.cluster)
+        }
+        for edge, curve in zip(made.edges, layout.edges, strict=True):
+            if edge.head in inside:
+                for x, y in sampled(curve.points):
+                    beside = frame.top < y < frame.bottom
+                    assert not beside or frame.left <= x <= frame.right
+        # What comes in stands above.
+        outside = [n.id for n in made.nodes if n.id not in inside]
+        assert all(
+            not frame.top < layout.nodes[name][1] < frame.bottom for name in outside
+        )

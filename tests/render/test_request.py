@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from recform.diagnostics import CompileError
 from recform.render import BadArgument, Format, Request, request
 from tests.compiled import example
 
@@ -72,3 +73,11 @@ def test_a_picture_refuses_what_the_command_line_does(
 def test_what_is_usual_is_no_argument() -> None:
     Request(dpi=None).check(Format.svg)
     assert request(view="paths", open=(), depth=1, expand=False).open == ()
+
+
+@pytest.mark.parametrize(
+    "written", ["", "{}", "[]", '{"bb": "0,0"}', "digraph {}", b"\xff"]
+)
+def test_a_renderer_that_makes_no_layout_is_said(written: str | bytes) -> None:
+    with pytest.raises(CompileError, match="RF663"):
+        example("paper/eq20.rf").picture("svg", renderer=lambda source: written)

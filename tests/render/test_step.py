@@ -8,6 +8,7 @@ from collections import Counter
 import networkx as nx
 import pytest
 
+import recform
 from recform.algebra.expr import (
     Across,
     Apply,
@@ -27,10 +28,12 @@ from recform.algebra.expr import (
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.compiler import Compiled
 from recform.diagram.model import Diagram, Kind, Node, View
+from recform.diagram.text import plain
 from recform.recurrence.build import show
 from recform.recurrence.model import ModuleSlot, Step
 from recform.render import Request
 from recform.render import diagram as draw
+from tests.compiled import EXAMPLES
 from tests.render.networks import SOME, drawn, example, network
 
 
@@ -136,6 +139,14 @@ def check_nodes(compiled: Compiled, diagram: Diagram) -> None:
         return show(slot, step.at, step.absolute)
 
     inner = [t for t in step.body if same[t] is t]
+    applied = {said(t) for t in inner if isinstance(t, Apply)}
+
+    def as_call(node: Node) -> Kind:
+        # What learns is asked for below.
+        unlearned = node.kind in (Kind.function, Kind.activation)
+        is_call = unlearned and meaning(node) in applied
+        return Kind.operator if is_call else node.kind
+
     wanted = Counter((kind_of(t), said(t)) for t in inner)
     for slot in (*step.inputs, *step.outputs):
         kind = Kind.module if isinstance(slot, ModuleSlot) else Kind.state
@@ -147,7 +158,7 @@ def check_nodes(compiled: Compiled, diagram: Diagram) -> None:
         if part not in there and not isinstance(part, Filled):
             wanted[Kind.input, said(part)] += 1
     drawn_nodes = Counter(
-        (node.kind, meaning(node))
+        (as_call(node), meaning(node))
         for node in diagram.nodes
         if node.kind is not Kind.constant and node.meaning
     )
@@ -369,3 +380,27 @@ def test_a_block_of_its_own_is_drawn_as_it_is() -> None:
 def test_a_picture_for_all_blocks_does_not_speak_of_them() -> None:
     made = draw(network("X_i = W_i*X_<i-1>\nX_1 = X_0").graph, Request())
     assert "Not for" not in made.description
+
+
+@pytest.mark.parametrize("name", ["modern/mamba.rf", "modern/mhc.rf"])
+def test_blue_is_what_has_parameters(name: str) -> None:
+    """Against the module that is made: its blocks keep operators under their names."""
+    learned = {
+        key.split(".")[2]
+        for key, _ in recform.load(EXAMPLES / name).named_parameters()
+        if key.startswith("blocks.0.")
+    }
+    nodes = drawn(name).nodes
+    kinds = {plain(n.label[0]).removesuffix("_i"): n.kind for n in nodes if n.label}
+    operators = [o for o in example(name).recurrence.formula.operators if o in kinds]
+    for operator in operators:
+        assert (kinds[operator] is Kind.operator) is (operator in learned), operator
+    assert {Kind.operator, Kind.function} == {kinds[operator] for operator in operators}
+    # What learns nothing is not one module for all blocks, either.
+    assert not any(n.shared for n in (*nodes, *drawn(name, View.network).nodes))
+    assert Kind.function in {n.kind for n in drawn(name, View.paths).nodes}
+
+
+def test_drop_path_is_not_learned() -> None:
+    nodes = drawn("zoo/efficientnet_b0.rf").nodes
+    assert {plain(n.label[0]): n.kind for n in nodes}["D_i"] is Kind.function

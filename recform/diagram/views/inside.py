@@ -261,7 +261,7 @@ def _definition(
         shapes |= dict(zip(body.leaves, known, strict=True))
     setting = replace(
         within,
-        names=facts.Names(step),
+        names=facts.Names(step, within.names.index),
         body=body,
         scope=inside(body, call.arguments, call.scope),
         block=None,

@@ -15,7 +15,7 @@ from recform.diagram import text
 from recform.diagram.model import Edge, Kind, Node
 from recform.diagram.views import facts, inside
 from recform.diagram.views.canvas import Canvas
-from recform.diagram.views.opened import Scope, boxes
+from recform.diagram.views.opened import Scope, boxes, kind_of
 from recform.diagram.views.parts import Setting, form, is_sum, slug, users, uses
 from recform.graph.model import Site
 from recform.recurrence.model import ModuleSlot, Slot, Step
@@ -79,8 +79,8 @@ class Interior:
             return
         opened = self.setting.body is not None
         if isinstance(tensor, State) and opened and not self._step.parts(tensor):
-            # Of a recurrence over positions: what it made before.
-            label = f"{tensor.name}_<t{tensor.index}>"
+            # Of a recurrence over positions: what its block made before.
+            label = f"{tensor.name}_<{self.setting.names.index},t{tensor.index}>"
             self._at[tensor] = self._add(Kind.name, label, label, tooltip=label)
             return
         if isinstance(tensor, State) and (tensor in self._step.outputs or opened):
@@ -102,6 +102,7 @@ class Interior:
             return
         kind, label = form(tensor)
         if isinstance(tensor, Apply):
+            kind = self._kind(tensor)
             label = self.setting.names.owned(tensor.operator, tensor.index)
         elif isinstance(tensor, Scaled):
             label = self._coefficient(tensor)
@@ -324,6 +325,14 @@ class Interior:
             if tensor.index == self._step.at and name in block.calls
         ]
 
+    def _kind(self, tensor: Apply) -> Kind:
+        """The form of an operator: what has no parameters in any block is not learned."""
+        kind = kind_of(self.setting.operators[tensor.operator])
+        sizes = self._operator_sizes(tensor) if self.setting.body is None else []
+        if kind is Kind.operator and sizes and not any(sizes):
+            return Kind.function
+        return kind
+
     def _shape(self, part: Tensor, parent: Tensor) -> str:
         """The shape that arrives at ``parent``."""
         block = self.setting.block
@@ -384,6 +393,8 @@ class Interior:
 
     def is_shared(self, tensor: Apply) -> bool:
         """Whether its module is called in another place too."""
+        if self._kind(tensor) is not Kind.operator:
+            return False
         of_all = tensor.index is sympy.nan and self.setting.body is None
         return of_all or len(self._calls(tensor)) > 1
 

@@ -59,11 +59,13 @@ def of_network(
     return writer.diagram(said)
 
 
-def of_partial(partial: Partial, direction: Direction) -> Diagram:
+def of_partial(
+    partial: Partial, direction: Direction, opening: Opening = CLOSED
+) -> Diagram:
     """The picture of a network up to the place where its shapes do not meet."""
     recurrence = partial.recurrence
     formula = recurrence.formula
-    writer = Overview(recurrence, direction, partial.segments)
+    writer = Overview(recurrence, direction, partial.segments, opening)
     writer.input()
     if partial.stem is None:
         writer.stuck_piece(formula.stem, "stem")

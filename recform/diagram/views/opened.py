@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sympy
@@ -180,9 +180,8 @@ class Call:
     def kind(self) -> Kind:
         """Its form: learned, an activation, or none of both."""
         operator = self.operator
-        if isinstance(operator, Body) or (operator.attribute and not operator.absent):
-            return Kind.operator
-        return Kind.activation if operator.elementwise else Kind.function
+        inner = operator.operators.values() if isinstance(operator, Body) else ()
+        return _kind([operator, *(s.operator for p in inner for s in every_step(p))])
 
     @property
     def is_nothing(self) -> bool:
@@ -221,6 +220,21 @@ class Call:
             else:
                 parts.append(f"{name} {self.scope.said(value)}")
         return ", ".join(parts)
+
+
+def kind_of(pipeline: Pipeline) -> Kind:
+    """The form of an operator whose box is closed, as far as its pipeline says."""
+    return _kind([step.operator for step in every_step(pipeline)])
+
+
+def _kind(operators: Sequence[Operator]) -> Kind:
+    learned = (
+        x.attribute and not x.absent for x in operators if not isinstance(x, Body)
+    )
+    if any(learned):
+        return Kind.operator
+    is_activation = bool(operators) and all(x.elementwise for x in operators)
+    return Kind.activation if is_activation else Kind.function
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:

@@ -121,8 +121,10 @@ class Overview(Sketch):
         self.carried = self.made(tails, step, shapes, step.at)
 
     def shared(self, modules: Iterable[SharedModule], number: int) -> None:
-        """Modules that the network has once, for all blocks."""
+        """Modules that the network has once, for all blocks, and that learn something."""
         for module in modules:
+            if not module.totals.parameters:
+                continue
             index = sympy.nan if module.index is None else module.index
             name = plain(State(module.name, index))
             pipeline = self.formula.operators[module.name]

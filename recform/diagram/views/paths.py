@@ -19,6 +19,7 @@ from recform.diagram import text
 from recform.diagram.model import Bar, Diagram, Direction, Edge, Kind, Node, View
 from recform.diagram.views import facts, reads
 from recform.diagram.views.links import Base, Call, Link, links
+from recform.diagram.views.opened import kind_of
 from recform.diagram.views.parts import slug
 from recform.diagram.views.step import (
     equations_of,
@@ -220,15 +221,16 @@ class _Writer:
                 number += 1
                 identifier = f"{base}-{number}"
             self._ids[key] = identifier
-            pipeline = self._formula.operators[call[0]].text
+            pipeline = self._formula.operators[call[0]]
+            kind = kind_of(pipeline)
             self.nodes.append(
                 Node(
                     identifier,
-                    Kind.operator,
+                    kind,
                     (text.formula(name),),
-                    f"{name}: {pipeline}",
+                    f"{name}: {pipeline.text}",
                     name,
-                    shared=call[1] is None,
+                    shared=call[1] is None and kind is Kind.operator,
                 )
             )
         return self._ids[key]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import Context, I, State, Tensor
+from recform.algebra.expr import Apply, Context, I, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import plain
@@ -101,7 +101,9 @@ def of_block(
     return _draw(setting, groups, label, direction, said=at.said)
 
 
-def of_partial(partial: Partial, direction: Direction) -> Diagram:
+def of_partial(
+    partial: Partial, direction: Direction, opening: Opening = CLOSED
+) -> Diagram:
     """The block in which shapes do not meet, with the two ends marked."""
     assert partial.step is not None
     recurrence = partial.recurrence
@@ -113,6 +115,7 @@ def of_partial(partial: Partial, direction: Direction) -> Diagram:
         shapes=partial.shapes,
         at=partial.at,
         ends=partial.ends,
+        opening=opening,
     )
     label = f"block {partial.index}: shapes do not meet"
     return _draw(setting, facts.Groups(recurrence), label, direction, wrong=True)
@@ -292,11 +295,8 @@ def _description(setting: Setting, interior: Interior, other: str) -> str:
     taken = map(setting.names.slot, slots)
     gets = ", ".join(taken)
     makes = ", ".join(setting.names.slot(slot) for slot in step.outputs)
-    calls = [
-        n.meaning
-        for n in interior.canvas.nodes
-        if n.kind is Kind.operator and n.meaning
-    ]
+    applied = {setting.names.tensor(t) for t in step.body if isinstance(t, Apply)}
+    calls = [n.meaning for n in interior.canvas.nodes if n.meaning in applied]
     sums = sum(1 for n in interior.canvas.nodes if n.kind is Kind.sum)
     parts = [
         equations_of(setting.formula),

@@ -98,7 +98,8 @@ def of_pattern(
     row = _Row(network, at, opening)
     for number, block in enumerate(shown):
         row.add(block, last=number == len(shown) - 1)
-    calls = sum(1 for n in row.nodes if n.kind is Kind.operator and n.meaning)
+    applied = (Kind.operator, Kind.function)
+    calls = sum(1 for n in row.nodes if n.kind in applied and n.meaning)
     general = not recurrence.flows[0].stacks
     other = not_for(formula) if general else ""
     count = facts.count(len(shown), "block")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import graphviz
 
@@ -60,7 +60,21 @@ def _order(diagram: Diagram) -> Iterator[tuple[str, str, str]]:
     for node in diagram.nodes:
         # A number of the block stands in its frame, behind what comes in.
         if node.kind in (Kind.constant, Kind.name) and node.id not in made:
-            yield from ((start, node.id, "0") for start in first)
+            starts = first or _entrance(diagram, node)
+            yield from ((start, node.id, "0") for start in starts)
+
+
+def _entrance(diagram: Diagram, node: Node) -> list[str]:
+    """What comes into the block of a node, from outside; not more than one of it."""
+    frames = diagram.frames_around(node.cluster)
+    if len(frames) < 2:
+        return []
+    block = frames[-2]
+    inside = {n.id for n in diagram.nodes if block in diagram.frames_around(n.cluster)}
+    enters = (
+        e.tail for e in diagram.edges if e.head in inside and e.tail not in inside
+    )
+    return [*islice(enters, 1)]
 
 
 def write(diagram: Diagram, look: Theme) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import chain
 
 from recform.diagram import text
@@ -53,7 +54,12 @@ def compose(
     ways = [sampled(curve.points) for curve in layout.edges]
     labels = placed(diagram, layout)
     crowd = [point for way in ways for point in way]
-    crowd += [p for n in diagram.nodes for p in _around(n, layout.nodes[n.id])]
+    for node in diagram.nodes:
+        size = size_of(node)
+        crowd += _sides(layout.nodes[node.id], size.width, size.height)
+    for edge in diagram.edges:
+        if edge.id in labels:
+            crowd += _sides(labels[edge.id], text.width(edge.label, NOTE, "sans"), NOTE)
     places = _label_places(diagram, layout, crowd)
     items = [_cluster(c, layout, places[c.id], shift) for c in diagram.clusters]
     for number, (edge, curve) in enumerate(
@@ -243,12 +249,11 @@ def _cluster(cluster: Cluster, layout: Layout, label: Point, shift: Point) -> It
     )
 
 
-def _around(node: Node, at: Point) -> list[Point]:
-    """Points along the upper and the lower side of a node."""
-    (x, y), size = at, size_of(node)
-    steps = max(2, int(size.width / 8))
-    across = [x - size.width / 2 + size.width * n / steps for n in range(steps + 1)]
-    return [(px, y + side * size.height / 2) for px in across for side in (-1, 1)]
+def _sides(at: Point, width: float, height: float) -> list[Point]:
+    """Points along the upper and the lower side of what stands somewhere."""
+    (x, y), steps = at, max(2, int(width / 8))
+    across = [x - width / 2 + width * n / steps for n in range(steps + 1)]
+    return [(px, y + side * height / 2) for px in across for side in (-1, 1)]
 
 
 def _label_places(
@@ -281,8 +286,8 @@ def _label_place(
     """Where a label stands in each of these frames, and whether that is on their left.
 
     In a corner if nothing is there in any of them, or near it, or else above or below the
-    frame, where nothing of what is taken is; as from the corner of a frame, and with room
-    for a label of twice ``half``.
+    frame, where nothing of what is taken is, or else where it touches least; as from the
+    corner of a frame, and with room for a label of twice ``half``.
     """
     first = frames[0]
     left, right = 7 + half, first.right - first.left - 7 - half
@@ -293,13 +298,17 @@ def _label_place(
     places = [(x, y) for y in (room, height - room) for x in order]
     outside = [(x, y) for y in (-room, height + room) for x in order]
 
-    def clear(place: Point) -> bool:
-        return not any(
-            abs(px - frame.left - place[0]) < half + 3
-            and abs(py - frame.top - place[1]) < CLUSTER * 0.9
+    def touched(place: Point) -> Iterator[Point]:
+        return (
+            (px, py)
             for frame in frames
             for px, py in crowd
+            if abs(px - frame.left - place[0]) < half + 3
+            and abs(py - frame.top - place[1]) < CLUSTER * 0.9
         )
+
+    def clear(place: Point) -> bool:
+        return next(touched(place), None) is None
 
     def alone(place: Point) -> bool:
         labels = [
@@ -313,5 +322,5 @@ def _label_place(
         )
 
     free = chain(filter(clear, places), filter(alone, filter(clear, outside)))
-    place = next(free, places[0])
+    place = next(free, None) or min(places, key=lambda at: sum(1 for _ in touched(at)))
     return place, place[0] - left <= right - place[0]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from recform.diagram import text
-from recform.diagram.model import Cluster, Diagram, Direction, Node
+from recform.diagram.model import Cluster, Diagram, Direction, Node, View
 from recform.diagram.sizes import NOTE, size_of
 from recform.render.picture import Point
 from recform.render.placing.labels import sampled
@@ -46,19 +46,31 @@ def balanced(diagram: Diagram, layout: Layout) -> Layout:
 
 
 def enclosing(diagram: Diagram, layout: Layout) -> Layout:
-    """The layout of one block with a frame around all that runs to and from its parts.
+    """The layout with frames of blocks around all that runs to and from their parts.
 
     Graphviz leads an edge that comes from outside past the frame, to where it ends.
     """
-    (outer, *others) = [c.id for c in diagram.clusters if not c.parent] or [""]
-    if not outer or others:
-        return layout
-    frame, down = layout.clusters[outer], diagram.direction is Direction.down
-    inside = {node.id for node in diagram.nodes if node.cluster}
+    # In a network blocks stand in stages.
+    deep = 1 if diagram.view is View.network else 0
+    around = {c.id: diagram.frames_around(c.parent) for c in diagram.clusters}
+    blocks = [name for name, outer in around.items() if len(outer) == deep]
+    stages = dict.fromkeys(outer for name in blocks for outer in around[name])
+    for name in [*blocks, *stages]:
+        inside = {c for c, outer in around.items() if name in (c, *outer)}
+        layout = _enclosed(diagram, layout, name, inside)
+    return layout
+
+
+def _enclosed(diagram: Diagram, layout: Layout, name: str, within: set[str]) -> Layout:
+    """The layout with one frame as wide as what runs in it, if there is room."""
+    frame, down = layout.clusters[name], diagram.direction is Direction.down
+    inside = {node.id for node in diagram.nodes if node.cluster in within}
     low, high = (frame.left, frame.right) if down else (frame.top, frame.bottom)
     sides = [low, high]
     for edge, curve in zip(diagram.edges, layout.edges, strict=True):
-        if inside & {edge.tail, edge.head}:
+        # In a network what leaves a block may pass by others.
+        ends = {edge.head} if diagram.view is View.network else {edge.tail, edge.head}
+        if inside & ends:
             way = sampled(curve.points)
             if down:
                 beside = [x for x, y in way if frame.top < y < frame.bottom]
@@ -66,14 +78,19 @@ def enclosing(diagram: Diagram, layout: Layout) -> Layout:
                 beside = [y for x, y in way if frame.left < x < frame.right]
             sides += [at - _ROOM for at in beside if at < low]
             sides += [at + _ROOM for at in beside if at > high]
+    for inner in within - {name}:
+        other = layout.clusters[inner]
+        first, last = (other.left, other.right) if down else (other.top, other.bottom)
+        sides += [first - _ROOM, last + _ROOM]
     if down:
         wide = replace(frame, left=min(sides), right=max(sides))
     else:
         wide = replace(frame, top=min(sides), bottom=max(sides))
-    around = (n for n in diagram.nodes if n.id not in inside)
-    if any(wide.meets(_box(node, layout)) for node in around):
+    around = [_box(n, layout) for n in diagram.nodes if n.id not in inside]
+    around += [f for c, f in layout.clusters.items() if c not in within]
+    if any(wide.meets(other) for other in around if not other.holds(frame)):
         return layout
-    frames = {**layout.clusters, outer: wide}
+    frames = {**layout.clusters, name: wide}
     return _around(
         replace(layout, clusters=frames),
         min(0.0, wide.left),

@@ -50,6 +50,7 @@ def placed(diagram: Diagram, layout: Layout) -> dict[str, Point]:
     lines = [point for way in ways.values() for point in way]
     lines += [point for frame in layout.clusters.values() for point in _border(frame)]
     crowd = _Crowd(lines)
+    page = Frame(0.0, 0.0, layout.width, layout.height)
     solid = []
     for node in diagram.nodes:
         size = size_of(node)
@@ -62,7 +63,8 @@ def placed(diagram: Diagram, layout: Layout) -> dict[str, Point]:
 
         def cost(place: Point, w: float = width, h: float = height) -> float:
             box = Frame.around(place, w, h)
-            return crowd.within(box) + 20 * sum(1 for x in solid if box.meets(x))
+            beyond = 0 if page.holds(box) else 100
+            return beyond + crowd.within(box) + 20 * sum(map(box.meets, solid))
 
         best = curve.label
         if cost(best):

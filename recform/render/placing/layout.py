@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
+from recform.diagnostics import refuse
 from recform.diagram.model import Diagram
 from recform.diagram.request import Renderer
 from recform.render.formats import dot
@@ -99,9 +101,20 @@ def place(diagram: Diagram, renderer: Renderer) -> Layout:
     """The layout that a renderer makes.
 
     Raises:
-        CompileError: if it fails.
+        CompileError: if it fails, or writes something else (RF663).
     """
-    data = json.loads(renderer(dot.for_layout(diagram)))
+    written = renderer(dot.for_layout(diagram))
+    try:
+        return _read(diagram, json.loads(written))
+    except (ValueError, TypeError, LookupError, AttributeError):
+        refuse(
+            "RF663",
+            "the picture could not be laid out: the program writes no layout as json0",
+            "a renderer makes of DOT what `dot -Tjson0` does",
+        )
+
+
+def _read(diagram: Diagram, data: Any) -> Layout:
     left, bottom, right, top = _numbers(data["bb"])
 
     def flipped(text: str) -> Point:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from recform.diagram.model import Diagram, Direction, View
+from recform.diagram.model import Diagram, Direction
 from recform.diagram.request import Renderer
 from recform.diagram.sizes import size_of
 from recform.render.picture import Point
 from recform.render.placing.frames import balanced, enclosing
+from recform.render.placing.labels import sampled
 from recform.render.placing.layout import Curve, Frame, Layout, place
 from recform.render.placing.sides import both_sides
 
@@ -22,7 +23,7 @@ def arranged(diagram: Diagram, found: Renderer) -> Layout:
     """
     if not diagram.tiles:
         placed = balanced(diagram, both_sides(diagram, place(diagram, found)))
-        return enclosing(diagram, placed) if diagram.view is View.step else placed
+        return enclosing(diagram, placed)
     one = _one(diagram)
     return _Row(diagram, enclosing(one, balanced(one, place(one, found)))).layout()
 
@@ -52,6 +53,8 @@ def _one(diagram: Diagram) -> Diagram:
 
 #: Between the frames of two blocks.
 _GAP = 24.0
+#: How far aside the end of a line moves at most while the rest of it stays.
+_STEEP = 20.0
 
 
 class _Row:
@@ -72,6 +75,7 @@ class _Row:
         edges = [e.id for e in diagram.edges if e.id in set(first.edges)]
         self._curves = dict(zip(edges, one.edges, strict=True))
         self._heads = {e.id: e.head for e in diagram.edges}
+        self._tails = {e.id: e.tail for e in diagram.edges}
 
     def _beside(self) -> float:
         """How much room what a block keeps for itself takes, in front of the next one."""
@@ -119,14 +123,38 @@ class _Row:
 
     def _curve(self, name: str, number: int) -> Curve:
         curve, more = self._curves[name], self._further(self._heads[name])
-        # The end of the line moves with its head, and the way there with it.
-        last = len(curve.points) - 2
-        points = tuple(
-            self._moved(point, number, more if n >= last else (0.0, 0.0))
-            for n, point in enumerate(curve.points)
-        )
+        points = self._bent(curve, more, whole=False)
+        if abs(more[1 - self._along]) > _STEEP:
+            # Where the end alone would make a spike, all of the line is bent.
+            whole = self._bent(curve, more, whole=True)
+            if not self._meets_parts(whole, self._tails[name]):
+                points = whole
+        points = tuple(self._moved(point, number) for point in points)
         label = None if curve.label is None else self._moved(curve.label, number)
         return Curve(points, self._moved(curve.tip, number, more), label)
+
+    def _bent(self, curve: Curve, more: Point, *, whole: bool) -> tuple[Point, ...]:
+        """A line whose end moves with its head, and the way there with it."""
+        last = len(curve.points) - 2
+        start, end = curve.points[0][self._along], curve.points[-1][self._along]
+        points = []
+        for n, (x, y) in enumerate(curve.points):
+            share = 1.0 if n >= last else 0.0
+            if whole and n < last:
+                share = ((x, y)[self._along] - start) / ((end - start) or 1.0)
+                share = min(max(share, 0.0), 1.0)
+            points.append((x + share * more[0], y + share * more[1]))
+        return tuple(points)
+
+    def _meets_parts(self, points: tuple[Point, ...], tail: str) -> bool:
+        """Whether a line runs over a part of its block, beside the one it begins at."""
+        parts, way = {*self._diagram.tiles[0].nodes} - {tail}, sampled(points)
+        sizes = ((n.id, size_of(n)) for n in self._diagram.nodes if n.id in parts)
+        boxes = [
+            Frame.around(self._one.nodes[name], size.width, size.height)
+            for name, size in sizes
+        ]
+        return any(box.holds(Frame(x, y, x, y)) for box in boxes for x, y in way)
 
     def _further(self, head: str) -> Point:
         """How far a tensor that is handed on stands from where its block has it."""
