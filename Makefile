@@ -54,10 +54,7 @@ test-browser: playground ## Test the playground in Chromium, beside the terminal
 	cd playground && npx tsc
 	$(BROWSE) --test $(wildcard playground/tests/*.test.mjs)
 
-test-wheel: playground ## Build dist/recform-VERSION.whl with the playground in it (needs npm)
-	$(PY) -m build --wheel --no-isolation .
-
-vscode: $(STAMP) $(MODULES) ## Test the extension for VS Code (needs npm and Node 20)
+test-vscode: $(STAMP) $(MODULES) ## Test the extension for VS Code (needs npm and Node 20)
 	cd $(VSCODE) && RECFORM_PYTHON=$(abspath $(PY)) npm test
 
 lint: $(STAMP) ## Check style, format, types and the layers

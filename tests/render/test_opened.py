@@ -379,6 +379,16 @@ OPEN_NETWORKS = [
 ]
 
 
+def test_a_recurrence_is_opened_at_one_position() -> None:
+    """What comes in is of a position too, where `outer` takes it beside the state."""
+    closed, opened = (
+        drawn("modern/deltanet.rf", View.network, depth=depth) for depth in (1, 2)
+    )
+    assert len(opened.nodes) > len(closed.nodes)
+    text = mermaid.write(opened, Theme.light)
+    assert "outer" in text and "matvec" in text
+
+
 @pytest.mark.parametrize(("name", "which"), OPEN_NETWORKS)
 def test_nothing_dangles_in_an_opened_network(name: str, which: str) -> None:
     made = drawn(name, View.network, open=(which,))

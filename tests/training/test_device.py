@@ -15,6 +15,7 @@ from unittest.mock import PropertyMock, patch
 import pytest
 import torch
 from accelerate import Accelerator
+from torch import nn
 
 from recform.training.engine import Plan, Training
 from recform.training.numerics import accelerator, precision
@@ -93,3 +94,30 @@ def test_a_gpu_without_bf16_of_its_own_gets_fp16(
         assert precision("auto", "cuda") == auto
         assert precision("fp32", "cuda") == "no"
         assert precision("fp16", "cuda") == "fp16"
+
+
+def test_fp16_scales_its_losses(tmp_path: Path) -> None:
+    """On a CPU, where torch has the scaler, too, though accelerate does not ask for it.
+
+    A scale that is too large makes gradients infinite: it is halved then, and the step
+    changes nothing. The loss itself is finite all the time.
+    """
+    plan = planned(tmp_path, TINY, "clip=1")
+    with accelerator(plan.recipe, plan.numerics) as made:
+        made.state._mixed_precision, made.native_amp = "fp16", True
+        made.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**24)
+        run = Training(plan, made, Silent())
+        kinds: list[torch.dtype] = []
+        first = next(m for m in run.model.modules() if isinstance(m, nn.Conv2d))
+        first.register_forward_hook(lambda *given: kinds.append(given[-1].dtype))
+        skipped = []
+        weight, scale = first.weight.detach().clone(), 2.0**24
+        for epoch in (0, 1):
+            for _ in run.steps_of(epoch):
+                now = made.scaler.get_scale()
+                assert torch.equal(first.weight, weight) == (now < scale)
+                skipped.append(now < scale)
+                weight, scale = first.weight.detach().clone(), now
+        assert skipped[0] and not skipped[-1]
+        assert set(kinds) == {torch.float16}
+        assert weight.isfinite().all() and weight.dtype == torch.float32

@@ -256,9 +256,10 @@ def _definition(
     known = call.scope.inputs
     shapes: dict[Tensor, Shape] = {}
     if known is not None and call.made is not None:
+        # In a recurrence over positions all are those of one, what comes in too.
         solid = body.inside(known, call.arguments)
-        shapes = {tensor: solid.shape(tensor) for tensor in body.tensors}
-        shapes |= dict(zip(body.leaves, known, strict=True))
+        shapes = dict(zip(body.leaves, known, strict=True))
+        shapes |= {tensor: solid.shape(tensor) for tensor in body.tensors}
     setting = replace(
         within,
         names=facts.Names(step, within.names.index),
