@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from recform.algebra.body import Body
+from recform.algebra.definitions.body import Body
 from recform.algebra.formula import Formula, Pipeline, Scope, Step
 from recform.algebra.typeset import plain
 from recform.blocks.identifiers import identifier

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recform.algebra.body import Body
-from recform.algebra.cell import Cell
+from recform.algebra.definitions.body import Body
+from recform.algebra.definitions.cell import Cell
 from recform.algebra.formula import Formula, LearnedScalar, Pipeline, Step
 from recform.blocks import Stride
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from recform.algebra.body import Body
+from recform.algebra.definitions.body import Body
 from recform.algebra.expr import Apply, I, State, Tensor, subtensors
 from recform.algebra.formula import Formula, Pipeline
 from recform.graph.model import Block, NetworkGraph, Site

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from recform.algebra.body import Body
+from recform.algebra.definitions.body import Body
 from recform.algebra.expr import (
     Added,
     Apply,

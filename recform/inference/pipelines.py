@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from recform.algebra.body import Body
-from recform.algebra.cell import Cell
+from recform.algebra.definitions.body import Body
+from recform.algebra.definitions.cell import Cell
 from recform.algebra.formula import Folded, Pipeline, Step
 from recform.blocks import Arguments
 from recform.blocks.operator import declares

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from recform.algebra.body import Body
+from recform.algebra.definitions.body import Body
 from recform.algebra.expr import Tensor, subtensors
 from recform.algebra.formula import Boundary, Formula
 from recform.algebra.reindex import remade

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import sympy
 
-from recform.algebra.cell import cell_of
+from recform.algebra.definitions.cell import cell_of
 from recform.algebra.expr import (
     Across,
     Apply,

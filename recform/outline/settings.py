@@ -6,7 +6,7 @@ import keyword
 import re
 from collections.abc import Iterable, Mapping
 
-from recform.algebra.body import every_step
+from recform.algebra.definitions.body import every_step
 from recform.algebra.formula import InitRule, Pipeline
 from recform.algebra.labels import Naming
 from recform.algebra.scalars import ScalarReader

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from recform.algebra.body import every_step
+from recform.algebra.definitions.body import every_step
 from recform.algebra.formula import Formula, Scope
 from recform.blocks import defaults
 from recform.closure import closure

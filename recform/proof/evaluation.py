@@ -10,8 +10,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from recform.algebra.body import Body
-from recform.algebra.cell import Cell
+from recform.algebra.definitions.body import Body
+from recform.algebra.definitions.cell import Cell
 from recform.algebra.expr import (
     Apply,
     Elementwise,

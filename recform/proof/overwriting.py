@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from recform.algebra.body import Body, every_step
+from recform.algebra.definitions.body import Body, every_step
 from recform.algebra.expr import (
     Added,
     Apply,

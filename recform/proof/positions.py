@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 import sympy
 
-from recform.algebra.body import given
-from recform.algebra.cell import Cell, before, cell_of
+from recform.algebra.definitions.body import given
+from recform.algebra.definitions.cell import Cell, before, cell_of
 from recform.algebra.expr import (
     Apply,
     Combine,

@@ -27,6 +27,7 @@ from recform.readback.parts import (
 )
 from recform.readback.reader import INPUT, UNSEEN, Reader
 from recform.readback.rows import Alike, Blocks, Items, Span, alike, follow, span_of
+from recform.readback.statements import Statements
 
 #: What a module keeps of the positions before, where a network goes on by them.
 PAST = Hole("past")
@@ -207,7 +208,7 @@ class File:
     ) -> Value:
         """What a function returns; of a generator all that it yields."""
         names = self.bound(method.function, arguments, options, method.owner)
-        reader = Reader(self, names, method.kind)
+        reader = Statements(self, names, method.kind)
         reader.constructs = method.function.name == "__init__"
         result = reader.run(method.function.body)
         return result if reader.yielded is None else tuple(reader.yielded)
@@ -295,7 +296,7 @@ class File:
         constructor = self._method(self._line(instance.kind), "__init__")
         if constructor is not None:
             names = {**instance.given, "self": instance}
-            reader = Reader(self, names, constructor.kind)
+            reader = Statements(self, names, constructor.kind)
             reader.constructs = True
             reader.run(constructor.function.body)
 

@@ -1,4 +1,4 @@
-"""Reads the Python of a generated file: what it makes of names, by running it on them.
+"""Reads the Python of a generated file: what its expressions make of names.
 
 Constructors make parts, with numbers as they are; forward passes make forms. What a
 library makes or computes is a node with its name and its arguments.
@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from recform.readback.calls import Calls
 from recform.readback.forms import Form, Unreadable, add, kind_of
-from recform.readback.library import COMPARED, CONSTANTS, STARTS
+from recform.readback.library import COMPARED, CONSTANTS
 from recform.readback.parts import (
     Asked,
     Each,
-    Hole,
     Instance,
     Leaf,
-    Method,
     Name,
     Options,
     Part,
@@ -28,21 +26,13 @@ from recform.readback.parts import (
     Value,
     tensor,
 )
-from recform.readback.rows import MEMBER, Items, follow, grows_steadily, joined
+from recform.readback.rows import MEMBER, Items, grows_steadily, joined
 
 if TYPE_CHECKING:
     from recform.readback.file import File
 
 #: Stands for the argument in the code of an operator or a function.
 INPUT = "input_x"
-
-
-class _Returned(Exception):
-    """A function returns."""
-
-    def __init__(self, value: Value) -> None:
-        super().__init__()
-        self.value = value
 
 
 #: What a module can be asked for that the proof does not look at.
@@ -69,16 +59,12 @@ def _is_python(node: ast.AST) -> bool:
 
 
 class Reader:
-    """Reads the statements of one function.
+    """Reads expressions of one function.
 
     Args:
         file: where it stands.
         names: what variables are; it grows with what is assigned.
         kind: the class that the function is a method of, if it is one.
-
-    Attributes:
-        yielded: what it has shown so far, if it is a generator.
-        constructs: whether the function is a constructor.
     """
 
     def __init__(
@@ -87,93 +73,6 @@ class Reader:
         self._file, self._table, self._kind = file, file.table, kind
         self._calls = Calls(file)
         self._names = names
-        self.yielded: list[Value] | None = None
-        self.constructs = False
-
-    # -- statements
-
-    def run(self, statements: Sequence[ast.stmt]) -> Value:
-        """Runs statements; returns what they return.
-
-        Raises:
-            Unreadable: if there is something that no generated file has.
-        """
-        try:
-            for statement in statements:
-                self._run(statement)
-        except _Returned as returned:
-            return returned.value
-        return None
-
-    def _run(self, node: ast.stmt) -> None:
-        match node:
-            case ast.Expr(value=ast.Constant()) | ast.Pass():
-                return
-            case ast.Expr(value=ast.Yield(value=ast.expr() as made)):
-                self.yielded = [*(self.yielded or []), self.value(made)]
-                self._file.changes += 1
-            case ast.Expr():
-                self._do(node.value)
-            case ast.Assign(targets=[target]):
-                self._assign(target, self.value(node.value))
-            case ast.AnnAssign(value=ast.expr() as made):
-                self._assign(node.target, self.value(made))
-            case ast.AugAssign(target=ast.Name(id=name)):
-                old, more = self._names[name], self.value(node.value)
-                if isinstance(old, dict):
-                    self._file.overwritten.add(old)
-                elif not isinstance(old, int | float) or not _is_plain(more):
-                    raise Unreadable(ast.unparse(node))  # it may have other names
-                self._names[name] = self._operated(node, node.op, old, more)
-            case ast.Return():
-                raise _Returned(None if node.value is None else self.value(node.value))
-            case ast.If():
-                for item in node.body if self._holds(node.test) else node.orelse:
-                    self._run(item)
-            case ast.For(orelse=[]):
-                self._loop(node)
-            case _:
-                raise Unreadable(ast.unparse(node))
-
-    def _do(self, node: ast.expr) -> None:
-        """A statement that is there for what it changes.
-
-        Raises:
-            Unreadable: if that is nothing that is followed here.
-        """
-        if not (self._changes(node) or (self.constructs and self._starts(node))):
-            raise Unreadable(ast.unparse(node))
-        self.value(node)
-
-    def _changes(self, node: ast.expr) -> bool:
-        """Whether a statement is a call whose changes are followed."""
-        match node:
-            case ast.Call(func=ast.Attribute(value=ast.Name() as held, attr="append")):
-                return isinstance(self.value(held), list)
-            case ast.Call(
-                func=ast.Attribute(value=ast.Attribute() as held, attr="keep")
-            ):
-                return isinstance(self.value(held), Hole)
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="self")) as method):
-                return isinstance(self.value(method), Method)
-        return False
-
-    def _starts(self, node: ast.expr) -> bool:
-        """Whether a statement gives an object its start: weights, a layout."""
-        match node:
-            case ast.Call(
-                func=ast.Attribute(value=ast.Call(func=ast.Name(id="super")))
-            ):
-                return True
-        return bool(STARTS.fullmatch(ast.unparse(node)))
-
-    def _loop(self, node: ast.For) -> None:
-        def step(item: Value) -> None:
-            self._assign(node.target, item)
-            for inner in node.body:
-                self._run(inner)
-
-        follow(self._file, self._calls.each(self.value(node.iter)), step, self._names)
 
     def _assign(self, target: ast.AST, value: Value) -> None:
         match target:
@@ -197,8 +96,6 @@ class Reader:
         if isinstance(value, dict | Part):
             raise Unreadable(f"if {ast.unparse(test)}")
         return bool(value)
-
-    # -- expressions
 
     def value(self, node: ast.AST) -> Value:
         """The value of an expression.
@@ -296,7 +193,7 @@ class Reader:
     def _word(self, node: ast.expr) -> str:
         """A part of a text with values in it; what these are as words is known of few."""
         value = self.value(node.value if isinstance(node, ast.FormattedValue) else node)
-        if not _is_plain(value):
+        if not is_plain(value):
             raise Unreadable(ast.unparse(node))
         return str(value)
 
@@ -373,7 +270,7 @@ class Reader:
     def _compared(self, node: ast.Compare, how: ast.cmpop, a: Value, b: Value) -> Value:
         if b is None and isinstance(how, ast.Is | ast.IsNot):
             return (a is None) == isinstance(how, ast.Is)
-        if _is_plain((a, b)) and type(how) in COMPARED:
+        if is_plain((a, b)) and type(how) in COMPARED:
             return COMPARED[type(how)](a, b)
         return self._other(node)
 
@@ -513,10 +410,10 @@ class Reader:
         return arguments, {k.arg: self.value(k.value) for k in node.keywords if k.arg}
 
 
-def _is_plain(value: Value) -> bool:
+def is_plain(value: Value) -> bool:
     """Whether a value is the one that it is in Python, with all that is in it."""
     if isinstance(value, tuple | list):
-        return all(map(_is_plain, value))
+        return all(map(is_plain, value))
     return value is None or isinstance(value, str | int | float | range)
 
 

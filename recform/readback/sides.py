@@ -9,7 +9,7 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.cell import Cell
+from recform.algebra.definitions.cell import Cell
 from recform.algebra.expr import I, L, Tensor
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.symbols import SCALE, STRIDE, WIDTH, parameter

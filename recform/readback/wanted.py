@@ -13,8 +13,8 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.body import Body, given
-from recform.algebra.cell import Cell, before
+from recform.algebra.definitions.body import Body, given
+from recform.algebra.definitions.cell import Cell, before
 from recform.algebra.expr import (
     Across,
     Apply,

@@ -7,13 +7,13 @@ from recform.diagnostics import Diagnostics
 from recform.diagram.model import Diagram, Direction, View
 from recform.diagram.request import Format, Renderer, Request, Subject
 from recform.diagram.theme import Style
-from recform.diagram.views import network, paths, step, unrolled
-from recform.diagram.views.opened import Opening, openable
 from recform.graph.partial import Partial
 from recform.render.formats import dot, mermaid, pdf, structure, svg, tikz
 from recform.render.picture import in_serifs
 from recform.render.placing import renderer
 from recform.render.placing.fit import fitted
+from recform.views import network, paths, step, unrolled
+from recform.views.opened import Opening, openable
 
 #: Most nodes of a picture in which operators are opened.
 MAX_OPENED = 400

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import sympy
 
-from recform.algebra.body import Body
-from recform.algebra.cell import Cell, before
+from recform.algebra.definitions.body import Body
+from recform.algebra.definitions.cell import Cell, before
 from recform.algebra.expr import (
     Apply,
     Context,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from recform.algebra.body import Body
-from recform.algebra.cell import Cell
+from recform.algebra.definitions.body import Body
+from recform.algebra.definitions.cell import Cell
 from recform.algebra.formula import Formula, Pipeline, Step
 from recform.blocks.identifiers import identifier
 from recform.emit.owners import Owner, inner_prefix, plain_labels

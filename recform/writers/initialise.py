@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import sympy
 
-from recform.algebra.body import every_step
+from recform.algebra.definitions.body import every_step
 from recform.algebra.expr import K
 from recform.algebra.formula import InitRule, MemberStarts, Pipeline, Step
 from recform.blocks import Operator

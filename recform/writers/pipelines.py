@@ -10,7 +10,7 @@ from typing import Protocol
 
 import sympy
 
-from recform.algebra.body import Body
+from recform.algebra.definitions.body import Body
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.labels import DERIVED, is_held
 from recform.algebra.symbols import INCOMING, size

@@ -12,8 +12,8 @@ import sympy
 
 import recform
 from recform.algebra.affine import Affine
-from recform.algebra.body import given
-from recform.algebra.cell import Cell, before
+from recform.algebra.definitions.body import given
+from recform.algebra.definitions.cell import Cell, before
 from recform.algebra.expr import Apply, Filled, Scaled, State, TensorSum
 from recform.algebra.formula import Formula
 from recform.classes.network import plan_network

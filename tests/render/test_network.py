@@ -8,9 +8,9 @@ from recform.algebra.expr import State
 from recform.diagnostics import CompileError
 from recform.diagram import text
 from recform.diagram.model import Diagram, Kind
-from recform.diagram.views.bundles import MAX_NODES
 from recform.render import Format, Request, View, render
 from recform.render import diagram as draw
+from recform.views.bundles import MAX_NODES
 from tests.render.networks import SOME, drawn, example, network
 
 

@@ -14,9 +14,9 @@ from recform.analysis.paths.routes import Routes
 from recform.diagnostics import Diagnostics
 from recform.diagram.model import Kind
 from recform.diagram.text import plain
-from recform.diagram.views.paths import histogram
 from recform.linear.recurrence import linearise
 from recform.render import Request, View, diagram
+from recform.views.paths import histogram
 from tests.render.networks import drawn, example, network
 
 Matrix = np.ndarray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from recform.algebra.body import Body
+from recform.algebra.definitions.body import Body
 from recform.algebra.expr import Apply, Tensor
 from recform.algebra.formula import Pipeline
 from recform.algebra.indices import untimed

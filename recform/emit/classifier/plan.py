@@ -12,7 +12,7 @@ from typing import Any
 
 from sympy import sympify
 
-from recform.algebra.body import Body
+from recform.algebra.definitions.body import Body
 from recform.algebra.formula import Formula, Pipeline, Step
 from recform.algebra.symbols import INCOMING, SCALE, STRIDE, WIDTH, parameter
 from recform.algebra.tracing import arguments_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from recform.algebra.body import Body
+from recform.algebra.definitions.body import Body
 from recform.algebra.expr import Apply, History, State, Tensor, subtensors
 from recform.algebra.formula import Boundary, Equation, Formula, Pipeline
 from recform.diagnostics import Diagnostics

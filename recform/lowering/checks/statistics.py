@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import sympy
 
-from recform.algebra.body import every_step
+from recform.algebra.definitions.body import every_step
 from recform.algebra.expr import Apply
 from recform.algebra.formula import Formula
 from recform.algebra.indices import untimed

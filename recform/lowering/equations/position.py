@@ -7,8 +7,8 @@ from typing import NoReturn
 
 import sympy
 
-from recform.algebra.body import given
-from recform.algebra.cell import before
+from recform.algebra.definitions.body import given
+from recform.algebra.definitions.cell import before
 from recform.algebra.expr import (
     Apply,
     Elementwise,

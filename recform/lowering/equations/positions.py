@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import sympy
 
 from recform.algebra.affine import affine
-from recform.algebra.cell import Cell, before
+from recform.algebra.definitions.cell import Cell, before
 from recform.algebra.expr import (
     Apply,
     Concat,

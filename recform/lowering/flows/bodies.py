@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.body import Body, given
+from recform.algebra.definitions.body import Body, given
 from recform.algebra.expr import (
     Apply,
     Filled,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from recform.algebra.body import Body
+from recform.algebra.definitions.body import Body
 from recform.algebra.formula import Pipeline, Step, symbols_of
 from recform.algebra.labels import Row, bracketed, is_held
 from recform.algebra.symbols import INCOMING, SYMBOLS, size

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import sympy
 
-from recform.algebra.body import Body
+from recform.algebra.definitions.body import Body
 from recform.algebra.expr import Apply, Filled, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Pipeline
 from recform.algebra.symbols import is_generated, size

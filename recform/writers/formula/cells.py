@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import sympy
 
 from recform.algebra.affine import Affine
-from recform.algebra.body import given
-from recform.algebra.cell import Cell, before
+from recform.algebra.definitions.body import given
+from recform.algebra.definitions.cell import Cell, before
 from recform.algebra.expr import Apply, Filled, Learned, State, Tensor, subtensors
 from recform.blocks import Shape, code, symbols_in
 from recform.blocks.symbolic import Symbolic

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from recform.algebra.body import Body
-from recform.algebra.cell import Cell
+from recform.algebra.definitions.body import Body
+from recform.algebra.definitions.cell import Cell
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.symbols import GENERATED, SYMBOLS
 from recform.blocks import Arguments, Layout, Shape

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from recform.algebra.formula import Pipeline, Scope
 from recform.diagram.model import Diagram, Direction
-from recform.diagram.views import facts
-from recform.diagram.views.bundles import MAX_NODES, bundled
-from recform.diagram.views.opened import CLOSED, Opening
-from recform.diagram.views.overview import Overview
 from recform.graph.model import NetworkGraph
 from recform.graph.partial import Partial
 from recform.recurrence.model import END, START
+from recform.views import facts
+from recform.views.bundles import MAX_NODES, bundled
+from recform.views.opened import CLOSED, Opening
+from recform.views.overview import Overview
 
 
 def of_network(

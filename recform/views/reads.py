@@ -5,11 +5,11 @@ from __future__ import annotations
 from recform.analysis.reads import FIXED, Reads, exact, reads
 from recform.diagram import text
 from recform.diagram.model import Diagram, Direction, Edge, Kind, Node, View
-from recform.diagram.views import facts
-from recform.diagram.views.parts import slug
-from recform.diagram.views.step import caption_of, equations_of
 from recform.graph.model import NetworkGraph
 from recform.recurrence.regimes import at_depth
+from recform.views import facts
+from recform.views.parts import slug
+from recform.views.step import caption_of, equations_of
 
 
 def of_formula(

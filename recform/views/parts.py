@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from recform.algebra.body import Body
+from recform.algebra.definitions.body import Body
 from recform.algebra.expr import (
     Across,
     Apply,
@@ -25,11 +25,11 @@ from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.blocks import Shape
 from recform.diagram.model import Kind, Node
-from recform.diagram.views import facts
-from recform.diagram.views.opened import CLOSED, Opening, Scope
 from recform.graph.model import Block
 from recform.operators.activation import RECIPROCAL
 from recform.recurrence.model import ModuleSlot, Step
+from recform.views import facts
+from recform.views.opened import CLOSED, Opening, Scope
 
 
 @dataclass(frozen=True)

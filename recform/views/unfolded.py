@@ -12,16 +12,16 @@ from recform.algebra.expr import Apply, I
 from recform.algebra.typeset import plain
 from recform.diagram import text
 from recform.diagram.model import Cluster, Edge
-from recform.diagram.views import facts
-from recform.diagram.views.bundles import Bundle
-from recform.diagram.views.interior import Interior
-from recform.diagram.views.parts import Setting
-from recform.diagram.views.sketch import Carried, called
-from recform.diagram.views.spine import straightened
 from recform.recurrence.model import ModuleSlot, Slot, Step, contexts_of
+from recform.views import facts
+from recform.views.bundles import Bundle
+from recform.views.interior import Interior
+from recform.views.parts import Setting
+from recform.views.sketch import Carried, called
+from recform.views.spine import straightened
 
 if TYPE_CHECKING:
-    from recform.diagram.views.overview import Overview
+    from recform.views.overview import Overview
 
 
 def unfold(

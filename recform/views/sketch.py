@@ -10,14 +10,14 @@ from recform.algebra.lists import Mirror, is_list
 from recform.blocks import Shape
 from recform.diagram import text
 from recform.diagram.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
-from recform.diagram.views import facts
-from recform.diagram.views.opened import CLOSED, Opening, unopened
-from recform.diagram.views.parts import slug
-from recform.diagram.views.step import caption_of, equations_of, remarked
 from recform.graph.model import Block, Segment
 from recform.recurrence.lists import members
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
 from recform.recurrence.moves import moved
+from recform.views import facts
+from recform.views.opened import CLOSED, Opening, unopened
+from recform.views.parts import slug
+from recform.views.step import caption_of, equations_of, remarked
 
 #: The longest name of a tensor that stands beside an arrow.
 _SHORT = 24

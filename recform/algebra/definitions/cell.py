@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 import sympy
 
 from recform.algebra.affine import Affine
-from recform.algebra.body import Body, given
+from recform.algebra.definitions.body import Body, given
+from recform.algebra.definitions.inside import Inside
+from recform.algebra.definitions.rounds import Scan
 from recform.algebra.expr import (
     Apply,
     Filled,
@@ -23,8 +25,6 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.formula import Formula
-from recform.algebra.inside import Inside
-from recform.algebra.rounds import Scan
 from recform.algebra.tracing import Inner, Link
 from recform.blocks import (
     Arguments,

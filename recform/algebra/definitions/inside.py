@@ -27,7 +27,7 @@ from recform.blocks.applied import function_cost
 from recform.blocks.shape import Size
 
 if TYPE_CHECKING:
-    from recform.algebra.body import Body
+    from recform.algebra.definitions.body import Body
 
 
 class Inside:

@@ -21,12 +21,20 @@ from recform.diagram.model import (
     View,
 )
 from recform.diagram.sizes import size_of
-from recform.diagram.views import facts
-from recform.diagram.views.interior import Interior
-from recform.diagram.views.opened import CLOSED, Opening, unopened
-from recform.diagram.views.parts import Setting, distinct, slug
-from recform.diagram.views.spine import straightened
-from recform.diagram.views.step import (
+from recform.graph.model import NetworkGraph
+from recform.recurrence.model import (
+    ModuleSlot,
+    Recurrence,
+    Slot,
+    Step,
+    contexts_of,
+)
+from recform.views import facts
+from recform.views.interior import Interior
+from recform.views.opened import CLOSED, Opening, unopened
+from recform.views.parts import Setting, distinct, slug
+from recform.views.spine import straightened
+from recform.views.step import (
     caption_of,
     coloured,
     context_node,
@@ -36,15 +44,7 @@ from recform.diagram.views.step import (
     remarked,
     state_node,
 )
-from recform.diagram.views.times import AtOneTime, at_one_time
-from recform.graph.model import NetworkGraph
-from recform.recurrence.model import (
-    ModuleSlot,
-    Recurrence,
-    Slot,
-    Step,
-    contexts_of,
-)
+from recform.views.times import AtOneTime, at_one_time
 
 #: Most blocks that are drawn side by side.
 MAX_BLOCKS = 24

@@ -15,9 +15,6 @@ from recform.algebra.typeset import plain
 from recform.blocks import Shape
 from recform.diagram import text
 from recform.diagram.model import Cluster, Kind
-from recform.diagram.views import facts, unfolded
-from recform.diagram.views.bundles import Bundle
-from recform.diagram.views.sketch import Carried, Sketch, called
 from recform.graph.model import Piece, Segment, SharedModule, Site
 from recform.graph.partial import Partial
 from recform.recurrence.model import (
@@ -30,6 +27,9 @@ from recform.recurrence.model import (
     contexts_of,
 )
 from recform.recurrence.stacks import Lists
+from recform.views import facts, unfolded
+from recform.views.bundles import Bundle
+from recform.views.sketch import Carried, Sketch, called
 
 #: What an author calls the parameters of an operator, in front of it.
 _LABEL = re.compile(r"(?:\"[^\"]*\"|[A-Za-z_]\w*):\s*")

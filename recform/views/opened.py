@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.body import Body, every_step
+from recform.algebra.definitions.body import Body, every_step
 from recform.algebra.expr import Apply, Elementwise, Input, State, Tensor
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.symbols import INCOMING

@@ -13,12 +13,12 @@ from recform.algebra.symbols import INCOMING
 from recform.blocks.symbolic import Symbolic
 from recform.diagram import text
 from recform.diagram.model import Edge, Kind, Node
-from recform.diagram.views import facts, inside
-from recform.diagram.views.canvas import Canvas
-from recform.diagram.views.opened import Scope, boxes, kind_of
-from recform.diagram.views.parts import Setting, form, is_sum, slug, users, uses
 from recform.graph.model import Site
 from recform.recurrence.model import ModuleSlot, Slot, Step
+from recform.views import facts, inside
+from recform.views.canvas import Canvas
+from recform.views.opened import Scope, boxes, kind_of
+from recform.views.parts import Setting, form, is_sum, slug, users, uses
 
 
 class Interior:

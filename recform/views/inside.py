@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from recform.algebra.body import Body
+from recform.algebra.definitions.body import Body
 from recform.algebra.expr import Apply, Tensor
 from recform.blocks import Detail, Shape
 from recform.diagram import text
 from recform.diagram.model import Cluster, Edge, Kind, Node
-from recform.diagram.views import facts
-from recform.diagram.views.opened import Box, Call, Scope, boxes, inside
-from recform.diagram.views.parts import Setting, slug
 from recform.recurrence.model import Slot, Step
+from recform.views import facts
+from recform.views.opened import Box, Call, Scope, boxes, inside
+from recform.views.parts import Setting, slug
 
 if TYPE_CHECKING:
-    from recform.diagram.views.interior import Interior
+    from recform.views.interior import Interior
 
 
 def framed(interior: Interior, tensor: Apply, label: str, scope: Scope) -> str:

@@ -15,7 +15,6 @@ from recform.algebra.typeset import plain
 from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-from recform.diagram.views.times import AtOneTime
 from recform.graph.model import (
     Block,
     Bridge,
@@ -31,6 +30,7 @@ from recform.recurrence.build import relative
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
 from recform.recurrence.numbered import newest
 from recform.source import Span
+from recform.views.times import AtOneTime
 
 #: A name without its index.
 _NAME = re.compile(r"(?<![A-Za-z0-9_])[A-Za-z][A-Za-z0-9]*?(?=_|(?![A-Za-z0-9]))")

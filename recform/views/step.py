@@ -14,16 +14,16 @@ from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import plain
 from recform.diagram import text
 from recform.diagram.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
-from recform.diagram.views import facts
-from recform.diagram.views.interior import Interior
-from recform.diagram.views.opened import CLOSED, Opening, unopened
-from recform.diagram.views.parts import Setting, distinct, slug
-from recform.diagram.views.spine import straightened
-from recform.diagram.views.times import at_one_time
 from recform.graph.model import NetworkGraph, Segment
 from recform.graph.partial import Partial
 from recform.recurrence.model import ModuleSlot, Slot, contexts_of
 from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
+from recform.views import facts
+from recform.views.interior import Interior
+from recform.views.opened import CLOSED, Opening, unopened
+from recform.views.parts import Setting, distinct, slug
+from recform.views.spine import straightened
+from recform.views.times import at_one_time
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,17 @@ from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import CompileError
 from recform.diagram import text
 from recform.diagram.model import Bar, Diagram, Direction, Edge, Kind, Node, View
-from recform.diagram.views import facts, reads
-from recform.diagram.views.links import Base, Call, Link, links
-from recform.diagram.views.opened import kind_of
-from recform.diagram.views.parts import slug
-from recform.diagram.views.step import (
+from recform.graph.model import NetworkGraph
+from recform.views import facts, reads
+from recform.views.links import Base, Call, Link, links
+from recform.views.opened import kind_of
+from recform.views.parts import slug
+from recform.views.step import (
     equations_of,
     general_caption,
     not_for,
     remarked,
 )
-from recform.graph.model import NetworkGraph
 
 #: Most blocks between the two ends.
 MAX_BLOCKS = 12

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import sympy
 
+from recform.algebra.definitions.inside import Inside
 from recform.algebra.expr import Apply, Elementwise, Input, State, Tensor
 from recform.algebra.formula import LearnedScalar, Pipeline, Step
-from recform.algebra.inside import Inside
 from recform.algebra.tracing import Inner, memories
 from recform.blocks import Argument, Arguments, Cost, Memory, Operator, Shape, Work
 from recform.blocks.arguments import Value

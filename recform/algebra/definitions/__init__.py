@@ -1,0 +1,1 @@
+"""Operators that a file defines by equations: bodies, and recurrences over positions."""

@@ -1,1 +1,0 @@
-"""The views: what of a network a diagram shows, as nodes, edges and clusters."""

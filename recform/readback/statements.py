@@ -1,0 +1,128 @@
+"""Reads the statements of a generated file: runs them on what names are."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from recform.readback.forms import Unreadable
+from recform.readback.library import STARTS
+from recform.readback.parts import Hole, Method, Value
+from recform.readback.reader import Reader, is_plain
+from recform.readback.rows import follow
+
+if TYPE_CHECKING:
+    from recform.readback.file import File
+
+
+class _Returned(Exception):
+    """A function returns."""
+
+    def __init__(self, value: Value) -> None:
+        super().__init__()
+        self.value = value
+
+
+class Statements(Reader):
+    """Reads the statements of one function.
+
+    Args:
+        file: where it stands.
+        names: what variables are; it grows with what is assigned.
+        kind: the class that the function is a method of, if it is one.
+
+    Attributes:
+        yielded: what it has shown so far, if it is a generator.
+        constructs: whether the function is a constructor.
+    """
+
+    def __init__(
+        self, file: File, names: dict[str, Value], kind: ast.ClassDef | None = None
+    ) -> None:
+        super().__init__(file, names, kind)
+        self.yielded: list[Value] | None = None
+        self.constructs = False
+
+    def run(self, statements: Sequence[ast.stmt]) -> Value:
+        """Runs statements; returns what they return.
+
+        Raises:
+            Unreadable: if there is something that no generated file has.
+        """
+        try:
+            for statement in statements:
+                self._run(statement)
+        except _Returned as returned:
+            return returned.value
+        return None
+
+    def _run(self, node: ast.stmt) -> None:
+        match node:
+            case ast.Expr(value=ast.Constant()) | ast.Pass():
+                return
+            case ast.Expr(value=ast.Yield(value=ast.expr() as made)):
+                self.yielded = [*(self.yielded or []), self.value(made)]
+                self._file.changes += 1
+            case ast.Expr():
+                self._do(node.value)
+            case ast.Assign(targets=[target]):
+                self._assign(target, self.value(node.value))
+            case ast.AnnAssign(value=ast.expr() as made):
+                self._assign(node.target, self.value(made))
+            case ast.AugAssign(target=ast.Name(id=name)):
+                old, more = self._names[name], self.value(node.value)
+                if isinstance(old, dict):
+                    self._file.overwritten.add(old)
+                elif not isinstance(old, int | float) or not is_plain(more):
+                    raise Unreadable(ast.unparse(node))  # it may have other names
+                self._names[name] = self._operated(node, node.op, old, more)
+            case ast.Return():
+                raise _Returned(None if node.value is None else self.value(node.value))
+            case ast.If():
+                for item in node.body if self._holds(node.test) else node.orelse:
+                    self._run(item)
+            case ast.For(orelse=[]):
+                self._loop(node)
+            case _:
+                raise Unreadable(ast.unparse(node))
+
+    def _do(self, node: ast.expr) -> None:
+        """A statement that is there for what it changes.
+
+        Raises:
+            Unreadable: if that is nothing that is followed here.
+        """
+        if not (self._changes(node) or (self.constructs and self._starts(node))):
+            raise Unreadable(ast.unparse(node))
+        self.value(node)
+
+    def _changes(self, node: ast.expr) -> bool:
+        """Whether a statement is a call whose changes are followed."""
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name() as held, attr="append")):
+                return isinstance(self.value(held), list)
+            case ast.Call(
+                func=ast.Attribute(value=ast.Attribute() as held, attr="keep")
+            ):
+                return isinstance(self.value(held), Hole)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="self")) as method):
+                return isinstance(self.value(method), Method)
+        return False
+
+    def _starts(self, node: ast.expr) -> bool:
+        """Whether a statement gives an object its start: weights, a layout."""
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Call(func=ast.Name(id="super")))
+            ):
+                return True
+        return bool(STARTS.fullmatch(ast.unparse(node)))
+
+    def _loop(self, node: ast.For) -> None:
+        def step(item: Value) -> None:
+            self._assign(node.target, item)
+            for inner in node.body:
+                self._run(inner)
+
+        follow(self._file, self._calls.each(self.value(node.iter)), step, self._names)
