@@ -146,8 +146,8 @@ def test_what_does_not_depend_on_the_depth_is_no_work() -> None:
         calls(CONSTRUCTS["blocks with rates of their own"].text(n)) for n in (300, 600)
     ]
     # Each rate is looked at: that it is a rate, and that the source gives it to its block,
-    # which is run on names.
-    assert counts[1] - counts[0] < 100 * 300
+    # which is held against the formula, since no other one gets this number.
+    assert counts[1] - counts[0] < 4_000 * 300
 
 
 # ------------------------------------------------------------------------------ the parts

@@ -120,7 +120,12 @@ def test_wheel_and_sdist_carry_grammar_types_and_licence(artefacts: Path) -> Non
     assert "recform/py.typed" in names
     assert any(name.endswith("/licenses/LICENSE") for name in names)
     tops = {name.partition("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"recform"}
+    assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == {
+        "recform"
+    }
+    # What Jupyter looks for beside Python's packages.
+    data = [name for name in names if name.partition("/")[0].endswith(".data")]
+    assert data and all("/data/share/jupyter/labextensions/" in name for name in data)
 
     (sdist,) = artefacts.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
