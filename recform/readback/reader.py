@@ -380,6 +380,8 @@ class Reader:
                 held = self.value(node.func.value)
                 if (sign := CHANGES.get(node.func.attr)) is not None:
                     return self._changed(node, node.func.value, held, sign)
+                if isinstance(held, dict) and node.func.attr.endswith("_"):
+                    raise Unreadable(ast.unparse(node))  # it changes the tensor
                 if not isinstance(held, Instance | Row | Name):
                     return self._calls.method(held, node.func.attr, *self._given(node))
                 function = self._attribute(held, node.func.attr)
@@ -407,6 +409,8 @@ class Reader:
     def _given(self, node: ast.Call) -> tuple[Sequence[Value], Options]:
         """What a call gives, and what it gives by name."""
         arguments = self._elements(node.args)
+        if any(word.arg == "out" for word in node.keywords):
+            raise Unreadable(ast.unparse(node))  # it changes that tensor
         return arguments, {k.arg: self.value(k.value) for k in node.keywords if k.arg}
 
 

@@ -210,6 +210,16 @@ FAULTS = {
         r"( +)return self\.head",
         r"\1y = x\n\1y *= 2\n\1return self.head",
     ),
+    "a tensor changed for a value that nobody reads": (
+        "plain",
+        r"( +)return self\.head",
+        r"\1y = x.neg_()\n\1return self.head",
+    ),
+    "a tensor in which a function leaves its result": (
+        "plain",
+        r"( +)return self\.head",
+        r"\1y = torch.neg(x, out=x)\n\1return self.head",
+    ),
     "a list that grows under another name": (
         "plain",
         r"( +)return self\.head\(x",
