@@ -50,6 +50,12 @@ class Comparison:
         """How many tests over seeds were made; their p are corrected for that."""
         return sum(pair.n > 1 for found in self.each for pair in found.pairs)
 
+    @property
+    def settled(self) -> int:
+        """How many of them found a difference."""
+        known = [pair.p_holm for found in self.each for pair in found.pairs]
+        return sum(p is not None and p <= self.asked.alpha for p in known)
+
 
 def compare(
     results: Results, asked: Asked | None = None, report: Diagnostics | None = None

@@ -110,10 +110,12 @@ def trained(
     """
     outcomes = train_all([trial.job for trial in found], runner, at_once, told)
     done: list[tuple[Trial, Result]] = []
+    missing = []
     for trial, outcome in zip(found, outcomes, strict=True):
         if isinstance(outcome, Failure):
             what = f"{trial.entry.name} on {trial.data}, seed {trial.seed}"
             report.warning("RF827", f"{what}, has no result: {outcome.why}")
+            missing.append(f"{what} ({outcome.why})")
         else:
             done.append((trial, outcome))
     if not done:
@@ -125,7 +127,9 @@ def trained(
     names = tuple(dict.fromkeys(trial.entry.name for trial in found))
     baseline = _compiled(found[0])
     return Study(
-        Results(names, scores, "accuracy on the test set", "%"),
+        Results(
+            names, scores, "accuracy on the test set", "%", missing=tuple(missing)
+        ),
         tuple(_facts(name, done, baseline) for name in names),
     )
 

@@ -54,8 +54,14 @@ def verdict(found: Comparison) -> tuple[str, ...]:
         lines += _on(found, each)
     if not any(pair.n > 1 for each in found.each for pair in each.pairs):
         if found.over is None:
+            one = all(model.n == 1 for each in found.each for model in each.models)
+            what = (
+                "Each model has one score"
+                if one
+                else "No two models have scores with the same two seeds"
+            )
             lines.append(
-                "Each model has one score: whether the differences are more than chance "
+                f"{what}: whether the differences are more than chance "
                 "cannot be said. Run each with several seeds, or on several data sets."
             )
         else:
@@ -63,6 +69,11 @@ def verdict(found: Comparison) -> tuple[str, ...]:
                 "No two models have scores with the same two seeds, so nothing is known "
                 "of chance within a data set: a single score may be a lucky one."
             )
+    if found.results.missing:
+        lines.append(
+            "Scores are missing, and all of this is of those that are there. Where a run "
+            "failed, that favours its model."
+        )
     return tuple(lines)
 
 
@@ -71,7 +82,7 @@ def verdict(found: Comparison) -> tuple[str, ...]:
 
 def _on(found: Comparison, each: OnData) -> list[str]:
     """Of one data set: what is shown, and why the rest is open."""
-    alpha, tests = found.asked.alpha, found.tests
+    alpha = found.asked.alpha
     pairs = [pair for pair in each.pairs if pair.n > 1]
     if not pairs:
         return []
@@ -92,9 +103,11 @@ def _on(found: Comparison, each: OnData) -> list[str]:
     unsettled = [pair for pair in pairs if of_seeds(pair, alpha) == Outcome.open]
     if not unsettled:
         return lines
-    few = [pair for pair in unsettled if pair.floor * tests > alpha]
+    # Holm's correction of what is open no longer counts what is settled.
+    left = found.tests - found.settled
+    few = [pair for pair in unsettled if pair.floor * left > alpha]
     if few:
-        lines.append(where + _too_few(few, unsettled, len(pairs), alpha, tests))
+        lines.append(where + _too_few(few, unsettled, len(pairs), alpha, left))
     if len(unsettled) <= 6:
         lines += [where + open_pair(found, pair) for pair in unsettled]
     elif len(few) < len(unsettled):
@@ -171,7 +184,8 @@ def open_pair(found: Comparison, pair: Pair) -> str:
         )
     elif pair.difference:
         text += ". More than 10,000 seeds would be needed to show so small a difference"
-    if pair.visible:
+    # One as large as that was seen may have been missed: in the fifth study.
+    if pair.visible and pair.visible > abs(pair.difference):
         text += (
             f"; a difference of {gain(pair.visible, digits)} would have shown with "
             f"{pair.n}"

@@ -124,6 +124,8 @@ def test_a_run_that_fails_is_told_and_left_out(tmp_path: Path) -> None:
     assert item.code == "RF827"
     assert "Plain on digits, seed 1" in item.message
     assert study.results.of("Plain", "digits").keys() == {0}
+    # A report that is sent around says so, too.
+    assert study.results.missing == ("Plain on digits, seed 1 (RF811: no)",)
     with pytest.raises(CompileError, match="RF827"):
         trained(
             all_trials(tmp_path, (5,)), lambda _: Failure("no"), 1, quiet, Diagnostics()

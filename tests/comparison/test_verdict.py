@@ -64,6 +64,46 @@ def test_the_correction_takes_more_seeds() -> None:
     ]
 
 
+def test_what_is_settled_counts_no_more() -> None:
+    """Holm's second step has one test less: six seeds can reach 0.05 behind a first one."""
+    rows = {
+        "A": [90.0 + s / 10 for s in range(10)],
+        "B": [93.0 + s / 10 for s in range(10)],
+        "C": [91.0 + s / 10 for s in range(5)] + [90.4],
+    }
+    lines = said(over_seeds(rows), "A")
+    assert lines[0].startswith("B is better than A") and len(lines) == 2
+    assert lines[1].startswith("C - A is open: +0.8") and "p = 0.0625" in lines[1]
+    rows["C"][-1] = 90.6
+    assert "C is better than A: by +0.85" in said(over_seeds(rows), "A")[1]
+    lines = said(over_seeds(rows | {"C": rows["C"][:5]}), "A")
+    assert "open, and 5 seeds cannot settle it at 0.05" in lines[1]
+    assert lines[1].endswith("can give with so few is 0.0625. It takes 6 seeds.")
+
+
+def test_what_was_seen_would_not_have_shown() -> None:
+    """A t test would have found 0.8 in four of five studies; this is the fifth."""
+    differences = [1.0, 1.0, 1.0, 1.0, 1.0, -0.1]
+    results = over_seeds({"A": [90.0] * 6, "B": [90 + value for value in differences]})
+    (pair,) = compare(results).each[0].pairs
+    assert pair.p == 0.0625 and pair.visible is not None
+    assert 0 < pair.visible < pair.difference
+    (line,) = said(results)
+    assert line.startswith("B - A is open: +0.82") and "would have shown" not in line
+
+
+def test_runs_without_a_score() -> None:
+    scores = [Score("A", "", 0, 90.0), Score("A", "", 1, 91.0), Score("B", "", 1, 92.0)]
+    missing = ("B with seed 0 has none",)
+    assert said(Results(("A", "B"), tuple(scores), missing=missing)) == [
+        "No two models have scores with the same two seeds: whether the differences are "
+        "more than chance cannot be said. Run each with several seeds, or on several data "
+        "sets.",
+        "Scores are missing, and all of this is of those that are there. Where a run "
+        "failed, that favours its model.",
+    ]
+
+
 def test_a_difference_that_is_open_says_what_it_takes() -> None:
     rows = {"A": [0.2, 0.3, 0.1, 0.4, 0.2, 0.3], "B": [0.3, 0.2, 0.3, 0.4, 0.3, 0.2]}
     (line,) = said(over_seeds(rows))
