@@ -142,10 +142,13 @@ def _entries(compared: Compared, target: Target, report: Diagnostics) -> list[En
     names = [entry.name for entry in found]
     for name in dict.fromkeys(names):
         if names.count(name) > 1:
-            words = {" ".join(e.words) for e in found if e.name == name}
-            hint = "each network is compared once"
-            if len(words) > 1:
+            alike = [entry for entry in found if entry.name == name]
+            if len({entry.words for entry in alike}) == 1:
+                hint = "each network is compared once"
+            elif any(entry.compiling is not None for entry in alike):
                 hint = "give one of them another name in its file: network NAME"
+            else:
+                hint = "give one of the functions another name: OTHER = function"
             report.error("RF828", f"two networks are called {name}", hint=hint)
     report.check()
     return found

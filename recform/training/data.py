@@ -32,6 +32,7 @@ class Data:
         shape: of an example: channels x height x width, or positions x tokens.
         classes: how many there are.
         train, validation, test: the parts; nothing is chosen by the test set.
+        root: the folder that they were downloaded to; None if they were not.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Data:
     train: Examples
     validation: Examples
     test: Examples
+    root: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,8 @@ def _cifar(asked: Asked) -> Data:
             )
         images = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
         parts.append((images, torch.tensor(found.targets, dtype=torch.int64)))
-    return _images(asked, parts[0], parts[1], flips=True)
+    found = _images(asked, parts[0], parts[1], flips=True)
+    return replace(found, root=asked.root)
 
 
 def _npz(asked: Asked) -> Data:

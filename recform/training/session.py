@@ -257,7 +257,11 @@ def _facts(plan: Plan) -> Json:
     return {
         "key": _key(plan),
         "subject": {**plan.subject.facts, "digest": plan.subject.digest},
-        "data": {"name": plan.data.name, "digest": plan.data.digest},
+        "data": {
+            "name": plan.data.name,
+            "digest": plan.data.digest,
+            "root": None if plan.data.root is None else plan.data.root.as_posix(),
+        },
         "recipe": asdict(plan.recipe),
         "seed": plan.seed,
         "numerics": {**asdict(plan.numerics), "used": _numerics(plan)},

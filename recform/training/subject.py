@@ -101,6 +101,8 @@ class Formula:
             "network": record.network,
             "settings": dict(record.settings),
             "plugins": list(self.compiled.formula.library.plugins),
+            # Of the command; the file's own is in its text.
+            "memory": self.compiled.target.memory,
             "sha256": record.sha256,
             "normal": record.normal,
             "parameters": totals.parameters,

@@ -322,6 +322,10 @@ def test_options_reach_the_statistics(tmp_path: Path) -> None:
         (["--results", "T", "-o", "-"], 1, "RF860"),
         (["--results", "T", "-o", "none/r.md"], 1, "RF503"),
         (["--results", "T", "--baseline", "ResNet"], 1, "RF858"),
+        (["--results", "T", "--seeds", "0"], 2, "nothing is trained with --results"),
+        (["--results", "T", "--memory", "lean"], 2, "--memory: nothing is trained"),
+        (["net.rf", "--lower-is-better"], 2, "trained is compared by its accuracy"),
+        (["--module", "a:b", "--memory", "lean"], 2, "does not go with --module"),
     ],
 )
 def test_wrong_usage(arguments: list[str], status: int, said: str) -> None:

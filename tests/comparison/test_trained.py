@@ -33,7 +33,7 @@ from recform.training.many import (
 from recform.training.recipe import recipe_of
 from recform.training.runs import Result, Run
 from recform.training.screen import Silent
-from recform.training.session import Wanted, run
+from recform.training.session import Wanted, finished, run
 
 TWO = """param classes = 10
 input 1 x 8 x 8
@@ -178,14 +178,47 @@ def test_what_is_asked_in_vain_is_told_before_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entries(tmp_path)
+    (tmp_path / "other.rf").write_text(TWO)
     monkeypatch.setattr(Processes, "__call__", lambda *_: pytest.fail("trains"))
     file = str(tmp_path / "two.rf")
     for words, code in (
         ([f"{file}:Res"], "RF859"),
         ([file, "--baseline", "Ras"], "RF858"),
+        ([file, file], "each network is compared once"),
+        ([file, f"{tmp_path / 'other.rf'}:Res"], "another name in its file"),
+        (["--module", "a:net", "--module", "b:net"], "another name: OTHER = function"),
     ):
         found = CliRunner().invoke(app, ["compare", *words, "--runs", str(tmp_path)])
         assert (found.exit_code, code in found.stderr) == (1, True), found.output
+
+
+def test_the_form_that_keeps_less(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The processes make the very runs that are asked for, in that form."""
+
+    def begun(self: Processes, job: Job) -> Result | Failure:
+        name, text = job.recipe
+        (tmp_path / name).write_text(text)
+        folder = job.plan.run.folder
+        words = [*job.subject, *job.words, "--recipe", str(tmp_path / name)]
+        words += ["--runs", str(folder.parent), "--name", folder.name, "--json"]
+        found = CliRunner().invoke(app, ["train", *words])
+        assert "class Lean" in (folder / "network.py").read_text()
+        assert finished(job.plan) is not None
+        return outcome(found.stdout, found.exit_code)
+
+    entries(tmp_path)
+    monkeypatch.setattr(Processes, "__call__", begun)
+    words = [str(tmp_path / "two.rf"), "--runs", str(tmp_path / "runs")]
+    words += ["--override", "epochs=1", "--seeds", "0", "--workers", "0", "--json"]
+    found = CliRunner().invoke(app, ["compare", *words, "--memory", "lean"])
+    assert found.exit_code == 0, found.output
+    result = json.loads(found.stdout)["result"]
+    assert [score["model"] for score in result["scores"]] == ["Res", "Plain"]
+    # What is as it would be is left out of the command, and 0 workers are not.
+    assert "--workers 0" in result["command"]
+    assert result["command"].count("--memory lean") == 1
 
 
 def test_a_data_set_counts_once(tmp_path: Path) -> None:

@@ -6,10 +6,13 @@ import json
 import shlex
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from recform.cli.app import app
+from recform.training.runs import Run
 from tests.training.helpers import FAST, TINY, trained
+from tests.training.test_data import Cifar
 
 
 def asked(*words: str) -> str:
@@ -35,6 +38,24 @@ def test_a_run_can_be_made_again_from_its_folder(tmp_path: Path) -> None:
     asked(*words[1:], "--runs", str(tmp_path))
     again = json.loads((tmp_path / "run-again" / "result.json").read_text())
     assert (again["accuracy"], again["loss"]) == (first.accuracy, first.loss)
+
+
+def test_it_is_made_again_in_the_form_and_from_the_folder_that_it_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "net.rf").write_text(TINY)
+    monkeypatch.setattr("torchvision.datasets.CIFAR10", Cifar)
+    words = ["--data", "cifar10", "--data-root", str(tmp_path), "--memory", "lean"]
+    words += ["--override", "epochs=1", "--override", "select=last"]
+    words += ["--runs", str(tmp_path), "--name", "run"]
+    asked("train", str(tmp_path / "net.rf"), *words)
+    told = json.loads(asked("runs", "show", "run", "--json", "--runs", str(tmp_path)))
+    again = shlex.split(told["result"]["again"])[1:]
+    assert again[again.index("--data-root") + 1] == str(tmp_path)
+    asked(*again, "--runs", str(tmp_path))
+    keys = {Run(tmp_path / name).facts()["key"] for name in ("run", "run-again")}
+    assert len(keys) == 1
+    assert "class Lean" in (tmp_path / "run-again" / "network.py").read_text()
 
 
 PLUGIN = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,6 +74,10 @@ def command(
     ending = "" if output is None else output.suffix.lower()
     _known(output, ending)
     _asked([*(compared.files or []), *(compared.modules or [])], results or [])
+    _of_use(context, trained=not results)
+    if not compared.files:  # the form that keeps less is that of formulas
+        memory = training.memory is not None
+        common.one_of(module=bool(compared.modules), memory=memory)
     for package in _PACKAGES:
         need(package, "compare", "RF857", _INSTALL)
     from recform.comparison.compare import Asked, compare
@@ -132,6 +137,21 @@ def _asked(networks: Sequence[str], results: Sequence[Path]) -> None:
     refuse("RF851", "there is nothing to compare", hint)
 
 
+def _of_use(context: typer.Context, trained: bool) -> None:
+    """Raises a BadParameter if an option says nothing of what is asked."""
+    training = {item.name for group in (Training, Compared) for item in fields(group)}
+    for parameter in context.command.params:
+        told = context.params.get(parameter.name or "")
+        given = told is not None and told != parameter.default
+        if trained and parameter.name == "lower" and given:
+            text = "what is trained is compared by its accuracy"
+        elif not trained and parameter.name in training and given:
+            text = "nothing is trained with --results"
+        else:
+            continue
+        raise typer.BadParameter(text, param_hint=parameter.opts[0])
+
+
 def _read(results: Sequence[Path], lower: bool, report: Diagnostics) -> Study:
     """What tables of scores say.
 
@@ -150,7 +170,8 @@ def _words(context: typer.Context) -> Iterator[str]:
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
         shown = parameter.name in ("as_json", "told_as")
-        if shown or value in (None, False, [], parameter.default):
+        # As 0 is equal to False, and is no default.
+        if shown or value is None or value is False or value in ([], parameter.default):
             continue
         for item in value if isinstance(value, list | tuple) else [value]:
             if parameter.param_type_name == "option":

@@ -128,9 +128,13 @@ def again(run: Run, said: Json) -> str:
         words += ["--network", subject.get("network") or ""]
         for plugin in subject.get("plugins") or ():
             words += ["--plugin", str(plugin)]
+        if (memory := subject.get("memory")) is not None:
+            words += ["--memory", str(memory)]
     for key, value in subject["settings"].items():
         words += ["--set", f"{key}={value}"]
     words += ["--data", said["data"]["name"]]
+    if (root := said["data"].get("root")) is not None:
+        words += ["--data-root", str(root)]
     words += ["--recipe", str(run.file("recipe.toml")), "--seed", str(said["seed"])]
     words += ["--device", numerics["device"], "--precision", numerics["precision"]]
     for key, option in (
