@@ -145,6 +145,7 @@ def holed(images: Tensor, picks: Tensor, draws: Draws) -> Tensor:
     """
     near = []
     for axis, size in enumerate(images.shape[-2:]):
+        first = draws.hole[picks, axis, None] - draws.side // 2
         at = torch.arange(size, device=images.device)
-        near.append((at - draws.hole[picks, axis, None]).abs() * 2 < draws.side)
+        near.append((at >= first) & (at < first + draws.side))
     return images * ~(near[0][:, None, :, None] & near[1][:, None, None, :])

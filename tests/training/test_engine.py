@@ -35,11 +35,9 @@ def changed(data: Images, pick: int, recipe: Recipe, seed: int, epoch: int) -> T
         image = image.flip(2)
     image = (image - data.scale.mean) / data.scale.deviation
     side = round(recipe.cutout * min(height, width))
-    row, column = draws.hole[pick].tolist()
-    for y in range(height if side else 0):
-        for x in range(width):
-            if 2 * max(abs(y - row), abs(x - column)) < side:
-                image[:, y, x] = 0
+    # A hole may reach over the edge.
+    top, left = (at - side // 2 for at in draws.hole[pick].tolist())
+    image[:, max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)] = 0
     return image
 
 
@@ -119,6 +117,7 @@ def by_hand(plan: Plan) -> tuple[dict[str, Tensor], list[float], list[float]]:
     "overrides",
     [
         ("cutout=0.4",),
+        ("cutout=0.5",),
         ("accumulate=2", "clip=0.5", "decay_all=true", "optimizer=adamw", "lr=0.01"),
     ],
 )
