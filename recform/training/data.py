@@ -225,9 +225,10 @@ def _pixels(array: Any, part: str) -> Tensor:
     images = torch.from_numpy(array.astype("uint8"))
     if images.dim() == 3:
         return images[:, None].contiguous()
-    if images.shape[1] > 4 >= images.shape[3]:
-        return images.permute(0, 3, 1, 2).contiguous()
-    return images
+    first, middle, last = images.shape[1:]
+    # Most images are square; of others, few numbers are those of channels.
+    behind = first > 4 >= last if (first == middle) == (middle == last) else first == middle
+    return images.permute(0, 3, 1, 2).contiguous() if behind else images
 
 
 def _labels(array: Any, part: str) -> Tensor:

@@ -63,9 +63,8 @@ class Photographs(Dataset[tuple[Tensor, int]]):
         path, label = self.files[number]
         image = _read(path)
         if run.recipe is None:
-            sides = [round(side * ROOM) for side in self.size]
             cut: list[Any] = [
-                v2.Resize(sides, antialias=True),
+                v2.Resize(self._sides(*image.shape[1:]), antialias=True),
                 v2.CenterCrop(self.size),
             ]
             return v2.Compose(cut)(image), label
@@ -78,6 +77,13 @@ class Photographs(Dataset[tuple[Tensor, int]]):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(mixed("photograph", run.seed, run.epoch, number))
             return v2.Compose(cut)(image), label
+
+    def _sides(self, height: int, width: int) -> list[int]:
+        """Height and width of an image, in its own shape, before its middle is cut out."""
+        down, across = (round(side * ROOM) for side in self.size)
+        if down * width >= across * height:
+            return [down, down * width // height]
+        return [across * height // width, across]
 
     def batches(self, picks: Iterable[Tensor], run: Pass) -> Iterator[Batch]:
         keys = [[(number, run) for number in pick.tolist()] for pick in picks]

@@ -13,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
+from torchvision.transforms import v2
 
 from recform.diagnostics import CompileError, Diagnostic
 from recform.training.data import Asked, Data, load
 from recform.training.draws import held_out
 from recform.training.examples import Images, Pass, Windows
+from recform.training.folder import Photographs
 from recform.training.recipe import RECIPES
 from tests.training.helpers import TINY, planned, told, trained
 
@@ -115,6 +117,28 @@ def test_npz(form: str, tmp_path: Path) -> None:
     assert (data.shape, data.classes) == (chw.shape[1:], 3)
     assert data.train.images.tolist() == chw.tolist()
     assert data.test.labels.tolist() == [0, 1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("shape", "behind"),
+    [
+        ((8, 8, 6), True),  # the bands of a satellite
+        ((4, 4, 1), True),
+        ((6, 8, 8), False),
+        ((8, 3, 3), False),
+        ((3, 3, 3), False),
+        ((9, 8, 4), True),
+        ((4, 8, 9), False),
+    ],
+)
+def test_where_the_channels_are(
+    shape: tuple[int, ...], behind: bool, tmp_path: Path
+) -> None:
+    x = pixels(9, *shape)
+    data = loaded(saved(tmp_path / "a.npz", x), validation=0.0)
+    assert isinstance(data.train, Images)
+    theirs = x.transpose(0, 3, 1, 2) if behind else x
+    assert data.train.images.tolist() == theirs.tolist()
 
 
 X = pixels(12, 4, 4, 3)
@@ -266,6 +290,29 @@ def test_photographs(photographs: Path) -> None:
     assert tuple(images.shape[1:]) == (3, 16, 16)
     small = loaded(where, (3, 8, 12))
     assert next(small.train.batches([torch.arange(3)], Pass()))[0].shape[2:] == (8, 12)
+
+
+def test_photographs_keep_their_shape(tmp_path: Path) -> None:
+    """The middle of an image, as torchvision's evaluation of ImageNet cuts it."""
+    wide, high = (
+        torch.from_numpy(pixels(3, 30, 60)),
+        torch.from_numpy(pixels(3, 90, 40)),
+    )
+    for number, image in enumerate((wide, high)):
+        for part in ("train", "val"):
+            path = tmp_path / part / str(number) / "x.png"
+            path.parent.mkdir(parents=True)
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(path)
+    found = loaded(f"imagefolder:{tmp_path}", (3, 28, 28), validation=0.0).test
+    cut = v2.Compose([v2.Resize(32, antialias=True), v2.CenterCrop(28)])
+    for number, image in enumerate((wide, high)):
+        assert isinstance(found, Photographs)
+        assert torch.equal(found[number, Pass()][0], cut(image))
+    # Of what is no square, the side counts that is short of it.
+    found = loaded(f"imagefolder:{tmp_path}", (3, 14, 28), validation=0.0).test
+    assert isinstance(found, Photographs)
+    sizes = v2.CenterCrop((14, 28))(v2.Resize([72, 32], antialias=True)(high))
+    assert torch.equal(found[1, Pass()][0], sizes)
 
 
 def drawn(data: Data, epoch: int, start: int = 0) -> list[Tensor]:
