@@ -10,12 +10,14 @@ import hashlib
 import logging
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Event
 
 from recform.diagnostics import refuse
+from recform.files import reason
 from recform.modules import need
 from recform.training.many import Failure, Job, answered, outcome, training
 from recform.training.runs import Result, Run
@@ -36,6 +38,7 @@ class Cluster:
 
     def __init__(self, address: str) -> None:
         need("ray", "--ray", "RF808", "pip install 'recform[ray]'")
+        _look(address)
         import ray
 
         self._ray = ray
@@ -81,6 +84,22 @@ class Cluster:
                 job.plan.run.write(file, folder[file])
             return job.plan.run.result() or Failure("its folder came back broken")
         return found
+
+
+def _look(address: str) -> None:
+    """Makes sure that something listens at an address: Ray itself asks for minutes.
+
+    Raises:
+        CompileError: if nothing does (RF825).
+    """
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        why = reason(error) if isinstance(error, OSError) else str(error)
+        refuse("RF825", f"there is no Ray cluster at {address}: {why}")
 
 
 def _formula(job: Job) -> Mapping[str, str]:

@@ -399,9 +399,9 @@ class Training:
         facts = plan.subject.facts
         lines = plan.run.metrics()
         per_step = [x["seconds_per_step"] for x in lines if x["seconds_per_step"]]
-        validation = None if last and not len(plan.data.validation) else progress.best
-        if last and len(plan.data.validation):
-            validation = lines[-1]["validation_accuracy"]
+        validation = progress.best
+        if last:
+            validation = lines[-1]["validation_accuracy"] if lines else None
         return Result(
             name=plan.run.name,
             folder=plan.run.folder.as_posix(),

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from recform.cli.app import app
 from recform.comparison.trained import Entry, Trial, trained, trials
 from recform.compiler import Compiled, choose, compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
+from recform.training.cluster import Cluster
 from recform.training.many import (
     Failure,
     Job,
@@ -365,3 +367,14 @@ def test_a_cluster_gives_the_same_though_a_worker_dies(
     assert json.loads(process.stdout.splitlines()[-1]) == known
     kept = sorted(p.name for p in next((there / "runs").iterdir()).iterdir())
     assert {"result.json", "weights.safetensors", "metrics.jsonl"} <= set(kept)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "ray://localhost:{}", "no.:{}1234"])
+def test_a_cluster_that_is_not_there(address: str) -> None:
+    """Ray itself asks again for longer than nine minutes."""
+    pytest.importorskip("ray")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        told = address.format(free.getsockname()[1])
+    with pytest.raises(CompileError, match="RF825.*there is no Ray cluster at"):
+        Cluster(told)
