@@ -109,10 +109,10 @@ def study(
         from recform.training.cluster import Cluster
 
         cluster = Cluster(compared.ray)
-        return trained(found, cluster, cluster.at_once, told, report)
+        return trained(found, cluster, cluster.at_once, told, report, asked.baseline)
     processes = Processes(compared.jobs)
     with processes.ended():
-        return trained(found, processes, compared.jobs, told, report)
+        return trained(found, processes, compared.jobs, told, report, asked.baseline)
 
 
 def _words(training: Training) -> list[str]:

@@ -95,6 +95,7 @@ def trained(
     at_once: int,
     told: Told,
     report: Diagnostics,
+    baseline: str | None = None,
 ) -> Study:
     """Trains what is not complete, and puts together what is known of all.
 
@@ -104,6 +105,7 @@ def trained(
         at_once: how many at a time.
         told: of every run that ended.
         report: gets RF827, a warning for every run that came to nothing.
+        baseline: the formulas of the others are held against its; None is the first one.
 
     Raises:
         CompileError: if no network has a run (RF827).
@@ -125,12 +127,10 @@ def trained(
         Score(t.entry.name, t.data, t.seed, 100 * result.accuracy) for t, result in done
     )
     names = tuple(dict.fromkeys(trial.entry.name for trial in found))
-    baseline = _compiled(found[0])
+    against = next((t for t in found if t.entry.name == baseline), found[0])
     return Study(
-        Results(
-            names, scores, "accuracy on the test set", "%", missing=tuple(missing)
-        ),
-        tuple(_facts(name, done, baseline) for name in names),
+        Results(names, scores, "accuracy on the test set", "%", missing=tuple(missing)),
+        tuple(_facts(name, done, _compiled(against)) for name in names),
     )
 
 

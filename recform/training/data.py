@@ -227,7 +227,9 @@ def _pixels(array: Any, part: str) -> Tensor:
         return images[:, None].contiguous()
     first, middle, last = images.shape[1:]
     # Most images are square; of others, few numbers are those of channels.
-    behind = first > 4 >= last if (first == middle) == (middle == last) else first == middle
+    behind = (
+        first > 4 >= last if (first == middle) == (middle == last) else first == middle
+    )
     return images.permute(0, 3, 1, 2).contiguous() if behind else images
 
 

@@ -111,6 +111,9 @@ def test_a_study_has_all_that_is_known_and_nothing_is_trained_twice(
         raise AssertionError(job.plan.run.name)
 
     assert trained(all_trials(tmp_path), never, 1, quiet, report) == study
+    other = trained(all_trials(tmp_path), never, 1, quiet, report, "Plain").models
+    assert [m.difference is None for m in other] == [False, True]
+    assert "Plain -> Res" in str(other[0].difference)
     more = trained(all_trials(tmp_path, (0, 1, 2)), here, 1, quiet, report)
     assert [len(more.results.of(name, "digits")) for name in ("Res", "Plain")] == [3, 3]
 
@@ -369,7 +372,9 @@ def test_a_cluster_gives_the_same_though_a_worker_dies(
     assert {"result.json", "weights.safetensors", "metrics.jsonl"} <= set(kept)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:{}", "ray://localhost:{}", "no.:{}1234"])
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:{}", "ray://localhost:{}", "no.:{}1234"]
+)
 def test_a_cluster_that_is_not_there(address: str) -> None:
     """Ray itself asks again for longer than nine minutes."""
     pytest.importorskip("ray")
