@@ -381,5 +381,5 @@ def test_a_cluster_that_is_not_there(address: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         told = address.format(free.getsockname()[1])
-    with pytest.raises(CompileError, match="RF825.*there is no Ray cluster at"):
+    with pytest.raises(CompileError, match=r"RF825.*there is no Ray cluster at"):
         Cluster(told)
