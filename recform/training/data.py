@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Data:
     train: Examples
     validation: Examples
     test: Examples
-    root: Path | None = None
+    root: Path | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

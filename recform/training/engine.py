@@ -399,7 +399,7 @@ class Training:
         facts = plan.subject.facts
         lines = plan.run.metrics()
         per_step = [x["seconds_per_step"] for x in lines if x["seconds_per_step"]]
-        validation = progress.best
+        validation: float | None = progress.best
         if last:
             validation = lines[-1]["validation_accuracy"] if lines else None
         return Result(
