@@ -1,4 +1,4 @@
-"""A report as LaTeX, a piece of a document: words and tables (package booktabs)."""
+"""A report as LaTeX, a piece of a document: words, tables of booktabs and longtable."""
 
 from __future__ import annotations
 
@@ -31,14 +31,21 @@ _SPECIAL = {
 }
 
 
+#: Tables with more rows go over several pages: one that floats is cut off at the first.
+_PAGE = 40
+
+
 def render(document: Document) -> str:
     """The whole file: a piece of a document, without a preamble."""
-    lines = [f"% {' '.join(document.title.split())}", r"% \usepackage{booktabs}"]
+    lines: list[str] = []
     for section in document.sections:
         inner = [line for block in section.blocks for line in _block(block)]
         if inner:
             lines += ["", rf"\subsection*{{{_words(section.title)}}}", *inner]
-    return "\n".join(lines) + "\n"
+    more = ",longtable" if any(r"\begin{longtable}" in line for line in lines) else ""
+    title = " ".join(document.title.split())
+    head = [f"% {title}", rf"% \usepackage{{booktabs{more}}}"]
+    return "\n".join([*head, *lines]) + "\n"
 
 
 def _block(block: Block) -> Iterator[str]:
@@ -69,19 +76,22 @@ def _table(table: Table) -> Iterator[str]:
     columns = "".join(
         "l" if n < table.left else "r" for n in range(len(table.headings))
     )
-    yield from (
-        r"\begin{table}[ht]",
-        r"\centering",
-        rf"\caption{{{_words(table.caption)}}}",
-    )
-    yield rf"\begin{{tabular}}{{{columns}}}"
+    caption, long = rf"\caption{{{_words(table.caption)}}}", len(table.rows) > _PAGE
+    if long:
+        yield from (rf"\begin{{longtable}}{{{columns}}}", rf"{caption} \\")
+    else:
+        yield from (r"\begin{table}[ht]", r"\centering", caption)
+        yield rf"\begin{{tabular}}{{{columns}}}"
     yield from (r"\toprule", _row(tuple(map(_words, table.headings))), r"\midrule")
+    if long:
+        yield r"\endhead"
     for number, row in enumerate(table.rows):
         cells = tuple(map(_words, row))
         if number in table.strong:
             cells = tuple(rf"\textbf{{{cell}}}" if cell else "" for cell in cells)
         yield _row(cells)
-    yield from (r"\bottomrule", r"\end{tabular}", r"\end{table}")
+    yield r"\bottomrule"
+    yield from [r"\end{longtable}"] if long else [r"\end{tabular}", r"\end{table}"]
 
 
 def _row(cells: tuple[str, ...]) -> str:
