@@ -248,7 +248,8 @@ def _from_file(path: Path, report: Diagnostics) -> Recipe:
     try:
         if len(data) > MAX_FILE_BYTES:
             raise ValueError(f"it has more than {MAX_FILE_BYTES:,} bytes")
-        text = data.decode().replace("\r\n", "\n")
+        # Some editors begin a text with a mark.
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         return _not_toml(name, data, error, report)
@@ -257,7 +258,7 @@ def _from_file(path: Path, report: Diagnostics) -> Recipe:
         chosen = table.pop("base")
         if not isinstance(chosen, str) or chosen not in RECIPES:
             place = _place(source, "base")
-            hint = f"there are {', '.join(RECIPES)}"
+            hint = meant(_shown(chosen), RECIPES, f"there are {', '.join(RECIPES)}")
             report.error(
                 "RF804", f"there is no recipe {_shown(chosen)!r}", place, hint=hint
             )
@@ -276,7 +277,7 @@ def _not_toml(name: str, data: bytes, error: Exception, report: Diagnostics) -> 
     if found := re.search(
         r"\(at (line (\d+), column (\d+)|end of doc.*)\)", str(error)
     ):
-        source = Source(name, data.decode().replace("\r\n", "\n"))
+        source = Source(name, data.decode("utf-8-sig").replace("\r\n", "\n"))
         lines = source.text.split("\n")
         start = len(source.text)
         if found[2]:

@@ -233,9 +233,14 @@ def _plan(subject: Subject, data: Data, wanted: Wanted) -> Plan:
     name = wanted.name or runs.named(
         subject.name, data.name, plan.recipe, plan.seed, _key(plan)
     )
-    if not re.fullmatch(r"[^./\\\0-\x1f][^/\\\0-\x1f]{0,199}", name):
+    if not re.fullmatch(r"[^./\\][^/\\]{0,199}", name) or not name.isprintable():
         shown = ascii(name[:40])
         refuse("RF817", f"{shown} is no name of a run", "a short name without folders")
+    try:
+        wanted.folder.as_posix().encode()
+    except UnicodeEncodeError:  # which TensorBoard does with it
+        text = f"{wanted.folder.as_posix()!a} is no text, and cannot be used"
+        refuse("RF503", text, "--runs names another folder")
     return Plan(
         subject, data, plan.recipe, plan.seed, plan.numerics, Run(wanted.folder / name)
     )

@@ -169,7 +169,7 @@ def test_a_recipe_of_any_name_is_a_file(stem: str, tmp_path: Path) -> None:
 
 def test_a_file_changes_what_it_names(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text('base = "paper-cifar"\r\nepochs = 3\r\nlr = 1\r\n')
+    path.write_text('\ufeffbase = "paper-cifar"\r\nepochs = 3\r\nlr = 1\r\n')
     found = recipe_of(str(path), ["batch=64", "schedule=linear"])
     expected = {"epochs": 3, "lr": 1.0, "batch": 64, "schedule": "linear"}
     paper = RECIPES["paper-cifar"]
@@ -242,7 +242,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         (b"lr = 1\nlr = 2\n", "RF801", 2),
         (b"lr = '\n", "RF801", 1),
         (b"\xff\xfe", "RF801", None),
-        (b"\xef\xbb\xbflr = 1\n", "RF801", 1),
+        (b"\xef\xbb\xbflr = = 1\n", "RF801", 1),
         (b"lr = " + b"[" * 5000, "RF801", None),
         (b"epochs = 0x" + b"f" * 5000, "RF803", 1),
         (b"x = [0x" + b"f" * 5000 + b"]", "RF802", 1),
@@ -268,6 +268,8 @@ def test_what_is_no_recipe(tmp_path: Path) -> None:
     assert refused("quik").hint == "did you mean 'quick'?"
     assert refused("quik").code == "RF804"
     assert refused(str(tmp_path / "no.toml")).code == "RF001"
+    (tmp_path / "base.toml").write_text('base = "paper-cifer"')
+    assert refused(str(tmp_path / "base.toml")).hint == "did you mean 'paper-cifar'?"
     (tmp_path / "folder.toml").mkdir()
     assert refused(str(tmp_path / "folder.toml")).code == "RF006"
     assert refused("quick", "lr").code == "RF803"

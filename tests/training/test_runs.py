@@ -267,18 +267,25 @@ def test_what_does_not_change_the_run_goes_on(tmp_path: Path) -> None:
         "a\nb",
         "x" * 300,
         ".hidden",
-        "\ud800",
+        "bytes\udcff",
+        "turns\u202eround",
+        "a\x7fb",
     ],
 )
 def test_hostile_names(name: str, tmp_path: Path) -> None:
-    try:
+    with pytest.raises(CompileError) as caught:
         planned(tmp_path, name=name)
-    except CompileError as error:
-        item = told(error)
-        assert item.code == "RF817"
-        assert item.message.isascii()
-    else:
-        assert name == "\ud800"
+    item = told(caught.value)
+    assert item.code == "RF817"
+    assert item.message.isascii()
+
+
+def test_a_folder_that_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(CompileError) as caught:
+        planned(tmp_path / "runs\udcff")
+    item = told(caught.value)
+    assert item.code == "RF503" and "runs\\udcff' is no text" in item.message
+    assert trained(tmp_path / "Läufe", name="ü 名").steps == 15
 
 
 def test_names_of_runs() -> None:
