@@ -183,11 +183,14 @@ class Factory:
 
     @cached_property
     def digest(self) -> str:
-        try:
-            text = inspect.getsource(sys.modules[self.call.__module__])
-        except (OSError, TypeError, KeyError, AttributeError):
-            text = ""
-        told = f"{self.label}\n{sorted(self.arguments.items())}\n{text}\n{self.make()}"
+        made = self.make()
+        kinds = (self.call, *map(type, made.modules()))
+        names = {str(getattr(kind, "__module__", "")) for kind in kinds}
+        # What its parts do is in their files; torch's are not the user's.
+        texts = [_code(n) for n in sorted(names) if not n.startswith("torch.")]
+        told = "\n".join(
+            [self.label, str(sorted(self.arguments.items())), *texts, str(made)]
+        )
         return hashlib.sha256(told.encode()).hexdigest()
 
     @property
@@ -238,6 +241,14 @@ class Factory:
         write_whole(path, content, ".safetensors")
 
     def place(self, path: str) -> str:
+        return ""
+
+
+def _code(module: str) -> str:
+    """The text of a module's file; empty where there is none."""
+    try:
+        return inspect.getsource(sys.modules[module])
+    except (OSError, TypeError, KeyError):
         return ""
 
 

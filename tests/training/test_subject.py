@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import json
 import sys
@@ -19,6 +20,7 @@ from recform.compiler import Compiled, choose, compile_source, read
 from recform.diagnostics import CompileError, Diagnostic
 from recform.training.screen import Silent
 from recform.training.session import of_formula, of_module, run
+from recform.training.subject import Factory
 from tests.training.helpers import FAST, TINY, planned, told, trained, wanted, weights
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -252,6 +254,23 @@ def test_a_module_of_ones_own(tmp_path: Path) -> None:
     module.load_state_dict(weights(tmp_path / "run"))
     other = of_module(Net, wanted(tmp_path, settings={"width": 8}))
     assert other.subject.digest != plan.subject.digest
+
+
+def test_a_module_is_what_its_parts_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a run of what was changed would be complete already."""
+    head = "from torch import nn\nclass Part(nn.Linear):\n    def forward(self, x):\n"
+    part = head + "        return super().forward(x) * {}\n"
+    (tmp_path / "own_part.py").write_text(part.format(2))
+    net = "from own_part import Part\ndef net(classes):\n    return Part(64, classes)\n"
+    (tmp_path / "own_net.py").write_text(net)
+    monkeypatch.syspath_prepend(tmp_path)
+    call = importlib.import_module("own_net").net
+    found = [Factory("own_net:net", call, {"classes": 10}).digest for _ in range(2)]
+    (tmp_path / "own_part.py").write_text(part.format(10))
+    found.append(Factory("own_net:net", call, {"classes": 10}).digest)
+    assert found[0] == found[1] != found[2]
 
 
 def test_torchvision_s_resnet18(tmp_path: Path) -> None:
