@@ -82,6 +82,8 @@ class Result:
     seconds_per_step: float
 
 
+#: What reading JSON raises, of brackets in brackets, too.
+_BROKEN = (ValueError, RecursionError)
 #: What an entry of a file holds: a value of a type, or a table with these entries.
 _Form = type | UnionType | Mapping[str, "_Form"]
 #: What is read of `run.json`, and of a line of `metrics.jsonl`.
@@ -142,7 +144,7 @@ class Run:
 
     def read(self, name: str) -> Any:
         """What a JSON file of the run holds; None if there is none, or half of one."""
-        with suppress(OSError, ValueError):
+        with suppress(OSError, *_BROKEN):
             return json.loads(self.file(name).read_text())
         return None
 
@@ -164,7 +166,7 @@ class Run:
         lines: list[Json] = []
         with suppress(OSError, ValueError):
             for line in self.file("metrics.jsonl").read_text().splitlines():
-                with suppress(ValueError):
+                with suppress(*_BROKEN):
                     lines.append(json.loads(line))
         return [line for line in lines if _fits(line, _LINE)]
 

@@ -85,6 +85,17 @@ def test_a_run_with_operators_of_ones_own_can_be_made_again(tmp_path: Path) -> N
     assert (result["accuracy"], result["loss"]) == (first["accuracy"], first["loss"])
 
 
+def test_what_a_folder_holds_is_no_command_for_the_screen(tmp_path: Path) -> None:
+    trained(tmp_path, TINY, "epochs=2", name="run")
+    path = tmp_path / "run" / "run.json"
+    facts = json.loads(path.read_text())
+    facts["data"]["name"] = facts["surroundings"]["command"] = "rings\a"
+    path.write_text(json.dumps(facts))
+    for words in (["list"], ["show", "run"]):
+        shown = asked("runs", *words, "--runs", str(tmp_path))
+        assert "rings\N{REPLACEMENT CHARACTER}" in shown and "\a" not in shown
+
+
 def test_names_of_runs(tmp_path: Path) -> None:
     trained(tmp_path)
     runner = CliRunner()

@@ -165,6 +165,7 @@ ODD: list[tuple[str, Any]] = [
     ("result.json", {"loss": None}),
     *(("metrics.jsonl", content) for content in (b"\xff\n", b"[]\n3\n", b'{"a": 1}\n')),
     ("metrics.jsonl", b'{"epoch": "1", "step": []}\n'),
+    *((name, b"[" * 50_000) for name in ("run.json", "metrics.jsonl")),
 ]
 
 

@@ -10,6 +10,7 @@ import typer
 
 from recform.cli import answer
 from recform.diagnostics import closest, refuse
+from recform.diagnostics.render import printable
 from recform.files import Json
 
 if TYPE_CHECKING:
@@ -109,9 +110,10 @@ def _table(rows: list[Json], folder: Path) -> None:
         done = f"{row['epoch']} of {row['epochs']}"
         right = "" if result is None else f"{result['accuracy']:.2%}"
         if row["data"] is None:
-            table.add_row(row["name"], "run.json cannot be read")
+            table.add_row(printable(row["name"]), "run.json cannot be read")
             continue
-        table.add_row(row["name"], row["data"], str(row["seed"]), done, right)
+        names = (printable(row["name"]), printable(row["data"]))
+        table.add_row(*names, str(row["seed"]), done, right)
     Console(highlight=False, markup=False).print(table)
 
 
@@ -173,6 +175,6 @@ def _show(run: Run, told: Json, said: Json) -> None:
         ("command", around["command"]),
         ("again", again(run, said)),
     ]
-    typer.echo(run.name)
+    typer.echo(printable(run.name))
     for name, value in rows:
-        typer.echo(f"  {name:<9} {value}")
+        typer.echo(f"  {name:<9} {printable(str(value))}")
