@@ -21,6 +21,7 @@ from recform.files import reason
 from recform.modules import need
 from recform.training.many import Failure, Job, answered, outcome, training
 from recform.training.runs import Result, Run
+from recform.training.session import finished
 
 #: How often a task is started again whose worker died.
 RETRIES = 5
@@ -82,7 +83,7 @@ class Cluster:
             last = "result.json"  # only a complete run has it
             for file in (*(key for key in folder if key != last), last):
                 job.plan.run.write(file, folder[file])
-            return job.plan.run.result() or Failure("its folder came back broken")
+            return finished(job.plan) or Failure("its folder came back broken")
         return found
 
 
@@ -113,7 +114,7 @@ def _subject(job: Job) -> tuple[str, ...]:
     facts = job.plan.subject.facts
     if facts["kind"] != "formula":
         return job.subject
-    return (f"formula/{facts['file']}", "--network", facts["network"])
+    return (f"formula/{facts['file']}", *job.subject[1:])
 
 
 def _trained(

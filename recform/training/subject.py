@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -367,6 +368,9 @@ def factory(label: str, data: Data, arguments: Settings) -> Factory:
         refuse(
             "RF813", f"{label!r} is not PACKAGE:FACTORY", "torchvision.models:resnet18"
         )
+    # As `python -m` has it, and so the processes of a comparison.
+    if not {"", os.getcwd()} & {*sys.path}:
+        sys.path.insert(0, os.getcwd())
     try:
         found: Any = importlib.import_module(module)
         for name in path.split("."):

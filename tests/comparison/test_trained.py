@@ -23,7 +23,7 @@ from recform.cli.app import app
 from recform.comparison.trained import Entry, Trial, trained, trials
 from recform.compiler import Compiled, choose, compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
-from recform.training.cluster import Cluster
+from recform.training.cluster import Cluster, _subject
 from recform.training.many import (
     Failure,
     Job,
@@ -317,7 +317,7 @@ sys.path[:0] = {path!r}
 import ray
 ray.init(num_cpus={count}, include_dashboard=False, log_to_driver=False)
 from recform.diagnostics import Diagnostics
-from recform.training.cluster import Cluster
+from recform.training.cluster import Cluster, _subject
 from tests.comparison.test_trained import all_trials, quiet, trained
 
 def workers():
@@ -383,3 +383,12 @@ def test_a_cluster_that_is_not_there(address: str) -> None:
         told = address.format(free.getsockname()[1])
     with pytest.raises(CompileError, match=r"RF825.*there is no Ray cluster at"):
         Cluster(told)
+
+
+def test_a_cluster_gets_all_words_of_a_network(tmp_path: Path) -> None:
+    """What is behind its file says in which form it is trained."""
+    entry = entries(tmp_path)[0]
+    kept = dataclasses.replace(entry, words=(*entry.words, "--memory", "lean"))
+    (trial,) = trials([kept], ["digits"], (0,), wanted(tmp_path), ())
+    words = ("formula/two.rf", "--network", "Res", "--memory", "lean")
+    assert _subject(trial.job) == words

@@ -256,6 +256,18 @@ def test_a_module_of_ones_own(tmp_path: Path) -> None:
     assert other.subject.digest != plan.subject.digest
 
 
+def test_a_module_of_this_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program `recform` has its own folder in the path, and not the user's."""
+    text = "from torch import nn\ndef own(): return nn.Sequential(nn.Flatten(), LAST)\n"
+    (tmp_path / "own_here.py").write_text(text.replace("LAST", "nn.Linear(64, 10)"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p != ""])
+    plan = of_module("own_here:own", wanted(tmp_path))
+    assert plan.subject.name == "own" and sys.path[0] == str(tmp_path)
+
+
 def test_a_module_is_what_its_parts_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
