@@ -19,9 +19,8 @@ from threading import Event
 from recform.diagnostics import refuse
 from recform.files import reason
 from recform.modules import need
-from recform.training.many import Failure, Job, answered, outcome, training
+from recform.training.many import Failure, Job, answered, made, outcome, training
 from recform.training.runs import Result, Run
-from recform.training.session import finished
 
 #: How often a task is started again whose worker died.
 RETRIES = 5
@@ -83,7 +82,7 @@ class Cluster:
             last = "result.json"  # only a complete run has it
             for file in (*(key for key in folder if key != last), last):
                 job.plan.run.write(file, folder[file])
-            return finished(job.plan) or Failure("its folder came back broken")
+            return made(job)
         return found
 
 

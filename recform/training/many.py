@@ -116,7 +116,8 @@ class Processes:
             path.write_text(recipe)
             words = [*job.subject, *job.words, "--recipe", str(path)]
             words += ["--runs", str(run.folder.parent), "--name", run.name]
-            return outcome(*answered(lambda: self._begun(words), run, self._over))
+            found = outcome(*answered(lambda: self._begun(words), run, self._over))
+        return made(job) if isinstance(found, Result) else found
 
     def _begun(self, words: Sequence[str]) -> subprocess.Popen[str]:
         with self._lock:
@@ -175,6 +176,11 @@ def answered(
         while not run.free() and not over.wait(0.5):
             pass
     return "", 130
+
+
+def made(job: Job) -> Result | Failure:
+    """What came out of a job, in its folder: of this very run, and not of another one."""
+    return finished(job.plan) or Failure("what was trained is not what was asked for")
 
 
 def outcome(answer: str, status: int) -> Result | Failure:

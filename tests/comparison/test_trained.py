@@ -389,6 +389,9 @@ def test_a_cluster_gets_all_words_of_a_network(tmp_path: Path) -> None:
     """What is behind its file says in which form it is trained."""
     entry = entries(tmp_path)[0]
     kept = dataclasses.replace(entry, words=(*entry.words, "--memory", "lean"))
-    (trial,) = trials([kept], ["digits"], (0,), wanted(tmp_path), ())
+    (trial,) = trials([kept], ["digits"], (0,), wanted(tmp_path, "epochs=1"), ())
+    # A run of other words is not taken for the one that was asked for.
+    found = Processes(1)(trial.job)
+    assert found == Failure("what was trained is not what was asked for")
     words = ("formula/two.rf", "--network", "Res", "--memory", "lean")
     assert _subject(trial.job) == words
