@@ -325,6 +325,7 @@ def test_options_reach_the_statistics(tmp_path: Path) -> None:
         (["--results", "T", "-o", "r.pdf"], 1, "RF860"),
         (["--results", "T", "-o", "-"], 1, "RF860"),
         (["--results", "T", "-o", "none/r.md"], 1, "RF503"),
+        (["none.rf", "-o", "none/r.html"], 1, "there is no folder none"),
         (["--results", "T", "--baseline", "ResNet"], 1, "RF858"),
         (["--results", "T", "--seeds", "0"], 2, "nothing is trained with --results"),
         (["--results", "T", "--memory", "lean"], 2, "--memory: nothing is trained"),

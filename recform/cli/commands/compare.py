@@ -110,8 +110,13 @@ _INSTALL = "pip install 'recform[train]'"
 
 
 def _known(output: Path | None, ending: str) -> None:
-    """Raises a CompileError if a report of this name has no form (RF860)."""
-    if output is None or ending in _FORMS:
+    """Raises a CompileError if there can be no report of this name (RF503, RF860)."""
+    if output is None:
+        return
+    if ending in _FORMS:
+        if not output.parent.is_dir():  # not told when all is trained
+            text = f"{output} cannot be written: there is no folder {output.parent}"
+            refuse("RF503", text, file=output.as_posix())
         return
     refuse(
         "RF860",
