@@ -25,7 +25,7 @@ from recform.comparison.report.data import as_dict
 from recform.comparison.results import read
 from recform.diagnostics import Diagnostics
 from tests.cli.test_json import faults
-from tests.comparison import over_seeds
+from tests.comparison import over_data, over_seeds
 from tests.conftest import Golden
 
 TABLES = Path(__file__).resolve().parents[2] / "examples" / "paper" / "tables"
@@ -172,6 +172,18 @@ def test_bars_join_what_is_not_told_apart(
     }
     # None lies within another one.
     assert all(i < k and j < m for (i, j), (k, m) in itertools.pairwise(joined))
+
+
+def test_what_bars_say_where_nothing_is_found() -> None:
+    """Friedman's p is 0.064, and the widest mean ranks are 2.8 apart; CD is 2.73."""
+    ranks = ("32145", "15423", "15432", "14352", "15423")
+    found = compare(over_data([[-float(rank) for rank in row] for row in ranks]))
+    assert found.over is not None and found.over.distance is not None
+    means = found.over.means
+    assert max(means) - min(means) > found.over.distance and not found.over.differ
+    page = html.render(content.document(Study(found.results), found))
+    assert "bars that do not overlap are no sign of one" in page
+    assert "two models differ (Nemenyi)" not in page
 
 
 def test_names_are_text_and_nothing_else() -> None:

@@ -199,9 +199,14 @@ def _ranks(found: Comparison) -> Iterator[Block]:
         f"{model} {mean:.2f}"
         for model, mean in zip(over.models, over.means, strict=True)
     )
+    apart = (
+        "two models differ (Nemenyi) if their bars do not overlap"
+        if over.differ
+        else "as Friedman's test finds no difference, bars that do not overlap are no sign "
+        "of one"
+    )
     yield Figure(
-        f"Mean ranks, each with a bar as wide as CD = {over.distance:.2f}: two models "
-        "differ (Nemenyi) if their bars do not overlap",
+        f"Mean ranks, each with a bar as wide as CD = {over.distance:.2f}: {apart}",
         f"Mean ranks: {told}. CD: {over.distance:.2f}.",
         partial(figures.friedman_graph, over),
     )
