@@ -75,6 +75,10 @@ class CompileError(Exception):
         return str(self).strip().splitlines()
 
 
+class WrongArgument(CompileError, ValueError):
+    """A function was given what it does not take (RF116)."""
+
+
 class Reported(Exception):
     """A diagnostic has been made; what was being read is given up."""
 

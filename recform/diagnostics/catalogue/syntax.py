@@ -78,6 +78,14 @@ ENTRIES = {
         "".join(f"network N{k}\nX_i = W_i*X_<i-1>\n" for k in range(65)),
         f"network N0\n{ONE}",
     ),
+    "RF116": Entry(
+        "an argument that a function does not take",
+        "Functions of Python's interface look at what they are given before they run. What "
+        "`recform.compile` takes beyond its own arguments are parameters of the formula. The "
+        "error is a `ValueError`, too.",
+        command='python -c "import recform; '
+        "recform.compile('X_i = W_i*X_<i-1>', memory=7)\" 2>&1 | sed -n '/RF116/,$p' >&2",
+    ),
     "RF120": Entry(
         "an index in square brackets",
         "The index of a block stands below its name: `X_i`, `X_0`, `X_<i-1>`. Square "
