@@ -133,9 +133,10 @@ class Diagnostics:
         label: str = "",
         *,
         hint: str = "",
+        others: Iterable[Label] = (),
     ) -> None:
         """Reports something that compiles but is probably not meant."""
-        labels = (Label(place, label),) if place is not None else ()
+        labels = (*([Label(place, label)] if place is not None else []), *others)
         self._add(Diagnostic(code, message, labels, hint, Severity.WARNING))
 
     def _add(self, diagnostic: Diagnostic) -> None:
