@@ -287,10 +287,15 @@ class Sides:
                 if name != self.printed.name:
                     raise Unreadable(ast.unparse(loop))
             found = starts_in(loop for _, loop in self.code.starting)
+        labels = {label for label, _, _ in self._starts}
+        for label, _, _ in found:
+            # Parts without a label have names, too.
+            if label and label not in labels:
+                raise Refuted(f"{self.what} starts what is called {label} by its name")
         # What is said of a label and a class together may be of nobody.
         for key, wanted in self._starts.items():
-            if found.get(key, ()) != wanted:
-                label, kind, attribute = key
+            label, kind, attribute = key
+            if found.get(key, found.get(("", kind, attribute), ())) != wanted:
                 what = f"{attribute} of {kind}" + (f" called {label}" if label else "")
                 raise Refuted(f"{self.what} starts {what} in another way")
 

@@ -32,6 +32,7 @@ def starts_in(loops: Iterable[ast.For]) -> Starts:
     by_label = False
     for loop in loops:
         labels: Sequence[str] = ("",)
+        others: Sequence[str] = ()
         branch: Sequence[ast.stmt]
         match loop:
             case ast.For(
@@ -47,10 +48,14 @@ def starts_in(loops: Iterable[ast.For]) -> Starts:
                 ),
                 body=[
                     ast.Assign(targets=[ast.Name(id=letter)], value=test),
-                    ast.If(orelse=[]) as branch_,
+                    ast.If() as branch_,
                 ],
             ):
-                labels, by_label, told = _labels(test, name), True, letter
+                labels, others = _labels(test, name)
+                told = letter
+                if labels == ("",) and by_label:
+                    raise Unreadable(ast.unparse(loop))
+                by_label = labels != ("",)
             case _:
                 raise Unreadable(ast.unparse(loop))
         done: set[str] = set()
@@ -69,22 +74,30 @@ def starts_in(loops: Iterable[ast.For]) -> Starts:
                         if not found.keys().isdisjoint(keys):
                             raise Unreadable(ast.unparse(loop))
                         found |= dict.fromkeys(keys, calls)
+                        found |= {(label, kind, attribute): () for label in others}
             done.update(classes)
             branch = case.orelse
     return found
 
 
-def _labels(test: ast.expr, name: str) -> Sequence[str]:
-    """The labels of which a module's name has to have one at its end."""
+def _labels(test: ast.expr, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The labels of which a module's name has to have one at its end, or has to have none.
+
+    All that has none of some is of no label.
+    """
     match test:
         case ast.Compare(left=left, ops=[how], comparators=[other]) if (
             ast.unparse(left) == f"{name}.rpartition('.')[2]"
         ):
             match how, other:
-                case ast.Eq(), ast.Constant(value=str() as label):
-                    return (label,)
-                case ast.In(), ast.Tuple(elts=elements):
-                    return tuple(ast.literal_eval(item) for item in elements)
+                case ast.Eq() | ast.NotEq(), ast.Constant(value=str() as label):
+                    found: tuple[str, ...] = (label,)
+                case ast.In() | ast.NotIn(), ast.Tuple(elts=elements):
+                    found = tuple(ast.literal_eval(item) for item in elements)
+                case _:
+                    raise Unreadable(ast.unparse(test))
+            is_among = isinstance(how, ast.Eq | ast.In)
+            return (found, ()) if is_among else (("",), found)
     raise Unreadable(ast.unparse(test))
 
 
@@ -165,6 +178,8 @@ def starts_of(network: NetworkGraph) -> Starts:
                 named = (label,) if label not in ("", weights.kind) else ()
                 for said in ("", *named):
                     rule = rules.get(said or weights.kind)
+                    if said and rule is None:
+                        rule = rules.get(weights.kind)
                     for kind in weights.modules:
                         found[said, kind, weights.name] = _said(rule)
     return found

@@ -85,16 +85,44 @@ FAULTS = {
 }
 
 
+#: A label that is no matter of its kind.
+APART = """
+input 3 x 8 x 8
+stages 4 x 3
+init conv = zeros, last = torch, other = ones, linear = ones
+W = conv(3, c) > last: conv(3, c) > other: conv(3, c)
+X_i = W_i*X_<i-1>
+"""
+LABELS = {
+    "all of a kind": (r'!= "last"', '!= "head"'),
+    "what has the label alone": (r'!= "last"', '== "last"'),
+    "one label more": (r'!= "last"', 'not in ("last", "other")'),
+    "another label more": (r'!= "last"', 'not in ("last", "conv")'),
+    "by the whole name": (r'\.rpartition\("\."\)\[2\] != ', " != "),
+    "whatever the label": (r"told and isinstance", "isinstance"),
+}
+
+
 @cache
-def written() -> tuple[NetworkPlan, str]:
-    (made,) = compile_source(from_text(TEXT))
+def written(text: str = TEXT) -> tuple[NetworkPlan, str]:
+    (made,) = compile_source(from_text(text))
     plan = plan_network(made.graph, Namespace())
     return plan, printed([plan])
 
 
-def test_what_is_written_is_right() -> None:
-    plan, code = written()
+@pytest.mark.parametrize("text", (TEXT, APART))
+def test_what_is_written_is_right(text: str) -> None:
+    plan, code = written(text)
     check([plan.graph], [plan], ast.parse(code))
+
+
+@pytest.mark.parametrize("fault", LABELS)
+def test_another_label_is_found(fault: str) -> None:
+    plan, code = written(APART)
+    found = re.sub(*LABELS[fault], code, count=1)
+    assert found != code, code
+    with pytest.raises(CompileError, match="RF901"):
+        check([plan.graph], [plan], ast.parse(found))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
