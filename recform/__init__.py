@@ -12,10 +12,10 @@ inference. `train` tries a formula, or any module, on data.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from recform.arguments import FORMULA, Takes, public
 from recform.version import __version__
 
 if TYPE_CHECKING:
@@ -38,26 +38,30 @@ __all__ = [
     "transplant",
 ]
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
+
+def _is_known(value: object) -> bool:
+    """Whether it is what `compile` takes, or has returned."""
+    from recform.compiled import Compiled
+
+    return FORMULA.fits(value) or isinstance(value, Compiled)
 
 
-def _to_the_point(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """The same; what it raises for a formula has no frames of the compiler's."""
+def _is_recipe(value: object) -> bool:
+    from recform.training.recipe import Recipe
 
-    @wraps(function)
-    def wrapper(*arguments: _P.args, **options: _P.kwargs) -> _R:
-        from recform.diagnostics import CompileError
-
-        try:
-            return function(*arguments, **options)
-        except CompileError as error:
-            raise error.with_traceback(None) from None
-
-    return wrapper
+    return isinstance(value, str | Recipe)
 
 
-@_to_the_point
+_KNOWN = Takes("no formula, and nothing that `compile` returned", _is_known, '"net.rf"')
+_TRAINED = Takes(
+    "no formula, and no function that makes a module",
+    lambda value: FORMULA.fits(value) or callable(value),
+    '"net.rf"',
+)
+_RECIPE = Takes("no recipe", _is_recipe, '"quick"')
+
+
+@public("compile")
 def compile(
     formula: str | Path,
     /,
@@ -107,7 +111,8 @@ def compile(
         ``module()``.
 
     Raises:
-        recform.diagnostics.CompileError: with all that is wrong in the formula.
+        recform.diagnostics.CompileError: with all that is wrong in the formula, or for an
+            argument that it does not take (RF116).
     """
     from recform.compiler import choose, compile_source, source_of
     from recform.memory import memory_of
@@ -140,7 +145,7 @@ def compile(
     return choose(compiled, network)
 
 
-@_to_the_point
+@public("load")
 def load(
     formula: str | Path,
     /,
@@ -179,7 +184,7 @@ def load(
     ).module()
 
 
-@_to_the_point
+@public("save_weights", formula=_KNOWN)
 def save_weights(
     module: torch.nn.Module,
     formula: str | Path | Compiled,
@@ -212,7 +217,7 @@ def save_weights(
     save(module, compiled, Path(file))
 
 
-@_to_the_point
+@public("load_weights", formula=_KNOWN)
 def load_weights(
     module: torch.nn.Module,
     formula: str | Path | Compiled,
@@ -261,7 +266,7 @@ def load_weights(
     return found
 
 
-@_to_the_point
+@public("optimize", formula=_KNOWN)
 def optimize(
     module: torch.nn.Module,
     formula: str | Path | Compiled | None = None,
@@ -305,7 +310,7 @@ def optimize(
     return folded(module, compiled if compiled.training else for_inference(compiled))
 
 
-@_to_the_point
+@public("transplant", formula=_KNOWN, source=_KNOWN)
 def transplant(
     file: str | Path,
     formula: str | Path | Compiled,
@@ -342,7 +347,7 @@ def transplant(
     return take(Path(file), target, known, seed=seed, plugins=plugins)
 
 
-@_to_the_point
+@public("train", what=_TRAINED, recipe=_RECIPE)
 def train(
     what: str | Path | Callable[..., torch.nn.Module],
     /,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from recform.arguments import BadArgument, Takes, public, shown
 from recform.diagnostics import Diagnostic, Diagnostics, render_text
 from recform.diagnostics.refuted import FAULT
 from recform.memory import Memory, Plan, checkpoints, memory_of
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from recform.report.difference import Difference
     from recform.report.summary import Summary
     from recform.verify.checks import Check
+
+
+def _is_compiled(value: object) -> bool:
+    return isinstance(value, Compiled)
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,7 @@ class Compiled:
         """The generated module."""
         return emit_source([self])
 
+    @public("picture")
     def picture(self, form: str = "svg", **options: Any) -> bytes:
         """A diagram of the network.
 
@@ -102,9 +109,8 @@ class Compiled:
             options: of :class:`recform.render.Request`, such as ``view="network"``.
 
         Raises:
-            CompileError: if it cannot be drawn.
-            ValueError: if there is no such format, or for an argument that it does not
-                take.
+            CompileError: if it cannot be drawn, if there is no such format, or for an
+                argument that it does not take (RF116).
         """
         from recform.render import form_of, render, request
 
@@ -126,8 +132,16 @@ class Compiled:
 
         return summarise(self.graph, str(self.proof))
 
+    @public("memory")
     def memory(
-        self, plan: str | None = None, *, budget: str | None = None, **setting: Any
+        self,
+        plan: str | None = None,
+        *,
+        budget: str | None = None,
+        batch: int = 1,
+        dtype: str = "fp32",
+        optimizer: str = "sgd",
+        for_device: str | None = None,
     ) -> Needs:
         """Memory, work and time, as ``recform summary --memory`` shows them.
 
@@ -135,32 +149,37 @@ class Compiled:
             plan: ``"plain"``, ``"lean"``, ``"checkpoint"`` or ``"reversible"``; what the
                 network was compiled for, if None.
             budget: the most that it may need instead, such as ``"6GiB"`` or ``"50%"``.
-            setting: ``batch``, how many examples (1); ``dtype``, the type of all numbers
-                (``"fp32"``, ``"bf16"`` or ``"fp16"``); ``optimizer`` (``"sgd"``, which
-                has a momentum, or ``"adam"``); of a budget also ``for_device``, on which
-                training is to be fastest (``"h100"``, ``"a100"``, ``"rtx4090"``,
-                ``"laptop"``).
+            batch: how many examples at once.
+            dtype: the type of all numbers: ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+            optimizer: ``"sgd"``, which has a momentum, or ``"adam"``.
+            for_device: of a budget, on which training is to be fastest: ``"h100"``,
+                ``"a100"``, ``"rtx4090"`` or ``"laptop"``.
 
         Raises:
             CompileError: if there is no such plan (RF530), or for what is no budget (RF537)
                 or a budget that is too small (RF540), or if blocks cannot be run backwards
-                (RF531, RF532).
-            ValueError: if a setting is none of these.
+                (RF531, RF532), or a setting is none of these (RF116).
         """
         from recform.analysis.invariants.backwards import rows_back
+        from recform.costs.devices import device_of
         from recform.costs.needs import needs, setting_of
-        from recform.costs.planning import budget_of, uniform, within
+        from recform.costs.planning import DEVICE, Budget, uniform, within
 
         kept: Plan | None = self.budget
+        asked = setting_of(batch, dtype, optimizer)
+        device = device_of(DEVICE.short if for_device is None else for_device)
         if budget is not None:
             from recform.classes.steps.reversible import ways_back
 
-            wanted = budget_of(budget, **setting)
-            asked, back = wanted.setting, ways_back(self.graph, wanted.setting.dtype)
+            wanted, back = (
+                Budget(budget, asked, device),
+                ways_back(self.graph, asked.dtype),
+            )
             return needs(
                 self.graph, asked, within(self.graph, wanted, Diagnostics(), back)
             )
-        asked = setting_of(**setting)
+        if for_device is not None:
+            raise BadArgument("for_device", "it belongs to a budget")
         if plan is not None or kept is None:
             memory = self.keeps if plan is None else memory_of(plan)
             if memory is Memory.reversible:
@@ -169,21 +188,42 @@ class Compiled:
                 kept = uniform(self.graph, memory)
         return needs(self.graph, asked, kept)
 
-    def analyze(self, **asked: Any) -> Analysis:
+    @public("analyze")
+    def analyze(
+        self,
+        *,
+        depth: int | None = None,
+        origin: int = 0,
+        gain: float = 0.5,
+        activations: bool = False,
+        delete: Collection[int] = (),
+        swap: tuple[int, int] | None = None,
+        gate: float | None = None,
+    ) -> Analysis:
         """Paths, Jacobian, stability and inverse, as ``recform analyze`` shows them.
 
         Args:
-            asked: of :class:`recform.analysis.model.Asked`, such as ``depth=30``.
+            depth: another number of blocks than the file's.
+            origin: paths start at this block (0: at the input).
+            gain: what each block is assumed to multiply a signal by.
+            activations: whether derivatives of elementwise functions stay in the Jacobian.
+            delete: blocks to take out.
+            swap: two blocks that change places.
+            gate: the number that stands for every gate; what each has with its operators
+                at zero, if None.
 
         Raises:
-            CompileError: if the formula has no such analysis, or no such block.
+            CompileError: if the formula has no such analysis, or no such block, or for an
+                argument that it does not take (RF116).
         """
         from recform.analysis.model import Asked, analyse
 
         report = Diagnostics()
-        found = analyse(self.formula, report, Asked(**asked))
+        blocks, both = tuple(delete), None if swap is None else (swap[0], swap[1])
+        asked = Asked(depth, origin, gain, activations, blocks, both, gate)
+        found = analyse(self.formula, report, asked)
         for remark in report:
-            warnings.warn(render_text([remark]), stacklevel=2)
+            warnings.warn(render_text([remark]), stacklevel=3)
         return found
 
     def verify(self) -> tuple[Check, ...]:
@@ -199,12 +239,14 @@ class Compiled:
 
         return checks(self)
 
+    @public("diff", other=Takes("no compiled network", _is_compiled, "compile(...)"))
     def diff(self, other: Compiled) -> Difference:
         """What another network changes of this one: paths, state and costs."""
         from recform.report.difference import difference
 
         return difference(self, other)
 
+    @public("module")
     def module(self, **arguments: Any) -> torch.nn.Module:
         """The network, made from the generated source.
 
@@ -212,12 +254,27 @@ class Compiled:
             arguments: of its constructor, such as ``classes=100``.
 
         Raises:
-            CompileError: without torch (RF906).
+            CompileError: without torch (RF906), or for an argument that the constructor
+                does not take (RF116).
         """
         need_torch("a network that runs")
         made = getattr(load_source(self.source, self.name), self.name)
         _MADE[made] = self
-        module: torch.nn.Module = made(**arguments)
+        try:
+            module: torch.nn.Module = made(**arguments)
+        except (
+            TypeError,
+            ValueError,
+            ArithmeticError,
+            AssertionError,
+            RuntimeError,
+        ) as no:
+            if not arguments:
+                raise
+            given = ", ".join(f"{name}={shown(v)}" for name, v in arguments.items())
+            takes = ", ".join(signature(made).parameters)
+            hint = f"its constructor takes {takes or 'nothing'}"
+            raise BadArgument("", f"{given}: {no}", hint) from None
         return module
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias
 
+from recform.arguments import shown
+
 #: Parameters by name: true, false, a number (of SymPy's, or of Python's), or a text for the
 #: input; as unchecked as :data:`recform.blocks.symbolic.Symbolic`.
 Settings: TypeAlias = Mapping[str, Any]
@@ -41,7 +43,7 @@ def number(said: object) -> Any:
     """
     if isinstance(said, bool):
         return said
-    if said in ("true", "false"):
+    if isinstance(said, str) and said in ("true", "false"):
         return said == "true"
     import sympy
 
@@ -51,8 +53,9 @@ def number(said: object) -> Any:
             return sympy.Rational(digits)
     else:
         # Without `strict` SymPy would run what an object says of itself as Python.
-        with suppress(sympy.SympifyError):
+        # It asks an object what it is, and anything may come of that.
+        with suppress(Exception):
             value = sympy.sympify(said, strict=True)
             if isinstance(value, sympy.Number) and value.is_finite:
                 return value
-    raise ValueError(f"{str(said)[:40]!r} is not a number, true or false")
+    raise ValueError(f"{shown(said)} is not a number, true or false")

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from recform.arguments import word
+
 
 class Dtype(StrEnum):
     """The type of all numbers of a network, as ``module.to(dtype)`` makes it."""
@@ -93,10 +95,8 @@ def device_of(short: str) -> Device:
     """A device, by the word of the command line.
 
     Raises:
-        ValueError: if there is none.
+        BadArgument: if there is none.
     """
-    for device in DEVICES:
-        if device.short == short:
-            return device
-    known = ", ".join(device.short for device in DEVICES)
-    raise ValueError(f"{short!r} is no device: one of {known}")
+    known = {device.short: device for device in DEVICES}
+    word(known).check("for_device", short)
+    return known[short]

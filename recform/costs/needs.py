@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from recform.arguments import whole, word
 from recform.blocks import Layout, Work
 from recform.costs.devices import DEVICES, Device, Dtype
 from recform.costs.forms import under
@@ -48,12 +49,11 @@ def setting_of(batch: int = 1, dtype: str = "fp32", optimizer: str = "sgd") -> S
     """A setting, of the words of the command line.
 
     Raises:
-        ValueError: if one of them is none.
+        BadArgument: if one of them is none.
     """
-    if batch < 1:
-        raise ValueError(f"a batch of {batch} has no example")
-    if batch > MOST_EXAMPLES:
-        raise ValueError(f"a batch has {MOST_EXAMPLES} examples at most")
+    whole(1, MOST_EXAMPLES).check("batch", batch)
+    word(Dtype).check("dtype", dtype)
+    word(Optimizer).check("optimizer", optimizer)
     return Setting(batch, Dtype(dtype), Optimizer(optimizer))
 
 

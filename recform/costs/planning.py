@@ -69,7 +69,7 @@ def budget_of(
     """A budget, of the words of the command line.
 
     Raises:
-        ValueError: if one of those that say how it is trained, and on what, is none.
+        BadArgument: if one of those that say how it is trained, and on what, is none.
     """
     setting = setting_of(batch, dtype, optimizer)
     return Budget(most, setting, device_of(for_device))

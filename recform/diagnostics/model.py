@@ -75,6 +75,10 @@ class CompileError(Exception):
         return str(self).strip().splitlines()
 
 
+class WrongArgument(CompileError, ValueError):
+    """A function was given what it does not take (RF116)."""
+
+
 class Reported(Exception):
     """A diagnostic has been made; what was being read is given up."""
 
@@ -129,9 +133,10 @@ class Diagnostics:
         label: str = "",
         *,
         hint: str = "",
+        others: Iterable[Label] = (),
     ) -> None:
         """Reports something that compiles but is probably not meant."""
-        labels = (Label(place, label),) if place is not None else ()
+        labels = (*([Label(place, label)] if place is not None else []), *others)
         self._add(Diagnostic(code, message, labels, hint, Severity.WARNING))
 
     def _add(self, diagnostic: Diagnostic) -> None:

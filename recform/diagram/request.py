@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from math import inf
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from recform.arguments import FLAG, BadArgument, Takes, real, shown, whole, word
 from recform.diagram.model import Direction, View
 from recform.diagram.theme import Style, Theme
 
@@ -46,27 +46,16 @@ _VIEWS = {
     "open": (View.step, View.unrolled, View.network),
     "depth": (View.step, View.unrolled, View.network),
 }
-#: Whole numbers, and what each has at least and at most. How many blocks there are, the
-#: network says.
-_NUMBERS = {
-    "blocks": (-inf, inf),
-    "block": (-inf, inf),
-    "depth": (1, inf),
-    "dpi": (20, 2400),
+#: What arguments take. How many blocks there are, the network says.
+_TAKES = {
+    "expand": FLAG,
+    "blocks": whole(),
+    "block": whole(),
+    "depth": whole(1),
+    "legend": FLAG,
+    "dpi": whole(20, 2400),
 }
-
-
-class BadArgument(ValueError):
-    """An argument of a picture that cannot be taken.
-
-    Attributes:
-        argument: its name.
-        problem: what is wrong with it.
-    """
-
-    def __init__(self, argument: str, problem: str) -> None:
-        super().__init__(f"{argument}: {problem}")
-        self.argument, self.problem = argument, problem
+_WIDTH = Takes("no width in points", real(0).fits, "240")
 
 
 @dataclass(frozen=True)
@@ -110,16 +99,16 @@ class Request:
     renderer: str | Renderer = "auto"
 
     def __post_init__(self) -> None:
-        for name, (least, most) in _NUMBERS.items():
-            _whole(name, getattr(self, name), least, most)
-        for name in ("expand", "legend"):
-            if not isinstance(getattr(self, name), bool):
-                raise BadArgument(name, f"{getattr(self, name)!r} is not True or False")
+        for name, takes in _TAKES.items():
+            if name == "depth" or getattr(self, name) is not None:
+                takes.check(name, getattr(self, name))
         for name in self.open:
             if not isinstance(name, str):
-                raise BadArgument("open", f"{name!r} is no name of an operator")
+                raise BadArgument("open", f"{shown(name)} is no name of an operator")
         if not isinstance(self.renderer, str) and not callable(self.renderer):
-            raise BadArgument("renderer", f"{self.renderer!r} is no name of a program")
+            raise BadArgument(
+                "renderer", f"{shown(self.renderer)} is no name of a program"
+            )
         usual = {item.name: item.default for item in fields(self)}
         for name, views in _VIEWS.items():
             if getattr(self, name) != usual[name] and self.view not in views:
@@ -145,19 +134,6 @@ class Request:
             raise BadArgument("style", f"a {form.value} takes no fonts of a venue")
         if self.width is not None:
             raise BadArgument("width", f"a {form.value} has no width of its own")
-
-
-def _whole(name: str, value: object, least: float, most: float) -> None:
-    """Refuses what is no whole number within limits; None stands for the usual one."""
-    if value is None and name != "depth":
-        return
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise BadArgument(name, f"{value!r} is no whole number")
-    if not least <= value <= most:
-        limit = (
-            f"from {least:g} to {most:g}" if most < inf else f"of at least {least:g}"
-        )
-        raise BadArgument(name, f"it takes a whole number {limit}, not {value}")
 
 
 _UNITS = {"pt": 1.0, "in": 72.0, "cm": 72 / 2.54, "mm": 7.2 / 2.54}
@@ -212,11 +188,8 @@ _Word = TypeVar("_Word", bound=StrEnum)
 
 
 def _one_of(words: type[_Word], name: str, said: str) -> _Word:
-    try:
-        return words(said)
-    except ValueError:
-        known = ", ".join(word.value for word in words)
-        raise BadArgument(name, f"{said!r} is none of {known}") from None
+    word(words).check(name, said)
+    return words(said)
 
 
 def form_of(said: str) -> Format:
@@ -232,17 +205,15 @@ def _several(said: Iterable[str]) -> tuple[str, ...]:
     try:
         return tuple(said)
     except TypeError:
-        raise BadArgument("open", f"{said!r} is no name of an operator") from None
+        raise BadArgument("open", f"{shown(said)} is no name of an operator") from None
 
 
 def _points(width: str | float | None) -> float | None:
-    try:
-        points = length(width) if isinstance(width, str) else width
-        fits = points is None or 0 <= points < inf
-    except ValueError as error:
-        raise BadArgument("width", str(error)) from None
-    except TypeError:
-        fits = False
-    if not fits:
-        raise BadArgument("width", f"{width!r} is no width in points")
-    return points
+    if isinstance(width, str):
+        try:
+            return length(width)
+        except ValueError as error:
+            raise BadArgument("width", str(error)) from None
+    if width is not None:
+        _WIDTH.check("width", width)
+    return width

@@ -79,7 +79,7 @@ def _tokens(source: Source, report: Diagnostics) -> list[list[Token]]:
         try:
             tokens = tables().tokens(span.text_without_comments)
         except Unexpected as error:
-            explain(error, span, report)
+            explain(tables(), error, span, report)
             continue
         except RecursionError:
             start = Span(source, span.start, span.start + 1)

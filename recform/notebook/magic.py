@@ -64,6 +64,16 @@ def _parser() -> MagicArgumentParser:
 def register(ipython: Any) -> None:
     """Gives a shell of IPython the magic ``%%rf``."""
     ipython.register_magic_function(_magic(ipython), "cell", "rf")
+    first = ipython.input_transformers_cleanup
+    if _without_mark not in first:
+        first.insert(0, _without_mark)
+
+
+def _without_mark(lines: list[str]) -> list[str]:
+    """A cell without the mark of byte order in front of ``%%rf``, which would hide it."""
+    if lines and lines[0].startswith("\ufeff%%rf"):
+        return [lines[0][1:], *lines[1:]]
+    return lines
 
 
 def _magic(ipython: Any) -> Callable[[str, str], None]:

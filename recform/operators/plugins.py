@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeAlias
 
+from recform.arguments import shown
 from recform.blocks.guard import faults, guarded, tried
 from recform.blocks.library import Library, operators_in
 from recform.blocks.operator import Misfit, Operator
@@ -133,7 +134,7 @@ def _installed() -> tuple[tuple[str, tuple[type[Operator], ...], str], ...]:
     return tuple(found)
 
 
-def _classes(plugin: Plugin) -> tuple[type[Operator], ...]:
+def _classes(plugin: object) -> tuple[type[Operator], ...]:
     """The operators of a plugin, in the order in which they are defined."""
     if isinstance(plugin, str | Path):
         if _is_file(plugin):
@@ -142,6 +143,8 @@ def _classes(plugin: Plugin) -> tuple[type[Operator], ...]:
             plugin = importlib.import_module(str(plugin))
         except (Exception, SystemExit) as error:
             raise _Failure(_reason(error)) from error
+    if not isinstance(plugin, ModuleType | type):
+        raise _Failure("it is no file, module or operator")
     if isinstance(plugin, ModuleType) and plugin.__file__:
         noted(plugin.__file__)
     return tuple(_in_object(plugin))
@@ -189,7 +192,9 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error)[:200]}".replace("\n", " ")
 
 
-def _shown(plugin: Plugin) -> str:
+def _shown(plugin: object) -> str:
     if isinstance(plugin, Path):
         return plugin.as_posix()
-    return plugin if isinstance(plugin, str) else plugin.__name__
+    if isinstance(plugin, ModuleType | type):
+        return plugin.__name__
+    return plugin if isinstance(plugin, str) else shown(plugin)

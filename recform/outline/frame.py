@@ -12,6 +12,7 @@ import sympy
 from recform.algebra.formula import Param, Scope, StageSpec
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import MAX_SIZE
+from recform.arguments import shown
 from recform.blocks import Layout, Shape, Stride
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
@@ -281,13 +282,14 @@ def with_sizes(
 
 def _sizes(value: object, report: Diagnostics) -> str:
     """The sizes of an input, with an x between them."""
-    sizes = value if isinstance(value, tuple | list) else str(value).split("x")
-    text = "x".join(str(size).strip() for size in sizes)
+    sizes = value if isinstance(value, tuple | list) else [value]
+    words = (size if isinstance(size, str) else shown(size) for size in sizes)
+    text = "x".join(part.strip() for word in words for part in word.split("x"))
     text = re.sub(r"\s+of\s+", "of", text)
     if not re.fullmatch(r"[0-9]{1,9}((x[0-9]{1,9}){0,2}|of[0-9]{1,9})", text):
         report.error(
             "RF504",
-            f"{str(value)[:40]!r} is not the sizes of an input",
+            f"{shown(value)} is not the sizes of an input",
             hint="one to three whole numbers, such as 3x32x32; or ids, 64of256",
         )
     return text

@@ -14,10 +14,10 @@ from recform.algebra.definitions.body import every_step
 from recform.algebra.formula import Formula, Scope
 from recform.blocks import defaults
 from recform.closure import closure
-from recform.diagnostics import Diagnostics, closest
+from recform.diagnostics import Diagnostics, Label
 from recform.outline.definitions import every_name
 from recform.outline.sections import LIFT, RISE, Section, default_statements, sections
-from recform.outline.survey import survey
+from recform.outline.undefined import in_place_of, warn_misspelt
 from recform.source import Source, Span
 from recform.syntax import nodes as n
 
@@ -50,11 +50,11 @@ def warn_unused(
         file: the statements.
         source: the file that was asked for; what another declares is for all who use it.
         formulas: of the networks that were asked for.
-        report: gets RF222.
+        report: gets RF222, and RF117 for what is probably meant to be something else.
         network: the only network that was asked for, if one was.
     """
     parts = sections(file, source, Diagnostics())
-    idle: dict[Span, tuple[str, str]] = {}
+    idle: dict[Span, tuple[str, str, tuple[Label, ...]]] = {}
     read: set[Span] = set()
     for part in parts:
         declared, names = _declared(part), _names_read(part)
@@ -62,17 +62,23 @@ def warn_unused(
             if names.isdisjoint(found.names):
                 asked = network in (None, part.name)
                 if asked and found.item.span.source is source:
-                    hint = _hint(found, part)
-                    idle.setdefault(found.item.span, (found.what, hint))
+                    hint, others = _hint(found, part)
+                    idle.setdefault(found.item.span, (found.what, hint, others))
             else:
                 read.add(found.item.span)
                 if isinstance(found.item, n.Relation):
                     for inside in _idle_inside(found.item):
                         if inside.item.span.source is source:
-                            idle[inside.item.span] = (inside.what, "")
-    for place, (what, hint) in idle.items():
+                            idle[inside.item.span] = (inside.what, "", ())
+    named: set[Span] = set()
+    for place, (what, hint, others) in idle.items():
         if place not in read:
-            report.warning("RF222", f"nobody uses {what}", place, hint=hint)
+            what = f"nobody uses {what}"
+            report.warning("RF222", what, place, hint=hint, others=others)
+            named.update(label.span for label in others)
+    for part in parts:
+        if network in (None, part.name):
+            warn_misspelt(part, source, report, named)
     if network is None:
         _warn_of_settings(parts, source, formulas, report)
 
@@ -181,22 +187,13 @@ def _idle_inside(relation: n.Relation) -> Iterator[_Declared]:
     return (found for found in inside if read.keys().isdisjoint(found.names))
 
 
-def _hint(found: _Declared, section: Section) -> str:
-    """An operator that is the default block, though it may be meant for this one."""
+def _hint(found: _Declared, section: Section) -> tuple[str, tuple[Label, ...]]:
+    """How to mend it; and where, if something else may stand there."""
     name = found.names[0] if found.names else ""
     if name not in section.definitions:
-        return "take it away, or read it"
-    unknown = [
-        other
-        for other in survey(section, Diagnostics()).operators
-        if other not in section.definitions and section.library.lookup(other) is None
-    ]
-    guess = closest(name, unknown)
-    if guess:
-        return (
-            f"{guess} has no definition, so it is the default block: is {name} meant?"
-        )
-    return f"take it away, or apply it: {name}_i*X_<i-1>"
+        return "take it away, or read it", ()
+    hint, others = in_place_of(name, section)
+    return hint or f"take it away, or apply it: {name}_i*X_<i-1>", others
 
 
 def _warn_of_settings(

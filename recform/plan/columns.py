@@ -75,12 +75,12 @@ class Columns:
     _wanted: dict[Column, list[str]] = field(default_factory=dict)
     _names: dict[Column, str] = field(default_factory=dict)
 
-    def add(self, column: Column, wanted: str) -> None:
-        """A column, and the name that it would like."""
-        self._wanted.setdefault(column, []).append(wanted)
+    def add(self, column: Column, *wanted: str) -> None:
+        """A column, and the names that it would like."""
+        self._wanted.setdefault(column, []).extend(wanted)
 
     def settle(self, priority: Mapping[str, int], names: Namespace) -> None:
-        """Gives names; a merged column gets the one of highest priority.
+        """Gives names; a column gets the one of highest priority that is left.
 
         Args:
             priority: of some names, the highest first.
@@ -93,7 +93,8 @@ class Columns:
                 # A constant of the file has its name in all classes.
                 self._names[column] = column.table
                 continue
-            best = min(wanted, key=lambda name: (priority.get(name, 99), name))
+            left = [n for n in wanted if n not in self._names.values()] or wanted
+            best = min(left, key=lambda name: (priority.get(name, 99), name))
             self._names[column] = names.new(best)
 
     def text(self, column: Column) -> str:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from recform.readback.forms import Form, Made, Unreadable, kind_of
+from recform.readback.forms import Changed, Form, Made, Unreadable, kind_of
 from recform.readback.library import NUMBERS, is_made, plain
 from recform.readback.parts import (
     Asked,
@@ -182,8 +182,15 @@ class Calls:
         over = self._over(name, arguments, options)
         if over is not None:
             return over
+        # A True that has no name may say that the call writes over what it gets.
+        if name.endswith("_") or (
+            not is_made(name) and any(a is True for a in arguments)
+        ):
+            raise Changed(f"{name} changes what it is given")
+        if options.get("inplace") and not is_made(name):
+            self._file.overwrite(arguments[0])
         stands = self._file.stands
-        if name == "F.dropout":
+        if name == "F.dropout" and not options.get("inplace"):
             return self._file.dropped(arguments[0], stands(arguments[1]))
         if name == "torch.cat" and isinstance(arguments[0], tuple):
             axis = stands(options.get("dim", 0))

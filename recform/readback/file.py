@@ -10,7 +10,7 @@ from typing import Any
 
 from recform.algebra.totals import totals
 from recform.readback.forms import Form, Made, Node, Table, Unreadable, drawn
-from recform.readback.library import FRAMES, numbers_of
+from recform.readback.library import FRAMES, Start, start_of
 from recform.readback.overwritten import Overwritten
 from recform.readback.parts import (
     Asked,
@@ -70,12 +70,13 @@ class File:
         called: these blocks.
         calls: of modules, as often as they were.
         made: the modules and parameters that it has made.
-        learned: the learned scalars that it has made, and how many numbers each has.
+        learned: the learned scalars that it has made, and the numbers each starts with.
         popped: the lists from which something was taken.
         changes: how often a list or an object became another one, or a block of a row was
             asked for something.
         ties: modules whose weight is said to be that of another one.
         shares: modules that have one weight, by what that is.
+        starting: loops in which constructors start weights, with their classes.
     """
 
     def __init__(
@@ -91,12 +92,13 @@ class File:
         self.calls: Form = {}
         self._order: list[Node] = []
         self.made: list[Made] = []
-        self.learned: Counter[tuple[str, int | None]] = Counter()
+        self.learned: Counter[tuple[str, Start | None]] = Counter()
         self.ties: list[tuple[Value, Value]] = []
         self.shares: dict[str, list[Made]] = {}
         self.popped: list[list[Value]] = []
         self.changes = 0
-        self.overwritten = Overwritten()
+        self.overwritten = Overwritten(self.table)
+        self.starting: list[tuple[str, ast.For]] = []
         self._instances: list[Instance] = []
         self._rows: list[Alike] = []
         self._lines: dict[ast.ClassDef, list[ast.ClassDef]] = {}
@@ -189,6 +191,11 @@ class File:
         node = self.table.node("keep", *map(self.stands, values))
         self._counted(node)
 
+    def overwrite(self, value: Value) -> None:
+        """A call writes over a tensor; what the formula says are values, and stay."""
+        if self.definitions:
+            self.overwritten.add(value)
+
     def dropped(self, x: Value, rate: Value) -> Value:
         """Dropout, which is nothing at a rate of 0."""
         return self.table.atom("dropout", self.stands(x), rate) if rate else x
@@ -209,8 +216,9 @@ class File:
         """What a function returns; of a generator all that it yields."""
         names = self.bound(method.function, arguments, options, method.owner)
         reader = Statements(self, names, method.kind)
-        reader.constructs = method.function.name == "__init__"
-        result = reader.run(method.function.body)
+        starts = method.function.name == "__init__"
+        run = reader.construct if starts else reader.run
+        result = run(method.function.body)
         return result if reader.yielded is None else tuple(reader.yielded)
 
     def called_method(
@@ -284,7 +292,7 @@ class File:
             if not isinstance(value, Leaf):
                 raise Unreadable(f"{name} is no parameter")
             self.made.remove(value.made)
-            self.learned[drawn_by, numbers_of(value.made)] += 1
+            self.learned[drawn_by, start_of(value.made)] += 1
             value = drawn(drawn_by)
         instance.attributes[name] = value
         self.changes += 1
@@ -296,18 +304,20 @@ class File:
         constructor = self._method(self._line(instance.kind), "__init__")
         if constructor is not None:
             names = {**instance.given, "self": instance}
-            reader = Statements(self, names, constructor.kind)
-            reader.constructs = True
-            reader.run(constructor.function.body)
+            Statements(self, names, constructor.kind).construct(
+                constructor.function.body
+            )
 
     def _line(self, kind: ast.ClassDef) -> list[ast.ClassDef]:
         """A class and those of the file that it derives from."""
         if kind not in self._lines:
             self._lines[kind] = line = [kind]
-            for base in kind.bases:
+            for base in kind.bases or [ast.Constant(None)]:
                 above = self.definitions.get(ast.unparse(base))
                 if isinstance(above, ast.ClassDef):
                     line += self._line(above)
+                elif ast.unparse(base) != "nn.Module":
+                    raise Unreadable(f"{kind.name} derives from {ast.unparse(base)}")
         return self._lines[kind]
 
     def _method(

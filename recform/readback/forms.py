@@ -17,6 +17,10 @@ class Unreadable(Exception):
     """Code that no generated file has."""
 
 
+class Changed(Unreadable):
+    """Code that changes a tensor which others may read, or reads one that was changed."""
+
+
 class Made:
     """A module or parameter of a library: an object of its own, however it was made.
 

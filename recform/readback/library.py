@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import math
 import operator
-import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from recform.diagnostics import counted
 from recform.readback.forms import Made, Node
 
 #: Functions of numbers, by their name without ``torch.`` or ``math.``.
@@ -58,11 +59,8 @@ EITHER = "Either.block"
 #: All of them.
 FRAMES = (LEAN, PLANNED, BLOCK, REVERSIBLE, EITHER)
 
-#: What a constructor does with weights: what they are at first, and how they lie in memory.
-STARTS = re.compile(
-    r"nn\.init\.\w+\(.*\)|[\w.]+\.data\.mul_\([^()]*\)"
-    r"|self\.to\(memory_format=torch\.channels_last\)"
-)
+#: What a constructor may do besides: how weights lie in memory.
+LAID_OUT = "self.to(memory_format=torch.channels_last)"
 
 #: Arguments of convolutions and windows that say nothing, by their default values.
 _CONV = {
@@ -79,16 +77,42 @@ def is_made(name: str) -> bool:
     return name.rpartition(".")[2][:1].isupper()
 
 
-def numbers_of(made: Made) -> int | None:
-    """How many numbers a learned scalar has, of which the code makes a vector."""
+@dataclass(frozen=True)
+class Start:
+    """The numbers that a learned scalar starts with.
+
+    Attributes:
+        count: how many there are.
+        values: each of them; or one, if all are the same.
+    """
+
+    count: int
+    values: tuple[float, ...]
+
+    @classmethod
+    def of(cls, numbers: Sequence[float]) -> Start:
+        """That of these numbers, to nine digits."""
+        different = numbers[:1] if len(set(numbers)) == 1 else numbers
+        values = tuple(float(f"{number:.9g}") for number in different)
+        return cls(len(numbers), values)
+
+    def __str__(self) -> str:
+        values = ", ".join(f"{value:.9g}" for value in self.values[:4])
+        return f"of {counted(self.count, 'number')} from {values}"
+
+
+def start_of(made: Made) -> Start | None:
+    """What a learned scalar starts with, of which the code makes a vector."""
     match made.make:
         case ("nn.Parameter", Node(parts=("sum", frozenset() as terms))):
-            ((node, _),) = terms
+            ((node, factor),) = terms
             match node.parts:
-                case ("call", "torch.full", tuple() as sizes, _):
-                    return int(math.prod(sizes))
+                case ("call", "torch.full", tuple() as sizes, float() as value):
+                    # As many equal numbers as a width has, without a list of them.
+                    one = Start.of([factor * value])
+                    return Start(int(math.prod(sizes)), one.values)
                 case ("call", "torch.tensor", tuple() as numbers):
-                    return len(numbers)
+                    return Start.of([factor * number for number in numbers])
     return None
 
 

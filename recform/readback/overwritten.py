@@ -8,24 +8,36 @@ from __future__ import annotations
 
 from typing import Any
 
-from recform.readback.forms import Made, Node, Unreadable
+from recform.readback.forms import Changed, Made, Node, Table
 from recform.readback.parts import Hole, Pieces
 
 #: Modules of torch whose result is a tensor of its own, which autograd does not keep.
 MAKERS = ("nn.Conv", "nn.Linear", "nn.BatchNorm")
 
+#: What says of a call that its result is the tensor that it was given.
+IN_PLACE = ("inplace", True)
+
 
 class Overwritten:
-    """The tensors of a file that were written over."""
+    """The tensors of a file that were written over.
 
-    def __init__(self) -> None:
+    What a module makes is known by its call. A sum may be computed twice, and each time is
+    a tensor of its own; so it is known by the value that names have.
+
+    Args:
+        table: of forms.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
         self._gone: set[Node] = set()
+        self._sums: dict[int, Any] = {}
 
     def add(self, value: Any) -> None:
         """A tensor is written over.
 
         Raises:
-            Unreadable: if it may be somebody else's, or is written over already.
+            Changed: if it may be somebody else's, or is written over already.
         """
         match value:
             case dict() if list(value.values()) == [1.0]:
@@ -33,23 +45,33 @@ class Overwritten:
                 if node not in self._gone and _is_new(node):
                     self._gone.add(node)
                     return
-        raise Unreadable("a tensor is written over that may be somebody else's")
+            case dict() if id(value) not in self._sums:
+                self._sums[id(value)] = value
+                self._gone.add(
+                    self._table.node("written over", self._table.frozen(value))
+                )
+                return
+        raise Changed("a tensor is written over that may be somebody else's")
 
     def check(self, value: Any) -> None:
         """That a value which a name has is what it was.
 
         Raises:
-            Unreadable: if it is, or is part of, a tensor that was written over.
+            Changed: if it is, or is part of, a tensor that was written over.
         """
         if self._gone and self._lost(value):
-            raise Unreadable("a tensor is read that was written over")
+            raise Changed("a tensor is read that was written over")
 
     def _lost(self, value: Any) -> bool:
         match value:
+            case Node(parts=("sum", frozenset() as terms)) if len(terms) > 1:
+                return self._table.node("written over", value) in self._gone
             case Node(parts=("sum", frozenset() as terms)):
-                return len(terms) == 1 and any(self._lost(node) for node, _ in terms)
+                return any(self._lost(node) for node, _ in terms)
             case Node(parts=("call", Made() | Hole(), *_)):
                 return value in self._gone
+            case Node(parts=("call", *parts)) if IN_PLACE in parts:
+                return value in self._gone  # it is the tensor that it was given
             # What others make of it may be a view.
             case Node(parts=(str() as kind, *parts)) if kind not in (
                 "whole",
@@ -59,7 +81,8 @@ class Overwritten:
             case Pieces():
                 return self._lost(value.whole)
             case dict():
-                return len(value) == 1 and any(map(self._lost, value))
+                alone = len(value) == 1 and any(map(self._lost, value))
+                return alone or id(value) in self._sums
             case list() | tuple():
                 return any(map(self._lost, value))
         return False
@@ -72,4 +95,6 @@ def _is_new(node: Node) -> bool:
             return name.startswith(MAKERS)
         case ("call", Hole(), *_):
             return True
+        case ("call", *parts):
+            return IN_PLACE in parts
     return False

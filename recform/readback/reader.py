@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from recform.readback.calls import Calls
-from recform.readback.forms import Form, Unreadable, add, kind_of
+from recform.readback.forms import Changed, Form, Unreadable, add, kind_of
 from recform.readback.library import COMPARED, CONSTANTS
 from recform.readback.parts import (
     Asked,
@@ -109,8 +109,8 @@ class Reader:
         before = self._file.count
         try:
             return self._value(node)
-        except (LookupError, TypeError, Unreadable):
-            if not _is_python(node):
+        except (LookupError, TypeError, Unreadable) as error:
+            if isinstance(error, Changed) or not _is_python(node):
                 raise
             # All that is in it is read again, and runs once.
             self._file.forget(before)
@@ -129,7 +129,9 @@ class Reader:
             ):
                 return held
             case ast.Attribute():
-                return self._attribute(self.value(node.value), node.attr)
+                value = self._attribute(self.value(node.value), node.attr)
+                self._file.overwritten.check(value)
+                return value
             case ast.Call():
                 return self._call(node)
             case ast.BinOp():
@@ -380,8 +382,8 @@ class Reader:
                 held = self.value(node.func.value)
                 if (sign := CHANGES.get(node.func.attr)) is not None:
                     return self._changed(node, node.func.value, held, sign)
-                if isinstance(held, dict) and node.func.attr.endswith("_"):
-                    raise Unreadable(ast.unparse(node))  # it changes the tensor
+                if not isinstance(held, Name) and node.func.attr.endswith("_"):
+                    raise Changed(ast.unparse(node))
                 if not isinstance(held, Instance | Row | Name):
                     return self._calls.method(held, node.func.attr, *self._given(node))
                 function = self._attribute(held, node.func.attr)
@@ -410,7 +412,7 @@ class Reader:
         """What a call gives, and what it gives by name."""
         arguments = self._elements(node.args)
         if any(word.arg == "out" for word in node.keywords):
-            raise Unreadable(ast.unparse(node))  # it changes that tensor
+            raise Changed(ast.unparse(node))
         return arguments, {k.arg: self.value(k.value) for k in node.keywords if k.arg}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +19,11 @@ from recform.diagnostics.refuted import Refuted
 from recform.graph.model import NetworkGraph, Place, Segment, Site
 from recform.readback.file import File, Said
 from recform.readback.forms import Made, Unreadable, drawn
+from recform.readback.library import Start
 from recform.readback.match import Unlike, matched, shown
 from recform.readback.parts import Leaf, Part, Value, call
 from recform.readback.plan import Printed
+from recform.readback.starts import Starts, starts_in
 from recform.readback.wanted import Coefficients, Follower, Line, Numbers
 from recform.recurrence.model import ModuleSlot, Slot, Step
 
@@ -75,6 +78,8 @@ class Sides:
         self.table = said.table
         self.code = File(said, printed.definitions, printed.scalars)
         self.said = File(said, {}, {})
+        #: How weights start: a network's constructor says it of all of them.
+        self._starts: Starts = {}
         self._handed: dict[Part, Value] = {}
         self._free: Numbers = {
             parameter(p.name): int(p.value) if p.value.is_Integer else float(p.value)
@@ -197,7 +202,10 @@ class Sides:
     def _own(self, block: Block, name: str) -> Value:
         """An operator of a block; a learned scalar as a number."""
         if name in self.formula.scalars:
-            self.said.learned[name, block.segment.block.scalars.get(name, 1)] += 1
+            scalar, count = self.formula.scalars[name], block.segment.block.scalars
+            numbers = scalar.numbers(count.get(name, 1), block.number, block.length)
+            self.said.said.is_numbered |= scalar.members is not None
+            self.said.learned[name, Start.of(numbers)] += 1
             return drawn(name)
         module = block.segment.block.calls[name]
         assert module.inputs is not None
@@ -270,6 +278,26 @@ class Sides:
             text = f"{shown(code)}, and it is {shown(wanted)}"
             raise Refuted(f"{self.what} makes {name} as {text}") from None
         self._counted(found)
+        self._check_starts()
+
+    def _check_starts(self) -> None:
+        """All weights start as the formula says."""
+        with self.running():
+            for name, loop in self.code.starting:
+                if name != self.printed.name:
+                    raise Unreadable(ast.unparse(loop))
+            found = starts_in(loop for _, loop in self.code.starting)
+        labels = {label for label, _, _ in self._starts}
+        for label, _, _ in found:
+            # Parts without a label have names, too.
+            if label and label not in labels:
+                raise Refuted(f"{self.what} starts what is called {label} by its name")
+        # What is said of a label and a class together may be of nobody.
+        for key, wanted in self._starts.items():
+            label, kind, attribute = key
+            if found.get(key, found.get(("", kind, attribute), ())) != wanted:
+                what = f"{attribute} of {kind}" + (f" called {label}" if label else "")
+                raise Refuted(f"{self.what} starts {what} in another way")
 
     def _first(
         self, rows: Sequence[tuple[str, Value, Value]], all_: Unlike
@@ -297,8 +325,8 @@ class Sides:
                 *(self.code.learned - self.said.learned),
                 *(self.said.learned - self.code.learned),
             ]
-            name, count = min(odd, key=str)
-            what = f"{name}, of {count} numbers, here or there alone"
+            name, start = min(odd, key=str)
+            what = f"{name}, {start}, here or there alone"
             raise Refuted(f"{self.what} has other learned scalars: {what}")
 
     def _learns_nothing(self, made: Made) -> bool:

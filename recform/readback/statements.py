@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from recform.readback.forms import Unreadable
-from recform.readback.library import STARTS
+from recform.readback.library import LAID_OUT
 from recform.readback.parts import Hole, Method, Value
-from recform.readback.reader import Reader, is_plain
+from recform.readback.reader import UNSEEN, Reader, is_plain
 from recform.readback.rows import follow
 
 if TYPE_CHECKING:
@@ -93,9 +93,10 @@ class Statements(Reader):
         Raises:
             Unreadable: if that is nothing that is followed here.
         """
-        if not (self._changes(node) or (self.constructs and self._starts(node))):
+        if self._changes(node):
+            self.value(node)
+        elif not self.constructs or ast.unparse(node) != LAID_OUT:
             raise Unreadable(ast.unparse(node))
-        self.value(node)
 
     def _changes(self, node: ast.expr) -> bool:
         """Whether a statement is a call whose changes are followed."""
@@ -110,16 +111,38 @@ class Statements(Reader):
                 return isinstance(self.value(method), Method)
         return False
 
-    def _starts(self, node: ast.expr) -> bool:
-        """Whether a statement gives an object its start: weights, a layout."""
-        match node:
-            case ast.Call(
-                func=ast.Attribute(value=ast.Call(func=ast.Name(id="super")))
+    def construct(self, statements: Sequence[ast.stmt]) -> Value:
+        """Runs a constructor, which has to make a module of the object first.
+
+        Raises:
+            Unreadable: if it does not, or there is something that no generated file has.
+        """
+        self.constructs = True
+        told = (n for n in statements if ast.get_docstring(ast.Module([n], [])) is None)
+        first, *rest = told
+        match first:
+            case ast.Expr(
+                value=ast.Call(
+                    func=ast.Attribute(
+                        value=ast.Call(func=ast.Name(id="super"), args=[]),
+                        attr="__init__",
+                    )
+                ) as call
             ):
-                return True
-        return bool(STARTS.fullmatch(ast.unparse(node)))
+                self.value(call)
+                return self.run(rest)
+        raise Unreadable(f"super().__init__() comes first, before {ast.unparse(first)}")
 
     def _loop(self, node: ast.For) -> None:
+        match node.iter:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)) if (
+                name in UNSEEN
+            ):
+                if not self.constructs or self._kind is None:
+                    raise Unreadable(ast.unparse(node))
+                self._file.starting.append((self._kind.name, node))
+                return
+
         def step(item: Value) -> None:
             self._assign(node.target, item)
             for inner in node.body:

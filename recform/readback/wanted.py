@@ -45,7 +45,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Site
 from recform.readback.file import PAST, File, Said
 from recform.readback.forms import Form, Term, Unreadable, add, drawn
-from recform.readback.library import defaults_of
+from recform.readback.library import Start, defaults_of
 from recform.readback.parts import Part, Pieces, Value, call
 from recform.readback.reader import INPUT, Reader
 
@@ -173,7 +173,9 @@ class Definition(Part):
         names = {name: f"scalar {k}" for k, name in enumerate(body.scalars)}
         for name, scalar in body.scalars.items():
             count = inside.scalar_size(name) if scalar.per_feature else 1
-            file.learned[names[name], int(count)] += 1
+            file.learned[
+                names[name], Start.of(scalar.numbers(int(count), None, 0))
+            ] += 1
         self._numbers = Coefficients(
             file.said, values, lambda scalar: drawn(names[scalar.name])
         )

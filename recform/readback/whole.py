@@ -19,10 +19,12 @@ from recform.blocks import Arguments, Misfit
 from recform.diagnostics.refuted import Refuted
 from recform.graph.model import NetworkGraph, Piece, Place, Segment
 from recform.readback.forms import drawn
+from recform.readback.library import Start
 from recform.readback.parts import Hole, Instance, Row, Value, call
 from recform.readback.plan import Printed
 from recform.readback.rows import Later, Span, merged, span_of, spans
 from recform.readback.sides import Block, Sides
+from recform.readback.starts import starts_of
 from recform.recurrence.model import (
     START,
     Flow,
@@ -74,6 +76,7 @@ class Network(Sides):
         self.last: list[Any] = []
         self.found: list[tuple[Span, Block]] = []
         self.code.blocks = self
+        self._starts = starts_of(graph)
         self._wanted: list[_Wanted] = []
         self._place = 0
         self._differ: list[tuple[str, Any, Any]] = []
@@ -214,7 +217,9 @@ class Network(Sides):
             held |= self._constants
             (x,) = self._ends(flow, number, flow.end, held, [flow.output])
         for name in graph.recurrence.shared_scalars:
-            self.said.learned[name, self._size(name)] += 1
+            scalar = self.formula.scalars[name]
+            numbers = scalar.numbers(self._size(name), None, 0)
+            self.said.learned[name, Start.of(numbers)] += 1
         return self._piece(self._head(graph.head), x)
 
     def _size(self, name: str) -> int:

@@ -8,9 +8,9 @@ when something is drawn: other commands don't wait for it).
 
 from __future__ import annotations
 
+from recform.arguments import BadArgument
 from recform.diagram.model import Diagram, Direction, View
 from recform.diagram.request import (
-    BadArgument,
     Format,
     Renderer,
     Request,

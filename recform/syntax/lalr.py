@@ -183,6 +183,27 @@ class Tables:
         assert isinstance(tree, Tree)
         return tree
 
+    def mistakes(
+        self, text: str, missing: Callable[[Unexpected], str]
+    ) -> list[Unexpected]:
+        """All mistakes of a text, as far as it can be read.
+
+        Args:
+            text: one that is none of the language.
+            missing: the kind of token that a mistake is the lack of; it is read as if it
+                were there. Behind any other, for which this is empty, nothing is read.
+        """
+        run, found = _Run(self, text), list[Unexpected]()
+        while True:
+            try:
+                run.tree()
+                return found
+            except Unexpected as error:
+                found.append(error)
+                kind = missing(error)
+                if not kind or not run.take(Token.at(kind, "", run.at)):
+                    return found
+
     def tokens(self, text: str) -> list[Token]:
         """The tokens of a text, those that no tree keeps among them.
 
@@ -218,17 +239,21 @@ class _Run:
     states: list[int] = field(default_factory=lambda: [0])
     parts: list[Node] = field(default_factory=list)
     tokens: list[Token] = field(default_factory=list)
+    last: Token = field(default_factory=lambda: Token.at(END, "", 0))
 
     def tree(self) -> Node:
-        last = Token.at(END, "", 0)
         while True:
-            token = self._next(last)
-            if not _advance(self.tables, self.states, token.type, token, self.parts):
+            token = self._next(self.last)
+            if not self.take(token):
                 raise Unexpected(token.start_pos, token, None, self._expected())
             if token.type == END:
                 return self.parts[-1]
             self.tokens.append(token)
-            last = token
+
+    def take(self, token: Token) -> bool:
+        """Takes a token in; whether it can stand here."""
+        self.last = token
+        return _advance(self.tables, self.states, token.type, token, self.parts)
 
     def _next(self, last: Token) -> Token:
         """The next token that means something; at the end, one without text."""

@@ -6,7 +6,7 @@ import re
 
 from recform.diagnostics import Diagnostics, closest, meant
 from recform.source import Span
-from recform.syntax.lalr import Token, Unexpected
+from recform.syntax.lalr import Tables, Token, Unexpected
 from recform.syntax.statements import KEYWORDS
 
 _ENDS_VALUE = {"NAME", "SUBSCRIPT", "NUMBER", "RPAR", "RSQB", "RBRACE", "MORETHAN"}
@@ -34,7 +34,23 @@ _FACTOR = re.compile(r"\\?\w+(<[^<>]*>|\{[^{}]*\})?'?")
 _SHORT = 60
 
 
-def explain(error: Unexpected, statement: Span, report: Diagnostics) -> None:
+def explain(
+    tables: Tables, first: Unexpected, statement: Span, report: Diagnostics
+) -> None:
+    """Reports the parse errors of a statement: the first, and each `*` that is missing."""
+    _explain(first, statement, report)
+
+    def missing(error: Unexpected) -> str:
+        return "TIMES" if _lacks_times(error) else ""
+
+    text = statement.text_without_comments
+    if missing(first) and "=" in text:  # else it may be any prose
+        for error in tables.mistakes(text, missing)[1:]:
+            if missing(error):
+                _explain(error, statement, report)
+
+
+def _explain(error: Unexpected, statement: Span, report: Diagnostics) -> None:
     """Reports a parse error of a statement."""
     if error.token is None:
         _character(error, statement, report)
@@ -97,12 +113,7 @@ def _token(
             hint=f"write input {name} = {statement.source.text[place.start : statement.end]}",
         )
         return
-    if (
-        previous is not None
-        and previous.type in _ENDS_VALUE
-        and token.type in _STARTS_VALUE
-        and "TIMES" in expected
-    ):
+    if previous is not None and _lacks_times(error):
         text = statement.source.text
         factor = _FACTOR.match(text, place.start, statement.end)
         last = factor.end() if factor is not None else place.end
@@ -127,6 +138,18 @@ def _token(
         f"{str(token)!r} cannot stand here: {_wanted(expected)} was expected",
         place,
         hint=_number(statement, place.start, expected),
+    )
+
+
+def _lacks_times(error: Unexpected) -> bool:
+    """Whether two factors stand side by side."""
+    previous, token = error.previous, error.token
+    return (
+        previous is not None
+        and token is not None
+        and previous.type in _ENDS_VALUE
+        and token.type in _STARTS_VALUE
+        and "TIMES" in error.expected
     )
 
 

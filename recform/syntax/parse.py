@@ -80,7 +80,7 @@ class _Reader:
                 tree = tables().parse(span.text_without_comments)
                 item = statement(tree, source, span.start, report)
             except Unexpected as error:
-                explain(error, span, report)
+                explain(tables(), error, span, report)
                 continue
             except RecursionError:
                 # Towers of powers and rows of signs nest without a bracket.

@@ -38,23 +38,43 @@ def initialisation(network: NetworkGraph, loops: Loops) -> tuple[Statement, ...]
         network: the whole.
         loops: the variables of the loops.
     """
-    by_kind = _started(network, loops.module, labelled=False)
-    cases = tuple(
-        Case(f"isinstance({loops.module}, {_either(classes)})", calls)
-        for calls, (classes, _) in by_kind.items()
-    )
+
+    def loop(rows: Mapping[tuple[Do, ...], list[str]], among: str = "") -> Loop:
+        told = f"{loops.told} and " if among else ""
+        branch = Branch(
+            tuple(
+                Case(f"{told}isinstance({loops.module}, {_either(classes)})", calls)
+                for calls, classes in rows.items()
+            )
+        )
+        if not among:
+            return Loop(loops.module, Code("self.modules()"), (branch,))
+        last = Code(f'{loops.name}.rpartition(".")[2] {among}')
+        body = (Assign(loops.told, last), branch)
+        return Loop(f"{loops.name}, {loops.module}", Code("self.named_modules()"), body)
+
     found = []
-    if cases:
-        found.append(Loop(loops.module, Code("self.modules()"), (Branch(cases),)))
+    by_kind = _started(network, loops.module, labelled=False)
+    if by_kind:
+        classes = {calls: held for calls, (held, _) in by_kind.items()}
+        kept = _as_torch_has_them(network)
+        found.append(loop(classes, _among(kept, "!=", "not in") if kept else ""))
     # What has a label comes last, whatever is said of its kind.
     by_label = _started(network, loops.module, labelled=True)
-    for calls, (classes, labels) in by_label.items():
-        told = Code(f'{loops.name}.rpartition(".")[2] {_among(labels)}')
-        condition = f"{loops.told} and isinstance({loops.module}, {_either(classes)})"
-        body = (Assign(loops.told, told), Branch((Case(condition, calls),)))
-        variables = f"{loops.name}, {loops.module}"
-        found.append(Loop(variables, Code("self.named_modules()"), body))
+    for calls, (held, labels) in by_label.items():
+        found.append(loop({calls: held}, _among(labels, "==", "in")))
     return tuple(found)
+
+
+def _as_torch_has_them(network: NetworkGraph) -> list[str]:
+    """The labels of weights that start as torch has them, though their kind does not."""
+    rules = network.recurrence.formula.init
+    found = []
+    for kind, _, label in _weights(network):
+        is_torch = label in rules and rules[label].rule == "torch"
+        if label and is_torch and kind in rules and rules[kind].rule != "torch":
+            found.append(label)
+    return list(dict.fromkeys(found))
 
 
 def _started(
@@ -74,9 +94,9 @@ def _started(
     return started
 
 
-def _among(labels: list[str]) -> str:
+def _among(labels: list[str], one: str, several: str) -> str:
     shown = [f'"{label}"' for label in labels]
-    return f"== {shown[0]}" if len(shown) == 1 else f"in ({', '.join(shown)})"
+    return f"{one} {shown[0]}" if len(shown) == 1 else f"{several} ({', '.join(shown)})"
 
 
 def _either(classes: list[str]) -> str:

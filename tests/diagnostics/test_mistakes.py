@@ -339,6 +339,25 @@ def test_a_missing_sign_of_a_product(written: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("W_i X_<i-1> + U_i V_i X_0", ["W_i*X_<i-1>", "U_i*V_i", "V_i*X_0"]),
+        ("relu(2 W_i X_0)\n  + U_i X_0", ["2*W_i", "W_i*X_0", "U_i*X_0"]),
+        # Another mistake behind it is told once this one is mended.
+        ("W_i X_0 + * X_0", ["W_i*X_0"]),
+        ("W_i X_0 + ;", ["W_i*X_0"]),
+    ],
+)
+def test_all_missing_signs_of_a_statement_are_said(
+    written: str, meant: list[str]
+) -> None:
+    with pytest.raises(CompileError) as caught:
+        compile_source(from_text(f"X_i = {written}\nY_i = Z_i X_0\n"))
+    found = [(item.code, item.hint) for item in caught.value.diagnostics]
+    assert found == [("RF104", f"write {text}") for text in [*meant, "Z_i*X_0"]]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "X_i = " + "(" * 10_000 + "X_<i-1>" + ")" * 10_000,

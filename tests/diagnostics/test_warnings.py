@@ -97,10 +97,42 @@ def test_what_other_files_declare_is_for_whoever_reads_it(tmp_path: Path) -> Non
 
 def test_the_name_that_may_be_meant_is_in_the_hint() -> None:
     (warning,) = networks(MISSPELT)[0].warnings
-    assert (
-        warning.hint
-        == "Wid has no definition, so it is the default block: is Wide meant?"
+    assert warning.hint == (
+        "Wid has no definition, so it is the default block: if Wide is meant, write Wide_i"
     )
+    assert warning.labels[1].span.text == "Wid_i"
+
+
+UNDEFINED = [
+    # Nothing is alike in the names: W is declared and not used, and V is all that is open.
+    ("W = conv(5, c) > gn(4)", "V_i*X_<i-1>", ["RF222"], "write W_i"),
+    ("W = conv(5, c) > gn(4)", "V_<i-1>*W_i*X_<i-1>", [], ""),
+    (
+        "W = conv(5, c) > gn(4)",
+        "(A_i + B_i)*X_<i-1>",
+        ["RF222"],
+        "apply it: W_i*X_<i-1>",
+    ),
+    # The index is a part of the name.
+    ("W = conv(5, c) > gn(4)", "Wi*X_<i-1>", ["RF222", "RF312"], "write W_i"),
+    ("W = conv(5, c) > gn(4)", "Wi*W_i*X_<i-1>", ["RF117", "RF312"], "write W_i"),
+    ("const a = 1", "a*Wi*X_<i-1>", ["RF117", "RF312"], "if W is meant, write W_i"),
+    # Nearly the name of another one that is used.
+    ("Wide = conv(5, c)", "Wide_i*Wilde_i*X_<i-1>", ["RF117"], "write Wide_i"),
+    ("Wide = conv(5, c)", "Wide_i*WIDE_i*X_<i-1>", ["RF117"], "write Wide_i"),
+    ("Wide1 = conv(5, c)", "Wide1_i*Wide2_i*X_<i-1>", [], ""),
+    ("Wi = conv(5, c)", "Wi*X_<i-1>", [], ""),
+]
+
+
+@pytest.mark.parametrize(("declared", "term", "codes", "hint"), UNDEFINED)
+def test_a_default_block_that_is_not_meant(
+    declared: str, term: str, codes: list[str], hint: str
+) -> None:
+    text = f"{declared}\nstages 8 x 2\nX_i = X_<i-1> + {term}"
+    found = networks(text)[0].warnings
+    assert [item.code for item in found] == codes
+    assert not codes or hint in found[0].hint
 
 
 CANCELLED = [

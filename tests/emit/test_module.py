@@ -244,6 +244,17 @@ def test_other_starts() -> None:
             assert 0.3 < module.weight.std() < 0.7
 
 
+def test_a_label_goes_before_the_kind() -> None:
+    net = recform.load(
+        "stages 4 x 1\nW = conv(3, c) > last: conv(3, c) > other: conv(3, c)\n"
+        "init conv = constant(0.25), last = torch, other = zeros\nX_i = W_i*X_<i-1>"
+    )
+    block = net.blocks[0].W  # type: ignore[index, union-attr]
+    for part, start in ((block.conv, 0.25), (block.other, 0.0)):
+        assert (part.weight == start).all()
+    assert len(block.last.weight.unique()) == block.last.weight.numel()
+
+
 def test_the_generated_file_imports_torch_alone() -> None:
     source = recform.compile(FORMULAS["scalars"]).source
     imports = [

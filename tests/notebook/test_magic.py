@@ -21,8 +21,9 @@ CELLS = {
     "used": "%%writefile ops.rf\nW = conv(5, c, stride=s)\n",
     # With the mark of byte order of a file that was copied.
     "user": '%%rf user\n\ufeffuse "ops.rf"\nX_i = W_i*X_<i-1>\n',
+    "marked": f"\ufeff%%rf marked\n{NAMED}",
     "wrong": "%%rf net\nX_i = X_<i-1> + cnov*X_<i-1>\n",
-    "kept": "print(net.settings, user.name)",
+    "kept": "print(net.settings, user.name, marked.name)",
     "name": f"%%rf class\n{FORMULA}",
     "set": f"%%rf --set classes=many\n{FORMULA}",
     "view": f"%%rf --view side\n{FORMULA}",
@@ -86,7 +87,7 @@ def test_mistakes_are_shown_and_the_cell_fails(outputs: dict[str, list[Any]]) ->
     assert 'aria-label="&lt;cell&gt;, line 2, column 17"' in shown.data["text/html"]
     assert failed.output_type == "error"
     assert failed.traceback == ["The formula does not compile: see above."]
-    assert printed(outputs["kept"]) == "(('classes', '7'),) Cell\n"
+    assert printed(outputs["kept"]) == "(('classes', '7'),) Cell A\n"
 
 
 @pytest.mark.parametrize(

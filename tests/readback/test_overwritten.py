@@ -59,6 +59,54 @@ READING = {
         False,
     ),
 }
+#: Code of a block whose equation is `relu(W_i*X_<i-1> + X_<i-1>) + X_<i-1>`, in place.
+SUMMED = "return F.relu(self.W(x_prev).add_(x_prev), inplace=True) + x_prev"
+FUNCTIONS = {
+    "as it is": (SUMMED, True),
+    "of a sum with a name": (
+        "s = self.W(x_prev) + x_prev\n        s = F.relu(s, inplace=True)\n"
+        "        return s + x_prev",
+        True,
+    ),
+    "of a sum that is there twice": (
+        "s = self.W(x_prev) + x_prev\n        return F.relu(s, inplace=True) + s"
+        " - self.W(x_prev)",
+        False,
+    ),
+    "of the other one": (
+        f"unread = F.relu(x_prev, inplace=True)\n        {SUMMED}",
+        False,
+    ),
+    "by another name": (f"unread = F.relu_(x_prev)\n        {SUMMED}", False),
+    "by a method": (f"unread = x_prev.relu_()\n        {SUMMED}", False),
+    "without a word": (f"unread = F.relu(x_prev, True)\n        {SUMMED}", False),
+    "by a module": (
+        f"unread = nn.ReLU(inplace=True)(x_prev)\n        {SUMMED}",
+        False,
+    ),
+    "by dropout": (
+        f"unread = F.dropout(x_prev, 0.0, inplace=True)\n        {SUMMED}",
+        False,
+    ),
+    "of a name for it": (
+        "s = self.W(x_prev) + x_prev\n        t = [s]\n"
+        "        x = F.relu(s, inplace=True)\n        (s,) = t\n"
+        "        unread = s + 1\n        return x + x_prev",
+        False,
+    ),
+    "of a view of it": (
+        "s = self.W(x_prev) + x_prev\n        t = s.chunk(1, dim=1)\n"
+        "        x = F.relu(s, inplace=True)\n        (s,) = t\n"
+        "        unread = s + 1\n        return x + x_prev",
+        False,
+    ),
+    "of a sum that is computed again": (
+        "s = self.W(x_prev) + x_prev\n        t = x_prev + 0.5*x_prev\n"
+        "        u = 1.5*x_prev\n        unread = F.relu(t, inplace=True) + u\n"
+        "        return F.relu(s, inplace=True) + x_prev",
+        True,
+    ),
+}
 
 
 def _check(right: str, old: str, new: str) -> None:
@@ -90,3 +138,14 @@ def test_what_is_read_later(what: str) -> None:
     else:
         with pytest.raises(CompileError, match="RF901"):
             _check(right, READ, new)
+
+
+@pytest.mark.parametrize("what", FUNCTIONS)
+def test_functions_in_place(what: str) -> None:
+    new, same = FUNCTIONS[what]
+    right = "X_i = relu(W_i*X_<i-1> + X_<i-1>) + X_<i-1>"
+    if same:
+        _check(right, f"{SUMMED}", new)
+    else:
+        with pytest.raises(CompileError, match="RF901"):
+            _check(right, f"{SUMMED}", new)

@@ -16,15 +16,15 @@ WHOLE = "is no whole number"
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"depth": 1.5}, f"depth: 1.5 {WHOLE}"),
-        ({"depth": "2"}, f"depth: '2' {WHOLE}"),
-        ({"depth": True}, f"depth: True {WHOLE}"),
-        ({"depth": None}, f"depth: None {WHOLE}"),
-        ({"depth": 0}, "depth: it takes a whole number of at least 1, not 0"),
+        ({"depth": 1.5}, f"depth: 1.5 {WHOLE} of at least 1"),
+        ({"depth": "2"}, f"depth: '2' {WHOLE} of at least 1"),
+        ({"depth": True}, f"depth: True {WHOLE} of at least 1"),
+        ({"depth": None}, f"depth: None {WHOLE} of at least 1"),
+        ({"depth": 0}, f"depth: 0 {WHOLE} of at least 1"),
         ({"block": 2.5}, f"block: 2.5 {WHOLE}"),
         ({"view": "paths", "blocks": "4"}, f"blocks: '4' {WHOLE}"),
-        ({"dpi": 0}, "dpi: it takes a whole number from 20 to 2400, not 0"),
-        ({"dpi": 300.0}, f"dpi: 300.0 {WHOLE}"),
+        ({"dpi": 0}, f"dpi: 0 {WHOLE} from 20 to 2,400"),
+        ({"dpi": 300.0}, f"dpi: 300.0 {WHOLE} from 20 to 2,400"),
         ({"legend": "no"}, "legend: 'no' is not True or False"),
         ({"expand": 1}, "expand: 1 is not True or False"),
         ({"open": 3}, "open: 3 is no name of an operator"),
@@ -65,9 +65,8 @@ def test_arguments_are_checked(options: Mapping[str, object], said: str) -> None
 def test_a_picture_refuses_what_the_command_line_does(
     form: str, options: Mapping[str, object], argument: str
 ) -> None:
-    with pytest.raises(BadArgument) as error:
+    with pytest.raises(ValueError, match=f"RF116.*picture, {argument}: "):
         example("paper/eq20.rf").picture(form, **options)
-    assert error.value.argument == argument
 
 
 def test_what_is_usual_is_no_argument() -> None:

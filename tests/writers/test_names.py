@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 import torch
 from torch import nn
@@ -315,3 +317,41 @@ def test_adapters_are_named_after_what_they_adapt(text: str, names: str) -> None
     # The operators stand in front.
     count = len(names.split())
     assert [name for name, _ in children][-count:] == names.split()
+
+
+GRIDS = "input 3 x 16 x 16\nstages 4 x 2, 8 x 2 / 2\n"
+SECOND = "G = conv(3, c) > bn\nF = conv(3, c, stride=s) > bn\n"
+DEFINED = (
+    "Part(x, kernel=3, stride=1) = relu(F*x)  where F = conv(kernel, 8, stride={})\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "wanted"),
+    [
+        # The operator that gets what comes in is not the first one of the file.
+        (f"{SECOND}X_i = G_i*F_i*X_<i-1> + X_<i-1>\n", "Step",
+         ["in_channels", "channels", "stride"]),
+        # What a block adds up has its stride.
+        (f"{SECOND}X_i = G_i*X_<i-1> + F_i*X_<i-1>\n", "Step",
+         ["in_channels", "channels", "stride"]),
+        # One width for what comes in and what goes out is no `in_channels`.
+        ("scope stage\nW = conv(3, c) > bn\nX_i = X_<i-1> + W_i*X_<i-1>\n", "Step",
+         ["channels"]),
+        # An argument of a definition has the author's name where no block's is there.
+        (f"{DEFINED.format('stride')}stem Part(stride=2)\n{RESIDUAL}", "Part",
+         ["in_channels", "kernel", "stride"]),
+        (f"{DEFINED.format('s*stride')}W = Part > conv(3, c)\n{RESIDUAL}", "Part",
+         ["in_channels", "kernel", "stride_size", "stride"]),
+    ],
+)  # fmt: skip
+def test_parameters_of_classes(text: str, kind: str, wanted: list[str]) -> None:
+    (compiled,) = compile_source(from_text(GRIDS + text))
+    (found,) = (
+        node
+        for node in ast.parse(compiled.source).body
+        if isinstance(node, ast.ClassDef) and node.name == kind
+    )
+    made = next(n for n in found.body if isinstance(n, ast.FunctionDef))
+    assert [item.arg for item in made.args.args[1:]] == wanted
+    compiled.module()(torch.zeros(1, 3, 16, 16))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sympy
 
-from recform.algebra.expr import Filled, I, L, Scaled, Tensor
+from recform.algebra.expr import Apply, Filled, I, L, Scaled, Tensor
 from recform.algebra.formula import Scope
 from recform.algebra.placed import Placed, placed
 from recform.blocks import Shape
@@ -18,6 +18,7 @@ from recform.plan.columns import Column, Columns, Given, Kind
 from recform.plan.namespace import Namespace
 from recform.plan.parts import PipelineCode
 from recform.recurrence.model import ModuleSlot, Step
+from recform.recurrence.numbered import newest
 from recform.writers.formula.coefficients import learned
 from recform.writers.formula.workshop import Workshop
 from recform.writers.names import adapter_names, aged, chosen_names, variable
@@ -25,10 +26,10 @@ from recform.writers.setting import Setting
 
 #: Which name a merged column gets.
 _PRIORITY = {
-    "in_channels": 0,
-    "in_features": 0,
-    "channels": 1,
-    "features": 1,
+    "channels": 0,
+    "features": 0,
+    "in_channels": 1,
+    "in_features": 1,
     "stride": 2,
 }
 
@@ -126,7 +127,7 @@ class Owned:
                 if column is None:
                     self.free.add(parameter)
                 else:
-                    self.columns.add(column, self._wanted(name, parameter))
+                    self.columns.add(column, *self._wanted(name, parameter))
 
     def column(self, name: str, parameter: str) -> Column | None:
         """The numbers of an operator's parameter; None if it is free."""
@@ -166,12 +167,30 @@ class Owned:
         values = tuple(block.scalars.get(name, 1) for block in self.blocks)
         return Column(Kind.CHANNELS, values)
 
-    def _wanted(self, name: str, parameter: str) -> str:
+    def _wanted(self, name: str, parameter: str) -> tuple[str, ...]:
         """How an operator's parameter is called in the step, if it is not merged."""
         if parameter in ("channels", "features", "i", "depth", *self._tables):
-            return parameter
-        first = self.operators()[0] == name
-        return parameter if first else f"{identifier(name).lower()}_{parameter}"
+            return (parameter,)
+        if self._leading(parameter) == name:
+            return (parameter,)
+        own = f"{identifier(name).lower()}_{parameter}"
+        return (parameter, own) if parameter == "stride" else (own,)
+
+    def _leading(self, parameter: str) -> str:
+        """The operator of which a parameter is the block's.
+
+        It is the first one that gets what there was before the block, if there is one.
+        """
+        codes, at = self._classes.codes, self._step.at
+        names = [n for n in self.operators() if parameter in codes[n].parameters]
+        getting = {
+            tensor.operator
+            for tensor in self._step.body
+            if isinstance(tensor, Apply)
+            and tensor.index == at
+            and newest(tensor.arguments[0]) < at
+        }
+        return next((name for name in names if name in getting), names[0])
 
     def _sites(self) -> None:
         """Adapters: one for each value and target, in the order of the formula."""
@@ -192,8 +211,8 @@ class Owned:
                 if column is None:
                     self.free.add(parameter)
                     continue
-                name = self._adapter_name(parameter, sites[0].value)
-                self.columns.add(column, name)
+                wanted = self._adapter_names(parameter, sites[0].value)
+                self.columns.add(column, *wanted)
 
     def adapter_column(
         self, parameter: str, bridges: tuple[Bridge, ...]
@@ -229,10 +248,16 @@ class Owned:
         source, target = block.shapes[site.value], block.arrives(site)
         return Bridge(source, target, source.stride_to(target) or 1)
 
-    def _adapter_name(self, parameter: str, value: Tensor) -> str:
+    def _adapter_names(self, parameter: str, value: Tensor) -> tuple[str, ...]:
+        """How an adapter's parameter is called in the step, if it is not merged.
+
+        What goes from a block to the next one has the stride of the block.
+        """
         if parameter in ("channels", "features"):
-            return parameter
-        return f"{self._variable(value)}_{parameter.removeprefix('in_')}"
+            return (parameter,)
+        own = f"{self._variable(value)}_{parameter.removeprefix('in_')}"
+        is_new = self._step.at - newest(value) <= 1
+        return (parameter, own) if parameter == "stride" and is_new else (own,)
 
     def _variable(self, tensor: Tensor) -> str:
         return variable(tensor, self._step.at, self._recurrence.order)

@@ -78,6 +78,22 @@ ENTRIES = {
         "".join(f"network N{k}\nX_i = W_i*X_<i-1>\n" for k in range(65)),
         f"network N0\n{ONE}",
     ),
+    "RF116": Entry(
+        "an argument that a function does not take",
+        "Functions of Python's interface look at what they are given before they run. What "
+        "`recform.compile` takes beyond its own arguments are parameters of the formula. The "
+        "error is a `ValueError`, too.",
+        command='python -c "import recform; '
+        "recform.compile('X_i = W_i*X_<i-1>', memory=7)\" 2>&1 | sed -n '/RF116/,$p' >&2",
+    ),
+    "RF117": Entry(
+        "a default block that is probably another operator (a warning)",
+        "An operator without a definition is the default block. One that has an index for "
+        "a part of its name, or differs little from one that is defined, is probably "
+        "misspelt.",
+        "Wide = conv(3, c, stride=s) > bn > relu\nX_i = X_<i-1> + (Wide_i + Wilde_i)*X_<i-1>",
+        "Wide = conv(3, c, stride=s) > bn > relu\nX_i = X_<i-1> + (Wide_i + Wide_i)*X_<i-1>",
+    ),
     "RF120": Entry(
         "an index in square brackets",
         "The index of a block stands below its name: `X_i`, `X_0`, `X_<i-1>`. Square "

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from recform.algebra.definitions.body import Body
 from recform.algebra.definitions.cell import Cell
 from recform.algebra.formula import Formula, Pipeline
-from recform.algebra.symbols import GENERATED, SYMBOLS
+from recform.algebra.symbols import GENERATED, STRIDE, SYMBOLS
 from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.identifiers import IN_FORWARD, identifier, is_taken
 from recform.plan.definitions import Class, Definition, Line, Parameter, forward
@@ -119,7 +119,11 @@ class Workshop:
     def own_names(self, body: Body) -> dict[str, str]:
         """The parameters of a constructor for the arguments of a definition."""
         if body not in self._own:
-            scope = self.names.function(GENERATED)
+            used = set(GENERATED)
+            of_block = STRIDE in {argument.default for argument in body.arguments}
+            if not of_block and body.defaults.get("stride") is not None:
+                used.remove("stride")  # It has a default, as that of a block has.
+            scope = self.names.function(used)
             found = {}
             for argument in body.arguments:
                 if argument.default in SYMBOLS.values():
@@ -129,7 +133,7 @@ class Workshop:
                     name = argument.name
                     plain = identifier(name)
                     library = self.formula.library
-                    is_free = plain not in GENERATED and not is_taken(plain, library)
+                    is_free = plain not in used and not is_taken(plain, library)
                     name = scope.new(plain if is_free else f"{plain}_size")
                 found[argument.name] = name
             self.names.reserve(found.values())

@@ -333,9 +333,9 @@ class Step(nn.Module):
     Hands on X_i.
     """
 
-    def __init__(self, in_channels: int) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = w_block(in_channels, in_channels)
+        self.conv = w_block(channels, channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return x_prev + self.conv(x_prev)  # rf:17
