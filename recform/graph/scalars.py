@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from recform.algebra.expr import Filled, Learned, Scaled, Tensor
 from recform.algebra.formula import Formula
@@ -56,6 +56,7 @@ class ScalarSizes:
     def measure(
         self,
         shape: Callable[[Tensor], Shape],
+        asks: Callable[[Tensor], Iterable[Tensor]],
         sites: Mapping[Site, Bridge],
         saved: Saved,
         span: Callable[[Tensor], Span],
@@ -64,6 +65,7 @@ class ScalarSizes:
 
         Args:
             shape: of a tensor of the block.
+            asks: what autograd keeps for one.
             sites: where adapters stand.
             saved: is told what autograd keeps for the scalars.
             span: the place of a tensor in the formula.
@@ -83,9 +85,9 @@ class ScalarSizes:
                     if part is not tensor or part not in terms:
                         scaled = bridge.target if bridge else shape(part)
                         self._size(part, scaled, span)
-                        if part.coefficient.atoms(Learned):
+                        for kept in asks(part):
                             adapted = bridge is not None
-                            saved.keep(part.tensor, scaled, part, adapted=adapted)
+                            saved.keep(kept, scaled, part, adapted=adapted)
 
     def _size(
         self, tensor: Scaled | Filled, shape: Shape, span: Callable[[Tensor], Span]

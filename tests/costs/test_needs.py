@@ -32,6 +32,10 @@ MORE = {
     "definition": FRAME
     + "SE(x) = x*sigmoid(G*x) where G = globalpool > conv(1, c/2) > relu > conv(1, c)\n"
     "W = conv(3, c, stride=s) > bn > SE\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
+    # Gates for features and for positions meet before what they scale.
+    "a definition of several factors": FRAME
+    + "CBAM(x) = (G*x)*(S*x)*x where G = globalpool > conv(1, c) > sigmoid, "
+    "S = conv(3, 1) > sigmoid\nW = conv(3, c, stride=s) > bn > CBAM\nX_i = W_i*X_<i-1>",
     "positions, a loop": TOKENS + "times positions\nU = linear(c)\nW = linear(c)\n"
     "H_<i,t> = tanh(U_i*X_<i-1,t> + W_i*H_<i,t-1>)\nX_<i,t> = X_<i-1,t> + H_<i,t>\n"
     "output X_L",
@@ -154,6 +158,17 @@ def test_plans(name: str) -> None:
         # Too small is worse than too large: a budget would not be kept.
         most = 1.4 if name == "attention, dropout" else 1.1
         assert 0.9 < peak / real.training < most, plan
+
+
+def test_a_definition_costs_what_its_equation_costs() -> None:
+    """Factors meet two by two, in a block as in a definition, and what they make is kept."""
+    conv = "W = conv(3, c, stride=s) > bn"
+    block = f"{conv}\nY_i = W_i*X_<i-1>\nX_i = tanh(Y_i)*sigmoid(Y_i)*Y_i"
+    inside = f"F(x) = tanh(x)*sigmoid(x)*x\n{conv} > F\nX_i = W_i*X_<i-1>"
+    both = [compiled(FRAME + text) for text in (block, inside)]
+    for plan in ("plain", "lean"):
+        said = [item.memory(plan).total.kept for item in both]
+        assert said[0] == said[1], plan
 
 
 def test_parts_make_the_whole() -> None:

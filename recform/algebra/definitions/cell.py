@@ -385,7 +385,7 @@ class Recurring(Inside):
             cell, {leaf: known[leaf] for leaf in map(given, cell.incoming)}, a
         )
         self._cell = cell
-        self._known.update(known)
+        self.known.update(known)
         self._waiting = waiting
         self._earlier: dict[Tensor, int] = {}
 
@@ -430,8 +430,9 @@ class Recurring(Inside):
         else:
             super()._keep(tensor)
 
-    def _terms(self, tensor: Tensor) -> list[Tensor]:
-        terms = super()._terms(tensor)
+    def meeting(self, tensor: Tensor) -> list[Tensor]:
+        """The terms that say which shape a sum has: those whose width is known."""
+        terms = super().meeting(tensor)
         if not self._waiting:
             return terms
         widths = {term: self.shape(term).features for term in terms}

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NoReturn
 
 from recform.algebra.expr import (
-    Across,
     Apply,
-    Combine,
-    Concat,
     Elementwise,
-    Filled,
     Learned,
     Part,
     Pointwise,
@@ -21,16 +17,16 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
+from recform.algebra.shapes import Shapes, full, is_sized, spreading
 from recform.algebra.tracing import Inner, Link, Trace, output_of, trace
 from recform.blocks import Amount, Arguments, Cost, Misfit, Shape, Work
-from recform.blocks.applied import function_cost
 from recform.blocks.shape import Size
 
 if TYPE_CHECKING:
     from recform.algebra.definitions.body import Body
 
 
-class Inside:
+class Inside(Shapes):
     """The shapes inside a body, for what comes in."""
 
     def __init__(
@@ -38,7 +34,7 @@ class Inside:
     ) -> None:
         self._body = body
         self._values = body.values(a)
-        self._known: dict[Tensor, Shape] = dict(incoming)
+        self.known = dict(incoming)
         self._traces: dict[Tensor, Trace] = {}
         # Who keeps it for a gradient keeps no more than there is.
         self._incoming = tuple(incoming)
@@ -46,94 +42,72 @@ class Inside:
 
     def shape(self, tensor: Tensor) -> Shape:
         """The shape of a tensor of the body."""
-        if tensor not in self._known:
+        if tensor not in self.known:
             # Parts first, so that a long recurrence needs no deep recursion.
             for part in self._body.tensors:
-                if part not in self._known:
-                    self._known[part] = self._made(part)
+                super().shape(part)
                 if part == tensor:
                     break
-            else:
-                self._known[tensor] = self._made(tensor)
-        return self._known[tensor]
+        return super().shape(tensor)
 
-    def _made(self, tensor: Tensor) -> Shape:
-        match tensor:
-            case State():
-                return self.shape(self._body.definitions[tensor])
-            case Apply():
-                pipeline = self._body.operators[tensor.operator]
-                inputs = tuple(map(self.shape, tensor.arguments))
-                return output_of(pipeline, inputs, self._values)
-            case Scaled():
-                return self.shape(tensor.tensor)
-            case Elementwise():
-                return self.shape(tensor.argument)
-            case Across():
-                return self.shape(tensor.tensor).with_features(1)
-            case TensorSum() | Pointwise() | Combine():
-                return self._met(tensor)
-            case Concat():
-                return self._joined(tensor)
-            case Part():
-                return self._part(tensor)
-        raise TypeError(type(tensor).__name__)
+    def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """What a tensor is made from; what comes in, of nothing."""
+        return self._body.parts(tensor)
 
-    def _met(self, tensor: Tensor) -> Shape:
-        """The shape of a sum or product, over which gates spread."""
-        parts = self._terms(tensor)
-        shapes = [self.shape(part) for part in parts]
-        spreads = partial(Shape.spreads_over, product=isinstance(tensor, Pointwise))
-        full = next(
-            (s for s in shapes if not any(spreads(s, t) for t in shapes)), shapes[0]
+    def named(self, tensor: State) -> Shape:
+        """The shape of what has an equation of its own."""
+        return self.shape(self._body.definitions[tensor])
+
+    def applied(self, tensor: Apply) -> Shape:
+        """The shape of what an operator makes."""
+        pipeline = self._body.operators[tensor.operator]
+        return output_of(
+            pipeline, tuple(map(self.shape, tensor.arguments)), self._values
         )
+
+    def met(self, tensor: Tensor) -> Shape:
+        """The shape of a sum or product, over which gates spread."""
+        parts = self.meeting(tensor)
+        shapes = [self.shape(part) for part in parts]
+        spreads = spreading(product=isinstance(tensor, Pointwise))
+        target = (full(shapes, spreads) or shapes)[0]
         for part, shape in zip(parts, shapes, strict=True):
-            if _sized(shape, full) and shape != full and not spreads(shape, full):
-                raise self._misfit(
-                    "RF401",
-                    f"adds or multiplies {full} and {shape}",
-                    part,
-                    "inside a definition there are no adapters: give both one shape",
-                )
-        return full
-
-    def _terms(self, tensor: Tensor) -> list[Tensor]:
-        """The terms or factors that have a shape."""
-        return [part for part in tensor.children if not isinstance(part, Filled)]
-
-    def _joined(self, tensor: Concat) -> Shape:
-        shapes = [self.shape(part) for part in tensor.children]
-        for part, shape in zip(tensor.children, shapes, strict=True):
-            if shape.layout is not shapes[0].layout or (
-                _sized(shape, shapes[0]) and shape.grid != shapes[0].grid
+            if (
+                is_sized(shape, target)
+                and shape != target
+                and not spreads(shape, target)
             ):
-                raise self._misfit(
-                    "RF401",
-                    f"cannot put {shapes[0]} and {shape} side by side: "
-                    "only the channels may differ",
-                    part,
+                misfit = self._misfit(
+                    "RF401", f"adds or multiplies {target} and {shape}", part
                 )
-        first, *others = shapes
-        return first.with_features(sum((s.features for s in others), first.features))
+                misfit.hint = (
+                    "inside a definition there are no adapters: give both one shape"
+                )
+                raise misfit
+        return target
 
-    def _part(self, tensor: Part) -> Shape:
-        shape = self.shape(tensor.tensor)
-        features = shape.features
-        if isinstance(features, int) and features % tensor.parts:
-            raise self._misfit(
-                "RF402",
-                f"makes {tensor.parts} equal parts, "
-                f"which do not divide {features} channels",
-                tensor,
-            )
-        if isinstance(features, int):
-            return shape.with_features(features // tensor.parts)
-        return shape.with_features(features / tensor.parts)
+    def meeting(self, tensor: Tensor) -> list[Tensor]:
+        """The terms or factors that say which shape a sum or product has."""
+        return self.terms(tensor)
 
-    def _misfit(
-        self, code: str, message: str, tensor: Tensor, hint: str = ""
-    ) -> Misfit:
-        misfit = Misfit(code, message, hint)
+    def refuse(
+        self, code: str, message: str, tensor: Tensor, parts: Sequence[Tensor]
+    ) -> NoReturn:
+        """Reports parts whose shapes do not go together.
+
+        Raises:
+            Misfit: always.
+        """
+        cannot = "" if isinstance(tensor, Part) else "cannot "
+        raise self._misfit(code, f"{cannot}{message}", parts[0])
+
+    def failed(self, misfit: Misfit, tensor: Elementwise) -> NoReturn:
+        """Says where a function stands that cannot take its argument."""
+        misfit.place = self._body.spans.get(tensor, self._body.span)
+        raise misfit
+
+    def _misfit(self, code: str, message: str, tensor: Tensor) -> Misfit:
+        misfit = Misfit(code, message)
         misfit.operator = self._body.name
         misfit.place = self._body.spans.get(tensor, self._body.span)
         return misfit
@@ -163,14 +137,11 @@ class Inside:
         """What is computed, in that order."""
         found: list[Work] = []
         for tensor in self._body.tensors:
-            parts = self._body.parts(tensor)
             if isinstance(tensor, Apply):
                 links = self._trace(tensor).links
                 found += [work for link in links for work in link.works]
-            elif parts and not isinstance(tensor, State | Part):
-                terms = (part for part in parts if not isinstance(part, Filled))
-                reads = sum(self.shape(part).elements for part in terms)
-                found.append(Work(reads, self.shape(tensor).elements))
+            elif self.parts(tensor) and not isinstance(tensor, State | Part):
+                found += self.link(tensor).works
         return tuple(found)
 
     def cost(
@@ -199,7 +170,7 @@ class Inside:
             multiply_adds += one.multiply_adds
             inside += one.kept
         for tensor in tensors:
-            self._function(tensor)
+            inside += Amount(self._noted(tensor))
         parameters += self._scalars()
         output = self._root(self._body.output)
         inner = sum(
@@ -228,9 +199,8 @@ class Inside:
         for tensor in self._body.tensors if tensors is None else tensors:
             if self._is_given(tensor) or self.bare(tensor) != tensor:
                 continue
-            given = tensor.arguments if isinstance(tensor, Apply) else tensor.children
-            reads = [part for part in given if not isinstance(part, Filled)]
-            links = self._links(tensor, sum(self.shape(x).elements for x in reads))
+            reads = self.terms(tensor)
+            links = self._links(tensor)
             hands: tuple[Tensor, ...] = ()
             if isinstance(tensor, TensorSum):
                 same = (x for x in reads if self.shape(x) == self.shape(tensor))
@@ -251,16 +221,18 @@ class Inside:
         self._keeps = {}
         return found
 
-    def _links(self, tensor: Tensor, read: int) -> tuple[Link, ...]:
+    def _links(self, tensor: Tensor) -> tuple[Link, ...]:
         """What makes a tensor, and notes what is kept for it."""
         if isinstance(tensor, Apply):
             return self._called(tensor).links
-        self._function(tensor)
-        made = self.shape(tensor).elements
-        cheap = isinstance(tensor, TensorSum | Pointwise | Scaled | Combine | Concat)
-        if isinstance(tensor, Elementwise):
-            cheap = function_cost(tensor.function, self.shape(tensor)).cheap
-        return (Link(made, Cost(cheap=cheap), (Work(read, made),)),)
+        self._noted(tensor)
+        return (self.link(tensor),)
+
+    def _noted(self, tensor: Tensor) -> int:
+        """Notes what is kept for a tensor; the numbers that are between its factors."""
+        for part in self.asks(tensor):
+            self._keep(part)
+        return self.between(tensor)
 
     def bare(self, tensor: Tensor) -> Tensor:
         """What holds the numbers of a tensor; a sign stands in the sum that it is in."""
@@ -308,33 +280,6 @@ class Inside:
             return bool(kept)
         return tuple(leaf.name for leaf in kept if isinstance(leaf, State))
 
-    def _function(self, tensor: Tensor) -> None:
-        """What an elementwise function or a product keeps for its gradient."""
-        if isinstance(tensor, Elementwise):
-            try:
-                cost = function_cost(tensor.function, self.shape(tensor))
-            except Misfit as misfit:
-                misfit.place = self._body.spans.get(tensor, self._body.span)
-                raise
-            if cost.saves_input:
-                self._keep(tensor.argument)
-            if cost.saves_output:
-                self._keep(tensor)
-        elif isinstance(tensor, Pointwise) or (
-            isinstance(tensor, Combine) and tensor.kind != "mean"
-        ):
-            for part in tensor.children:
-                self._keep(part)
-            # Several are put together two by two.
-            kind = (tensor.kind,) if isinstance(tensor, Combine) else ()
-            parts = self._terms(tensor)
-            for number in range(2, len(parts)):
-                self._keep(type(tensor)(*kind, *parts[:number]))
-        elif (isinstance(tensor, Across) and tensor.kind == "norm") or (
-            isinstance(tensor, Scaled) and tensor.coefficient.atoms(Learned)
-        ):
-            self._keep(tensor.tensor)
-
     def _scalars(self) -> int:
         total = 0
         for name, scalar in self._body.scalars.items():
@@ -359,8 +304,3 @@ class Inside:
         while isinstance(tensor, State | Part) and (parts := self._body.parts(tensor)):
             (tensor,) = parts
         return tensor
-
-
-def _sized(*shapes: Shape) -> bool:
-    """Whether all sizes are numbers, so that they can be compared."""
-    return all(isinstance(size, int) for shape in shapes for size in shape.sizes)
