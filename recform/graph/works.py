@@ -53,11 +53,22 @@ def works(
         cost = Cost(
             multiply_adds=weighed,
             saves_more=between.get(tensor, 0),
+            workspace_back=_shares(tensor) * made // 2,
             cheap=_is_cheap(tensor, shape, counts),
         )
         work = Work(reads, made, multiply_adds=weighed)
         found[tensor] = (Link(made, cost, (work,)),)
     return found
+
+
+def _shares(tensor: Tensor) -> int:
+    """Halves of numbers, for each that is made, by which a gradient is dealt out.
+
+    That of the larger of two numbers goes to it, and in halves to both if they are equal:
+    torch has two masks of a byte, half of the gradient, and what it chooses of both.
+    """
+    picks = isinstance(tensor, Combine) and tensor.kind in ("max", "min")
+    return 5 if picks else 0
 
 
 def _is_cheap(tensor: Tensor, shape: Callable[[Tensor], Shape], counts: Counts) -> bool:
