@@ -100,7 +100,7 @@ class Operation:
     unheld: bool = False
     hands: Held = ()
     asks: Held = ()
-    remaking: Amount = Amount()
+    remaking: Amount = field(default_factory=Amount)
     again: tuple[int, ...] = ()
 
     @property
