@@ -198,6 +198,7 @@ class Shapes:
         cost = Cost(
             multiply_adds=weighed,
             saves_more=self.between(tensor),
+            workspace_back=_shares(tensor) * made // 2,
             cheap=self.is_cheap(tensor),
         )
         return Link(made, cost, (Work(reads, made, multiply_adds=weighed),))
@@ -225,6 +226,16 @@ def is_product(tensor: Tensor) -> bool:
     """Whether gradients of its parts depend on the others."""
     kinds = isinstance(tensor, Combine) and tensor.kind != "mean"
     return kinds or isinstance(tensor, Pointwise)
+
+
+def _shares(tensor: Tensor) -> int:
+    """Halves of numbers, for each that is made, by which a gradient is dealt out.
+
+    That of the larger of two numbers goes to it, and in halves to both if they are equal:
+    torch has two masks of a byte, half of the gradient, and what it chooses of both.
+    """
+    picks = isinstance(tensor, Combine) and tensor.kind in ("max", "min")
+    return 5 if picks else 0
 
 
 def is_fixed(tensor: Tensor) -> bool:

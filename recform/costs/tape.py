@@ -70,9 +70,11 @@ class Operation:
         cheap: whether a lean pass runs it again.
         unheld: whether nobody has its result but as a view.
         parameters: how many it has.
-        owner: whose they are; other operations may have the same.
+        owner: the operator that it is in, which has them; other operations may have the
+            same. None in an equation.
         works: what it computes.
         workspace, workspace_back: what is held while it computes, and its gradient.
+        remaking: what is held before its gradient, while tensors are made again for that.
         copies: how many blocks in a row do the same.
         runs: how often it runs in a row.
         hands: those of what it reads that get as gradient what it gets.
@@ -98,6 +100,7 @@ class Operation:
     unheld: bool = False
     hands: Held = ()
     asks: Held = ()
+    remaking: Amount = field(default_factory=Amount)
     again: tuple[int, ...] = ()
 
     @property
@@ -192,7 +195,7 @@ class Writer:
                     copy, link = link.apart()
                     x = self._operation(copy, x, None)
                 here = self.here
-                here_owner = (owner, here - start)
+                here_owner = owner and (owner, here - start)
                 inside = link.inside() if self.opens and link.inside else ()
                 if inside:
                     each = parts if here == start and parts else (x,)
@@ -218,7 +221,9 @@ class Writer:
             start, self._runs = self.here, item.runs
             parts = [held[read] for read in item.reads]
             reads = tuple(dict.fromkeys(n for part in parts for n in part))
-            made = self.chain(item.links, reads, (owner, item.module or number), parts)
+            made = self.chain(
+                item.links, reads, owner and (owner, item.module or number), parts
+            )
             held[item.tensor] = made
             if self.here > start:
                 for ask in item.asks:
@@ -243,7 +248,7 @@ class Writer:
                 link.cost.stays,
                 link.cost.cheap,
                 link.cost.parameters,
-                owner if link.cost.parameters else None,
+                owner,
                 link.works,
                 Amount(link.cost.workspace),
                 Amount(link.cost.workspace_back),
