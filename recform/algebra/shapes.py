@@ -29,9 +29,9 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.indices import is_of_context
-from recform.algebra.tracing import Link
 from recform.blocks import Cost, Misfit, Shape, Work
 from recform.blocks.applied import function_cost
+from recform.blocks.details import Link
 
 #: Whether a term of one shape is a gate for terms of another.
 Spreads = Callable[[Shape, Shape], bool]

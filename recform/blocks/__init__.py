@@ -5,14 +5,13 @@ that is emitted for it (:class:`recform.blocks.operator.Operator`). Nothing outs
 room and :mod:`recform.operators` knows what a channel, a height or a width is.
 """
 
-from recform.blocks.amount import Amount, Deed, Work
+from recform.blocks.amount import Amount, Cost, Work
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, fraction, put_in, symbols_in
+from recform.blocks.details import Detail, Inner, Link, applied, operation
 from recform.blocks.function import Function
 from recform.blocks.library import Library
 from recform.blocks.operator import (
-    Cost,
-    Detail,
     Emitted,
     Memory,
     Misfit,
@@ -28,13 +27,14 @@ __all__ = [
     "Argument",
     "Arguments",
     "Cost",
-    "Deed",
     "Detail",
     "Emitted",
     "Function",
+    "Inner",
     "Kind",
     "Layout",
     "Library",
+    "Link",
     "Memory",
     "Misfit",
     "Operator",
@@ -43,8 +43,10 @@ __all__ = [
     "Stride",
     "Weights",
     "Work",
+    "applied",
     "code",
     "fraction",
+    "operation",
     "put_in",
     "require_layout",
     "symbols_in",

@@ -10,13 +10,13 @@ from functools import cache
 from numbers import Integral
 from typing import TypeVar
 
+from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import symbols_in
+from recform.blocks.details import Detail
 from recform.blocks.function import Function
 from recform.blocks.operator import (
     FUNCTION_INPUT,
-    Cost,
-    Detail,
     Emitted,
     Memory,
     Misfit,
@@ -133,15 +133,16 @@ def guarded(cls: type[Operator]) -> Operator:
             return _checked(f"memory{of}", tuple, lambda: rule(inputs, a))
 
         def details(
-            self, inputs: tuple[Shape, ...] | None, a: Arguments
+            self, inputs: tuple[Detail, ...], a: Arguments
         ) -> tuple[Detail, ...]:
-            if not declares_details:
-                return ()
             rule = super().details
             made = _checked("details", tuple, lambda: rule(inputs, a))
-            return _joined(made, cls.inputs)
+            return _joined(made, inputs)
 
-    declares_details = "details" in vars(cls)
+        @property
+        def tells(self) -> bool:
+            return "details" in vars(cls) and not self.single
+
     Guarded.__name__ = Guarded.__qualname__ = cls.__name__
     Guarded.__doc__ = cls.__doc__
     return Guarded()
@@ -213,13 +214,15 @@ def _counted(cost: Cost, rule: str) -> Cost:
     return cost
 
 
-def _joined(details: tuple[Detail, ...], inputs: tuple[str, ...]) -> tuple[Detail, ...]:
+def _joined(
+    details: tuple[Detail, ...], inputs: tuple[Detail, ...]
+) -> tuple[Detail, ...]:
     """Details of which each is made of what there is before it.
 
     Raises:
         Misfit: if one is not.
     """
-    known = set(inputs)
+    known = {x.name for x in inputs}
     for detail in details:
         problem = ""
         if type(detail) is not Detail:

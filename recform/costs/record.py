@@ -20,8 +20,8 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Scope
 from recform.algebra.indices import is_of_context
-from recform.algebra.tracing import Link
 from recform.blocks import Amount, Layout, Shape
+from recform.blocks.details import Link
 from recform.costs.tape import Held, Tape, Writer
 from recform.graph.model import Block, NetworkGraph, Piece, Segment, Site
 from recform.recurrence.model import START, Flow, Slot, Step

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
-from recform.algebra.tracing import Inner, Link, statements
+from recform.algebra.tracing import statements
 from recform.blocks import Amount, Work
+from recform.blocks.details import Inner, Link
 
 #: What a slot of the state holds: a tensor, those of a list, or nothing (a module).
 Held: TypeAlias = "tuple[int, ...]"

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from recform.algebra.expr import Apply, Tensor
 from recform.algebra.formula import Pipeline
-from recform.algebra.tracing import Link, Trace
+from recform.algebra.tracing import Trace
 from recform.blocks import Amount, Shape, Stride
+from recform.blocks.details import Link
 from recform.blocks.symbolic import Symbolic
 from recform.recurrence.model import Recurrence
 

@@ -31,9 +31,9 @@ from recform.algebra.formula import Formula
 from recform.algebra.indices import is_of_context
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.algebra.shapes import Shapes
-from recform.algebra.tracing import Link
 from recform.algebra.typeset import plain
 from recform.blocks import Amount, Layout, Misfit, Shape
+from recform.blocks.details import Link
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.adapters import BlockAdapters
 from recform.graph.calls import BlockCalls

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from recform.blocks.amount import Amount
+from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, Value, given
 from recform.blocks.code import code, made
 from recform.blocks.operator import (
-    Cost,
     Emitted,
     Misfit,
     Operator,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
 from recform.blocks.operator import (
-    Cost,
     Emitted,
     Misfit,
     Operator,

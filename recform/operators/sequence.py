@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import made
 from recform.blocks.operator import (
-    Cost,
     Emitted,
     Memory,
     Operator,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from math import isqrt
 
+from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import code, made
 from recform.blocks.operator import (
-    Cost,
     Emitted,
     Misfit,
     Operator,

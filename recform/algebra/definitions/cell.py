@@ -25,7 +25,6 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.formula import Formula
-from recform.algebra.tracing import Inner, Link
 from recform.blocks import (
     Arguments,
     Cost,
@@ -36,6 +35,7 @@ from recform.blocks import (
     Work,
     symbols_in,
 )
+from recform.blocks.details import Inner, Link
 from recform.blocks.operator import require_layout
 from recform.blocks.shape import Size
 from recform.blocks.support import template

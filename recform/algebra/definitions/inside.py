@@ -18,8 +18,9 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.shapes import Shapes, full, is_sized, spreading
-from recform.algebra.tracing import Inner, Link, Trace, output_of, trace
+from recform.algebra.tracing import Trace, output_of, trace
 from recform.blocks import Amount, Arguments, Cost, Misfit, Shape, Work
+from recform.blocks.details import Inner, Link
 from recform.blocks.shape import Size
 
 if TYPE_CHECKING:
