@@ -200,6 +200,9 @@ class Shapes:
             saves_more=self.between(tensor),
             workspace_back=_shares(tensor) * made // 2,
             cheap=self.is_cheap(tensor),
+            uncounted=self.function(tensor).uncounted
+            if isinstance(tensor, Elementwise)
+            else (),
         )
         return Link(made, cost, (Work(reads, made, multiply_adds=weighed),))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -98,6 +99,7 @@ class Cost:
         lean: what a lean pass keeps of :attr:`inside`; None for all of it.
         stays: what is kept of it even where the output is made again: statistics, and what
             was drawn.
+        uncounted: the names of operators in it of which nobody says what they cost.
     """
 
     parameters: int = 0
@@ -114,6 +116,7 @@ class Cost:
     unheld: bool = False
     lean: Amount | None = None
     stays: Amount = field(default_factory=Amount)
+    uncounted: tuple[str, ...] = ()
 
     @property
     def inside(self) -> Amount:
@@ -126,3 +129,8 @@ class Cost:
         if self.cheap:
             return self.stays
         return self.inside if self.lean is None else self.lean
+
+
+def uncounted(costs: Iterable[Cost]) -> tuple[str, ...]:
+    """The operators of which nobody says what they cost, each once."""
+    return tuple(dict.fromkeys(name for cost in costs for name in cost.uncounted))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from recform.blocks.amount import Amount, Cost, Work
+from recform.blocks.amount import Amount, Cost, Work, uncounted
 from recform.blocks.arguments import Arguments, Value, unsaid
 from recform.blocks.shape import Shape, known
 
@@ -334,6 +334,7 @@ def added_up(details: Sequence[Detail], inputs: Sequence[str]) -> Cost:
         saves_bytes=inside.bytes,
         saves_once=inside.once,
         passes=not links,
+        uncounted=uncounted(link.cost for link in links),
         cheap=all(link.cost.cheap for link in links),
         stays=sum((link.cost.stays for link in links), Amount()),
     )

@@ -13,7 +13,7 @@ from typing import TypeVar
 from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import symbols_in
-from recform.blocks.details import Detail
+from recform.blocks.details import Detail, Inner
 from recform.blocks.function import Function
 from recform.blocks.operator import (
     FUNCTION_INPUT,
@@ -222,19 +222,38 @@ def _joined(
     Raises:
         Misfit: if one is not.
     """
-    known = {x.name for x in inputs}
+    drawn: set[object] = {x.name for x in inputs}
+    done = set(drawn)
     for detail in details:
         problem = ""
         if type(detail) is not Detail:
             problem = f"gives {detail!r} in `details`, which is no Detail"
-        elif detail.name in known:
+        elif detail.name in drawn:
             problem = f"has two things that it calls {detail.name!r} in `details`"
-        elif missing := [name for name in detail.of if name not in known]:
+        elif missing := [name for name in detail.of if name not in drawn]:
             problem = f"makes {detail.name!r} of {missing[0]!r}, which is not before it"
+        else:
+            problem = next(_undone(detail, done), "")
         if problem:
             raise Misfit("RF514", problem, hint="a mistake of the plugin")
-        known.add(detail.name)
+        drawn.add(detail.name)
+    if len(done) > len(inputs) and details[-1].name not in done:
+        problem = f"has no operation that makes {details[-1].name!r}, its result"
+        raise Misfit("RF514", problem, hint="a mistake of the plugin")
     return details
+
+
+def _undone(detail: Detail, done: set[object]) -> Iterator[str]:
+    """What is wrong with the operations of a detail; what they make is added."""
+    for act in detail.does:
+        if type(act) is not Inner:
+            yield f"gives {act!r} for what {detail.name!r} does, which is no operation"
+            return
+        asked = (name for name in act.asks if name != act.tensor)
+        for name in (*act.reads, *asked):
+            if name not in done:
+                yield f"computes {act.tensor!r} of {name!r}, which nothing computes"
+        done.add(act.tensor)
 
 
 def _sound(

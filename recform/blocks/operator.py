@@ -213,8 +213,7 @@ class Operator:
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         """What the call costs for one example; all sizes are numbers here."""
-        details = self.told((x,), a)
-        return added_up(details, self.inputs) if details else self.costs
+        return self._cost((x,), a)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         """The code, for sizes that may be symbols."""
@@ -262,6 +261,16 @@ class Operator:
     def works_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Work, ...]:
         """What it computes, where that is one thing after the other; nothing if at once."""
         return ()
+
+    def _cost(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
+        """What it costs if no rule of its own says it."""
+        details, costs = self.told(inputs, a), self.costs
+        if any(detail.does for detail in details):
+            return added_up(details, self.inputs)
+        if costs is Operator.costs and self.foreign:
+            parameters = sum(detail.parameters for detail in details)
+            return Cost(parameters, uncounted=(self.name,))
+        return costs
 
     def told(
         self, inputs: tuple[Shape, ...] | None, a: Arguments
@@ -326,8 +335,7 @@ class Several(Operator):
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
         """What the call costs for one example."""
-        details = self.told(inputs, a)
-        return added_up(details, self.inputs) if details else self.costs
+        return self._cost(inputs, a)
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         """The code, for sizes that may be symbols."""

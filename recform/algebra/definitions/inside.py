@@ -20,6 +20,7 @@ from recform.algebra.expr import (
 from recform.algebra.shapes import Shapes, full, is_sized, spreading
 from recform.algebra.tracing import Trace, output_of, trace
 from recform.blocks import Amount, Arguments, Cost, Misfit, Shape, Work
+from recform.blocks.amount import uncounted
 from recform.blocks.details import Inner, Link
 from recform.blocks.shape import Size
 
@@ -123,27 +124,21 @@ class Inside(Shapes):
             self._traces[call] = trace(pipeline, inputs, self._values)
         return self._traces[call]
 
-    def _called(self, call: Apply) -> Trace:
-        """The same; what is kept for its gradient is noted."""
-        one = self._trace(call)
-        for argument, saved in zip(call.arguments, one.saves_inputs, strict=True):
-            if saved:
-                self._keep(argument)
-        if one.saves_output:
-            self._keep(call)
-        return one
+    def links(self, tensor: Tensor) -> tuple[Link, ...]:
+        """What makes a tensor; nothing for what comes in, and for a view."""
+        if isinstance(tensor, Apply):
+            return self._trace(tensor).links
+        view = not self.parts(tensor) or isinstance(tensor, State | Part)
+        return () if view else (self.link(tensor),)
 
     @cached_property
+    def _every(self) -> tuple[Link, ...]:
+        return tuple(x for tensor in self._body.tensors for x in self.links(tensor))
+
+    @property
     def works(self) -> tuple[Work, ...]:
         """What is computed, in that order."""
-        found: list[Work] = []
-        for tensor in self._body.tensors:
-            if isinstance(tensor, Apply):
-                links = self._trace(tensor).links
-                found += [work for link in links for work in link.works]
-            elif self.parts(tensor) and not isinstance(tensor, State | Part):
-                found += self.link(tensor).works
-        return tuple(found)
+        return tuple(work for link in self._every for work in link.works)
 
     def cost(
         self, tensors: Iterable[Tensor] | None = None, kept: Iterable[Tensor] = ()
@@ -161,17 +156,16 @@ class Inside(Shapes):
         inside = Amount()
         owned: set[tuple[str, object]] = set()
         tensors = tuple(self._body.tensors if tensors is None else tensors)
-        for call in tensors:
-            if not isinstance(call, Apply):
+        for tensor in tensors:
+            inside += Amount(self._noted(tensor))
+            if not isinstance(tensor, Apply):
                 continue
-            one = self._called(call)
-            if (call.operator, call.index) not in owned:
-                owned.add((call.operator, call.index))
+            one = self._trace(tensor)
+            if (tensor.operator, tensor.index) not in owned:
+                owned.add((tensor.operator, tensor.index))
                 parameters += one.parameters
             multiply_adds += one.multiply_adds
             inside += one.kept
-        for tensor in tensors:
-            inside += Amount(self._noted(tensor))
         parameters += self._scalars()
         output = self._root(self._body.output)
         inner = sum(
@@ -188,6 +182,7 @@ class Inside(Shapes):
             saves_bytes=inside.bytes,
             saves_once=inside.once,
             workspace=self._workspace(tensors),
+            uncounted=uncounted(link.cost for link in self._every),
         )
 
     def opened(self, tensors: Iterable[Tensor] | None = None) -> Iterator[Inner]:
@@ -201,7 +196,7 @@ class Inside(Shapes):
             if self._is_given(tensor) or self.bare(tensor) != tensor:
                 continue
             reads = self.terms(tensor)
-            links = self._links(tensor)
+            self._noted(tensor)
             hands: tuple[Tensor, ...] = ()
             if isinstance(tensor, TensorSum):
                 same = (x for x in reads if self.shape(x) == self.shape(tensor))
@@ -210,7 +205,7 @@ class Inside(Shapes):
             module: object = None
             if isinstance(tensor, Apply):
                 module = tensor.operator, tensor.index
-            yield Inner(tensor, named, links, asks, hands, module=module)
+            yield Inner(tensor, named, self.links(tensor), asks, hands, module=module)
 
     def _is_given(self, tensor: Tensor) -> bool:
         """Whether a tensor is there before anything is computed."""
@@ -222,18 +217,19 @@ class Inside(Shapes):
         self._keeps = {}
         return found
 
-    def _links(self, tensor: Tensor) -> tuple[Link, ...]:
-        """What makes a tensor, and notes what is kept for it."""
-        if isinstance(tensor, Apply):
-            return self._called(tensor).links
-        self._noted(tensor)
-        return (self.link(tensor),)
-
     def _noted(self, tensor: Tensor) -> int:
         """Notes what is kept for a tensor; the numbers that are between its factors."""
-        for part in self.asks(tensor):
-            self._keep(part)
-        return self.between(tensor)
+        if not isinstance(tensor, Apply):
+            for part in self.asks(tensor):
+                self._keep(part)
+            return self.between(tensor)
+        one = self._trace(tensor)
+        for argument, saved in zip(tensor.arguments, one.saves_inputs, strict=True):
+            if saved:
+                self._keep(argument)
+        if one.saves_output:
+            self._keep(tensor)
+        return 0
 
     def bare(self, tensor: Tensor) -> Tensor:
         """What holds the numbers of a tensor; a sign stands in the sum that it is in."""
