@@ -120,6 +120,7 @@ class Link:
             workspace_back=cost.workspace_back * count,
             lean=None if cost.lean is None else cost.lean.times(count),
             stays=cost.stays.times(count),
+            fixed=cost.fixed.times(count),
         )
         works = tuple(work.times(count) for work in self.works)
         inside = self.inside if count == 1 else None
@@ -291,6 +292,7 @@ def _done(deeds: tuple[Deed, ...], parameters: int) -> tuple[Inner, ...]:
             workspace_back=deed.back,
             cheap=deed.cheap,
             stays=Amount(bytes=deed.bytes, once=deed.once),
+            fixed=Amount(once=deed.once),
         )
         read = sum(sizes.get(name, deed.numbers) for name in deed.reads)
         work = Work(read, deed.numbers, learned, deed.multiply_adds)

@@ -82,7 +82,8 @@ class Deed:
         asks: those of them that its gradient is computed from.
         cheap: whether a lean pass runs it again.
         multiply_adds: of products of matrices.
-        bytes, once: what it keeps besides, as in :class:`Amount`.
+        bytes: what it keeps besides, as in :class:`Amount`.
+        once: likewise, made of nothing that comes in.
         back: numbers that are held besides while its gradient is computed.
     """
 

@@ -38,6 +38,8 @@ class Cost:
         lean: what a lean pass keeps of :attr:`inside`; None for all of it.
         stays: what is kept of it even where the output is made again: statistics, and what
             was drawn.
+        fixed: what of that is made of nothing that comes in, so that a checkpoint makes it
+            again: the angles of positions.
     """
 
     parameters: int = 0
@@ -54,6 +56,7 @@ class Cost:
     unheld: bool = False
     lean: Amount | None = None
     stays: Amount = field(default_factory=Amount)
+    fixed: Amount = field(default_factory=Amount)
 
     @property
     def inside(self) -> Amount:

@@ -243,9 +243,12 @@ class _Forming:
                 note.there, note.since = (number, note.since), None
         inside, more = operation.inside, _NOTHING
         form = self._forms[operation.unit]
+        stays = operation.stays
+        if form is Memory.checkpoint:
+            stays = _rest(stays, operation.fixed)
         inner = self._inner.get(number)
         if inner is not None:
-            inside = operation.stays
+            inside = stays
             if inner.kept:
                 inside += inner.amount
             elif inner.there is not None:
@@ -254,8 +257,8 @@ class _Forming:
             more += _rest(inside, operation.lean)
             inside = operation.lean
         elif form is not Memory.plain:
-            more += _rest(inside, operation.stays)
-            inside = operation.stays
+            more += _rest(inside, stays)
+            inside = stays
         if inside is operation.inside and more == _NOTHING and not room.again:
             return operation
         return but(

@@ -64,7 +64,7 @@ class Signs:
             op.unit - before.unit,
             self._from(op.makes, op.reads),
             self._from(op.makes, op.asks),
-            (op.inside, op.lean, op.stays),
+            (op.inside, op.lean, op.stays, op.fixed),
             (op.workspace, op.workspace_back, op.remaking),
             (op.cheap, op.unheld, op.runs, op.copies, op.works),
             (op.parameters, op.owner is None, self._owners[number]),

@@ -67,6 +67,7 @@ class Operation:
         inside: what autograd keeps for it beside whole tensors.
         lean: what a lean pass keeps of that.
         stays: what is kept of it even where the operation is run again.
+        fixed: what of that a checkpoint makes again.
         cheap: whether a lean pass runs it again.
         unheld: whether nobody has its result but as a view.
         parameters: how many it has.
@@ -89,6 +90,7 @@ class Operation:
     inside: Amount
     lean: Amount
     stays: Amount
+    fixed: Amount
     cheap: bool
     parameters: int
     owner: object
@@ -246,6 +248,7 @@ class Writer:
                 link.cost.inside,
                 link.cost.inside_lean,
                 link.cost.stays,
+                link.cost.fixed,
                 link.cost.cheap,
                 link.cost.parameters,
                 owner,
