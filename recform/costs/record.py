@@ -195,6 +195,8 @@ class _BlockRecorder:
         self._step = step
         self._block = block
         self._held = held
+        #: How often each buffer is read.
+        self._reads: dict[int, int] = {}
         #: Where the operations of a tensor, or of an adapter, begin and end.
         self._where: dict[object, tuple[int, int]] = {}
         self._adapters: Mapping[object, tuple[Link, ...]] = {
@@ -206,19 +208,42 @@ class _BlockRecorder:
     def block(self, given: Sequence[Held]) -> list[Held]:
         """What it hands on."""
         writer = self._writer
-        reads: dict[int, int] = {}
+        uses = self._uses()
         for tensor in self._step.body:
-            if tensor not in self._held:
-                parts = self._parts(tensor)
-                for number in {n: None for part in parts for n in part}:
-                    reads[number] = reads.get(number, 0) + 1
-                self._held[tensor] = self._made(tensor, parts)
+            if uses.get(tensor, 0) != 1 or isinstance(tensor, State):
+                self._value(tensor)
         self._keep()
         names = [self._held[t] for t in self._step.body if isinstance(t, State)]
         for held in (*given, *names):
             writer.name(held)
+        reads = self._reads
         writer.name(tuple(number for number, count in reads.items() if count > 1))
         return [self._held.get(slot, ()) for slot in self._step.outputs]
+
+    def _uses(self) -> dict[Tensor, int]:
+        """How often each tensor is read: what is read once is made where it is.
+
+        So it is in code, where no variable is made for that (`writers/formula`).
+        """
+        uses: dict[Tensor, int] = {}
+        for tensor in self._step.body:
+            for part in self._step.parts(tensor):
+                bare = self._step.bare(part)
+                read = bare if Site(bare, tensor) in self._block.sites else part
+                uses[read] = uses.get(read, 0) + 1
+        for slot in self._step.outputs:
+            if isinstance(slot, Tensor):
+                uses[slot] = uses.get(slot, 0) + 2
+        return uses
+
+    def _value(self, tensor: Tensor) -> Held:
+        """A tensor, which is made first if it is not there."""
+        if tensor not in self._held:
+            parts = self._parts(tensor)
+            for number in {n: None for part in parts for n in part}:
+                self._reads[number] = self._reads.get(number, 0) + 1
+            self._held[tensor] = self._made(tensor, parts)
+        return self._held[tensor]
 
     def _parts(self, tensor: Tensor) -> list[Held]:
         """What a tensor is made of, behind the adapters."""
@@ -231,7 +256,7 @@ class _BlockRecorder:
             if site in self._block.sites:
                 found.append(self._adapted(bare, site))
             else:
-                found.append(self._held[part])
+                found.append(self._value(part))
         return found
 
     def _adapted(self, value: Tensor, site: Site) -> Held:
@@ -239,7 +264,7 @@ class _BlockRecorder:
         if key not in self._held:
             links = self._adapters[key]
             owner = (self._flow, self._index, key)
-            self._held[key] = self._run(links, self._held[value], owner, (key, site))
+            self._held[key] = self._run(links, self._value(value), owner, (key, site))
         return self._held[key]
 
     def _made(self, tensor: Tensor, parts: list[Held]) -> Held:
