@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import sympy
@@ -20,8 +21,9 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Scope
 from recform.algebra.indices import is_of_context
+from recform.algebra.lists import is_list
 from recform.algebra.tracing import Link
-from recform.blocks import Amount, Layout, Shape
+from recform.blocks import Amount, Layout, Shape, Work
 from recform.costs.tape import Held, Tape, Writer
 from recform.graph.model import Block, NetworkGraph, Piece, Segment, Site
 from recform.recurrence.model import START, Flow, Slot, Step
@@ -239,25 +241,58 @@ class _BlockRecorder:
     def _value(self, tensor: Tensor) -> Held:
         """A tensor, which is made first if it is not there."""
         if tensor not in self._held:
-            parts = self._parts(tensor)
+            if self._is_long(tensor):
+                parts, made = self._added_up(tensor)
+            else:
+                parts = [self._part(tensor, term) for term in self._terms(tensor)]
+                made = self._made(tensor, parts)
             for number in {n: None for part in parts for n in part}:
                 self._reads[number] = self._reads.get(number, 0) + 1
-            self._held[tensor] = self._made(tensor, parts)
+            self._held[tensor] = made
         return self._held[tensor]
 
-    def _parts(self, tensor: Tensor) -> list[Held]:
-        """What a tensor is made of, behind the adapters."""
-        found = []
-        for part in self._step.parts(tensor):
-            if isinstance(part, Filled):
-                continue
-            bare = self._step.bare(part)
-            site = Site(bare, tensor)
-            if site in self._block.sites:
-                found.append(self._adapted(bare, site))
-            else:
-                found.append(self._value(part))
-        return found
+    def _terms(self, tensor: Tensor) -> list[Tensor]:
+        """What a tensor is made of, but for numbers that have no tensor."""
+        parts = self._step.parts(tensor)
+        return [part for part in parts if not isinstance(part, Filled)]
+
+    def _part(self, tensor: Tensor, part: Tensor) -> Held:
+        """What a tensor is made of, behind the adapter if there is one."""
+        bare = self._step.bare(part)
+        site = Site(bare, tensor)
+        if site in self._block.sites:
+            return self._adapted(bare, site)
+        return self._value(part)
+
+    def _is_long(self, tensor: Tensor) -> bool:
+        """Whether a tensor is a sum of more than two tensors."""
+        if not isinstance(tensor, TensorSum) or tensor not in self._block.works:
+            return False
+        terms = self._terms(tensor)
+        return len(terms) > 2 and not any(is_list(t) or t.is_many for t in terms)
+
+    def _added_up(self, tensor: Tensor) -> tuple[list[Held], Held]:
+        """The terms of a long sum, and the sum: each is added to those before it."""
+        (whole,) = self._block.works[tensor]
+        first, *others = self._terms(tensor)
+        parts, size = [self._part(tensor, first)], self._size(tensor, first)
+        made, before = parts[0], first
+        for term in others:
+            parts.append(self._part(tensor, term))
+            reads = size + self._size(tensor, term)
+            size = max(size, self._size(tensor, term))
+            link = replace(whole, made=size, works=(Work(reads, size),))
+            two = [made, parts[-1]]
+            made = self._run((link,), (*made, *parts[-1]), None, (tensor,), two)
+            self._writer.hand_on(tuple(self._handed((before, term), two, made)))
+            before = tensor
+        return parts, made
+
+    def _size(self, tensor: Tensor, term: Tensor) -> int:
+        """The numbers of a term, behind the adapter if there is one."""
+        site = Site(self._step.bare(term), tensor)
+        shape = self._block.shapes[tensor if site in self._block.sites else term]
+        return shape.elements
 
     def _adapted(self, value: Tensor, site: Site) -> Held:
         key = (value, self._block.sites[site].target)
@@ -276,15 +311,15 @@ class _BlockRecorder:
         links = self._block.works[tensor]
         made = self._run(links, everything, self._owner(tensor), (tensor,), parts)
         if isinstance(tensor, TensorSum):
-            self._writer.hand_on(tuple(self._handed(tensor, parts, made)))
+            terms = self._terms(tensor)
+            self._writer.hand_on(tuple(self._handed(terms, parts, made)))
         return made
 
     def _handed(
-        self, tensor: TensorSum, parts: list[Held], made: Held
+        self, terms: Sequence[Tensor], parts: Sequence[Held], made: Held
     ) -> Iterable[int]:
         """The terms of a sum that are in it as they are."""
         buffers = self._writer.tape.buffers
-        terms = [t for t in self._step.parts(tensor) if not isinstance(t, Filled)]
         for term, held in zip(terms, parts, strict=True):
             if isinstance(term, Scaled | Part) or not len(held) == len(made) == 1:
                 continue

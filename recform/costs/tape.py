@@ -312,9 +312,12 @@ class Writer:
             second = [n for n in trained if n not in first and n not in op.hands]
             more = sum((buffers[n].amount for n in second), op.workspace_back)
             self.tape.operations[number] = but(op, workspace_back=more)
-            same = [n for n in first if n in op.hands]
-            for heir in sorted(same, key=lambda n: buffers[n].born)[:1]:
-                buffers[heir].graded = number - 1
-                for other in same:
-                    if other != heir:
-                        buffers[other].graded = buffers[other].born - 1
+        #: Of what is handed on, the operation down to which one tensor is the gradient.
+        until: dict[int, int] = {}
+        for number, op in reversed([*enumerate(self.tape.operations)]):
+            same = [n for n in op.reads if n in op.hands and buffers[n].trained]
+            same = [n for n in same if buffers[n].read == number]
+            there = until.get(op.makes, number)
+            for heir in sorted(same, key=lambda n: buffers[n].born):
+                buffers[heir].graded = max(there, buffers[heir].born) - 1
+                there = until[heir] = min(there, buffers[heir].born)
