@@ -106,9 +106,10 @@ class _Recorder:
             for segment in segments:
                 step = self._recurrence.steps[segment.step]
                 for index in self._blocks(segment, flow):
-                    writer.unit += 1
+                    writer.unit, writer.between = writer.unit + 1, False
                     given = waiting.given(step, index, carried)
                     carried = block(step, segment.block, index, given, ())
+                    writer.between = True
                     waiting.keep(index, carried)
                     if not opened:
                         writer.name(x)  # as the variable of what the stem makes
@@ -118,7 +119,7 @@ class _Recorder:
                 writer.name(entry[0])
         writer.part = "shared"
         if number == len(self._recurrence.flows) - 1:
-            writer.unit += 1
+            writer.unit, writer.between = writer.unit + 1, False
         end = carried[: flow.end.carried]
         made = block(flow.end, network.ends[number], flow.length + 1, end, ())
         return made[0]

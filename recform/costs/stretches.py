@@ -61,7 +61,7 @@ class Signs:
         graded = made.read if made.graded is None else made.graded
         ends = (made.read, made.named, graded, self.touched[op.makes])
         return (
-            op.unit - before.unit,
+            (op.unit - before.unit, op.between),
             self._from(op.makes, op.reads),
             self._from(op.makes, op.asks),
             (op.inside, op.lean, op.stays, op.fixed),

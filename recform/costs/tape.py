@@ -62,6 +62,7 @@ class Operation:
         part: the part of the network that it is in, as the summary names it.
         unit: the number of the block that it is in; 0 before the first one, and one more
             than there are behind the last one.
+        between: whether it stands behind that block, and in front of the next one.
         reads: what it is made of.
         makes: what it makes.
         inside: what autograd keeps for it beside whole tensors.
@@ -104,6 +105,7 @@ class Operation:
     asks: Held = ()
     remaking: Amount = field(default_factory=Amount)
     again: tuple[int, ...] = ()
+    between: bool = False
 
     @property
     def times(self) -> int:
@@ -151,6 +153,7 @@ class Writer:
         tape: as far as it is written.
         part: the part of the network that is written.
         unit: the number of the block that is written.
+        between: whether it is through.
         copies: how many blocks in a row the next operations stand for.
         opens: whether what definitions compute is written as operations of its own.
     """
@@ -160,6 +163,7 @@ class Writer:
         self.tape = Tape()
         self.part = ""
         self.unit = 0
+        self.between = False
         self.copies = 1
         self._runs = 1
 
@@ -258,6 +262,7 @@ class Writer:
                 self.copies,
                 self._runs,
                 link.cost.unheld,
+                between=self.between,
             )
         )
         trained = bool(link.cost.parameters)
