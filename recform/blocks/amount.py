@@ -99,6 +99,8 @@ class Cost:
         lean: what a lean pass keeps of :attr:`inside`; None for all of it.
         stays: what is kept of it even where the output is made again: statistics, and what
             was drawn.
+        fixed: what of that is made of nothing that comes in, so that a checkpoint makes it
+            again: the angles of positions.
         uncounted: the names of operators in it of which nobody says what they cost.
     """
 
@@ -116,6 +118,7 @@ class Cost:
     unheld: bool = False
     lean: Amount | None = None
     stays: Amount = field(default_factory=Amount)
+    fixed: Amount = field(default_factory=Amount)
     uncounted: tuple[str, ...] = ()
 
     @property

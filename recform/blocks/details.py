@@ -99,6 +99,7 @@ class Link:
             workspace_back=cost.workspace_back * count,
             lean=None if cost.lean is None else cost.lean.times(count),
             stays=cost.stays.times(count),
+            fixed=cost.fixed.times(count),
         )
         works = tuple(work.times(count) for work in self.works)
         inside = self.inside if count == 1 else None
@@ -202,13 +203,24 @@ def again(
     once: int = 0,
     back: int = 0,
 ) -> Inner:
-    """An operation that a lean pass runs again, of which it keeps bytes and statistics."""
+    """An operation that a lean pass runs again.
+
+    Args:
+        makes: a name for its result.
+        of: what it is made of.
+        numbers: how many it makes for an example.
+        asks: the names of those of them that its gradient is computed from.
+        bytes: what it keeps besides, as in :class:`Amount`.
+        once: likewise, made of nothing that comes in.
+        back: numbers that are held besides while its gradient is computed.
+    """
     cost = Cost(
         saves_bytes=bytes,
         saves_once=once,
         workspace_back=back,
         cheap=True,
         stays=Amount(bytes=bytes, once=once),
+        fixed=Amount(once=once),
     )
     return operation(makes, of, numbers, asks, cost=cost)
 
@@ -337,4 +349,5 @@ def added_up(details: Sequence[Detail], inputs: Sequence[str]) -> Cost:
         uncounted=uncounted(link.cost for link in links),
         cheap=all(link.cost.cheap for link in links),
         stays=sum((link.cost.stays for link in links), Amount()),
+        fixed=sum((link.cost.fixed for link in links), Amount()),
     )

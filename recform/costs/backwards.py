@@ -29,11 +29,12 @@ class _Backwards:
         self._back = [form is Memory.reversible for form in forms]
         self._places: dict[int, tuple[int, int]] = {}
         for number, op in enumerate(tape.operations):
-            first, _ = self._places.get(op.unit, (number, number))
-            self._places[op.unit] = first, number
+            if not op.between:
+                first, _ = self._places.get(op.unit, (number, number))
+                self._places[op.unit] = first, number
         self._kept: dict[int, int] = {}
         self._again: dict[int, tuple[int, int]] = {}
-        self._operations: list[Operation] = []
+        self._operations = list(tape.operations)
 
     def tape(self) -> Tape:
         """The tape."""
@@ -42,8 +43,9 @@ class _Backwards:
                 self._keep((number,), buffer.kept)
             if buffer.again is not None:
                 self._again[number] = buffer.again
-        for unit in self._places:
-            self._operations += self._unit(unit)
+        for unit, (first, last) in self._places.items():
+            if self._back[unit]:
+                self._operations[first : last + 1] = self._unit(unit)
         pairs = enumerate(self._tape.buffers)
         buffers = [self._buffer(number, buffer) for number, buffer in pairs]
         return replace(self._tape, operations=self._operations, buffers=buffers)
@@ -73,27 +75,32 @@ class _Backwards:
         operations = enumerate(self._tape.operations[first : last + 1], first)
         return max((n for n, op in operations if _asks(op)), default=last)
 
+    def _follows(self, unit: int) -> bool:
+        """Whether a block is run backwards behind another one that is."""
+        if not self._back[unit] or not self._back[unit - 1]:
+            return False
+        return self._places[unit - 1][1] + 1 == self._places[unit][0]
+
     def _unit(self, unit: int) -> list[Operation]:
+        """The operations of a block that is run backwards."""
         first, last = self._places[unit]
         operations = self._tape.operations[first : last + 1]
-        if not self._back[unit]:
-            return operations
         runs = self._runs(unit)
         for number, op in enumerate(operations, first):
             for asked in op.asks:
                 self._has(asked, number, runs)
         # What a block got is what the one before it has handed on, until that has run.
-        start = self._runs(unit - 1) + 1 if self._back[unit - 1] else runs
+        start = self._runs(unit - 1) + 1 if self._follows(unit) else runs
         given = self._crossing(first)
         for number in given:
             self._has(number, start, runs)
-        if not self._back[unit + 1]:
+        if not self._follows(unit + 1):
             # It hands on as many as it got, whether or not somebody reads them.
             made = self._crossing(last + 1)
             older = [number for number in reversed(given) if number not in made]
             # Each block knows the one behind it: the last is there until the first is gone.
             row = unit
-            while self._back[row - 1]:
+            while self._follows(row):
                 row -= 1
             held = [*made, *older[: max(0, len(given) - len(made))]]
             self._keep(held, self._places[row][0])
@@ -112,7 +119,7 @@ class _Backwards:
         own = [n for n in read if buffers[n].born >= first and not buffers[n].earlier]
         terms = [buffers[n].amount for n in own if n not in asks and n not in made]
         more = sum((buffers[n].amount for n in handed), Amount())
-        if not self._back[unit + 1]:
+        if not self._follows(unit + 1):
             more = Amount()  # It is kept.
         if all(op.owner for op in operations[first : last + 1] if _asks(op)):
             # Its operators ran once, each for a term that was taken off.

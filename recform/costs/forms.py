@@ -175,10 +175,16 @@ class _Forming:
             return but(buffer, kept=None, alone=buffer.alone and not note.kept)
         return but(buffer, kept=note.last if note.kept else None, again=again)
 
+    def _form(self, operation: Operation) -> Memory:
+        """What is kept of an operation; of one between blocks that run backwards all."""
+        form = self._forms[operation.unit]
+        between = operation.between and form is Memory.reversible
+        return Memory.plain if between else form
+
     # -- forward
 
     def _forward(self, number: int, operation: Operation) -> None:
-        form = self._forms[operation.unit]
+        form = self._form(operation)
         region = self._regions[operation.unit]
         own = self._notes[operation.makes]
         own.region = region
@@ -205,7 +211,7 @@ class _Forming:
 
     def _note(self, number: int, operation: Operation, own: _Note) -> None:
         """Notes how what an operation makes is made again."""
-        form = self._forms[operation.unit]
+        form = self._form(operation)
         reads = [self._noted(read, own.region) for read in operation.reads]
         inputs = tuple(reads)
         fixed = all(note.outside for note in reads)
@@ -233,7 +239,7 @@ class _Forming:
 
     def _backward(self, number: int, operation: Operation) -> Operation:
         """The operation with what its backward pass has besides."""
-        if self._forms[operation.unit] is Memory.reversible:
+        if self._form(operation) is Memory.reversible:
             return operation
         room = _Room()
         for note in self._asked[number]:
@@ -242,10 +248,13 @@ class _Forming:
             if note.given == len(note.asks) and note.since is not None:
                 note.there, note.since = (number, note.since), None
         inside, more = operation.inside, _NOTHING
-        form = self._forms[operation.unit]
+        form = self._form(operation)
+        stays = operation.stays
+        if form is Memory.checkpoint:
+            stays = _rest(stays, operation.fixed)
         inner = self._inner.get(number)
         if inner is not None:
-            inside = operation.stays
+            inside = stays
             if inner.kept:
                 inside += inner.amount
             elif inner.there is not None:
@@ -254,8 +263,8 @@ class _Forming:
             more += _rest(inside, operation.lean)
             inside = operation.lean
         elif form is not Memory.plain:
-            more += _rest(inside, operation.stays)
-            inside = operation.stays
+            more += _rest(inside, stays)
+            inside = stays
         if inside is operation.inside and more == _NOTHING and not room.again:
             return operation
         return but(

@@ -61,10 +61,10 @@ class Signs:
         graded = made.read if made.graded is None else made.graded
         ends = (made.read, made.named, graded, self.touched[op.makes])
         return (
-            op.unit - before.unit,
+            (op.unit - before.unit, op.between),
             self._from(op.makes, op.reads),
             self._from(op.makes, op.asks),
-            (op.inside, op.lean, op.stays),
+            (op.inside, op.lean, op.stays, op.fixed),
             (op.workspace, op.workspace_back, op.remaking),
             (op.cheap, op.unheld, op.runs, op.copies, op.works),
             (op.parameters, op.owner is None, self._owners[number]),

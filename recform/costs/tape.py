@@ -63,11 +63,13 @@ class Operation:
         part: the part of the network that it is in, as the summary names it.
         unit: the number of the block that it is in; 0 before the first one, and one more
             than there are behind the last one.
+        between: whether it stands behind that block, and in front of the next one.
         reads: what it is made of.
         makes: what it makes.
         inside: what autograd keeps for it beside whole tensors.
         lean: what a lean pass keeps of that.
         stays: what is kept of it even where the operation is run again.
+        fixed: what of that a checkpoint makes again.
         cheap: whether a lean pass runs it again.
         unheld: whether nobody has its result but as a view.
         parameters: how many it has.
@@ -90,6 +92,7 @@ class Operation:
     inside: Amount
     lean: Amount
     stays: Amount
+    fixed: Amount
     cheap: bool
     parameters: int
     owner: object
@@ -103,6 +106,7 @@ class Operation:
     asks: Held = ()
     remaking: Amount = field(default_factory=Amount)
     again: tuple[int, ...] = ()
+    between: bool = False
 
     @property
     def times(self) -> int:
@@ -150,6 +154,7 @@ class Writer:
         tape: as far as it is written.
         part: the part of the network that is written.
         unit: the number of the block that is written.
+        between: whether it is through.
         copies: how many blocks in a row the next operations stand for.
         opens: whether what definitions compute is written as operations of its own.
     """
@@ -159,6 +164,7 @@ class Writer:
         self.tape = Tape()
         self.part = ""
         self.unit = 0
+        self.between = False
         self.copies = 1
         self._runs = 1
 
@@ -247,6 +253,7 @@ class Writer:
                 link.cost.inside,
                 link.cost.inside_lean,
                 link.cost.stays,
+                link.cost.fixed,
                 link.cost.cheap,
                 link.cost.parameters,
                 owner,
@@ -256,6 +263,7 @@ class Writer:
                 self.copies,
                 self._runs,
                 link.cost.unheld,
+                between=self.between,
             )
         )
         trained = bool(link.cost.parameters)
@@ -310,9 +318,12 @@ class Writer:
             second = [n for n in trained if n not in first and n not in op.hands]
             more = sum((buffers[n].amount for n in second), op.workspace_back)
             self.tape.operations[number] = but(op, workspace_back=more)
-            same = [n for n in first if n in op.hands]
-            for heir in sorted(same, key=lambda n: buffers[n].born)[:1]:
-                buffers[heir].graded = number - 1
-                for other in same:
-                    if other != heir:
-                        buffers[other].graded = buffers[other].born - 1
+        #: Of what is handed on, the operation down to which one tensor is the gradient.
+        until: dict[int, int] = {}
+        for number, op in reversed([*enumerate(self.tape.operations)]):
+            same = [n for n in op.reads if n in op.hands and buffers[n].trained]
+            same = [n for n in same if buffers[n].read == number]
+            there = until.get(op.makes, number)
+            for heir in sorted(same, key=lambda n: buffers[n].born):
+                buffers[heir].graded = max(there, buffers[heir].born) - 1
+                there = until[heir] = min(there, buffers[heir].born)

@@ -87,6 +87,7 @@ class Transpose(Operator):
         return Shape(Layout.TOKENS, x.grid[0], (x.features,))
 
     # A view that products of matrices copy, as that of `tokens`.
+    costs = Cost(cheap=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{x}.transpose(1, 2)", layer="Permute(0, 2, 1)")

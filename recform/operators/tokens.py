@@ -78,6 +78,7 @@ class Tokens(Operator):
         return Shape(Layout.TOKENS, x.features, (x.grid[0] * x.grid[1],))
 
     # It is a view, but products of matrices copy what is turned: so it doesn't pass.
+    costs = Cost(cheap=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         if x.layout is Layout.PIXELS:
@@ -98,6 +99,7 @@ class Pixels(Operator):
         return Shape(Layout.PIXELS, x.features, x.grid)
 
     # A view that products of matrices copy, as that of `tokens`.
+    costs = Cost(cheap=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{x}.permute(0, 2, 3, 1)", layer="Permute(0, 2, 3, 1)")
