@@ -94,7 +94,7 @@ class _Recorder:
         writer = self._writer
         writer.part = "shared"
         block = partial(_follow, writer, self._contexts, number)
-        carried = block(flow.start, network.starts[number], 0, (), x)
+        started = carried = block(flow.start, network.starts[number], 0, (), x)
         waiting = Lists[Held](flow)
         waiting.keep(0, carried)
         opened = False
@@ -120,6 +120,9 @@ class _Recorder:
         writer.part = "shared"
         if number == len(self._recurrence.flows) - 1:
             writer.unit, writer.between = writer.unit + 1, False
+        for slot, held in zip(flow.start.outputs, started, strict=True):
+            if _variable(slot) == "x" and held != x:
+                writer.name(held)  # a variable that no block takes the place of
         end = carried[: flow.end.carried]
         made = block(flow.end, network.ends[number], flow.length + 1, end, ())
         return made[0]
@@ -213,7 +216,10 @@ class _BlockRecorder:
         writer = self._writer
         uses = self._uses()
         for tensor in self._step.body:
-            if uses.get(tensor, 0) != 1 or isinstance(tensor, State):
+            # What is scaled behind an adapter is not scaled in front of it.
+            nowhere = tensor not in uses and isinstance(tensor, Scaled)
+            once = uses.get(tensor) == 1 and not isinstance(tensor, State)
+            if not (nowhere or once):
                 self._value(tensor)
         self._keep()
         names = [self._held[t] for t in self._step.body if isinstance(t, State)]
@@ -261,9 +267,21 @@ class _BlockRecorder:
         """What a tensor is made of, behind the adapter if there is one."""
         bare = self._step.bare(part)
         site = Site(bare, tensor)
-        if site in self._block.sites:
-            return self._adapted(bare, site)
-        return self._value(part)
+        if site not in self._block.sites:
+            return self._value(part)
+        made = self._adapted(bare, site)
+        return self._scaled(part, made) if isinstance(part, Scaled) else made
+
+    def _scaled(self, tensor: Scaled, adapted: Held) -> Held:
+        """A scaled tensor whose adapter stands behind the bare one."""
+        inner = tensor.tensor
+        made = self._scaled(inner, adapted) if isinstance(inner, Scaled) else adapted
+        if tensor not in self._block.works:
+            return made
+        (link,) = self._block.works[tensor]
+        size = self._writer.tape.buffers[adapted[0]].amount.numbers
+        link = replace(link, made=size, works=(Work(size, size),))
+        return self._run((link,), made, None, (tensor,))
 
     def _is_long(self, tensor: Tensor) -> bool:
         """Whether a tensor is a sum of more than two tensors."""
