@@ -8,7 +8,7 @@ room and :mod:`recform.operators` knows what a channel, a height or a width is.
 from recform.blocks.amount import Amount, Cost, Work
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, fraction, put_in, symbols_in
-from recform.blocks.details import Detail, Inner, Link, applied, operation
+from recform.blocks.details import Detail, Inner, Link, made_by, operation
 from recform.blocks.function import Function
 from recform.blocks.library import Library
 from recform.blocks.operator import (
@@ -43,9 +43,9 @@ __all__ = [
     "Stride",
     "Weights",
     "Work",
-    "applied",
     "code",
     "fraction",
+    "made_by",
     "operation",
     "put_in",
     "require_layout",

@@ -225,7 +225,7 @@ def again(
     return operation(makes, of, numbers, asks, cost=cost)
 
 
-def applied(
+def made_by(
     name: str,
     operator: Operator,
     *of: Detail,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import code, fraction
-from recform.blocks.details import Detail, Inner, again, applied, at_once, operation
+from recform.blocks.details import Detail, Inner, again, at_once, made_by, operation
 from recform.blocks.operator import (
     Emitted,
     Memory,
@@ -72,11 +72,11 @@ class Attention(Operator):
     def details(self, inputs: tuple[Detail, ...], a: Arguments) -> tuple[Detail, ...]:
         (x,) = inputs
         q, k, v = (
-            applied(name, Linear(), x, said=name, note="linear", bias=a.bias)
+            made_by(name, Linear(), x, said=name, note="linear", bias=a.bias)
             for name in "qkv"
         )
         weighed = _weighed(a, (q, k, v), x.shape)
-        out = applied("out", Linear(), weighed[-1], said="out", note="linear")
+        out = made_by("out", Linear(), weighed[-1], said="out", note="linear")
         pairs = weighed[0].numbers
         keeps = self._keeps(pairs, x.shape, a) if x.shape and pairs else None
         return at_once((q, k, v, *weighed, out), (x,), keeps, asks=(x.name,))
@@ -231,7 +231,7 @@ class Attend(Several):
             if a.qknorm:
                 note = f"of each head of {which}"
                 each = _by_heads(last[which], heads)
-                made = applied(f"{which}norm", RMSNorm(), each, note=note)
+                made = made_by(f"{which}norm", RMSNorm(), each, note=note)
                 then(which, replace(made, shape=last[which].shape))
             if a["rotary"] is not None:
                 then(which, _turned(which, last[which], inputs[0], a))
@@ -306,14 +306,14 @@ def _weighed(
     if "softcap" in a and a["softcap"] is not None:
         found.append(_capped(scores))
     elif talking:
-        found.append(applied("before", Linear(), scores, note=_BETWEEN))
+        found.append(made_by("before", Linear(), scores, note=_BETWEEN))
     limits = ["causal"] if a.causal else []
     limits += ["window {window}"] if "window" in a and a["window"] is not None else []
     limits += ["dropout {dropout}"] if a.dropout != 0 else []
     note = ", ".join(limits)
-    found.append(applied("weights", Softmax(), found[-1], note=note, activation=True))
+    found.append(made_by("weights", Softmax(), found[-1], note=note, activation=True))
     if talking:
-        found.append(applied("behind", Linear(), found[-1], note=_BETWEEN))
+        found.append(made_by("behind", Linear(), found[-1], note=_BETWEEN))
     weights = found[-1]
     heads = Detail("heads", "product", (weights.name, v.name), "weights·v", shape=made)
     if numbers:

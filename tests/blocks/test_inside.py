@@ -19,8 +19,8 @@ from recform.blocks import (
     Operator,
     Several,
     Shape,
-    applied,
     code,
+    made_by,
     operation,
 )
 from recform.compiler import Compiled
@@ -65,10 +65,10 @@ class Wide(nn.Module):
 
     def details(self, inputs: tuple[Detail, ...], a: Arguments) -> tuple[Detail, ...]:
         (x,) = inputs
-        normed = applied("normed", RMSNorm(), x)
-        up = applied("up", Linear(), normed, width=a.width, note="up")
-        bent = applied("bent", GELU(), up)
-        down = applied("down", Linear(), bent, width=a.out, bias=False)
+        normed = made_by("normed", RMSNorm(), x)
+        up = made_by("up", Linear(), normed, width=a.width, note="up")
+        bent = made_by("bent", GELU(), up)
+        down = made_by("down", Linear(), bent, width=a.out, bias=False)
         return normed, up, bent, down
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
