@@ -129,7 +129,7 @@ class Detail:
         activation: whether it has the form of an activation.
         shape: of what it makes; None where nobody says.
         does: the operations of torch that it comes to, of which the last has its name;
-            none where the shapes are not known, or where they are told by a later one.
+            none where they are told by a later one. They count where shapes are known.
     """
 
     name: str
@@ -148,6 +148,12 @@ class Detail:
         if self.shape is None or not known(*self.shape.sizes):
             return 0
         return self.shape.elements
+
+    @property
+    def rows(self) -> int:
+        """How many rows of features these are."""
+        numbers = self.numbers
+        return numbers // int(self.shape.features) if self.shape and numbers else 0
 
     @property
     def made(self) -> tuple[object, int]:

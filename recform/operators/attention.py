@@ -229,12 +229,11 @@ class Attend(Several):
 
         for which, heads in (("q", a.heads), ("k", _kv_heads(a))):
             if a.qknorm:
-                note = f"of each head of {which}"
-                each = _by_heads(last[which], heads)
-                made = made_by(f"{which}norm", RMSNorm(), each, note=note)
-                then(which, replace(made, shape=last[which].shape))
+                then(which, _normed(which, last[which], heads))
             if a["rotary"] is not None:
-                then(which, _turned(which, last[which], inputs[0], a))
+                # Cosines and sines of half the features of a head.
+                angles = inputs[0].numbers // max(1, inputs[0].rows) * last[which].rows
+                then(which, _turned(which, last[which], angles // a.heads))
         if a["kvheads"] not in (None, a.heads):
             for which in "kv":
                 then(which, _repeated(which, last[which], a))
@@ -242,9 +241,7 @@ class Attend(Several):
         if y is None:
             return (*found, *_weighed(a, given, None))
         if _is_fused(shapes[0], y, a):
-            rows = 4 * int(a.heads) * int(shapes[0].grid[0])
-            turned = a["rotary"] is not None
-            return (*found, *_kernel(_weighed(a, given, y), given, rows, turned))
+            return (*found, *_kernel(_weighed(a, given, y), given, a))
         free = a["softcap"] is None
         copied = [x for x in given if x in inputs or (free and x is not v)]
         every = (*found, *_weighed(a, given, y, copied))
@@ -291,17 +288,15 @@ def _weighed(
         copied: those of them that are copied first.
     """
     q, k, v = given
-    shape, numbers = None, bool(q.numbers and k.numbers and v.numbers)
-    if made is not None and q.shape and k.shape:
-        shape = Shape(Layout.PIXELS, a.heads, (*q.shape.grid, *k.shape.grid))
-    scores = Detail("scores", "product", (q.name, k.name), "q·k, {heads} heads")
-    scores = replace(scores, shape=shape)
-    keys = int(k.shape.grid[0]) if numbers and k.shape else 0
     copies = {x.name: again(f"copied {x.name}", (x,), x.numbers) for x in copied}
-    if numbers:
-        both = tuple(copies.get(x.name, x) for x in (q, k))
-        does = _met("scores", both, scores.numbers, keys * q.numbers)
-        scores = replace(scores, does=(*copies.values(), does))
+    left, right, values = (copies.get(x.name, x) for x in given)
+    shape = None
+    if q.shape and k.shape:
+        shape = Shape(Layout.PIXELS, a.heads, (*q.shape.grid, *k.shape.grid))
+    scores = Detail("scores", "product", (q.name, k.name), shape=shape)
+    one = _met("scores", (left, right), scores.numbers, k.rows * q.numbers)
+    does = (*copies.values(), one)
+    scores = replace(scores, note="q·k, {heads} heads", does=does)
     found, talking = [scores], "talking" in a and bool(a.talking)
     if "softcap" in a and a["softcap"] is not None:
         found.append(_capped(scores))
@@ -316,24 +311,16 @@ def _weighed(
         found.append(made_by("behind", Linear(), found[-1], note=_BETWEEN))
     weights = found[-1]
     heads = Detail("heads", "product", (weights.name, v.name), "weights·v", shape=made)
-    if numbers:
-        pairs = weights.numbers
-        # torch keeps what it multiplies by, and a lean pass which of them are left.
-        drawn = Cost(
-            saves_more=pairs if a.dropout < 1 else 0,
-            cheap=True,
-            stays=Amount(bytes=pairs),
-        )
-        dropped = [operation("dropped", (weights,), pairs, cost=drawn)]
-        dropped *= a.dropout > 0
-        left: Detail | Inner = dropped[0] if dropped else weights
-        one = _met(
-            "apart", (left, copies.get(v.name, v)), heads.numbers, keys * heads.numbers
-        )
-        heads = replace(
-            heads, does=(*dropped, one, again("heads", (one,), one.made[1]))
-        )
-    return (*found, heads)
+    # torch keeps what it multiplies by, and a lean pass which of them are left.
+    dropped, pairs = [], weights.numbers
+    if pairs and a.dropout > 0:  # which may be a symbol where sizes are
+        more, stays = pairs * (a.dropout < 1), Amount(bytes=pairs)
+        drawn = Cost(saves_more=more, cheap=True, stays=stays)
+        dropped.append(operation("dropped", (weights,), pairs, cost=drawn))
+    both = (dropped[0] if dropped else weights), values
+    one = _met("apart", both, heads.numbers, k.rows * heads.numbers)
+    does = (*dropped, one, again("heads", (one,), heads.numbers))
+    return (*found, replace(heads, does=does))
 
 
 def _met(
@@ -346,33 +333,24 @@ def _met(
 
 def _capped(scores: Detail) -> Detail:
     """Scores between a number and its negative, of those that are seen."""
-    capped = Detail(
-        "capped",
-        "tanh",
-        (scores.name,),
-        "up to {softcap}",
-        activation=True,
-        shape=scores.shape,
-    )
-    if not (size := scores.numbers):
-        return capped
-    scaled = again("scaled", (scores,), size)
-    tanh = again("tanh", (scaled,), size, ("tanh",))
-    again_scaled = again("up", (tanh,), size)
-    return replace(
-        capped,
-        does=(scaled, tanh, again_scaled, again("capped", (again_scaled,), size)),
-    )
+    size, acts = scores.numbers, []
+    act: Detail | Inner = scores
+    for name in ("scaled", "tanh", "up", "capped"):
+        act = again(name, (act,), size, ("tanh",) * (name == "tanh"))
+        acts.append(act)
+    said = "capped", "tanh", (scores.name,), "up to {softcap}"
+    return Detail(*said, activation=True, shape=scores.shape, does=tuple(acts))
 
 
 def _kernel(
-    weighed: Sequence[Detail], given: Sequence[Detail], rows: int, turned: bool
+    weighed: Sequence[Detail], given: Sequence[Detail], a: Arguments
 ) -> tuple[Detail, ...]:
     """The same by torch's own kernel.
 
     It keeps what comes in, what comes out, and a number of four bytes for each head and query.
     """
     *others, last = weighed
+    turned, rows = a["rotary"] is not None, 4 * int(a.heads) * given[0].rows
     name = "kernel" if turned else last.name
     keeps = Cost(saves_bytes=rows, stays=Amount(bytes=rows))
     asks = (*(x.name for x in given), name)
@@ -381,36 +359,31 @@ def _kernel(
     return (*others, replace(one, name=last.name, does=(*one.does, *flat)))
 
 
-def _by_heads(x: Detail, heads: Size) -> Detail:
-    """The same numbers, of each head and position a row."""
-    if x.shape is None:
-        return x
-    return replace(
-        x,
-        shape=Shape(Layout.STREAMS, x.shape.features // heads, (heads, *x.shape.grid)),
-    )
+def _normed(which: str, x: Detail, heads: Size) -> Detail:
+    """Each head of a position divided by its root mean square."""
+    apart, name, note = x, f"{which}norm", f"of each head of {which}"
+    if x.shape:
+        each = Shape(Layout.STREAMS, x.shape.features // heads, (heads, *x.shape.grid))
+        apart = replace(x, shape=each)
+    return replace(made_by(name, RMSNorm(), apart, note=note), shape=x.shape)
 
 
-def _turned(which: str, x: Detail, queries: Detail, a: Arguments) -> Detail:
+def _turned(which: str, x: Detail, angles: int) -> Detail:
     """Turned by angles that grow with the position."""
     name = f"{which}turn"
-    made = Detail(name, "rotary", (x.name,), f"positions of {which}", shape=x.shape)
-    if x.shape is None or queries.shape is None or not (size := x.numbers):
-        return made
-    # Cosines and sines of half the features of a head.
-    angles = int(queries.shape.features) // int(a.heads) * int(x.shape.grid[0])
-    return replace(made, does=(again(name, (x,), size, once=angles, back=size),))
+    does = again(name, (x,), x.numbers, once=angles, back=x.numbers)
+    of, note = (x.name,), f"positions of {which}"
+    return Detail(name, "rotary", of, note, shape=x.shape, does=(does,))
 
 
 def _repeated(which: str, x: Detail, a: Arguments) -> Detail:
     """Heads of keys or values, as often as there are heads of queries."""
+    shape = x.shape
+    if shape:
+        shape = shape.with_features(shape.features // _kv_heads(a) * a.heads)
     name, note = f"{which}all", f"{which}, for the heads that share it"
-    made = Detail(name, "repeat", (x.name,), note)
-    if x.shape is None:
-        return made
-    shape = x.shape.with_features(x.shape.features // _kv_heads(a) * a.heads)
-    made = replace(made, shape=shape)
-    return replace(made, does=(again(name, (x,), made.numbers),) * bool(made.numbers))
+    made = Detail(name, "repeat", (x.name,), note, shape=shape)
+    return replace(made, does=(again(name, (x,), made.numbers),))
 
 
 def _kv_heads(a: Arguments) -> Size:

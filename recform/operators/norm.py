@@ -8,11 +8,7 @@ from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, made
 from recform.blocks.details import Detail, again, operation
-from recform.blocks.operator import (
-    Emitted,
-    Operator,
-    Weights,
-)
+from recform.blocks.operator import Emitted, Operator, Weights
 from recform.blocks.shape import Layout, Shape
 from recform.blocks.support import template
 from recform.operators.window import divides
@@ -119,17 +115,13 @@ class RMSNorm(Operator):
 
     def details(self, inputs: tuple[Detail, ...], a: Arguments) -> tuple[Detail, ...]:
         (x,) = inputs
-        y = Detail("y", self.name, (x.name,), learned=True, shape=x.shape)
-        if x.shape is None or not (size := x.numbers):
-            return (y,)
-        width = int(x.shape.features)
-        asks, kept = (x.name,), 4 * (size // width)
+        size, width = x.numbers, x.numbers // max(1, x.rows)
         # The root is made in place: it is kept, whatever runs again.
-        root = again("root", (x,), 0, asks, bytes=kept, back=3 * size)
-        by = again("by", (x, root), size, asks, back=size)
+        root = again("root", (x,), 0, (x.name,), bytes=4 * x.rows, back=3 * size)
+        by = again("by", (x, root), size, (x.name,), back=size)
         scaled = Cost(width, cheap=True, workspace_back=size)
         does = (root, by, operation("y", (by,), size, ("by",), cost=scaled))
-        return (replace(y, parameters=width, does=does),)
+        return (Detail("y", self.name, parameters=width, shape=x.shape, does=does),)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         # What each position is divided by, and the quotient before the learned scale, have

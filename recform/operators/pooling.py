@@ -7,12 +7,7 @@ import math
 from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, Value, given
 from recform.blocks.code import code, made
-from recform.blocks.operator import (
-    Emitted,
-    Misfit,
-    Operator,
-    require_layout,
-)
+from recform.blocks.operator import Emitted, Misfit, Operator, require_layout
 from recform.blocks.shape import Layout, Shape
 from recform.operators.window import check_grid, pair, window, window_up
 

@@ -5,11 +5,7 @@ from __future__ import annotations
 from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
-from recform.blocks.operator import (
-    Emitted,
-    Misfit,
-    Operator,
-)
+from recform.blocks.operator import Emitted, Misfit, Operator
 from recform.blocks.shape import Layout, Shape
 from recform.operators.window import divides, pair
 

@@ -5,12 +5,7 @@ from __future__ import annotations
 from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import made
-from recform.blocks.operator import (
-    Emitted,
-    Memory,
-    Operator,
-    Weights,
-)
+from recform.blocks.operator import Emitted, Memory, Operator, Weights
 from recform.blocks.shape import Layout, Shape
 from recform.blocks.support import template
 from recform.operators.window import divides

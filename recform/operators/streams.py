@@ -13,13 +13,7 @@ from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
 from recform.blocks.details import Detail, Inner, again, operation
-from recform.blocks.operator import (
-    Emitted,
-    Misfit,
-    Operator,
-    Several,
-    require_layout,
-)
+from recform.blocks.operator import Emitted, Misfit, Operator, Several, require_layout
 from recform.blocks.shape import Layout, Shape, Size, known
 from recform.blocks.support import template
 
@@ -310,27 +304,23 @@ class Sinkhorn(Operator):
 
     def details(self, inputs: tuple[Detail, ...], a: Arguments) -> tuple[Detail, ...]:
         (x,) = inputs
-        exp = Detail("exp", "exp", (x.name,), activation=True, shape=x.shape)
-        said, note = "columns, rows / sums", "{steps} times in turn"
-        divided = Detail("divided", said, ("exp",), note, shape=x.shape)
-        if x.shape is None or not (size := x.numbers):
-            return exp, divided
+        size, rows = x.numbers, x.rows
+        columns = size // int(x.shape.grid[0]) if x.shape and size else 0
         less = again("less", (x,), size)
-        exp = replace(exp, does=(less, again("exp", (less,), size, ("exp",))))
-        sums = {"columns": size // int(x.shape.grid[0])}
-        sums["rows"] = size // int(x.shape.features)
+        last = again("exp", (less,), size, ("exp",))
+        of, shape = (x.name,), x.shape
+        exp = Detail("exp", "exp", of, activation=True, shape=shape, does=(less, last))
         found: list[Inner] = []
-        last = exp.does[-1]
         for step in range(a.steps):
-            for axis, number in sums.items():
+            for axis, number in (("columns", columns), ("rows", rows)):
                 by = operation(f"{axis} {step}", (last,), number)
                 # Each division keeps the matrix, and the sums that it is divided by.
                 asks = (last.tensor, by.tensor)
                 last = again(f"by {axis} {step}", (last, by), size, asks, back=2 * size)
                 found += [by, last]
-        return exp, replace(
-            divided, does=(*found[:-1], replace(last, tensor="divided"))
-        )
+        does = (*found[:-1], replace(last, tensor="divided"))
+        said, note = "columns, rows / sums", "{steps} times in turn"
+        return exp, Detail("divided", said, ("exp",), note, shape=shape, does=does)
 
 
 def _of_streams(x: Shape) -> Shape:

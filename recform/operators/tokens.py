@@ -7,13 +7,7 @@ from math import isqrt
 from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import code, made
-from recform.blocks.operator import (
-    Emitted,
-    Misfit,
-    Operator,
-    Several,
-    require_layout,
-)
+from recform.blocks.operator import Emitted, Misfit, Operator, Several, require_layout
 from recform.blocks.shape import Layout, Shape, known
 from recform.blocks.support import template
 from recform.operators.convolution import CONV
