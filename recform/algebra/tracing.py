@@ -26,6 +26,7 @@ from recform.blocks import (
     symbols_in,
 )
 from recform.blocks.arguments import Value
+from recform.blocks.details import chained
 from recform.blocks.symbolic import Symbolic
 from recform.source import Span
 
@@ -124,44 +125,26 @@ def trace(
         Misfit: if an operator does not fit; it says which one, and where it stands.
     """
     values = _entered(inputs, values)
-    parameters = multiply_adds = 0
-    kept = Amount()
     links: list[Link] = []
-    turned = False
-    pending = 0  # an output that is kept, and inside of the pipeline if it goes on
-    saves_inputs, last_saved = (False,) * len(inputs), False
-    first = True  # what comes in is the pipeline's input, or a view of it
-    held = sum(x.elements for x in inputs)  # or of all that what comes in is a view of
     weights: list[Weight] = []
+    turned = False
     for step in pipeline.steps:
         made = _one(step, inputs, values)
-        y, cost = made.shape, made.cost
         if step.shares:
             weights.append(_weight(step, inputs, values))
-        parameters += cost.parameters
-        multiply_adds += cost.multiply_adds
-        if cost.saves_input and first:
-            every = pipeline.inputs
-            names = every if cost.saves_input is True else cost.saves_input or ()
-            saves_inputs = tuple(name in names for name in every)
-        elif cost.saves_input and not last_saved:
-            kept += Amount(held)
-        if not cost.passes:
-            kept += Amount(pending)
-            pending = y.elements if cost.saves_output else 0
-            last_saved, first, held = cost.saves_output, False, y.elements
-        kept += cost.inside
-        if not (step.operator.elementwise or cost.passes):
+        if not (step.operator.elementwise or made.cost.passes):
             turned = step.operator.turns
         links.append(_link(step, inputs, made))
-        inputs = (y,)
+        inputs = (made.shape,)
+    asks, saves_output, kept = chained(links)
+    names = pipeline.inputs if asks is True else asks or ()
     (x,) = inputs
     return Trace(
         x,
-        parameters,
-        multiply_adds,
-        saves_inputs,
-        last_saved,
+        sum(link.cost.parameters for link in links),
+        sum(link.cost.multiply_adds for link in links),
+        tuple(name in names for name in pipeline.inputs),
+        saves_output,
         kept,
         tuple(weights),
         tuple(links),

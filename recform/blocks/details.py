@@ -7,7 +7,7 @@ called on its inputs: by an operator of the library, or by what torch computes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -328,32 +328,95 @@ def added_up(details: Sequence[Detail], inputs: Sequence[str]) -> Cost:
         inputs: what it takes.
     """
     acts = [act for detail in details for act in detail.does]
-    links = [link for act in acts for link in act.links]
-    sizes = {act.tensor: act.made[1] for act in acts if act.links}
-    views = {act.tensor: act.reads[0] for act in acts if not act.links}
+    costs = [link.cost for act in acts for link in act.links]
+    cost = cost_of(acts, {name: name for name in inputs}, details[-1].name)
+    one = replace(costs[0], saves_input=False, saves_output=False) if costs else _FREE
+    return replace(
+        one if len(costs) == 1 else _FREE,
+        parameters=sum(detail.parameters for detail in details),
+        multiply_adds=cost.multiply_adds,
+        saves_input=cost.saves_input,
+        saves_output=cost.saves_output,
+        saves_more=cost.saves_more,
+        saves_bytes=cost.saves_bytes,
+        saves_once=cost.saves_once,
+        passes=not costs,
+        uncounted=cost.uncounted,
+        cheap=all(cost.cheap for cost in costs),
+        stays=sum((cost.stays for cost in costs), Amount()),
+        fixed=sum((cost.fixed for cost in costs), Amount()),
+    )
+
+
+def cost_of(
+    acts: Sequence[Inner], inputs: Mapping[object, str], output: object
+) -> Cost:
+    """What these cost one after the other, each tensor that is kept once.
+
+    Args:
+        acts: the last of them makes what comes out; sizes are numbers.
+        inputs: the names of what comes in.
+        output: what comes out.
+    """
+    views: dict[object, object] = {}
+    sizes: dict[object, int] = {}
     asked: dict[object, None] = {}
-    for tensor in (tensor for act in acts for tensor in act.asks):
+    owned: set[object] = set()
+    parameters = multiply_adds = 0
+    inside = Amount()
+
+    def root(tensor: object) -> object:
         while tensor in views:
             tensor = views[tensor]
-        asked[tensor] = None
-    output: object = details[-1].name
-    while output in views:
-        output = views[output]
-    inside = sum((link.cost.inside for link in links), Amount())
+        return tensor
+
+    for act in acts:
+        made = [link.made for link in act.links if not link.cost.passes]
+        if made:
+            sizes[act.tensor] = made[-1] * act.runs
+        elif act.reads:
+            views[act.tensor] = act.reads[0]
+        asked |= dict.fromkeys(map(root, act.asks))
+        inside += chained(act.links)[2].times(act.runs)
+        multiply_adds += act.runs * sum(link.cost.multiply_adds for link in act.links)
+        if act.module is None or act.module not in owned:
+            owned.add(act.module)
+            parameters += sum(link.cost.parameters for link in act.links)
+    kept = tuple(name for tensor, name in inputs.items() if tensor in asked)
+    output = root(output)
     more = sum(sizes.get(tensor, 0) for tensor in asked if tensor != output)
-    kept = tuple(name for name in inputs if name in asked)
-    return replace(
-        links[0].cost if len(links) == 1 else _FREE,
-        parameters=sum(detail.parameters for detail in details),
-        multiply_adds=sum(link.cost.multiply_adds for link in links),
+    return Cost(
+        parameters=parameters,
+        multiply_adds=multiply_adds,
         saves_input=kept if len(inputs) > 1 else bool(kept),
         saves_output=output in asked and output not in inputs,
         saves_more=inside.numbers + more,
         saves_bytes=inside.bytes,
         saves_once=inside.once,
-        passes=not links,
-        uncounted=uncounted(link.cost for link in links),
-        cheap=all(link.cost.cheap for link in links),
-        stays=sum((link.cost.stays for link in links), Amount()),
-        fixed=sum((link.cost.fixed for link in links), Amount()),
+        uncounted=uncounted(link.cost for act in acts for link in act.links),
     )
+
+
+def chained(links: Iterable[Link]) -> tuple[bool | tuple[str, ...], bool, Amount]:
+    """What operators keep one after the other.
+
+    Returns:
+        Whether they keep what comes in (or what of it), and what comes out; and what
+        they keep in between.
+    """
+    asks: bool | tuple[str, ...] = False
+    saved, first = False, True  # what comes in is no result of theirs, or a view of it
+    held = pending = 0  # an output that is kept, and in between if it goes on
+    kept = Amount()
+    for link in links:
+        cost = link.cost
+        if cost.saves_input and first:
+            asks = cost.saves_input
+        elif cost.saves_input and not saved:
+            kept += Amount(held)
+        if not cost.passes:
+            kept += Amount(pending)
+            pending = link.made if cost.saves_output else 0
+            saved, first, held = cost.saves_output, False, link.made
+        kept += cost.inside
+    return asks, saved, kept

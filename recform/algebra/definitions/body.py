@@ -95,7 +95,8 @@ class Body(Operator):
         """The costs of all its operators."""
         key = (inputs, tuple(a.items()))
         if key not in self._costs:
-            self._costs[key] = self.known(inputs, a).cost()
+            acts = self.opened(inputs, a)
+            self._costs[key] = self.known(inputs, a).cost(acts)
         return self._costs[key]
 
     def works_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Work, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from recform.algebra.expr import (
@@ -19,9 +19,8 @@ from recform.algebra.expr import (
 )
 from recform.algebra.shapes import Shapes, full, is_sized, spreading
 from recform.algebra.tracing import Trace, output_of, trace
-from recform.blocks import Amount, Arguments, Cost, Misfit, Shape, Work
-from recform.blocks.amount import uncounted
-from recform.blocks.details import Inner, Link
+from recform.blocks import Arguments, Cost, Misfit, Shape, Work
+from recform.blocks.details import Inner, Link, cost_of
 from recform.blocks.shape import Size
 
 if TYPE_CHECKING:
@@ -38,9 +37,7 @@ class Inside(Shapes):
         self._values = body.values(a)
         self.known = dict(incoming)
         self._traces: dict[Tensor, Trace] = {}
-        # Who keeps it for a gradient keeps no more than there is.
         self._incoming = tuple(incoming)
-        self._keeps: dict[Tensor, int] = {}
 
     def shape(self, tensor: Tensor) -> Shape:
         """The shape of a tensor of the body."""
@@ -131,58 +128,29 @@ class Inside(Shapes):
         view = not self.parts(tensor) or isinstance(tensor, State | Part)
         return () if view else (self.link(tensor),)
 
-    @cached_property
-    def _every(self) -> tuple[Link, ...]:
-        return tuple(x for tensor in self._body.tensors for x in self.links(tensor))
-
     @property
     def works(self) -> tuple[Work, ...]:
         """What is computed, in that order."""
-        return tuple(work for link in self._every for work in link.works)
+        every = (link for tensor in self._body.tensors for link in self.links(tensor))
+        return tuple(work for link in every for work in link.works)
 
     def cost(
-        self, tensors: Iterable[Tensor] | None = None, kept: Iterable[Tensor] = ()
+        self, acts: Sequence[Inner], tensors: Iterable[Tensor] | None = None
     ) -> Cost:
         """What a call costs: a module that runs twice has its parameters once.
 
         Args:
-            tensors: what is computed, if that is not all.
-            kept: those that are kept, whatever is made of them.
+            acts: what makes what comes out, which they call None.
+            tensors: what is computed of its equations, if that is not all.
         """
-        self._keeps = {}
-        for tensor in kept:
-            self._keep(tensor)
-        parameters = multiply_adds = 0
-        inside = Amount()
-        owned: set[tuple[str, object]] = set()
-        tensors = tuple(self._body.tensors if tensors is None else tensors)
-        for tensor in tensors:
-            inside += Amount(self._noted(tensor))
-            if not isinstance(tensor, Apply):
-                continue
-            one = self._trace(tensor)
-            if (tensor.operator, tensor.index) not in owned:
-                owned.add((tensor.operator, tensor.index))
-                parameters += one.parameters
-            multiply_adds += one.multiply_adds
-            inside += one.kept
-        parameters += self._scalars()
-        output = self._root(self._body.output)
-        inner = sum(
-            size
-            for part, size in self._keeps.items()
-            if part != output and part not in self._incoming
-        )
-        return Cost(
-            parameters=parameters,
-            multiply_adds=multiply_adds,
-            saves_input=self._kept_inputs(),
-            saves_output=output in self._keeps and output not in self._incoming,
-            saves_more=inside.numbers + inner,
-            saves_bytes=inside.bytes,
-            saves_once=inside.once,
-            workspace=self._workspace(tensors),
-            uncounted=uncounted(link.cost for link in self._every),
+        names: dict[object, str]
+        names = {leaf: getattr(leaf, "name", "") for leaf in self._incoming}
+        cost = cost_of(acts, names, None)
+        every = tuple(self._body.tensors if tensors is None else tensors)
+        return replace(
+            cost,
+            parameters=cost.parameters + self._scalars(),
+            workspace=self._workspace(every),
         )
 
     def opened(self, tensors: Iterable[Tensor] | None = None) -> Iterator[Inner]:
@@ -191,45 +159,35 @@ class Inside(Shapes):
         Args:
             tensors: what is computed, if that is not all; parts before what uses them.
         """
-        self._asked()
         for tensor in self._body.tensors if tensors is None else tensors:
             if self._is_given(tensor) or self.bare(tensor) != tensor:
                 continue
             reads = self.terms(tensor)
-            self._noted(tensor)
             hands: tuple[Tensor, ...] = ()
             if isinstance(tensor, TensorSum):
                 same = (x for x in reads if self.shape(x) == self.shape(tensor))
                 hands = tuple(self._root(x) for x in same if not isinstance(x, Scaled))
-            asks, named = tuple(self._asked()), tuple(map(self.bare, reads))
+            asks = tuple(dict.fromkeys(map(self.bare, self.asks(tensor))))
             module: object = None
             if isinstance(tensor, Apply):
                 module = tensor.operator, tensor.index
-            yield Inner(tensor, named, self.links(tensor), asks, hands, module=module)
+            named, links = tuple(map(self.bare, reads)), self.links(tensor)
+            yield Inner(tensor, named, links, asks, hands, module=module)
 
     def _is_given(self, tensor: Tensor) -> bool:
         """Whether a tensor is there before anything is computed."""
         return tensor in self._incoming
 
-    def _asked(self) -> list[Tensor]:
-        """What was noted as kept since this was asked last."""
-        found = list(map(self.bare, self._keeps))
-        self._keeps = {}
-        return found
-
-    def _noted(self, tensor: Tensor) -> int:
-        """Notes what is kept for a tensor; the numbers that are between its factors."""
-        if not isinstance(tensor, Apply):
-            for part in self.asks(tensor):
-                self._keep(part)
-            return self.between(tensor)
-        one = self._trace(tensor)
-        for argument, saved in zip(tensor.arguments, one.saves_inputs, strict=True):
-            if saved:
-                self._keep(argument)
-        if one.saves_output:
-            self._keep(tensor)
-        return 0
+    def asks(self, tensor: Tensor) -> Iterator[Tensor]:
+        """What autograd keeps for the gradient of a tensor."""
+        yield from super().asks(tensor)
+        if isinstance(tensor, Apply):
+            one = self._trace(tensor)
+            for argument, saved in zip(tensor.arguments, one.saves_inputs, strict=True):
+                if saved:
+                    yield argument
+            if one.saves_output:
+                yield tensor
 
     def bare(self, tensor: Tensor) -> Tensor:
         """What holds the numbers of a tensor; a sign stands in the sum that it is in."""
@@ -270,13 +228,6 @@ class Inside(Shapes):
             most = max(most, now + more)
         return max(0, most - self.shape(output).elements)
 
-    def _kept_inputs(self) -> bool | tuple[str, ...]:
-        """Which inputs are kept: by their names, where there are several."""
-        kept = [leaf for leaf in self._incoming if leaf in self._keeps]
-        if len(self._body.inputs) == 1:
-            return bool(kept)
-        return tuple(leaf.name for leaf in kept if isinstance(leaf, State))
-
     def _scalars(self) -> int:
         total = 0
         for name, scalar in self._body.scalars.items():
@@ -291,10 +242,6 @@ class Inside(Shapes):
             ):
                 return self.shape(tensor).features
         return 1
-
-    def _keep(self, tensor: Tensor) -> None:
-        root = self._root(tensor)
-        self._keeps.setdefault(root, self.shape(root).elements)
 
     def _root(self, tensor: Tensor) -> Tensor:
         """What holds the numbers: a name or a part of a tensor is only a view."""
