@@ -61,6 +61,12 @@ SAMPLE = (
     *("concat, staged", "pooled", "functions", "attention", "attention, dropout"),
 )
 ALL = MORE | {name: FORMS[name] for name in SAMPLE}
+ALL |= {
+    "positions, a scan with learned factors": TOKENS
+    + "times positions\nscalar r_i = 2 per channel\nC = linear(c)\n"
+    "H_<i,t> = sigmoid(r_i)*H_<i,t-1> + C_i*X_<i-1,t>\nX_<i,t> = X_<i-1,t> + H_<i,t>\n"
+    "output X_L",
+}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -77,6 +83,9 @@ def test_memory(name: str) -> None:
     given = tape.buffers[: len(item.formula.inputs)]
     incoming = sum(x.amount.held(BATCH, 4) for x in given if x.kept is not None)
     assert peaks(tape, BATCH, 4).kept + incoming == said.total.kept
+    # Operators taken apart keep together what they keep as a whole.
+    apart = record.record(item.graph, whole=True)
+    assert peaks(apart, BATCH, 4).kept == peaks(tape, BATCH, 4).kept
 
 
 @pytest.mark.parametrize("name", ["ResNet", "attention", "ids"])
