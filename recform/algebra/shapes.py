@@ -9,7 +9,6 @@ wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from typing import NoReturn
 
 from recform.algebra.expr import (
@@ -30,8 +29,9 @@ from recform.algebra.expr import (
 )
 from recform.algebra.indices import is_of_context
 from recform.blocks import Cost, Misfit, Shape, Work
+from recform.blocks.acts import Link
 from recform.blocks.applied import function_cost
-from recform.blocks.details import Link
+from recform.blocks.shape import known
 
 #: Whether a term of one shape is a gate for terms of another.
 Spreads = Callable[[Shape, Shape], bool]
@@ -130,7 +130,7 @@ class Shapes:
         shapes = [first, *others] = [self.shape(part) for part in parts]
         for part, shape in zip(parts, shapes, strict=True):
             if shape.layout is not first.layout or (
-                is_sized(shape, first) and shape.grid != first.grid
+                known(*shape.sizes, *first.sizes) and shape.grid != first.grid
             ):
                 message = (
                     f"put {first} and {shape} side by side: only the channels may "
@@ -220,11 +220,6 @@ def full(shapes: Iterable[Shape], spreads: Spreads) -> list[Shape]:
     return [s for s in each if not any(spreads(s, t) for t in each)]
 
 
-def spreading(*, product: bool) -> Spreads:
-    """Which terms are gates, one number a feature or a position for all of the others."""
-    return partial(Shape.spreads_over, product=product)
-
-
 def is_product(tensor: Tensor) -> bool:
     """Whether gradients of its parts depend on the others."""
     kinds = isinstance(tensor, Combine) and tensor.kind != "mean"
@@ -246,8 +241,3 @@ def is_fixed(tensor: Tensor) -> bool:
     parts = subtensors(tensor)
     learned = (isinstance(p, Apply) or p.atoms(Learned) for p in parts)
     return is_of_context(tensor) and not any(learned)
-
-
-def is_sized(*shapes: Shape) -> bool:
-    """Whether all sizes are numbers, so that they can be compared."""
-    return all(isinstance(size, int) for shape in shapes for size in shape.sizes)

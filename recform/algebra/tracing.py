@@ -25,8 +25,8 @@ from recform.blocks import (
     Work,
     symbols_in,
 )
+from recform.blocks.acts import chained
 from recform.blocks.arguments import Value
-from recform.blocks.details import chained
 from recform.blocks.symbolic import Symbolic
 from recform.source import Span
 

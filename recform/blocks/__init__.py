@@ -5,10 +5,11 @@ that is emitted for it (:class:`recform.blocks.operator.Operator`). Nothing outs
 room and :mod:`recform.operators` knows what a channel, a height or a width is.
 """
 
+from recform.blocks.acts import Inner, Link
 from recform.blocks.amount import Amount, Cost, Work
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, fraction, put_in, symbols_in
-from recform.blocks.details import Detail, Inner, Link, made_by, operation
+from recform.blocks.details import Detail, made_by, operation
 from recform.blocks.function import Function
 from recform.blocks.library import Library
 from recform.blocks.operator import (

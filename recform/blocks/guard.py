@@ -10,10 +10,11 @@ from functools import cache
 from numbers import Integral
 from typing import TypeVar
 
+from recform.blocks.acts import Inner
 from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import symbols_in
-from recform.blocks.details import Detail, Inner
+from recform.blocks.details import Detail
 from recform.blocks.function import Function
 from recform.blocks.operator import (
     FUNCTION_INPUT,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recform.blocks.acts import Inner
 from recform.blocks.amount import Cost, Work
 from recform.blocks.arguments import Argument, Arguments
-from recform.blocks.details import Detail, Inner, added_up, incoming
+from recform.blocks.details import Detail, added_up, incoming
 from recform.blocks.function import Function
 from recform.blocks.shape import Layout, Shape, Size
 from recform.source import Span

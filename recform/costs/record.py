@@ -23,7 +23,7 @@ from recform.algebra.formula import Scope
 from recform.algebra.indices import is_of_context
 from recform.algebra.lists import is_list
 from recform.blocks import Amount, Layout, Shape, Work
-from recform.blocks.details import Link
+from recform.blocks.acts import Link
 from recform.costs.tape import Held, Tape, Writer
 from recform.graph.model import Block, NetworkGraph, Piece, Segment, Site
 from recform.recurrence.model import START, Flow, Slot, Step

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from recform.algebra.tracing import statements
 from recform.blocks import Amount, Work
-from recform.blocks.details import Inner, Link
+from recform.blocks.acts import Inner, Link
 
 #: What a slot of the state holds: a tensor, those of a list, or nothing (a module).
 Held: TypeAlias = "tuple[int, ...]"

@@ -20,7 +20,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.tracing import Trace
 from recform.blocks import Amount, Shape, Stride
-from recform.blocks.details import Link
+from recform.blocks.acts import Link
 from recform.blocks.shape import Size
 from recform.graph.model import Module, Site, Totals
 from recform.graph.partial import Stuck

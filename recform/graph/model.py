@@ -9,8 +9,8 @@ from recform.algebra.expr import Apply, Tensor
 from recform.algebra.formula import Pipeline
 from recform.algebra.tracing import Trace
 from recform.blocks import Amount, Shape, Stride
+from recform.blocks.acts import Link
 from recform.blocks.amount import uncounted
-from recform.blocks.details import Link
 from recform.blocks.symbolic import Symbolic
 from recform.recurrence.model import Recurrence
 

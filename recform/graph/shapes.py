@@ -33,7 +33,7 @@ from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.algebra.shapes import Shapes
 from recform.algebra.typeset import plain
 from recform.blocks import Amount, Layout, Misfit, Shape
-from recform.blocks.details import Link
+from recform.blocks.acts import Link
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.adapters import BlockAdapters
 from recform.graph.calls import BlockCalls

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from recform.blocks.acts import Inner
 from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import code, fraction
-from recform.blocks.details import Detail, Inner, again, at_once, made_by, operation
+from recform.blocks.details import Detail, again, at_once, made_by, operation
 from recform.blocks.operator import (
     Emitted,
     Memory,

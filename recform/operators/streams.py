@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from recform.blocks.acts import Inner
 from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
-from recform.blocks.details import Detail, Inner, again, operation
+from recform.blocks.details import Detail, again, operation
 from recform.blocks.operator import Emitted, Misfit, Operator, Several, require_layout
 from recform.blocks.shape import Layout, Shape, Size, known
 from recform.blocks.support import template

@@ -17,8 +17,8 @@ from recform.algebra.expr import Apply, Elementwise, Input, State, Tensor
 from recform.algebra.formula import LearnedScalar, Pipeline, Step
 from recform.algebra.tracing import memories
 from recform.blocks import Argument, Arguments, Cost, Memory, Operator, Shape, Work
+from recform.blocks.acts import Inner
 from recform.blocks.arguments import Value
-from recform.blocks.details import Inner
 from recform.blocks.symbolic import Symbolic
 from recform.source import Span
 

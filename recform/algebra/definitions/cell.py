@@ -35,7 +35,7 @@ from recform.blocks import (
     Work,
     symbols_in,
 )
-from recform.blocks.details import Inner, Link
+from recform.blocks.acts import Inner, Link
 from recform.blocks.operator import require_layout
 from recform.blocks.shape import Size
 from recform.blocks.support import template

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from recform.algebra.expr import (
@@ -17,11 +18,11 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.algebra.shapes import Shapes, full, is_sized, spreading
+from recform.algebra.shapes import Shapes, full
 from recform.algebra.tracing import Trace, output_of, trace
 from recform.blocks import Arguments, Cost, Misfit, Shape, Work
-from recform.blocks.details import Inner, Link, cost_of
-from recform.blocks.shape import Size
+from recform.blocks.acts import Inner, Link, cost_of
+from recform.blocks.shape import Size, known
 
 if TYPE_CHECKING:
     from recform.algebra.definitions.body import Body
@@ -68,11 +69,11 @@ class Inside(Shapes):
         """The shape of a sum or product, over which gates spread."""
         parts = self.meeting(tensor)
         shapes = [self.shape(part) for part in parts]
-        spreads = spreading(product=isinstance(tensor, Pointwise))
+        spreads = partial(Shape.spreads_over, product=isinstance(tensor, Pointwise))
         target = (full(shapes, spreads) or shapes)[0]
         for part, shape in zip(parts, shapes, strict=True):
             if (
-                is_sized(shape, target)
+                known(*shape.sizes, *target.sizes)
                 and shape != target
                 and not spreads(shape, target)
             ):

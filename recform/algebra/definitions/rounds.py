@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from recform.blocks import Amount, Cost, Work
-from recform.blocks.details import Inner, Link
+from recform.blocks.acts import Inner, Link
 
 
 @dataclass(frozen=True)
