@@ -8,7 +8,7 @@ backward, is an interval of this list.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
 from recform.algebra.tracing import Inner, Link, statements
@@ -242,17 +242,23 @@ class Writer:
         return made
 
     def _operation(self, link: Link, reads: Held, owner: object) -> Held:
-        tape, here = self.tape, self.here
+        tape, here, cost = self.tape, self.here, link.cost
+        trained = bool(cost.parameters) or any(tape.buffers[n].trained for n in reads)
+        trained = trained or not reads  # made of what is learned alone, as in a scan
+        if owner is not None and not trained:
+            cost = replace(
+                cost, saves_more=0, saves_bytes=0, saves_once=0, stays=Amount(), lean=None
+            )
         tape.operations.append(
             Operation(
                 self.part,
                 self.unit,
                 reads,
                 len(tape.buffers),
-                link.cost.inside,
-                link.cost.inside_lean,
-                link.cost.stays,
-                link.cost.fixed,
+                cost.inside,
+                cost.inside_lean,
+                cost.stays,
+                cost.fixed,
                 link.cost.cheap,
                 link.cost.parameters,
                 owner,
@@ -265,12 +271,10 @@ class Writer:
                 between=self.between,
             )
         )
-        trained = bool(link.cost.parameters)
         for number in reads:
             buffer = tape.buffers[number]
             buffer.read = here
             buffer.named = max(buffer.named, here)
-            trained = trained or buffer.trained
         tape.buffers.append(
             Buffer(
                 Amount(link.made),
@@ -288,11 +292,17 @@ class Writer:
         operations = self.tape.operations
         for number in held:
             buffer = self.tape.buffers[number]
-            buffer.kept = by if buffer.kept is None else min(buffer.kept, by)
             # What an adapter makes stands behind a product that is made of it.
             place = max(by, buffer.born)
+            if operations[place].owner and not self.is_trained(place):
+                continue
+            buffer.kept = by if buffer.kept is None else min(buffer.kept, by)
             asks = tuple(dict.fromkeys((*operations[place].asks, number)))
             operations[place] = but(operations[place], asks=asks)
+
+    def is_trained(self, operation: int) -> bool:
+        """Whether what an operation makes has a gradient; learned scalars left out."""
+        return self.tape.buffers[self.tape.operations[operation].makes].trained
 
     def hand_on(self, held: Held) -> None:
         """Notes that tensors get the gradient of the last operation as it is."""
