@@ -155,17 +155,17 @@ class Writer:
         unit: the number of the block that is written.
         between: whether it is through.
         copies: how many blocks in a row the next operations stand for.
-        opens: whether what definitions compute is written as operations of its own.
     """
 
-    def __init__(self, *, opens: bool = False) -> None:
-        self.opens = opens
+    def __init__(self) -> None:
         self.tape = Tape()
         self.part = ""
         self.unit = 0
         self.between = False
         self.copies = 1
         self._runs = 1
+        #: What the last chain had a name for before it was through.
+        self._left: Held = ()
 
     @property
     def here(self) -> int:
@@ -192,17 +192,18 @@ class Writer:
             owner: whose parameters they have.
             parts: of several inputs each.
         """
-        x, start = given, self.here
+        x = named = given
+        start = self.here
         for statement in statements(links):
             named = x
             for link in statement:
-                copies = self.opens and link.copied
+                copies = link.copied
                 if copies:
                     copy, link = link.apart()
                     x = self._operation(copy, x, None)
                 here = self.here
                 here_owner = owner and (owner, here - start)
-                inside = link.inside() if self.opens and link.inside else ()
+                inside = link.inside() if link.inside else ()
                 if inside:
                     each = parts if here == start and parts else (x,)
                     held = dict(zip(link.takes, each, strict=True))
@@ -216,6 +217,7 @@ class Writer:
                 x = made
             self.name(named)
         self.name(given)
+        self._left = named if named != given else ()
         return x
 
     def _opened(
@@ -223,6 +225,7 @@ class Writer:
     ) -> Held:
         """What an operator computes, of what it takes."""
         made: Held = ()
+        left: Held = ()
         for number, item in enumerate(tensors):
             start, self._runs = self.here, item.runs
             parts = [held[read] for read in item.reads]
@@ -231,6 +234,7 @@ class Writer:
                 item.links, reads, owner and (owner, item.module or number), parts
             )
             held[item.tensor] = made
+            left = self._left or left
             if self.here > start:
                 for ask in item.asks:
                     by = self.here - 1 if ask == item.tensor else start
@@ -239,6 +243,7 @@ class Writer:
             for name in item.names:
                 self.name(held[name])
         self._runs = 1
+        self.name(left)
         return made
 
     def _operation(self, link: Link, reads: Held, owner: object) -> Held:
@@ -247,7 +252,12 @@ class Writer:
         trained = trained or not reads  # made of what is learned alone, as in a scan
         if owner is not None and not trained:
             cost = replace(
-                cost, saves_more=0, saves_bytes=0, saves_once=0, stays=Amount(), lean=None
+                cost,
+                saves_more=0,
+                saves_bytes=0,
+                saves_once=0,
+                stays=Amount(),
+                lean=None,
             )
         tape.operations.append(
             Operation(

@@ -19,7 +19,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.algebra.lists import Dealt, Members, Over, is_list
+from recform.algebra.lists import Dealt, Members, is_list
 from recform.algebra.tracing import Link
 from recform.blocks import Cost, Shape, Work
 from recform.blocks.applied import function_cost
@@ -54,7 +54,7 @@ def works(
             multiply_adds=weighed,
             saves_more=between.get(tensor, 0),
             workspace_back=_shares(tensor) * made // 2,
-            cheap=_is_cheap(tensor, shape, counts),
+            cheap=_is_cheap(tensor, shape),
         )
         work = Work(reads, made, multiply_adds=weighed)
         found[tensor] = (Link(made, cost, (work,)),)
@@ -71,12 +71,12 @@ def _shares(tensor: Tensor) -> int:
     return 5 if picks else 0
 
 
-def _is_cheap(tensor: Tensor, shape: Callable[[Tensor], Shape], counts: Counts) -> bool:
+def _is_cheap(tensor: Tensor, shape: Callable[[Tensor], Shape]) -> bool:
     """Whether a tensor is cheap to make again."""
     if isinstance(tensor, Elementwise):
         return function_cost(tensor.function, shape(tensor.argument)).cheap
-    if isinstance(tensor, Over | History):
-        return tensor.kind in ("sum", "mean") and not counts.weighed(tensor)
+    if isinstance(tensor, History):
+        return tensor.kind in ("sum", "mean")
     cheap = TensorSum | Pointwise | Scaled | Combine | Concat | Members
     return isinstance(tensor, cheap)
 
