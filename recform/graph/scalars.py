@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from recform.algebra.expr import Filled, Learned, Scaled, Tensor
 from recform.algebra.formula import Formula
-from recform.blocks import Shape
+from recform.blocks import Amount, Shape
 from recform.diagnostics import Diagnostics
 from recform.graph.model import Bridge, Site
 from recform.graph.partial import Stuck
@@ -28,6 +28,8 @@ class ScalarSizes:
     Attributes:
         own: sizes of the scalars that the block owns and that have one number a feature,
             or one for each member of a sum.
+        reckoned: of what is scaled by something that is reckoned from learned scalars, as
+            `exp(a_i)` is: how many numbers that has, which autograd keeps.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class ScalarSizes:
         self._report = report
         self._count = count
         self.own: dict[str, int] = {}
+        self.reckoned: dict[Tensor, int] = {}
 
     def parameters(self) -> int:
         """How many learned numbers the scalars of the block have together."""
@@ -86,6 +89,16 @@ class ScalarSizes:
                         if part.coefficient.atoms(Learned):
                             adapted = bridge is not None
                             saved.keep(part.tensor, scaled, part, adapted=adapted)
+                            self._reckon(part, saved)
+
+    def _reckon(self, tensor: Scaled, saved: Saved) -> None:
+        """Notes the numbers of a coefficient that is made of learned scalars."""
+        sizes = {**self._shared, **self.own}
+        learned = tensor.coefficient.atoms(Learned)
+        if not learned & {tensor.coefficient, -tensor.coefficient}:
+            most = max(sizes.get(item.name, 1) for item in learned)
+            self.reckoned[tensor] = most
+            saved.keep_inside(("coefficient", tensor), Amount(once=most))
 
     def _size(
         self, tensor: Scaled | Filled, shape: Shape, span: Callable[[Tensor], Span]

@@ -144,7 +144,9 @@ class BlockShapes:
             if isinstance(slot, ModuleSlot) and slot.index == self.step.at:
                 tensors = (s for s in self.step.outputs if isinstance(s, Tensor))
                 self.calls.later(slot.name, self.shape(next(tensors)))
-        others = works(self.step, self.shape, self.counts, self._between)
+        others = works(
+            self.step, self.shape, self.counts, self._between, scalars.reckoned
+        )
         own = Totals(scalars.parameters(), self._added, kept=self.saved.total())
         return Block(
             shapes=dict(self.known),

@@ -19,9 +19,9 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.algebra.lists import Dealt, Members, is_list
+from recform.algebra.lists import Dealt, Members, Over, is_list
 from recform.algebra.tracing import Link
-from recform.blocks import Cost, Shape, Work
+from recform.blocks import Amount, Cost, Shape, Work
 from recform.blocks.applied import function_cost
 from recform.graph.counts import Counts
 from recform.graph.model import Site
@@ -33,6 +33,7 @@ def works(
     shape: Callable[[Tensor], Shape],
     counts: Counts,
     between: Mapping[Tensor, int],
+    reckoned: Mapping[Tensor, int],
 ) -> dict[Tensor | Site, tuple[Link, ...]]:
     """What each tensor costs that no operator makes, and that is no view of others.
 
@@ -41,6 +42,7 @@ def works(
         shape: of a tensor.
         counts: how many tensors each tensor is.
         between: numbers that are kept between the factors of a product.
+        reckoned: those of coefficients that are made of learned scalars.
     """
     found: dict[Tensor | Site, tuple[Link, ...]] = {}
     for tensor in step.body:
@@ -50,10 +52,14 @@ def works(
         reads = sum(shape(part).elements * counts.of(part) for part in parts)
         made = shape(tensor).elements * counts.of(tensor)
         weighed = counts.weighed(tensor)
+        scaled = tensor.tensor if isinstance(tensor, Over) else tensor
+        coefficient = reckoned.get(scaled, 0)
         cost = Cost(
             multiply_adds=weighed,
             saves_more=between.get(tensor, 0),
             workspace_back=_shares(tensor) * made // 2,
+            saves_once=coefficient,
+            stays=Amount(once=coefficient),
             cheap=_is_cheap(tensor, shape),
         )
         work = Work(reads, made, multiply_adds=weighed)
