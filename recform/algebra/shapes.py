@@ -28,10 +28,10 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.indices import is_of_context
-from recform.blocks import Cost, Misfit, Shape, Work
+from recform.blocks import Amount, Cost, Misfit, Shape, Work
 from recform.blocks.acts import Link
 from recform.blocks.applied import function_cost
-from recform.blocks.shape import known
+from recform.blocks.shape import Size, known
 
 #: Whether a term of one shape is a gate for terms of another.
 Spreads = Callable[[Shape, Shape], bool]
@@ -80,6 +80,10 @@ class Shapes:
     def failed(self, misfit: Misfit, tensor: Elementwise) -> NoReturn:
         """Reports a function that cannot take its argument."""
         raise misfit
+
+    def scalar_size(self, name: str) -> Size:
+        """How many numbers a learned scalar has."""
+        raise NotImplementedError
 
     def count(self, tensor: Tensor) -> int:
         """How many tensors a tensor is: one for each member of a list."""
@@ -194,17 +198,28 @@ class Shapes:
         """What makes a tensor that no operator makes."""
         reads = sum(self.shape(x).elements * self.count(x) for x in self.terms(tensor))
         made = self.shape(tensor).elements * self.count(tensor)
-        weighed = self.weighed(tensor)
+        weighed, coefficient = self.weighed(tensor), self.coefficient(tensor)
         cost = Cost(
             multiply_adds=weighed,
             saves_more=self.between(tensor),
+            saves_once=coefficient,
             workspace_back=_shares(tensor) * made // 2,
+            stays=Amount(once=coefficient),
             cheap=self.is_cheap(tensor),
             uncounted=self.function(tensor).uncounted
             if isinstance(tensor, Elementwise)
             else (),
         )
         return Link(made, cost, (Work(reads, made, multiply_adds=weighed),))
+
+    def coefficient(self, tensor: Tensor) -> int:
+        """The numbers of a coefficient that is made of learned scalars, as exp(a_i) is."""
+        if not isinstance(tensor, Scaled):
+            return 0
+        learned = tensor.coefficient.atoms(Learned)
+        if not learned or learned & {tensor.coefficient, -tensor.coefficient}:
+            return 0
+        return max(int(self.scalar_size(item.name)) for item in learned)
 
     def function(self, tensor: Elementwise) -> Cost:
         """What a function costs."""

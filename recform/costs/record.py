@@ -56,7 +56,7 @@ class _Recorder:
         self._whole = whole
         self._recurrence = network.recurrence
         self._formula = network.recurrence.formula
-        self._writer = Writer(opens=whole)
+        self._writer = Writer()
         #: What each block has: further inputs, and what the start makes of them alone.
         self._contexts: dict[object, Held] = {}
 

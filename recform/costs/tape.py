@@ -8,7 +8,7 @@ backward, is an interval of this list.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
 from recform.algebra.tracing import statements
@@ -156,17 +156,17 @@ class Writer:
         unit: the number of the block that is written.
         between: whether it is through.
         copies: how many blocks in a row the next operations stand for.
-        opens: whether what definitions compute is written as operations of its own.
     """
 
-    def __init__(self, *, opens: bool = False) -> None:
-        self.opens = opens
+    def __init__(self) -> None:
         self.tape = Tape()
         self.part = ""
         self.unit = 0
         self.between = False
         self.copies = 1
         self._runs = 1
+        #: What the last chain had a name for before it was through.
+        self._left: Held = ()
 
     @property
     def here(self) -> int:
@@ -193,17 +193,18 @@ class Writer:
             owner: whose parameters they have.
             parts: of several inputs each.
         """
-        x, start = given, self.here
+        x = named = given
+        start = self.here
         for statement in statements(links):
             named = x
             for link in statement:
-                copies = self.opens and link.copied
+                copies = link.copied
                 if copies:
                     copy, link = link.apart()
                     x = self._operation(copy, x, None)
                 here = self.here
                 here_owner = owner and (owner, here - start)
-                inside = link.inside() if self.opens and link.inside else ()
+                inside = link.inside() if link.inside else ()
                 if inside:
                     each = parts if here == start and parts else (x,)
                     held = dict(zip(link.takes, each, strict=True))
@@ -217,6 +218,7 @@ class Writer:
                 x = made
             self.name(named)
         self.name(given)
+        self._left = named if named != given else ()
         return x
 
     def _opened(
@@ -224,6 +226,7 @@ class Writer:
     ) -> Held:
         """What an operator computes, of what it takes."""
         made: Held = ()
+        left: Held = ()
         for number, item in enumerate(tensors):
             start, self._runs = self.here, item.runs
             parts = [held[read] for read in item.reads]
@@ -232,6 +235,7 @@ class Writer:
                 item.links, reads, owner and (owner, item.module or number), parts
             )
             held[item.tensor] = made
+            left = self._left or left
             if self.here > start:
                 for ask in item.asks:
                     by = self.here - 1 if ask == item.tensor else start
@@ -240,20 +244,32 @@ class Writer:
             for name in item.names:
                 self.name(held[name])
         self._runs = 1
+        self.name(left)
         return made
 
     def _operation(self, link: Link, reads: Held, owner: object) -> Held:
-        tape, here = self.tape, self.here
+        tape, here, cost = self.tape, self.here, link.cost
+        trained = bool(cost.parameters) or any(tape.buffers[n].trained for n in reads)
+        trained = trained or not reads  # made of what is learned alone, as in a scan
+        if owner is not None and not trained:
+            cost = replace(
+                cost,
+                saves_more=0,
+                saves_bytes=0,
+                saves_once=0,
+                stays=Amount(),
+                lean=None,
+            )
         tape.operations.append(
             Operation(
                 self.part,
                 self.unit,
                 reads,
                 len(tape.buffers),
-                link.cost.inside,
-                link.cost.inside_lean,
-                link.cost.stays,
-                link.cost.fixed,
+                cost.inside,
+                cost.inside_lean,
+                cost.stays,
+                cost.fixed,
                 link.cost.cheap,
                 link.cost.parameters,
                 owner,
@@ -266,12 +282,10 @@ class Writer:
                 between=self.between,
             )
         )
-        trained = bool(link.cost.parameters)
         for number in reads:
             buffer = tape.buffers[number]
             buffer.read = here
             buffer.named = max(buffer.named, here)
-            trained = trained or buffer.trained
         tape.buffers.append(
             Buffer(
                 Amount(link.made),
@@ -289,11 +303,17 @@ class Writer:
         operations = self.tape.operations
         for number in held:
             buffer = self.tape.buffers[number]
-            buffer.kept = by if buffer.kept is None else min(buffer.kept, by)
             # What an adapter makes stands behind a product that is made of it.
             place = max(by, buffer.born)
+            if operations[place].owner and not self.is_trained(place):
+                continue
+            buffer.kept = by if buffer.kept is None else min(buffer.kept, by)
             asks = tuple(dict.fromkeys((*operations[place].asks, number)))
             operations[place] = but(operations[place], asks=asks)
+
+    def is_trained(self, operation: int) -> bool:
+        """Whether what an operation makes has a gradient; learned scalars left out."""
+        return self.tape.buffers[self.tape.operations[operation].makes].trained
 
     def hand_on(self, held: Held) -> None:
         """Notes that tensors get the gradient of the last operation as it is."""

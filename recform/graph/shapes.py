@@ -34,6 +34,7 @@ from recform.algebra.shapes import Shapes
 from recform.algebra.typeset import plain
 from recform.blocks import Amount, Layout, Misfit, Shape
 from recform.blocks.acts import Link
+from recform.blocks.shape import Size
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.adapters import BlockAdapters
 from recform.graph.calls import BlockCalls
@@ -97,6 +98,7 @@ class BlockShapes(Shapes):
     same: Mapping[Tensor, Tensor] = field(default_factory=dict)
     turned: dict[Tensor, bool] = field(default_factory=dict)
     _added: int = 0
+    _sizes: ScalarSizes = field(init=False)
 
     def __post_init__(self) -> None:
         self.counts = Counts(self.formula, self.step, self.place, self.shape)
@@ -129,9 +131,8 @@ class BlockShapes(Shapes):
         scalars = ScalarSizes(
             self.formula, self.step, self.scalars, self.report, self.counts.of
         )
-        scalars.measure(
-            self.shape, self.asks, self.adapters.sites, self.saved, self.span
-        )
+        self._sizes = scalars
+        scalars.measure(self, self.adapters.sites, self.saved, self.span)
         outputs = tuple(
             None if isinstance(slot, ModuleSlot) else self.shape(slot)
             for slot in self.step.outputs
@@ -200,10 +201,20 @@ class BlockShapes(Shapes):
         """The multiply-adds of a sum that weighs its members."""
         return self.counts.weighed(tensor)
 
+    def scalar_size(self, name: str) -> Size:
+        """How many numbers a learned scalar has."""
+        return self._sizes.size(name)
+
+    def coefficient(self, tensor: Tensor) -> int:
+        """The numbers of a coefficient; that of members stands in the sum over them."""
+        return super().coefficient(
+            tensor.tensor if isinstance(tensor, Over) else tensor
+        )
+
     def is_cheap(self, tensor: Tensor) -> bool:
         """Whether a tensor is cheap to make again."""
-        if isinstance(tensor, Over | History):
-            return tensor.kind in ("sum", "mean") and not self.weighed(tensor)
+        if isinstance(tensor, History):
+            return tensor.kind in ("sum", "mean")
         return isinstance(tensor, Members) or super().is_cheap(tensor)
 
     def asks(self, tensor: Tensor) -> Iterator[Tensor]:

@@ -171,9 +171,8 @@ class Definition(Part):
                 pipeline = body.operators[item.operator]
                 self._lines[key] = Line(file, pipeline, shapes, values)
         names = {name: f"scalar {k}" for k, name in enumerate(body.scalars)}
-        for name, scalar in body.scalars.items():
-            count = inside.scalar_size(name) if scalar.per_feature else 1
-            file.learned[names[name], int(count)] += 1
+        for name in body.scalars:
+            file.learned[names[name], int(inside.scalar_size(name))] += 1
         self._numbers = Coefficients(
             file.said, values, lambda scalar: drawn(names[scalar.name])
         )

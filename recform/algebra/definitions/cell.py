@@ -361,9 +361,9 @@ class Recurring(Inside):
     def scalar_size(self, name: str) -> Size:
         """How many numbers a scalar has, which may stand in no equation but a start."""
         begun = self._cell.started_by(name)
-        return (
-            super().scalar_size(name) if begun is None else self.shape(begun).features
-        )
+        if begun is None or not self._cell.scalars[name].per_feature:
+            return super().scalar_size(name)
+        return self.shape(begun).features
 
     def _is_given(self, tensor: Tensor) -> bool:
         return tensor in self._cell.recurrent or super()._is_given(tensor)

@@ -150,7 +150,7 @@ class Inside(Shapes):
         every = tuple(self._body.tensors if tensors is None else tensors)
         return replace(
             cost,
-            parameters=cost.parameters + self._scalars(),
+            parameters=cost.parameters + sum(map(self.scalar_size, self._body.scalars)),
             workspace=self._workspace(every),
         )
 
@@ -229,15 +229,11 @@ class Inside(Shapes):
             most = max(most, now + more)
         return max(0, most - self.shape(output).elements)
 
-    def _scalars(self) -> int:
-        total = 0
-        for name, scalar in self._body.scalars.items():
-            total += self.scalar_size(name) if scalar.per_feature else 1
-        return total
-
     def scalar_size(self, name: str) -> Size:
-        """How many numbers a scalar has that is one for each feature."""
-        for tensor in self._body.tensors:
+        """How many numbers a learned scalar has: one, or one for each feature."""
+        for tensor in (
+            self._body.tensors if self._body.scalars[name].per_feature else ()
+        ):
             if isinstance(tensor, Scaled) and any(
                 item.name == name for item in tensor.coefficient.atoms(Learned)
             ):
