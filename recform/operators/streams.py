@@ -314,7 +314,9 @@ class Sinkhorn(Operator):
         sums = {"columns": x.elements // int(x.grid[0])}
         sums["rows"] = x.elements // int(x.features)
         found = [
-            Deed("less", ("x",), x.elements, cheap=True),
+            # The largest of each column, of which no gradient is taken.
+            Deed("most", (), sums["columns"]),
+            Deed("less", ("x", "most"), x.elements, cheap=True),
             Deed("0", ("less",), x.elements, ("0",), cheap=True),
         ]
         last = "0"
