@@ -94,6 +94,8 @@ class Cost:
             who keeps it keeps the input.
         cheap: whether the output is cheap to make again: neither a convolution nor a
             product of matrices, nor anything else of which a lean pass keeps the result.
+        exact: whether its gradient looks for where its input equals its output, so that a
+            lean pass keeps the input itself: what is made again may be off by a rounding.
         unheld: whether torch hands on a view of its result, which nobody holds then: a
             lean pass cannot keep the result to make others of it.
         lean: what a lean pass keeps of :attr:`inside`; None for all of it.
@@ -115,6 +117,7 @@ class Cost:
     workspace_back: int = 0
     passes: bool = False
     cheap: bool = False
+    exact: bool = False
     unheld: bool = False
     lean: Amount | None = None
     stays: Amount = field(default_factory=Amount)

@@ -194,7 +194,10 @@ class _Forming:
             return
         for buffer in operation.asks:
             if buffer != operation.makes:
-                self._want(self._noted(buffer, region), number, form)
+                note = self._noted(buffer, region)
+                if operation.exact:
+                    note.keep()
+                self._want(note, number, form)
         if form is Memory.checkpoint or (form is Memory.lean and operation.cheap):
             self._note(number, operation, own)
         if operation.makes in operation.asks:

@@ -71,6 +71,7 @@ class Operation:
         stays: what is kept of it even where the operation is run again.
         fixed: what of that a checkpoint makes again.
         cheap: whether a lean pass runs it again.
+        exact: whether a lean pass keeps what it reads itself.
         unheld: whether nobody has its result but as a view.
         parameters: how many it has.
         owner: the operator that it is in, which has them; other operations may have the
@@ -101,6 +102,7 @@ class Operation:
     workspace_back: Amount
     copies: int
     runs: int = 1
+    exact: bool = False
     unheld: bool = False
     hands: Held = ()
     asks: Held = ()
@@ -278,6 +280,7 @@ class Writer:
                 Amount(link.cost.workspace_back),
                 self.copies,
                 self._runs,
+                link.cost.exact,
                 link.cost.unheld,
                 between=self.between,
             )

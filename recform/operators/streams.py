@@ -307,10 +307,13 @@ class Sinkhorn(Operator):
         (x,) = inputs
         size, rows = x.numbers, x.rows
         columns = size // int(x.shape.grid[0]) if x.shape and size else 0
-        less = again("less", (x,), size)
+        # The largest of each column, of which no gradient is taken.
+        most = operation("most", (), columns)
+        less = again("less", (x, most), size)
         last = again("exp", (less,), size, ("exp",))
         of, shape = (x.name,), x.shape
-        exp = Detail("exp", "exp", of, activation=True, shape=shape, does=(less, last))
+        exp = Detail("exp", "exp", of, activation=True, shape=shape)
+        exp = replace(exp, does=(most, less, last))
         found: list[Inner] = []
         for step in range(a.steps):
             for axis, number in (("columns", columns), ("rows", rows)):

@@ -99,11 +99,7 @@ def test_numbers_of_two_bytes(name: str, dtype: torch.dtype) -> None:
 
 
 #: Those of which more than a hundredth is wrong; docs/costs.md says why.
-FAR = (
-    "depth_gates",
-    "llama",
-    "minlstm",
-)
+FAR = ("minlstm",)
 
 
 @pytest.mark.long
@@ -117,7 +113,7 @@ def test_memory_of_examples(path: Path) -> None:
         momentum = said.total.optimizer
         loose = path.stem in FAR
         assert said.total.kept == pytest.approx(real.kept, rel=0.045 if loose else 0.01)
-        assert said.training - momentum == pytest.approx(real.training, rel=0.11)
+        assert said.training - momentum == pytest.approx(real.training, rel=0.1)
         assert said.inference == pytest.approx(real.inference, rel=0.15)
         # On the meta device torch takes apart what it counts only then, such as attention.
         net = item.module().eval().to("meta")
@@ -208,6 +204,14 @@ CAUSES = {
     "weighed members": TOKENS + "vector q_i = 0\nF = ln > linear(c) > gelu\n"
     "H_i = sum(k, 0, i-1, softmax(k, dot(q_i, Y_k))*Y_k)\nY_i = F_i*H_i\n"
     "Y_0 = input\noutput Y_L",
+    "the largest of a grid": "input 3 x 8 x 8\nstages 4 x 3\n"
+    "G = maxpool > linear(c) > sigmoid\nW = conv(3, c) > bn\n"
+    "X_i = relu(X_<i-1> + W_i*X_<i-1>*G_i*W_i*X_<i-1>)",
+    "nearly doubly stochastic": "input 4 x 6\nstages 6 x 3\nstem linear(c) > copies(3)\n"
+    "head merge > ln > avgpool > linear(5)\nN = rmsnorm\nQ = linear(3, bias=false)\n"
+    "K = sinkhorn(3)\nH_i = mix(K_i*Q_i*N_i*H_<i-1>, H_<i-1>)\noutput H_L",
+    "a reckoned factor": TOKENS + "scalar a_i = 0.5 per channel\nW = ln > linear(c)\n"
+    "X_i = X_<i-1> + exp(a_i)*W_i*X_<i-1>",
     "stages by themselves": "input 3 x 8 x 8\nscope stage\nstages 4 x 2, 6 x 3 / 2\n"
     "const g = 0.9\nF = conv(3, c) > bn\nV_i = g*V_<i-1> + F_i*X_<i-1>\n"
     "X_i = X_<i-1> + V_i\nV_0 = 0\noutput X_L",
