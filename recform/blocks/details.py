@@ -242,6 +242,7 @@ def added_up(details: Sequence[Detail], inputs: Sequence[str]) -> Cost:
         workspace_back=one.workspace_back,
         passes=not costs,
         cheap=all(cost.cheap for cost in costs),
+        exact=one.exact,
         unheld=one.unheld,
         lean=one.lean,
         stays=sum((cost.stays for cost in costs), Amount()),
