@@ -190,6 +190,9 @@ CAUSES = {
     "scaled behind an adapter": FRAMED + "scalar k_i = 0.5\n"
     "adapter avgpool(s) > zeropad(c)\nf = bn > relu > conv(3, c, stride=s)\n"
     "u_i = k_i*u_<i-1> + f_i(u_<i-1>)",
+    "a coefficient in a definition": TOKENS
+    + "F(x) = x + exp(a)*W*x where W = linear(c), scalar a = 0.5 per channel\n"
+    "X_i = F_i*X_<i-1>",
     "four terms": FRAMED
     + "W = conv(3, c, stride=s) > bn\nU = conv(1, c, stride=s) > bn\n"
     "X_i = X_<i-1> + W_i*X_<i-1> + U_i*X_<i-1> + 0.5*W_i*X_<i-1>",
