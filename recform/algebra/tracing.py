@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -16,15 +16,16 @@ from recform.blocks import (
     Amount,
     Arguments,
     Cost,
-    Deed,
     Kind,
     Layout,
+    Link,
     Memory,
     Misfit,
     Shape,
     Work,
     symbols_in,
 )
+from recform.blocks.acts import chained
 from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
 from recform.source import Span
@@ -45,92 +46,6 @@ class Weight:
     sizes: tuple[int, ...]
     operator: str
     place: Span
-
-
-@dataclass(frozen=True)
-class Inner:
-    """A tensor inside of an operator.
-
-    Attributes:
-        tensor: what it is.
-        reads: what it is made of, of what comes in and of what was made before.
-        links: what makes it; nothing, if it is what it reads.
-        asks: what autograd keeps for it, of these and of what is made.
-        hands: those of what it reads whose gradient is that of this tensor as it is.
-        names: those that code has a name for until here.
-        runs: how many like it there are in a row, of which this is written out.
-        module: what has its parameters, where others may have the same.
-    """
-
-    tensor: object
-    reads: tuple[object, ...]
-    links: tuple[Link, ...]
-    asks: tuple[object, ...]
-    hands: tuple[object, ...] = ()
-    names: tuple[object, ...] = ()
-    runs: int = 1
-    module: object = None
-
-
-@dataclass(frozen=True)
-class Link:
-    """An operator of a pipeline, or another tensor of a block: what it makes and keeps.
-
-    Attributes:
-        made: how many numbers; 0 for a view of what comes in.
-        cost: what it costs.
-        works: what it computes.
-        ends: whether code begins a statement behind it.
-        copied: numbers of a copy of what comes in, which is what it computes with.
-        takes: how `inside` calls what comes in.
-        inside: of what is more than one operation of torch, these one after the other;
-            the last is what it makes.
-    """
-
-    made: int
-    cost: Cost
-    works: tuple[Work, ...]
-    ends: bool = False
-    copied: int = 0
-    takes: tuple[object, ...] = ()
-    inside: Callable[[], tuple[Inner, ...]] | None = field(default=None, compare=False)
-
-    def keeping(self, numbers: int) -> Link:
-        """One that keeps a copy of what comes in."""
-        more = self.cost.saves_more + numbers
-        cost = replace(self.cost, saves_more=more)
-        return replace(self, cost=cost, copied=numbers)
-
-    def apart(self) -> tuple[Link, Link]:
-        """The copy, and what is computed with it."""
-        copy = Link(self.copied, Cost(cheap=True), (Work(self.copied, self.copied),))
-        less = self.cost.saves_more - self.copied
-        return copy, replace(self, cost=replace(self.cost, saves_more=less), copied=0)
-
-    def times(self, count: int) -> Link:
-        """That of one call for each of ``count`` tensors; its module is one."""
-        cost = self.cost
-        each = replace(
-            cost,
-            multiply_adds=cost.multiply_adds * count,
-            saves_more=cost.saves_more * count,
-            saves_bytes=cost.saves_bytes * count,
-            saves_once=cost.saves_once * count,
-            workspace=cost.workspace * count,
-            workspace_back=cost.workspace_back * count,
-            lean=None if cost.lean is None else cost.lean.times(count),
-            stays=cost.stays.times(count),
-        )
-        works = tuple(work.times(count) for work in self.works)
-        inside = self.inside if count == 1 else None
-        return replace(
-            self,
-            made=self.made * count,
-            cost=each,
-            works=works,
-            copied=self.copied * count,
-            inside=inside,
-        )
 
 
 @dataclass(frozen=True)
@@ -210,44 +125,26 @@ def trace(
         Misfit: if an operator does not fit; it says which one, and where it stands.
     """
     values = _entered(inputs, values)
-    parameters = multiply_adds = 0
-    kept = Amount()
     links: list[Link] = []
-    turned = False
-    pending = 0  # an output that is kept, and inside of the pipeline if it goes on
-    saves_inputs, last_saved = (False,) * len(inputs), False
-    first = True  # what comes in is the pipeline's input, or a view of it
-    held = sum(x.elements for x in inputs)  # or of all that what comes in is a view of
     weights: list[Weight] = []
+    turned = False
     for step in pipeline.steps:
         made = _one(step, inputs, values)
-        y, cost = made.shape, made.cost
         if step.shares:
             weights.append(_weight(step, inputs, values))
-        parameters += cost.parameters
-        multiply_adds += cost.multiply_adds
-        if cost.saves_input and first:
-            every = pipeline.inputs
-            names = every if cost.saves_input is True else cost.saves_input or ()
-            saves_inputs = tuple(name in names for name in every)
-        elif cost.saves_input and not last_saved:
-            kept += Amount(held)
-        if not cost.passes:
-            kept += Amount(pending)
-            pending = y.elements if cost.saves_output else 0
-            last_saved, first, held = cost.saves_output, False, y.elements
-        kept += cost.inside
-        if not (step.operator.elementwise or cost.passes):
+        if not (step.operator.elementwise or made.cost.passes):
             turned = step.operator.turns
         links.append(_link(step, inputs, made))
-        inputs = (y,)
+        inputs = (made.shape,)
+    asks, saves_output, kept = chained(links)
+    names = pipeline.inputs if asks is True else asks or ()
     (x,) = inputs
     return Trace(
         x,
-        parameters,
-        multiply_adds,
-        saves_inputs,
-        last_saved,
+        sum(link.cost.parameters for link in links),
+        sum(link.cost.multiply_adds for link in links),
+        tuple(name in names for name in pipeline.inputs),
+        saves_output,
         kept,
         tuple(weights),
         tuple(links),
@@ -265,38 +162,9 @@ def _link(step: Step, inputs: tuple[Shape, ...], made: _Made) -> Link:
     if not works:
         reads = sum(x.elements for x in inputs)
         works = (Work(reads, makes, cost.parameters, cost.multiply_adds),)
-    # Definitions are made of what is read here, and are not known here.
-    opened = getattr(step.operator, "opened", None)
-    if opened is not None:
-        inside = partial(opened, inputs, made.arguments)
-        takes = step.operator.leaves  # type: ignore[attr-defined]
-        return Link(makes, cost, works, step.ends, takes=takes, inside=inside)
-    takes = step.operator.inputs
-    deeds = step.operator.deeds_of(inputs, made.arguments)
-    done = partial(_done, deeds, cost.parameters) if deeds else None
-    return Link(makes, cost, works, step.ends, takes=takes, inside=done)
-
-
-def _done(deeds: tuple[Deed, ...], parameters: int) -> tuple[Inner, ...]:
-    """Operations of torch; what is learned counts with the last of them."""
-    sizes = {deed.makes: deed.numbers for deed in deeds}
-    found = []
-    for deed in deeds:
-        learned = parameters if deed is deeds[-1] else 0
-        cost = Cost(
-            parameters=learned,
-            multiply_adds=deed.multiply_adds,
-            saves_bytes=deed.bytes,
-            saves_once=deed.once,
-            workspace_back=deed.back,
-            cheap=deed.cheap,
-            stays=Amount(bytes=deed.bytes, once=deed.once),
-        )
-        read = sum(sizes.get(name, deed.numbers) for name in deed.reads)
-        work = Work(read, deed.numbers, learned, deed.multiply_adds)
-        link = Link(deed.numbers, cost, (work,))
-        found.append(Inner(deed.makes, deed.reads, (link,), deed.asks))
-    return tuple(found)
+    inside = partial(step.operator.opened, inputs, made.arguments)
+    takes = step.operator.leaves
+    return Link(makes, cost, works, step.ends, takes=takes, inside=inside)
 
 
 def memories(

@@ -5,14 +5,14 @@ that is emitted for it (:class:`recform.blocks.operator.Operator`). Nothing outs
 room and :mod:`recform.operators` knows what a channel, a height or a width is.
 """
 
-from recform.blocks.amount import Amount, Deed, Work
+from recform.blocks.acts import Inner, Link
+from recform.blocks.amount import Amount, Cost, Work
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, fraction, put_in, symbols_in
+from recform.blocks.details import Detail, made_by, operation
 from recform.blocks.function import Function
 from recform.blocks.library import Library
 from recform.blocks.operator import (
-    Cost,
-    Detail,
     Emitted,
     Memory,
     Misfit,
@@ -28,13 +28,14 @@ __all__ = [
     "Argument",
     "Arguments",
     "Cost",
-    "Deed",
     "Detail",
     "Emitted",
     "Function",
+    "Inner",
     "Kind",
     "Layout",
     "Library",
+    "Link",
     "Memory",
     "Misfit",
     "Operator",
@@ -45,6 +46,8 @@ __all__ = [
     "Work",
     "code",
     "fraction",
+    "made_by",
+    "operation",
     "put_in",
     "require_layout",
     "symbols_in",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -72,26 +73,70 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Deed:
-    """One operation of torch, of several that an operator comes to.
+class Cost:
+    """What a call costs for one example.
 
     Attributes:
-        makes: a name for its result.
-        reads: names of what it is made of: inputs of the operator, and results before.
-        numbers: how many it makes for an example.
-        asks: those of them that its gradient is computed from.
-        cheap: whether a lean pass runs it again.
-        multiply_adds: of products of matrices.
-        bytes, once: what it keeps besides, as in :class:`Amount`.
-        back: numbers that are held besides while its gradient is computed.
+        parameters: learned numbers.
+        multiply_adds: multiply-accumulate operations (of convolutions and products of
+            matrices; element by element work is not counted, as in the paper's table).
+        saves_input: whether autograd keeps the input for the backward pass; of several
+            inputs, all of them, or the names of those that it keeps.
+        saves_output: whether it keeps the output.
+        saves_more: further numbers that it keeps.
+        saves_bytes: bytes of other types that it keeps: an id or the place of a maximum
+            has eight.
+        saves_once: numbers that it keeps for all examples together, as the statistics of
+            a batch.
+        workspace, workspace_back: numbers that are held while it computes, and while its
+            gradient is computed, beside what comes in and out.
+        passes: whether the output is a view of the input, and so no memory of its own:
+            who keeps it keeps the input.
+        cheap: whether the output is cheap to make again: neither a convolution nor a
+            product of matrices, nor anything else of which a lean pass keeps the result.
+        exact: whether its gradient looks for where its input equals its output, so that a
+            lean pass keeps the input itself: what is made again may be off by a rounding.
+        unheld: whether torch hands on a view of its result, which nobody holds then: a
+            lean pass cannot keep the result to make others of it.
+        lean: what a lean pass keeps of :attr:`inside`; None for all of it.
+        stays: what is kept of it even where the output is made again: statistics, and what
+            was drawn.
+        fixed: what of that is made of nothing that comes in, so that a checkpoint makes it
+            again: the angles of positions.
+        uncounted: the names of operators in it of which nobody says what they cost.
     """
 
-    makes: str
-    reads: tuple[str, ...]
-    numbers: int
-    asks: tuple[str, ...] = ()
-    cheap: bool = False
+    parameters: int = 0
     multiply_adds: int = 0
-    bytes: int = 0
-    once: int = 0
-    back: int = 0
+    saves_input: bool | tuple[str, ...] = False
+    saves_output: bool = False
+    saves_more: int = 0
+    saves_bytes: int = 0
+    saves_once: int = 0
+    workspace: int = 0
+    workspace_back: int = 0
+    passes: bool = False
+    cheap: bool = False
+    exact: bool = False
+    unheld: bool = False
+    lean: Amount | None = None
+    stays: Amount = field(default_factory=Amount)
+    fixed: Amount = field(default_factory=Amount)
+    uncounted: tuple[str, ...] = ()
+
+    @property
+    def inside(self) -> Amount:
+        """What it keeps besides its input and its output."""
+        return Amount(self.saves_more, self.saves_bytes, self.saves_once)
+
+    @property
+    def inside_lean(self) -> Amount:
+        """The same in a lean pass."""
+        if self.cheap:
+            return self.stays
+        return self.inside if self.lean is None else self.lean
+
+
+def uncounted(costs: Iterable[Cost]) -> tuple[str, ...]:
+    """The operators of which nobody says what they cost, each once."""
+    return tuple(dict.fromkeys(name for cost in costs for name in cost.uncounted))

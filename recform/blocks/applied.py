@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from recform.blocks.amount import Cost
 from recform.blocks.arguments import Arguments
-from recform.blocks.operator import FUNCTION_INPUT, Cost, Misfit, Operator
+from recform.blocks.operator import FUNCTION_INPUT, Misfit, Operator
 from recform.blocks.shape import Shape
 from recform.blocks.template import Template, template
 

@@ -10,13 +10,14 @@ from functools import cache
 from numbers import Integral
 from typing import TypeVar
 
+from recform.blocks.acts import Inner
+from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import symbols_in
+from recform.blocks.details import Detail
 from recform.blocks.function import Function
 from recform.blocks.operator import (
     FUNCTION_INPUT,
-    Cost,
-    Detail,
     Emitted,
     Memory,
     Misfit,
@@ -133,15 +134,16 @@ def guarded(cls: type[Operator]) -> Operator:
             return _checked(f"memory{of}", tuple, lambda: rule(inputs, a))
 
         def details(
-            self, inputs: tuple[Shape, ...] | None, a: Arguments
+            self, inputs: tuple[Detail, ...], a: Arguments
         ) -> tuple[Detail, ...]:
-            if not declares_details:
-                return ()
             rule = super().details
             made = _checked("details", tuple, lambda: rule(inputs, a))
-            return _joined(made, cls.inputs)
+            return _joined(made, inputs)
 
-    declares_details = "details" in vars(cls)
+        @property
+        def tells(self) -> bool:
+            return "details" in vars(cls) and not self.single
+
     Guarded.__name__ = Guarded.__qualname__ = cls.__name__
     Guarded.__doc__ = cls.__doc__
     return Guarded()
@@ -213,25 +215,46 @@ def _counted(cost: Cost, rule: str) -> Cost:
     return cost
 
 
-def _joined(details: tuple[Detail, ...], inputs: tuple[str, ...]) -> tuple[Detail, ...]:
+def _joined(
+    details: tuple[Detail, ...], inputs: tuple[Detail, ...]
+) -> tuple[Detail, ...]:
     """Details of which each is made of what there is before it.
 
     Raises:
         Misfit: if one is not.
     """
-    known = set(inputs)
+    drawn: set[object] = {x.name for x in inputs}
+    done = set(drawn)
     for detail in details:
         problem = ""
         if type(detail) is not Detail:
             problem = f"gives {detail!r} in `details`, which is no Detail"
-        elif detail.name in known:
+        elif detail.name in drawn:
             problem = f"has two things that it calls {detail.name!r} in `details`"
-        elif missing := [name for name in detail.of if name not in known]:
+        elif missing := [name for name in detail.of if name not in drawn]:
             problem = f"makes {detail.name!r} of {missing[0]!r}, which is not before it"
+        else:
+            problem = next(_undone(detail, done), "")
         if problem:
             raise Misfit("RF514", problem, hint="a mistake of the plugin")
-        known.add(detail.name)
+        drawn.add(detail.name)
+    if len(done) > len(inputs) and details[-1].name not in done:
+        problem = f"has no operation that makes {details[-1].name!r}, its result"
+        raise Misfit("RF514", problem, hint="a mistake of the plugin")
     return details
+
+
+def _undone(detail: Detail, done: set[object]) -> Iterator[str]:
+    """What is wrong with the operations of a detail; what they make is added."""
+    for act in detail.does:
+        if type(act) is not Inner:
+            yield f"gives {act!r} for what {detail.name!r} does, which is no operation"
+            return
+        asked = (name for name in act.asks if name != act.tensor)
+        for name in (*act.reads, *asked):
+            if name not in done:
+                yield f"computes {act.tensor!r} of {name!r}, which nothing computes"
+        done.add(act.tensor)
 
 
 def _sound(

@@ -2,70 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from recform.blocks.amount import Amount, Deed, Work
+from recform.blocks.acts import Inner
+from recform.blocks.amount import Cost, Work
 from recform.blocks.arguments import Argument, Arguments
+from recform.blocks.details import Detail, added_up, incoming
 from recform.blocks.function import Function
 from recform.blocks.shape import Layout, Shape, Size
 from recform.source import Span
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a call costs for one example.
-
-    Attributes:
-        parameters: learned numbers.
-        multiply_adds: multiply-accumulate operations (of convolutions and products of
-            matrices; element by element work is not counted, as in the paper's table).
-        saves_input: whether autograd keeps the input for the backward pass; of several
-            inputs, all of them, or the names of those that it keeps.
-        saves_output: whether it keeps the output.
-        saves_more: further numbers that it keeps.
-        saves_bytes: bytes of other types that it keeps: an id or the place of a maximum
-            has eight.
-        saves_once: numbers that it keeps for all examples together, as the statistics of
-            a batch.
-        workspace, workspace_back: numbers that are held while it computes, and while its
-            gradient is computed, beside what comes in and out.
-        passes: whether the output is a view of the input, and so no memory of its own:
-            who keeps it keeps the input.
-        cheap: whether the output is cheap to make again: neither a convolution nor a
-            product of matrices, nor anything else of which a lean pass keeps the result.
-        unheld: whether torch hands on a view of its result, which nobody holds then: a
-            lean pass cannot keep the result to make others of it.
-        lean: what a lean pass keeps of :attr:`inside`; None for all of it.
-        stays: what is kept of it even where the output is made again: statistics, and what
-            was drawn.
-    """
-
-    parameters: int = 0
-    multiply_adds: int = 0
-    saves_input: bool | tuple[str, ...] = False
-    saves_output: bool = False
-    saves_more: int = 0
-    saves_bytes: int = 0
-    saves_once: int = 0
-    workspace: int = 0
-    workspace_back: int = 0
-    passes: bool = False
-    cheap: bool = False
-    unheld: bool = False
-    lean: Amount | None = None
-    stays: Amount = field(default_factory=Amount)
-
-    @property
-    def inside(self) -> Amount:
-        """What it keeps besides its input and its output."""
-        return Amount(self.saves_more, self.saves_bytes, self.saves_once)
-
-    @property
-    def inside_lean(self) -> Amount:
-        """The same in a lean pass."""
-        if self.cheap:
-            return self.stays
-        return self.inside if self.lean is None else self.lean
 
 
 @dataclass(frozen=True)
@@ -106,31 +51,6 @@ class Emitted:
         if self.module:
             return self.module if self.call == "{m}({x})" else ""
         return self.layer
-
-
-@dataclass(frozen=True)
-class Detail:
-    """One of the things that an operator computes, as a picture shows it.
-
-    In what is said, ``{heads}`` stands for the operator's argument of this name.
-
-    Attributes:
-        name: what others of them call it.
-        said: what stands in its box.
-        of: what it is made of: others of them, in front of it, or inputs of the operator.
-        note: what is said of it on a smaller line.
-        learned: whether it has parameters.
-        parameters: how many; 0 where the shapes are not known.
-        activation: whether it has the form of an activation.
-    """
-
-    name: str
-    said: str
-    of: tuple[str, ...]
-    note: str = ""
-    learned: bool = False
-    parameters: int = 0
-    activation: bool = False
 
 
 @dataclass(frozen=True)
@@ -246,6 +166,8 @@ class Operator:
     #: Classes in the place of those of `support` where a network goes on by positions;
     #: what they keep, they keep by the class `Past`.
     support_kept: tuple[str, ...] = ()
+    #: Whether what its details tell is one thing, for which a picture has one box.
+    single: bool = False
     #: What a call costs, where that is the same whatever comes in.
     costs: Cost = Cost()
     #: Which `init` settings its weights follow.
@@ -260,7 +182,7 @@ class Operator:
         Raises:
             Misfit: if the input does not fit (only tested for sizes that are numbers).
         """
-        return x
+        return _last(self.told((x,), a), x)
 
     def shared(self, x: Shape, a: Arguments) -> tuple[Size, ...]:
         """The sizes of the weight that is shared, where ``shares`` says that one is."""
@@ -292,22 +214,20 @@ class Operator:
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         """What the call costs for one example; all sizes are numbers here."""
-        return self.costs
+        return self._cost((x,), a)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         """The code, for sizes that may be symbols."""
         raise NotImplementedError
 
-    def details(
-        self, inputs: tuple[Shape, ...] | None, a: Arguments
-    ) -> tuple[Detail, ...]:
+    def details(self, inputs: tuple[Detail, ...], a: Arguments) -> tuple[Detail, ...]:
         """What it computes one after the other, the last of it the result.
 
-        Nothing if it is one thing, or if nobody says. It is what a picture shows of an
-        operator that is opened.
+        Nothing if it is one thing, or if nobody says. Pictures of an operator that is
+        opened are drawn of it; shape and cost follow from it, unless rules say them.
 
         Args:
-            inputs: the shapes of what comes in, where they are numbers.
+            inputs: what comes in, with shapes where these are known.
             a: sizes may be symbols.
         """
         return ()
@@ -343,12 +263,43 @@ class Operator:
         """What it computes, where that is one thing after the other; nothing if at once."""
         return ()
 
-    def deeds_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Deed, ...]:
-        """The operations of torch that it comes to, where a plan may run some of them again.
+    def _cost(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
+        """What it costs if no rule of its own says it."""
+        details, costs = self.told(inputs, a), self.costs
+        if any(detail.does for detail in details):
+            return added_up(details, self.inputs)
+        if costs is Operator.costs and self.foreign:
+            parameters = sum(detail.parameters for detail in details)
+            return Cost(parameters, uncounted=(self.name,))
+        return costs
+
+    def told(
+        self, inputs: tuple[Shape, ...] | None, a: Arguments
+    ) -> tuple[Detail, ...]:
+        """What it computes, of shapes; these are None where they are not known."""
+        return self.details(incoming(self.inputs, inputs), a)
+
+    @property
+    def tells(self) -> bool:
+        """Whether it tells what is in it, itself and not what it derives from."""
+        return "details" in vars(type(self)) and not self.single
+
+    @property
+    def leaves(self) -> tuple[object, ...]:
+        """What comes in, as those name it that :meth:`opened` gives."""
+        return self.inputs
+
+    def opened(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Inner, ...]:
+        """The operations of torch that it comes to, where plans may run some of them again.
 
         Nothing if it is one operation; else the last one makes what comes out.
         """
-        return ()
+        acts = self.acts(inputs, a)
+        return acts if len(acts) > 1 else ()
+
+    def acts(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Inner, ...]:
+        """All operations of torch that its details tell."""
+        return tuple(act for detail in self.told(inputs, a) for act in detail.does)
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         """The code, of the shapes of all inputs."""
@@ -377,7 +328,7 @@ class Several(Operator):
         Raises:
             Misfit: if an input does not fit.
         """
-        return inputs[0]
+        return _last(self.told(inputs, a), inputs[0])
 
     def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
         """What it keeps where a network goes on by positions."""
@@ -385,11 +336,16 @@ class Several(Operator):
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
         """What the call costs for one example."""
-        return self.costs
+        return self._cost(inputs, a)
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         """The code, for sizes that may be symbols."""
         raise NotImplementedError
+
+
+def _last(details: tuple[Detail, ...], x: Shape) -> Shape:
+    """The shape that comes out; that of what comes in, where details say none."""
+    return (details[-1].shape if details else None) or x
 
 
 #: What a function is asked about its code with: it is the same for all inputs.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import accumulate
 
 from recform.blocks import Amount
 from recform.costs.tape import Buffer, Operation, Tape, but
@@ -30,11 +29,12 @@ class _Backwards:
         self._back = [form is Memory.reversible for form in forms]
         self._places: dict[int, tuple[int, int]] = {}
         for number, op in enumerate(tape.operations):
-            first, _ = self._places.get(op.unit, (number, number))
-            self._places[op.unit] = first, number
+            if not op.between:
+                first, _ = self._places.get(op.unit, (number, number))
+                self._places[op.unit] = first, number
         self._kept: dict[int, int] = {}
         self._again: dict[int, tuple[int, int]] = {}
-        self._operations: list[Operation] = []
+        self._operations = list(tape.operations)
 
     def tape(self) -> Tape:
         """The tape."""
@@ -43,8 +43,9 @@ class _Backwards:
                 self._keep((number,), buffer.kept)
             if buffer.again is not None:
                 self._again[number] = buffer.again
-        for unit in self._places:
-            self._operations += self._unit(unit)
+        for unit, (first, last) in self._places.items():
+            if self._back[unit]:
+                self._operations[first : last + 1] = self._unit(unit)
         pairs = enumerate(self._tape.buffers)
         buffers = [self._buffer(number, buffer) for number, buffer in pairs]
         return replace(self._tape, operations=self._operations, buffers=buffers)
@@ -65,49 +66,66 @@ class _Backwards:
         before = self._again.get(number, (first, last))
         self._again[number] = min(before[0], first), max(before[1], last)
 
+    def _runs(self, unit: int) -> int:
+        """The operation in front of whose gradient a block is run back and forth.
+
+        It is the first one in the backward pass that asks for something.
+        """
+        first, last = self._places[unit]
+        operations = enumerate(self._tape.operations[first : last + 1], first)
+        return max((n for n, op in operations if _asks(op)), default=last)
+
+    def _follows(self, unit: int) -> bool:
+        """Whether a block is run backwards behind another one that is."""
+        if not self._back[unit] or not self._back[unit - 1]:
+            return False
+        return self._places[unit - 1][1] + 1 == self._places[unit][0]
+
     def _unit(self, unit: int) -> list[Operation]:
+        """The operations of a block that is run backwards."""
         first, last = self._places[unit]
         operations = self._tape.operations[first : last + 1]
-        if not self._back[unit]:
-            return operations
-        asks: dict[int, int] = {}
+        runs = self._runs(unit)
         for number, op in enumerate(operations, first):
             for asked in op.asks:
-                asks.setdefault(asked, number)
-        for asked, number in asks.items():
-            buffer = self._tape.buffers[asked]
-            if buffer.born >= first and not buffer.earlier:
-                self._has(asked, number, last)
-        before = unit - 1
-        start = self._places[before][0] if self._back[before] else first
+                self._has(asked, number, runs)
+        # What a block got is what the one before it has handed on, until that has run.
+        start = self._runs(unit - 1) + 1 if self._follows(unit) else runs
         given = self._crossing(first)
         for number in given:
-            self._has(number, start, last)
-        if not self._back[unit + 1]:
+            self._has(number, start, runs)
+        if not self._follows(unit + 1):
             # It hands on as many as it got, whether or not somebody reads them.
             made = self._crossing(last + 1)
             older = [number for number in reversed(given) if number not in made]
             # Each block knows the one behind it: the last is there until the first is gone.
             row = unit
-            while self._back[row - 1]:
+            while self._follows(row):
                 row -= 1
             held = [*made, *older[: max(0, len(given) - len(made))]]
             self._keep(held, self._places[row][0])
-        return list(self._run_twice(operations, first, asks, self._at_end(unit, asks)))
+        return list(self._run_twice(unit, runs))
 
-    def _at_end(self, unit: int, asks: Mapping[int, int]) -> Amount:
-        """What is there besides when a block has run back and forth.
-
-        What it hands on is made anew, and what that is summed up of is there from before.
-        """
+    def _besides(self, unit: int) -> Amount:
+        """What is there when a block has run back and forth, beside what is asked for."""
         first, last = self._places[unit]
         buffers, operations = self._tape.buffers, self._tape.operations
-        made = [n for n in self._crossing(last + 1) if buffers[n].born >= first]
-        made = [n for n in made if not buffers[n].earlier]
+        asks = {n: None for op in operations[first : last + 1] for n in op.asks}
+        handed = self._crossing(last + 1)
+        made = [
+            n for n in handed if buffers[n].born >= first and not buffers[n].earlier
+        ]
         read = {n: None for m in made for n in operations[buffers[m].born].reads}
-        terms = [n for n in read if buffers[n].born >= first and n not in asks]
-        whole = (*made, *(n for n in terms if not buffers[n].earlier and n not in made))
-        return sum((buffers[n].amount for n in whole), Amount())
+        own = [n for n in read if buffers[n].born >= first and not buffers[n].earlier]
+        terms = [buffers[n].amount for n in own if n not in asks and n not in made]
+        more = sum((buffers[n].amount for n in handed), Amount())
+        if not self._follows(unit + 1):
+            more = Amount()  # It is kept.
+        if all(op.owner for op in operations[first : last + 1] if _asks(op)):
+            # Its operators ran once, each for a term that was taken off.
+            return more + max(terms, key=lambda term: term.held(1, 4), default=Amount())
+        # The equation ran again: what it hands on is made anew of all its terms.
+        return more + sum((*terms, *(buffers[n].amount for n in made)), Amount())
 
     def _crossing(self, border: int) -> list[int]:
         """The tensors that operations before a border make, and others behind it read."""
@@ -118,22 +136,23 @@ class _Backwards:
             and (buffer.earlier or (0 <= buffer.born < border and not buffer.before))
         ]
 
-    def _run_twice(
-        self,
-        operations: Sequence[Operation],
-        first: int,
-        asks: Mapping[int, int],
-        end: Amount,
-    ) -> Iterable[Operation]:
-        """The operations of a block: what they had inside is there while it runs back."""
-        inside = accumulate(
-            operations, lambda sum, op: sum + op.inside, initial=Amount()
-        )
-        every = tuple(range(first, first + len(operations)))
-        for number, (op, held) in enumerate(
-            zip(operations, list(inside)[1:], strict=True)
-        ):
-            last = number == len(operations) - 1
-            again = every if last else ()
-            back = op.workspace_back + held + (end if last else Amount())
-            yield but(op, inside=Amount(), workspace_back=back, again=again)
+    def _run_twice(self, unit: int, runs: int) -> Iterable[Operation]:
+        """The operations of a block: what they had inside is there since it has run back."""
+        first, last = self._places[unit]
+        held = Amount()
+        for number, op in enumerate(self._tape.operations[first : last + 1], first):
+            held += op.inside
+            if number > runs:
+                yield op
+                continue
+            back = op.workspace_back + held
+            made = but(op, inside=Amount(), workspace_back=back)
+            if number == runs:
+                more = held + self._besides(unit)
+                made = but(made, remaking=more, again=tuple(range(first, last + 1)))
+            yield made
+
+
+def _asks(op: Operation) -> bool:
+    """Whether a gradient asks for anything of the forward pass."""
+    return bool(op.asks) or op.inside != Amount()

@@ -175,10 +175,16 @@ class _Forming:
             return but(buffer, kept=None, alone=buffer.alone and not note.kept)
         return but(buffer, kept=note.last if note.kept else None, again=again)
 
+    def _form(self, operation: Operation) -> Memory:
+        """What is kept of an operation; of one between blocks that run backwards all."""
+        form = self._forms[operation.unit]
+        between = operation.between and form is Memory.reversible
+        return Memory.plain if between else form
+
     # -- forward
 
     def _forward(self, number: int, operation: Operation) -> None:
-        form = self._forms[operation.unit]
+        form = self._form(operation)
         region = self._regions[operation.unit]
         own = self._notes[operation.makes]
         own.region = region
@@ -188,7 +194,10 @@ class _Forming:
             return
         for buffer in operation.asks:
             if buffer != operation.makes:
-                self._want(self._noted(buffer, region), number, form)
+                note = self._noted(buffer, region)
+                if operation.exact:
+                    note.keep()
+                self._want(note, number, form)
         if form is Memory.checkpoint or (form is Memory.lean and operation.cheap):
             self._note(number, operation, own)
         if operation.makes in operation.asks:
@@ -205,7 +214,7 @@ class _Forming:
 
     def _note(self, number: int, operation: Operation, own: _Note) -> None:
         """Notes how what an operation makes is made again."""
-        form = self._forms[operation.unit]
+        form = self._form(operation)
         reads = [self._noted(read, own.region) for read in operation.reads]
         inputs = tuple(reads)
         fixed = all(note.outside for note in reads)
@@ -233,20 +242,22 @@ class _Forming:
 
     def _backward(self, number: int, operation: Operation) -> Operation:
         """The operation with what its backward pass has besides."""
-        if self._forms[operation.unit] is Memory.reversible:
+        if self._form(operation) is Memory.reversible:
             return operation
-        again: list[int] = []
-        most = 0
+        room = _Room()
         for note in self._asked[number]:
-            most = max(most, self._value(note, number, again).size)
+            self._value(note, number, room)
             note.given += 1
             if note.given == len(note.asks) and note.since is not None:
                 note.there, note.since = (number, note.since), None
-        inside, more = operation.inside, Amount(most // 4) if most else _NOTHING
-        form = self._forms[operation.unit]
+        inside, more = operation.inside, _NOTHING
+        form = self._form(operation)
+        stays = operation.stays
+        if form is Memory.checkpoint:
+            stays = _rest(stays, operation.fixed)
         inner = self._inner.get(number)
         if inner is not None:
-            inside = operation.stays
+            inside = stays
             if inner.kept:
                 inside += inner.amount
             elif inner.there is not None:
@@ -255,48 +266,62 @@ class _Forming:
             more += _rest(inside, operation.lean)
             inside = operation.lean
         elif form is not Memory.plain:
-            more += _rest(inside, operation.stays)
-            inside = operation.stays
-        if inside is operation.inside and more == _NOTHING and not again:
+            more += _rest(inside, stays)
+            inside = stays
+        if inside is operation.inside and more == _NOTHING and not room.again:
             return operation
-        back = operation.workspace_back + more
-        return but(operation, inside=inside, workspace_back=back, again=tuple(again))
+        return but(
+            operation,
+            inside=inside,
+            workspace_back=operation.workspace_back + more,
+            # What is there from then on counts by itself.
+            remaking=more + Amount((room.most - room.now) // 4),
+            again=tuple(room.again),
+        )
 
-    def _value(self, note: _Note, number: int, again: list[int]) -> _Held:
-        """Has a tensor; what is held meanwhile besides it and what is asked for."""
+    def _value(self, note: _Note, number: int, room: _Room) -> bool:
+        """Has a tensor; whether nobody else has it then."""
         if note.kept or note.working or note.since is not None:
-            return _Held(0, alone=False)
+            return False
         assert note.made is not None
         operation = self._tape.operations[note.made]
-        most = now = 0
-        first_alone = False
-        working: list[_Note] = []
-        for place, item in enumerate(note.inputs):
-            held = self._value(item, number, again)
-            most = max(most, now + held.size)
-            if held.alone:
+        own: list[_Note] = []
+        for item in note.inputs:
+            if self._value(item, number, room):
                 item.working = True
-                working.append(item)
-                now += item.size
-                first_alone = first_alone or (place == 0 and item.size == note.size)
-        for item in working:
+                own.append(item)
+        writes = operation.cheap and operation.stays == _NOTHING
+        over = writes and any(item.size == note.size for item in own)
+        room.take(0 if over else note.size, operation.workspace.held(1, 4))
+        for item in own:
             item.working = False
-        again.append(note.made)
-        most = max(most, now + operation.workspace.held(1, 4))
+            room.now -= item.size
+        if over:
+            room.now += note.size  # It is written over one of them.
+        room.again.append(note.made)
         if note.given == len(note.asks):
-            if first_alone and operation.cheap:
-                most -= note.size  # It is written over what it is made of.
-            return _Held(max(most, 0), alone=True)
+            return True
         note.since = number
-        return _Held(most, alone=False)
+        return False
 
 
-@dataclass(frozen=True)
-class _Held:
-    """What is held while a tensor is made, and whether nobody else has the tensor then."""
+@dataclass
+class _Room:
+    """What is held while tensors are made again, in bytes for an example.
 
-    size: int
-    alone: bool
+    Attributes:
+        now, most: at the moment, and at once so far.
+        again: the operations that ran for it.
+    """
+
+    now: int = 0
+    most: int = 0
+    again: list[int] = field(default_factory=list)
+
+    def take(self, size: int, besides: int) -> None:
+        """Makes a tensor, and holds something besides for that."""
+        self.now += size
+        self.most = max(self.most, self.now + besides)
 
 
 def _rest(whole: Amount, part: Amount) -> Amount:

@@ -116,6 +116,7 @@ class Needs:
         total: all parts together.
         training, inference: the most bytes that are held at once.
         times: on devices.
+        uncounted: operators of plugins that do not say what they cost.
     """
 
     name: str
@@ -129,10 +130,14 @@ class Needs:
     training: int
     inference: int
     times: tuple[Time, ...]
+    uncounted: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain data, for JSON."""
-        return asdict(self)
+        made = asdict(self)
+        return (
+            made if self.uncounted else {k: made[k] for k in made if k != "uncounted"}
+        )
 
 
 def incoming_of(network: NetworkGraph, setting: Setting) -> int:
@@ -181,6 +186,7 @@ def needs(network: NetworkGraph, setting: Setting, plan: Plan | None = None) -> 
         training,
         incoming + parameters + held.inference,
         tuple(_time(device, tape, network, setting, training) for device in DEVICES),
+        network.uncounted,
     )
 
 

@@ -66,7 +66,11 @@ def peaks(tape: Tape, batch: int, size: int) -> Peaks:
 
 
 class _Spans:
-    """What is held from where to where; the backward pass goes from the last to the first."""
+    """What is held from where to where; the backward pass goes from the last to the first.
+
+    That has two moments for each operation: the one with an even number is its gradient, and
+    the odd one before it is when the tensors are made again that it asks for.
+    """
 
     def __init__(self, tape: Tape, batch: int, size: int) -> None:
         self._tape = tape
@@ -102,20 +106,24 @@ class _Spans:
 
     def backward(self) -> Iterator[Span]:
         """What is kept until its gradient was computed, and gradients."""
-        yield from self._inside
+        end = 2 * self._end + 1
+        for first, _, amount in self._inside:
+            yield 2 * first, end, amount
         for buffer in self._made:
             if buffer.kept is not None:
-                yield buffer.kept, self._end, self._bytes(buffer) * buffer.copies
+                yield 2 * buffer.kept, end, self._bytes(buffer) * buffer.copies
         for buffer in self._tape.buffers:
             if buffer.again is not None:
-                yield (*buffer.again, self._bytes(buffer))
+                first, last = buffer.again
+                yield 2 * first, 2 * last + 1, self._bytes(buffer)
             if buffer.trained:
                 last = buffer.read if buffer.graded is None else buffer.graded
-                yield buffer.born, last, self._bytes(buffer)
+                yield 2 * buffer.born, min(2 * last, end), self._bytes(buffer)
         for number in self._tape.result:
-            yield 0, self._end, self._bytes(self._tape.buffers[number])
+            yield 0, end, self._bytes(self._tape.buffers[number])
         for n, op in enumerate(self._tape.operations):
-            yield n, n, self._held(op.workspace_back)
+            yield 2 * n, 2 * n, self._held(op.workspace_back)
+            yield 2 * n + 1, 2 * n + 1, self._held(op.remaking)
         yield from self._gradients()
 
     def _gradients(self) -> Iterator[Span]:
@@ -130,10 +138,10 @@ class _Spans:
                 size, count = op.parameters * self._size, had.get(op.owner, 0)
                 had[op.owner] = count + 1
                 if not count:
-                    yield 0, n, op.copies * size
+                    yield 0, 2 * n, op.copies * size
                 else:
-                    yield n, n, (2 if count == 1 else 1) * size
-        yield 0, self._end, (self._tape.scalars + learned) * self._size
+                    yield 2 * n, 2 * n, (2 if count == 1 else 1) * size
+        yield 0, 2 * self._end + 1, (self._tape.scalars + learned) * self._size
 
     @cached_property
     def _inside(self) -> list[Span]:
@@ -148,7 +156,7 @@ class _Spans:
 
     def most(self, spans: Iterator[Span]) -> int:
         """The most that is held at once."""
-        change = [0] * (self._end + 2)
+        change = [0] * (2 * self._end + 3)
         for first, last, amount in spans:
             change[first] += amount
             change[last + 1] -= amount

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import sympy
@@ -20,8 +21,9 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Scope
 from recform.algebra.indices import is_of_context
-from recform.algebra.tracing import Link
-from recform.blocks import Amount, Layout, Shape
+from recform.algebra.lists import is_list
+from recform.blocks import Amount, Layout, Shape, Work
+from recform.blocks.acts import Link
 from recform.costs.tape import Held, Tape, Writer
 from recform.graph.model import Block, NetworkGraph, Piece, Segment, Site
 from recform.recurrence.model import START, Flow, Slot, Step
@@ -54,7 +56,7 @@ class _Recorder:
         self._whole = whole
         self._recurrence = network.recurrence
         self._formula = network.recurrence.formula
-        self._writer = Writer(opens=whole)
+        self._writer = Writer()
         #: What each block has: further inputs, and what the start makes of them alone.
         self._contexts: dict[object, Held] = {}
 
@@ -92,7 +94,7 @@ class _Recorder:
         writer = self._writer
         writer.part = "shared"
         block = partial(_follow, writer, self._contexts, number)
-        carried = block(flow.start, network.starts[number], 0, (), x)
+        started = carried = block(flow.start, network.starts[number], 0, (), x)
         waiting = Lists[Held](flow)
         waiting.keep(0, carried)
         opened = False
@@ -104,9 +106,10 @@ class _Recorder:
             for segment in segments:
                 step = self._recurrence.steps[segment.step]
                 for index in self._blocks(segment, flow):
-                    writer.unit += 1
+                    writer.unit, writer.between = writer.unit + 1, False
                     given = waiting.given(step, index, carried)
                     carried = block(step, segment.block, index, given, ())
+                    writer.between = True
                     waiting.keep(index, carried)
                     if not opened:
                         writer.name(x)  # as the variable of what the stem makes
@@ -116,7 +119,10 @@ class _Recorder:
                 writer.name(entry[0])
         writer.part = "shared"
         if number == len(self._recurrence.flows) - 1:
-            writer.unit += 1
+            writer.unit, writer.between = writer.unit + 1, False
+        for slot, held in zip(flow.start.outputs, started, strict=True):
+            if _variable(slot) == "x" and held != x:
+                writer.name(held)  # a variable that no block takes the place of
         end = carried[: flow.end.carried]
         made = block(flow.end, network.ends[number], flow.length + 1, end, ())
         return made[0]
@@ -195,6 +201,8 @@ class _BlockRecorder:
         self._step = step
         self._block = block
         self._held = held
+        #: How often each buffer is read.
+        self._reads: dict[int, int] = {}
         #: Where the operations of a tensor, or of an adapter, begin and end.
         self._where: dict[object, tuple[int, int]] = {}
         self._adapters: Mapping[object, tuple[Link, ...]] = {
@@ -206,40 +214,111 @@ class _BlockRecorder:
     def block(self, given: Sequence[Held]) -> list[Held]:
         """What it hands on."""
         writer = self._writer
-        reads: dict[int, int] = {}
+        uses = self._uses()
         for tensor in self._step.body:
-            if tensor not in self._held:
-                parts = self._parts(tensor)
-                for number in {n: None for part in parts for n in part}:
-                    reads[number] = reads.get(number, 0) + 1
-                self._held[tensor] = self._made(tensor, parts)
+            # What is scaled behind an adapter is not scaled in front of it.
+            nowhere = tensor not in uses and isinstance(tensor, Scaled)
+            once = uses.get(tensor) == 1 and not isinstance(tensor, State)
+            if not (nowhere or once):
+                self._value(tensor)
         self._keep()
         names = [self._held[t] for t in self._step.body if isinstance(t, State)]
         for held in (*given, *names):
             writer.name(held)
+        reads = self._reads
         writer.name(tuple(number for number, count in reads.items() if count > 1))
         return [self._held.get(slot, ()) for slot in self._step.outputs]
 
-    def _parts(self, tensor: Tensor) -> list[Held]:
-        """What a tensor is made of, behind the adapters."""
-        found = []
-        for part in self._step.parts(tensor):
-            if isinstance(part, Filled):
-                continue
-            bare = self._step.bare(part)
-            site = Site(bare, tensor)
-            if site in self._block.sites:
-                found.append(self._adapted(bare, site))
+    def _uses(self) -> dict[Tensor, int]:
+        """How often each tensor is read: what is read once is made where it is.
+
+        So it is in code, where no variable is made for that (`writers/formula`).
+        """
+        uses: dict[Tensor, int] = {}
+        for tensor in self._step.body:
+            for part in self._step.parts(tensor):
+                bare = self._step.bare(part)
+                read = bare if Site(bare, tensor) in self._block.sites else part
+                uses[read] = uses.get(read, 0) + 1
+        for slot in self._step.outputs:
+            if isinstance(slot, Tensor):
+                uses[slot] = uses.get(slot, 0) + 2
+        return uses
+
+    def _value(self, tensor: Tensor) -> Held:
+        """A tensor, which is made first if it is not there."""
+        if tensor not in self._held:
+            if self._is_long(tensor):
+                parts, made = self._added_up(tensor)
             else:
-                found.append(self._held[part])
-        return found
+                parts = [self._part(tensor, term) for term in self._terms(tensor)]
+                made = self._made(tensor, parts)
+            for number in {n: None for part in parts for n in part}:
+                self._reads[number] = self._reads.get(number, 0) + 1
+            self._held[tensor] = made
+        return self._held[tensor]
+
+    def _terms(self, tensor: Tensor) -> list[Tensor]:
+        """What a tensor is made of, but for numbers that have no tensor."""
+        parts = self._step.parts(tensor)
+        return [part for part in parts if not isinstance(part, Filled)]
+
+    def _part(self, tensor: Tensor, part: Tensor) -> Held:
+        """What a tensor is made of, behind the adapter if there is one."""
+        bare = self._step.bare(part)
+        site = Site(bare, tensor)
+        if site not in self._block.sites:
+            return self._value(part)
+        made = self._adapted(bare, site)
+        return self._scaled(part, made) if isinstance(part, Scaled) else made
+
+    def _scaled(self, tensor: Scaled, adapted: Held) -> Held:
+        """A scaled tensor whose adapter stands behind the bare one."""
+        inner = tensor.tensor
+        made = self._scaled(inner, adapted) if isinstance(inner, Scaled) else adapted
+        if tensor not in self._block.works:
+            return made
+        (link,) = self._block.works[tensor]
+        size = self._writer.tape.buffers[adapted[0]].amount.numbers
+        link = replace(link, made=size, works=(Work(size, size),))
+        return self._run((link,), made, None, (tensor,))
+
+    def _is_long(self, tensor: Tensor) -> bool:
+        """Whether a tensor is a sum of more than two tensors."""
+        if not isinstance(tensor, TensorSum) or tensor not in self._block.works:
+            return False
+        terms = self._terms(tensor)
+        return len(terms) > 2 and not any(is_list(t) or t.is_many for t in terms)
+
+    def _added_up(self, tensor: Tensor) -> tuple[list[Held], Held]:
+        """The terms of a long sum, and the sum: each is added to those before it."""
+        (whole,) = self._block.works[tensor]
+        first, *others = self._terms(tensor)
+        parts, size = [self._part(tensor, first)], self._size(tensor, first)
+        made, before = parts[0], first
+        for term in others:
+            parts.append(self._part(tensor, term))
+            reads = size + self._size(tensor, term)
+            size = max(size, self._size(tensor, term))
+            link = replace(whole, made=size, works=(Work(reads, size),))
+            two = [made, parts[-1]]
+            made = self._run((link,), (*made, *parts[-1]), None, (tensor,), two)
+            self._writer.hand_on(tuple(self._handed((before, term), two, made)))
+            before = tensor
+        return parts, made
+
+    def _size(self, tensor: Tensor, term: Tensor) -> int:
+        """The numbers of a term, behind the adapter if there is one."""
+        site = Site(self._step.bare(term), tensor)
+        shape = self._block.shapes[tensor if site in self._block.sites else term]
+        return shape.elements
 
     def _adapted(self, value: Tensor, site: Site) -> Held:
         key = (value, self._block.sites[site].target)
         if key not in self._held:
             links = self._adapters[key]
             owner = (self._flow, self._index, key)
-            self._held[key] = self._run(links, self._held[value], owner, (key, site))
+            self._held[key] = self._run(links, self._value(value), owner, (key, site))
         return self._held[key]
 
     def _made(self, tensor: Tensor, parts: list[Held]) -> Held:
@@ -251,15 +330,15 @@ class _BlockRecorder:
         links = self._block.works[tensor]
         made = self._run(links, everything, self._owner(tensor), (tensor,), parts)
         if isinstance(tensor, TensorSum):
-            self._writer.hand_on(tuple(self._handed(tensor, parts, made)))
+            terms = self._terms(tensor)
+            self._writer.hand_on(tuple(self._handed(terms, parts, made)))
         return made
 
     def _handed(
-        self, tensor: TensorSum, parts: list[Held], made: Held
+        self, terms: Sequence[Tensor], parts: Sequence[Held], made: Held
     ) -> Iterable[int]:
         """The terms of a sum that are in it as they are."""
         buffers = self._writer.tape.buffers
-        terms = [t for t in self._step.parts(tensor) if not isinstance(t, Filled)]
         for term, held in zip(terms, parts, strict=True):
             if isinstance(term, Scaled | Part) or not len(held) == len(made) == 1:
                 continue

@@ -61,12 +61,13 @@ class Signs:
         graded = made.read if made.graded is None else made.graded
         ends = (made.read, made.named, graded, self.touched[op.makes])
         return (
-            op.unit - before.unit,
+            (op.unit - before.unit, op.between),
             self._from(op.makes, op.reads),
             self._from(op.makes, op.asks),
-            (op.inside, op.lean, op.stays, op.workspace, op.workspace_back),
-            (op.cheap, op.unheld, op.runs, op.copies, op.works),
-            (op.parameters, self._owners[number]),
+            (op.inside, op.lean, op.stays, op.fixed),
+            (op.workspace, op.workspace_back, op.remaking),
+            (op.cheap, op.exact, op.unheld, op.runs, op.copies, op.works),
+            (op.parameters, op.owner is None, self._owners[number]),
             (made.amount, made.trained, made.copies),
             tuple(end - number for end in ends),
         )
@@ -222,7 +223,7 @@ class Stretch:
             buffer,
             born=-1 if buffer.born < 0 else place(buffer.born),
             read=read,
-            graded=place(graded),
+            graded=min(max(graded - self.first, 0), end + 1),
             named=buffer.named - self.first if buffer.named < self.last else end,
             trained=buffer.trained and inside,
             before=buffer.born >= self.last,

@@ -8,11 +8,12 @@ backward, is an interval of this list.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
-from recform.algebra.tracing import Inner, Link, statements
+from recform.algebra.tracing import statements
 from recform.blocks import Amount, Work
+from recform.blocks.acts import Inner, Link
 
 #: What a slot of the state holds: a tensor, those of a list, or nothing (a module).
 Held: TypeAlias = "tuple[int, ...]"
@@ -62,17 +63,22 @@ class Operation:
         part: the part of the network that it is in, as the summary names it.
         unit: the number of the block that it is in; 0 before the first one, and one more
             than there are behind the last one.
+        between: whether it stands behind that block, and in front of the next one.
         reads: what it is made of.
         makes: what it makes.
         inside: what autograd keeps for it beside whole tensors.
         lean: what a lean pass keeps of that.
         stays: what is kept of it even where the operation is run again.
+        fixed: what of that a checkpoint makes again.
         cheap: whether a lean pass runs it again.
+        exact: whether a lean pass keeps what it reads itself.
         unheld: whether nobody has its result but as a view.
         parameters: how many it has.
-        owner: whose they are; other operations may have the same.
+        owner: the operator that it is in, which has them; other operations may have the
+            same. None in an equation.
         works: what it computes.
         workspace, workspace_back: what is held while it computes, and its gradient.
+        remaking: what is held before its gradient, while tensors are made again for that.
         copies: how many blocks in a row do the same.
         runs: how often it runs in a row.
         hands: those of what it reads that get as gradient what it gets.
@@ -87,6 +93,7 @@ class Operation:
     inside: Amount
     lean: Amount
     stays: Amount
+    fixed: Amount
     cheap: bool
     parameters: int
     owner: object
@@ -95,10 +102,13 @@ class Operation:
     workspace_back: Amount
     copies: int
     runs: int = 1
+    exact: bool = False
     unheld: bool = False
     hands: Held = ()
     asks: Held = ()
+    remaking: Amount = field(default_factory=Amount)
     again: tuple[int, ...] = ()
+    between: bool = False
 
     @property
     def times(self) -> int:
@@ -146,17 +156,19 @@ class Writer:
         tape: as far as it is written.
         part: the part of the network that is written.
         unit: the number of the block that is written.
+        between: whether it is through.
         copies: how many blocks in a row the next operations stand for.
-        opens: whether what definitions compute is written as operations of its own.
     """
 
-    def __init__(self, *, opens: bool = False) -> None:
-        self.opens = opens
+    def __init__(self) -> None:
         self.tape = Tape()
         self.part = ""
         self.unit = 0
+        self.between = False
         self.copies = 1
         self._runs = 1
+        #: What the last chain had a name for before it was through.
+        self._left: Held = ()
 
     @property
     def here(self) -> int:
@@ -183,17 +195,18 @@ class Writer:
             owner: whose parameters they have.
             parts: of several inputs each.
         """
-        x, start = given, self.here
+        x = named = given
+        start = self.here
         for statement in statements(links):
             named = x
             for link in statement:
-                copies = self.opens and link.copied
+                copies = link.copied
                 if copies:
                     copy, link = link.apart()
                     x = self._operation(copy, x, None)
                 here = self.here
-                here_owner = (owner, here - start)
-                inside = link.inside() if self.opens and link.inside else ()
+                here_owner = owner and (owner, here - start)
+                inside = link.inside() if link.inside else ()
                 if inside:
                     each = parts if here == start and parts else (x,)
                     held = dict(zip(link.takes, each, strict=True))
@@ -207,6 +220,7 @@ class Writer:
                 x = made
             self.name(named)
         self.name(given)
+        self._left = named if named != given else ()
         return x
 
     def _opened(
@@ -214,12 +228,16 @@ class Writer:
     ) -> Held:
         """What an operator computes, of what it takes."""
         made: Held = ()
+        left: Held = ()
         for number, item in enumerate(tensors):
             start, self._runs = self.here, item.runs
             parts = [held[read] for read in item.reads]
             reads = tuple(dict.fromkeys(n for part in parts for n in part))
-            made = self.chain(item.links, reads, (owner, item.module or number), parts)
+            made = self.chain(
+                item.links, reads, owner and (owner, item.module or number), parts
+            )
             held[item.tensor] = made
+            left = self._left or left
             if self.here > start:
                 for ask in item.asks:
                     by = self.here - 1 if ask == item.tensor else start
@@ -228,36 +246,49 @@ class Writer:
             for name in item.names:
                 self.name(held[name])
         self._runs = 1
+        self.name(left)
         return made
 
     def _operation(self, link: Link, reads: Held, owner: object) -> Held:
-        tape, here = self.tape, self.here
+        tape, here, cost = self.tape, self.here, link.cost
+        trained = bool(cost.parameters) or any(tape.buffers[n].trained for n in reads)
+        trained = trained or not reads  # made of what is learned alone, as in a scan
+        if owner is not None and not trained:
+            cost = replace(
+                cost,
+                saves_more=0,
+                saves_bytes=0,
+                saves_once=0,
+                stays=Amount(),
+                lean=None,
+            )
         tape.operations.append(
             Operation(
                 self.part,
                 self.unit,
                 reads,
                 len(tape.buffers),
-                link.cost.inside,
-                link.cost.inside_lean,
-                link.cost.stays,
+                cost.inside,
+                cost.inside_lean,
+                cost.stays,
+                cost.fixed,
                 link.cost.cheap,
                 link.cost.parameters,
-                owner if link.cost.parameters else None,
+                owner,
                 link.works,
                 Amount(link.cost.workspace),
                 Amount(link.cost.workspace_back),
                 self.copies,
                 self._runs,
+                link.cost.exact,
                 link.cost.unheld,
+                between=self.between,
             )
         )
-        trained = bool(link.cost.parameters)
         for number in reads:
             buffer = tape.buffers[number]
             buffer.read = here
             buffer.named = max(buffer.named, here)
-            trained = trained or buffer.trained
         tape.buffers.append(
             Buffer(
                 Amount(link.made),
@@ -275,11 +306,17 @@ class Writer:
         operations = self.tape.operations
         for number in held:
             buffer = self.tape.buffers[number]
-            buffer.kept = by if buffer.kept is None else min(buffer.kept, by)
             # What an adapter makes stands behind a product that is made of it.
             place = max(by, buffer.born)
+            if operations[place].owner and not self.is_trained(place):
+                continue
+            buffer.kept = by if buffer.kept is None else min(buffer.kept, by)
             asks = tuple(dict.fromkeys((*operations[place].asks, number)))
             operations[place] = but(operations[place], asks=asks)
+
+    def is_trained(self, operation: int) -> bool:
+        """Whether what an operation makes has a gradient; learned scalars left out."""
+        return self.tape.buffers[self.tape.operations[operation].makes].trained
 
     def hand_on(self, held: Held) -> None:
         """Notes that tensors get the gradient of the last operation as it is."""
@@ -304,9 +341,12 @@ class Writer:
             second = [n for n in trained if n not in first and n not in op.hands]
             more = sum((buffers[n].amount for n in second), op.workspace_back)
             self.tape.operations[number] = but(op, workspace_back=more)
-            same = [n for n in first if n in op.hands]
-            for heir in sorted(same, key=lambda n: buffers[n].born)[:1]:
-                buffers[heir].graded = number - 1
-                for other in same:
-                    if other != heir:
-                        buffers[other].graded = buffers[other].born - 1
+        #: Of what is handed on, the operation down to which one tensor is the gradient.
+        until: dict[int, int] = {}
+        for number, op in reversed([*enumerate(self.tape.operations)]):
+            same = [n for n in op.reads if n in op.hands and buffers[n].trained]
+            same = [n for n in same if buffers[n].read == number]
+            there = until.get(op.makes, number)
+            for heir in sorted(same, key=lambda n: buffers[n].born):
+                buffers[heir].graded = max(there, buffers[heir].born) - 1
+                there = until[heir] = min(there, buffers[heir].born)

@@ -9,8 +9,8 @@ from functools import partial
 from recform.algebra.expr import Apply, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.lists import is_list
-from recform.algebra.tracing import Link
 from recform.blocks import Shape, Stride
+from recform.blocks.acts import Link
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.model import Bridge, Place, Segment, Site, StageGraph, Totals
 from recform.graph.partial import Stuck

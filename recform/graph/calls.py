@@ -18,8 +18,9 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.algebra.tracing import Link, Trace
+from recform.algebra.tracing import Trace
 from recform.blocks import Amount, Shape, Stride
+from recform.blocks.acts import Link
 from recform.blocks.shape import Size
 from recform.graph.model import Module, Site, Totals
 from recform.graph.partial import Stuck

@@ -59,8 +59,8 @@ class Counts:
         inner = tensor.tensor
         scaled = isinstance(inner, Scaled) and inner.coefficient.has(K)
         count = self.of(inner)
-        # By features of a tensor a single member is scaled, and no product of matrices.
-        if not scaled and (count == 1 or not self.is_by_features(inner)):
+        # A single member is scaled, which is no product of matrices.
+        if count == 1 or not (scaled or self.is_by_features(inner)):
             return 0
         return self._shape(inner).elements * count
 

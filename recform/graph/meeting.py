@@ -9,11 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from recform.algebra.expr import Tensor
+from recform.algebra.shapes import Spreads, full
 from recform.blocks import Shape
 from recform.recurrence.numbered import newest
-
-#: Whether a term of one shape is a gate for terms of another.
-Spreads = Callable[[Shape, Shape], bool]
 
 
 class Term(NamedTuple):
@@ -76,10 +74,9 @@ def meeting_shape(
         Unmet: if operators of the block make several shapes.
     """
     # A gate, one number a feature or a position, spreads over the others.
-    shapes = dict.fromkeys(term.shape for term in terms)
-    full = [s for s in shapes if not any(spreads(s, t) for t in shapes)]
-    if len(full) == 1:
-        return full[0]
+    apart = full((term.shape for term in terms), spreads)
+    if len(apart) == 1:
+        return apart[0]
     fresh = dict.fromkeys(term.shape for term in terms if is_fresh(term.tensor))
     # Where all that the block makes is gates, what they scale has the shape.
     if declared and fresh and all(spreads(shape, declared) for shape in fresh):

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from recform.algebra.expr import Apply, Tensor
 from recform.algebra.formula import Pipeline
-from recform.algebra.tracing import Link, Trace
+from recform.algebra.tracing import Trace
 from recform.blocks import Amount, Shape, Stride
+from recform.blocks.acts import Link
+from recform.blocks.amount import uncounted
 from recform.blocks.symbolic import Symbolic
 from recform.recurrence.model import Recurrence
 
@@ -283,3 +285,13 @@ class NetworkGraph:
     output: Shape
     contexts: Mapping[str, Totals]
     totals: Totals
+
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """Operators of plugins that do not say what they cost."""
+        pieces = (self.stem, *self.transitions, self.head)
+        segments = (segment for stage in self.stages for segment in stage.segments)
+        blocks = (*self.starts, *(segment.block for segment in segments), *self.ends)
+        rows = [piece.trace.links for piece in pieces]
+        rows += [links for block in blocks for links in block.works.values()]
+        return uncounted(link.cost for links in rows for link in links)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from recform.algebra.expr import Filled, Learned, Scaled, Tensor
 from recform.algebra.formula import Formula
-from recform.blocks import Shape
+from recform.algebra.shapes import Shapes
+from recform.blocks import Amount, Shape
 from recform.diagnostics import Diagnostics
 from recform.graph.model import Bridge, Site
 from recform.graph.partial import Stuck
@@ -55,7 +56,7 @@ class ScalarSizes:
 
     def measure(
         self,
-        shape: Callable[[Tensor], Shape],
+        shapes: Shapes,
         sites: Mapping[Site, Bridge],
         saved: Saved,
         span: Callable[[Tensor], Span],
@@ -63,7 +64,7 @@ class ScalarSizes:
         """Sizes all scalars of the block: a term's is applied behind its adapter.
 
         Args:
-            shape: of a tensor of the block.
+            shapes: of the block.
             sites: where adapters stand.
             saved: is told what autograd keeps for the scalars.
             span: the place of a tensor in the formula.
@@ -71,7 +72,7 @@ class ScalarSizes:
         Raises:
             Stuck: after a diagnostic.
         """
-        step = self._step
+        step, shape = self._step, shapes.shape
         terms = {part for tensor in step.body for part in step.parts(tensor)}
         for tensor in step.body:
             for part in step.parts(tensor):
@@ -83,9 +84,16 @@ class ScalarSizes:
                     if part is not tensor or part not in terms:
                         scaled = bridge.target if bridge else shape(part)
                         self._size(part, scaled, span)
-                        if part.coefficient.atoms(Learned):
+                        for kept in shapes.asks(part):
                             adapted = bridge is not None
-                            saved.keep(part.tensor, scaled, part, adapted=adapted)
+                            saved.keep(kept, scaled, part, adapted=adapted)
+                        if most := shapes.coefficient(part):
+                            inside = "coefficient", part
+                            saved.keep_inside(inside, Amount(once=most))
+
+    def size(self, name: str) -> int:
+        """How many numbers a scalar has, as far as it is known."""
+        return self.own.get(name, self._shared.get(name, 1))
 
     def _size(
         self, tensor: Scaled | Filled, shape: Shape, span: Callable[[Tensor], Span]

@@ -6,37 +6,35 @@ them by their numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 import sympy
 
 from recform.algebra.expr import (
-    Across,
     Apply,
     Combine,
-    Concat,
     Context,
     Elementwise,
-    Filled,
     History,
     Input,
-    Learned,
+    K,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    subtensors,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.indices import is_of_context
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
+from recform.algebra.shapes import Shapes
 from recform.algebra.typeset import plain
 from recform.blocks import Amount, Layout, Misfit, Shape
-from recform.blocks.applied import function_cost
+from recform.blocks.acts import Link
+from recform.blocks.shape import Size
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.adapters import BlockAdapters
 from recform.graph.calls import BlockCalls
@@ -49,7 +47,6 @@ from recform.graph.places import find
 from recform.graph.saved import Saved
 from recform.graph.scalars import ScalarSizes
 from recform.graph.stages import Strides, TensorStages
-from recform.graph.works import works
 from recform.recurrence.build import relative
 from recform.recurrence.model import ModuleSlot, Step
 from recform.recurrence.numbered import leading
@@ -57,7 +54,7 @@ from recform.source import Span
 
 
 @dataclass
-class BlockShapes:
+class BlockShapes(Shapes):
     """Follows the shapes through one block.
 
     Attributes:
@@ -101,7 +98,7 @@ class BlockShapes:
     same: Mapping[Tensor, Tensor] = field(default_factory=dict)
     turned: dict[Tensor, bool] = field(default_factory=dict)
     _added: int = 0
-    _between: dict[Tensor, int] = field(default_factory=dict)
+    _sizes: ScalarSizes = field(init=False)
 
     def __post_init__(self) -> None:
         self.counts = Counts(self.formula, self.step, self.place, self.shape)
@@ -134,7 +131,8 @@ class BlockShapes:
         scalars = ScalarSizes(
             self.formula, self.step, self.scalars, self.report, self.counts.of
         )
-        scalars.measure(self.shape, self.adapters.sites, self.saved, self.span)
+        self._sizes = scalars
+        scalars.measure(self, self.adapters.sites, self.saved, self.span)
         outputs = tuple(
             None if isinstance(slot, ModuleSlot) else self.shape(slot)
             for slot in self.step.outputs
@@ -144,7 +142,10 @@ class BlockShapes:
             if isinstance(slot, ModuleSlot) and slot.index == self.step.at:
                 tensors = (s for s in self.step.outputs if isinstance(s, Tensor))
                 self.calls.later(slot.name, self.shape(next(tensors)))
-        others = works(self.step, self.shape, self.counts, self._between)
+        body = self.step.body
+        others: dict[Tensor | Site, tuple[Link, ...]] = {
+            t: (self.link(t),) for t in body if not self._is_view(t)
+        }
         own = Totals(scalars.parameters(), self._added, kept=self.saved.total())
         return Block(
             shapes=dict(self.known),
@@ -168,8 +169,69 @@ class BlockShapes:
         if tensor not in self.known:
             if not isinstance(tensor, Apply):
                 self._check_ids(tensor)
-            self.known[tensor] = self._shape(tensor)
+            self._know(tensor, self.made(tensor))
         return self.known[tensor]
+
+    def _know(self, tensor: Tensor, shape: Shape) -> None:
+        """Notes the shape of a tensor, and what autograd keeps for it."""
+        self.known[tensor] = shape
+        if isinstance(tensor, Scaled):
+            return  # a coefficient stands behind the adapter of its term
+        for part in self.asks(tensor):
+            behind = self.behind(part, tensor)
+            adapted = behind != self.shape(part)
+            self.saved.keep(part, behind, tensor, adapted=adapted)
+        if between := self.between(tensor):
+            self.saved.keep_inside(tensor, Amount(between))
+
+    def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """What a tensor of the block is made from."""
+        return self.step.parts(tensor)
+
+    def behind(self, part: Tensor, tensor: Tensor) -> Shape:
+        """The shape of a part behind its adapter, if there is one."""
+        bridge = self.adapters.sites.get(Site(self.step.bare(part), tensor))
+        return bridge.target if bridge else self.shape(part)
+
+    def count(self, tensor: Tensor) -> int:
+        """How many tensors a tensor is: one for each member of a list."""
+        return self.counts.of(tensor)
+
+    def weighed(self, tensor: Tensor) -> int:
+        """The multiply-adds of a sum that weighs its members."""
+        return self.counts.weighed(tensor)
+
+    def scalar_size(self, name: str) -> Size:
+        """How many numbers a learned scalar has."""
+        return self._sizes.size(name)
+
+    def coefficient(self, tensor: Tensor) -> int:
+        """The numbers of a coefficient; that of members stands in the sum over them."""
+        return super().coefficient(
+            tensor.tensor if isinstance(tensor, Over) else tensor
+        )
+
+    def is_cheap(self, tensor: Tensor) -> bool:
+        """Whether a tensor is cheap to make again."""
+        if isinstance(tensor, History):
+            return tensor.kind in ("sum", "mean")
+        return isinstance(tensor, Members) or super().is_cheap(tensor)
+
+    def asks(self, tensor: Tensor) -> Iterator[Tensor]:
+        """What autograd keeps for the gradient of a tensor that no operator makes."""
+        if isinstance(tensor, Over) and tensor.kind == "softmax":
+            yield tensor
+        yield from super().asks(tensor)
+
+    def _is_view(self, tensor: Tensor) -> bool:
+        """Whether a tensor is none that is made here by itself, of its own numbers."""
+        if isinstance(tensor, Scaled):
+            # Code has the sign in a sum, and weights in a product with all members.
+            return tensor.coefficient in (1, -1) or bool(tensor.coefficient.has(K))
+        if isinstance(tensor, Pointwise):
+            return self.counts.is_by_features(tensor)
+        views = State | Part | Input | Dealt | Apply
+        return isinstance(tensor, views) or is_list(tensor) or tensor in self.step.taken
 
     def _check_ids(self, tensor: Tensor) -> None:
         """Raises Stuck, after a diagnostic, where ids are taken for numbers."""
@@ -187,25 +249,18 @@ class BlockShapes:
                 )
                 raise Stuck(tensor, (part, tensor))
 
-    def _shape(self, tensor: Tensor) -> Shape:
+    def made(self, tensor: Tensor) -> Shape:
+        """The shape of a tensor, of those of its parts."""
         match tensor:
             case Input():
                 assert self.input is not None
                 return self.input
             case Context():
                 return self.formula.contexts[tensor.name]
-            case State():
-                return self._state(tensor)
-            case Apply():
-                return self.calls.shape(tensor)
-            case Scaled():
-                return self.shape(tensor.tensor)
-            case Concat() | History(kind="concat"):
-                return self._concat(tensor, self.step.parts(tensor))
             case Elementwise():
-                return self._function(tensor)
-            case Part():
-                return self._part(tensor)
+                self.function(tensor)  # which may be refused
+            case History(kind="concat"):
+                return self.joined(tensor)
             case Members():
                 return self.shape(tensor.listed)
             case History() | Listed() if is_list(tensor):
@@ -214,16 +269,16 @@ class BlockShapes:
                 return self.shape(tensor.tensor).with_features(1)
             case Over():
                 return self._over(tensor)
-            case Across():
-                inner = self.shape(tensor.tensor)
-                if tensor.kind == "norm" and not _is_fixed(tensor):
-                    self.saved.keep(tensor.tensor, inner, tensor)
-                return inner.with_features(1)
-            case TensorSum() | Pointwise() | Combine() | History():
-                return self._meet(tensor, None)
-        raise TypeError(type(tensor).__name__)
+            case History():
+                return self.met(tensor)
+        return super().made(tensor)
 
-    def _state(self, state: State) -> Shape:
+    def applied(self, tensor: Apply) -> Shape:
+        """The shape of what an operator makes."""
+        return self.calls.shape(tensor)
+
+    def named(self, state: State) -> Shape:
+        """The shape of an unknown, or of a tensor that was handed on."""
         (right,) = self.step.parts(state)
         # Rule 7: what is all of older stages is brought to the shape of this one.
         if self.stages.of(right) < self.stage and not self.stages.is_fresh(right):
@@ -232,7 +287,7 @@ class BlockShapes:
                 sum_like = isinstance(right, TensorSum | Pointwise | Combine)
                 if sum_like and right not in self.known:
                     self.stages.brought_here(right)
-                    self.known[right] = self._meet(right, declared)
+                    self._know(right, self.met(right, declared))
                     return self.known[right]
                 # A sum that an earlier block formed is adapted as a whole.
                 if self.shape(right) != declared:
@@ -251,9 +306,9 @@ class BlockShapes:
             self.place.width, self.stages.behind(slot, self.stage)
         )
 
-    def _meet(self, tensor: Tensor, target: Shape | None) -> Shape:
+    def met(self, tensor: Tensor, target: Shape | None = None) -> Shape:
         """Brings the terms of a sum or product to one shape."""
-        parts = [p for p in self.step.parts(tensor) if not isinstance(p, Filled)]
+        parts = self.terms(tensor)
         shapes = [self.shape(part) for part in parts]
         declared = self.declared()
         spreads = gates(declared, product=isinstance(tensor, Pointwise))
@@ -267,40 +322,7 @@ class BlockShapes:
         for part, shape in zip(parts, shapes, strict=True):
             if shape != target and not spreads(shape, target):
                 self.adapt(tensor, part, target)
-        if isinstance(tensor, Pointwise) or (
-            isinstance(tensor, Combine) and tensor.kind != "mean"
-        ):
-            for part, shape in zip(parts, shapes, strict=True):
-                others = [other for other in parts if other is not part]
-                if others and all(map(_is_fixed, others)):
-                    continue  # nobody asks for their gradients
-                if spreads(shape, target):
-                    self.saved.keep(part, shape, tensor)
-                else:
-                    self.saved.keep(part, target, tensor, adapted=shape != target)
-            behind = [s if spreads(s, target) else target for s in shapes]
-            self._keep_between(tensor, parts, behind, target)
         return target
-
-    def _keep_between(
-        self, tensor: Tensor, parts: list[Tensor], shapes: list[Shape], target: Shape
-    ) -> None:
-        """Notes what is kept between several factors: they are multiplied two by two.
-
-        Args:
-            tensor: the product, or what is largest.
-            parts: the factors.
-            shapes: of them, behind their adapters.
-            target: the shape of the product.
-        """
-        made, numbers = shapes[0], 0
-        for shape, last in zip(shapes[1:-1], parts[2:], strict=True):
-            made = made if shape == made else target
-            if not _is_fixed(last):
-                numbers += made.elements
-        if numbers:
-            self._between[tensor] = numbers * self.counts.of(tensor)
-            self.saved.keep_inside(tensor, Amount(self._between[tensor]))
 
     def _cannot_meet(self, parent: Tensor, first: Term, other: Term) -> NoReturn:
         """Reports two operators that make different shapes.
@@ -358,22 +380,41 @@ class BlockShapes:
         )
         raise Stuck(parent, (value, parent))
 
-    def _concat(self, tensor: Tensor, parts: tuple[Tensor, ...]) -> Shape:
-        shapes = [self.shape(part) for part in parts]
-        for part, shape in zip(parts[1:], shapes[1:], strict=True):
-            if shape.grid != shapes[0].grid or shape.layout is not shapes[0].layout:
-                self.report.error(
-                    "RF401",
-                    f"concat cannot put {shapes[0]} and {shape} side by side: "
-                    "only the channels may differ",
-                    self.span(tensor),
-                    others=[Label(self.span(part), f"this is {shape}")],
-                    hint="`scope stage` starts the index anew in each stage, "
-                    "with a transition between them",
-                )
-                raise Stuck(tensor, (parts[0], part))
-        features = sum(int(shape.features) for shape in shapes)
-        return shapes[0].with_features(features)
+    def refuse(
+        self, code: str, message: str, tensor: Tensor, parts: Sequence[Tensor]
+    ) -> NoReturn:
+        """Reports parts whose shapes do not go together.
+
+        Raises:
+            Stuck: always.
+        """
+        part, other = parts
+        if isinstance(tensor, Part):
+            self.report.error(code, f"split {message}", self.span(tensor))
+            raise Stuck(tensor, (other, tensor))
+        self.report.error(
+            code,
+            f"concat cannot {message}",
+            self.span(tensor),
+            others=[Label(self.span(part), f"this is {self.shape(part)}")],
+            hint="`scope stage` starts the index anew in each stage, "
+            "with a transition between them",
+        )
+        raise Stuck(tensor, (other, part))
+
+    def failed(self, misfit: Misfit, tensor: Elementwise) -> NoReturn:
+        """Reports a function that cannot take its argument.
+
+        Raises:
+            Stuck: always.
+        """
+        self.report.error(
+            misfit.code,
+            f"{tensor.name} {misfit.message}",
+            self.span(tensor),
+            hint=misfit.hint,
+        )
+        raise Stuck(tensor, (tensor.argument, tensor)) from None
 
     def _list(self, listed: History | Listed) -> Shape:
         """The shape of each member of a list: that of its newest one (rule 8)."""
@@ -387,44 +428,10 @@ class BlockShapes:
     def _over(self, tensor: Over) -> Shape:
         """The shape of a sum over members, or of the share of each."""
         shape = self.shape(tensor.tensor)
-        if tensor.kind == "softmax":
-            self.saved.keep(tensor, shape, tensor)
-        else:
+        if tensor.kind != "softmax":
             self.counts.check(tensor, self.report, self.span)
         self._added += self.counts.weighed(tensor)
         return shape
-
-    def _function(self, tensor: Elementwise) -> Shape:
-        shape = self.shape(tensor.argument)
-        try:
-            cost = function_cost(tensor.function, shape)
-        except Misfit as misfit:
-            self.report.error(
-                misfit.code,
-                f"{tensor.name} {misfit.message}",
-                self.span(tensor),
-                hint=misfit.hint,
-            )
-            raise Stuck(tensor, (tensor.argument, tensor)) from None
-        if _is_fixed(tensor):
-            return shape
-        if cost.saves_input:
-            self.saved.keep(tensor.argument, shape, tensor)
-        if cost.saves_output:
-            self.saved.keep(tensor, shape, tensor)
-        return shape
-
-    def _part(self, tensor: Part) -> Shape:
-        shape = self.shape(tensor.tensor)
-        if int(shape.features) % tensor.parts:
-            self.report.error(
-                "RF402",
-                f"split makes {tensor.parts} equal parts, "
-                f"which do not divide {shape.features} channels",
-                self.span(tensor),
-            )
-            raise Stuck(tensor, (tensor.tensor, tensor))
-        return shape.with_features(int(shape.features) // tensor.parts)
 
     def span(self, tensor: Tensor) -> Span:
         """The place of a written-out tensor in the formula."""
@@ -436,10 +443,3 @@ class BlockShapes:
         for part in tensor.children:
             return self.span(part)
         return formula.equations[0].span
-
-
-def _is_fixed(tensor: Tensor) -> bool:
-    """Whether a tensor is a further input, or a function of such: without a gradient."""
-    parts = subtensors(tensor)
-    learned = (isinstance(p, Apply) or p.atoms(Learned) for p in parts)
-    return is_of_context(tensor) and not any(learned)

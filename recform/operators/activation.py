@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
+from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, made
 from recform.blocks.function import Function
-from recform.blocks.operator import (
-    Cost,
-    Emitted,
-    Operator,
-    Weights,
-    declares,
-    require_layout,
-)
+from recform.blocks.operator import Emitted, Operator, Weights, declares, require_layout
 from recform.blocks.shape import Layout, Shape
 
 _SAVES_OUTPUT = Cost(saves_output=True, cheap=True)

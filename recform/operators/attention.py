@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-from recform.blocks.amount import Amount, Deed
+from recform.blocks.acts import Inner
+from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import code, fraction
+from recform.blocks.details import Detail, again, at_once, made_by, operation
 from recform.blocks.operator import (
-    Cost,
-    Detail,
     Emitted,
     Memory,
     Misfit,
@@ -21,7 +21,11 @@ from recform.blocks.operator import (
 )
 from recform.blocks.shape import Layout, Shape, Size, known
 from recform.blocks.support import template
-from recform.operators.linear import LINEAR
+from recform.operators.activation import Softmax
+from recform.operators.linear import LINEAR, Linear
+from recform.operators.norm import RMSNorm
+
+_BETWEEN = "between the heads"
 
 
 class Attention(Operator):
@@ -54,34 +58,6 @@ class Attention(Operator):
             )
         return x
 
-    def cost(self, x: Shape, a: Arguments) -> Cost:
-        features, positions = int(x.features), int(x.grid[0])
-        projections = 4 * features * features
-        # A number for each head and token, from which the attention weights are made
-        # again. With dropout torch has no such kernel on a CPU: it keeps the weights,
-        # which of them were dropped (if not all), and what is left.
-        rows, weights = positions * int(a.heads), 0
-        lean, stays = 4 * x.elements, Amount(bytes=4 * rows)
-        scores = 0
-        if a.dropout > 0:
-            scores = pairs = rows * positions
-            weights, rows = pairs * (3 if a.dropout < 1 else 2), 0
-            # The weights, and which of them were dropped.
-            lean, stays = lean + pairs, Amount(bytes=pairs)
-        return Cost(
-            parameters=projections + (4 if a.bias else 1) * features,
-            # Projections, and twice a product with positions x positions numbers.
-            multiply_adds=positions * (projections + 2 * positions * features),
-            saves_input=True,
-            # Queries, keys, values, what is put together of them, and the weights.
-            saves_more=4 * x.elements + weights,
-            saves_bytes=4 * rows,
-            workspace=4 * x.elements,
-            workspace_back=4 * x.elements + scores,
-            lean=Amount(lean) + stays,
-            stays=stays,
-        )
-
     def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
         if not a.causal:
             return super().memory(x, a)
@@ -94,15 +70,38 @@ class Attention(Operator):
         parts += [f"dropout={fraction(a.dropout)}"] if a.dropout != 0 else []
         return Emitted("{m}({x})", f"SelfAttention({', '.join(parts)})")
 
-    def details(
-        self, inputs: tuple[Shape, ...] | None, a: Arguments
-    ) -> tuple[Detail, ...]:
-        width = int(inputs[0].features) if inputs else 0
-        matrix = width * width
-        into = matrix + (width if a.bias else 0)
-        maps = [Detail(n, n, ("x",), "linear", True, into) for n in ("q", "k", "v")]
-        out = Detail("out", "out", ("heads",), "linear", True, matrix + width)
-        return (*maps, *_weighed(a, "q", "k", "v"), out)
+    def details(self, inputs: tuple[Detail, ...], a: Arguments) -> tuple[Detail, ...]:
+        (x,) = inputs
+        q, k, v = (
+            made_by(name, Linear(), x, said=name, note="linear", bias=a.bias)
+            for name in "qkv"
+        )
+        weighed = _weighed(a, (q, k, v), x.shape)
+        out = made_by("out", Linear(), weighed[-1], said="out", note="linear")
+        pairs = weighed[0].numbers
+        keeps = self._keeps(pairs, x.shape, a) if x.shape and pairs else None
+        return at_once((q, k, v, *weighed, out), (x,), keeps, asks=(x.name,))
+
+    def _keeps(self, pairs: int, x: Shape, a: Arguments) -> Cost:
+        """What torch keeps of ``pairs`` of queries and keys, and holds meanwhile."""
+        # A number for each head and token, from which the attention weights are made
+        # again. With dropout torch has no such kernel on a CPU: it keeps the weights,
+        # which of them were dropped (if not all), and what is left.
+        rows, weights = 4 * (pairs // int(x.grid[0])), 0
+        # Queries, keys, values, and what is put together of them.
+        lean, stays = 4 * x.elements, Amount(bytes=rows)
+        if a.dropout > 0:
+            weights, rows = pairs * (3 if a.dropout < 1 else 2), 0
+            # The weights, and which of them were dropped.
+            lean, stays = lean + pairs, Amount(bytes=pairs)
+        return Cost(
+            saves_more=4 * x.elements + weights,
+            saves_bytes=rows,
+            workspace=4 * x.elements,
+            workspace_back=4 * x.elements + (pairs if weights else 0),
+            lean=Amount(lean) + stays,
+            stays=stays,
+        )
 
 
 class Attend(Several):
@@ -208,54 +207,51 @@ class Attend(Several):
             )
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
-        q, k, _ = inputs
-        made = self.shape_of(inputs, a)
-        kept = _kept(inputs, made, a)
-        heads, pairs = int(a.heads), int(q.grid[0]) * int(k.grid[0])
-        parameters = 2 * (int(q.features) // heads) if a.qknorm else 0
-        parameters += 2 * heads * (heads + 1) if a.talking else 0
-        mixed = 2 * heads * heads * pairs if a.talking else 0
-        return Cost(
-            parameters=parameters,
-            multiply_adds=int(k.grid[0]) * (q.elements + made.elements) + mixed,
-            saves_input=kept.inputs,
-            saves_output=kept.output,
-            saves_more=kept.more,
-            saves_bytes=4 * kept.rows,
-            saves_once=kept.once,
-            workspace=kept.more,
+        q, cost = inputs[0], super().cost_of(inputs, a)
+        # What is kept is there at once; the rows of the kernel are its own.
+        fused = _is_fused(q, self.shape_of(inputs, a), a)
+        rows = 4 * int(a.heads) * int(q.grid[0]) if fused else 0
+        return replace(
+            cost,
+            workspace=Amount(cost.saves_more, cost.saves_bytes - rows).single,
             workspace_back=sum(x.elements for x in inputs),
         )
 
-    def deeds_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Deed, ...]:
-        # Heads that talk are one operation here.
-        return () if a.talking else tuple(_deeds(inputs, self.shape_of(inputs, a), a))
-
-    def details(
-        self, inputs: tuple[Shape, ...] | None, a: Arguments
-    ) -> tuple[Detail, ...]:
-        named = {"q": "q", "k": "k", "v": "v"}
+    def details(self, inputs: tuple[Detail, ...], a: Arguments) -> tuple[Detail, ...]:
+        """The operations of `Attend` (`blocks/support/attend.py`)."""
+        shapes = tuple(x.shape for x in inputs if x.shape is not None)
+        y = self.shape_of(shapes, a) if all(x.numbers for x in inputs) else None
         found: list[Detail] = []
+        last = dict(zip("qkv", inputs, strict=True))
 
         def then(which: str, detail: Detail) -> None:
             found.append(detail)
-            named[which] = detail.name
+            last[which] = detail
 
-        head = int(inputs[0].features) // int(a.heads) if inputs else 0
-        for which in ("q", "k"):
+        for which, heads in (("q", a.heads), ("k", _kv_heads(a))):
             if a.qknorm:
-                note = f"of each head of {which}"
-                norm = Detail(f"{which}norm", "rmsnorm", (which,), note, True, head)
-                then(which, norm)
+                then(which, _normed(which, last[which], heads))
             if a["rotary"] is not None:
-                note = f"positions of {which}"
-                then(which, Detail(f"{which}turn", "rotary", (named[which],), note))
+                # Cosines and sines of half the features of a head.
+                angles = inputs[0].numbers // max(1, inputs[0].rows) * last[which].rows
+                then(which, _turned(which, last[which], angles // a.heads))
         if a["kvheads"] not in (None, a.heads):
-            for which in ("k", "v"):
-                note = f"{which}, for the heads that share it"
-                then(which, Detail(f"{which}all", "repeat", (named[which],), note))
-        talk = (int(a.heads) + 1) * int(a.heads) if inputs and a.talking else 0
-        return (*found, *_weighed(a, **named, talk=talk))
+            for which in "kv":
+                then(which, _repeated(which, last[which], a))
+        _, _, v = given = tuple(last.values())
+        if y is None:
+            return (*found, *_weighed(a, given, None))
+        if _is_fused(shapes[0], y, a):
+            return (*found, *_kernel(_weighed(a, given, y), given, a))
+        free = a["softcap"] is None
+        copied = [x for x in given if x in inputs or (free and x is not v)]
+        every = (*found, *_weighed(a, given, y, copied))
+        # Heads that talk are one operation here.
+        return at_once(every, inputs) if a.talking else every
+
+    def opened(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Inner, ...]:
+        # Its kernel holds less than the whole, even where there is nothing else.
+        return () if a.talking else self.acts(inputs, a)
 
     def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
         q, k, v = inputs
@@ -278,145 +274,124 @@ class Attend(Several):
         return Emitted("{m}({q}, {k}, {v})", f"Attend({', '.join(parts)})")
 
 
-def _weighed(a: Arguments, q: str, k: str, v: str, talk: int = 0) -> tuple[Detail, ...]:
+def _weighed(
+    a: Arguments,
+    given: tuple[Detail, ...],
+    made: Shape | None,
+    copied: Sequence[Detail] = (),
+) -> tuple[Detail, ...]:
     """The values, weighed by how well their keys meet the queries, of all heads.
 
-    Where the heads talk, each of the maps between them has ``talk`` parameters.
+    Args:
+        a: the arguments of the operator.
+        given: queries, keys and values.
+        made: the shape that comes out; None where it is not known.
+        copied: those of them that are copied first.
     """
-    talking = Detail("before", "linear", ("scores",), "between the heads", True, talk)
-    found = [Detail("scores", "product", (q, k), "q·k, {heads} heads")]
+    q, k, v = given
+    copies = {x.name: again(f"copied {x.name}", (x,), x.numbers) for x in copied}
+    left, right, values = (copies.get(x.name, x) for x in given)
+    shape = None
+    if q.shape and k.shape:
+        shape = Shape(Layout.PIXELS, a.heads, (*q.shape.grid, *k.shape.grid))
+    scores = Detail("scores", "product", (q.name, k.name), shape=shape)
+    one = _met("scores", (left, right), scores.numbers, k.rows * q.numbers)
+    does = (*copies.values(), one)
+    scores = replace(scores, note="q·k, {heads} heads", does=does)
+    found, talking = [scores], "talking" in a and bool(a.talking)
     if "softcap" in a and a["softcap"] is not None:
-        said = "up to {softcap}"
-        found.append(Detail("capped", "tanh", ("scores",), said, activation=True))
-    elif "talking" in a and a.talking:
-        found.append(talking)
+        found.append(_capped(scores))
+    elif talking:
+        found.append(made_by("before", Linear(), scores, note=_BETWEEN))
     limits = ["causal"] if a.causal else []
     limits += ["window {window}"] if "window" in a and a["window"] is not None else []
     limits += ["dropout {dropout}"] if a.dropout != 0 else []
     note = ", ".join(limits)
-    found.append(Detail("weights", "softmax", (found[-1].name,), note, activation=True))
-    if talking in found:
-        found.append(replace(talking, name="behind", of=("weights",)))
-    found.append(Detail("heads", "product", (found[-1].name, v), "weights·v"))
-    return tuple(found)
+    found.append(made_by("weights", Softmax(), found[-1], note=note, activation=True))
+    if talking:
+        found.append(made_by("behind", Linear(), found[-1], note=_BETWEEN))
+    weights = found[-1]
+    heads = Detail("heads", "product", (weights.name, v.name), "weights·v", shape=made)
+    # torch keeps what it multiplies by, and a lean pass which of them are left.
+    dropped, pairs = [], weights.numbers
+    if pairs and a.dropout > 0:  # which may be a symbol where sizes are
+        more, stays = pairs * (a.dropout < 1), Amount(bytes=pairs)
+        drawn = Cost(saves_more=more, cheap=True, stays=stays)
+        dropped.append(operation("dropped", (weights,), pairs, cost=drawn))
+    both = (dropped[0] if dropped else weights), values
+    one = _met("apart", both, heads.numbers, k.rows * heads.numbers)
+    does = (*dropped, one, again("heads", (one,), heads.numbers))
+    return (*found, replace(heads, does=does))
+
+
+def _met(
+    name: str, both: Sequence[Detail | Inner], numbers: int, multiply_adds: int
+) -> Inner:
+    """A product of matrices."""
+    asks = tuple(x.made[0] for x in both)
+    return operation(name, both, numbers, asks, cost=Cost(multiply_adds=multiply_adds))
+
+
+def _capped(scores: Detail) -> Detail:
+    """Scores between a number and its negative, of those that are seen."""
+    size, acts = scores.numbers, []
+    act: Detail | Inner = scores
+    for name in ("scaled", "tanh", "up", "capped"):
+        act = again(name, (act,), size, ("tanh",) * (name == "tanh"))
+        acts.append(act)
+    said = "capped", "tanh", (scores.name,), "up to {softcap}"
+    return Detail(*said, activation=True, shape=scores.shape, does=tuple(acts))
+
+
+def _kernel(
+    weighed: Sequence[Detail], given: Sequence[Detail], a: Arguments
+) -> tuple[Detail, ...]:
+    """The same by torch's own kernel.
+
+    It keeps what comes in, what comes out, and a number of four bytes for each head and query.
+    """
+    *others, last = weighed
+    turned, rows = a["rotary"] is not None, 4 * int(a.heads) * given[0].rows
+    name = "kernel" if turned else last.name
+    keeps = Cost(saves_bytes=rows, stays=Amount(bytes=rows))
+    asks = (*(x.name for x in given), name)
+    *others, one = at_once((*others, replace(last, name=name)), given, keeps, asks=asks)
+    flat = (again(last.name, one.does, one.numbers),) * turned
+    return (*others, replace(one, name=last.name, does=(*one.does, *flat)))
+
+
+def _normed(which: str, x: Detail, heads: Size) -> Detail:
+    """Each head of a position divided by its root mean square."""
+    apart, name, note = x, f"{which}norm", f"of each head of {which}"
+    if x.shape:
+        each = Shape(Layout.STREAMS, x.shape.features // heads, (heads, *x.shape.grid))
+        apart = replace(x, shape=each)
+    return replace(made_by(name, RMSNorm(), apart, note=note), shape=x.shape)
+
+
+def _turned(which: str, x: Detail, angles: int) -> Detail:
+    """Turned by angles that grow with the position."""
+    name = f"{which}turn"
+    does = again(name, (x,), x.numbers, once=angles, back=x.numbers)
+    of, note = (x.name,), f"positions of {which}"
+    return Detail(name, "rotary", of, note, shape=x.shape, does=(does,))
+
+
+def _repeated(which: str, x: Detail, a: Arguments) -> Detail:
+    """Heads of keys or values, as often as there are heads of queries."""
+    shape = x.shape
+    if shape:
+        shape = shape.with_features(shape.features // _kv_heads(a) * a.heads)
+    name, note = f"{which}all", f"{which}, for the heads that share it"
+    made = Detail(name, "repeat", (x.name,), note, shape=shape)
+    return replace(made, does=(again(name, (x,), made.numbers),))
 
 
 def _kv_heads(a: Arguments) -> Size:
     return given(a, "kvheads", a.heads)
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """What autograd keeps: the inputs, or what is made of them on the way.
-
-    torch's own kernel keeps its inputs, its output, and a number of four bytes for each head
-    and query (`rows`).
-    Where it has none (on a CPU with dropout, with a cap of the scores, with heads that talk,
-    or where values are not as wide as keys) it keeps copies of all three, and the weights as
-    often as they are changed.
-    """
-
-    inputs: tuple[str, ...]
-    output: bool
-    more: int
-    rows: int
-    once: int
-
-
-def _kept(inputs: tuple[Shape, ...], made: Shape, a: Arguments) -> _Kept:
-    q, k, v = inputs
-    heads, shared = int(a.heads), int(_kv_heads(a))
-    queries, keys = int(q.grid[0]), int(k.grid[0])
-    capped = a["softcap"] is not None
-    fused = _is_fused(q, made, a)
-    turned, alone = a["rotary"] is not None, heads == shared
-    straight = {
-        "q": fused and not turned and not a.qknorm,
-        "k": fused and not turned and not a.qknorm and alone,
-        "v": fused and alone,
-    }
-    sizes = {"q": q.elements, "k": k.elements, "v": v.elements}
-    more = 0
-    for name, size in sizes.items():
-        if not straight[name]:
-            more += size if name == "q" else size // shared * heads
-    if a.qknorm:
-        more += q.elements + k.elements + heads * queries + shared * keys
-    if fused:
-        more += made.elements if turned else 0
-    else:
-        # Of heads that talk: scores, weights, and what is mixed of these, if no dropout is.
-        copies = 3 - (a.dropout > 0) if a.talking else 2 if capped else 1
-        if a.dropout > 0:
-            copies += 2 if a.dropout < 1 else 1
-        more += copies * heads * queries * keys
-    names = tuple(n for n in sizes if straight[n] or (a.qknorm and n != "v"))
-    # Cosines and sines of half the features of a head, for queries and for keys.
-    angles = int(q.features) // heads * (queries + keys) if turned else 0
-    rows = heads * queries if fused else 0
-    return _Kept(names, fused and not turned, more, rows, angles)
-
-
 def _is_fused(q: Shape, made: Shape, a: Arguments) -> bool:
     """Whether torch has a kernel of its own for it."""
     capped, alike = a["softcap"] is not None, made.features == q.features
     return alike and not capped and not a.talking and a.dropout == 0
-
-
-def _deeds(inputs: tuple[Shape, ...], made: Shape, a: Arguments) -> Iterator[Deed]:
-    """The operations of `Attend` (`blocks/support/attend.py`)."""
-    heads, shared = int(a.heads), int(_kv_heads(a))
-    capped, turned = a["softcap"] is not None, a["rotary"] is not None
-    sizes = dict(zip("qkv", (x.elements for x in inputs), strict=True))
-    last = {name: name for name in sizes}
-    for name, x in zip("qk", inputs, strict=False):
-        size, positions = x.elements, int(x.grid[0])
-        if a.qknorm:
-            rows = positions * (heads if name == "q" else shared)
-            root, by, normed = (f"{what} {name}" for what in ("root", "by", "norm"))
-            kept = 4 * rows
-            yield Deed(root, (name,), 0, (name,), cheap=True, bytes=kept, back=3 * size)
-            yield Deed(by, (name, root), size, (name,), cheap=True, back=size)
-            yield Deed(normed, (by,), size, (by,), cheap=True, back=size)
-            last[name] = normed
-        if turned:
-            # Cosines and sines of half the features of a head.
-            angles = int(inputs[0].features) // heads * positions
-            before, last[name] = last[name], f"turned {name}"
-            yield Deed(last[name], (before,), size, cheap=True, once=angles, back=size)
-    for name in "kv" if shared != heads else "":
-        sizes[name] = sizes[name] // shared * heads
-        before, last[name] = last[name], f"repeated {name}"
-        yield Deed(last[name], (before,), sizes[name], cheap=True)
-    queries, keys = int(inputs[0].grid[0]), int(inputs[1].grid[0])
-    work = keys * inputs[0].elements, keys * made.elements
-    if _is_fused(inputs[0], made, a):
-        given, rows = tuple(last.values()), 4 * heads * queries
-        asks = (*given, "out")
-        yield Deed(
-            "out", given, made.elements, asks, bytes=rows, multiply_adds=sum(work)
-        )
-        if turned:
-            yield Deed("flat", ("out",), made.elements, cheap=True)
-        return
-    for name, size in sizes.items():
-        if last[name] == name or (not capped and name != "v"):
-            before, last[name] = last[name], f"copied {name}"
-            yield Deed(last[name], (before,), size, cheap=True)
-    pairs = heads * queries * keys
-    given = last["q"], last["k"]
-    yield Deed("scores", given, pairs, given, multiply_adds=work[0])
-    if capped:
-        yield Deed("scaled", ("scores",), pairs, cheap=True)
-        yield Deed("tanh", ("scaled",), pairs, ("tanh",), cheap=True)
-        yield Deed("capped", ("tanh",), pairs, cheap=True)
-        yield Deed("seen", ("capped",), pairs, cheap=True)
-    scores = "seen" if capped else "scores"
-    yield Deed("weights", (scores,), pairs, ("weights",))
-    weights = "weights"
-    if a.dropout > 0:
-        weights = "dropped"
-        yield Deed(weights, ("weights",), pairs, cheap=True, bytes=pairs)
-    given = weights, last["v"]
-    yield Deed("out", given, made.elements, given, multiply_adds=work[1])
-    yield Deed("flat", ("out",), made.elements, cheap=True)

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from recform.blocks.amount import Amount
+from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, Value, given
 from recform.blocks.code import code, made
-from recform.blocks.operator import (
-    Cost,
-    Emitted,
-    Misfit,
-    Operator,
-    Weights,
-)
+from recform.blocks.operator import Emitted, Misfit, Operator, Weights
 from recform.blocks.shape import Layout, Shape, Size
 from recform.blocks.support import template
 from recform.operators.linear import learned

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
+from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
-from recform.blocks.operator import (
-    Cost,
-    Emitted,
-    Misfit,
-    Operator,
-    Weights,
-    require_layout,
-)
+from recform.blocks.operator import Emitted, Misfit, Operator, Weights, require_layout
 from recform.blocks.shape import Layout, Shape, Size
 
 #: The matrix of a learned vector for each id.

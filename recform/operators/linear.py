@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import made
 from recform.blocks.operator import (
     CALL,
-    Cost,
     Emitted,
     Misfit,
     Operator,

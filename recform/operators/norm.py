@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from recform.blocks.amount import Amount, Deed
+from dataclasses import replace
+
+from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, made
-from recform.blocks.operator import Cost, Emitted, Operator, Weights
+from recform.blocks.details import Detail, again, operation
+from recform.blocks.operator import Emitted, Operator, Weights
 from recform.blocks.shape import Layout, Shape
 from recform.blocks.support import template
 from recform.operators.window import divides
@@ -99,6 +102,7 @@ class RMSNorm(Operator):
     """Division by the root mean square of the features, with a learned scale."""
 
     name = "rmsnorm"
+    single = True
     normalises = True
     positionwise = True
     about = "divides by the root mean square of the features; learned scale, no shift"
@@ -109,27 +113,22 @@ class RMSNorm(Operator):
     support = (template("rms_norm_2d"),)
     arguments = (Argument("eps", Kind.NUMBER, 1e-6, _EPS),)
 
-    def cost(self, x: Shape, a: Arguments) -> Cost:
-        # What each position is divided by, and the quotient before the learned scale.
-        # Both have four bytes, whatever comes in.
-        rows = x.elements // int(x.features)
-        return Cost(
-            int(x.features),
-            saves_input=True,
-            saves_bytes=4 * (rows + x.elements),
-            cheap=True,
-            stays=Amount(bytes=4 * rows),
-        )
-
-    def deeds_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Deed, ...]:
+    def details(self, inputs: tuple[Detail, ...], a: Arguments) -> tuple[Detail, ...]:
         (x,) = inputs
-        size, rows = x.elements, x.elements // int(x.features)
-        return (
-            # The root is made in place: it is kept, whatever runs again.
-            Deed("root", ("x",), 0, ("x",), cheap=True, bytes=4 * rows, back=3 * size),
-            Deed("by", ("x", "root"), size, ("x",), cheap=True, back=size),
-            Deed("y", ("by",), size, ("by",), cheap=True, back=size),
-        )
+        size, width = x.numbers, x.numbers // max(1, x.rows)
+        # The root is made in place: it is kept, whatever runs again.
+        root = again("root", (x,), 0, (x.name,), bytes=4 * x.rows, back=3 * size)
+        by = again("by", (x, root), size, (x.name,), back=size)
+        scaled = Cost(width, cheap=True, workspace_back=size)
+        does = (root, by, operation("y", (by,), size, ("by",), cost=scaled))
+        return (Detail("y", self.name, parameters=width, shape=x.shape, does=does),)
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        # What each position is divided by, and the quotient before the learned scale, have
+        # four bytes, whatever comes in.
+        cost = super().cost(x, a)
+        bytes = cost.saves_bytes + 4 * cost.saves_more
+        return replace(cost, saves_more=0, saves_bytes=bytes)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         given = f"{code(x.features)}, eps={code(a.eps)}"

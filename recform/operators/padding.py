@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import code, fraction
-from recform.blocks.operator import Cost, Emitted, Misfit, Operator
+from recform.blocks.operator import Emitted, Misfit, Operator
 from recform.blocks.shape import Layout, Shape, known
 from recform.operators.window import pair
 

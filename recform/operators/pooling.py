@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from recform.blocks.amount import Amount
+from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, Value, given
 from recform.blocks.code import code, made
-from recform.blocks.operator import Cost, Emitted, Misfit, Operator, require_layout
+from recform.blocks.operator import Emitted, Misfit, Operator, require_layout
 from recform.blocks.shape import Layout, Shape
 from recform.operators.window import check_grid, pair, window, window_up
 
@@ -123,7 +123,7 @@ class MaxPool(_Pool):
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         if a["kernel"] is None and a["size"] is None:
-            return Cost(saves_input=True, saves_output=True)
+            return Cost(saves_input=True, saves_output=True, exact=True)
         # The positions of the maxima are kept as 64-bit integers.
         made = self.shape(x, a).elements
         if a["size"] is not None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
 from recform.blocks.operator import (
     FUNCTION_INPUT,
-    Cost,
     Emitted,
     Memory,
     Misfit,

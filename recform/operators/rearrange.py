@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
-from recform.blocks.operator import Cost, Emitted, Misfit, Operator
+from recform.blocks.operator import Emitted, Misfit, Operator
 from recform.blocks.shape import Layout, Shape
 from recform.operators.window import divides, pair
 
@@ -25,7 +26,7 @@ class ChannelShuffle(Operator):
         return x
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(passes=a.groups in (1, x.features))
+        return Cost(passes=a.groups in (1, x.features), cheap=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         groups = code(a.groups)

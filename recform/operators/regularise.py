@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from recform.blocks.amount import Amount
+from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import fraction
-from recform.blocks.operator import Cost, Emitted, Operator
+from recform.blocks.operator import Emitted, Operator
 from recform.blocks.shape import Shape
 from recform.blocks.support import template
 

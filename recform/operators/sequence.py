@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
+from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import made
-from recform.blocks.operator import (
-    Cost,
-    Emitted,
-    Memory,
-    Operator,
-    Weights,
-)
+from recform.blocks.operator import Emitted, Memory, Operator, Weights
 from recform.blocks.shape import Layout, Shape
 from recform.blocks.support import template
 from recform.operators.window import divides
@@ -87,6 +82,7 @@ class Transpose(Operator):
         return Shape(Layout.TOKENS, x.grid[0], (x.features,))
 
     # A view that products of matrices copy, as that of `tokens`.
+    costs = Cost(cheap=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{x}.transpose(1, 2)", layer="Permute(0, 2, 1)")

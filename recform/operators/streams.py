@@ -7,18 +7,14 @@ operator, if it is learned (`weave`), or a tensor of streams whose features are 
 
 from __future__ import annotations
 
-from recform.blocks.amount import Deed
+from dataclasses import replace
+
+from recform.blocks.acts import Inner
+from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
-from recform.blocks.operator import (
-    Cost,
-    Detail,
-    Emitted,
-    Misfit,
-    Operator,
-    Several,
-    require_layout,
-)
+from recform.blocks.details import Detail, again, operation
+from recform.blocks.operator import Emitted, Misfit, Operator, Several, require_layout
 from recform.blocks.shape import Layout, Shape, Size, known
 from recform.blocks.support import template
 
@@ -304,41 +300,31 @@ class Sinkhorn(Operator):
             )
         return x
 
-    def cost(self, x: Shape, a: Arguments) -> Cost:
-        # Each division keeps the matrix, and the sums that it is divided by.
-        sums = x.elements // int(x.features)
-        return Cost(saves_more=2 * a.steps * (x.elements + sums))
-
-    def deeds_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Deed, ...]:
-        (x,) = inputs
-        sums = {"columns": x.elements // int(x.grid[0])}
-        sums["rows"] = x.elements // int(x.features)
-        found = [
-            Deed("less", ("x",), x.elements, cheap=True),
-            Deed("0", ("less",), x.elements, ("0",), cheap=True),
-        ]
-        last = "0"
-        for step in range(a.steps):
-            for axis, size in sums.items():
-                by, made = f"{axis} {step}", f"by {axis} {step}"
-                found.append(Deed(by, (last,), size))
-                asks, back = (last, by), 2 * x.elements
-                found.append(Deed(made, asks, x.elements, asks, cheap=True, back=back))
-                last = made
-        return tuple(found)
-
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{m}({x})", f"Sinkhorn({code(a.steps)})")
 
-    def details(
-        self, inputs: tuple[Shape, ...] | None, a: Arguments
-    ) -> tuple[Detail, ...]:
-        return (
-            Detail("exp", "exp", ("x",), activation=True),
-            Detail(
-                "divided", "columns, rows / sums", ("exp",), "{steps} times in turn"
-            ),
-        )
+    def details(self, inputs: tuple[Detail, ...], a: Arguments) -> tuple[Detail, ...]:
+        (x,) = inputs
+        size, rows = x.numbers, x.rows
+        columns = size // int(x.shape.grid[0]) if x.shape and size else 0
+        # The largest of each column, of which no gradient is taken.
+        most = operation("most", (), columns)
+        less = again("less", (x, most), size)
+        last = again("exp", (less,), size, ("exp",))
+        of, shape = (x.name,), x.shape
+        exp = Detail("exp", "exp", of, activation=True, shape=shape)
+        exp = replace(exp, does=(most, less, last))
+        found: list[Inner] = []
+        for step in range(a.steps):
+            for axis, number in (("columns", columns), ("rows", rows)):
+                by = operation(f"{axis} {step}", (last,), number)
+                # Each division keeps the matrix, and the sums that it is divided by.
+                asks = (last.tensor, by.tensor)
+                last = again(f"by {axis} {step}", (last, by), size, asks, back=2 * size)
+                found += [by, last]
+        does = (*found[:-1], replace(last, tensor="divided"))
+        said, note = "columns, rows / sums", "{steps} times in turn"
+        return exp, Detail("divided", said, ("exp",), note, shape=shape, does=does)
 
 
 def _of_streams(x: Shape) -> Shape:

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from math import isqrt
 
+from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import code, made
-from recform.blocks.operator import (
-    Cost,
-    Emitted,
-    Misfit,
-    Operator,
-    Several,
-    require_layout,
-)
+from recform.blocks.operator import Emitted, Misfit, Operator, Several, require_layout
 from recform.blocks.shape import Layout, Shape, known
 from recform.blocks.support import template
 from recform.operators.convolution import CONV
@@ -78,6 +72,7 @@ class Tokens(Operator):
         return Shape(Layout.TOKENS, x.features, (x.grid[0] * x.grid[1],))
 
     # It is a view, but products of matrices copy what is turned: so it doesn't pass.
+    costs = Cost(cheap=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         if x.layout is Layout.PIXELS:
@@ -98,6 +93,7 @@ class Pixels(Operator):
         return Shape(Layout.PIXELS, x.features, x.grid)
 
     # A view that products of matrices copy, as that of `tokens`.
+    costs = Cost(cheap=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{x}.permute(0, 2, 3, 1)", layer="Permute(0, 2, 3, 1)")

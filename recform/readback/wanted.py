@@ -172,10 +172,9 @@ class Definition(Part):
                 self._lines[key] = Line(file, pipeline, shapes, values)
         names = {name: f"scalar {k}" for k, name in enumerate(body.scalars)}
         for name, scalar in body.scalars.items():
-            count = inside.scalar_size(name) if scalar.per_feature else 1
-            file.learned[
-                names[name], Start.of(scalar.numbers(int(count), None, 0))
-            ] += 1
+            size = int(inside.scalar_size(name))
+            start = Start.of(scalar.numbers(size, None, 0))
+            file.learned[names[name], start] += 1
         self._numbers = Coefficients(
             file.said, values, lambda scalar: drawn(names[scalar.name])
         )

@@ -10,7 +10,7 @@ from rich.text import Text
 from recform.costs.needs import Needs, Part
 from recform.costs.words import in_bytes, in_seconds
 from recform.diagnostics import counted
-from recform.report.terminal import console_of, table
+from recform.report.terminal import console_of, say_uncounted, table
 
 _OPTIMIZERS = {"sgd": "SGD with momentum", "adam": "Adam"}
 
@@ -49,6 +49,7 @@ def _parts(needs: Needs, console: Console) -> None:
         "reads and writes; multiply-adds, and other numbers computed (elementwise): of a\n"
         "forward pass."
     )
+    say_uncounted(needs.uncounted, console)
 
 
 def _cells(part: Part) -> list[str]:

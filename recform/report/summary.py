@@ -148,6 +148,7 @@ class Summary:
             cannot.
         generation_kept: all numbers of that, for one example, behind the last position.
         rebuilt: the longest row of blocks that can be run backwards; None if there is none.
+        uncounted: operators of plugins that do not say what they cost.
     """
 
     name: str
@@ -172,10 +173,14 @@ class Summary:
     generation: tuple[KeptRow, ...] | None = None
     generation_kept: int | None = None
     rebuilt: Rebuilt | None = None
+    uncounted: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """The summary as plain data, for JSON."""
-        return asdict(self)
+        made = asdict(self)
+        return (
+            made if self.uncounted else {k: made[k] for k in made if k != "uncounted"}
+        )
 
 
 def summarise(network: NetworkGraph, proof: str = "") -> Summary:
@@ -229,6 +234,7 @@ def summarise(network: NetworkGraph, proof: str = "") -> Summary:
         if seen is None
         else sum(k.numbers(positions) for k in seen),
         rebuilt=rebuilt(network),
+        uncounted=network.uncounted,
     )
 
 

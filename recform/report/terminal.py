@@ -58,3 +58,11 @@ def pairs(rows: Iterable[tuple[str, str]]) -> Table:
     for name, said in rows:
         made.add_row(Text(f"  {name}"), Text(said))
     return made
+
+
+def say_uncounted(names: Sequence[str], console: Console) -> None:
+    """Says which operators are in no figure, for nobody says what they cost."""
+    for name in names:
+        console.print(
+            Text(f"Not counted: what {name} costs, for its plugin does not say.")
+        )

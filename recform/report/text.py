@@ -12,7 +12,7 @@ from recform.diagnostics import counted
 from recform.recurrence.regimes import in_blocks
 from recform.report.summary import Border, StageRow, Summary
 from recform.report.table import HEADINGS, TableRow, cells
-from recform.report.terminal import console_of, pairs, table
+from recform.report.terminal import console_of, pairs, say_uncounted, table
 
 
 def render_table(rows: list[TableRow], console: Console | None = None) -> None:
@@ -144,6 +144,7 @@ def _stages(summary: Summary, console: Console) -> None:
         "multiply-adds of convolutions and matrix products, and activations (numbers)\n"
         "kept for the backward pass, for one example."
     )
+    say_uncounted(summary.uncounted, console)
 
 
 def _cells(row: StageRow) -> list[str]:

@@ -66,8 +66,8 @@ def _inner(pipeline: Pipeline) -> Iterator[str]:
 
 
 def has_details(operator: Operator) -> bool:
-    """Whether an operator says what it computes, itself and not what it derives from."""
-    return operator.foreign or "details" in vars(type(operator))
+    """Whether an operator can be opened; of a plugin's it is said where it cannot."""
+    return operator.foreign or operator.tells
 
 
 def openable(formula: Formula) -> list[str]:
@@ -153,7 +153,7 @@ class Call:
     @property
     def details(self) -> tuple[Detail, ...]:
         """What it computes one after the other, in the words of the picture."""
-        if not has_details(self.operator):
+        if not self.operator.tells:
             return ()
         given = self.scope.inputs if self.scope.numbers else None
         said = {name: self.scope.said(value) for name, value in self.arguments.items()}
@@ -164,7 +164,7 @@ class Call:
 
     def _details(self, given: tuple[Shape, ...] | None) -> tuple[Detail, ...]:
         try:
-            return self.operator.details(given, self.arguments)
+            return self.operator.told(given, self.arguments)
         except Misfit as misfit:
             report, what = Diagnostics(), f"{self.operator.name} {misfit.message}"
             report.error(misfit.code, what, self.span, hint=misfit.hint)

@@ -119,7 +119,7 @@ def test_rows_add_up_to_the_whole(name: str) -> None:
     """What a plan comes to row by row is what the tape of the whole network says."""
     tape = record(compiled(FORMS[name]).graph, whole=True)
     found = budget.choices(tape, 3, 4, lambda op: sum(w.reads for w in op.works))
-    assert len(found) > 3
+    assert len(found) > 2
     for choice in found:
         whole = under(tape, choice.forms)
         held = peaks(whole, 3, 4)

@@ -32,6 +32,10 @@ MORE = {
     "definition": FRAME
     + "SE(x) = x*sigmoid(G*x) where G = globalpool > conv(1, c/2) > relu > conv(1, c)\n"
     "W = conv(3, c, stride=s) > bn > SE\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
+    # Gates for features and for positions meet before what they scale.
+    "a definition of several factors": FRAME
+    + "CBAM(x) = (G*x)*(S*x)*x where G = globalpool > conv(1, c) > sigmoid, "
+    "S = conv(3, 1) > sigmoid\nW = conv(3, c, stride=s) > bn > CBAM\nX_i = W_i*X_<i-1>",
     "positions, a loop": TOKENS + "times positions\nU = linear(c)\nW = linear(c)\n"
     "H_<i,t> = tanh(U_i*X_<i-1,t> + W_i*H_<i,t-1>)\nX_<i,t> = X_<i-1,t> + H_<i,t>\n"
     "output X_L",
@@ -57,6 +61,12 @@ SAMPLE = (
     *("concat, staged", "pooled", "functions", "attention", "attention, dropout"),
 )
 ALL = MORE | {name: FORMS[name] for name in SAMPLE}
+ALL |= {
+    "positions, a scan with learned factors": TOKENS
+    + "times positions\nscalar r_i = 2 per channel\nC = linear(c)\n"
+    "H_<i,t> = sigmoid(r_i)*H_<i,t-1> + C_i*X_<i-1,t>\nX_<i,t> = X_<i-1,t> + H_<i,t>\n"
+    "output X_L",
+}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -73,6 +83,9 @@ def test_memory(name: str) -> None:
     given = tape.buffers[: len(item.formula.inputs)]
     incoming = sum(x.amount.held(BATCH, 4) for x in given if x.kept is not None)
     assert peaks(tape, BATCH, 4).kept + incoming == said.total.kept
+    # Operators taken apart keep together what they keep as a whole.
+    apart = record.record(item.graph, whole=True)
+    assert peaks(apart, BATCH, 4).kept == peaks(tape, BATCH, 4).kept
 
 
 @pytest.mark.parametrize("name", ["ResNet", "attention", "ids"])
@@ -86,11 +99,7 @@ def test_numbers_of_two_bytes(name: str, dtype: torch.dtype) -> None:
 
 
 #: Those of which more than a hundredth is wrong; docs/costs.md says why.
-FAR = (
-    "depth_gates",
-    "llama",
-    "minlstm",
-)
+FAR = ("minlstm",)
 
 
 @pytest.mark.long
@@ -104,7 +113,7 @@ def test_memory_of_examples(path: Path) -> None:
         momentum = said.total.optimizer
         loose = path.stem in FAR
         assert said.total.kept == pytest.approx(real.kept, rel=0.045 if loose else 0.01)
-        assert said.training - momentum == pytest.approx(real.training, rel=0.11)
+        assert said.training - momentum == pytest.approx(real.training, rel=0.1)
         assert said.inference == pytest.approx(real.inference, rel=0.15)
         # On the meta device torch takes apart what it counts only then, such as attention.
         net = item.module().eval().to("meta")
@@ -154,6 +163,86 @@ def test_plans(name: str) -> None:
         # Too small is worse than too large: a budget would not be kept.
         most = 1.4 if name == "attention, dropout" else 1.1
         assert 0.9 < peak / real.training < most, plan
+
+
+def test_a_definition_costs_what_its_equation_costs() -> None:
+    """Factors meet two by two, in a block as in a definition, and what they make is kept."""
+    conv = "W = conv(3, c, stride=s) > bn"
+    block = f"{conv}\nY_i = W_i*X_<i-1>\nX_i = tanh(Y_i)*sigmoid(Y_i)*Y_i"
+    inside = f"F(x) = tanh(x)*sigmoid(x)*x\n{conv} > F\nX_i = W_i*X_<i-1>"
+    both = [compiled(FRAME + text) for text in (block, inside)]
+    for plan in ("plain", "lean"):
+        said = [item.memory(plan).total.kept for item in both]
+        assert said[0] == said[1], plan
+
+
+FRAMED = "input 3 x 8 x 8\nstages 4 x 3, 6 x 3 / 2\n"
+#: What code does that a figure was off by, small.
+CAUSES = {
+    "turned": "input 6 x 8\nstages 8 x 3\nstem linear(c)\n"
+    "W = ln > transpose > linear(6) > gelu > linear(6) > transpose\n"
+    "X_i = X_<i-1> + W_i*X_<i-1>",
+    "shuffled": FRAMED + "W = conv(1, c, stride=s, groups=2) > bn > relu > shuffle(2)\n"
+    "    > conv(1, c, groups=2) > bn\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
+    "an adapter runs first": FRAMED + "scalar a_i = 0.5\n"
+    "F = relu > conv(3, c, stride=s)\nadapter conv(1, c, stride=s)\n"
+    "X_i = X_<i-1> + a_i*F_i*X_<i-1>",
+    "scaled behind an adapter": FRAMED + "scalar k_i = 0.5\n"
+    "adapter avgpool(s) > zeropad(c)\nf = bn > relu > conv(3, c, stride=s)\n"
+    "u_i = k_i*u_<i-1> + f_i(u_<i-1>)",
+    "a coefficient in a definition": TOKENS
+    + "F(x) = x + exp(a)*W*x where W = linear(c), scalar a = 0.5 per channel\n"
+    "X_i = F_i*X_<i-1>",
+    "four terms": FRAMED
+    + "W = conv(3, c, stride=s) > bn\nU = conv(1, c, stride=s) > bn\n"
+    "X_i = X_<i-1> + W_i*X_<i-1> + U_i*X_<i-1> + 0.5*W_i*X_<i-1>",
+    "far back": FRAMED
+    + "X_i = W_i*X_<i-1> + 0.5*W_<i-1>*X_<i-2> + 0.25*W_<i-2>*X_<i-3> + X_<i-3>",
+    "a start with a name": "input 3 x 8 x 8\nstages 4 x 4\nX_0 = relu(input)\n"
+    "X_1 = X_0 + 0.5*W_1*X_0\nX_i = W_i*X_<i-1> + X_<i-2>",
+    "angles": "input 6 x 16\nstages 16 x 3\nstem none\nN = rmsnorm\n"
+    "Q = linear(c, bias=false)\nK = linear(c, bias=false)\nV = linear(c, bias=false)\n"
+    "A = attend(2, causal=true, rotary=10000) > linear(c)\n"
+    "X_i = X_<i-1> + A_i(Q_i*N_i*X_<i-1>, K_i*N_i*X_<i-1>, V_i*N_i*X_<i-1>)",
+    "weighed members": TOKENS + "vector q_i = 0\nF = ln > linear(c) > gelu\n"
+    "H_i = sum(k, 0, i-1, softmax(k, dot(q_i, Y_k))*Y_k)\nY_i = F_i*H_i\n"
+    "Y_0 = input\noutput Y_L",
+    "the largest of a grid": "input 3 x 8 x 8\nstages 4 x 3\n"
+    "G = maxpool > linear(c) > sigmoid\nW = conv(3, c) > bn\n"
+    "X_i = relu(X_<i-1> + W_i*X_<i-1>*G_i*W_i*X_<i-1>)",
+    "nearly doubly stochastic": "input 4 x 6\nstages 6 x 3\nstem linear(c) > copies(3)\n"
+    "head merge > ln > avgpool > linear(5)\nN = rmsnorm\nQ = linear(3, bias=false)\n"
+    "K = sinkhorn(3)\nH_i = mix(K_i*Q_i*N_i*H_<i-1>, H_<i-1>)\noutput H_L",
+    "a reckoned factor": TOKENS + "scalar a_i = 0.5 per channel\nW = ln > linear(c)\n"
+    "X_i = X_<i-1> + exp(a_i)*W_i*X_<i-1>",
+    "stages by themselves": "input 3 x 8 x 8\nscope stage\nstages 4 x 2, 6 x 3 / 2\n"
+    "const g = 0.9\nF = conv(3, c) > bn\nV_i = g*V_<i-1> + F_i*X_<i-1>\n"
+    "X_i = X_<i-1> + V_i\nV_0 = 0\noutput X_L",
+    "one part runs back": "input 3 x 8 x 8\nstages 8 x 4\nA_0, B_0 = split(input, 2)\n"
+    "F = conv(3, c/2) > bn > relu > conv(3, c/2) > bn\nG = conv(3, c/2) > bn\n"
+    "A_i = A_<i-1> + F_i*B_<i-1>\nB_i = B_<i-1> + G_i*A_i\noutput concat(A_L, B_L)",
+}
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_causes(name: str) -> None:
+    item = compiled(CAUSES[name])
+    for plan in ("plain", *PLANS):
+        try:
+            said = item.memory(plan, batch=BATCH)
+        except CompileError:
+            assert plan == "reversible"
+            continue
+        net = replace(item, target=Target(memory=Memory(plan))).module()
+        real = measure(net, item.formula.inputs, BATCH)
+        assert said.total.kept == pytest.approx(real.kept, rel=0.001), plan
+        peak = (said.training - said.total.optimizer) / real.training
+        assert 0.94 < peak < (1.11 if name in ROUGH else 1.06), plan
+        assert 0.94 < said.inference / real.inference < 1.06, plan
+
+
+#: Of a few kilobytes, where a gradient that is not there yet weighs.
+ROUGH = ("one part runs back", "stages by themselves")
 
 
 def test_parts_make_the_whole() -> None:

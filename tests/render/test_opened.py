@@ -297,18 +297,14 @@ class Silent(Operator):
 class Telling(Silent):
     name = "told"
 
-    def details(
-        self, inputs: tuple[Shape, ...] | None, a: Arguments
-    ) -> tuple[Detail, ...]:
+    def details(self, inputs: tuple[Detail, ...], a: Arguments) -> tuple[Detail, ...]:
         return Detail("f", "fft", ("x",)), Detail("w", "weights", ("f",), "", True, 3)
 
 
 class Wrong(Silent):
     name = "wrong"
 
-    def details(
-        self, inputs: tuple[Shape, ...] | None, a: Arguments
-    ) -> tuple[Detail, ...]:
+    def details(self, inputs: tuple[Detail, ...], a: Arguments) -> tuple[Detail, ...]:
         return (Detail("f", "fft", ("y",)),)
 
 

@@ -15,8 +15,9 @@ import sympy
 from recform.algebra.definitions.inside import Inside
 from recform.algebra.expr import Apply, Elementwise, Input, State, Tensor
 from recform.algebra.formula import LearnedScalar, Pipeline, Step
-from recform.algebra.tracing import Inner, memories
+from recform.algebra.tracing import memories
 from recform.blocks import Argument, Arguments, Cost, Memory, Operator, Shape, Work
+from recform.blocks.acts import Inner
 from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
 from recform.source import Span
@@ -94,7 +95,8 @@ class Body(Operator):
         """The costs of all its operators."""
         key = (inputs, tuple(a.items()))
         if key not in self._costs:
-            self._costs[key] = self.known(inputs, a).cost()
+            acts = self.opened(inputs, a)
+            self._costs[key] = self.known(inputs, a).cost(acts)
         return self._costs[key]
 
     def works_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Work, ...]:

@@ -25,7 +25,6 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.formula import Formula
-from recform.algebra.tracing import Inner, Link
 from recform.blocks import (
     Arguments,
     Cost,
@@ -36,6 +35,7 @@ from recform.blocks import (
     Work,
     symbols_in,
 )
+from recform.blocks.acts import Inner, Link
 from recform.blocks.operator import require_layout
 from recform.blocks.shape import Size
 from recform.blocks.support import template
@@ -124,7 +124,8 @@ class Cell(Body):
         """Parameters once, all else for every position."""
         key = (inputs, tuple(a.items()))
         if key not in self._costs:
-            inside = self.inside(inputs, a)
+            inside = self.known(inputs, a)
+            assert isinstance(inside, Recurring)
             if self.affine is None:
                 self._costs[key] = self._loop(inside, int(inputs[0].grid[0]))
             else:
@@ -140,55 +141,21 @@ class Cell(Body):
 
     def _loop(self, inside: Recurring, length: int) -> Cost:
         """One position after the other."""
-        one = inside.cost()
-        # What comes out is put together of what each position makes: it is a copy.
-        made = inside.shape(self.output).elements if one.saves_output else 0
-        return replace(
-            one,
-            multiply_adds=one.multiply_adds * length,
-            saves_output=False,
-            saves_more=(one.saves_more + made) * length + inside.earlier(length),
-            saves_bytes=one.saves_bytes * length,
-            saves_once=one.saves_once * length,
-            # What all positions made, until it is put together.
-            workspace=one.workspace + inside.shape(self.output).elements * length,
-        )
+        one = inside.cost(tuple(self._positions(inside, length)))
+        # What all positions made is there until it is put together.
+        made = inside.shape(self.output).elements * length
+        return replace(one, workspace=one.workspace + made)
 
     def _scan(self, inside: Recurring, linear: Affine) -> Cost:
         """All positions at once, in rounds of which each has half of those before."""
-        ends = [t for t in (linear.factor, linear.rest) if t is not None]
-        factors = linear.factor
-        number = isinstance(factors, Filled)
-        learned = bool(number and factors.coefficient.atoms(Learned))
-        scanned = ends[1:] if number else ends
-        parts = (t for end in ends for t in subtensors(end))
-        tensors = dict.fromkeys(t for t in parts if not isinstance(t, Filled))
-        cost = inside.cost(tensors, scanned if learned or not number else ())
-        y = inside.shape(self.output)
-        # The scan has its two arguments, and rounds of half as much each.
+        y, tensors = inside.shape(self.output).elements, _read(linear)
         if linear.factor == Filled(sympy.S.One):
             # A sum, whose gradient is one from the other end.
-            return replace(cost, workspace_back=2 * y.elements)
-        cost = replace(cost, workspace=5 * y.elements // 2)
-        if number and not learned:
-            # Of products with a number nothing of an example is kept.
-            return cost
-        x = 0 if number else int(inside.shape(factors).features)
-        width, length = int(y.features), int(y.grid[0]) // 2
-        more, once = 0, 0
-        while length:
-            # The factors of pairs, what is added, and what it adds up to.
-            last = length == 1
-            more += length * (width if last else 2 * width + x)
-            once += length * width if learned and not last else 0
-            length //= 2
-        # The rounds are products and sums, which a lean pass makes again.
-        return replace(
-            cost,
-            saves_more=cost.saves_more + more,
-            saves_once=cost.saves_once + once,
-            lean=cost.inside,
-        )
+            cost = inside.cost(tuple(inside.opened(tensors)), tensors)
+            return replace(cost, workspace_back=2 * y)
+        cost = inside.cost(tuple(self._scanned(inside, linear)), tensors)
+        # The scan has its two arguments, and rounds of half as much each.
+        return replace(cost, workspace=5 * y // 2)
 
     def opened(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Inner, ...]:
         """What it computes at one position after the other, or in the rounds of a scan.
@@ -249,11 +216,7 @@ class Cell(Body):
         """What a scan gets, and its rounds (`blocks/support/scan.py`)."""
         assert linear.rest is not None
         number = isinstance(linear.factor, Filled)
-        ends = [linear.rest] if number else [linear.factor, linear.rest]
-        inner = [t for end in ends for t in reversed([*subtensors(end)])]
-        yield from inside.opened(
-            dict.fromkeys(t for t in inner if not isinstance(t, Filled))
-        )
+        yield from inside.opened(_read(linear))
         b, y = inside.bare(linear.rest), inside.shape(self.output)
         factor: object = None if number else inside.bare(linear.factor)
         features = 0 if number else int(inside.shape(linear.factor).features)
@@ -364,6 +327,13 @@ class Cell(Body):
         return misfit
 
 
+def _read(linear: Affine) -> list[Tensor]:
+    """What a scan gets, parts before what uses them."""
+    ends = [linear.factor, linear.rest]
+    inner = [t for end in ends if end for t in subtensors(end)]
+    return [t for t in dict.fromkeys(inner) if not isinstance(t, Filled)]
+
+
 class Recurring(Inside):
     """The shapes inside a cell.
 
@@ -385,53 +355,22 @@ class Recurring(Inside):
             cell, {leaf: known[leaf] for leaf in map(given, cell.incoming)}, a
         )
         self._cell = cell
-        self._known.update(known)
+        self.known.update(known)
         self._waiting = waiting
-        self._earlier: dict[Tensor, int] = {}
 
     def scalar_size(self, name: str) -> Size:
         """How many numbers a scalar has, which may stand in no equation but a start."""
         begun = self._cell.started_by(name)
-        return (
-            super().scalar_size(name) if begun is None else self.shape(begun).features
-        )
-
-    def cost(
-        self, tensors: Iterable[Tensor] | None = None, kept: Iterable[Tensor] = ()
-    ) -> Cost:
-        """What a position costs; what was made before it is counted by `earlier`."""
-        self._earlier = {}
-        return super().cost(tensors, kept)
-
-    def earlier(self, length: int) -> int:
-        """The numbers that are kept of positions before, in a row of so many.
-
-        What a position makes and the next one reads is kept once; before the first one are
-        zeros.
-        """
-        total = 0
-        for state, size in self._earlier.items():
-            assert isinstance(state, State)
-            now = self._root(before(state.name, 0))
-            total += size * (1 if now in self._keeps else length)
-        return total
+        if begun is None or not self._cell.scalars[name].per_feature:
+            return super().scalar_size(name)
+        return self.shape(begun).features
 
     def _is_given(self, tensor: Tensor) -> bool:
         return tensor in self._cell.recurrent or super()._is_given(tensor)
 
-    def _asked(self) -> list[Tensor]:
-        found, self._earlier = [*super()._asked(), *self._earlier], {}
-        return found
-
-    def _keep(self, tensor: Tensor) -> None:
-        root = self._root(tensor)
-        if root in self._cell.recurrent:
-            self._earlier[root] = self.shape(root).elements
-        else:
-            super()._keep(tensor)
-
-    def _terms(self, tensor: Tensor) -> list[Tensor]:
-        terms = super()._terms(tensor)
+    def meeting(self, tensor: Tensor) -> list[Tensor]:
+        """The terms that say which shape a sum has: those whose width is known."""
+        terms = super().meeting(tensor)
         if not self._waiting:
             return terms
         widths = {term: self.shape(term).features for term in terms}

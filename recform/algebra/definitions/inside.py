@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
 
 from recform.algebra.expr import (
-    Across,
     Apply,
-    Combine,
-    Concat,
     Elementwise,
-    Filled,
     Learned,
     Part,
     Pointwise,
@@ -21,16 +18,17 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.algebra.tracing import Inner, Link, Trace, output_of, trace
-from recform.blocks import Amount, Arguments, Cost, Misfit, Shape, Work
-from recform.blocks.applied import function_cost
-from recform.blocks.shape import Size
+from recform.algebra.shapes import Shapes, full
+from recform.algebra.tracing import Trace, output_of, trace
+from recform.blocks import Arguments, Cost, Misfit, Shape, Work
+from recform.blocks.acts import Inner, Link, cost_of
+from recform.blocks.shape import Size, known
 
 if TYPE_CHECKING:
     from recform.algebra.definitions.body import Body
 
 
-class Inside:
+class Inside(Shapes):
     """The shapes inside a body, for what comes in."""
 
     def __init__(
@@ -38,102 +36,78 @@ class Inside:
     ) -> None:
         self._body = body
         self._values = body.values(a)
-        self._known: dict[Tensor, Shape] = dict(incoming)
+        self.known = dict(incoming)
         self._traces: dict[Tensor, Trace] = {}
-        # Who keeps it for a gradient keeps no more than there is.
         self._incoming = tuple(incoming)
-        self._keeps: dict[Tensor, int] = {}
 
     def shape(self, tensor: Tensor) -> Shape:
         """The shape of a tensor of the body."""
-        if tensor not in self._known:
+        if tensor not in self.known:
             # Parts first, so that a long recurrence needs no deep recursion.
             for part in self._body.tensors:
-                if part not in self._known:
-                    self._known[part] = self._made(part)
+                super().shape(part)
                 if part == tensor:
                     break
-            else:
-                self._known[tensor] = self._made(tensor)
-        return self._known[tensor]
+        return super().shape(tensor)
 
-    def _made(self, tensor: Tensor) -> Shape:
-        match tensor:
-            case State():
-                return self.shape(self._body.definitions[tensor])
-            case Apply():
-                pipeline = self._body.operators[tensor.operator]
-                inputs = tuple(map(self.shape, tensor.arguments))
-                return output_of(pipeline, inputs, self._values)
-            case Scaled():
-                return self.shape(tensor.tensor)
-            case Elementwise():
-                return self.shape(tensor.argument)
-            case Across():
-                return self.shape(tensor.tensor).with_features(1)
-            case TensorSum() | Pointwise() | Combine():
-                return self._met(tensor)
-            case Concat():
-                return self._joined(tensor)
-            case Part():
-                return self._part(tensor)
-        raise TypeError(type(tensor).__name__)
+    def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """What a tensor is made from; what comes in, of nothing."""
+        return self._body.parts(tensor)
 
-    def _met(self, tensor: Tensor) -> Shape:
+    def named(self, tensor: State) -> Shape:
+        """The shape of what has an equation of its own."""
+        return self.shape(self._body.definitions[tensor])
+
+    def applied(self, tensor: Apply) -> Shape:
+        """The shape of what an operator makes."""
+        pipeline = self._body.operators[tensor.operator]
+        return output_of(
+            pipeline, tuple(map(self.shape, tensor.arguments)), self._values
+        )
+
+    def met(self, tensor: Tensor) -> Shape:
         """The shape of a sum or product, over which gates spread."""
-        parts = self._terms(tensor)
+        parts = self.meeting(tensor)
         shapes = [self.shape(part) for part in parts]
         spreads = partial(Shape.spreads_over, product=isinstance(tensor, Pointwise))
-        full = next(
-            (s for s in shapes if not any(spreads(s, t) for t in shapes)), shapes[0]
-        )
+        target = (full(shapes, spreads) or shapes)[0]
         for part, shape in zip(parts, shapes, strict=True):
-            if _sized(shape, full) and shape != full and not spreads(shape, full):
-                raise self._misfit(
-                    "RF401",
-                    f"adds or multiplies {full} and {shape}",
-                    part,
-                    "inside a definition there are no adapters: give both one shape",
-                )
-        return full
-
-    def _terms(self, tensor: Tensor) -> list[Tensor]:
-        """The terms or factors that have a shape."""
-        return [part for part in tensor.children if not isinstance(part, Filled)]
-
-    def _joined(self, tensor: Concat) -> Shape:
-        shapes = [self.shape(part) for part in tensor.children]
-        for part, shape in zip(tensor.children, shapes, strict=True):
-            if shape.layout is not shapes[0].layout or (
-                _sized(shape, shapes[0]) and shape.grid != shapes[0].grid
+            if (
+                known(*shape.sizes, *target.sizes)
+                and shape != target
+                and not spreads(shape, target)
             ):
-                raise self._misfit(
-                    "RF401",
-                    f"cannot put {shapes[0]} and {shape} side by side: "
-                    "only the channels may differ",
-                    part,
+                misfit = self._misfit(
+                    "RF401", f"adds or multiplies {target} and {shape}", part
                 )
-        first, *others = shapes
-        return first.with_features(sum((s.features for s in others), first.features))
+                misfit.hint = (
+                    "inside a definition there are no adapters: give both one shape"
+                )
+                raise misfit
+        return target
 
-    def _part(self, tensor: Part) -> Shape:
-        shape = self.shape(tensor.tensor)
-        features = shape.features
-        if isinstance(features, int) and features % tensor.parts:
-            raise self._misfit(
-                "RF402",
-                f"makes {tensor.parts} equal parts, "
-                f"which do not divide {features} channels",
-                tensor,
-            )
-        if isinstance(features, int):
-            return shape.with_features(features // tensor.parts)
-        return shape.with_features(features / tensor.parts)
+    def meeting(self, tensor: Tensor) -> list[Tensor]:
+        """The terms or factors that say which shape a sum or product has."""
+        return self.terms(tensor)
 
-    def _misfit(
-        self, code: str, message: str, tensor: Tensor, hint: str = ""
-    ) -> Misfit:
-        misfit = Misfit(code, message, hint)
+    def refuse(
+        self, code: str, message: str, tensor: Tensor, parts: Sequence[Tensor]
+    ) -> NoReturn:
+        """Reports parts whose shapes do not go together.
+
+        Raises:
+            Misfit: always.
+        """
+        cannot = "" if isinstance(tensor, Part) else "cannot "
+        raise self._misfit(code, f"{cannot}{message}", parts[0])
+
+    def failed(self, misfit: Misfit, tensor: Elementwise) -> NoReturn:
+        """Says where a function stands that cannot take its argument."""
+        misfit.place = self._body.spans.get(tensor, self._body.span)
+        raise misfit
+
+    def _misfit(self, code: str, message: str, tensor: Tensor) -> Misfit:
+        misfit = Misfit(code, message)
         misfit.operator = self._body.name
         misfit.place = self._body.spans.get(tensor, self._body.span)
         return misfit
@@ -148,74 +122,36 @@ class Inside:
             self._traces[call] = trace(pipeline, inputs, self._values)
         return self._traces[call]
 
-    def _called(self, call: Apply) -> Trace:
-        """The same; what is kept for its gradient is noted."""
-        one = self._trace(call)
-        for argument, saved in zip(call.arguments, one.saves_inputs, strict=True):
-            if saved:
-                self._keep(argument)
-        if one.saves_output:
-            self._keep(call)
-        return one
+    def links(self, tensor: Tensor) -> tuple[Link, ...]:
+        """What makes a tensor; nothing for what comes in, and for a view."""
+        if isinstance(tensor, Apply):
+            return self._trace(tensor).links
+        view = not self.parts(tensor) or isinstance(tensor, State | Part)
+        return () if view else (self.link(tensor),)
 
-    @cached_property
+    @property
     def works(self) -> tuple[Work, ...]:
         """What is computed, in that order."""
-        found: list[Work] = []
-        for tensor in self._body.tensors:
-            parts = self._body.parts(tensor)
-            if isinstance(tensor, Apply):
-                links = self._trace(tensor).links
-                found += [work for link in links for work in link.works]
-            elif parts and not isinstance(tensor, State | Part):
-                terms = (part for part in parts if not isinstance(part, Filled))
-                reads = sum(self.shape(part).elements for part in terms)
-                found.append(Work(reads, self.shape(tensor).elements))
-        return tuple(found)
+        every = (link for tensor in self._body.tensors for link in self.links(tensor))
+        return tuple(work for link in every for work in link.works)
 
     def cost(
-        self, tensors: Iterable[Tensor] | None = None, kept: Iterable[Tensor] = ()
+        self, acts: Sequence[Inner], tensors: Iterable[Tensor] | None = None
     ) -> Cost:
         """What a call costs: a module that runs twice has its parameters once.
 
         Args:
-            tensors: what is computed, if that is not all.
-            kept: those that are kept, whatever is made of them.
+            acts: what makes what comes out, which they call None.
+            tensors: what is computed of its equations, if that is not all.
         """
-        self._keeps = {}
-        for tensor in kept:
-            self._keep(tensor)
-        parameters = multiply_adds = 0
-        inside = Amount()
-        owned: set[tuple[str, object]] = set()
-        tensors = tuple(self._body.tensors if tensors is None else tensors)
-        for call in tensors:
-            if not isinstance(call, Apply):
-                continue
-            one = self._called(call)
-            if (call.operator, call.index) not in owned:
-                owned.add((call.operator, call.index))
-                parameters += one.parameters
-            multiply_adds += one.multiply_adds
-            inside += one.kept
-        for tensor in tensors:
-            self._function(tensor)
-        parameters += self._scalars()
-        output = self._root(self._body.output)
-        inner = sum(
-            size
-            for part, size in self._keeps.items()
-            if part != output and part not in self._incoming
-        )
-        return Cost(
-            parameters=parameters,
-            multiply_adds=multiply_adds,
-            saves_input=self._kept_inputs(),
-            saves_output=output in self._keeps and output not in self._incoming,
-            saves_more=inside.numbers + inner,
-            saves_bytes=inside.bytes,
-            saves_once=inside.once,
-            workspace=self._workspace(tensors),
+        names: dict[object, str]
+        names = {leaf: getattr(leaf, "name", "") for leaf in self._incoming}
+        cost = cost_of(acts, names, None)
+        every = tuple(self._body.tensors if tensors is None else tensors)
+        return replace(
+            cost,
+            parameters=cost.parameters + sum(map(self.scalar_size, self._body.scalars)),
+            workspace=self._workspace(every),
         )
 
     def opened(self, tensors: Iterable[Tensor] | None = None) -> Iterator[Inner]:
@@ -224,43 +160,35 @@ class Inside:
         Args:
             tensors: what is computed, if that is not all; parts before what uses them.
         """
-        self._asked()
         for tensor in self._body.tensors if tensors is None else tensors:
             if self._is_given(tensor) or self.bare(tensor) != tensor:
                 continue
-            given = tensor.arguments if isinstance(tensor, Apply) else tensor.children
-            reads = [part for part in given if not isinstance(part, Filled)]
-            links = self._links(tensor, sum(self.shape(x).elements for x in reads))
+            reads = self.terms(tensor)
             hands: tuple[Tensor, ...] = ()
             if isinstance(tensor, TensorSum):
                 same = (x for x in reads if self.shape(x) == self.shape(tensor))
                 hands = tuple(self._root(x) for x in same if not isinstance(x, Scaled))
-            asks, named = tuple(self._asked()), tuple(map(self.bare, reads))
+            asks = tuple(dict.fromkeys(map(self.bare, self.asks(tensor))))
             module: object = None
             if isinstance(tensor, Apply):
                 module = tensor.operator, tensor.index
+            named, links = tuple(map(self.bare, reads)), self.links(tensor)
             yield Inner(tensor, named, links, asks, hands, module=module)
 
     def _is_given(self, tensor: Tensor) -> bool:
         """Whether a tensor is there before anything is computed."""
         return tensor in self._incoming
 
-    def _asked(self) -> list[Tensor]:
-        """What was noted as kept since this was asked last."""
-        found = list(map(self.bare, self._keeps))
-        self._keeps = {}
-        return found
-
-    def _links(self, tensor: Tensor, read: int) -> tuple[Link, ...]:
-        """What makes a tensor, and notes what is kept for it."""
+    def asks(self, tensor: Tensor) -> Iterator[Tensor]:
+        """What autograd keeps for the gradient of a tensor."""
+        yield from super().asks(tensor)
         if isinstance(tensor, Apply):
-            return self._called(tensor).links
-        self._function(tensor)
-        made = self.shape(tensor).elements
-        cheap = isinstance(tensor, TensorSum | Pointwise | Scaled | Combine | Concat)
-        if isinstance(tensor, Elementwise):
-            cheap = function_cost(tensor.function, self.shape(tensor)).cheap
-        return (Link(made, Cost(cheap=cheap), (Work(read, made),)),)
+            one = self._trace(tensor)
+            for argument, saved in zip(tensor.arguments, one.saves_inputs, strict=True):
+                if saved:
+                    yield argument
+            if one.saves_output:
+                yield tensor
 
     def bare(self, tensor: Tensor) -> Tensor:
         """What holds the numbers of a tensor; a sign stands in the sum that it is in."""
@@ -301,66 +229,19 @@ class Inside:
             most = max(most, now + more)
         return max(0, most - self.shape(output).elements)
 
-    def _kept_inputs(self) -> bool | tuple[str, ...]:
-        """Which inputs are kept: by their names, where there are several."""
-        kept = [leaf for leaf in self._incoming if leaf in self._keeps]
-        if len(self._body.inputs) == 1:
-            return bool(kept)
-        return tuple(leaf.name for leaf in kept if isinstance(leaf, State))
-
-    def _function(self, tensor: Tensor) -> None:
-        """What an elementwise function or a product keeps for its gradient."""
-        if isinstance(tensor, Elementwise):
-            try:
-                cost = function_cost(tensor.function, self.shape(tensor))
-            except Misfit as misfit:
-                misfit.place = self._body.spans.get(tensor, self._body.span)
-                raise
-            if cost.saves_input:
-                self._keep(tensor.argument)
-            if cost.saves_output:
-                self._keep(tensor)
-        elif isinstance(tensor, Pointwise) or (
-            isinstance(tensor, Combine) and tensor.kind != "mean"
-        ):
-            for part in tensor.children:
-                self._keep(part)
-            # Several are put together two by two.
-            kind = (tensor.kind,) if isinstance(tensor, Combine) else ()
-            parts = self._terms(tensor)
-            for number in range(2, len(parts)):
-                self._keep(type(tensor)(*kind, *parts[:number]))
-        elif (isinstance(tensor, Across) and tensor.kind == "norm") or (
-            isinstance(tensor, Scaled) and tensor.coefficient.atoms(Learned)
-        ):
-            self._keep(tensor.tensor)
-
-    def _scalars(self) -> int:
-        total = 0
-        for name, scalar in self._body.scalars.items():
-            total += self.scalar_size(name) if scalar.per_feature else 1
-        return total
-
     def scalar_size(self, name: str) -> Size:
-        """How many numbers a scalar has that is one for each feature."""
-        for tensor in self._body.tensors:
+        """How many numbers a learned scalar has: one, or one for each feature."""
+        for tensor in (
+            self._body.tensors if self._body.scalars[name].per_feature else ()
+        ):
             if isinstance(tensor, Scaled) and any(
                 item.name == name for item in tensor.coefficient.atoms(Learned)
             ):
                 return self.shape(tensor).features
         return 1
 
-    def _keep(self, tensor: Tensor) -> None:
-        root = self._root(tensor)
-        self._keeps.setdefault(root, self.shape(root).elements)
-
     def _root(self, tensor: Tensor) -> Tensor:
         """What holds the numbers: a name or a part of a tensor is only a view."""
         while isinstance(tensor, State | Part) and (parts := self._body.parts(tensor)):
             (tensor,) = parts
         return tensor
-
-
-def _sized(*shapes: Shape) -> bool:
-    """Whether all sizes are numbers, so that they can be compared."""
-    return all(isinstance(size, int) for shape in shapes for size in shape.sizes)

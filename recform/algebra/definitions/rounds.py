@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from recform.algebra.tracing import Inner, Link
 from recform.blocks import Amount, Cost, Work
+from recform.blocks.acts import Inner, Link
 
 
 @dataclass(frozen=True)

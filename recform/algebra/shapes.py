@@ -1,0 +1,258 @@
+"""Follows shapes through tensors: what each kind of them is, keeps and costs.
+
+There is one pass for all. The blocks of a network (`graph/shapes.py`) and definitions by
+equations (`definitions/inside.py`) are two places where tensors stand, and say what is
+their own: what an operator makes, where terms of several shapes meet, who is told what is
+wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NoReturn
+
+from recform.algebra.expr import (
+    Across,
+    Apply,
+    Combine,
+    Concat,
+    Elementwise,
+    Filled,
+    Learned,
+    Part,
+    Pointwise,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+    subtensors,
+)
+from recform.algebra.indices import is_of_context
+from recform.blocks import Amount, Cost, Misfit, Shape, Work
+from recform.blocks.acts import Link
+from recform.blocks.applied import function_cost
+from recform.blocks.shape import Size, known
+
+#: Whether a term of one shape is a gate for terms of another.
+Spreads = Callable[[Shape, Shape], bool]
+
+
+class Shapes:
+    """The shapes of tensors.
+
+    Attributes:
+        known: as far as they were followed.
+    """
+
+    known: dict[Tensor, Shape]
+
+    # -- what is a place's own
+
+    def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """What a tensor is made from, in the author's order."""
+        raise NotImplementedError
+
+    def applied(self, tensor: Apply) -> Shape:
+        """The shape of what an operator makes."""
+        raise NotImplementedError
+
+    def named(self, tensor: State) -> Shape:
+        """The shape of what has an equation of its own."""
+        raise NotImplementedError
+
+    def met(self, tensor: Tensor) -> Shape:
+        """The shape of a sum or product, to which its terms are brought."""
+        raise NotImplementedError
+
+    def refuse(
+        self, code: str, message: str, tensor: Tensor, parts: Sequence[Tensor]
+    ) -> NoReturn:
+        """Reports parts whose shapes do not go together in a tensor.
+
+        Args:
+            code: of the diagnostic.
+            message: what is wrong, to follow what the tensor does.
+            tensor: what they are parts of.
+            parts: the one at fault, and the first of those beside it.
+        """
+        raise NotImplementedError
+
+    def failed(self, misfit: Misfit, tensor: Elementwise) -> NoReturn:
+        """Reports a function that cannot take its argument."""
+        raise misfit
+
+    def scalar_size(self, name: str) -> Size:
+        """How many numbers a learned scalar has."""
+        raise NotImplementedError
+
+    def count(self, tensor: Tensor) -> int:
+        """How many tensors a tensor is: one for each member of a list."""
+        return 1
+
+    def weighed(self, tensor: Tensor) -> int:
+        """The multiply-adds of a tensor that no operator makes."""
+        return 0
+
+    def is_cheap(self, tensor: Tensor) -> bool:
+        """Whether a tensor that no operator makes is cheap to make again."""
+        if isinstance(tensor, Elementwise):
+            return self.function(tensor).cheap
+        return isinstance(tensor, TensorSum | Pointwise | Scaled | Combine | Concat)
+
+    # -- what is the same in all
+
+    def shape(self, tensor: Tensor) -> Shape:
+        """The shape of a tensor."""
+        if tensor not in self.known:
+            self.known[tensor] = self.made(tensor)
+        return self.known[tensor]
+
+    def made(self, tensor: Tensor) -> Shape:
+        """The shape of a tensor, of those of its parts."""
+        match tensor:
+            case State():
+                return self.named(tensor)
+            case Apply():
+                return self.applied(tensor)
+            case Scaled():
+                return self.shape(tensor.tensor)
+            case Elementwise():
+                return self.shape(tensor.argument)
+            case Across():
+                return self.shape(tensor.tensor).with_features(1)
+            case TensorSum() | Pointwise() | Combine():
+                return self.met(tensor)
+            case Concat():
+                return self.joined(tensor)
+            case Part():
+                return self._divided(tensor)
+        raise TypeError(type(tensor).__name__)
+
+    def joined(self, tensor: Tensor) -> Shape:
+        """The shape of tensors side by side."""
+        parts = self.parts(tensor)
+        shapes = [first, *others] = [self.shape(part) for part in parts]
+        for part, shape in zip(parts, shapes, strict=True):
+            if shape.layout is not first.layout or (
+                known(*shape.sizes, *first.sizes) and shape.grid != first.grid
+            ):
+                message = (
+                    f"put {first} and {shape} side by side: only the channels may "
+                )
+                self.refuse("RF401", f"{message}differ", tensor, (part, parts[0]))
+        return first.with_features(sum((s.features for s in others), first.features))
+
+    def _divided(self, tensor: Part) -> Shape:
+        shape, parts = self.shape(tensor.tensor), tensor.parts
+        if not isinstance(shape.features, int):
+            return shape.with_features(shape.features / parts)
+        if shape.features % parts:
+            message = (
+                f"makes {parts} equal parts, which do not divide {shape.features} "
+            )
+            self.refuse("RF402", f"{message}channels", tensor, (tensor, tensor.tensor))
+        return shape.with_features(shape.features // parts)
+
+    def terms(self, tensor: Tensor) -> list[Tensor]:
+        """What a tensor is made of that has a shape."""
+        return [part for part in self.parts(tensor) if not isinstance(part, Filled)]
+
+    def asks(self, tensor: Tensor) -> Iterator[Tensor]:
+        """What autograd keeps for the gradient of a tensor that no operator makes."""
+        match tensor:
+            case Elementwise():
+                cost = self.function(tensor)
+                if cost.saves_input and not is_fixed(tensor):
+                    yield tensor.argument
+                if cost.saves_output and not is_fixed(tensor):
+                    yield tensor
+            case _ if is_product(tensor):
+                parts = self.terms(tensor)
+                for part in parts:
+                    others = [other for other in parts if other is not part]
+                    if not others or not all(map(is_fixed, others)):
+                        yield part
+            case Across(kind="norm") if not is_fixed(tensor):
+                yield tensor.tensor
+            case Scaled() if tensor.coefficient.atoms(Learned):
+                yield tensor.tensor
+
+    def between(self, tensor: Tensor) -> int:
+        """The numbers that are kept between several factors: they meet two by two."""
+        if not is_product(tensor):
+            return 0
+        parts, target = self.terms(tensor), self.shape(tensor)
+        shapes = [self.behind(part, tensor) for part in parts]
+        made, numbers = shapes[0], 0
+        for shape, last in zip(shapes[1:-1], parts[2:], strict=True):
+            made = made if shape == made else target
+            if not is_fixed(last):
+                numbers += made.elements
+        return numbers * self.count(tensor)
+
+    def behind(self, part: Tensor, tensor: Tensor) -> Shape:
+        """The shape that a factor of a product has there."""
+        return self.shape(part)
+
+    def link(self, tensor: Tensor) -> Link:
+        """What makes a tensor that no operator makes."""
+        reads = sum(self.shape(x).elements * self.count(x) for x in self.terms(tensor))
+        made = self.shape(tensor).elements * self.count(tensor)
+        weighed, coefficient = self.weighed(tensor), self.coefficient(tensor)
+        cost = Cost(
+            multiply_adds=weighed,
+            saves_more=self.between(tensor),
+            saves_once=coefficient,
+            workspace_back=_shares(tensor) * made // 2,
+            stays=Amount(once=coefficient),
+            cheap=self.is_cheap(tensor),
+            uncounted=self.function(tensor).uncounted
+            if isinstance(tensor, Elementwise)
+            else (),
+        )
+        return Link(made, cost, (Work(reads, made, multiply_adds=weighed),))
+
+    def coefficient(self, tensor: Tensor) -> int:
+        """The numbers of a coefficient that is made of learned scalars, as exp(a_i) is."""
+        if not isinstance(tensor, Scaled):
+            return 0
+        learned = tensor.coefficient.atoms(Learned)
+        if not learned or learned & {tensor.coefficient, -tensor.coefficient}:
+            return 0
+        return max(int(self.scalar_size(item.name)) for item in learned)
+
+    def function(self, tensor: Elementwise) -> Cost:
+        """What a function costs."""
+        try:
+            return function_cost(tensor.function, self.shape(tensor.argument))
+        except Misfit as misfit:
+            self.failed(misfit, tensor)
+
+
+def full(shapes: Iterable[Shape], spreads: Spreads) -> list[Shape]:
+    """Those that are no gate for another one, each once."""
+    each = tuple(dict.fromkeys(shapes))
+    return [s for s in each if not any(spreads(s, t) for t in each)]
+
+
+def is_product(tensor: Tensor) -> bool:
+    """Whether gradients of its parts depend on the others."""
+    kinds = isinstance(tensor, Combine) and tensor.kind != "mean"
+    return kinds or isinstance(tensor, Pointwise)
+
+
+def _shares(tensor: Tensor) -> int:
+    """Halves of numbers, for each that is made, by which a gradient is dealt out.
+
+    That of the larger of two numbers goes to it, and in halves to both if they are equal:
+    torch has two masks of a byte, half of the gradient, and what it chooses of both.
+    """
+    picks = isinstance(tensor, Combine) and tensor.kind in ("max", "min")
+    return 5 if picks else 0
+
+
+def is_fixed(tensor: Tensor) -> bool:
+    """Whether a tensor is a further input, or a function of such: without a gradient."""
+    parts = subtensors(tensor)
+    learned = (isinstance(p, Apply) or p.atoms(Learned) for p in parts)
+    return is_of_context(tensor) and not any(learned)

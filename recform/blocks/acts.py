@@ -1,0 +1,174 @@
+"""Operations of torch, one after the other, and what they cost together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from recform.blocks.amount import Amount, Cost, Work, uncounted
+
+
+@dataclass(frozen=True)
+class Inner:
+    """A tensor inside of an operator.
+
+    Attributes:
+        tensor: what it is.
+        reads: what it is made of, of what comes in and of what was made before.
+        links: what makes it; nothing, if it is what it reads.
+        asks: what autograd keeps for it, of these and of what is made.
+        hands: those of what it reads whose gradient is that of this tensor as it is.
+        names: those that code has a name for until here.
+        runs: how many like it there are in a row, of which this is written out.
+        module: what has its parameters, where others may have the same.
+    """
+
+    tensor: object
+    reads: tuple[object, ...]
+    links: tuple[Link, ...]
+    asks: tuple[object, ...]
+    hands: tuple[object, ...] = ()
+    names: tuple[object, ...] = ()
+    runs: int = 1
+    module: object = None
+
+    @property
+    def made(self) -> tuple[object, int]:
+        """Its name, and how many numbers it is."""
+        return self.tensor, self.links[-1].made if self.links else 0
+
+
+@dataclass(frozen=True)
+class Link:
+    """An operator of a pipeline, or another tensor of a block: what it makes and keeps.
+
+    Attributes:
+        made: how many numbers; 0 for a view of what comes in.
+        cost: what it costs.
+        works: what it computes.
+        ends: whether code begins a statement behind it.
+        copied: numbers of a copy of what comes in, which is what it computes with.
+        takes: how `inside` calls what comes in.
+        inside: of what is more than one operation of torch, these one after the other;
+            the last is what it makes.
+    """
+
+    made: int
+    cost: Cost
+    works: tuple[Work, ...]
+    ends: bool = False
+    copied: int = 0
+    takes: tuple[object, ...] = ()
+    inside: Callable[[], tuple[Inner, ...]] | None = field(default=None, compare=False)
+
+    def keeping(self, numbers: int) -> Link:
+        """One that keeps a copy of what comes in."""
+        more = self.cost.saves_more + numbers
+        cost = replace(self.cost, saves_more=more)
+        return replace(self, cost=cost, copied=numbers)
+
+    def apart(self) -> tuple[Link, Link]:
+        """The copy, and what is computed with it."""
+        copy = Link(self.copied, Cost(cheap=True), (Work(self.copied, self.copied),))
+        less = self.cost.saves_more - self.copied
+        return copy, replace(self, cost=replace(self.cost, saves_more=less), copied=0)
+
+    def times(self, count: int) -> Link:
+        """That of one call for each of ``count`` tensors; its module is one."""
+        cost = self.cost
+        each = replace(
+            cost,
+            multiply_adds=cost.multiply_adds * count,
+            saves_more=cost.saves_more * count,
+            saves_bytes=cost.saves_bytes * count,
+            saves_once=cost.saves_once * count,
+            workspace=cost.workspace * count,
+            workspace_back=cost.workspace_back * count,
+            lean=None if cost.lean is None else cost.lean.times(count),
+            stays=cost.stays.times(count),
+            fixed=cost.fixed.times(count),
+        )
+        works = tuple(work.times(count) for work in self.works)
+        inside = self.inside if count == 1 else None
+        return replace(
+            self,
+            made=self.made * count,
+            cost=each,
+            works=works,
+            copied=self.copied * count,
+            inside=inside,
+        )
+
+
+def cost_of(
+    acts: Sequence[Inner], inputs: Mapping[object, str], output: object
+) -> Cost:
+    """What these cost one after the other, each tensor that is kept once.
+
+    Args:
+        acts: the last of them makes what comes out; sizes are numbers.
+        inputs: the names of what comes in.
+        output: what comes out.
+    """
+    views: dict[object, object] = {}
+    sizes: dict[object, int] = {}
+    asked: dict[object, None] = {}
+    owned: set[object] = set()
+    parameters = multiply_adds = 0
+    inside = Amount()
+
+    def root(tensor: object) -> object:
+        while tensor in views:
+            tensor = views[tensor]
+        return tensor
+
+    for act in acts:
+        made = [link.made for link in act.links if not link.cost.passes]
+        if made:
+            sizes[act.tensor] = made[-1] * act.runs
+        elif act.reads:
+            views[act.tensor] = act.reads[0]
+        asked |= dict.fromkeys(map(root, act.asks))
+        inside += chained(act.links)[2].times(act.runs)
+        multiply_adds += act.runs * sum(link.cost.multiply_adds for link in act.links)
+        if act.module is None or act.module not in owned:
+            owned.add(act.module)
+            parameters += sum(link.cost.parameters for link in act.links)
+    kept = tuple(name for tensor, name in inputs.items() if tensor in asked)
+    output = root(output)
+    more = sum(sizes.get(tensor, 0) for tensor in asked if tensor != output)
+    return Cost(
+        parameters=parameters,
+        multiply_adds=multiply_adds,
+        saves_input=kept if len(inputs) > 1 else bool(kept),
+        saves_output=output in asked and output not in inputs,
+        saves_more=inside.numbers + more,
+        saves_bytes=inside.bytes,
+        saves_once=inside.once,
+        uncounted=uncounted(link.cost for act in acts for link in act.links),
+    )
+
+
+def chained(links: Iterable[Link]) -> tuple[bool | tuple[str, ...], bool, Amount]:
+    """What operators keep one after the other.
+
+    Returns:
+        Whether they keep what comes in (or what of it), and what comes out; and what
+        they keep in between.
+    """
+    asks: bool | tuple[str, ...] = False
+    saved, first = False, True  # what comes in is no result of theirs, or a view of it
+    held = pending = 0  # an output that is kept, and in between if it goes on
+    kept = Amount()
+    for link in links:
+        cost = link.cost
+        if cost.saves_input and first:
+            asks = cost.saves_input
+        elif cost.saves_input and not saved:
+            kept += Amount(held)
+        if not cost.passes:
+            kept += Amount(pending)
+            pending = link.made if cost.saves_output else 0
+            saved, first, held = cost.saves_output, False, link.made
+        kept += cost.inside
+    return asks, saved, kept
