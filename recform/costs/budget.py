@@ -196,8 +196,8 @@ class _Groups:
         count = short.units
         parts = math.isqrt(STEPS // max(1, len(short.tape.operations)))
         each = max(1, -(-(count - 2) // (max(FEWEST, min(MOST, parts)) - 2)))
-        if each > short.period:
-            each += -each % short.period
+        if each >= short.period:
+            each = round(each / short.period) * short.period
         self.borders = [0, *range(1, count - 1, each), count - 1, count]
 
     def spread(self, forms: Sequence[Memory]) -> tuple[Memory, ...]:
@@ -228,7 +228,7 @@ class _Rows:
         self, start: int, end: int, form: Memory, holds: frozenset[int]
     ) -> Row:
         units = self._borders[start], self._borders[end]
-        first, last, repeats = self._short.placed(*units)
+        first, last, repeats = self._short.placed(*units, form)
         part = self._part(first, last)
         if part.first == part.last:
             return Row(0, 0, 0, holds)

@@ -13,16 +13,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 
-from recform.costs.forms import DEEPEST, under
+from recform.costs.forms import steps
 from recform.costs.record import record
 from recform.costs.tape import Tape
 from recform.graph.model import NetworkGraph, Segment
 from recform.memory import Memory
 
 #: Blocks of a row that are looked at for its period; twice as many, if they show none.
-LOOKED_AT = 64
-#: So many blocks repeat themselves: twice the longest period of what grows block by block.
-_SEEN = 2 * (DEEPEST[Memory.lean] + 1)
+LOOKED_AT = 16
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Repeat:
 
 @dataclass(frozen=True)
 class Pattern:
-    """How equal blocks repeat themselves.
+    """How equal blocks repeat themselves, in a lean row.
 
     Attributes:
         edge: how many at both ends read other tensors than those between, or have other
@@ -53,6 +51,10 @@ class Pattern:
     edge: int
     lead: int
     period: int
+
+    def of(self, form: Memory) -> Pattern:
+        """Likewise in a row of another form, where each block is as the one before."""
+        return self if form is Memory.lean else Pattern(self.edge, self.edge, 1)
 
     @property
     def least(self) -> int:
@@ -97,15 +99,19 @@ class Run:
         """How many the tape does not have."""
         return self.count - self.written
 
-    def placed(self, start: int, end: int) -> tuple[int, int, list[Repeat]]:
+    def placed(
+        self, start: int, end: int, form: Memory
+    ) -> tuple[int, int, list[Repeat]]:
         """Some of them, as they are on the tape.
 
         Args:
             start: the unit of the first.
             end: the unit behind the last.
+            form: of all of them.
         """
-        edge, period = self.pattern.edge, self.pattern.period
-        least, count = self.pattern.least, end - start
+        pattern = self.pattern.of(form)
+        edge, period = pattern.edge, pattern.period
+        least, count = pattern.least, end - start
         front, back = min(start - self.first, edge), min(self.end - end, edge)
         if front < edge and back < edge:
             short = self.written - front - back
@@ -166,14 +172,16 @@ class Short:
                 return run.unit(number)
         return self._outside(number)
 
-    def placed(self, start: int, end: int) -> tuple[int, int, list[Repeat]]:
+    def placed(
+        self, start: int, end: int, form: Memory
+    ) -> tuple[int, int, list[Repeat]]:
         """A row of units, as it is on the tape: from where to where, and what repeats."""
         first, last = self._outside(start), self._outside(end)
         repeats: list[Repeat] = []
         for run in self.runs:
             inside = max(start, run.first), min(end, run.end)
             if inside[0] < inside[1]:
-                begins, ends, more = run.placed(*inside)
+                begins, ends, more = run.placed(*inside, form)
                 first = begins if start >= run.first else first
                 last = ends if end <= run.end else last
                 repeats += more
@@ -195,7 +203,7 @@ def shortened(network: NetworkGraph) -> Short:
     counts = [segment.count for segment in segments]
     # Blocks that take something off a stack are as many as those that put it there.
     stacks = any(flow.stacks for flow in network.recurrence.flows)
-    if stacks or max(counts) <= _SEEN:
+    if stacks or max(counts) <= LOOKED_AT:
         return Short(record(network, whole=True))
     written = [min(count, LOOKED_AT) for count in counts]
     while True:
@@ -228,15 +236,10 @@ def _patterns(
     tape: Tape,
     written: Sequence[int],
 ) -> Iterator[Pattern | None]:
-    """How the blocks of each segment repeat themselves, as far as that is to be seen.
-
-    A lean row has the longest period, for in the others each block is as the one before.
-    """
-    lean = under(tape, (Memory.lean,) * tape.units)
+    """How the blocks of each segment repeat themselves, as far as that is to be seen."""
     looks: list[list[object]] = [[] for _ in range(tape.units)]
-    for number, op in enumerate(lean.operations):
-        kept = lean.buffers[op.makes].kept
-        looks[op.unit].append((op.inside, None if kept is None else kept - number))
+    for op, known in zip(tape.operations, steps(tape), strict=True):
+        looks[op.unit].append(known)
     at = 1
     for segment, count in zip(segments, written, strict=True):
         step = network.recurrence.steps[segment.step]
@@ -252,6 +255,6 @@ def _pattern(looks: Sequence[object], edge: int) -> Pattern | None:
         lead = len(looks) - period
         while lead and looks[lead - 1] == looks[lead - 1 + period]:
             lead -= 1
-        if len(looks) - lead >= max(_SEEN, 2 * period):
+        if len(looks) - lead >= 2 * period:
             return Pattern(edge, max(lead, edge), period)
     return None
