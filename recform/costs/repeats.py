@@ -73,7 +73,7 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Run:
-    """Equal blocks, of which a tape has fewer than there are.
+    """Equal blocks, of which a tape may have fewer than there are.
 
     Attributes:
         first: the unit of the first one.
@@ -138,7 +138,7 @@ class Short:
 
     Attributes:
         tape: with fewer blocks.
-        runs: those of which it has fewer.
+        runs: its long rows of equal blocks.
     """
 
     tape: Tape
@@ -221,7 +221,7 @@ def shortened(network: NetworkGraph) -> Short:
     runs: list[Run] = []
     first = at = 1
     for (pattern, count), some in zip(rows, short, strict=True):
-        if pattern and some < count:
+        if pattern:
             runs.append(Run(first, count, at, some, pattern))
         first, at = first + count, at + some
     made = Short(tape, tuple(runs))
@@ -245,16 +245,20 @@ def _patterns(
         step = network.recurrence.steps[segment.step]
         # So far a tensor can be handed on from block to block.
         edge = max(len(step.inputs), len(step.outputs)) + 1
-        yield _pattern(looks[at : at + count - edge], edge)
+        yield _pattern(looks[at : max(at, at + count - edge)], edge)
         at += count
 
 
 def _pattern(looks: Sequence[object], edge: int) -> Pattern | None:
-    """How blocks repeat themselves, by what each looks like; None if they do not."""
+    """How blocks repeat themselves, by what each looks like; None if they do not.
+
+    As many rows of steps as tensors are handed on may grow in turn: so long two blocks may
+    look alike that are not.
+    """
     for period in range(1, len(looks) // 2 + 1):
         lead = len(looks) - period
         while lead and looks[lead - 1] == looks[lead - 1 + period]:
             lead -= 1
-        if len(looks) - lead >= 2 * period:
+        if len(looks) - lead >= 2 * (period + edge):
             return Pattern(edge, max(lead, edge), period)
     return None
