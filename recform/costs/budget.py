@@ -10,7 +10,9 @@ that keep less, need less or run less again than others which keep the same tens
 Of n parts there are some n^2 rows; of those that are alike one is worked out, by following
 its operations: if none are, of p operations of the network together n^2*p/6. Long networks
 are planned in groups, so n is :data:`MOST` at most, and :data:`STEPS` bounds n^2*p down to
-:data:`FEWEST` groups; the time then grows as the number of operations.
+:data:`FEWEST` groups. Of a long row of equal blocks only a few are operations that are
+followed (:mod:`recform.costs.repeats`); where none are equal, the time then grows as the
+number of operations.
 """
 
 from __future__ import annotations

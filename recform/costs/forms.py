@@ -36,7 +36,8 @@ def steps(tape: Tape) -> list[tuple[bool, bool, int]]:
     """What a lean pass knows of what each operation makes, in the end of the forward pass.
 
     Of operations that know as much as others before them, those behind do too: whether it
-    keeps the tensor, and what the operation has inside; and how many steps lead to it.
+    keeps the tensor, and what the operation has inside; and how many steps lead to it, as
+    far as they count.
     """
     lean = _Forming(tape, (Memory.lean,) * tape.units)
     lean.forward()
@@ -173,7 +174,8 @@ class _Forming:
         """As of :func:`steps`."""
         own = self._notes[self._tape.operations[number].makes]
         inner = self._inner.get(number)
-        return own.kept, inner is not None and inner.kept, own.deep
+        deep = min(own.deep, DEEPEST[Memory.lean] + 1)
+        return own.kept, inner is not None and inner.kept, deep
 
     def tape(self) -> Tape:
         """The tape."""

@@ -27,7 +27,7 @@ from recform.costs.needs import needs, setting_of
 from recform.costs.peaks import peaks
 from recform.costs.planning import points
 from recform.costs.record import record
-from recform.costs.repeats import Short, shortened
+from recform.costs.repeats import Short
 from recform.costs.tape import Operation, Tape
 from recform.costs.words import bytes_of
 from recform.diagnostics import CompileError
