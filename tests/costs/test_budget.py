@@ -319,6 +319,7 @@ def test_the_picture(tmp_path: Path) -> None:
     for word in ("by a budget", "plain", "lean", "checkpoint"):
         assert f">{word}<" in made[0]
     assert ">reversible<" not in made[0]
+    assert ">KiB at most, in training<" in made[0]
 
 
 def test_long_rows_are_planned_in_groups() -> None:
