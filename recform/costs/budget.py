@@ -30,7 +30,7 @@ from typing import TypeAlias
 from recform.costs.forms import under
 from recform.costs.peaks import Held, held
 from recform.costs.repeats import Short
-from recform.costs.stretches import Signs, Stretch
+from recform.costs.stretches import Stretch
 from recform.costs.tape import Operation
 from recform.memory import Back, Memory
 
@@ -219,7 +219,7 @@ class _Rows:
     ) -> None:
         self._short = short
         self._tape = short.tape
-        self._signs = Signs(short.tape)
+        self._signs = short.signs
         self._batch, self._size = batch, size
         self._again = again
         self._borders = borders

@@ -1,26 +1,30 @@
-"""Long rows of equal blocks: a few of them, some of which stand for many.
+"""Long rows of blocks that repeat themselves: a few of them, which stand for all.
 
-What a form keeps of equal blocks repeats itself: in a plain pass block by block, in a lean one
-after as many blocks as lead to a tensor that is kept because so much leads to it. So of a row
-the blocks at its ends have to be seen, and one period between. What is kept, what is run again
-and what is held grow evenly with the number of periods that are left out.
+Blocks may be equal one by one, or again and again after some. What a form keeps of them
+repeats itself, too: in a plain pass as they do, in a lean one after as many as lead to a
+tensor that is kept because so much leads to it. So of a row the blocks at its ends have to be
+seen, and one period between. What is kept, what is run again and what is held grow evenly with
+the number of periods that are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
 from recform.costs.forms import steps
 from recform.costs.record import record
+from recform.costs.stretches import Signs
 from recform.costs.tape import Tape
-from recform.graph.model import NetworkGraph, Segment
+from recform.graph.model import NetworkGraph
 from recform.memory import Memory
 
-#: Blocks of a row that are looked at for its period; twice as many, if they show none.
+#: Blocks of a segment that are looked at, and twice as many until they show how they go on.
 LOOKED_AT = 16
+#: Blocks that are equal are looked for so far apart.
+APART = 32
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,10 @@ class Repeat:
 
 @dataclass(frozen=True)
 class Pattern:
-    """How equal blocks repeat themselves, in a lean row.
+    """How blocks in a row repeat themselves.
 
     Attributes:
-        edge: how many at both ends read other tensors than those between, or have other
-            readers.
+        edge: how many at both ends may read what no others do, or be read by others.
         lead: how many it takes until what is kept repeats itself.
         period: after how many it does.
     """
@@ -51,10 +54,6 @@ class Pattern:
     edge: int
     lead: int
     period: int
-
-    def of(self, form: Memory) -> Pattern:
-        """Likewise in a row of another form, where each block is as the one before."""
-        return self if form is Memory.lean else Pattern(self.edge, self.edge, 1)
 
     @property
     def least(self) -> int:
@@ -65,29 +64,31 @@ class Pattern:
         """
         return self.lead + 3 * self.period + self.edge
 
-    def written(self, count: int) -> int:
-        """How many blocks a tape needs, so that each row of so many can be seen on it."""
-        most = 2 * self.edge + self.least + self.period - 1
-        return count if count < most else most + (count - most) % self.period
+    @property
+    def most(self) -> int:
+        """So many show each row, as far from either end as matters."""
+        return 2 * self.edge + self.least + self.period - 1
 
 
 @dataclass(frozen=True)
 class Run:
-    """Equal blocks, of which a tape may have fewer than there are.
+    """Blocks that repeat themselves, of which a tape may have fewer than there are.
 
     Attributes:
         first: the unit of the first one.
         count: how many there are.
         at: its unit on the tape.
         written: how many the tape has.
-        pattern: how they repeat themselves.
+        plain: how they repeat themselves, and all forms but one.
+        lean: how a lean row does; None, if so few do not show it.
     """
 
     first: int
     count: int
     at: int
     written: int
-    pattern: Pattern
+    plain: Pattern
+    lean: Pattern | None
 
     @property
     def end(self) -> int:
@@ -99,6 +100,14 @@ class Run:
         """How many the tape does not have."""
         return self.count - self.written
 
+    @property
+    def fits(self) -> bool:
+        """Whether the tape has enough of them."""
+        if self.lean is None:
+            return not self.left_out
+        enough = self.written >= self.lean.most or not self.left_out
+        return enough and not self.left_out % self.lean.period
+
     def placed(
         self, start: int, end: int, form: Memory
     ) -> tuple[int, int, list[Repeat]]:
@@ -109,9 +118,12 @@ class Run:
             end: the unit behind the last.
             form: of all of them.
         """
-        pattern = self.pattern.of(form)
-        edge, period = pattern.edge, pattern.period
-        least, count = pattern.least, end - start
+        pattern = self.lean if form is Memory.lean else self.plain
+        if pattern is None:
+            moved = self.at - self.first
+            return start + moved, end + moved, []
+        edge, period, least = pattern.edge, pattern.period, pattern.least
+        count = end - start
         front, back = min(start - self.first, edge), min(self.end - end, edge)
         if front < edge and back < edge:
             short = self.written - front - back
@@ -127,9 +139,9 @@ class Run:
 
     def unit(self, number: int) -> int:
         """The unit of the tape that is as one of the network's."""
-        before, behind = number - self.first, self.end - number
-        half = self.written // 2
-        return self.at + (min(before, half) if behind > half else self.written - behind)
+        place, period = number - self.first, self.plain.period
+        over = max(0, place - self.written + 1)
+        return self.at + place - -(-over // period) * period
 
 
 @dataclass(frozen=True)
@@ -138,11 +150,16 @@ class Short:
 
     Attributes:
         tape: with fewer blocks.
-        runs: its long rows of equal blocks.
+        runs: its blocks that repeat themselves.
     """
 
     tape: Tape
     runs: tuple[Run, ...] = ()
+
+    @cached_property
+    def signs(self) -> Signs:
+        """What its operations look like."""
+        return Signs(self.tape)
 
     @property
     def units(self) -> int:
@@ -162,8 +179,8 @@ class Short:
 
     @property
     def period(self) -> int:
-        """Rows are alike that differ by as many blocks, but for how many are left out."""
-        return max((run.pattern.period for run in self.runs), default=1)
+        """Lean rows are alike that differ by so many blocks, but for what is left out."""
+        return max((run.lean.period for run in self.runs if run.lean), default=1)
 
     def unit(self, number: int) -> int:
         """The unit of the tape that is as one of the network's."""
@@ -199,66 +216,105 @@ def shortened(network: NetworkGraph) -> Short:
     Args:
         network: with shapes.
     """
-    segments = [s for stage in network.stages for s in stage.segments]
-    counts = [segment.count for segment in segments]
-    # Blocks that take something off a stack are as many as those that put it there.
-    stacks = any(flow.stacks for flow in network.recurrence.flows)
-    if stacks or max(counts) <= LOOKED_AT:
-        return Short(record(network, whole=True))
+    counts = [s.count for stage in network.stages for s in stage.segments]
     written = [min(count, LOOKED_AT) for count in counts]
+    # Blocks that take something off a stack are as many as those that put it there.
+    if any(flow.stacks for flow in network.recurrence.flows):
+        written = counts
     while True:
-        tape = record(network, whole=True, written=written)
-        found = list(_patterns(network, segments, tape, written))
-        seen = zip(found, written, counts, strict=True)
+        short = _recorded(network, counts, written)
+        found = [_around(short, middle) for middle in _middles(written)]
+        seen = list(zip(found, written, counts, strict=True))
         if all(pattern or some == count for pattern, some, count in seen):
             break
-        pairs = zip(written, counts, strict=True)
-        written = [min(2 * some, count) for some, count in pairs]
-    rows = list(zip(found, counts, strict=True))
-    short = [pattern.written(count) if pattern else count for pattern, count in rows]
-    if short != written:
-        tape = record(network, whole=True, written=short)
+        written = [min(2 * some, count) for _, some, count in seen]
+    fewer = [_enough(pattern, some, count) for pattern, some, count in seen]
+    if fewer != written:
+        short = _recorded(network, counts, fewer)
+    if not all(run.fits for run in short.runs):
+        short = _recorded(network, counts, counts)
+    return short
+
+
+def _around(short: Short, unit: int) -> Pattern | None:
+    """How lean blocks repeat themselves around a unit of the tape."""
+    at = (run for run in short.runs if run.at <= unit < run.at + run.written)
+    return next((run.lean for run in at), None)
+
+
+def _enough(pattern: Pattern | None, written: int, count: int) -> int:
+    """How many blocks of a segment are enough, with edges beside those that repeat."""
+    if pattern is None or written == count:
+        return written
+    most = pattern.most + 2 * pattern.edge
+    return count if count < most else most + (count - most) % pattern.period
+
+
+def _middles(written: Sequence[int]) -> list[int]:
+    """The unit of the tape in each segment from which on some are left out."""
+    ends = accumulate(written, initial=1)
+    return [at + some // 2 for at, some in zip(ends, written, strict=False)]
+
+
+def _recorded(
+    network: NetworkGraph, counts: Sequence[int], written: Sequence[int]
+) -> Short:
+    """The tape with so many blocks of each segment, and which of them repeat themselves."""
+    short = Short(record(network, whole=True, written=written))
+    tape = short.tape
+    signs: list[list[int]] = [[] for _ in range(tape.units)]
+    states: list[list[object]] = [[] for _ in range(tape.units)]
+    pairs = zip(short.signs.operations, steps(tape), strict=True)
+    for op, (sign, state) in zip(tape.operations, pairs, strict=True):
+        signs[op.unit].append(sign)
+        states[op.unit].append(state)
+    used = {s.step for stage in network.stages for s in stage.segments}
+    taken = [network.recurrence.steps[number] for number in sorted(used)]
+    # So far a tensor can be handed on from block to block.
+    edge = 1 + max(max(len(step.inputs), len(step.outputs)) for step in taken)
+    triples = zip(_middles(written), counts, written, strict=True)
+    gaps = [(middle, count - some) for middle, count, some in triples]
     runs: list[Run] = []
-    first = at = 1
-    for (pattern, count), some in zip(rows, short, strict=True):
-        if pattern:
-            runs.append(Run(first, count, at, some, pattern))
-        first, at = first + count, at + some
+    for first, last, period in _repeating([*map(tuple, signs)], edge):
+        before = sum(gap for middle, gap in gaps if middle < first)
+        left_out = sum(gap for middle, gap in gaps if first <= middle < last)
+        plain = Pattern(edge, edge, period)
+        lean = _pattern(states[first : last - edge], plain)
+        count = last - first
+        runs.append(Run(first + before, count + left_out, first, count, plain, lean))
     made = Short(tape, tuple(runs))
     # What blocks learn that are left out is in no operation, but is no learned scalar.
-    scalars = network.totals.parameters - made.learned[0]
-    return Short(replace(tape, scalars=scalars), made.runs)
+    tape.scalars = network.totals.parameters - made.learned[0]
+    return made
 
 
-def _patterns(
-    network: NetworkGraph,
-    segments: Sequence[Segment],
-    tape: Tape,
-    written: Sequence[int],
-) -> Iterator[Pattern | None]:
-    """How the blocks of each segment repeat themselves, as far as that is to be seen."""
-    looks: list[list[object]] = [[] for _ in range(tape.units)]
-    for op, known in zip(tape.operations, steps(tape), strict=True):
-        looks[op.unit].append(known)
-    at = 1
-    for segment, count in zip(segments, written, strict=True):
-        step = network.recurrence.steps[segment.step]
-        # So far a tensor can be handed on from block to block.
-        edge = max(len(step.inputs), len(step.outputs)) + 1
-        yield _pattern(looks[at : max(at, at + count - edge)], edge)
-        at += count
+def _repeating(signs: Sequence[object], edge: int) -> Iterator[tuple[int, int, int]]:
+    """Rows of blocks that are equal again and again, and after how many they are."""
+    first, end = 1, len(signs) - 1
+    while first < end:
+        longest, period = first, 1
+        for apart in range(1, min(APART, (end - first) // 2) + 1):
+            last = first + apart
+            while last < end and signs[last] == signs[last - apart]:
+                last += 1
+            if last > longest and last - first >= 2 * (apart + edge):
+                longest, period = last, apart
+        if longest > first:
+            yield first, longest, period
+        first = max(longest, first + 1)
 
 
-def _pattern(looks: Sequence[object], edge: int) -> Pattern | None:
-    """How blocks repeat themselves, by what each looks like; None if they do not.
+def _pattern(states: Sequence[object], plain: Pattern) -> Pattern | None:
+    """How blocks repeat themselves in a lean pass, by what each knows; None if they do not.
 
     As many rows of steps as tensors are handed on may grow in turn: so long two blocks may
-    look alike that are not.
+    know the same that are not equal.
     """
-    for period in range(1, len(looks) // 2 + 1):
-        lead = len(looks) - period
-        while lead and looks[lead - 1] == looks[lead - 1 + period]:
+    edge = plain.edge
+    for period in range(plain.period, len(states) // 2 + 1, plain.period):
+        lead = len(states) - period
+        while lead and states[lead - 1] == states[lead - 1 + period]:
             lead -= 1
-        if len(looks) - lead >= 2 * (period + edge):
+        if len(states) - lead >= 2 * (period + edge):
             return Pattern(edge, max(lead, edge), period)
     return None

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from recform.blocks.identifiers import TIMM_BASE
 from recform.blocks.support import template
 from recform.diagnostics import Diagnostics
 from recform.memory import Memory, Plan
@@ -81,7 +82,7 @@ def planned(plan: NetworkPlan, kept: Plan) -> NetworkPlan:
 
     rows = ", ".join(f'("{form}", {count})' for form, count in kept.rows)
     plan = plan.changed(told)
-    if not plan.network.base:
+    if plan.network.base != TIMM_BASE:
         return _around(plan, f"{PLANNED}({rows})")
     # The passes are those of what networks derive from, which asks for it.
     comma = "," if len(kept.rows) == 1 else ""

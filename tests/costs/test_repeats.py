@@ -119,29 +119,43 @@ def test_a_thousand_cost_as_much_as_a_few(monkeypatch: pytest.MonkeyPatch) -> No
 def test_parts_of_a_run(period: int) -> None:
     """Each row is on the tape, with as many blocks, and as far from what differs."""
     pattern = Pattern(2, 3, period)
-    for count in (pattern.written(90), 90, 91, 93):
-        run = Run(5, count, 3, pattern.written(count), pattern)
+    for count in range(30, 61, 4):
+        written = pattern.most + (count - pattern.most) % period
+        run = Run(5, count, 3, written, pattern, pattern)
+        assert run.fits
         for start in range(5, run.end):
             for end in range(start + 1, run.end + 1):
                 first, last, repeats = run.placed(start, end, Memory.lean)
                 more = sum(repeat.more for repeat in repeats)
                 assert last - first + more * period == end - start
                 assert min(first - 3, 2) == min(start - 5, 2)
-                assert min(3 + run.written - last, 2) == min(run.end - end, 2)
+                assert min(3 + written - last, 2) == min(run.end - end, 2)
                 for repeat in repeats:
                     assert first + 3 + period <= repeat.first
                     assert repeat.last - repeat.first == period
                     assert repeat.last <= last - 2 - period
-    run = Run(1, 1000, 1, pattern.written(1000), pattern)
-    assert run.placed(1, 1001, Memory.plain)[2] == [
-        Repeat(run.written - 3, run.written - 2, 1000 - run.written)
-    ]
-    assert [run.unit(n) for n in (1, 2, 999, 1000)] == [
-        1,
-        2,
-        run.written - 1,
-        run.written,
-    ]
+
+
+def test_a_whole_run() -> None:
+    """Where the rest is, and which block of the tape is as one of the network."""
+    pattern = Pattern(2, 3, 1)
+    run = Run(1, 1000, 1, 14, pattern, None)
+    assert run.placed(1, 1001, Memory.plain) == (1, 15, [Repeat(11, 12, 986)])
+    assert not run.fits
+    assert [run.unit(n) for n in (1, 2, 14, 15, 1000)] == [1, 2, 14, 14, 14]
+
+
+@pytest.mark.parametrize("name", ["gemma2", "wavenet"])
+def test_blocks_that_are_equal_after_some(name: str) -> None:
+    """Each is a segment of its own: none is left out, but rows are seen on a few."""
+    item = recform.compile(Path(f"examples/modern/{name}.rf"), depth=50)
+    tape = record(item.graph, whole=True)
+    (run,) = shortened(item.graph).runs
+    assert run.written == run.count > 40
+    found = chosen(item, 4)
+    for choice in found[:: max(1, len(found) // 3)]:
+        kept = choice.kept, choice.peak, choice.again
+        assert said(tape, choice.forms, 4) == kept
 
 
 @pytest.mark.long
