@@ -105,7 +105,8 @@ class Run:
         """Whether the tape has enough of them."""
         if self.lean is None:
             return not self.left_out
-        enough = self.written >= self.lean.most or not self.left_out
+        most = self.lean.most + self.plain.period - 1
+        enough = self.written >= most or not self.left_out
         return enough and not self.left_out % self.lean.period
 
     def placed(
@@ -123,14 +124,16 @@ class Run:
             moved = self.at - self.first
             return start + moved, end + moved, []
         edge, period, least = pattern.edge, pattern.period, pattern.least
-        count = end - start
-        front, back = min(start - self.first, edge), min(self.end - end, edge)
+        count, before = end - start, start - self.first
+        front, back = min(before, edge), min(self.end - end, edge)
         if front < edge and back < edge:
             short = self.written - front - back
         elif count < least + period:
             short = count
         else:
             short = least + (count - least) % period
+        # As far from the first block as leaves it the same one of those that are repeated.
+        front += (before - front) % self.plain.period
         first = self.at + (front if back == edge else self.written - back - short)
         last = first + short
         more = (count - short) // period
@@ -246,7 +249,7 @@ def _enough(pattern: Pattern | None, written: int, count: int) -> int:
     """How many blocks of a segment are enough, with edges beside those that repeat."""
     if pattern is None or written == count:
         return written
-    most = pattern.most + 2 * pattern.edge
+    most = pattern.most + pattern.period + 2 * pattern.edge
     return count if count < most else most + (count - most) % pattern.period
 
 

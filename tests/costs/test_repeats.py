@@ -115,25 +115,29 @@ def test_a_thousand_cost_as_much_as_a_few(monkeypatch: pytest.MonkeyPatch) -> No
     assert sums[1000] <= sums[100] < 5000
 
 
-@pytest.mark.parametrize("period", [1, 4])
-def test_parts_of_a_run(period: int) -> None:
-    """Each row is on the tape, with as many blocks, and as far from what differs."""
-    pattern = Pattern(2, 3, period)
-    for count in range(30, 61, 4):
-        written = pattern.most + (count - pattern.most) % period
-        run = Run(5, count, 3, written, pattern, pattern)
+@pytest.mark.parametrize(("apart", "period"), [(1, 1), (1, 4), (2, 4), (3, 3)])
+def test_parts_of_a_run(apart: int, period: int) -> None:
+    """Each row is on the tape, as many blocks, and those, and as far from what differs."""
+    plain, lean = Pattern(2, 2, apart), Pattern(2, 3, period)
+    most = lean.most + apart - 1
+    for count in range(most, most + 9 * period, period):
+        run = Run(5, count, 3, most, plain, lean)
         assert run.fits
         for start in range(5, run.end):
             for end in range(start + 1, run.end + 1):
                 first, last, repeats = run.placed(start, end, Memory.lean)
                 more = sum(repeat.more for repeat in repeats)
                 assert last - first + more * period == end - start
+                assert (first - 3) % apart == (start - 5) % apart
                 assert min(first - 3, 2) == min(start - 5, 2)
-                assert min(3 + written - last, 2) == min(run.end - end, 2)
+                assert min(3 + most - last, 2) == min(run.end - end, 2)
                 for repeat in repeats:
                     assert first + 3 + period <= repeat.first
                     assert repeat.last - repeat.first == period
                     assert repeat.last <= last - 2 - period
+        units = [run.unit(unit) - 3 for unit in range(5, run.end)]
+        assert all(unit % apart == n % apart for n, unit in enumerate(units))
+        assert set(units) == set(range(most))
 
 
 def test_a_whole_run() -> None:
