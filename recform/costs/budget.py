@@ -19,12 +19,13 @@ from __future__ import annotations
 
 import gc
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from operator import itemgetter
 from typing import TypeAlias
 
 from recform.costs.forms import under
@@ -181,9 +182,18 @@ def _undominated(ways: list[_Way]) -> list[_Way]:
     """Those that no other is as good as in everything; of equal ones the first."""
     ordered = sorted(ways, key=lambda way: way[:3])
     chosen: list[_Way] = []
+    # Of those that keep less: peaks, and what runs again least with none higher.
+    stairs: list[tuple[int, int]] = []
     for way in ordered:
-        if not any(o[1] <= way[1] and o[2] <= way[2] for o in chosen):
-            chosen.append(way)
+        _, peak, again, _ = way
+        place = bisect_right(stairs, peak, key=itemgetter(0))
+        if place and stairs[place - 1][1] <= again:
+            continue
+        chosen.append(way)
+        start = place - (place > 0 and stairs[place - 1][0] == peak)
+        while place < len(stairs) and stairs[place][1] >= again:
+            place += 1
+        stairs[start:place] = [(peak, again)]
     return chosen
 
 
@@ -206,9 +216,10 @@ class _Groups:
         """For each unit the form of its group."""
         pairs = zip(self.borders, self.borders[1:], strict=False)
         sizes = [end - start for start, end in pairs]
-        return tuple(
-            form for form, size in zip(forms, sizes, strict=True) for _ in range(size)
-        )
+        found: list[Memory] = []
+        for form, size in zip(forms, sizes, strict=True):
+            found += [form] * size
+        return tuple(found)
 
 
 class _Rows:

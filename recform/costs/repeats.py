@@ -265,20 +265,24 @@ def _recorded(
     """The tape with so many blocks of each segment, and which of them repeat themselves."""
     short = Short(record(network, whole=True, written=written))
     tape = short.tape
-    signs: list[list[int]] = [[] for _ in range(tape.units)]
-    states: list[list[object]] = [[] for _ in range(tape.units)]
-    pairs = zip(short.signs.operations, steps(tape), strict=True)
-    for op, (sign, state) in zip(tape.operations, pairs, strict=True):
-        signs[op.unit].append(sign)
-        states[op.unit].append(state)
     used = {s.step for stage in network.stages for s in stage.segments}
     taken = [network.recurrence.steps[number] for number in sorted(used)]
-    # So far a tensor can be handed on from block to block.
+    # So far a tensor can be handed on from block to block, if it is not on and on.
     edge = 1 + max(max(len(step.inputs), len(step.outputs)) for step in taken)
+    looks: list[list[int]] = [[] for _ in range(tape.units)]
+    states: list[list[object]] = [[] for _ in range(tape.units)]
+    firsts: dict[int, int] = {}
+    for number, (op, state) in enumerate(
+        zip(tape.operations, steps(tape), strict=True)
+    ):
+        firsts.setdefault(op.unit, number)
+        since = firsts.get(op.unit - edge, 0)
+        looks[op.unit].append(short.signs.number(short.signs.look(number, since)))
+        states[op.unit].append(state)
     triples = zip(_middles(written), counts, written, strict=True)
     gaps = [(middle, count - some) for middle, count, some in triples]
     runs: list[Run] = []
-    for first, last, period in _repeating([*map(tuple, signs)], edge):
+    for first, last, period in _repeating(looks, edge):
         before = sum(gap for middle, gap in gaps if middle < first)
         left_out = sum(gap for middle, gap in gaps if first <= middle < last)
         plain = Pattern(edge, edge, period)
@@ -291,14 +295,14 @@ def _recorded(
     return made
 
 
-def _repeating(signs: Sequence[object], edge: int) -> Iterator[tuple[int, int, int]]:
+def _repeating(looks: Sequence[object], edge: int) -> Iterator[tuple[int, int, int]]:
     """Rows of blocks that are equal again and again, and after how many they are."""
-    first, end = 1, len(signs) - 1
+    first, end = 1, len(looks) - 1
     while first < end:
         longest, period = first, 1
         for apart in range(1, min(APART, (end - first) // 2) + 1):
             last = first + apart
-            while last < end and signs[last] == signs[last - apart]:
+            while last < end and looks[last] == looks[last - apart]:
                 last += 1
             if last > longest and last - first >= 2 * (apart + edge):
                 longest, period = last, apart

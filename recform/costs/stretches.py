@@ -48,13 +48,19 @@ class Signs:
     @cached_property
     def operations(self) -> list[int]:
         """For each operation a number; the same for those that look alike."""
-        known, number = self._numbers, self._operation
-        return [
-            known.setdefault(number(n), len(known))
-            for n in range(len(self.tape.operations))
-        ]
+        return [self.number(self.look(n)) for n in range(len(self.tape.operations))]
 
-    def _operation(self, number: int) -> object:
+    def number(self, look: object) -> int:
+        """The number of those that look so."""
+        return self._numbers.setdefault(look, len(self._numbers))
+
+    def look(self, number: int, since: int = 0) -> object:
+        """What an operation looks like.
+
+        Args:
+            number: of it.
+            since: tensors of earlier operations are the same from everywhere.
+        """
         op = self.tape.operations[number]
         before = self.tape.operations[max(0, number - 1)]
         made = self.tape.buffers[op.makes]
@@ -62,8 +68,8 @@ class Signs:
         ends = (made.read, made.named, graded, self.touched[op.makes])
         return (
             op.unit - before.unit,
-            self._from(op.makes, op.reads),
-            self._from(op.makes, op.asks),
+            self._from(op.makes, op.reads, since),
+            self._from(op.makes, op.asks, since),
             (op.inside, op.lean, op.stays, op.workspace, op.workspace_back),
             (op.cheap, op.unheld, op.runs, op.copies, op.works),
             (op.parameters, self._owners[number]),
@@ -71,9 +77,10 @@ class Signs:
             tuple(end - number for end in ends),
         )
 
-    def _from(self, makes: int, held: Held) -> Held:
+    def _from(self, makes: int, held: Held, since: int) -> Held:
         """Tensors as seen from one; what comes in is the same from everywhere."""
-        return tuple(n - makes if n >= self.incoming else n + 1 for n in held)
+        first = self.incoming + since
+        return tuple(n - makes if n >= first else n + 1 for n in held)
 
     @cached_property
     def _owners(self) -> list[tuple[int, int]]:

@@ -115,6 +115,22 @@ def test_against_brute_force(data: st.DataObject, count: int) -> None:
     assert found == front(wanted)
 
 
+@given(st.lists(st.tuples(*[st.integers(0, 5)] * 3), max_size=20))
+def test_what_nothing_is_as_good_as(ways: list[tuple[int, int, int]]) -> None:
+    """Of all ways those for which no other is as good, of equal ones the first."""
+    numbered = [(*way, (number,)) for number, way in enumerate(ways)]
+    wanted = [
+        way
+        for way in numbered
+        if not any(
+            all(a <= b for a, b in zip(other[:3], way[:3], strict=True))
+            and (other[:3] != way[:3] or other[3] < way[3])
+            for other in numbered
+        )
+    ]
+    assert sorted(budget._undominated(numbered)) == sorted(wanted)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("name", ["Eq. (20), activation", "concat, staged", "pooled"])
 def test_rows_add_up_to_the_whole(name: str) -> None:
     """What a plan comes to row by row is what the tape of the whole network says."""

@@ -149,13 +149,18 @@ def test_a_whole_run() -> None:
     assert [run.unit(n) for n in (1, 2, 14, 15, 1000)] == [1, 2, 14, 14, 14]
 
 
-@pytest.mark.parametrize("name", ["gemma2", "wavenet"])
-def test_blocks_that_are_equal_after_some(name: str) -> None:
-    """Each is a segment of its own: none is left out, but rows are seen on a few."""
-    item = recform.compile(Path(f"examples/modern/{name}.rf"), depth=50)
+@pytest.mark.parametrize(
+    ("name", "written"), [("wavenet", 37), ("cross_attention", 18)]
+)
+def test_other_rows(name: str, written: int) -> None:
+    """Blocks that are equal after some; those that all read what comes in front of them.
+
+    Where each is a segment of its own none is left out, but rows are seen on a few.
+    """
+    item = recform.compile(Path(f"examples/modern/{name}.rf"), depth=40)
     tape = record(item.graph, whole=True)
     (run,) = shortened(item.graph).runs
-    assert run.written == run.count > 40
+    assert run.written == written
     found = chosen(item, 4)
     for choice in found[:: max(1, len(found) // 3)]:
         kept = choice.kept, choice.peak, choice.again
@@ -163,7 +168,7 @@ def test_blocks_that_are_equal_after_some(name: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["gpt_small", "llama", "mamba", "gmlp", "resformer"])
+@pytest.mark.parametrize("name", ["gpt_small", "llama", "gmlp", "resformer", "dit"])
 def test_examples_of_a_thousand(name: str) -> None:
     """Blocks of many operations."""
     item = recform.compile(Path(f"examples/modern/{name}.rf"), depth=1000)
