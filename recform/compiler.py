@@ -66,7 +66,7 @@ def compile_source(
     Raises:
         CompileError: with all that is wrong; also if a network that is to have timm's
             interface is no image classifier (RF521), one that is to go on by positions
-            cannot (RF227); for two forms that do not go together (RF539, RF541, RF542);
+            cannot (RF227); for two forms that do not go together (RF541, RF542);
             for what is no budget (RF537), or one that is too small (RF540).
     """
     from recform.graph.positions import kept
@@ -106,8 +106,6 @@ def compile_source(
         )
         for made, found in networks
     )
-    for formula in formulas:
-        target.check_parts(formula)
     return tuple(map(for_inference, compiled)) if target.inference else compiled
 
 

@@ -79,21 +79,6 @@ class Target:
                 "fold it for inference, or give it that form",
             )
 
-    def check_parts(self, formula: Formula) -> None:
-        """Makes sure that the blocks of a formula can keep what is asked for.
-
-        Raises:
-            CompileError: for blocks that keep each their own, for timm (RF539).
-        """
-        apart = self.budget or self.keeps(formula) is Memory.checkpoint
-        if self.timm and apart:
-            refuse(
-                "RF539",
-                "timm's interface has several passes, and what each part keeps is said "
-                "of one",
-                "--memory lean keeps little in all of them",
-            )
-
 
 #: Nothing is asked for.
 PLAIN = Target()

@@ -10,24 +10,29 @@ that keep less, need less or run less again than others which keep the same tens
 Of n parts there are some n^2 rows; of those that are alike one is worked out, by following
 its operations: if none are, of p operations of the network together n^2*p/6. Long networks
 are planned in groups, so n is :data:`MOST` at most, and :data:`STEPS` bounds n^2*p down to
-:data:`FEWEST` groups; the time then grows as the number of operations.
+:data:`FEWEST` groups. Of a long row of equal blocks only a few are operations that are
+followed (:mod:`recform.costs.repeats`); where none are equal, the time then grows as the
+number of operations.
 """
 
 from __future__ import annotations
 
 import gc
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
+from operator import itemgetter
 from typing import TypeAlias
 
 from recform.costs.forms import under
-from recform.costs.peaks import Passes, passes
-from recform.costs.stretches import Signs, Stretch
-from recform.costs.tape import Operation, Tape
+from recform.costs.peaks import Held, held
+from recform.costs.repeats import Short
+from recform.costs.stretches import Stretch
+from recform.costs.tape import Operation
 from recform.memory import Back, Memory
 
 #: Networks of more parts are planned in groups of blocks; of many operations, in fewer.
@@ -46,8 +51,8 @@ class Row:
         kept: bytes that it keeps beside what those before it do.
         peak: the most bytes that are held in it, besides what those before it keep.
         again: what it takes to run again what its backward pass does.
-        holds: the tensors that are kept behind it, of those that later rows read; those
-            that only rows keep which are run backwards, by their negative (``~``).
+        holds: the tensors that are kept behind it, by their places among those that later
+            rows touch; those that only rows keep which are run backwards, by ``~``.
     """
 
     kept: int
@@ -79,20 +84,20 @@ Rows: TypeAlias = Callable[[int, int, Memory, frozenset[int]], Row]
 
 
 def choices(
-    tape: Tape, batch: int, size: int, again: Again, back: Back | None = None
+    short: Short, batch: int, size: int, again: Again, back: Back | None = None
 ) -> list[Choice]:
     """The plans for which no other is better, the fastest first.
 
     Args:
-        tape: of the plain network, each block of it written out.
+        short: the tape of the plain network.
         batch: how many examples.
         size: bytes of a number.
         again: how long an operation takes.
         back: which parts may be run backwards; none, if None.
     """
-    groups = _Groups(tape)
-    rows = _Rows(tape, batch, size, again, groups.borders)
+    groups = _Groups(short)
     borders = groups.borders
+    rows = _Rows(short, batch, size, again, borders)
 
     def may(start: int, end: int) -> bool:
         return back is not None and back.may(borders[start], borders[end])
@@ -177,9 +182,18 @@ def _undominated(ways: list[_Way]) -> list[_Way]:
     """Those that no other is as good as in everything; of equal ones the first."""
     ordered = sorted(ways, key=lambda way: way[:3])
     chosen: list[_Way] = []
+    # Of those that keep less: peaks, and what runs again least with none higher.
+    stairs: list[tuple[int, int]] = []
     for way in ordered:
-        if not any(o[1] <= way[1] and o[2] <= way[2] for o in chosen):
-            chosen.append(way)
+        _, peak, again, _ = way
+        place = bisect_right(stairs, peak, key=itemgetter(0))
+        if place and stairs[place - 1][1] <= again:
+            continue
+        chosen.append(way)
+        start = place - (place > 0 and stairs[place - 1][0] == peak)
+        while place < len(stairs) and stairs[place][1] >= again:
+            place += 1
+        stairs[start:place] = [(peak, again)]
     return chosen
 
 
@@ -190,84 +204,103 @@ class _Groups:
         borders: the unit with which each begins, and how many units there are.
     """
 
-    def __init__(self, tape: Tape) -> None:
-        count = tape.units
-        parts = math.isqrt(STEPS // max(1, len(tape.operations)))
-        each = -(-(count - 2) // (max(FEWEST, min(MOST, parts)) - 2))
-        self.borders = [0, *range(1, count - 1, max(each, 1)), count - 1, count]
+    def __init__(self, short: Short) -> None:
+        count = short.units
+        parts = math.isqrt(STEPS // max(1, len(short.tape.operations)))
+        each = max(1, -(-(count - 2) // (max(FEWEST, min(MOST, parts)) - 2)))
+        if each >= short.period:
+            each = round(each / short.period) * short.period
+        self.borders = [0, *range(1, count - 1, each), count - 1, count]
 
     def spread(self, forms: Sequence[Memory]) -> tuple[Memory, ...]:
         """For each unit the form of its group."""
         pairs = zip(self.borders, self.borders[1:], strict=False)
         sizes = [end - start for start, end in pairs]
-        return tuple(
-            form for form, size in zip(forms, sizes, strict=True) for _ in range(size)
-        )
+        found: list[Memory] = []
+        for form, size in zip(forms, sizes, strict=True):
+            found += [form] * size
+        return tuple(found)
 
 
 class _Rows:
     """Rows of parts; of those that are alike one is worked out."""
 
     def __init__(
-        self, tape: Tape, batch: int, size: int, again: Again, borders: Sequence[int]
+        self, short: Short, batch: int, size: int, again: Again, borders: Sequence[int]
     ) -> None:
-        self._signs = Signs(tape)
+        self._short = short
+        self._tape = short.tape
+        self._signs = short.signs
         self._batch, self._size = batch, size
         self._again = again
         self._borders = borders
-        self._tape = tape
         self._parts: dict[tuple[int, int], Stretch] = {}
         self._known: dict[object, _Alike] = {}
 
     def __call__(
         self, start: int, end: int, form: Memory, holds: frozenset[int]
     ) -> Row:
-        part = self._part(start, end)
+        units = self._borders[start], self._borders[end]
+        first, last, repeats = self._short.placed(*units, form)
+        part = self._part(first, last)
         if part.first == part.last:
             return Row(0, 0, 0, holds)
-        before = holds & part.read
-        key = (part.sign, form, part.placed(before))
+        places = [(self._firsts[r.first], self._firsts[r.last]) for r in repeats]
+        borders = tuple(n - part.first for place in places for n in place)
+        before = part.before(holds)
+        key = (part.sign, form, before, borders)
         if key not in self._known:
-            self._known[key] = self._worked_out(part, form, before)
+            self._known[key] = self._worked_out(part, form, before, borders)
         alike = self._known[key]
-        held = (part.unplaced(alike.holds) | holds) & part.wanted
-        both = frozenset(~number for number in held if number >= 0)
-        back = alike.held.backward + part.learned * self._size
-        peak = max(alike.held.forward, back)
-        return Row(alike.held.kept, peak, alike.again, held - both)
+        return alike.row(
+            [repeat.more for repeat in repeats],
+            self._short.learned[units[1]] * self._size,
+            part.behind(alike.holds | before),
+        )
 
-    def _part(self, start: int, end: int) -> Stretch:
-        if (start, end) not in self._parts:
-            first, last = self._firsts[start], self._firsts[end]
-            self._parts[start, end] = Stretch(self._signs, first, last)
-        return self._parts[start, end]
+    def _part(self, first: int, last: int) -> Stretch:
+        """The units of the tape from one to another."""
+        if (first, last) not in self._parts:
+            between = self._firsts[first], self._firsts[last]
+            self._parts[first, last] = Stretch(self._signs, *between)
+        return self._parts[first, last]
 
     @cached_property
     def _firsts(self) -> list[int]:
-        """The first operation of each group, and how many there are."""
+        """The first operation of each unit of the tape, and how many there are."""
         units = [op.unit for op in self._tape.operations]
-        return [bisect_left(units, border) for border in self._borders]
+        return [bisect_left(units, unit) for unit in range(self._tape.units + 1)]
 
     @cached_property
     def _times(self) -> list[int]:
         """What it takes to run each operation again."""
         return [op.runs * self._again(op) for op in self._tape.operations]
 
-    def _worked_out(self, part: Stretch, form: Memory, holds: frozenset[int]) -> _Alike:
+    def _worked_out(
+        self,
+        part: Stretch,
+        form: Memory,
+        before: frozenset[int],
+        borders: Sequence[int],
+    ) -> _Alike:
         forms = [Memory.plain] * self._tape.units
         for op in self._tape.operations[part.first : part.last]:
             forms[op.unit] = form
-        tape = under(part.tape(holds), forms)
-        held = passes(tape, self._batch, self._size)
+        tape = under(part.tape(before), forms)
         there = {
             ~place if buffer.alone else place
             for place, buffer in enumerate(tape.buffers)
-            if buffer.kept is not None or ~part.numbers[place] in holds
+            if buffer.kept is not None or ~place in before
         }
-        again = sum(
-            self._times[part.first + n] for op in tape.operations for n in op.again
+        again = [
+            sum(self._times[part.first + n] for n in op.again) for op in tape.operations
+        ]
+        edges = pairwise((0, *borders, len(again)))
+        return _Alike(
+            held(tape, self._batch, self._size, borders),
+            [sum(again[start:end]) for start, end in edges],
+            frozenset(there),
         )
-        return _Alike(held, again, frozenset(there))
 
 
 @dataclass(frozen=True)
@@ -275,12 +308,40 @@ class _Alike:
     """What rows that are alike have in common.
 
     Attributes:
-        held: what is kept, and the most that is in either pass, without the gradients that
-            are there before.
-        again: as of a row.
-        holds: likewise, by their places among the tensors of the part.
+        held: what is held in each piece, without the gradients that are there before; every
+            other piece may stand for many.
+        again: what it takes to run again what the backward pass of each does.
+        holds: as of a row, by their places among the tensors of the part.
     """
 
-    held: Passes
-    again: int
+    held: list[Held]
+    again: list[int]
     holds: frozenset[int]
+
+    def row(self, more: Sequence[int], learned: int, holds: frozenset[int]) -> Row:
+        """The row, in which pieces stand for so many more of them.
+
+        In the forward pass the most is held in the last of these; in the backward pass in
+        the last or in the first, for what is kept and what has its gradient already grow
+        evenly, from one end and from the other.
+
+        Args:
+            more: of every other piece, from the second on.
+            learned: bytes of the gradients that are there before.
+            holds: as of the row.
+        """
+        often = [0] * len(self.held)
+        often[1::2] = more
+        behind = sum(
+            n * piece.learned for n, piece in zip(often, self.held, strict=True)
+        )
+        kept = peak = 0
+        for n, piece in zip(often, self.held, strict=True):
+            behind -= n * piece.learned
+            most = n * max(piece.kept, piece.learned)
+            back = piece.backward + kept + most + behind + learned
+            peak = max(peak, piece.forward + kept + n * piece.kept, back)
+            kept += n * piece.kept
+        whole = kept + sum(piece.kept for piece in self.held)
+        again = sum((1 + n) * time for n, time in zip(often, self.again, strict=True))
+        return Row(whole, peak, again, holds)

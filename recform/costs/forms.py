@@ -32,6 +32,18 @@ def under(tape: Tape, forms: Sequence[Memory]) -> Tape:
     return run_back(formed, forms) if Memory.reversible in forms else formed
 
 
+def steps(tape: Tape) -> list[tuple[bool, bool, int]]:
+    """What a lean pass knows of what each operation makes, in the end of the forward pass.
+
+    Of operations that know as much as others before them, those behind do too: whether it
+    keeps the tensor, and what the operation has inside; and how many steps lead to it, as
+    far as they count.
+    """
+    lean = _Forming(tape, (Memory.lean,) * tape.units)
+    lean.forward()
+    return list(map(lean.known, range(len(tape.operations))))
+
+
 def regions(forms: Sequence[Memory]) -> list[int]:
     """For each unit the number of its region: no tensor is made again of another one's.
 
@@ -153,10 +165,21 @@ class _Forming:
         self._inner: dict[int, _Note] = {}
         self._asked: list[list[_Note]] = [[] for _ in tape.operations]
 
-    def tape(self) -> Tape:
-        """The tape."""
+    def forward(self) -> None:
+        """Follows the forward pass."""
         for number, operation in enumerate(self._tape.operations):
             self._forward(number, operation)
+
+    def known(self, number: int) -> tuple[bool, bool, int]:
+        """As of :func:`steps`."""
+        own = self._notes[self._tape.operations[number].makes]
+        inner = self._inner.get(number)
+        deep = min(own.deep, DEEPEST[Memory.lean] + 1)
+        return own.kept, inner is not None and inner.kept, deep
+
+    def tape(self) -> Tape:
+        """The tape."""
+        self.forward()
         for asked in (note for notes in self._asked for note in notes):
             for note in asked.needs():
                 first = min(asked.asks)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TypeAlias
 
 from recform.blocks import Amount
@@ -32,24 +32,44 @@ class Peaks:
 
 
 @dataclass(frozen=True)
-class Passes:
-    """Likewise of a forward and a backward pass.
+class Held:
+    """What some operations in a row hold, in a forward and a backward pass.
 
     Attributes:
-        kept: as of :class:`Peaks`.
-        forward, backward: the most that is held at once in either.
+        kept: bytes that autograd keeps of what they make.
+        learned: bytes of gradients that they are the first to make, and that stay.
+        forward, backward: the most that is held at once while they run.
     """
 
     kept: int
+    learned: int
     forward: int
     backward: int
 
 
-def passes(tape: Tape, batch: int, size: int) -> Passes:
-    """What a forward and a backward pass hold, of what :func:`peaks` is told."""
+def held(tape: Tape, batch: int, size: int, borders: Sequence[int] = ()) -> list[Held]:
+    """What a forward and a backward pass hold.
+
+    Args:
+        tape: the operations.
+        batch: how many examples.
+        size: bytes of a number.
+        borders: where the operations are parted, if they are.
+    """
     spans = _Spans(tape, batch, size)
-    forward, backward = spans.most(spans.forward()), spans.most(spans.backward())
-    return Passes(spans.kept(), forward, backward)
+    count = len(tape.operations)
+    pieces = [range(*pair) for pair in pairwise((0, *borders, count))]
+    forward, backward = spans.course(spans.forward()), spans.course(spans.backward(), 2)
+    kept, learned = spans.kept(), spans.learned()
+    return [
+        Held(
+            sum(kept[n] for n in piece),
+            sum(learned[n] for n in piece),
+            max(forward[piece.start : piece.stop], default=0),
+            max(backward[piece.start : piece.stop], default=0),
+        )
+        for piece in pieces
+    ]
 
 
 def peaks(tape: Tape, batch: int, size: int) -> Peaks:
@@ -60,9 +80,10 @@ def peaks(tape: Tape, batch: int, size: int) -> Peaks:
         batch: how many examples.
         size: bytes of a number.
     """
-    held, spans = passes(tape, batch, size), _Spans(tape, batch, size)
-    training = max(held.forward, held.backward)
-    return Peaks(held.kept, training, spans.most(spans.inference()))
+    spans = _Spans(tape, batch, size)
+    (both,) = held(tape, batch, size)
+    inference = max(spans.course(spans.inference()), default=0)
+    return Peaks(both.kept, max(both.forward, both.backward), inference)
 
 
 class _Spans:
@@ -80,10 +101,19 @@ class _Spans:
         # What comes in is there all the time.
         self._made = [b for b in tape.buffers if b.born >= 0 and not b.before]
 
-    def kept(self) -> int:
-        """What autograd holds at the end of the forward pass."""
-        whole = sum(self._bytes(b) * b.copies for b in self._made if b.kept is not None)
-        return whole + sum(amount for _, _, amount in self._inside)
+    def kept(self) -> list[int]:
+        """What autograd holds at the end of the forward pass, of what each makes."""
+        found = [0] * (self._end + 1)
+        for buffer in self._made:
+            if buffer.kept is not None:
+                found[buffer.born] += self._bytes(buffer) * buffer.copies
+        for n, _, amount in self._inside:
+            found[n] += amount
+        return found
+
+    def learned(self) -> list[int]:
+        """The gradients that each is the first to make, and that stay."""
+        return [amount if stays else 0 for stays, amount in self._gradients]
 
     def inference(self) -> Iterator[Span]:
         """Tensors while code has names for them."""
@@ -124,24 +154,26 @@ class _Spans:
         for n, op in enumerate(self._tape.operations):
             yield 2 * n, 2 * n, self._held(op.workspace_back)
             yield 2 * n + 1, 2 * n + 1, self._held(op.remaking)
-        yield from self._gradients()
+        for n, (stays, amount) in enumerate(self._gradients):
+            yield 0 if stays else 2 * n, 2 * n, amount
+        learned, _ = self._tape.learned
+        yield 0, end, (self._tape.scalars + learned) * self._size
 
-    def _gradients(self) -> Iterator[Span]:
-        """Those of parameters, which stay.
+    @cached_property
+    def _gradients(self) -> list[tuple[bool, int]]:
+        """Those of the parameters of each operation, and whether they stay.
 
         One that an earlier call adds is there beside; the first sum is a tensor of its own.
         """
-        learned, owners = self._tape.learned
-        had = dict(owners)
-        for n, op in reversed([*enumerate(self._tape.operations)]):
-            if op.parameters:
-                size, count = op.parameters * self._size, had.get(op.owner, 0)
+        had = dict(self._tape.learned[1])
+        found: list[tuple[bool, int]] = []
+        for op in reversed(self._tape.operations):
+            size, count = op.parameters * self._size, had.get(op.owner, 0)
+            if size:
                 had[op.owner] = count + 1
-                if not count:
-                    yield 0, 2 * n, op.copies * size
-                else:
-                    yield 2 * n, 2 * n, (2 if count == 1 else 1) * size
-        yield 0, 2 * self._end + 1, (self._tape.scalars + learned) * self._size
+            more = (2 if count == 1 else 1) if count else op.copies
+            found.append((not count, more * size))
+        return found[::-1]
 
     @cached_property
     def _inside(self) -> list[Span]:
@@ -154,10 +186,12 @@ class _Spans:
     def _held(self, amount: Amount) -> int:
         return amount.held(self._batch, self._size)
 
-    def most(self, spans: Iterator[Span]) -> int:
-        """The most that is held at once."""
-        change = [0] * (2 * self._end + 3)
+    def course(self, spans: Iterator[Span], moments: int = 1) -> list[int]:
+        """What is held while each operation runs, the most of so many moments of each."""
+        count = self._end + 1
+        change = [0] * (moments * count + 1)
         for first, last, amount in spans:
             change[first] += amount
             change[last + 1] -= amount
-        return max(accumulate(change), default=0)
+        held = list(accumulate(change))
+        return [max(held[moments * n : moments * (n + 1)]) for n in range(count)]

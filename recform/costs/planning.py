@@ -15,7 +15,7 @@ from recform.costs.needs import (
     setting_of,
     staying,
 )
-from recform.costs.record import record
+from recform.costs.repeats import shortened
 from recform.costs.tape import Operation
 from recform.costs.words import bytes_of, in_bytes
 from recform.diagnostics import Diagnostics
@@ -100,9 +100,8 @@ def points(
         back: which parts may be run backwards.
         device: whose times decide.
     """
-    tape = record(network, whole=True)
     again = partial(_again, setting=setting, device=device)
-    found = choices(tape, setting.batch, setting.dtype.size, again, back)
+    found = choices(shortened(network), setting.batch, setting.dtype.size, again, back)
     stay = staying(network, setting)
     plain = seconds_on(device, needs(network, setting))
     return tuple(

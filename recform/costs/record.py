@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -33,14 +33,18 @@ from recform.recurrence.stacks import Lists
 WRITTEN_OUT = 40
 
 
-def record(network: NetworkGraph, *, whole: bool = False) -> Tape:
+def record(
+    network: NetworkGraph, *, whole: bool = False, written: Sequence[int] = ()
+) -> Tape:
     """The operations of a network.
 
     Args:
         network: with shapes.
         whole: whether each block is written out, in however long a row.
+        written: how many blocks each segment has instead; as many as it has, if nothing is
+            said.
     """
-    return _Recorder(network, whole).network()
+    return _Recorder(network, whole, iter(written)).network()
 
 
 def _variable(slot: Slot) -> str:
@@ -51,9 +55,14 @@ def _variable(slot: Slot) -> str:
 class _Recorder:
     """Follows the blocks as the code runs them."""
 
-    def __init__(self, network: NetworkGraph, whole: bool) -> None:
+    def __init__(
+        self, network: NetworkGraph, whole: bool, written: Iterator[int]
+    ) -> None:
         self._network = network
         self._whole = whole
+        self._written = written
+        #: How many blocks of this flow are left out so far.
+        self._left_out = 0
         self._recurrence = network.recurrence
         self._formula = network.recurrence.formula
         self._writer = Writer()
@@ -98,6 +107,7 @@ class _Recorder:
         waiting = Lists[Held](flow)
         waiting.keep(0, carried)
         opened = False
+        self._left_out = 0
         for stage in stages:
             writer.part = f"stage {stage + 1}"
             entry, segments = carried, network.stages[stage].segments
@@ -124,12 +134,19 @@ class _Recorder:
             if _variable(slot) == "x" and held != x:
                 writer.name(held)  # a variable that no block takes the place of
         end = carried[: flow.end.carried]
-        made = block(flow.end, network.ends[number], flow.length + 1, end, ())
+        behind = flow.length - self._left_out + 1
+        made = block(flow.end, network.ends[number], behind, end, ())
         return made[0]
 
     def _blocks(self, segment: Segment, flow: Flow) -> Iterable[int]:
         """The blocks of a segment; one in the middle may stand for many."""
-        more = 0 if flow.stacks or self._whole else max(0, segment.count - WRITTEN_OUT)
+        if self._whole:
+            count = next(self._written, segment.count)
+            first = segment.first - self._left_out
+            self._left_out += segment.count - count
+            yield from range(first, first + count)
+            return
+        more = 0 if flow.stacks else max(0, segment.count - WRITTEN_OUT)
         middle = WRITTEN_OUT // 2
         for number in range(segment.count - more):
             self._writer.copies = 1 + more if number == middle else 1

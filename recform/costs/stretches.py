@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import cached_property
 
 from recform.costs.tape import Buffer, Held, Operation, Tape, but
@@ -48,13 +48,19 @@ class Signs:
     @cached_property
     def operations(self) -> list[int]:
         """For each operation a number; the same for those that look alike."""
-        known, number = self._numbers, self._operation
-        return [
-            known.setdefault(number(n), len(known))
-            for n in range(len(self.tape.operations))
-        ]
+        return [self.number(self.look(n)) for n in range(len(self.tape.operations))]
 
-    def _operation(self, number: int) -> object:
+    def number(self, look: object) -> int:
+        """The number of those that look so."""
+        return self._numbers.setdefault(look, len(self._numbers))
+
+    def look(self, number: int, since: int = 0) -> object:
+        """What an operation looks like.
+
+        Args:
+            number: of it.
+            since: tensors of earlier operations are the same from everywhere.
+        """
         op = self.tape.operations[number]
         before = self.tape.operations[max(0, number - 1)]
         made = self.tape.buffers[op.makes]
@@ -62,8 +68,8 @@ class Signs:
         ends = (made.read, made.named, graded, self.touched[op.makes])
         return (
             (op.unit - before.unit, op.between),
-            self._from(op.makes, op.reads),
-            self._from(op.makes, op.asks),
+            self._from(op.makes, op.reads, since),
+            self._from(op.makes, op.asks, since),
             (op.inside, op.lean, op.stays, op.fixed),
             (op.workspace, op.workspace_back, op.remaking),
             (op.cheap, op.exact, op.unheld, op.runs, op.copies, op.works),
@@ -72,9 +78,10 @@ class Signs:
             tuple(end - number for end in ends),
         )
 
-    def _from(self, makes: int, held: Held) -> Held:
+    def _from(self, makes: int, held: Held, since: int) -> Held:
         """Tensors as seen from one; what comes in is the same from everywhere."""
-        return tuple(n - makes if n >= self.incoming else n + 1 for n in held)
+        first = self.incoming + since
+        return tuple(n - makes if n >= first else n + 1 for n in held)
 
     @cached_property
     def _owners(self) -> list[tuple[int, int]]:
@@ -88,32 +95,18 @@ class Signs:
                 seen[op.owner] = number, count + 1
         return found[::-1]
 
-    @cached_property
-    def learned(self) -> list[int]:
-        """The numbers whose gradients are there in front of a border, from behind."""
-        found = [0]
-        seen: dict[object, None] = {}
-        for op in reversed(self.tape.operations):
-            more = op.parameters * op.copies if op.owner not in seen else 0
-            if op.parameters:
-                seen[op.owner] = None
-            found.append(found[-1] + more)
-        return found[::-1]
-
 
 class Stretch:
     """Some operations of a tape.
 
     Attributes:
         first, last: the first operation, and the one behind the last.
-        learned: the numbers that are learned behind it: their gradients are there before.
     """
 
     def __init__(self, signs: Signs, first: int, last: int) -> None:
         self._signs = signs
         self._whole = signs.tape
         self.first, self.last = first, last
-        self.learned = signs.learned[last]
 
     @cached_property
     def numbers(self) -> list[int]:
@@ -150,30 +143,28 @@ class Stretch:
         where = number - self._signs.incoming - self.first if used else None
         return where, buffer.amount, buffer.trained, buffer.copies, ends
 
-    @cached_property
-    def read(self) -> frozenset[int]:
-        """The tensors from before, which may be kept already; by ``~``, by rows run back."""
-        return _both(self._signs.crossing(self.first))
+    def before(self, holds: Iterable[int]) -> frozenset[int]:
+        """The places here of tensors from before, by those among all that cross over.
 
-    @cached_property
-    def wanted(self) -> frozenset[int]:
-        """Those from here or before that something behind may keep."""
-        return _both(self._signs.crossing(self.last))
-
-    def placed(self, held: Iterable[int]) -> frozenset[int]:
-        """Tensors by their places among those of the stretch."""
+        In either, what only rows keep that are run backwards is ``~`` of its place.
+        """
         places = self._places
-        return frozenset(~places[~n] if n < 0 else places[n] for n in held)
+        at = [places[n] for n in self._signs.crossing(self.first)]
+        return frozenset(~at[~n] if n < 0 else at[n] for n in holds)
 
-    def unplaced(self, places: Iterable[int]) -> frozenset[int]:
-        """The tensors at some places."""
-        numbers = self.numbers
-        return frozenset(~numbers[~n] if n < 0 else numbers[n] for n in places)
+    def behind(self, held: Container[int]) -> frozenset[int]:
+        """The places, among all that cross over, of those held that are touched behind."""
+        at = [self._places[n] for n in self._signs.crossing(self.last)]
+        kept = [n for n, place in enumerate(at) if place in held]
+        alone = (
+            ~n for n, place in enumerate(at) if place not in held and ~place in held
+        )
+        return frozenset((*kept, *alone))
 
-    def tape(self, holds: frozenset[int]) -> Tape:
+    def tape(self, before: Iterable[int]) -> Tape:
         """The tape, where tensors of earlier stretches are kept already."""
         buffers = self._buffers.copy()
-        for place in self.placed(holds):
+        for place in before:
             at, alone = (~place, True) if place < 0 else (place, False)
             buffers[at] = but(buffers[at], before=True, alone=alone)
         operations = self._whole.operations
@@ -229,8 +220,3 @@ class Stretch:
             before=buffer.born >= self.last,
             earlier=0 <= buffer.born < self.first,
         )
-
-
-def _both(numbers: Iterable[int]) -> frozenset[int]:
-    """Tensors, and what stands for those that only rows keep which are run backwards."""
-    return frozenset(sign for number in numbers for sign in (number, ~number))

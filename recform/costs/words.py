@@ -13,10 +13,14 @@ _SIZE = re.compile(
 
 def in_bytes(count: int) -> str:
     """A number of bytes with a unit: ``1.50 MiB``."""
+    size, unit = unit_of(count)
+    return f"{count} B" if size == 1 else f"{count / size:,.2f} {unit}"
+
+
+def unit_of(count: int) -> tuple[int, str]:
+    """The unit of a number of bytes, and how many bytes that is: ``1048576, "MiB"``."""
     power = min(max(count.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
-    if not power:
-        return f"{count} B"
-    return f"{count / 1024**power:,.2f} {_UNITS[power]}"
+    return 1024**power, _UNITS[power]
 
 
 def in_seconds(seconds: float) -> str:

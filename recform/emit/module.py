@@ -19,13 +19,14 @@ from recform.graph.model import NetworkGraph
 from recform.memory import Memory, Plan
 from recform.plan.definitions import Definition, Function
 from recform.plan.kept import keeping
-from recform.plan.lean import leaning, leaning_base, planned
+from recform.plan.lean import framed_base, leaning, planned
 from recform.plan.merge import common
 from recform.plan.namespace import Namespace
 from recform.plan.network import NetworkPlan
 from recform.plan.printer.definitions import print_definition
 from recform.plan.printer.lines import Lines
 from recform.plan.printer.module import header, imports, reads
+from recform.readback.library import LEAN, TOLD
 from recform.target import PLAIN, Target
 from recform.writers.names import argument_names
 
@@ -71,9 +72,9 @@ def emit(
             reversing(plan) if Memory.reversible in own.forms else plan
             for plan, own in each
         ]
-        plans = list(map(planned, plans, kept))
+        plans, base = list(map(planned, plans, kept)), framed_base(base, TOLD)
     elif memory is Memory.lean:
-        plans, base = list(map(leaning, plans)), leaning_base(base)
+        plans, base = list(map(leaning, plans)), framed_base(base, LEAN)
     elif memory is Memory.reversible:
         plans = list(map(reversing, plans))
     elif target.inference:

@@ -11,10 +11,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from recform.blocks.identifiers import TIMM_BASE
 from recform.blocks.support import template
 from recform.diagnostics import Diagnostics
 from recform.memory import Memory, Plan
-from recform.plan.definitions import Class, Definition, Function
+from recform.plan.definitions import Assign, Class, Definition, Function
+from recform.plan.expressions import Code
 from recform.plan.network import NetworkPlan
 from recform.readback.library import BLOCK, EITHER, LEAN, PLANNED, REVERSIBLE
 
@@ -62,7 +64,8 @@ def planned(plan: NetworkPlan, kept: Plan) -> NetworkPlan:
             f"the blocks of {formula.name} have no class of their own, and so nothing says "
             "where one of them begins",
             formula.equations[0].span,
-            hint="--memory lean keeps little of any network",
+            hint="without names step they have one; and --memory lean keeps little of any "
+            "network",
         )
         report.check()
     names = [step.name for step in steps]
@@ -78,7 +81,13 @@ def planned(plan: NetworkPlan, kept: Plan) -> NetworkPlan:
         return _with(made, frame, ("forward",))
 
     rows = ", ".join(f'("{form}", {count})' for form, count in kept.rows)
-    return _around(plan.changed(told), f"{PLANNED}({rows})")
+    plan = plan.changed(told)
+    if plan.network.base != TIMM_BASE:
+        return _around(plan, f"{PLANNED}({rows})")
+    # The passes are those of what networks derive from, which asks for it.
+    comma = "," if len(kept.rows) == 1 else ""
+    field = Assign("_memory", Code(f"({rows}{comma})"))
+    return plan.having(replace(plan.network, fields=(*plan.network.fields, field)))
 
 
 def _around(plan: NetworkPlan, frame: str) -> NetworkPlan:
@@ -94,7 +103,7 @@ def _with(made: Class, frame: str, names: tuple[str, ...]) -> Class:
     return replace(made, methods=methods, going=tuple(map(framed, made.going)))
 
 
-def leaning_base(text: str) -> str:
-    """The source of what networks derive from, so that they keep little."""
+def framed_base(text: str, frame: str) -> str:
+    """The source of what networks derive from, with a frame around their passes."""
     passes = "|".join(_PASSES)
-    return re.sub(rf"(?m)^(    )(?=def (?:{passes})\()", rf"\1@{LEAN}\n\1", text)
+    return re.sub(rf"(?m)^(    )(?=def (?:{passes})\()", rf"\1@{frame}\n\1", text)

@@ -52,12 +52,14 @@ LEAN = "Lean.forward"
 #: The same, which is made by a call, and says what each part keeps; and what it hands a pass
 #: of a block to then.
 PLANNED, BLOCK = "Lean.planned", "Lean.block"
+#: The same where a field of the network says what each part keeps.
+TOLD = "Lean.told"
 #: The same of a pass of a block, which is made by a call.
 REVERSIBLE = "Reversible.forward"
 #: The same of one that is run backwards only where that is planned.
 EITHER = "Either.block"
 #: All of them.
-FRAMES = (LEAN, PLANNED, BLOCK, REVERSIBLE, EITHER)
+FRAMES = (LEAN, PLANNED, TOLD, BLOCK, REVERSIBLE, EITHER)
 
 #: What a constructor may do besides: how weights lie in memory.
 LAID_OUT = "self.to(memory_format=torch.channels_last)"

@@ -11,6 +11,7 @@ from recform.classes.steps.reversible import ways_back
 from recform.costs.devices import Device, device_of
 from recform.costs.needs import Needs, Setting, needs, setting_of
 from recform.costs.planning import DEVICE, points, seconds_on, uniform
+from recform.costs.words import unit_of
 from recform.diagnostics import CompileError, Diagnostics
 from recform.graph.model import NetworkGraph
 from recform.memory import Memory, Plan
@@ -25,7 +26,6 @@ _MARKS = {
     Memory.checkpoint: "^",
     Memory.reversible: "D",
 }
-_GIB = 2**30
 
 
 def draw(
@@ -60,20 +60,23 @@ def _network(
     forms = {memory: _needs(network, setting, memory) for memory in Memory}
     plain = seconds_on(device, needs(network, setting))
     found = points(network, setting, ways_back(network, setting.dtype), device)
+    size, unit = unit_of(max(point.peak for point in found))
     axes.step(
-        [point.peak / _GIB for point in found],
+        [point.peak / size for point in found],
         [point.seconds / plain for point in found],
         where="pre",
         label="by a budget",
     )
     for memory, item in forms.items():
         if item is not None:
-            place = item.training / _GIB, seconds_on(device, item) / plain
+            place = item.training / size, seconds_on(device, item) / plain
             axes.plot(*place, _MARKS[memory], linestyle="", label=str(memory))
-    examples = f"{setting.batch} examples of {setting.dtype}"
+    several = "s" * (setting.batch > 1)
+    examples = f"{setting.batch} example{several} of {setting.dtype}"
     axes.set_title(f"{network.recurrence.formula.name}, {examples}")
-    axes.set_xlabel("GiB at most, in training")
-    axes.set_ylabel(f"time of a step ({device.name}, at least)")
+    axes.set_xlabel(f"{unit} at most, in training")
+    axes.set_ylabel(f"time of a step, plain is 1 ({device.name})")
+    axes.grid(alpha=0.3)
     axes.legend()
 
 

@@ -23,12 +23,8 @@ class Either:
 
             @wraps(method)
             def run(block: nn.Module, *given: Any) -> Any:
-                modes: list[Any] = []
-                if not torch.compiler.is_compiling():
-                    modes = (
-                        torch.utils._python_dispatch._get_current_dispatch_mode_stack()
-                    )
-                forms = [mode.form for mode in modes if isinstance(mode, Lean)]
+                compiling = torch.compiler.is_compiling()
+                forms = [] if compiling else [mode.form for mode in Lean.running()]
                 planned = forms[-1:] == ["reversible"]
                 return (backwards if planned else method)(block, *given)
 

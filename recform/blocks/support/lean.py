@@ -24,6 +24,7 @@ class Lean(TorchDispatchMode):
     where torch compiles it, and without gradients.
 
     Args:
+        network: whose pass it is.
         forms: of what stands before the blocks, of each block, and of what stands behind:
             plain, lean or checkpoint.
     """
@@ -58,28 +59,44 @@ class Lean(TorchDispatchMode):
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """A forward pass whose parts keep what is said: forms, and how many have each."""
         forms = [form for form, count in rows for _ in range(count)]
+        return lambda method: Lean.around(method, lambda network: forms)
 
-        def around(method: Callable[..., Any]) -> Callable[..., Any]:
-            @wraps(method)
-            def lean(*args: Any, **kwargs: Any) -> Any:
-                if (
-                    not torch.is_grad_enabled()
-                    or torch.compiler.is_compiling()
-                    or torch._C._are_functorch_transforms_active()
-                ):
-                    return method(*args, **kwargs)
-                mode = Lean(forms)
-                pack, unpack = mode.pack, Lean.unpack
-                hooks = torch.autograd.graph.saved_tensors_hooks(pack, unpack)
-                try:
-                    with hooks, mode:
-                        return method(*args, **kwargs)
-                finally:
-                    mode.forget()
+    @staticmethod
+    def told(method: Callable[..., Any]) -> Callable[..., Any]:
+        """A forward pass whose parts keep what its network says."""
+        return Lean.around(method, lambda network: network._forms())
 
-            return lean
+    @staticmethod
+    def around(
+        method: Callable[..., Any], forms: Callable[[Any], Sequence[str]]
+    ) -> Callable[..., Any]:
+        """A forward pass of a network; within another one of it there is nothing to do."""
 
-        return around
+        @wraps(method)
+        def lean(network: Any, *args: Any, **kwargs: Any) -> Any:
+            if (
+                not torch.is_grad_enabled()
+                or torch.compiler.is_compiling()
+                or torch._C._are_functorch_transforms_active()
+                or any(mode.network is network for mode in Lean.running())
+            ):
+                return method(network, *args, **kwargs)
+            mode = Lean(network, forms(network))
+            pack, unpack = mode.pack, Lean.unpack
+            hooks = torch.autograd.graph.saved_tensors_hooks(pack, unpack)
+            try:
+                with hooks, mode:
+                    return method(network, *args, **kwargs)
+            finally:
+                mode.forget()
+
+        return lean
+
+    @staticmethod
+    def running() -> list["Lean"]:
+        """The passes that are run just now, the innermost last."""
+        modes = torch.utils._python_dispatch._get_current_dispatch_mode_stack()
+        return [mode for mode in modes if isinstance(mode, Lean)]
 
     @staticmethod
     def block(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -89,8 +106,7 @@ class Lean(TorchDispatchMode):
         def run(*args: Any, **kwargs: Any) -> Any:
             if torch.compiler.is_compiling():
                 return method(*args, **kwargs)
-            modes = torch.utils._python_dispatch._get_current_dispatch_mode_stack()
-            running = [mode for mode in modes if isinstance(mode, Lean)][-1:]
+            running = Lean.running()[-1:]
             for mode in running:
                 mode.go_on()
             made = method(*args, **kwargs)
@@ -101,8 +117,9 @@ class Lean(TorchDispatchMode):
 
         return run
 
-    def __init__(self, forms: Sequence[str]) -> None:
+    def __init__(self, network: Any, forms: Sequence[str]) -> None:
         super().__init__()
+        self.network = network
         self.notes: list[Again] = []
         #: Of each operation its name, and whether what it makes lies in what it gets:
         #: asking torch takes longer than many an operation does.
@@ -123,6 +140,7 @@ class Lean(TorchDispatchMode):
             if (tensor := again.tensor()) is not None:
                 tensor.__dict__.pop("again", None)
         self.notes.clear()
+        self.network = None  # Autograd has this pass until it has gone back.
 
     def pack(self, tensor: Tensor) -> tuple[Again, Any]:
         """What autograd keeps in place of a tensor."""

@@ -126,15 +126,11 @@ ENTRIES = {
     "RF538": Entry(
         "blocks that keep each their own, and have no class",
         "Where each block keeps what is said of it, a line in front of its pass tells where "
-        "it begins. Blocks whose modules are the network's own have no such pass.",
+        "it begins. Blocks whose modules are the network's own have no such pass: they lie in "
+        "one `nn.Sequential` under the names of somebody else's weights, and where a block "
+        "begins is nowhere in the code.",
         command="printf 'names step = \".\"\nX_i = W_i*X_<i-1>\n' > net.rf; "
         "recform compile net.rf --memory checkpoint",
-    ),
-    "RF539": Entry(
-        "parts that keep each their own, in timm's interface",
-        "timm's interface has several passes through parts of a network. What each block "
-        "keeps is said of one pass through all of them.",
-        command="recform compile net.rf --timm --memory checkpoint",
     ),
     "RF540": Entry(
         "a budget that is too small",

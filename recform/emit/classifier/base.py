@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from importlib.resources import files
+
+from recform.readback.library import TOLD
 
 
 @cache
@@ -33,10 +36,17 @@ def base_class() -> str:
 
 def without_unused(text: str, used: frozenset[str]) -> str:
     """The base class without what no network of the file calls."""
-    for name in ("_through", "_along"):
-        start = text.index(f"    def {name}(")
-        end = text.index("    def ", start + 1)
-        if f"self.{name}" in used:
-            break  # the first calls the second
-        text = text[:start] + text[end:]
+    if f"@{TOLD}" not in text:
+        text = _without(text, "_forms")
+        text = re.sub(r"(?m)^    _memory: .*\n", "", text)
+    if "self._through" not in used:
+        text = _without(text, "_through")
+        if "self._along" not in used:
+            text = _without(text, "_along")
     return text
+
+
+def _without(text: str, name: str) -> str:
+    """The class without a method."""
+    start = text.index(f"    def {name}(")
+    return text[:start] + text[text.index("    def ", start + 1) :]

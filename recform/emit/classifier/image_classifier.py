@@ -38,6 +38,7 @@ class ImageClassifier(nn.Module):
     _undecayed: tuple[str, ...] = ()
     _order: tuple[str, ...] = ()
     _pools: tuple[str, ...] = ("avg", "max", "")
+    _memory: tuple[tuple[str, int], ...] = ()
 
     def __init__(
         self, num_classes: int, in_chans: int, global_pool: str, drop_rate: float
@@ -148,6 +149,13 @@ class ImageClassifier(nn.Module):
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         """In training, blocks keep what they get, and are run again for gradients."""
         self.grad_checkpointing = enable
+
+    def _forms(self) -> list[str]:
+        """What each part keeps; blocks that torch runs again keep nothing else."""
+        forms = [form for form, count in self._memory for _ in range(count)]
+        if self.grad_checkpointing:
+            forms[1:-1] = ["plain"] * (len(forms) - 2)
+        return forms
 
     def no_weight_decay(self) -> set[str]:
         """Learned scalars, which are no weights."""

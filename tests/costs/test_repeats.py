@@ -1,0 +1,179 @@
+"""Long rows of equal blocks: what a few of them say of all is what all of them say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import recform
+from recform.classes.steps.reversible import ways_back
+from recform.compiled import Compiled
+from recform.costs import budget
+from recform.costs.devices import Dtype
+from recform.costs.forms import under
+from recform.costs.needs import setting_of
+from recform.costs.peaks import peaks
+from recform.costs.planning import points
+from recform.costs.record import record
+from recform.costs.repeats import Pattern, Repeat, Run, shortened
+from recform.costs.tape import Operation, Tape
+from recform.diagnostics import CompileError
+from recform.memory import Memory
+from tests.oracle.compare import compiled
+
+#: A lean row of these has a period of one block, of sixteen and of eleven; the last two have
+#: an operator of all blocks, and rows that run backwards.
+FORMULAS = {
+    "tokens": "input 6\nstages 6 x {}\nW = linear(c) > relu > linear(c)\n"
+    "X_i = relu(X_<i-1> + W_i*X_<i-1>)",
+    "chain": "input 6\nstem linear(6)\nstages 6 x {}\nX_i = relu(X_<i-1>) + X_<i-2>",
+    "stages": "input 3 x 8 x 8\nstages 4 x {}, 6 x {} / 2\nstem conv(3, 4) > bn > relu\n"
+    "W = conv(3, c, stride=s) > bn > relu\nW_0*X_<-1> = X_0\n"
+    "X_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>",
+    "shared": "input 6\nstages 6 x {}\nscalar a_i = 0.5\nW = linear(c) > relu\n"
+    "X_i = a_i*X_<i-1> + W*X_<i-1> + X_<i-3>",
+    "solved": "input 6\nstages 6 x {}\nW = linear(c) > relu > linear(c)\n"
+    "X_i = W_i*X_<i-1> + X_<i-2>",
+}
+
+
+def again(op: Operation) -> int:
+    """Of an operation, so that forms differ."""
+    return sum(work.reads for work in op.works)
+
+
+def chosen(item: Compiled, batch: int) -> list[budget.Choice]:
+    """The plans, of a few blocks of each row."""
+    back = ways_back(item.graph, Dtype.fp32)
+    return budget.choices(shortened(item.graph), batch, 4, again, back)
+
+
+def said(tape: Tape, forms: Sequence[Memory], batch: int) -> tuple[int, int, int]:
+    """What the tape of all blocks says of a plan: kept, peak, and what runs again."""
+    whole = under(tape, forms)
+    held = peaks(whole, batch, 4)
+    run = (tape.operations[n] for op in whole.operations for n in op.again)
+    return held.kept, held.training, sum(map(again, run))
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.sampled_from(sorted(FORMULAS)),
+    st.sampled_from([1, 2, 3, 8, 17, 40, 300, 1000]),
+    st.sampled_from([1, 8, 64]),
+    st.integers(0, 10**6),
+)
+def test_less_is_never_more(name: str, blocks: int, batch: int, which: int) -> None:
+    """Less memory is never had in less time; one of the plans as the whole tape has it."""
+    item = compiled(FORMULAS[name].format(blocks, blocks))
+    found = chosen(item, batch)
+    for faster, leaner in pairwise(found):
+        assert faster.again < leaner.again
+        assert faster.peak > leaner.peak
+    choice = found[which % len(found)]
+    assert len(choice.forms) == 2 + blocks * (1 + (name == "stages"))
+    kept = choice.kept, choice.peak, choice.again
+    assert said(record(item.graph, whole=True), choice.forms, batch) == kept
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_a_few_stand_for_all(name: str) -> None:
+    """Every plan of a long network is what the tape of all its blocks says."""
+    item = compiled(FORMULAS[name].format(241, 131))
+    short, tape = shortened(item.graph), record(item.graph, whole=True)
+    assert short.units == tape.units
+    assert len(short.tape.operations) < len(tape.operations) * 9 // 10
+    assert short.tape.scalars == tape.scalars
+    found = chosen(item, 16)
+    for choice in found[:: max(1, len(found) // 8)]:
+        kept = choice.kept, choice.peak, choice.again
+        assert said(tape, choice.forms, 16) == kept
+
+
+def test_a_thousand_cost_as_much_as_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many operations are followed; the smallest budget is the same either way."""
+    followed: list[int] = []
+
+    def counted(tape: Tape, forms: Sequence[Memory]) -> Tape:
+        followed.append(len(tape.operations))
+        return under(tape, forms)
+
+    monkeypatch.setattr(budget, "under", counted)
+    sums = {}
+    for blocks in (100, 1000):
+        followed.clear()
+        item = compiled(FORMULAS["tokens"].format(blocks))
+        least = points(item.graph, setting_of(64))[-1].peak
+        sums[blocks] = sum(followed)
+        with pytest.raises(CompileError, match=f"budget is {least} bytes"):
+            item.memory(budget="1", batch=64)
+    assert sums[1000] <= sums[100] < 5000
+
+
+@pytest.mark.parametrize(("apart", "period"), [(1, 1), (1, 4), (2, 4), (3, 3)])
+def test_parts_of_a_run(apart: int, period: int) -> None:
+    """Each row is on the tape, as many blocks, and those, and as far from what differs."""
+    plain, lean = Pattern(2, 2, apart), Pattern(2, 3, period)
+    most = lean.most + apart - 1
+    for count in range(most, most + 9 * period, period):
+        run = Run(5, count, 3, most, plain, lean)
+        assert run.fits
+        for start in range(5, run.end):
+            for end in range(start + 1, run.end + 1):
+                first, last, repeats = run.placed(start, end, Memory.lean)
+                more = sum(repeat.more for repeat in repeats)
+                assert last - first + more * period == end - start
+                assert (first - 3) % apart == (start - 5) % apart
+                assert min(first - 3, 2) == min(start - 5, 2)
+                assert min(3 + most - last, 2) == min(run.end - end, 2)
+                for repeat in repeats:
+                    assert first + 3 + period <= repeat.first
+                    assert repeat.last - repeat.first == period
+                    assert repeat.last <= last - 2 - period
+        units = [run.unit(unit) - 3 for unit in range(5, run.end)]
+        assert all(unit % apart == n % apart for n, unit in enumerate(units))
+        assert set(units) == set(range(most))
+
+
+def test_a_whole_run() -> None:
+    """Where the rest is, and which block of the tape is as one of the network."""
+    pattern = Pattern(2, 3, 1)
+    run = Run(1, 1000, 1, 14, pattern, None)
+    assert run.placed(1, 1001, Memory.plain) == (1, 15, [Repeat(11, 12, 986)])
+    assert not run.fits
+    assert [run.unit(n) for n in (1, 2, 14, 15, 1000)] == [1, 2, 14, 14, 14]
+
+
+@pytest.mark.parametrize(
+    ("name", "written"), [("wavenet", 37), ("cross_attention", 18)]
+)
+def test_other_rows(name: str, written: int) -> None:
+    """Blocks that are equal after some; those that all read what comes in front of them.
+
+    Where each is a segment of its own none is left out, but rows are seen on a few.
+    """
+    item = recform.compile(Path(f"examples/modern/{name}.rf"), depth=40)
+    tape = record(item.graph, whole=True)
+    (run,) = shortened(item.graph).runs
+    assert run.written == written
+    found = chosen(item, 4)
+    for choice in found[:: max(1, len(found) // 3)]:
+        kept = choice.kept, choice.peak, choice.again
+        assert said(tape, choice.forms, 4) == kept
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["gpt_small", "llama", "gmlp", "resformer", "dit"])
+def test_examples_of_a_thousand(name: str) -> None:
+    """Blocks of many operations."""
+    item = recform.compile(Path(f"examples/modern/{name}.rf"), depth=1000)
+    tape = record(item.graph, whole=True)
+    found = chosen(item, 8)
+    for choice in found[:: max(1, len(found) // 3)]:
+        kept = choice.kept, choice.peak, choice.again
+        assert said(tape, choice.forms, 8) == kept
