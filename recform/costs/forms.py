@@ -6,6 +6,7 @@ tensors the backward pass makes again, of what, and from when to when they are t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -57,6 +58,7 @@ class _Note:
         deep: how many steps lead to it.
         outside: whether somebody else has it.
         kept: whether it is kept.
+        users: how many others something makes of it.
         asks: the operations whose gradients ask for it.
         last: the last of the backward pass, as the tape counts, that needs it kept.
         given: how many had it.
@@ -73,6 +75,7 @@ class _Note:
     deep: int = 0
     outside: bool = False
     kept: bool = False
+    users: int = 0
     asks: list[int] = field(default_factory=list)
     last: int | None = None
     given: int = 0
@@ -84,6 +87,11 @@ class _Note:
     def size(self) -> int:
         """To compare it with others: bytes for an example, at four a number."""
         return self.amount.held(1, 4)
+
+    @property
+    def turn(self) -> float:
+        """As in the code: when it is had, of all that something is made of."""
+        return self.deep if self.users > 1 else math.inf
 
     def want(self, by: int, deepest: int) -> None:
         """Says that the gradient of an operation asks for it."""
@@ -222,6 +230,8 @@ class _Forming:
                 inputs = (*inputs, inner)
         if not fixed:
             own.made, own.inputs, own.deep = number, inputs, deep
+            for note in inputs:
+                note.users += 1
 
     def _want(self, note: _Note, by: int, form: Memory) -> None:
         if form is Memory.plain and not note.kept:
@@ -271,7 +281,7 @@ class _Forming:
         most = now = 0
         first_alone = False
         working: list[_Note] = []
-        for place, item in enumerate(note.inputs):
+        for place, item in sorted(enumerate(note.inputs), key=lambda it: it[1].turn):
             held = self._value(item, number, again)
             most = max(most, now + held.size)
             if held.alone:

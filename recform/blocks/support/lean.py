@@ -137,10 +137,10 @@ class Lean(TorchDispatchMode):
         """The tensor that autograd asks for."""
         again, place = packed
         kind = again.device
-        plain: Any = torch.no_grad()
         if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
-            plain = torch.autocast(kind, enabled=False)
-        with torch.no_grad(), plain:
+            with torch.autocast(kind, enabled=False):
+                return Lean.unpack(packed)
+        with torch.no_grad():
             value = again.take().detach()
             return value if place is None else value.as_strided(*place)
 
@@ -185,9 +185,11 @@ class Lean(TorchDispatchMode):
         made = [t for t in made if type(t) is Tensor and t.layout == torch.strided]
         if not made:
             return out
-        for tensor in made:
+        first, *others = made
+        for tensor in others:
             self.note(tensor)
         if self.form == "plain":
+            self.note(first)
             return out
         if name in self.EXACT or (
             name == "linalg_vector_norm" and abs(args[1]) == math.inf
@@ -195,18 +197,20 @@ class Lean(TorchDispatchMode):
             self.noted(args[0])[0].keep()
         if name.endswith("_batch_norm"):
             x, weight, bias, mean, variance, training, _, eps = args
-            stats = made[1:3] if training else (mean.clone(), (variance + eps).rsqrt())
-            self.call(made[0], self.normed, (x, *stats, weight, bias, eps))
+            stats = others[:2] if training else (mean.clone(), (variance + eps).rsqrt())
+            self.call(first, self.normed, (x, *stats, weight, bias, eps))
         elif name == "max_pool2d_with_indices":
-            self.narrow(made[1], args[0].shape[-2] * args[0].shape[-1])
-            self.call(made[0], self.picked, (args[0], made[1]))
+            self.narrow(others[0], args[0].shape[-2] * args[0].shape[-1])
+            self.call(first, self.picked, (args[0], others[0]))
         elif name == "native_dropout":
             scale = 1 / (1 - args[1]) if args[1] < 1 else 0
-            self.call(made[0], lambda x, mask: x * mask * scale, (args[0], made[1]))
+            self.call(first, lambda x, mask: x * mask * scale, (args[0], others[0]))
         elif name == "_unsafe_view":  # Nobody else had what it is a view of, then.
-            self.call(made[0], Tensor.view, args)
+            self.call(first, Tensor.view, args)
         elif name in self.CHEAP or self.repeats(func, args, kwargs or {}):
-            self.call(made[0], func, args, kwargs or {})
+            self.call(first, func, args, kwargs or {})
+        else:
+            self.note(first)
         return out
 
     def repeats(self, func: Any, args: Any, kwargs: Any) -> bool:
@@ -234,6 +238,7 @@ class Lean(TorchDispatchMode):
         of = [t for t in (args[0] if many else args) if isinstance(t, Tensor)]
         inputs = [*map(self.noted, of)]
         if of and all(item.outside for item, _ in inputs):
+            self.note(out)
             return
         # A tensor in here would live as long as the note.
         rest = args[1:] if many else [... if isinstance(t, Tensor) else t for t in args]
