@@ -124,16 +124,21 @@ class Again:
         elif self.small:
             made = self.small[1](self.kept)
         elif self.is_changed():
-            raise RuntimeError(
-                "a tensor that the backward pass needs was changed in place after the "
-                f"forward pass; it has the shape {[*self.shape]}"
-            )
+            raise self.changed(self.kept)
         else:
             return self.kept, False
         if self.given == self.asked:
             return made, made._base is None
         self.made = made
         return made, False
+
+    @staticmethod
+    def changed(tensor: Tensor) -> RuntimeError:
+        """The error that a tensor is not what it was."""
+        return RuntimeError(
+            "a tensor that the backward pass needs was changed in place after the "
+            f"forward pass; it has the shape {[*tensor.shape]}"
+        )
 
     def is_changed(self) -> bool:
         """Whether what is kept was changed in place."""

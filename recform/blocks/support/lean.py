@@ -104,9 +104,9 @@ class Lean(TorchDispatchMode):
     def __init__(self, forms: Sequence[str]) -> None:
         super().__init__()
         self.notes: list[Again] = []
-        #: Of each operation its name, and whether what it makes lies in what it gets:
-        #: asking torch takes longer than many an operation does.
-        self.known: dict[Any, tuple[str, bool]] = {}
+        #: Of each operation its name, whether what it makes lies in what it gets, and the
+        #: cheap one that writes over that: asking torch takes longer than many a one does.
+        self.known: dict[Any, tuple[str, bool, Any]] = {}
         self.forms, self.form = forms, forms[0]
         self.place = self.part = 0
 
@@ -124,8 +124,11 @@ class Lean(TorchDispatchMode):
                 tensor.__dict__.pop("again", None)
         self.notes.clear()
 
-    def pack(self, tensor: Tensor) -> tuple[Again, Any]:
+    def pack(self, tensor: Tensor) -> tuple[Any, Any]:
         """What autograd keeps in place of a tensor."""
+        whole = tensor if tensor._base is None else tensor._base
+        if tensor.is_leaf and "again" not in whole.__dict__:
+            return tensor, tensor._version  # A weight, or what comes in.
         again, place = self.noted(tensor)
         if self.form == "plain" and again.kept is None:
             again.keep()
@@ -133,9 +136,13 @@ class Lean(TorchDispatchMode):
         return again, place
 
     @staticmethod
-    def unpack(packed: tuple[Again, Any]) -> Tensor:
+    def unpack(packed: tuple[Any, Any]) -> Tensor:
         """The tensor that autograd asks for."""
         again, place = packed
+        if isinstance(again, Tensor):
+            if again._version != place:
+                raise Again.changed(again)
+            return again.detach()
         kind = again.device
         if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
             with torch.autocast(kind, enabled=False):
@@ -173,10 +180,15 @@ class Lean(TorchDispatchMode):
         """Runs an operation, and notes how what it makes is made again."""
         out = func(*args, **(kwargs or {}))
         if func not in self.known:
-            schema = func._schema
-            lies = any(result.alias_info for result in schema.returns)
-            self.known[func] = schema.name.removeprefix("aten::"), lies
-        name, lies = self.known[func]
+            lies = any(result.alias_info for result in func._schema.returns)
+            name = func._schema.name.removeprefix("aten::")
+            over = (
+                getattr(torch.ops.aten, f"{name}_", None)
+                if name in self.CHEAP
+                else None
+            )
+            self.known[func] = name, lies, getattr(over, func._overloadname, None)
+        name, lies, _ = self.known[func]
         if types or lies:
             if not types and name in ("bernoulli_", "div_") and self.form != "plain":
                 self.drop(name, args)
@@ -244,11 +256,9 @@ class Lean(TorchDispatchMode):
         rest = args[1:] if many else [... if isinstance(t, Tensor) else t for t in args]
         named = kwargs or {}
         over, turns = None, False
-        if isinstance(func, torch._ops.OpOverload):
-            name = func._schema.name.removeprefix("aten::")
-            if name in self.CHEAP and isinstance(args[0], Tensor):  # Not in 2**x.
-                over = getattr(torch.ops.aten, f"{name}_", None)
-                over = getattr(over, func._overloadname, None)
+        if func in self.known:
+            name, _, over = self.known[func]
+            over = over if isinstance(args[0], Tensor) else None  # Not in 2**x.
             turns = name in ("add", "mul") and not named and len(of) == 2
         like = out.shape, out.dtype
 
