@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast test-light test-long test-browser test-vscode lint format \
+.PHONY: help demo test test-fast test-light test-long test-gpu test-browser test-vscode lint format \
 	bench bench-browser grammar goldens site docs playground wheel vscode install clean
 
 help: ## Show this list
@@ -49,6 +49,9 @@ test-light: $(STAMP) ## Install the wheel without torch into a bare environment,
 test-long: $(STAMP) ## Search for faults with fresh draws, half an hour: docs/reliability.md
 	HYPOTHESIS_PROFILE=fresh $(TEST) -m "long or drawn" \
 		-o faulthandler_timeout=0 --scale $(SCALE) $(ARGS)
+
+test-gpu: $(STAMP) ## What only a GPU can show (benchmarks/on_gpu.sh has the rest)
+	$(PY) -m pytest tests/gpu
 
 test-browser: playground ## Test the playground in Chromium, beside the terminal
 	cd playground && npx tsc

@@ -7,9 +7,10 @@
     recform compare --results results.csv
 
 `prepare` needs recform, and `run` only torch and the folder: the loop is the bare one of
-recform.training, with the same draws. Each epoch adds a line to the results. Seeds that no
-longer fit into the minutes are left out as a whole, so that what there is can be compared;
-a network that is not done when they are over ends with its epoch, and is in no table.
+recform.training, with the same draws. Each epoch adds a line to the results, and the last
+one has the accuracy: nobody looks at the test set before. Seeds that no longer fit into the
+minutes are left out as a whole, so that what there is can be compared; a network that is not
+done when they are over ends with its epoch, and is in no table.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import json
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -49,19 +51,27 @@ def load(path: Path) -> Any:
     return getattr(module, path.stem)
 
 
-def train(
-    path: Path, data: Path, epochs: int, seed: int, results: Path, end: float
-) -> None:
-    """Trains one network, and adds a line to the results behind each epoch.
+@dataclass(frozen=True)
+class Study:
+    """How each network is trained.
 
-    Args:
-        path: of its module.
+    Attributes:
         data: the images.
         epochs: as many as there is time for.
-        seed: of all draws.
-        results: get the lines.
+        compiled: whether by torch.compile.
+        results: get a line behind each epoch.
         end: when no other epoch is begun, by `time.time`.
     """
+
+    data: Path
+    epochs: int
+    compiled: bool
+    results: Path
+    end: float
+
+
+def train(path: Path, seed: int, study: Study) -> None:
+    """Trains the network of a module; all draws are the seed's."""
     import numpy as np
     import torch
     from torch.nn import functional as F
@@ -72,12 +82,13 @@ def train(
     from recform.training.optimizer import optimizer
     from recform.training.recipe import lr_at, recipe_of
 
+    epochs = study.epochs
     changes = [f"epochs={epochs}", "validation=0", "select=last"]
     changes += ["warmup=0.5"] if epochs < 3 else []
     recipe = recipe_of("paper-cifar", changes)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     on_gpu = device.type == "cuda"
-    with np.load(data) as held:
+    with np.load(study.data) as held:
         found = {
             part: (
                 torch.from_numpy(held[f"x_{part}"]).permute(0, 3, 1, 2).contiguous(),
@@ -87,50 +98,57 @@ def train(
         }
     scale = Scale.of(found["train"][0])
     sets = {part: Images(*found[part], scale, flips=True).to(device) for part in found}
+    torch.backends.cudnn.benchmark = True
     torch.manual_seed(mixed("start", seed))
     model = load(path)().to(device, memory_format=torch.channels_last)
     optimiser = optimizer(model, recipe)
+    step = torch.compile(model) if study.compiled else model
     count, batch = len(sets["train"]), recipe.batch
     steps = count // batch
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
     began = time.perf_counter()
     for epoch in range(epochs):
-        if time.time() > end:
+        if time.time() > study.end:
             print(f"{path.stem}, seed {seed}: {epoch} epochs", file=sys.stderr)
             return
         model.train()
         picks = order(count, seed, epoch)[: steps * batch].split(batch)
+        losses = torch.zeros((), device=device)
         batches = sets["train"].batches(picks, Pass(seed, epoch, recipe))
         for number, (images, labels) in enumerate(batches):
             for group in optimiser.param_groups:
                 group["lr"] = lr_at(recipe, epoch * steps + number, steps)
             optimiser.zero_grad(set_to_none=True)
             with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
-                scores = model(images.contiguous(memory_format=torch.channels_last))
-            F.cross_entropy(scores.float(), labels).backward()
+                scores = step(images.contiguous(memory_format=torch.channels_last))
+            loss = F.cross_entropy(scores.float(), labels)
+            loss.backward()
             optimiser.step()
-        with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
-            loss, right, seen = measured(model, sets["test"], 1000).tolist()
+            losses += loss.detach()
         row = {
             "network": path.stem,
             "seed": seed,
             "epoch": epoch + 1,
             "epochs": epochs,
-            "accuracy": right / seen,
-            "loss": loss / seen,
+            "training_loss": losses.item() / steps,
             "seconds": time.perf_counter() - began,
             "peak_bytes": torch.cuda.max_memory_allocated() if on_gpu else None,
             "device": torch.cuda.get_device_name() if on_gpu else "cpu",
         }
+        if epoch + 1 == epochs:
+            with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
+                total, right, seen = measured(model, sets["test"], 1000).tolist()
+            row |= {"accuracy": right / seen, "loss": total / seen}
         # A short line that is added at once stays whole beside those of others.
-        with results.open("a") as out:
+        with study.results.open("a") as out:
             out.write(json.dumps(row) + "\n")
 
 
 def run(given: argparse.Namespace) -> None:
     """Trains all networks seed by seed, as far as the minutes go."""
     end = time.time() + 60 * given.minutes
+    study = Study(given.data, given.epochs, given.compile, given.results, end)
     paths = sorted(given.folder.glob("*.py"))
     given.results.parent.mkdir(parents=True, exist_ok=True)
     longest = 0.0
@@ -140,8 +158,9 @@ def run(given: argparse.Namespace) -> None:
             if start + longest > end:
                 print(f"no time is left for seed {seed}", file=sys.stderr)
                 break
-            asked = given.data, given.epochs, seed, given.results, end
-            for future in as_completed([pool.submit(train, p, *asked) for p in paths]):
+            for future in as_completed(
+                [pool.submit(train, path, seed, study) for path in paths]
+            ):
                 if error := future.exception():  # the others go on
                     print(f"{type(error).__name__}: {error}", file=sys.stderr)
             longest = max(longest, time.time() - start)
@@ -150,7 +169,7 @@ def run(given: argparse.Namespace) -> None:
 def table(results: Path) -> None:
     """The accuracies as a table that `recform compare --results` reads."""
     lines = map(json.loads, results.read_text().splitlines())
-    rows = [row for row in lines if row.get("epoch", row["epochs"]) == row["epochs"]]
+    rows = [row for row in lines if row["epoch"] == row["epochs"]]
     seeds = sorted({row["seed"] for row in rows})
     known = {(row["network"], row["seed"]): row["accuracy"] for row in rows}
     write = csv.writer(sys.stdout)
@@ -173,6 +192,7 @@ def main() -> None:
     two.add_argument("--epochs", type=int, default=36)
     two.add_argument("--seeds", default="0,617,1234")
     two.add_argument("--at-once", type=int, default=4)
+    two.add_argument("--compile", action="store_true", help="by torch.compile")
     two.add_argument("--minutes", type=float, default=9)
     three = commands.add_parser("table")
     three.add_argument("results", type=Path)

@@ -72,13 +72,13 @@ class Loss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, y: Tensor) -> Tensor:
-        ctx.like = y.shape, y.dtype
+        ctx.like = y.shape, y.dtype, y.device
         return y.new_zeros(())
 
     @staticmethod
     def backward(ctx: Any, _: Tensor) -> Tensor:
-        shape, dtype = ctx.like
-        return torch.ones(shape, dtype=dtype)
+        shape, dtype, device = ctx.like
+        return torch.ones(shape, dtype=dtype, device=device)
 
 
 def kept(net: nn.Module, given: list[Tensor]) -> int:
@@ -123,3 +123,41 @@ def measure(net: nn.Module, shapes: Sequence[Shape], batch: int) -> Measured:
         return storages.most
 
     return Measured(saved, most(True), most(False))
+
+
+def on_gpu(net: nn.Module, shapes: Sequence[Shape], batch: int) -> Measured:
+    """The same by the allocator of a GPU, behind a step that makes what torch keeps there.
+
+    Scratch memory of kernels is in it, but for that which torch never gives back.
+    """
+    dtype = next(net.parameters()).dtype
+    net = net.to("cuda", memory_format=torch.channels_last)
+    given = [laid_out(examples(shape, batch, dtype).to("cuda")) for shape in shapes]
+    there = sum(t.nbytes for t in (*net.parameters(), *given))
+
+    def step(train: bool) -> None:
+        with torch.set_grad_enabled(train):
+            y = net.train(train)(*given)
+            if train:
+                Loss.apply(y).backward()
+        net.zero_grad()
+
+    def most(train: bool) -> int:
+        step(train)
+        before = torch.cuda.memory_allocated() - there
+        torch.cuda.reset_peak_memory_stats()
+        step(train)
+        return torch.cuda.max_memory_allocated() - before
+
+    peaks = most(True), most(False)
+    before = torch.cuda.memory_allocated() - sum(t.nbytes for t in given)
+    made = net.train()(*given)
+    given.clear()
+    saved = torch.cuda.memory_allocated() - before - made.untyped_storage().nbytes()
+    return Measured(saved, *peaks)
+
+
+def laid_out(tensor: Tensor) -> Tensor:
+    """The same, as convolutions on a GPU are fast."""
+    last = tensor.dim() == 4
+    return tensor.contiguous(memory_format=torch.channels_last) if last else tensor
