@@ -2,7 +2,8 @@
 
 The channels of a place lie side by side (`torch.channels_last`), and torch hands that on
 from tensor to tensor: the input may lie either way. Weights that are read into the
-network keep the layout, for they are copied into the tensors that are there.
+network keep the layout, for they are copied into the tensors that are there; what is saved
+of it lies as usual, for which it derives from a class (`blocks/support/channels_last.py`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from recform.plan.expressions import Code
 from recform.plan.network import NetworkPlan
 from recform.writers.initialise import used_operators
 
+#: What networks derive from then.
+CHANNELS_LAST = "ChannelsLast"
 #: The last line of the constructor, and what the class says of it.
 LINE = "self.to(memory_format=torch.channels_last)"
 _ABOUT = "Convolutions run with channels last in memory, however the input lies."
@@ -26,4 +29,4 @@ def laid_out(plan: NetworkPlan) -> NetworkPlan:
         return plan
     made = plan.network
     about, start = f"{made.about}\n{_ABOUT}", (*made.start, Do(Code(LINE)))
-    return plan.having(replace(made, about=about, start=start))
+    return plan.having(replace(made, about=about, start=start, base=CHANNELS_LAST))

@@ -6,6 +6,7 @@ tensors the backward pass makes again, of what, and from when to when they are t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -69,6 +70,7 @@ class _Note:
         deep: how many steps lead to it.
         outside: whether somebody else has it.
         kept: whether it is kept.
+        users: how many others something makes of it.
         asks: the operations whose gradients ask for it.
         last: the last of the backward pass, as the tape counts, that needs it kept.
         given: how many had it.
@@ -85,6 +87,7 @@ class _Note:
     deep: int = 0
     outside: bool = False
     kept: bool = False
+    users: int = 0
     asks: list[int] = field(default_factory=list)
     last: int | None = None
     given: int = 0
@@ -96,6 +99,11 @@ class _Note:
     def size(self) -> int:
         """To compare it with others: bytes for an example, at four a number."""
         return self.amount.held(1, 4)
+
+    @property
+    def turn(self) -> float:
+        """As in the code: when it is had, of all that something is made of."""
+        return self.deep if self.users > 1 else math.inf
 
     def want(self, by: int, deepest: int) -> None:
         """Says that the gradient of an operation asks for it."""
@@ -254,6 +262,8 @@ class _Forming:
                 inputs = (*inputs, inner)
         if not fixed:
             own.made, own.inputs, own.deep = number, inputs, deep
+            for note in inputs:
+                note.users += 1
 
     def _want(self, note: _Note, by: int, form: Memory) -> None:
         if form is Memory.plain and not note.kept:
@@ -309,7 +319,7 @@ class _Forming:
         assert note.made is not None
         operation = self._tape.operations[note.made]
         own: list[_Note] = []
-        for item in note.inputs:
+        for item in sorted(note.inputs, key=lambda part: part.turn):
             if self._value(item, number, room):
                 item.working = True
                 own.append(item)

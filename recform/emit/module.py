@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import PurePath
 
-from recform.classes.layout import laid_out
+from recform.classes.layout import CHANNELS_LAST, laid_out
 from recform.classes.network import plan_network
 from recform.classes.steps.reversible import reversing
 from recform.emit.checked import check
@@ -51,7 +51,13 @@ def emit(
     """
     formula = networks[0].recurrence.formula
     memory = target.keeps(formula)
-    support = support_classes(networks, memory, generation=target.generation, kept=kept)
+    support = support_classes(
+        networks,
+        memory,
+        generation=target.generation,
+        inference=target.inference,
+        kept=kept,
+    )
     names = module_names(networks, [*support, *([BASE] if target.timm else [])])
     plan_one = plan_classifier if target.timm else plan_network
     plans = [
@@ -81,7 +87,8 @@ def emit(
         plans = list(map(laid_out, plans))
     code = printed(plans)
     tree = ast.parse(code)
-    check(networks, plans, tree, base, going=target.generation)
+    derived = base or support.get(CHANNELS_LAST, "")
+    check(networks, plans, tree, derived, going=target.generation)
     used = reads(tree)
     if target.timm:
         base = without_unused(base, used)

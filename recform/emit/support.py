@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from recform.blocks.identifiers import support_name
 from recform.blocks.support import template
+from recform.classes.layout import CHANNELS_LAST
 from recform.diagnostics import Diagnostics
 from recform.graph.model import NetworkGraph
 from recform.memory import Memory, Plan
@@ -21,6 +22,7 @@ def support_classes(
     memory: Memory = Memory.plain,
     *,
     generation: bool = False,
+    inference: bool = False,
     kept: Sequence[Plan] = (),
 ) -> dict[str, str]:
     """Name and source of the classes that the operators of these networks need.
@@ -29,6 +31,7 @@ def support_classes(
         networks: of one file.
         memory: what they keep for their backward passes.
         generation: whether they keep what they have seen of positions.
+        inference: whether they are for inference.
         kept: of each what its parts keep, where that is not the same.
 
     Raises:
@@ -40,6 +43,9 @@ def support_classes(
     if generation:
         found[PAST] = template("kept/past")
         owners[PAST] = "--for generation"
+    if inference:
+        found[CHANNELS_LAST] = template("channels_last")
+        owners[CHANNELS_LAST] = "--for inference"
     report = Diagnostics()
     for network in networks:
         for operator in used_operators(network):

@@ -32,14 +32,17 @@ def memory_classes(memory: Memory, kept: Sequence[Plan] = ()) -> dict[str, str]:
         kept: of each what its parts keep, where that is not the same.
     """
     if any(Memory.reversible in plan.forms for plan in kept):
-        names = ("again", "lean", "reversible", "either")
-        return {name.capitalize(): template(name) for name in names}
+        return _classes("again", "lean", "batches", "reversible", "either")
     match memory:
         case Memory.lean | Memory.checkpoint:
-            return {"Again": template("again"), "Lean": template("lean")}
+            return _classes("again", "lean")
         case Memory.reversible:
-            return {"Reversible": template("reversible")}
+            return _classes("batches", "reversible")
     return {}
+
+
+def _classes(*names: str) -> dict[str, str]:
+    return {name.capitalize(): template(name) for name in names}
 
 
 def leaning(plan: NetworkPlan) -> NetworkPlan:

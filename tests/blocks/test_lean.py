@@ -256,6 +256,44 @@ def whole() -> tuple[nn.Module, Tensor]:
     return copy.deepcopy(body).double(), torch.randn(2, 3, 6, 6).double()
 
 
+class Subtracting(nn.Module):
+    """X_i = relu(X_<i-1> + W_i*X_<i-1>) - W_<i-1>*X_<i-2>, three times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = conv(3, 4)
+        self.convs = nn.ModuleList(conv(4, 4) for _ in range(3))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(4) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = wx_prev = self.first(x)
+        for layer, norm in zip(self.convs, self.norms, strict=True):
+            wx = norm(layer(x))
+            x, wx_prev = F.relu(x + wx) - wx_prev, wx
+        return x * x
+
+
+def test_what_two_are_made_of_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tensor that is needed now and soon after waits, if that is in the same chain."""
+    torch.manual_seed(0)
+    plain = Subtracting().double()
+    framed = Framed(copy.deepcopy(plain))
+    x = torch.randn(2, 3, 6, 6, dtype=torch.float64)
+    plain(x).sum().backward()
+    calls = []
+    normed = Lean.normed
+
+    def counted(*args: Any) -> Tensor:
+        calls.append(args)
+        return normed(*args)
+
+    monkeypatch.setattr(Lean, "normed", staticmethod(counted))
+    framed(x).sum().backward()
+    assert len(calls) == 3
+    wanted = [p.grad for p in plain.parameters()]
+    torch.testing.assert_close([p.grad for p in framed.parameters()], wanted)
+
+
 def test_twice_in_one_pass_and_twice_back() -> None:
     """A module that runs twice; two passes, then both back; a pass twice back."""
 

@@ -69,6 +69,26 @@ def test_gradients(name: str, depth: int | None) -> None:
         torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-10)
 
 
+def test_large_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks that run again normalise in another way, where that pays."""
+    frame = "input 3 x 32 x 32\nstages 8 x 4\nhead avgpool > linear(3)\n"
+    plain, other, x = both(f"{frame}{LAYER}X_i = W_i*X_<i-1> + X_<i-2>")
+    x = x.repeat(2, 1, 1, 1)
+    for net in (plain, other):
+        frozen = next(m for m in net.modules() if isinstance(m, nn.BatchNorm2d))
+        frozen.weight.requires_grad_(False)
+    torchs, calls = nn.functional.batch_norm, []
+
+    def counted(*args: Any, **kwargs: Any) -> Tensor:
+        calls.append(len(args[0]))
+        return torchs(*args, **kwargs)
+
+    monkeypatch.setattr(nn.functional, "batch_norm", counted)
+    wanted, found = backward(plain, x), backward(other, x)
+    torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-10)
+    assert calls.count(len(x)) == (1 + 4) * 2 * 2  # The forward passes have been all.
+
+
 def kept(net: nn.Module, x: Tensor) -> int:
     """The bytes that torch has given out, and not taken back, behind a pass."""
     net(x)  # What torch makes once and keeps is none of it.

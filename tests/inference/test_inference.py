@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -232,6 +233,24 @@ def test_channels_are_last_whatever_is_done_with_a_module() -> None:
         }
     for how, result in found.items():
         assert torch.allclose(result, wanted, rtol=1e-5, atol=1e-5), how
+
+
+def test_its_tensors_go_into_files() -> None:
+    """Also as a part of another module; in the module they lie as before."""
+    text = TEXTS["behind convolutions, also depthwise ones"][0]
+    made = recform.optimize(stirred(recform.load(text)))
+    whole = nn.ModuleDict({"net": made, "net2": nn.Conv2d(3, 4, 3)})
+    whole["net2"].to(memory_format=torch.channels_last)
+    for module in (made, recform.compile(text, inference=True).module()):
+        read = safetensors.torch.load(safetensors.torch.save(module.state_dict()))
+        wanted = dict(module.named_parameters())
+        assert sorted(read) == sorted(wanted)
+        assert all(torch.equal(read[name], wanted[name]) for name in wanted)
+        assert all(_last(p) for p in module.parameters() if p.dim() == 4)
+    state = whole.state_dict()
+    assert [n for n, t in state.items() if not t.is_contiguous()] == ["net2.weight"]
+    variables = whole.state_dict(keep_vars=True)
+    assert all(variables[name] is p for name, p in whole.named_parameters())
 
 
 def _last(weight: Tensor) -> bool:

@@ -24,6 +24,14 @@ class Again:
 
     #: The part of the network that noted it; none makes a tensor of another one again.
     part = 0
+    #: Whether somebody else had it before the pass, or has it while it is made again.
+    outside = lent = False
+    #: What is kept of it, or was made again for those who will ask for it.
+    kept: Tensor | None = None
+    made: Tensor | None = None
+    #: What was made last, while somebody works with it, and its version.
+    late: tuple[ref[Tensor], int] | None = None
+    asked = given = stands = users = 0
 
     def __init__(
         self,
@@ -37,13 +45,14 @@ class Again:
         self.shape, self.device = tensor.shape, tensor.device.type
         self.stride = tensor.stride() if make else ()
         self.make, self.inputs, self.small = make, inputs, small
+        for item, _ in inputs:
+            item.users += 1
         self.deep: int = 1 + max((item.deep for item, _ in inputs), default=-1)
-        self.outside = False
-        self.kept: Tensor | None = None
-        self.made: Tensor | None = None
-        #: What was made last, while somebody works with it, and its version.
-        self.late: tuple[ref[Tensor], int] | None = None
-        self.asked = self.given = self.stands = 0
+
+    @property
+    def turn(self) -> float:
+        """When it is had, of all that something is made of: the least comes first."""
+        return self.deep if self.users > 1 else math.inf
 
     def want(self, deepest: int) -> None:
         """Says that the backward pass asks for it, once for each call.
@@ -78,11 +87,11 @@ class Again:
         tensor = self.tensor()
         if tensor is None:
             raise RuntimeError("a tensor is gone that the backward pass needs")
-        if tensor.requires_grad and tensor.is_leaf:
-            self.kept = tensor  # A parameter hangs on nothing.
-        else:
+        if self.small:
             with torch.no_grad():
-                self.kept = self.small[0](tensor) if self.small else tensor.detach()
+                self.kept = self.small[0](tensor)
+        else:  # A parameter, and what asks for no gradient, hangs on nothing.
+            self.kept = tensor if tensor.is_leaf else tensor.detach()
         self.stands = self.kept._version
         self.make, self.inputs, self.deep = None, (), 0
 
@@ -107,22 +116,29 @@ class Again:
             late, version = self.late or (None, 0)
             made = late() if late else None
             if made is not None and made._version == version:
+                self.lent = True
                 return made, False
             made = self.again()
+            self.lent = False
             self.late = ref(made), made._version
         elif self.small:
             made = self.small[1](self.kept)
         elif self.is_changed():
-            raise RuntimeError(
-                "a tensor that the backward pass needs was changed in place after the "
-                f"forward pass; it has the shape {[*self.shape]}"
-            )
+            raise self.changed(self.kept)
         else:
             return self.kept, False
         if self.given == self.asked:
             return made, made._base is None
         self.made = made
         return made, False
+
+    @staticmethod
+    def changed(tensor: Tensor) -> RuntimeError:
+        """The error that a tensor is not what it was."""
+        return RuntimeError(
+            "a tensor that the backward pass needs was changed in place after the "
+            f"forward pass; it has the shape {[*tensor.shape]}"
+        )
 
     def is_changed(self) -> bool:
         """Whether what is kept was changed in place."""
@@ -133,11 +149,19 @@ class Again:
 
     def again(self) -> Tensor:
         """The tensor, made of others."""
-        values, own = [], []
-        for item, place in self.inputs:
+        had: dict[int, tuple[Tensor, bool]] = {}
+        # What more is made of than this comes first: the others may be made of it, too.
+        order = sorted(range(len(self.inputs)), key=lambda n: self.inputs[n][0].turn)
+        for number in order:
+            item, place = self.inputs[number]
             value, alone = item.value()
-            values.append(value if place is None else value.as_strided(*place))
-            own.append(alone and place is None)
+            alone = alone and place is None
+            had[number] = value if place is None else value.as_strided(*place), alone
+        values, own = [], []
+        for number, (item, _) in enumerate(self.inputs):
+            value, alone = had[number]
+            values.append(value)
+            own.append(alone and not item.lent)
         assert self.make is not None
         made = self.make(values, own)
         if made.stride() == self.stride:

@@ -121,9 +121,9 @@ class Lean(TorchDispatchMode):
         super().__init__()
         self.network = network
         self.notes: list[Again] = []
-        #: Of each operation its name, and whether what it makes lies in what it gets:
-        #: asking torch takes longer than many an operation does.
-        self.known: dict[Any, tuple[str, bool]] = {}
+        #: Of each operation its name, whether what it makes lies in what it gets, and the
+        #: cheap one that writes over that: asking torch takes longer than many a one does.
+        self.known: dict[Any, tuple[str, bool, Any]] = {}
         self.forms, self.form = forms, forms[0]
         self.place = self.part = 0
 
@@ -142,8 +142,11 @@ class Lean(TorchDispatchMode):
         self.notes.clear()
         self.network = None  # Autograd has this pass until it has gone back.
 
-    def pack(self, tensor: Tensor) -> tuple[Again, Any]:
+    def pack(self, tensor: Tensor) -> tuple[Any, Any]:
         """What autograd keeps in place of a tensor."""
+        whole = tensor if tensor._base is None else tensor._base
+        if tensor.is_leaf and "again" not in whole.__dict__:
+            return tensor, tensor._version  # A weight, or what comes in.
         again, place = self.noted(tensor)
         if self.form == "plain" and again.kept is None:
             again.keep()
@@ -151,14 +154,18 @@ class Lean(TorchDispatchMode):
         return again, place
 
     @staticmethod
-    def unpack(packed: tuple[Again, Any]) -> Tensor:
+    def unpack(packed: tuple[Any, Any]) -> Tensor:
         """The tensor that autograd asks for."""
         again, place = packed
+        if isinstance(again, Tensor):
+            if again._version != place:
+                raise Again.changed(again)
+            return again.detach()
         kind = again.device
-        plain: Any = torch.no_grad()
         if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
-            plain = torch.autocast(kind, enabled=False)
-        with torch.no_grad(), plain:
+            with torch.autocast(kind, enabled=False):
+                return Lean.unpack(packed)
+        with torch.no_grad():
             value = again.take().detach()
             return value if place is None else value.as_strided(*place)
 
@@ -191,10 +198,15 @@ class Lean(TorchDispatchMode):
         """Runs an operation, and notes how what it makes is made again."""
         out = func(*args, **(kwargs or {}))
         if func not in self.known:
-            schema = func._schema
-            lies = any(result.alias_info for result in schema.returns)
-            self.known[func] = schema.name.removeprefix("aten::"), lies
-        name, lies = self.known[func]
+            lies = any(result.alias_info for result in func._schema.returns)
+            name = func._schema.name.removeprefix("aten::")
+            over = (
+                getattr(torch.ops.aten, f"{name}_", None)
+                if name in self.CHEAP
+                else None
+            )
+            self.known[func] = name, lies, getattr(over, func._overloadname, None)
+        name, lies, _ = self.known[func]
         if types or lies:
             if not types and name in ("bernoulli_", "div_") and self.form != "plain":
                 self.drop(name, args)
@@ -203,9 +215,11 @@ class Lean(TorchDispatchMode):
         made = [t for t in made if type(t) is Tensor and t.layout == torch.strided]
         if not made:
             return out
-        for tensor in made:
+        first, *others = made
+        for tensor in others:
             self.note(tensor)
         if self.form == "plain":
+            self.note(first)
             return out
         if name in self.EXACT or (
             name == "linalg_vector_norm" and abs(args[1]) == math.inf
@@ -213,18 +227,20 @@ class Lean(TorchDispatchMode):
             self.noted(args[0])[0].keep()
         if name.endswith("_batch_norm"):
             x, weight, bias, mean, variance, training, _, eps = args
-            stats = made[1:3] if training else (mean.clone(), (variance + eps).rsqrt())
-            self.call(made[0], self.normed, (x, *stats, weight, bias, eps))
+            stats = others[:2] if training else (mean.clone(), (variance + eps).rsqrt())
+            self.call(first, self.normed, (x, *stats, weight, bias, eps))
         elif name == "max_pool2d_with_indices":
-            self.narrow(made[1], args[0].shape[-2] * args[0].shape[-1])
-            self.call(made[0], self.picked, (args[0], made[1]))
+            self.narrow(others[0], args[0].shape[-2] * args[0].shape[-1])
+            self.call(first, self.picked, (args[0], others[0]))
         elif name == "native_dropout":
             scale = 1 / (1 - args[1]) if args[1] < 1 else 0
-            self.call(made[0], lambda x, mask: x * mask * scale, (args[0], made[1]))
+            self.call(first, lambda x, mask: x * mask * scale, (args[0], others[0]))
         elif name == "_unsafe_view":  # Nobody else had what it is a view of, then.
-            self.call(made[0], Tensor.view, args)
+            self.call(first, Tensor.view, args)
         elif name in self.CHEAP or self.repeats(func, args, kwargs or {}):
-            self.call(made[0], func, args, kwargs or {})
+            self.call(first, func, args, kwargs or {})
+        else:
+            self.note(first)
         return out
 
     def repeats(self, func: Any, args: Any, kwargs: Any) -> bool:
@@ -252,16 +268,15 @@ class Lean(TorchDispatchMode):
         of = [t for t in (args[0] if many else args) if isinstance(t, Tensor)]
         inputs = [*map(self.noted, of)]
         if of and all(item.outside for item, _ in inputs):
+            self.note(out)
             return
         # A tensor in here would live as long as the note.
         rest = args[1:] if many else [... if isinstance(t, Tensor) else t for t in args]
         named = kwargs or {}
         over, turns = None, False
-        if isinstance(func, torch._ops.OpOverload):
-            name = func._schema.name.removeprefix("aten::")
-            if name in self.CHEAP and isinstance(args[0], Tensor):  # Not in 2**x.
-                over = getattr(torch.ops.aten, f"{name}_", None)
-                over = getattr(over, func._overloadname, None)
+        if func in self.known:
+            name, _, over = self.known[func]
+            over = over if isinstance(args[0], Tensor) else None  # Not in 2**x.
             turns = name in ("add", "mul") and not named and len(of) == 2
         like = out.shape, out.dtype
 

@@ -11,6 +11,8 @@ from weakref import ref
 import torch
 from torch import Tensor, nn
 
+from recform.blocks.support.batches import Batches
+
 
 class Reversible:
     """A pass of a block that keeps nothing; the last of a row keeps what it hands on.
@@ -46,9 +48,7 @@ class Reversible:
             every += [m for m in module._modules.values() if m is not None]
         self.modes = [(module, module.training) for module in every]
         weights = [*self.learned(), *(t for m in every for t in m._buffers.values())]
-        self.weights = {
-            t.untyped_storage().data_ptr() for t in weights if t is not None
-        }
+        self.weights = {self.memory(t) for t in weights if t is not None}
         self.versions = [t._version for t in self.learned()]
         kinds = {"cpu", given[-1].device.type}
         self.device = given[-1].device
@@ -138,9 +138,14 @@ class Reversible:
 
     # -- what autograd keeps
 
+    @staticmethod
+    def memory(tensor: Tensor) -> int:
+        """Where the memory starts that a tensor lies in."""
+        return tensor.data_ptr() - int(tensor.storage_offset()) * tensor.element_size()
+
     def pack(self, tensor: Tensor) -> tuple[Any, int]:
         """What autograd keeps in place of a tensor."""
-        if tensor.untyped_storage().data_ptr() in self.weights:
+        if self.memory(tensor) in self.weights:
             return tensor.detach(), tensor._version
         self.count += 1
         return self, self.count - 1
@@ -197,11 +202,11 @@ class Reversible:
             return made
 
         def pack(tensor: Tensor) -> None:
-            if tensor.untyped_storage().data_ptr() not in self.weights:
+            if self.memory(tensor) not in self.weights:
                 found.append(tensor.detach())
 
         hooks = torch.autograd.graph.saved_tensors_hooks(pack, self.unpack)
-        with torch.enable_grad(), self.like_before(), hooks, self.calling(again):
+        with torch.enable_grad(), self.like_before(found), hooks, self.calling(again):
             inverting = True
             outputs = [t.detach().requires_grad_() for t in self.outputs]
             inputs = self.block.inverse(*self.given, *outputs)  # type: ignore[operator]
@@ -224,8 +229,11 @@ class Reversible:
             before.outputs = tuple(t.detach() for t in inputs)
 
     @contextmanager
-    def like_before(self) -> Iterator[None]:
-        """Casts, trains or evaluates as the pass did; statistics stay as they are."""
+    def like_before(self, found: list[Tensor]) -> Iterator[None]:
+        """Casts, trains or evaluates as the pass did; statistics stay as they are.
+
+        What autograd would keep of batches that are normalised comes to what was found.
+        """
         with ExitStack() as stack:
             for module, training in self.modes:
                 if module.training != training:
@@ -239,6 +247,10 @@ class Reversible:
                 if training and held.get("track_running_stats"):
                     held["track_running_stats"] = False
                     stack.callback(held.__setitem__, "track_running_stats", True)
+                    normal = type(module).forward is nn.BatchNorm2d.forward
+                    if normal and self.device.type == "cpu" and "forward" not in held:
+                        held["forward"] = partial(Batches.again, module, found)
+                        stack.callback(held.pop, "forward")
             yield
 
     @contextmanager

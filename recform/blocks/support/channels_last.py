@@ -1,0 +1,26 @@
+"""Networks whose weights lie with channels last, as it stands in generated files."""
+
+# mypy: disable-error-code="no-untyped-call"
+
+from typing import Any
+
+from torch import Tensor, nn
+
+
+class ChannelsLast(nn.Module):
+    """A network whose weights lie in memory as torch convolves images fastest.
+
+    What it hands out for files has the numbers of each weight in their usual order, for
+    some kinds of files (safetensors) take no other.
+    """
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Its tensors by name, copied into that order; as they lie with `keep_vars`."""
+        state = super().state_dict(*args, **kwargs)
+        if not kwargs.get("keep_vars"):
+            for name, item in state.items():
+                if name.startswith(kwargs.get("prefix", "")) and isinstance(
+                    item, Tensor
+                ):
+                    state[name] = item.contiguous()
+        return state
