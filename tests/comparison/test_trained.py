@@ -389,9 +389,18 @@ def test_a_cluster_gets_all_words_of_a_network(tmp_path: Path) -> None:
     """What is behind its file says in which form it is trained."""
     entry = entries(tmp_path)[0]
     kept = dataclasses.replace(entry, words=(*entry.words, "--memory", "lean"))
-    (trial,) = trials([kept], ["digits"], (0,), wanted(tmp_path, "epochs=1"), ())
-    # A run of other words is not taken for the one that was asked for.
-    found = Processes(1)(trial.job)
-    assert found == Failure("what was trained is not what was asked for")
+    (trial,) = trials([kept], ["digits"], (0,), wanted(tmp_path), ())
     words = ("formula/two.rf", "--network", "Res", "--memory", "lean")
     assert _subject(trial.job) == words
+
+
+def test_another_run_is_not_taken_for_what_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (trial.job for trial in all_trials(tmp_path)[:2])
+    result = here(one)
+    answer = json.dumps({"ok": True, "result": dataclasses.asdict(result)})
+    monkeypatch.setattr("recform.training.many.answered", lambda *_: (answer, 0))
+    assert Processes(1)(one) == result
+    why = "what was trained is not what was asked for"
+    assert Processes(1)(other) == Failure(why)

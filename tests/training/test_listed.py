@@ -27,6 +27,8 @@ def test_runs_are_listed_and_shown(tmp_path: Path) -> None:
     assert f"{result.accuracy:.2%}" in asked("runs", "list", "--runs", str(tmp_path))
     shown = asked("runs", "show", "ru", "--runs", str(tmp_path))
     assert "Tiny, 2,786 parameters" in shown
+    # The name of a recipe says nothing of what was changed of it.
+    assert "quick, epochs=3, batch=256, warmup=1.0\n" in shown
     assert f"{result.accuracy:.2%} of the test set" in shown
 
 

@@ -148,13 +148,23 @@ def again(run: Run, said: Json) -> str:
     return shlex.join(words)
 
 
+def _recipe(said: Json) -> str:
+    """The name of a recipe, and what is not as that name has it."""
+    from recform.training.recipe import RECIPES
+
+    named = RECIPES.get(said["name"])
+    known = {} if named is None else asdict(named)
+    odd = [f"{k}={said[k]}" for k, v in known.items() if said.get(k, v) != v]
+    return ", ".join([said["name"], *odd])
+
+
 def _show(run: Run, told: Json, said: Json) -> None:
     result = told["result"]
     around = said["surroundings"]
     rows = [
         ("network", f"{told['network']}, {said['subject']['parameters']:,} parameters"),
         ("data", f"{told['data']} (sha256 {said['data']['digest'][:12]})"),
-        ("recipe", told["recipe"]),
+        ("recipe", _recipe(said["recipe"])),
         ("seed", said["seed"]),
         ("epochs", f"{told['epoch']} of {told['epochs']}"),
     ]
