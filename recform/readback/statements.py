@@ -43,6 +43,7 @@ class Statements(Reader):
         super().__init__(file, names, kind)
         self.yielded: list[Value] | None = None
         self.constructs = False
+        self._has_started = False
 
     def run(self, statements: Sequence[ast.stmt]) -> Value:
         """Runs statements; returns what they return.
@@ -58,6 +59,8 @@ class Statements(Reader):
         return None
 
     def _run(self, node: ast.stmt) -> None:
+        if self._has_started and isinstance(node, ast.Assign | ast.AnnAssign):
+            raise Unreadable(f"weights have started before {ast.unparse(node)}")
         match node:
             case ast.Expr(value=ast.Constant()) | ast.Pass():
                 return
@@ -141,6 +144,7 @@ class Statements(Reader):
                 if not self.constructs or self._kind is None:
                     raise Unreadable(ast.unparse(node))
                 self._file.starting.append((self._kind.name, node))
+                self._has_started = True
                 return
 
         def step(item: Value) -> None:

@@ -51,6 +51,10 @@ FAULTS = {
     "no rule": (LOOP, ""),
     "no rule for a label": (NAMED, ""),
     "labels first": (f"({LOOP})({NAMED})", r"\2\1"),
+    "a module behind the rules": (
+        f"(        self\\.head = .*\\n)((?:.*\\n)*?)({LOOP})({NAMED})",
+        r"\2\3\4\1",
+    ),
     "a rule twice": (f"({LOOP})", r"\1\1"),
     "a rule for another class": (r"module, nn\.Linear", "module, nn.Conv1d"),
     "a rule for another label": ('"last", ', '"first", '),
