@@ -37,6 +37,7 @@ from recform.source import Source
 from recform.target import Target
 from tests.blocks.test_lean import kept
 from tests.costs.measured import kept as real_kept
+from tests.costs.test_needs import CAUSES
 from tests.emit.test_memory import backward
 from tests.oracle.compare import compiled
 from tests.oracle.test_saved import FORMS
@@ -143,6 +144,17 @@ def test_rows_add_up_to_the_whole(name: str) -> None:
         again = (tape.operations[n] for op in whole.operations for n in op.again)
         assert (held.kept, held.training) == (choice.kept, choice.peak)
         assert choice.again == sum(w.reads for op in again for w in op.works)
+
+
+@pytest.mark.parametrize(
+    "name", ["far back", "stages by themselves", "a reckoned factor"]
+)
+def test_rows_add_up_where_figures_were_off(name: str) -> None:
+    item = compiled(CAUSES[name])
+    tape, back = record(item.graph, whole=True), ways_back(item.graph, Dtype.fp32)
+    for choice in budget.choices(tape, 3, 4, lambda op: op.runs, back):
+        held = peaks(under(tape, choice.forms), 3, 4)
+        assert (held.kept, held.training) == (choice.kept, choice.peak)
 
 
 def test_no_plan_of_a_small_network_is_better() -> None:
