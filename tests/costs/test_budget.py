@@ -152,7 +152,7 @@ def test_rows_add_up_to_the_whole(name: str) -> None:
 def test_rows_add_up_where_figures_were_off(name: str) -> None:
     item = compiled(CAUSES[name])
     tape, back = record(item.graph, whole=True), ways_back(item.graph, Dtype.fp32)
-    for choice in budget.choices(tape, 3, 4, lambda op: op.runs, back):
+    for choice in budget.choices(Short(tape), 3, 4, lambda op: op.runs, back):
         held = peaks(under(tape, choice.forms), 3, 4)
         assert (held.kept, held.training) == (choice.kept, choice.peak)
 
