@@ -283,7 +283,7 @@ def _sound(
     if changing:
         raise Misfit(
             "RF515",
-            f"changes its input in place, and others may read it: {changing[0]}",
+            f"works in place, and others may read what it changes: {changing[0]}",
             hint="write what makes a new tensor, without `inplace` and the underscore",
         )
     if made.module and not operator.attribute.isidentifier():
