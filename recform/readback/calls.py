@@ -79,6 +79,8 @@ class Calls:
                 return self._file.keep(values)
             case _, "new_zeros", _:
                 return 0.0
+            case Leaf(), _, _ if held.made.make[0] != "nn.Parameter":
+                raise Changed(f"a module is asked for its {name}")
         if name == "chunk" and isinstance(arguments[0], int):
             axis = self._file.stands(options.get("dim", 0))
             return Pieces(self._file.stands(held), arguments[0], axis)

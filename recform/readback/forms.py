@@ -18,7 +18,7 @@ class Unreadable(Exception):
 
 
 class Changed(Unreadable):
-    """Code that changes a tensor which others may read, or reads one that was changed."""
+    """Code that changes what others may read, or a module, or reads what was changed."""
 
 
 class Made:

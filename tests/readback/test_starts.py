@@ -86,6 +86,25 @@ FAULTS = {
         r"\1\2\1",
     ),
     "a class of no module": (r"Head\(nn\.Module\)", "Head"),
+    "a class that is wrapped": (r"class Head", "@torch.compile\nclass Head"),
+    "a class with more": (r"Head\(nn\.Module\)", "Head(nn.Module, metaclass=type)"),
+    "no modules to start": (
+        r"(class Formula.*\n    )(\"\"\")",
+        r"\1def modules(self):\n        return ()\n\n    \2",
+    ),
+    "a field of all modules": (
+        r"(class Head.*\n    )(\"\"\")",
+        r"\1training = False\n    \2",
+    ),
+    "a mode": (r"(        self\.out = .*\n)", r"\1        self.training = False\n"),
+    "a mode by a call": (
+        r"(        self\.out = .*\n)",
+        r"\1        unread = self.eval()\n",
+    ),
+    "the mode of a part": (
+        r"(        self\.out = .*\n)",
+        r"\1        unread = self.out.eval()\n",
+    ),
 }
 
 
