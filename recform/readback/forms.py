@@ -12,6 +12,9 @@ import zlib
 from collections.abc import Hashable, Sequence
 from typing import Any, TypeAlias
 
+#: What Python says of code that does not run.
+BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+
 
 class Unreadable(Exception):
     """Code that no generated file has."""

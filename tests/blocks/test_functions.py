@@ -289,6 +289,20 @@ def test_a_true_that_keeps_an_axis_changes_nothing(code: str) -> None:
     torch.testing.assert_close(net(x), wanted)
 
 
+def test_code_that_cannot_be_followed() -> None:
+    class Listed(Operator):
+        name, about = "listed", "what the reader of code does not know"
+
+        def emit(self, x: Shape, a: Arguments) -> Emitted:
+            return Emitted("[y for y in [{x}]][0]")
+
+    with pytest.raises(CompileError) as caught:
+        _ = recform.compile("W = listed\nX_i = W_i*X_<i-1>", plugins=[Listed]).source
+    (item,) = caught.value.diagnostics
+    assert item.code == "RF901"
+    assert item.message.startswith("nobody can follow the code of listed: ")
+
+
 EVERYWHERE = """
 input 4
 stages 4 x 2
