@@ -226,10 +226,11 @@ def _pixels(array: Any, part: str) -> Tensor:
     if images.dim() == 3:
         return images[:, None].contiguous()
     first, middle, last = images.shape[1:]
-    # Most images are square; of others, few numbers are those of channels.
-    behind = (
-        first > 4 >= last if (first == middle) == (middle == last) else first == middle
-    )
+    # Most images are square; of others, and of a few places, few numbers are those of
+    # channels: 1 x 1 x 64 is a row of 64 numbers.
+    behind = first > 4 >= last
+    if (first == middle) != (middle == last):
+        behind = first == middle and not first <= 4 < last
     return images.permute(0, 3, 1, 2).contiguous() if behind else images
 
 

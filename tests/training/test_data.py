@@ -129,6 +129,7 @@ def test_npz(form: str, tmp_path: Path) -> None:
         ((3, 3, 3), False),
         ((9, 8, 4), True),
         ((4, 8, 9), False),
+        ((1, 1, 9), False),
     ],
 )
 def test_where_the_channels_are(
