@@ -199,6 +199,17 @@ def test_where_it_is_plain() -> None:
     )
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+@pytest.mark.parametrize("memory", ["lean", "reversible"])
+def test_what_follows_a_pass(memory: str) -> None:
+    """The tracers of torch see the plain pass, with gradients as well."""
+    plain, _, x = both(TEXTS["A.4.1"])
+    other = recform.load(TEXTS["A.4.1"], memory=memory).double().eval()
+    other.load_state_dict(plain.state_dict())
+    for made in (torch.jit.trace(other, x), torch.fx.symbolic_trace(other)):
+        torch.testing.assert_close(made(x), plain.eval()(x))
+
+
 def test_lower_precision() -> None:
     """Casts are those of the pass, wherever the backward pass runs."""
     plain, other, x = both(TEXTS["leapfrog"])

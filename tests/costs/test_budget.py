@@ -447,7 +447,8 @@ def test_definitions_are_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return found(self, *args)
 
     monkeypatch.setattr(Inside, "opened", counted)
-    text = "input 6\nstages 6 x {}\nG = linear(6)\nW(x) = x*sigmoid(G*x)\nX_i = X_<i-1> + W_i*X_<i-1>"
+    text = "input 6\nstages 6 x {}\nG = linear(6)\nW(x) = x*sigmoid(G*x)\n"
+    text += "X_i = X_<i-1> + W_i*X_<i-1>"
     counts = []
     for blocks in (3, 9):
         opened.clear()

@@ -78,6 +78,8 @@ class Reversible:
                 if (
                     not torch.is_grad_enabled()
                     or torch.compiler.is_compiling()
+                    or torch._C._get_tracing_state() is not None
+                    or not isinstance(given[-1], Tensor)  # As torch.fx follows it.
                     or torch._C._are_functorch_transforms_active()
                     or not all(t.requires_grad for t in given if isinstance(t, Tensor))
                     or not all(
@@ -241,10 +243,10 @@ class Reversible:
                 if module.training != training:
                     stack.callback(setattr, module, "training", module.training)
                     module.training = training
-                held = module._parameters
-                if any(held[name] is not weights[name] for name in weights):
-                    stack.callback(held.update, {**held})
-                    held.update(weights)
+                now = module._parameters
+                if any(now.get(name) is not had for name, had in weights.items()):
+                    stack.callback(now.update, {**now})
+                    now.update(weights)
             for kind, dtype, enabled in self.casts:
                 if enabled or torch.is_autocast_enabled(kind):
                     stack.enter_context(torch.autocast(kind, dtype, enabled))
