@@ -157,6 +157,9 @@ def within(
     if chosen is None:
         least = found[-1]
         name, examples = plain.name, _examples(setting)
+        asked, least_said = in_bytes(most), in_bytes(least.peak)
+        if asked == least_said:
+            asked, least_said = f"{most:,} bytes", f"{least.peak:,}"
         share = ""
         if budget.most.strip().endswith("%"):
             freed = plain.training - least.peak
@@ -164,8 +167,8 @@ def within(
             share = f", and {tenths / 10:.1f}% as a share"
         report.error(
             "RF540",
-            f"{name} does not train {examples} in {in_bytes(most)}: it needs "
-            f"{in_bytes(least.peak)} at least, however much runs again",
+            f"{name} does not train {examples} in {asked}: it needs {least_said} at least, "
+            "however much runs again",
             network.recurrence.formula.equations[0].span,
             hint=f"the smallest budget is {least.peak} bytes{share}; fewer examples at "
             "once need less",
