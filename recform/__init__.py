@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recform.arguments import FORMULA, Takes, public
+from recform.arguments import FORMULA, Takes, path_of, public
 from recform.version import __version__
 
 if TYPE_CHECKING:
@@ -52,11 +52,14 @@ def _is_recipe(value: object) -> bool:
     return isinstance(value, str | Recipe)
 
 
-_KNOWN = Takes("no formula, and nothing that `compile` returned", _is_known, '"net.rf"')
+_KNOWN = Takes(
+    "no formula, and nothing that `compile` returned", _is_known, '"net.rf"', path_of
+)
 _TRAINED = Takes(
     "no formula, and no function that makes a module",
     lambda value: FORMULA.fits(value) or callable(value),
     '"net.rf"',
+    path_of,
 )
 _RECIPE = Takes("no recipe", _is_recipe, '"quick"')
 

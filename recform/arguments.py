@@ -2,13 +2,15 @@
 
 A name means the same in every function, so what it takes is said once, in a table. What
 only its owner knows is said there (the limits of a picture, the devices), by a
-:class:`BadArgument`; all of it is answered as one diagnostic.
+:class:`BadArgument`; all of it is answered as one diagnostic. Behind it there are Python's
+own numbers and paths, for what others have (NumPy's, say) is written in no file of JSON.
 """
 
 from __future__ import annotations
 
 import inspect
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -45,6 +47,10 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
+def _itself(value: Any) -> Any:
+    return value
+
+
 @dataclass(frozen=True)
 class Takes:
     """What an argument may be.
@@ -53,14 +59,19 @@ class Takes:
         what: in words, behind `is`: what a value is that is not that.
         fits: whether a value is that.
         such: one, as it is written.
+        own: makes of a value that fits what Python has of its own.
     """
 
     what: str
     fits: Callable[[Any], bool]
     such: str
+    own: Callable[[Any], Any] = _itself
 
-    def check(self, name: str, value: object) -> None:
+    def check(self, name: str, value: object) -> Any:
         """Refuses what is not that.
+
+        Returns:
+            The value, as Python has it.
 
         Raises:
             BadArgument: if it is not.
@@ -72,6 +83,7 @@ class Takes:
         if not fits:
             hint = f"such as {name}={self.such}"
             raise BadArgument(name, f"{shown(value)} is {self.what}", hint)
+        return self.own(value)
 
 
 def _counts(value: Any, kind: type) -> bool:
@@ -94,6 +106,7 @@ def whole(least: int | None = None, most: int | None = None) -> Takes:
             and (most is None or value <= most)
         ),
         str(max(least or 0, 4)),
+        int,
     )
 
 
@@ -105,21 +118,40 @@ def real(least: float = -math.inf) -> Takes:
             _counts(value, Real) and least <= value < math.inf and value > -math.inf
         ),
         "0.5",
+        lambda value: int(value) if isinstance(value, int) else float(value),
     )
 
 
 def word(words: Iterable[str]) -> Takes:
     """One of some words."""
     known = list(map(str, words))
-    return Takes(f"none of {', '.join(known)}", known.__contains__, repr(known[-1]))
+    return Takes(
+        f"none of {', '.join(known)}",
+        known.__contains__,
+        repr(known[-1]),
+        lambda value: known[known.index(value)],
+    )
 
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def _is_flag(value: Any) -> bool:
+    """Whether it is True or False; NumPy has others, and 1 and 0 are equal to them."""
+    return isinstance(value, bool) or bool(value == 0) or bool(value == 1)
+
+
 def _is_path(value: object) -> bool:
-    return isinstance(value, str | Path) and "\0" not in str(value)
+    if not isinstance(value, str | os.PathLike):
+        return False
+    text = os.fspath(value)
+    return isinstance(text, str) and "\0" not in text
+
+
+def path_of(value: Any) -> Any:
+    """A Path of whatever says that it is a path; a text may be a formula."""
+    return Path(value) if isinstance(value, os.PathLike) else value
 
 
 def _is_row(value: object) -> bool:
@@ -138,17 +170,25 @@ def _is_module(value: object) -> bool:
     return isinstance(value, torch.nn.Module)
 
 
-FLAG = Takes("not True or False", lambda value: isinstance(value, bool), "True")
+FLAG = Takes("not True or False", _is_flag, "True", bool)
 NAME = Takes("no name", _is_text, '"Net"')
-PATH = Takes("no path of a file", _is_path, '"net.safetensors"')
-FOLDER = Takes("no path of a folder", _is_path, '"runs"')
+PATH = Takes("no path of a file", _is_path, '"net.safetensors"', path_of)
+FOLDER = Takes("no path of a folder", _is_path, '"runs"', path_of)
 #: A number that starts a row of random ones, as far as torch takes them.
 SEED = whole(0, 2**63 - 1)
 FORMULA = Takes(
     "no formula: a path, or text",
     lambda value: _is_text(value) or _is_path(value),
     '"net.rf"',
+    path_of,
 )
+_BLOCK = whole(0, 100_000)
+
+
+def _ints(row: Iterable[Any]) -> tuple[int, ...]:
+    return tuple(map(int, row))
+
+
 #: Of every function, unless the function says otherwise.
 TAKES: Mapping[str, Takes] = {
     "formula": FORMULA,
@@ -178,16 +218,15 @@ TAKES: Mapping[str, Takes] = {
     "checkpoint": real(0),
     "form": Takes("no format of a picture", _is_text, '"svg"'),
     "depth": whole(1, 100_000),
-    "origin": whole(0, 100_000),
+    "origin": _BLOCK,
     "gain": real(0),
     "gate": real(),
-    "delete": Takes(
-        "no row of numbers of blocks", _are(whole(0, 100_000).fits), "(3,)"
-    ),
+    "delete": Takes("no row of numbers of blocks", _are(_BLOCK.fits), "(3,)", _ints),
     "swap": Takes(
         "no pair of numbers of blocks",
-        lambda v: _are(whole(0, 100_000).fits)(v) and len(v) == 2,
+        lambda v: _are(_BLOCK.fits)(v) and len(v) == 2,
         "(2, 3)",
+        _ints,
     ),
 }
 
@@ -211,8 +250,8 @@ def public(name: str, **takes: Takes) -> Callable[[Callable[_P, _R]], Callable[_
             from recform.diagnostics import CompileError, Diagnostic, WrongArgument
 
             try:
-                _check(signature, table, arguments, options)
-                return function(*arguments, **options)
+                bound = _checked(signature, table, arguments, options)
+                return function(*bound.args, **bound.kwargs)
             except BadArgument as bad:
                 problem = f"{name}, {bad}" if bad.argument else f"{name}: {bad.problem}"
                 found = Diagnostic("RF116", problem, hint=bad.hint)
@@ -226,16 +265,16 @@ def public(name: str, **takes: Takes) -> Callable[[Callable[_P, _R]], Callable[_
     return public_
 
 
-def _check(
+def _checked(
     signature: inspect.Signature,
     takes: Mapping[str, Takes],
     arguments: tuple[object, ...],
     options: Mapping[str, object],
-) -> None:
-    """Refuses arguments that a function does not take.
+) -> inspect.BoundArguments:
+    """The arguments of a function, as Python has them.
 
     Raises:
-        BadArgument: for the first one.
+        BadArgument: for the first one that it does not take.
     """
     try:
         bound = signature.bind(*arguments, **options)
@@ -248,4 +287,5 @@ def _check(
         parameter = signature.parameters[name]
         is_open = parameter.kind is parameter.VAR_KEYWORD
         if name in takes and value is not parameter.default and not is_open:
-            takes[name].check(name, value)
+            bound.arguments[name] = takes[name].check(name, value)
+    return bound

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import recform
+from recform.arguments import TAKES, public
 from recform.diagnostics import CompileError, WrongArgument
 from recform.diagnostics import Diagnostic as Said
 
@@ -97,6 +99,49 @@ def test_what_is_of_no_use(
     assert list(tmp_path.iterdir()) == []
 
 
+class Word(StrEnum):
+    """A word of somebody else's."""
+
+    cpu = "cpu"
+
+
+class Link:
+    """A path of somebody else's."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
+def test_what_is_as_good_as_pythons_own(tmp_path: Path) -> None:
+    """NumPy's numbers, 1 for True, any path: a function gets what Python has of them."""
+    numpy = pytest.importorskip("numpy")
+
+    @public("g", swap=TAKES["swap"], device=TAKES["device"])
+    def g(
+        formula: Any, timm: Any, seed: Any, checkpoint: Any, swap: Any, device: Any
+    ) -> list[Any]:
+        return [formula, timm, seed, checkpoint, swap, device]
+
+    one = tmp_path / "one.rf"
+    link, flag = Link(one), numpy.bool_(True)
+    pair = numpy.array([1, 2])
+    found = g(link, flag, numpy.int64(3), numpy.float32(0.5), pair, Word.cpu)
+    assert found == [one, True, 3, 0.5, (1, 2), "cpu"]
+    kinds = [bool, int, float, tuple, str]
+    assert list(map(type, found[1:])) == kinds and type(found[4][0]) is int
+    one.write_text(ONE)
+    made = recform.compile(link, timm=0, inference=1)  # type: ignore[arg-type]
+    assert made.source == recform.compile(one, inference=True).source
+    sizes = list(numpy.array([4]))
+    usual = recform.compile(ONE, input=[4])
+    assert recform.compile(ONE, input=sizes).source == usual.source
+    recform.save_weights(module(), link, Link(tmp_path / "one.safetensors"))  # type: ignore[arg-type]
+    assert (tmp_path / "one.safetensors").exists()
+
+
 def said(call: Callable[[], object]) -> Said:
     with pytest.raises(WrongArgument) as caught:
         call()
@@ -125,5 +170,5 @@ def test_what_is_said() -> None:
     assert "unexpected keyword argument 'clases'" in found.message
     assert found.hint == "its constructor takes in_features, classes"
     # A text is no row of plugins, though it is one of letters.
-    found = said(lambda: recform.load(ONE, plugins="operators.py"))  # type: ignore[arg-type]
+    found = said(lambda: recform.load(ONE, plugins="operators.py"))
     assert found.hint == 'such as plugins=["operators.py"]'

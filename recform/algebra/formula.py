@@ -165,7 +165,8 @@ class MemberStarts:
 
     Attributes:
         value: in ``i``, ``L`` and :data:`recform.algebra.expr.K`.
-        own: what single members have instead, by their index: ``scalar a_<i,i> = 1``.
+        own: what single members have instead, by their index: ``scalar a_<i,i> = 1``;
+            where two are of one member, the first counts.
         first, last: the indices of the sum's members; the last one in ``i``.
     """
 
@@ -184,7 +185,7 @@ class MemberStarts:
         """The first values of a block that has so many members."""
         at = {I: sympy.Integer(block), L: sympy.Integer(length)}
         last = int(self.last.xreplace(at))
-        own = {int(place.xreplace(at)): value for place, value in self.own}
+        own = {int(p.xreplace(at)): value for p, value in reversed(self.own)}
         starts: list[float] = []
         for k in range(last + 1 - count, last + 1):
             value: Symbolic = own.get(k, self.value)

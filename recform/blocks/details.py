@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from recform.blocks.acts import Inner, Link, cost_of
 from recform.blocks.amount import Amount, Cost, Work
 from recform.blocks.arguments import Arguments, Value, unsaid
+from recform.blocks.code import symbols_in
 from recform.blocks.shape import Shape, known
 
 if TYPE_CHECKING:
@@ -166,7 +167,8 @@ def made_by(
         activation=activation or operator.elementwise,
         shape=operator.shape_of(tuple(shapes), a) if len(shapes) == len(of) else None,
     )
-    if not all(x.numbers for x in of):
+    sizes = (a[item.name] for item in operator.arguments if item.kind.symbolic)
+    if not all(x.numbers for x in of) or any(map(symbols_in, sizes)):
         return made
     cost = operator.cost_of(tuple(shapes), a)
     inner = [act for part in operator.details(of, a) for act in part.does]

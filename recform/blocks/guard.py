@@ -138,7 +138,9 @@ def guarded(cls: type[Operator]) -> Operator:
         ) -> tuple[Detail, ...]:
             rule = super().details
             made = _checked("details", tuple, lambda: rule(inputs, a))
-            return _joined(made, inputs)
+            symbols = any(map(symbols_in, a.values()))
+            is_known = not symbols and all(x.numbers for x in inputs)
+            return _joined(made, inputs, is_known=is_known)
 
         @property
         def tells(self) -> bool:
@@ -216,9 +218,15 @@ def _counted(cost: Cost, rule: str) -> Cost:
 
 
 def _joined(
-    details: tuple[Detail, ...], inputs: tuple[Detail, ...]
+    details: tuple[Detail, ...], inputs: tuple[Detail, ...], *, is_known: bool
 ) -> tuple[Detail, ...]:
     """Details of which each is made of what there is before it.
+
+    Args:
+        details: that are told.
+        inputs: what comes in.
+        is_known: whether sizes are numbers; else what they come to does not count, and
+            some may be told where others cannot be.
 
     Raises:
         Misfit: if one is not.
@@ -234,11 +242,11 @@ def _joined(
         elif missing := [name for name in detail.of if name not in drawn]:
             problem = f"makes {detail.name!r} of {missing[0]!r}, which is not before it"
         else:
-            problem = next(_undone(detail, done), "")
+            problem = next(_undone(detail, done), "") if is_known else ""
         if problem:
             raise Misfit("RF514", problem, hint="a mistake of the plugin")
         drawn.add(detail.name)
-    if len(done) > len(inputs) and details[-1].name not in done:
+    if is_known and len(done) > len(inputs) and details[-1].name not in done:
         problem = f"has no operation that makes {details[-1].name!r}, its result"
         raise Misfit("RF514", problem, hint="a mistake of the plugin")
     return details
@@ -275,7 +283,7 @@ def _sound(
     if changing:
         raise Misfit(
             "RF515",
-            f"changes its input in place, and others may read it: {changing[0]}",
+            f"works in place, and others may read what it changes: {changing[0]}",
             hint="write what makes a new tensor, without `inplace` and the underscore",
         )
     if made.module and not operator.attribute.isidentifier():

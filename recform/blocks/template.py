@@ -151,8 +151,20 @@ def _is_open(path: tuple[ast.AST, ...], call: str) -> bool:
 # ----------------------------------------------------------------------------------- names
 
 
+#: Where functions of torch that can write over their input take whether they do.
+IN_PLACE_AT = {
+    **dict.fromkeys(("F.relu", "F.relu6", "F.selu", "F.silu", "F.mish"), 1),
+    **dict.fromkeys(("F.hardswish", "F.hardsigmoid"), 1),
+    **dict.fromkeys(("F.elu", "F.celu", "F.leaky_relu"), 2),
+    **dict.fromkeys(("F.threshold", "F.hardtanh", "F.dropout"), 3),
+    **dict.fromkeys(("F.dropout1d", "F.dropout2d", "F.dropout3d"), 3),
+    **dict.fromkeys(("F.alpha_dropout", "F.feature_alpha_dropout"), 3),
+    "F.rrelu": 4,
+}
+
+
 def in_place(call: str) -> bool:
-    """Whether a call says that it changes its input: ``{x}.mul_(2)``, ``inplace=True``.
+    """Whether a call says that it changes a tensor: ``{x}.mul_(2)``, ``inplace=True``.
 
     Raises:
         ValueError: if it is no expression of one line.
@@ -160,14 +172,15 @@ def in_place(call: str) -> bool:
     for node in ast.walk(parsed(call)):
         if not isinstance(node, ast.Call):
             continue
-        said = [item.value for item in node.keywords if item.arg == "inplace"]
-        if any(isinstance(v, ast.Constant) and v.value is True for v in said):
-            return True
         function = node.func
         if isinstance(function, ast.Attribute) and _is_changing(function.attr):
-            first = [function.value, *node.args[:1]]
-            if any(map(_is_input, first)):
-                return True
+            return True
+        said = [item.value for item in node.keywords if item.arg == "inplace"]
+        place = IN_PLACE_AT.get(ast.unparse(function))
+        if place is not None:
+            said += node.args[place : place + 1]
+        if any(isinstance(v, ast.Constant) and v.value is True for v in said):
+            return True
     return False
 
 

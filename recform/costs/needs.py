@@ -51,7 +51,7 @@ def setting_of(batch: int = 1, dtype: str = "fp32", optimizer: str = "sgd") -> S
     Raises:
         BadArgument: if one of them is none.
     """
-    whole(1, MOST_EXAMPLES).check("batch", batch)
+    batch = whole(1, MOST_EXAMPLES).check("batch", batch)
     word(Dtype).check("dtype", dtype)
     word(Optimizer).check("optimizer", optimizer)
     return Setting(batch, Dtype(dtype), Optimizer(optimizer))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from recform.arguments import FLAG, BadArgument, Takes, real, shown, whole, word
+from recform.arguments import FLAG, BadArgument, real, shown, whole, word
 from recform.diagram.model import Direction, View
 from recform.diagram.theme import Style, Theme
 
@@ -55,7 +55,7 @@ _TAKES = {
     "legend": FLAG,
     "dpi": whole(20, 2400),
 }
-_WIDTH = Takes("no width in points", real(0).fits, "240")
+_WIDTH = replace(real(0), what="no width in points", such="240")
 
 
 @dataclass(frozen=True)
@@ -214,6 +214,5 @@ def _points(width: str | float | None) -> float | None:
             return length(width)
         except ValueError as error:
             raise BadArgument("width", str(error)) from None
-    if width is not None:
-        _WIDTH.check("width", width)
-    return width
+    points: float | None = width if width is None else _WIDTH.check("width", width)
+    return points

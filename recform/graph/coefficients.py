@@ -78,7 +78,7 @@ def _bad_start(starts: MemberStarts, length: int) -> tuple[int, str] | None:
     own = [(_of_members(place), _of_members(start)) for place, start in starts.own]
     last = int(starts.last - I)
     for block in range(1, length + 1):
-        special = {place(0)(block, length): start for place, start in own}
+        special = {place(0)(block, length): start for place, start in reversed(own)}
         for k in range(starts.first, block + last + 1):
             code = _fault(special.get(k, value)(k), block, length)
             if code:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sympy
 
 from recform.algebra.formula import Param, Scope, StageSpec
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import MAX_SIZE
-from recform.arguments import shown
+from recform.arguments import shown, whole
 from recform.blocks import Layout, Shape, Stride
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
@@ -280,10 +280,12 @@ def with_sizes(
     return found
 
 
-def _sizes(value: object, report: Diagnostics) -> str:
+def _sizes(value: Any, report: Diagnostics) -> str:
     """The sizes of an input, with an x between them."""
     sizes = value if isinstance(value, tuple | list) else [value]
-    words = (size if isinstance(size, str) else shown(size) for size in sizes)
+    # NumPy's numbers are written like Python's.
+    own = (int(size) if whole().fits(size) else size for size in sizes)
+    words = (size if isinstance(size, str) else shown(size) for size in own)
     text = "x".join(part.strip() for word in words for part in word.split("x"))
     text = re.sub(r"\s+of\s+", "of", text)
     if not re.fullmatch(r"[0-9]{1,9}((x[0-9]{1,9}){0,2}|of[0-9]{1,9})", text):

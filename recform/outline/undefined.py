@@ -17,6 +17,8 @@ from recform.source import Source, Span
 
 #: How alike two long names are of which one is the other misspelt, and what is long.
 _ALIKE, _LONG = 0.8, 4
+#: What tells operators apart: Conv1 and Conv2 are two, and so are ConvA and ConvB.
+_COUNTED = re.compile(r"\d|(?<=[a-z])[A-Z]$")
 
 
 def undefined(section: Section) -> dict[str, Span]:
@@ -85,11 +87,11 @@ def _meant(name: str, text: str, defined: Iterable[str], others: Iterable[str]) 
         if len(letter) == 1 or letter in others:
             return letter
     for other in defined:
-        if name.lower() == other.lower():
+        # F and f are two, as formulas have it.
+        if len(name) > 1 and name.lower() == other.lower():
             return other
         long = min(len(name), len(other)) >= _LONG
-        # A1 and A2 are two.
-        apart = re.sub(r"\d", "", name) == re.sub(r"\d", "", other)
+        apart = _COUNTED.sub("", name) == _COUNTED.sub("", other)
         alike = SequenceMatcher(None, name, other).ratio() >= _ALIKE
         if long and alike and not apart:
             return other

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from recform.blocks.template import IN_PLACE_AT
 from recform.readback.forms import Changed, Form, Made, Unreadable, kind_of
 from recform.readback.library import NUMBERS, is_made, plain
 from recform.readback.parts import (
@@ -78,6 +79,8 @@ class Calls:
                 return self._file.keep(values)
             case _, "new_zeros", _:
                 return 0.0
+            case Leaf(), _, _ if held.made.make[0] != "nn.Parameter":
+                raise Changed(f"a module is asked for its {name}")
         if name == "chunk" and isinstance(arguments[0], int):
             axis = self._file.stands(options.get("dim", 0))
             return Pieces(self._file.stands(held), arguments[0], axis)
@@ -182,11 +185,12 @@ class Calls:
         over = self._over(name, arguments, options)
         if over is not None:
             return over
-        # A True that has no name may say that the call writes over what it gets.
-        if name.endswith("_") or (
-            not is_made(name) and any(a is True for a in arguments)
-        ):
+        if name.endswith("_"):
             raise Changed(f"{name} changes what it is given")
+        place = IN_PLACE_AT.get(name, len(arguments))
+        if arguments[place:]:
+            *before, is_in_place = arguments
+            arguments, options = before, {**options, "inplace": is_in_place}
         if options.get("inplace") and not is_made(name):
             self._file.overwrite(arguments[0])
         stands = self._file.stands

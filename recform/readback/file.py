@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recform.algebra.totals import totals
+from recform.blocks.identifiers import MODULE, is_private
 from recform.readback.forms import Form, Made, Node, Table, Unreadable, drawn
 from recform.readback.library import FRAMES, Start, start_of
 from recform.readback.overwritten import Overwritten
@@ -31,6 +32,9 @@ from recform.readback.statements import Statements
 
 #: What a module keeps of the positions before, where a network goes on by them.
 PAST = Hole("past")
+
+#: What classes may say in the place of torch: a network's layout changes what is saved.
+_OWN = ("__init__", "forward", "state_dict")
 
 
 @dataclass
@@ -286,7 +290,13 @@ class File:
         return Name(f"self.{name}")
 
     def set(self, instance: Instance, name: str, value: Value) -> None:
-        """Gives an object an attribute; a learned scalar is a number."""
+        """Gives an object an attribute; a learned scalar is a number.
+
+        Raises:
+            Unreadable: if every module has that attribute, or it is no parameter.
+        """
+        if name in MODULE or is_private(name):
+            raise Unreadable(f"{instance.kind.name} has a {name} of its own")
         drawn_by = self.scalars.get(instance.kind.name, {}).get(name)
         if drawn_by is not None:
             if not isinstance(value, Leaf):
@@ -309,9 +319,14 @@ class File:
             )
 
     def _line(self, kind: ast.ClassDef) -> list[ast.ClassDef]:
-        """A class and those of the file that it derives from."""
+        """A class and those of the file that it derives from.
+
+        Raises:
+            Unreadable: if one is no module as torch has it.
+        """
         if kind not in self._lines:
             self._lines[kind] = line = [kind]
+            _check_members(kind)
             for base in kind.bases or [ast.Constant(None)]:
                 above = self.definitions.get(ast.unparse(base))
                 if isinstance(above, ast.ClassDef):
@@ -372,6 +387,24 @@ class File:
         line = self._line(instance.kind)
         behind = line.index(kind) + 1 if kind in line else 0
         return self._method(line[behind:], name, instance)
+
+
+def _check_members(kind: ast.ClassDef) -> None:
+    """That a class changes nothing of what a module is, which is torch's.
+
+    Raises:
+        Unreadable: if it does.
+    """
+    if kind.decorator_list or kind.keywords or len(kind.bases) > 1:
+        raise Unreadable(f"{kind.name} is more than a class that derives from one")
+    for node in kind.body:
+        names = [*map(ast.unparse, _targets(node))]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.append(node.name)
+        for name in names:
+            is_torchs = is_private(name) or name in MODULE
+            if is_torchs and name not in _OWN:
+                raise Unreadable(f"{kind.name} has a {name} of its own")
 
 
 def _targets(node: ast.stmt) -> list[ast.expr]:

@@ -12,13 +12,16 @@ import zlib
 from collections.abc import Hashable, Sequence
 from typing import Any, TypeAlias
 
+#: What Python says of code that does not run.
+BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+
 
 class Unreadable(Exception):
     """Code that no generated file has."""
 
 
 class Changed(Unreadable):
-    """Code that changes a tensor which others may read, or reads one that was changed."""
+    """Code that changes what others may read, or a module, or reads what was changed."""
 
 
 class Made:

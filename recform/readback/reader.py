@@ -279,7 +279,11 @@ class Reader:
     def _attribute(self, held: Value, name: str) -> Value:
         match held:
             case Instance():
-                return self._file.attribute(held, name)
+                value = self._file.attribute(held, name)
+                # What the file does not have is torch's, and may change the module.
+                if value == Name(f"self.{name}") and name != "training":
+                    raise Changed(f"{held.kind.name} asks itself for {name}")
+                return value
             case Row() if name in ("children", "values", *UNSEEN):
                 return Asked(name, held)
             case Name():

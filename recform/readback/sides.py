@@ -18,7 +18,7 @@ from recform.blocks import Shape
 from recform.diagnostics.refuted import Refuted
 from recform.graph.model import NetworkGraph, Place, Segment, Site
 from recform.readback.file import File, Said
-from recform.readback.forms import Made, Unreadable, drawn
+from recform.readback.forms import BROKEN, Made, Unreadable, drawn
 from recform.readback.library import Start
 from recform.readback.match import Unlike, matched, shown
 from recform.readback.parts import Leaf, Part, Value, call
@@ -26,9 +26,6 @@ from recform.readback.plan import Printed
 from recform.readback.starts import Starts, starts_in
 from recform.readback.wanted import Coefficients, Follower, Line, Numbers
 from recform.recurrence.model import ModuleSlot, Slot, Step
-
-#: What Python says of code that does not run.
-_BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -243,7 +240,7 @@ class Sides:
             yield
         except Unreadable as unreadable:
             raise Refuted(f"{self.what}: {unreadable}") from None
-        except _BROKEN as broken:
+        except BROKEN as broken:
             raise Refuted(f"{self.what}: {type(broken).__name__} {broken}") from None
 
     def handed(self, value: Value) -> Any:

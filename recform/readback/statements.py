@@ -96,10 +96,11 @@ class Statements(Reader):
         Raises:
             Unreadable: if that is nothing that is followed here.
         """
-        if self._changes(node):
-            self.value(node)
-        elif not self.constructs or ast.unparse(node) != LAID_OUT:
+        if self.constructs and ast.unparse(node) == LAID_OUT:
+            return
+        if not self._changes(node):
             raise Unreadable(ast.unparse(node))
+        self.value(node)
 
     def _changes(self, node: ast.expr) -> bool:
         """Whether a statement is a call whose changes are followed."""

@@ -42,9 +42,10 @@ from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Layout, Shape, symbols_in
 from recform.blocks.operator import FUNCTION_INPUT
 from recform.blocks.symbolic import Symbolic
+from recform.diagnostics.refuted import Refuted
 from recform.graph.model import Site
 from recform.readback.file import PAST, File, Said
-from recform.readback.forms import Form, Term, Unreadable, add, drawn
+from recform.readback.forms import BROKEN, Form, Term, Unreadable, add, drawn
 from recform.readback.library import Start, defaults_of
 from recform.readback.parts import Part, Pieces, Value, call
 from recform.readback.reader import INPUT, Reader
@@ -124,7 +125,7 @@ class Link(Part):
     ) -> None:
         operator = step.operator
         emitted = operator.emit_of(inputs, arguments)
-        self._inputs = operator.inputs
+        self._name, self._inputs = operator.name, operator.inputs
         self._call = _parsed(emitted.call, self._inputs)
         self._module: Value = None
         file.said.defaults |= map(defaults_of, operator.support)
@@ -143,7 +144,11 @@ class Link(Part):
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
         named = (f"input_{name}" for name in self._inputs)
         names = {**dict(zip(named, arguments, strict=True)), _MODULE: self._module}
-        return Reader(world, names).value(self._call)
+        try:
+            return Reader(world, names).value(self._call)
+        except (Unreadable, *BROKEN) as why:
+            text = f"nobody can follow the code of {self._name}: {why}"
+            raise Refuted(text) from None
 
 
 class Definition(Part):

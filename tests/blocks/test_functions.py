@@ -5,6 +5,7 @@ All of them are taken from the library, so that a new one is tried as well.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 import random
@@ -23,7 +24,7 @@ import recform
 from recform.analysis.model import Asked, analyse
 from recform.blocks import Arguments, Emitted, Function, Operator, Shape
 from recform.blocks.applied import function_call
-from recform.blocks.template import in_place, renamed, template
+from recform.blocks.template import IN_PLACE_AT, in_place, renamed, template
 from recform.cli.app import app
 from recform.diagnostics import CompileError, Diagnostics
 from recform.equality.compare import compare
@@ -246,6 +247,8 @@ BAD_CODE = [
     ("F.relu({x}, inplace=True)", "RF515", "in place"),
     ("{x}.mul_(2)", "RF515", "in place"),
     ("torch.relu_({x})", "RF515", "in place"),
+    ("{x}.clone().mul_(2)", "RF515", "in place"),
+    ("F.elu({x}, 1.0, True)", "RF515", "in place"),
 ]
 
 
@@ -256,6 +259,48 @@ def test_code_that_is_refused(code: str, number: str, text: str) -> None:
     (item,) = caught.value.diagnostics
     assert item.code == number
     assert text in item.message
+
+
+def test_where_torch_takes_that_it_writes_over_its_input() -> None:
+    found = {}
+    for name, call in vars(F).items():
+        if inspect.isfunction(call) and name[0] != "_":
+            names = [*inspect.signature(call).parameters]
+            if "inplace" in names:
+                found[f"F.{name}"] = names.index("inplace")
+    assert found == IN_PLACE_AT
+
+
+KEPT_AXIS = ("{x} - torch.amax({x}, -1, True)", "{x}/{x}.sum(-1, True)")
+
+
+@pytest.mark.parametrize("code", KEPT_AXIS)
+def test_a_true_that_keeps_an_axis_changes_nothing(code: str) -> None:
+    class Kept(Operator):
+        name, about = "kept", "a function of a row"
+
+        def emit(self, x: Shape, a: Arguments) -> Emitted:
+            return Emitted(code)
+
+    text = "input 4\nstages 4 x 1\nstem none\nhead none\nW = kept\nX_i = W_i*X_<i-1>"
+    net = recform.compile(text, plugins=[Kept]).module()
+    x = torch.rand(3, 4)
+    wanted = x - x.amax(1, keepdim=True) if "amax" in code else x / x.sum(1)[:, None]
+    torch.testing.assert_close(net(x), wanted)
+
+
+def test_code_that_cannot_be_followed() -> None:
+    class Listed(Operator):
+        name, about = "listed", "what the reader of code does not know"
+
+        def emit(self, x: Shape, a: Arguments) -> Emitted:
+            return Emitted("[y for y in [{x}]][0]")
+
+    with pytest.raises(CompileError) as caught:
+        _ = recform.compile("W = listed\nX_i = W_i*X_<i-1>", plugins=[Listed]).source
+    (item,) = caught.value.diagnostics
+    assert item.code == "RF901"
+    assert item.message.startswith("nobody can follow the code of listed: ")
 
 
 EVERYWHERE = """
@@ -329,7 +374,8 @@ def test_sizes_are_renamed_and_words_are_not() -> None:
     assert made == (
         '{m}({x}, "height", height=self.height, f=lambda width: width + self.height)'
     )
-    assert in_place("{x}.add_(1)") and not in_place("torch.empty(3).normal_() + {x}")
+    assert in_place("{x}.add_(1)") and in_place("torch.empty(3).normal_() + {x}")
+    assert not in_place("F.elu({x}, 1.0)") and not in_place("{x}.mean(-1, True)")
 
 
 # -------------------------------------------------------------------------------- commands

@@ -163,6 +163,37 @@ def test_told_once(row: str, flow: str) -> None:
         assert item.memory(plan).total.kept < item.memory().total.kept
 
 
+class Both(Wide):
+    """Whose two ways meet: the width of one is its argument, and may be a symbol."""
+
+    name = "both"
+
+    def details(self, inputs: tuple[Detail, ...], a: Arguments) -> tuple[Detail, ...]:
+        (x,) = inputs
+        up = made_by("up", Linear(), x, width=4)
+        wide = made_by("wide", Linear(), x, width=a.width)
+        bent = made_by("bent", GELU(), up)
+        return up, wide, bent, made_by("down", Linear(), wide, width=a.out)
+
+
+@pytest.mark.parametrize("plugin", (Wide, Both))
+def test_a_loop_over_positions_makes_code_of_what_it_tells(
+    plugin: type[Operator],
+) -> None:
+    """There what comes in has numbers, and arguments are symbols."""
+    text = f"""times positions
+U = linear(c) > {plugin.name}(12, c)
+H_<i,t> = tanh(U_i*H_<i,t-1> + X_<i-1,t>)
+X_<i,t> = X_<i-1,t> + H_<i,t>
+output X_L"""
+    item = of(text, plugin)
+    net = item.module()
+    assert net(torch.ones(2, 5, 8)).shape == (2, 5, 8)
+    if plugin is Wide:
+        total = sum(p.numel() for p in net.parameters())
+        assert item.graph.totals.parameters == total
+
+
 def test_its_shape_is_that_of_its_last_detail() -> None:
     item = of("W = wide(3*c, 2*c) > linear(c)\nX_i = W_i*X_<i-1>", Wide)
     assert item.module()(torch.ones(2, 5, 8)).shape == (2, 5, 8)

@@ -121,6 +121,9 @@ UNDEFINED = [
     ("Wide = conv(5, c)", "Wide_i*Wilde_i*X_<i-1>", ["RF117"], "write Wide_i"),
     ("Wide = conv(5, c)", "Wide_i*WIDE_i*X_<i-1>", ["RF117"], "write Wide_i"),
     ("Wide1 = conv(5, c)", "Wide1_i*Wide2_i*X_<i-1>", [], ""),
+    ("WideA = conv(5, c)", "WideA_i*WideB_i*X_<i-1>", [], ""),
+    ("WideA = conv(5, c)", "WideA_i*WildeA_i*X_<i-1>", ["RF117"], "write WideA_i"),
+    ("f = conv(5, c)", "f_i*F_i*X_<i-1>", [], ""),
     ("Wi = conv(5, c)", "Wi*X_<i-1>", [], ""),
 ]
 

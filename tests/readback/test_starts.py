@@ -86,6 +86,25 @@ FAULTS = {
         r"\1\2\1",
     ),
     "a class of no module": (r"Head\(nn\.Module\)", "Head"),
+    "a class that is wrapped": (r"class Head", "@torch.compile\nclass Head"),
+    "a class with more": (r"Head\(nn\.Module\)", "Head(nn.Module, metaclass=type)"),
+    "no modules to start": (
+        r"(class Formula.*\n    )(\"\"\")",
+        r"\1def modules(self):\n        return ()\n\n    \2",
+    ),
+    "a field of all modules": (
+        r"(class Head.*\n    )(\"\"\")",
+        r"\1training = False\n    \2",
+    ),
+    "a mode": (r"(        self\.out = .*\n)", r"\1        self.training = False\n"),
+    "a mode by a call": (
+        r"(        self\.out = .*\n)",
+        r"\1        unread = self.eval()\n",
+    ),
+    "the mode of a part": (
+        r"(        self\.out = .*\n)",
+        r"\1        unread = self.out.eval()\n",
+    ),
 }
 
 
@@ -138,3 +157,22 @@ def test_another_start_is_found(fault: str) -> None:
     assert found != code, code
     with pytest.raises(CompileError, match="RF901"):
         check([plan.graph], [plan], ast.parse(found))
+
+
+def test_of_two_starts_of_a_member_the_first_counts() -> None:
+    """In block 1 there is one member, of which both are."""
+    text = """
+input 4
+stages 4 x 3
+W = linear(c)
+scalar a_<i,k> = k/4
+scalar a_<i,i-1> = 1
+scalar a_<i,0> = 1/2
+X_i = W_i*sum(k, 0, i-1, a_<i,k>*X_k)
+"""
+    (made,) = compile_source(from_text(text))
+    found = [block.a.tolist() for block in made.module().blocks]
+    assert found == [[1.0], [0.5, 1.0], [0.5, 0.25, 1.0]]
+    # A start that no block has is no fault.
+    (made,) = compile_source(from_text(text.replace("1/2", "1/(i-1)")))
+    assert made.module().blocks[0].a.tolist() == [1.0]

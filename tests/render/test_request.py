@@ -26,7 +26,7 @@ WHOLE = "is no whole number"
         ({"dpi": 0}, f"dpi: 0 {WHOLE} from 20 to 2,400"),
         ({"dpi": 300.0}, f"dpi: 300.0 {WHOLE} from 20 to 2,400"),
         ({"legend": "no"}, "legend: 'no' is not True or False"),
-        ({"expand": 1}, "expand: 1 is not True or False"),
+        ({"expand": 2}, "expand: 2 is not True or False"),
         ({"open": 3}, "open: 3 is no name of an operator"),
         ({"open": ["W", 3]}, "open: 3 is no name of an operator"),
         ({"width": [3]}, "width: [3] is no width in points"),

@@ -59,7 +59,8 @@ ENTRIES = {
     "RF515": Entry(
         "an operator that changes its input",
         "The code of a plugin's operator writes into its input, which other terms may "
-        "read: the network would not be that of the formula.",
+        "read: the network would not be that of the formula. No code of an operator works in "
+        "place, for what it writes over may be a view of what others read.",
         command="printf '%s\\n' 'from recform.blocks import Emitted, Operator' "
         "'class Mine(Operator):' ' name, about = \"mine\", \"doubles\"' "
         "' def emit(self, x, a): return Emitted(\"{x}.mul_(2)\")' > mine.py; "
