@@ -15,6 +15,7 @@ file is named there are fewer of them, with more examples.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -37,14 +38,21 @@ from recform.target import Target
 from tests.costs.measured import Loss, Measured, examples, measure, on_gpu
 
 BATCH = 2
-#: What code looks at in tensors, and what it sees of such as have no numbers: they are of a
-#: class of their own, lie nowhere, and nothing is drawn.
+#: What classes in the code look at in tensors, and what they see of such as have no numbers:
+#: they are of a class of their own, lie nowhere, and nothing is drawn.
 NUMBERS = {
-    "if types or lies:": "if lies:",
-    "if not types and name in": "if name in",
-    "type(t) is Tensor": "isinstance(t, Tensor)",
-    ".untyped_storage().data_ptr()": ".untyped_storage()._cdata",
-    "if not all(map(torch.equal, before, self.random())):": "if False:",
+    "Lean": {
+        "if types or lies:": "if lies:",
+        "if not types and name in": "if name in",
+        "type(t) is Tensor": "isinstance(t, Tensor)",
+    },
+    "Reversible": {
+        "return tensor.data_ptr() - int(tensor.storage_offset()) * tensor.element_size()": (
+            "return tensor.untyped_storage()._cdata"
+        ),
+        "if not all(map(torch.equal, before, self.random())):": "if False:",
+    },
+    "Batches": {"known: bool | None = None": "known: bool | None = True"},
 }
 #: Networks on a GPU, and how many examples.
 ON_GPU = {
@@ -72,12 +80,25 @@ def multiply_adds(item: Compiled) -> int:
     return counter.get_total_flops() // 2
 
 
+def without_numbers(source: str) -> str:
+    """Code that takes tensors without numbers.
+
+    Raises:
+        ValueError: if a class does not look at tensors as it is said to.
+    """
+    for name, seen in NUMBERS.items():
+        if re.search(rf"^class {name}\b", source, re.MULTILINE):
+            for text, instead in seen.items():
+                if text not in source:
+                    raise ValueError(f"class {name} has no {text!r} any more")
+                source = source.replace(text, instead)
+    return source
+
+
 def measured(item: Compiled, batch: int, real: bool) -> Measured:
     """What torch holds on a CPU."""
     if not real:
-        source = item.source
-        for seen, instead in NUMBERS.items():
-            source = source.replace(seen, instead)
+        source = without_numbers(item.source)
         try:
             with FakeTensorMode(allow_non_fake_inputs=True):
                 net = getattr(load_source(source, item.name), item.name)()

@@ -17,11 +17,9 @@ number of operations.
 
 from __future__ import annotations
 
-import gc
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -36,7 +34,7 @@ from recform.costs.tape import Operation
 from recform.memory import Back, Memory
 
 #: Networks of more parts are planned in groups of blocks; of many operations, in fewer.
-MOST, FEWEST, STEPS = 32, 12, 240_000
+MOST, FEWEST, STEPS = 32, 6, 200_000
 #: Forms that a part may have, the dearest in memory first.
 FORMS = (Memory.plain, Memory.lean, Memory.checkpoint, Memory.reversible)
 #: Seconds that an operation takes to run once more, in whole units: sums are exact.
@@ -102,21 +100,8 @@ def choices(
     def may(start: int, end: int) -> bool:
         return back is not None and back.may(borders[start], borders[end])
 
-    with _uncollected():
-        found = best(len(borders) - 1, rows, may)
+    found = best(len(borders) - 1, rows, may)
     return [replace(choice, forms=groups.spread(choice.forms)) for choice in found]
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Has no rubbish looked for: of millions of small things none holds itself."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
 
 
 def best(

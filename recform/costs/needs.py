@@ -13,7 +13,7 @@ from recform.costs.devices import DEVICES, Device, Dtype
 from recform.costs.forms import under
 from recform.costs.peaks import peaks
 from recform.costs.record import record
-from recform.costs.tape import Operation, Tape
+from recform.costs.tape import Operation, Tape, uncollected
 from recform.graph.model import NetworkGraph, Totals
 from recform.memory import MOST_EXAMPLES, Memory, Plan, rows_of
 
@@ -156,6 +156,7 @@ def staying(network: NetworkGraph, setting: Setting) -> int:
     return incoming_of(network, setting) + parameters + states
 
 
+@uncollected()
 def needs(network: NetworkGraph, setting: Setting, plan: Plan | None = None) -> Needs:
     """What a network needs.
 

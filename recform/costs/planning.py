@@ -16,7 +16,7 @@ from recform.costs.needs import (
     staying,
 )
 from recform.costs.repeats import shortened
-from recform.costs.tape import Operation
+from recform.costs.tape import Operation, uncollected
 from recform.costs.words import bytes_of, in_bytes
 from recform.diagnostics import Diagnostics
 from recform.graph.model import NetworkGraph
@@ -86,11 +86,13 @@ def uniform(network: NetworkGraph, memory: Memory) -> Plan | None:
     return None
 
 
+@uncollected()
 def points(
     network: NetworkGraph,
     setting: Setting,
     back: Back | None = None,
     device: Device = DEVICE,
+    plain: Needs | None = None,
 ) -> tuple[Point, ...]:
     """The plans for which no other is better, the fastest first.
 
@@ -99,17 +101,18 @@ def points(
         setting: how it is trained.
         back: which parts may be run backwards.
         device: whose times decide.
+        plain: what the plain network needs, if that is known.
     """
     again = partial(_again, setting=setting, device=device)
     found = choices(shortened(network), setting.batch, setting.dtype.size, again, back)
     stay = staying(network, setting)
-    plain = seconds_on(device, needs(network, setting))
+    seconds = seconds_on(device, plain or needs(network, setting))
     return tuple(
         Point(
             choice.forms,
             choice.kept,
             stay + choice.peak,
-            plain + choice.again * _TICK,
+            seconds + choice.again * _TICK,
         )
         for choice in found
     )
@@ -149,11 +152,14 @@ def within(
     setting = budget.setting
     plain = needs(network, setting)
     most = _most(budget.most, plain, report)
-    found = points(network, setting, back, budget.device)
+    found = points(network, setting, back, budget.device, plain)
     chosen = next((point for point in found if point.peak <= most), None)
     if chosen is None:
         least = found[-1]
         name, examples = plain.name, _examples(setting)
+        asked, least_said = in_bytes(most), in_bytes(least.peak)
+        if asked == least_said:
+            asked, least_said = f"{most:,} bytes", f"{least.peak:,}"
         share = ""
         if budget.most.strip().endswith("%"):
             freed = plain.training - least.peak
@@ -161,8 +167,8 @@ def within(
             share = f", and {tenths / 10:.1f}% as a share"
         report.error(
             "RF540",
-            f"{name} does not train {examples} in {in_bytes(most)}: it needs "
-            f"{in_bytes(least.peak)} at least, however much runs again",
+            f"{name} does not train {examples} in {asked}: it needs {least_said} at least, "
+            "however much runs again",
             network.recurrence.formula.equations[0].span,
             hint=f"the smallest budget is {least.peak} bytes{share}; fewer examples at "
             "once need less",

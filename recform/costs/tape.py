@@ -7,7 +7,9 @@ backward, is an interval of this list.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
@@ -125,6 +127,18 @@ def but(item: _Item, **changes: Any) -> _Item:
     made.__dict__.update(item.__dict__)
     made.__dict__.update(changes)
     return made
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Has no rubbish looked for: of millions of small things none holds itself."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 @dataclass

@@ -58,8 +58,9 @@ def _network(
     network: NetworkGraph, setting: Setting, device: Device, axes: Axes
 ) -> None:
     forms = {memory: _needs(network, setting, memory) for memory in Memory}
-    plain = seconds_on(device, needs(network, setting))
-    found = points(network, setting, ways_back(network, setting.dtype), device)
+    whole = needs(network, setting)
+    plain = seconds_on(device, whole)
+    found = points(network, setting, ways_back(network, setting.dtype), device, whole)
     size, unit = unit_of(max(point.peak for point in found))
     axes.step(
         [point.peak / size for point in found],

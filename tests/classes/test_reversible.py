@@ -6,6 +6,8 @@ import copy
 import gc
 import io
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -197,6 +199,17 @@ def test_where_it_is_plain() -> None:
     )
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+@pytest.mark.parametrize("memory", ["lean", "reversible"])
+def test_what_follows_a_pass(memory: str) -> None:
+    """The tracers of torch see the plain pass, with gradients as well."""
+    plain, _, x = both(TEXTS["A.4.1"])
+    other = recform.load(TEXTS["A.4.1"], memory=memory).double().eval()
+    other.load_state_dict(plain.state_dict())
+    for made in (torch.jit.trace(other, x), torch.fx.symbolic_trace(other)):
+        torch.testing.assert_close(made(x), plain.eval()(x))
+
+
 def test_lower_precision() -> None:
     """Casts are those of the pass, wherever the backward pass runs."""
     plain, other, x = both(TEXTS["leapfrog"])
@@ -267,3 +280,69 @@ def test_what_has_an_inverse_and_no_use_for_it(text: str, why: str) -> None:
         _ = recform.compile(text, memory="reversible").source
     assert why in caught.value.diagnostics[0].message
     assert "Backwards" not in str(recform.compile(text).summary())
+
+
+def others(net: nn.Module, make: Callable[[int], nn.Module]) -> None:
+    """Puts other modules in the place of those that normalise batches."""
+    for module in [*net.modules()]:
+        for name, child in [*module.named_children()]:
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(module, name, make(child.num_features).double())
+
+
+def doubled(channels: int) -> nn.Module:
+    """A normalisation whose weight is computed."""
+    made = nn.BatchNorm2d(channels)
+    nn.utils.parametrize.register_parametrization(made, "weight", nn.Softplus())
+    return made
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        partial(nn.InstanceNorm2d, affine=True, track_running_stats=True),
+        partial(nn.BatchNorm2d, momentum=None, affine=False),
+        doubled,
+    ],
+)
+def test_other_normalisations(
+    make: Callable[[int], nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the place of those of the file; their statistics are updated once, too."""
+    plain, other, x = both(TEXTS["A.4.1"])
+    monkeypatch.setattr(type(other).forward.__globals__["Batches"], "LEAST", 0)
+    for net in (plain, other):
+        others(net, make)
+    found, wanted = backward(other, x), backward(plain, x)
+    torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-10)
+
+
+def test_without_weights_in_lower_precision() -> None:
+    """What such a normalisation keeps is of one type, whoever asks for it."""
+    _, other, x = both(TEXTS["A.4.1"])
+    others(other, partial(nn.BatchNorm2d, affine=False))
+    with torch.autocast("cpu", torch.bfloat16):
+        made = other.float()(x.float())
+    made.float().sum().backward()
+    assert all(p.grad.isfinite().all() for p in other.parameters())  # type: ignore[union-attr]
+
+
+def test_lent_weights() -> None:
+    """A pass with weights of somebody else runs again with these."""
+    plain, other, x = both(TEXTS["A.4.1"])
+    found = []
+    for net in (plain, other):
+        torch.manual_seed(1)
+        lent = {
+            name: torch.rand_like(p).requires_grad_()
+            for name, p in net.named_parameters()
+        }
+        made = torch.func.functional_call(net, lent, x)
+        found.append(torch.autograd.grad(made.square().sum(), [*lent.values()]))
+        before = [*net.parameters()]
+        made = net(x)
+        for module in net.modules():
+            for name, p in [*module.named_parameters(recurse=False)]:
+                setattr(module, name, nn.Parameter(2 * p.detach()))
+        found[-1] += torch.autograd.grad(made.square().sum(), before)
+    torch.testing.assert_close(*found, rtol=1e-9, atol=1e-10)

@@ -64,7 +64,7 @@ def test_wrong_usage(folder: Path) -> None:
     ("options", "said"),
     [
         (("--view", "paths", "--open", "W"), "--open: it belongs to the views step,"),
-        (("--depth", "0"), "--depth: it takes a whole number of at least 1, not 0"),
+        (("--depth", "0"), "for --depth: 0 is no whole number of at least 1"),
         (("--view", "paths", "--block", "2"), "it belongs to the view step"),
         (("--to", "dot", "--width", "8cm"), "a dot has no width of its own"),
         (("--width", "8"), "'8' is no length"),

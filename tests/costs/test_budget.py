@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import groupby, pairwise, product
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import recform
+from recform.algebra.definitions.inside import Inside
 from recform.classes.steps.reversible import ways_back
 from recform.cli.app import app
 from recform.compiler import compile_source
@@ -384,7 +386,9 @@ def test_the_smallest_budget(unit: str) -> None:
         share = words.split("and ")[1].split(" ")[0]
         assert recform.compile(SMALL, memory_budget=share, batch=8)
     assert recform.compile(SMALL, memory_budget=str(least), batch=8)
-    with pytest.raises(CompileError, match="RF540"):
+    with pytest.raises(
+        CompileError, match=f"in {least - 1:,} bytes: it needs {least:,} at"
+    ):
         recform.compile(SMALL, memory_budget=str(least - 1), batch=8)
 
 
@@ -406,3 +410,50 @@ def test_the_smallest_budget(unit: str) -> None:
 )
 def test_sizes(text: str, size: int | None) -> None:
     assert bytes_of(text) == size
+
+
+def test_fewer_groups_of_more_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work is bounded; less of a budget is still no more, and said of all blocks."""
+    text = "input 6\nstages 6 x 14\nW = linear(c) > relu\nscalar a_<i,k> = 1\n"
+    text += "X_i = W_i*sum(k, 0, i-1, a_<i,k>*X_k)"
+    item, followed = compiled(text), 0
+
+    def counted(tape: Tape, forms: Sequence[Memory]) -> Tape:
+        nonlocal followed
+        followed += len(tape.operations)
+        return under(tape, forms)
+
+    monkeypatch.setattr(budget, "under", counted)
+    work = []
+    for steps in (budget.STEPS, 0):
+        monkeypatch.setattr(budget, "STEPS", steps)
+        followed = 0
+        found = points(item.graph, setting_of(64))
+        work.append(followed)
+        assert all(
+            a.peak > b.peak and a.seconds < b.seconds for a, b in pairwise(found)
+        )
+        for point in (found[0], found[-1]):
+            whole = needs(item.graph, setting_of(64), Plan(point.forms))
+            assert whole.training == point.peak
+    assert 3 * work[1] < work[0]
+
+
+def test_definitions_are_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks whose operators are alike share what these come to inside."""
+    opened = []
+    found = Inside.opened
+
+    def counted(self: Inside, *args: Any) -> Any:
+        opened.append(self)
+        return found(self, *args)
+
+    monkeypatch.setattr(Inside, "opened", counted)
+    text = "input 6\nstages 6 x {}\nG = linear(6)\nW(x) = x*sigmoid(G*x)\n"
+    text += "X_i = X_<i-1> + W_i*X_<i-1>"
+    counts = []
+    for blocks in (3, 9):
+        opened.clear()
+        record(compiled(text.format(blocks)).graph, whole=True)
+        counts.append(len(opened))
+    assert counts[0] == counts[1] > 0

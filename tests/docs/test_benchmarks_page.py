@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+import recform
+
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
@@ -53,3 +55,21 @@ def test_turns_change_who_is_first(monkeypatch: pytest.MonkeyPatch) -> None:
     times = table.turns(actions, 3, lambda: next(now))
     assert "".join(seen) == "ab" + "ba" + "ab" + "ba"
     assert times == {"a": [1, 1, 1], "b": [1, 1, 1]}
+
+
+@pytest.mark.parametrize("form", ["lean", "reversible"])
+def test_tensors_without_numbers(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come to what real ones do; code that looks at tensors otherwise is told."""
+    model = module("memory_model", monkeypatch)
+    item = recform.compile(
+        "input 3 x 6 x 6\nstages 4 x 3\nhead avgpool > linear(3)\n"
+        "W = conv(3, c) > bn > relu > conv(1, c)\nX_i = X_<i-2> + W_i*X_<i-1>",
+        memory=form,
+    )
+    found, wanted = (model.measured(item, 2, real) for real in (False, True))
+    assert found == wanted
+    changed = item.source.replace("data_ptr()", "there()").replace(
+        "types or lies", "lies"
+    )
+    with pytest.raises(ValueError, match=f"class {form.title()} has no"):
+        model.without_numbers(changed)

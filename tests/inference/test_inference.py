@@ -251,6 +251,10 @@ def test_its_tensors_go_into_files() -> None:
     assert [n for n, t in state.items() if not t.is_contiguous()] == ["net2.weight"]
     variables = whole.state_dict(keep_vars=True)
     assert all(variables[name] is p for name, p in whole.named_parameters())
+    there = {"other": next(p for p in made.parameters() if p.dim() == 4).detach()}
+    variables = made.state_dict(there, "net.", True)
+    assert not variables["other"].is_contiguous()
+    assert all(variables[f"net.{name}"] is p for name, p in made.named_parameters())
 
 
 def _last(weight: Tensor) -> bool:

@@ -11,7 +11,6 @@ import pytest
 
 from recform.training.engine import Stopped
 from recform.training.session import run
-from tests.thinned import thinned
 from tests.training.helpers import lines, outcome, planned, trained, weights
 from tests.training.processes import MORE, PLAIN
 from tests.training.test_resume import Stopping
@@ -34,7 +33,7 @@ def launched(folder: Path, kind: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", thinned(["ddp", "fsdp2"], 2))
+@pytest.mark.parametrize("kind", ["ddp", "fsdp2"])
 def test_two_processes_are_as_good_as_one(kind: str, tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         run(planned(tmp_path, PLAIN, *MORE, name="begun"), Stopping(7))

@@ -65,6 +65,9 @@ class Body(Operator):
     # Definitions stand in definitions: what each makes of a shape is worked out once.
     _insides: dict[object, Inside] = field(init=False, repr=False, default_factory=dict)
     _costs: dict[object, Cost] = field(init=False, repr=False, default_factory=dict)
+    _opened: dict[object, tuple[Inner, ...]] = field(
+        init=False, repr=False, default_factory=dict
+    )
 
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """What a tensor is made from, in the author's order; what comes in, of nothing."""
@@ -105,7 +108,15 @@ class Body(Operator):
 
     def opened(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Inner, ...]:
         """What it computes, one after the other; sizes are numbers."""
-        inside = self.known(inputs, a)
+        key = (inputs, tuple(a.items()))
+        if key not in self._opened:
+            self._opened[key] = self.written_out(self.known(inputs, a), inputs)
+        return self._opened[key]
+
+    def written_out(
+        self, inside: Inside, inputs: tuple[Shape, ...]
+    ) -> tuple[Inner, ...]:
+        """What it computes, where its shapes are known."""
         made = tuple(inside.opened())
         names = tuple(item.tensor for item in made)
         return (*made, Inner(None, (inside.bare(self.output),), (), (), names=names))

@@ -157,13 +157,14 @@ class Cell(Body):
         # The scan has its two arguments, and rounds of half as much each.
         return replace(cost, workspace=5 * y // 2)
 
-    def opened(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Inner, ...]:
+    def written_out(
+        self, inside: Inside, inputs: tuple[Shape, ...]
+    ) -> tuple[Inner, ...]:
         """What it computes at one position after the other, or in the rounds of a scan.
 
         Nothing for a sum over positions, which is one operation. Of many positions some are
         written out, and one in the middle stands for the others.
         """
-        inside = self.known(inputs, a)
         assert isinstance(inside, Recurring)
         if self.affine is None:
             return tuple(self._positions(inside, int(inputs[0].grid[0])))

@@ -38,7 +38,9 @@ class Batches:
         """What a module makes; what autograd would keep of it comes to what was found."""
         long = x.dtype in (torch.float32, torch.float64) and x.numel() >= Batches.LEAST
         rows = x.dim() > 2 and x.is_contiguous()
-        if not (long and rows and x.requires_grad and Batches.knows()):
+        # Weights that are computed are kept as well.
+        plain = module._parameters.keys() >= {"weight", "bias"}
+        if not (long and rows and plain and x.requires_grad and Batches.knows()):
             return type(module).forward(module, x)
         each = (-1, *[1] * (x.dim() - 2))
         with torch.no_grad():

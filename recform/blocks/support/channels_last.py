@@ -16,11 +16,12 @@ class ChannelsLast(nn.Module):
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """Its tensors by name, copied into that order; as they lie with `keep_vars`."""
-        state = super().state_dict(*args, **kwargs)
-        if not kwargs.get("keep_vars"):
+        named = dict(zip(("destination", "prefix", "keep_vars"), args, strict=False))
+        named |= kwargs
+        state = super().state_dict(**named)
+        if not named.get("keep_vars"):
             for name, item in state.items():
-                if name.startswith(kwargs.get("prefix", "")) and isinstance(
-                    item, Tensor
-                ):
+                own = name.startswith(named.get("prefix", ""))
+                if own and isinstance(item, Tensor):
                     state[name] = item.contiguous()
         return state

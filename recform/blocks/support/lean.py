@@ -77,6 +77,7 @@ class Lean(TorchDispatchMode):
             if (
                 not torch.is_grad_enabled()
                 or torch.compiler.is_compiling()
+                or torch._C._get_tracing_state() is not None
                 or torch._C._are_functorch_transforms_active()
                 or any(mode.network is network for mode in Lean.running())
             ):

@@ -32,6 +32,8 @@ class Reversible:
 
     #: The pass that ran last: what it has handed on is what the next one gets.
     latest: "ref[Reversible] | None" = None
+    #: What normalisations have besides weights, and change when they run.
+    STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
     def __init__(
         self,
@@ -46,7 +48,8 @@ class Reversible:
         every = [block, *shared]
         for module in every:
             every += [m for m in module._modules.values() if m is not None]
-        self.modes = [(module, module.training) for module in every]
+        # With the weights that they have now: `functional_call` lends them others.
+        self.modes = [(m, m.training, {**m._parameters}) for m in every]
         weights = [*self.learned(), *(t for m in every for t in m._buffers.values())]
         self.weights = {self.memory(t) for t in weights if t is not None}
         self.versions = [t._version for t in self.learned()]
@@ -75,6 +78,8 @@ class Reversible:
                 if (
                     not torch.is_grad_enabled()
                     or torch.compiler.is_compiling()
+                    or torch._C._get_tracing_state() is not None
+                    or not isinstance(given[-1], Tensor)  # As torch.fx follows it.
                     or torch._C._are_functorch_transforms_active()
                     or not all(t.requires_grad for t in given if isinstance(t, Tensor))
                     or not all(
@@ -107,9 +112,8 @@ class Reversible:
 
     def learned(self) -> list[Tensor]:
         """The parameters of the block, and of what it was handed."""
-        return [
-            t for m, _ in self.modes for t in m._parameters.values() if t is not None
-        ]
+        learned = (t for _, _, had in self.modes for t in had.values())
+        return [t for t in learned if t is not None]
 
     @contextmanager
     def calling(self, call: Callable[..., Any]) -> Iterator[None]:
@@ -235,23 +239,47 @@ class Reversible:
         What autograd would keep of batches that are normalised comes to what was found.
         """
         with ExitStack() as stack:
-            for module, training in self.modes:
+            for module, training, weights in self.modes:
                 if module.training != training:
                     stack.callback(setattr, module, "training", module.training)
                     module.training = training
+                now = module._parameters
+                if any(now.get(name) is not had for name, had in weights.items()):
+                    stack.callback(now.update, {**now})
+                    now.update(weights)
             for kind, dtype, enabled in self.casts:
                 if enabled or torch.is_autocast_enabled(kind):
                     stack.enter_context(torch.autocast(kind, dtype, enabled))
-            for module, training in self.modes:
+            for module, training, _ in self.modes:
                 held = module.__dict__  # Torch need not look at what is no module.
                 if training and held.get("track_running_stats"):
-                    held["track_running_stats"] = False
-                    stack.callback(held.__setitem__, "track_running_stats", True)
+                    stack.enter_context(self.instead(module._buffers))
                     normal = type(module).forward is nn.BatchNorm2d.forward
                     if normal and self.device.type == "cpu" and "forward" not in held:
                         held["forward"] = partial(Batches.again, module, found)
                         stack.callback(held.pop, "forward")
             yield
+
+    @contextmanager
+    def instead(self, buffers: dict[str, Tensor | None]) -> Iterator[None]:
+        """Has a normalisation write its statistics elsewhere.
+
+        With none at all it would keep others for its backward pass, of another type.
+        """
+        had = {name: buffers[name] for name in self.STATISTICS if name in buffers}
+        # How many batches there were is one number, and need not be known.
+        others = {
+            name: torch.empty_like(t) if t is not None and t.dim() else None
+            for name, t in had.items()
+        }
+        places = {self.memory(t) for t in others.values() if t is not None}
+        buffers.update(others)
+        self.weights |= places
+        try:
+            yield
+        finally:
+            buffers.update(had)
+            self.weights -= places
 
     @contextmanager
     def drawing(self, number: int) -> Iterator[None]:
