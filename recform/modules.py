@@ -12,6 +12,8 @@ import hashlib
 import linecache
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -54,6 +56,29 @@ def need(package: str, what: str, code: str, hint: str) -> None:
 
 #: Held while a module runs: nobody else finds half of one.
 _RUNNING = threading.RLock()
+
+
+@contextmanager
+def plugins_blamed() -> Iterator[None]:
+    """Within this, generated code that fails is the fault of the plugins whose code it has.
+
+    Raises:
+        CompileError: if it fails (RF514).
+    """
+    try:
+        yield
+    except Exception as error:
+        import traceback
+
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [
+            frame.line for frame in frames if frame.filename.startswith("<recform ")
+        ]
+        if not lines:
+            raise
+        said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        hint = "does each operator of a plugin make the shape that it tells?"
+        refuse("RF514", f"the generated module fails in `{lines[-1]}`: {said}", hint)
 
 
 def load_source(text: str, name: str) -> ModuleType:

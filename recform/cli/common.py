@@ -148,7 +148,13 @@ def _wrapped(function: Callable[..., None], name: str) -> Callable[..., None]:
         ):
             for plugin in plugins or ():
                 files.noted(plugin)
-            function(**given, **options)
+            if not plugins:
+                function(**given, **options)
+                return
+            from recform.modules import plugins_blamed
+
+            with plugins_blamed():
+                function(**given, **options)
 
     parameters = [*_parameters(signature), _option("plugins", Plugins, None)]
     if "as_json" in signature.parameters:

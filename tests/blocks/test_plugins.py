@@ -339,3 +339,36 @@ def test_an_installed_package_that_fails_is_left_out(mine: Path) -> None:
 def test_two_that_name_the_same_file_agree_to_the_byte(mine: Path) -> None:
     sources = {recform.compile(NET, plugins=[mine]).source for _ in range(2)}
     assert len(sources) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("verify", ()),
+        ("analyze", ("--delete", "1", "--measure")),
+        ("train", ("--data", "fake", "--override", "epochs=1")),
+    ],
+)
+def test_a_shape_that_code_does_not_make(
+    command: str, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Nothing can tell before the network runs; then it is the operator's fault."""
+    text = MINE.replace("{x} * 2", "{x}[:, :, :1]")
+    (tmp_path / "mine.py").write_text(text)
+    (tmp_path / "net.rf").write_text(
+        "param classes = 10\ninput 3 x 8 x 8\nstages 4 x 2\nstem conv(3, 4)\n"
+        "head mine > flatten > linear(classes)\nW = conv(3, c)\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>\n"
+    )
+    given = (command, "net.rf", *options, "--plugin", "mine.py")
+    done = recform_(tmp_path, *given)
+    said = "mat1 and mat2 shapes cannot be multiplied"
+    assert done.returncode == 1
+    if command == "verify":
+        assert "FAILS: the whole network is what its equations say" in done.stdout
+        assert f"(the module does not run: {said}" in done.stdout
+    else:
+        assert done.stderr.count("error[RF514]") == 1
+        assert (
+            f"fails in `return self.fc(x)  # rf:5`: RuntimeError: {said}" in done.stderr
+        )

@@ -49,7 +49,8 @@ ENTRIES = {
     "RF514": Entry(
         "an operator that fails",
         "A rule of a plugin's operator raises an exception, or gives something else than "
-        "it should.",
+        "it should; or the generated module fails with the code of one, most often because "
+        "it makes another shape than it tells.",
         command="printf '%s\\n' 'from recform.blocks import Emitted, Operator' "
         "'class Mine(Operator):' ' name, about = \"mine\", \"divides by zero\"' "
         "' def shape(self, x, a): return x/0' "
