@@ -46,6 +46,7 @@ class Case:
         peer: makes one by hand, and what that is called.
         dropout: whether its dropout is on.
         bounds: of what is kept, of the peak and of the time, for each form.
+        turns: of a CPU; two of those whose step takes many seconds.
         is_quick: whether it is measured where all is to be quick.
         budget: whether checkpoints are measured, and budgets of three quarters and of half
             of what is between the plain peak and theirs.
@@ -61,6 +62,7 @@ class Case:
     bounds: Mapping[str, tuple[float, float, float]] = field(
         default_factory=lambda: {"lean": (0.6, 1.0, 1.25)}
     )
+    turns: int = 3
     is_quick: bool = False
     budget: bool = False
 
@@ -89,15 +91,17 @@ CASES = {
         bounds={"lean": (0.5, 1.0, 1.25)},
         budget=True,
         compiled=True,
+        turns=2,
     ),
     "DenseNet-121": Case(EXAMPLES / "zoo/densenet121.rf"),
     "MobileNetV2": Case(EXAMPLES / "zoo/mobilenet_v2.rf", count=8),
     "ConvNeXt-T": Case(EXAMPLES / "zoo/convnext_tiny.rf"),
-    "GPT-2 small": Case(EXAMPLES / "zoo/gpt2.rf", count=1, on_gpu=16),
+    "GPT-2 small": Case(EXAMPLES / "zoo/gpt2.rf", count=1, on_gpu=16, turns=2),
     "GPT-2 small, no dropout": Case(
         EXAMPLES / "zoo/gpt2.rf",
         count=1,
         on_gpu=16,
+        turns=2,
         compiled=True,
         dropout=False,
         bounds={"lean": (0.63, 1.0, 1.25)},
@@ -111,6 +115,7 @@ CASES = {
         on_gpu=512,
         peer=("as printed", Printed),
         is_quick=True,
+        turns=4,
     ),
     "coupled, 16 blocks": Case(
         COUPLED,
@@ -119,9 +124,10 @@ CASES = {
         peer=("by plain autograd", lambda: Coupled(32, 16)),
         bounds=BACK,
         is_quick=True,
+        turns=4,
     ),
     "A.4.1, 16 blocks": Case(
-        ROW.format(16), count=8, on_gpu=512, bounds=BACK, is_quick=True
+        ROW.format(16), count=8, on_gpu=512, bounds=BACK, is_quick=True, turns=4
     ),
     "A.4.1, 64 blocks": Case(ROW.format(64), count=8, on_gpu=512, bounds=BACK),
 }
@@ -236,7 +242,7 @@ def measured(name: str, case: Case, asked: Asked) -> Iterator[Figure]:
         _, peak = on.measure(lambda net=net: step(net))  # type: ignore[misc]
         sizes[form] = kept, peak
     actions = {form: partial(step, net) for form, net in nets.items()}
-    count = asked.turns(6) if case.is_quick or on_gpu else 3
+    count = asked.turns(6) if on_gpu else case.turns
     times = turns(actions, count, on.clock, warm=0)
     kept_by_one = [sizes["plain"][0] / len(x) / MIB]
     yield Figure(f"{name}: kept by an example", kept_by_one, "MiB")
