@@ -57,7 +57,7 @@ def figures(asked: Asked) -> Iterator[Figure]:
         action = process(__file__, "A.4.1", "10000")
     finally:
         del os.environ["SYMPY_GROUND_TYPES"]
-    plain = turns({"": action}, asked.turns(3), children, warm=0)[""]
+    plain = turns({"": action}, asked.turns(2), children, warm=0)[""]
     yield Figure("the same without gmpy2, A.4.1, process", plain, "s", 10)
     path = EXAMPLES / "paper" / SLOWEST
     times = turns({"": recform(f"analyze {path} --json")}, asked.turns(6), children)[""]

@@ -93,9 +93,9 @@ CASES = {
         compiled=True,
         turns=2,
     ),
-    "DenseNet-121": Case(EXAMPLES / "zoo/densenet121.rf"),
+    "DenseNet-121": Case(EXAMPLES / "zoo/densenet121.rf", turns=2),
     "MobileNetV2": Case(EXAMPLES / "zoo/mobilenet_v2.rf", count=8),
-    "ConvNeXt-T": Case(EXAMPLES / "zoo/convnext_tiny.rf"),
+    "ConvNeXt-T": Case(EXAMPLES / "zoo/convnext_tiny.rf", turns=2),
     "GPT-2 small": Case(EXAMPLES / "zoo/gpt2.rf", count=1, on_gpu=16, turns=2),
     "GPT-2 small, no dropout": Case(
         EXAMPLES / "zoo/gpt2.rf",
