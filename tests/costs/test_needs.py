@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,15 +11,15 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from recform.compiler import compile_source, read
+from recform.compiler import Compiled, compile_source, read
 from recform.costs import record
 from recform.costs.devices import DEVICES, Dtype
-from recform.costs.needs import Setting, needs
+from recform.costs.needs import Needs, Setting, needs
 from recform.costs.peaks import peaks
 from recform.diagnostics import CompileError
 from recform.memory import Memory
 from recform.target import Target
-from tests.costs.measured import examples, kept, measure
+from tests.costs.measured import Measured, examples, kept, measure
 from tests.oracle.compare import compiled
 from tests.oracle.test_saved import FORMS, FRAME
 
@@ -146,18 +147,22 @@ PLANNED |= {
 }
 
 
-@pytest.mark.parametrize("name", PLANNED)
-def test_plans(name: str) -> None:
-    """What is kept, and the peak, of each form that the network can have."""
-    item = compiled(PLANNED[name])
-    for plan in PLANS:
+def held(item: Compiled, plans: Sequence[str]) -> Iterator[tuple[str, Needs, Measured]]:
+    """What is said of each form that a network can have, and what torch holds of it."""
+    for plan in plans:
         try:
             said = item.memory(plan, batch=BATCH)
         except CompileError:
             assert plan == "reversible"
             continue
         net = replace(item, target=Target(memory=Memory(plan))).module()
-        real = measure(net, item.formula.inputs, BATCH)
+        yield plan, said, measure(net, item.formula.inputs, BATCH)
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_plans(name: str) -> None:
+    """What is kept, and the peak, of each form that the network can have."""
+    for plan, said, real in held(compiled(PLANNED[name]), PLANS):
         assert said.total.kept == pytest.approx(real.kept, rel=0.03), plan
         peak = said.training - said.total.optimizer
         # Too small is worse than too large: a budget would not be kept.
@@ -226,15 +231,7 @@ CAUSES = {
 
 @pytest.mark.parametrize("name", CAUSES)
 def test_causes(name: str) -> None:
-    item = compiled(CAUSES[name])
-    for plan in ("plain", *PLANS):
-        try:
-            said = item.memory(plan, batch=BATCH)
-        except CompileError:
-            assert plan == "reversible"
-            continue
-        net = replace(item, target=Target(memory=Memory(plan))).module()
-        real = measure(net, item.formula.inputs, BATCH)
+    for plan, said, real in held(compiled(CAUSES[name]), ("plain", *PLANS)):
         assert said.total.kept == pytest.approx(real.kept, rel=0.001), plan
         peak = (said.training - said.total.optimizer) / real.training
         assert 0.94 < peak < (1.11 if name in ROUGH else 1.06), plan
