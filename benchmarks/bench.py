@@ -21,7 +21,7 @@ from typing import Any
 
 from table import COMMITTED, ROOT, Asked, committed, remarks, shown, table
 
-PARTS = ("startup", "compile", "analysis", "editor", "training", "speed", "memory")
+PARTS = ("startup", "compile", "analysis", "editor", "training", "memory", "speed")
 ON_GPU = ("memory",)
 PAGE = ROOT / "docs" / "benchmarks.md"
 
