@@ -223,8 +223,8 @@ CAUSES = {
     "stages by themselves": "input 3 x 8 x 8\nscope stage\nstages 4 x 2, 6 x 3 / 2\n"
     "const g = 0.9\nF = conv(3, c) > bn\nV_i = g*V_<i-1> + F_i*X_<i-1>\n"
     "X_i = X_<i-1> + V_i\nV_0 = 0\noutput X_L",
-    "a state of three": "input 6\nstages 6 x 5\nscalar a_i = 0.5\nW = linear(c) > relu\n"
-    "X_i = a_i*X_<i-1> + W*X_<i-1> + X_<i-3>",
+    "a state of three": "input 3 x 8 x 8\nstages 4 x 5\nscalar a_i = 0.5\n"
+    "W = conv(3, c) > bn > relu\nX_i = a_i*X_<i-1> + W_i*X_<i-1> + X_<i-3>",
     "one part runs back": "input 3 x 8 x 8\nstages 8 x 4\nA_0, B_0 = split(input, 2)\n"
     "F = conv(3, c/2) > bn > relu > conv(3, c/2) > bn\nG = conv(3, c/2) > bn\n"
     "A_i = A_<i-1> + F_i*B_<i-1>\nB_i = B_<i-1> + G_i*A_i\noutput concat(A_L, B_L)",
