@@ -199,16 +199,16 @@ class Shapes:
         reads = sum(self.shape(x).elements * self.count(x) for x in self.terms(tensor))
         made = self.shape(tensor).elements * self.count(tensor)
         weighed, coefficient = self.weighed(tensor), self.coefficient(tensor)
+        own = self.function(tensor) if isinstance(tensor, Elementwise) else Cost()
+        back = own.workspace_back * self.count(tensor) + _shares(tensor) * made // 2
         cost = Cost(
             multiply_adds=weighed,
             saves_more=self.between(tensor),
             saves_once=coefficient,
-            workspace_back=_shares(tensor) * made // 2,
+            workspace_back=back,
             stays=Amount(once=coefficient),
             cheap=self.is_cheap(tensor),
-            uncounted=self.function(tensor).uncounted
-            if isinstance(tensor, Elementwise)
-            else (),
+            uncounted=own.uncounted,
         )
         return Link(made, cost, (Work(reads, made, multiply_adds=weighed),))
 
