@@ -222,6 +222,8 @@ CAUSES = {
     "Z_i = 1/V_i(X_<i-1>)\nX_i = X_<i-1> + Z_i + W_i*Z_i",
     "over a sum": TOKENS + "W = ln > linear(c)\nV = linear(c) > sigmoid\n"
     "X_i = X_<i-1> + W_i*X_<i-1>/(1 + V_i(X_<i-1>))",
+    "the largest over depth": "input 12 x 6\nstages 6 x 4\nstem none\nhead none\n"
+    "W = linear(c) > tanh\nX_i = X_<i-1> + W_i*X_<i-1>\noutput max(X_<1..L>)",
     "a state of three": "input 3 x 8 x 8\nstages 4 x 5\nscalar a_i = 0.5\n"
     "W = conv(3, c) > bn > relu\nX_i = a_i*X_<i-1> + W_i*X_<i-1> + X_<i-3>",
     "one part runs back": "input 3 x 8 x 8\nstages 8 x 4\nA_0, B_0 = split(input, 2)\n"
