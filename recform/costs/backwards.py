@@ -50,11 +50,10 @@ class _Backwards:
         return replace(self._tape, operations=self._operations, buffers=buffers)
 
     def _buffer(self, number: int, buffer: Buffer) -> Buffer:
+        again = (*buffer.again, *self._again.get(number, {}).values())
         if buffer.before:
-            return buffer
-        kept, spans = self._kept.get(number), self._again.get(number, {}).values()
-        # What is kept is not there a second time.
-        again = (*buffer.again, *(s for s in spans if kept is None or s[0] < kept))
+            return but(buffer, again=again)
+        kept = self._kept.get(number)
         alone = kept is not None and buffer.kept is None
         return but(buffer, kept=kept, again=again, alone=alone)
 
@@ -87,20 +86,24 @@ class _Backwards:
         """The operations of a block that is run backwards."""
         first, last = self._places[unit]
         operations = self._tape.operations[first : last + 1]
-        runs, row = self._runs(unit), unit
+        runs = self._runs(unit)
+        row, end = unit, unit
         while self._follows(row):
             row -= 1
+        while self._follows(end + 1):
+            end += 1
+        # Each block knows the one behind it: the last is there until the first is gone.
+        left = self._tape.operations[self._places[end][1]].leaves
+        self._keep(left, self._places[row][0])
         for number, op in enumerate(operations, first):
             for asked in op.asks:
-                self._has(row, asked, number, runs)
+                if asked not in left:
+                    self._has(row, asked, number, runs)
         # What a block got is what the one before it has handed on, until that has run.
         start = self._runs(unit - 1) + 1 if self._follows(unit) else runs
-        given = self._crossing(first)
-        for number in given:
-            self._has(row, number, start, runs)
-        if not self._follows(unit + 1):
-            # Each block knows the one behind it: the last is there until the first is gone.
-            self._keep(operations[-1].leaves, self._places[row][0])
+        for number in self._crossing(first):
+            if number not in left:
+                self._has(row, number, start, runs)
         return list(self._run_twice(unit, runs))
 
     def _besides(self, unit: int) -> Amount:

@@ -237,7 +237,7 @@ def test_causes(name: str) -> None:
     for plan, said, real in held(compiled(CAUSES[name]), ("plain", *PLANS)):
         assert said.total.kept == pytest.approx(real.kept, rel=0.001), plan
         peak = (said.training - said.total.optimizer) / real.training
-        assert 0.94 < peak < (1.11 if name in ROUGH else 1.06), plan
+        assert 0.94 < peak < (1.14 if name in ROUGH else 1.06), plan
         assert 0.94 < said.inference / real.inference < 1.06, plan
 
 
