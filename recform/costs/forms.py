@@ -273,7 +273,8 @@ class _Forming:
         """The operation with what its backward pass has besides."""
         form, asked = self._form(operation), self._asked[number]
         nothing = not asked and operation.inside == NOTHING
-        if nothing or form is Memory.reversible:
+        # In a plain pass all that is asked for is kept.
+        if nothing or form in (Memory.plain, Memory.reversible):
             return operation
         room = _Room()
         for note in asked:
@@ -292,10 +293,10 @@ class _Forming:
                 inside += inner.amount
             elif inner.there is not None:
                 more += inner.amount
-        elif form is not Memory.plain and not operation.cheap:
+        elif not operation.cheap:
             more += _rest(inside, operation.lean)
             inside = operation.lean
-        elif form is not Memory.plain:
+        else:
             more += _rest(inside, stays)
             inside = stays
         if inside is operation.inside and more == NOTHING and not room.again:
