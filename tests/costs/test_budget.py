@@ -8,7 +8,6 @@ from dataclasses import replace
 from itertools import groupby, pairwise, product
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 import torch
@@ -17,7 +16,6 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import recform
-from recform.algebra.definitions.inside import Inside
 from recform.classes.steps.reversible import ways_back
 from recform.cli.app import app
 from recform.compiler import compile_source
@@ -438,23 +436,3 @@ def test_fewer_groups_of_more_operations(monkeypatch: pytest.MonkeyPatch) -> Non
             whole = needs(item.graph, setting_of(64), Plan(point.forms))
             assert whole.training == point.peak
     assert 3 * work[1] < work[0]
-
-
-def test_definitions_are_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks whose operators are alike share what these come to inside."""
-    opened = []
-    found = Inside.opened
-
-    def counted(self: Inside, *args: Any) -> Any:
-        opened.append(self)
-        return found(self, *args)
-
-    monkeypatch.setattr(Inside, "opened", counted)
-    text = "input 6\nstages 6 x {}\nG = linear(6)\nW(x) = x*sigmoid(G*x)\n"
-    text += "X_i = X_<i-1> + W_i*X_<i-1>"
-    counts = []
-    for blocks in (3, 9):
-        opened.clear()
-        record(compiled(text.format(blocks)).graph)
-        counts.append(len(opened))
-    assert counts[0] == counts[1] > 0

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import recform
+from recform.algebra.definitions.inside import Inside
 from recform.classes.steps.reversible import ways_back
 from recform.compiled import Compiled
 from recform.costs import budget, repeats, rows
@@ -170,6 +171,26 @@ def test_a_thousand_are_said_as_fast(
         compiled(FORMULAS["tokens"].format(blocks)).memory(memory, batch=64)
         sums.append(sum(seen))
     assert sums[0] == sums[1] < 500
+
+
+def test_definitions_are_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks whose operators are alike share what these come to inside."""
+    opened = []
+    found = Inside.opened
+
+    def counted(self: Inside, *args: Any) -> Any:
+        opened.append(self)
+        return found(self, *args)
+
+    monkeypatch.setattr(Inside, "opened", counted)
+    text = "input 6\nstages 6 x {}\nG = linear(6)\nW(x) = x*sigmoid(G*x)\n"
+    text += "X_i = X_<i-1> + W_i*X_<i-1>"
+    counts = []
+    for blocks in (3, 9):
+        opened.clear()
+        record(compiled(text.format(blocks)).graph)
+        counts.append(len(opened))
+    assert counts[0] == counts[1] > 0
 
 
 @pytest.mark.parametrize(("apart", "period"), [(1, 1), (1, 4), (2, 4), (3, 3)])
