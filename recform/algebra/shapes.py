@@ -18,6 +18,7 @@ from recform.algebra.expr import (
     Concat,
     Elementwise,
     Filled,
+    History,
     Learned,
     Part,
     Pointwise,
@@ -199,16 +200,16 @@ class Shapes:
         reads = sum(self.shape(x).elements * self.count(x) for x in self.terms(tensor))
         made = self.shape(tensor).elements * self.count(tensor)
         weighed, coefficient = self.weighed(tensor), self.coefficient(tensor)
+        own = self.function(tensor) if isinstance(tensor, Elementwise) else Cost()
+        back = own.workspace_back * self.count(tensor) + _shares(tensor) * made // 2
         cost = Cost(
             multiply_adds=weighed,
             saves_more=self.between(tensor),
             saves_once=coefficient,
-            workspace_back=_shares(tensor) * made // 2,
+            workspace_back=back,
             stays=Amount(once=coefficient),
             cheap=self.is_cheap(tensor),
-            uncounted=self.function(tensor).uncounted
-            if isinstance(tensor, Elementwise)
-            else (),
+            uncounted=own.uncounted,
         )
         return Link(made, cost, (Work(reads, made, multiply_adds=weighed),))
 
@@ -237,8 +238,13 @@ def full(shapes: Iterable[Shape], spreads: Spreads) -> list[Shape]:
 
 def is_product(tensor: Tensor) -> bool:
     """Whether gradients of its parts depend on the others."""
-    kinds = isinstance(tensor, Combine) and tensor.kind != "mean"
-    return kinds or isinstance(tensor, Pointwise)
+    return _picks(tensor) or isinstance(tensor, Pointwise)
+
+
+def _picks(tensor: Tensor) -> bool:
+    """Whether it is the larger or the smaller of several numbers."""
+    kinds = isinstance(tensor, Combine | History)
+    return kinds and tensor.kind in ("max", "min")
 
 
 def _shares(tensor: Tensor) -> int:
@@ -247,8 +253,7 @@ def _shares(tensor: Tensor) -> int:
     That of the larger of two numbers goes to it, and in halves to both if they are equal:
     torch has two masks of a byte, half of the gradient, and what it chooses of both.
     """
-    picks = isinstance(tensor, Combine) and tensor.kind in ("max", "min")
-    return 5 if picks else 0
+    return 5 if _picks(tensor) else 0
 
 
 def is_fixed(tensor: Tensor) -> bool:

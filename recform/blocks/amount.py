@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Amount:
+class Amount(NamedTuple):
     """Memory that is held.
 
     Attributes:
@@ -20,7 +20,7 @@ class Amount:
     bytes: int = 0
     once: int = 0
 
-    def __add__(self, other: Amount) -> Amount:
+    def __add__(self, other: Amount) -> Amount:  # type: ignore[override]
         return Amount(
             self.numbers + other.numbers,
             self.bytes + other.bytes,

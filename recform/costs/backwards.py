@@ -33,7 +33,8 @@ class _Backwards:
                 first, _ = self._places.get(op.unit, (number, number))
                 self._places[op.unit] = first, number
         self._kept: dict[int, int] = {}
-        self._again: dict[int, tuple[int, int]] = {}
+        #: From when to when a row has each tensor, by the first unit of the row.
+        self._again: dict[int, dict[int, tuple[int, int]]] = {}
         self._operations = list(tape.operations)
 
     def tape(self) -> Tape:
@@ -41,8 +42,6 @@ class _Backwards:
         for number, buffer in enumerate(self._tape.buffers):
             if buffer.kept is not None:
                 self._keep((number,), buffer.kept)
-            if buffer.again is not None:
-                self._again[number] = buffer.again
         for unit, (first, last) in self._places.items():
             if self._back[unit]:
                 self._operations[first : last + 1] = self._unit(unit)
@@ -51,9 +50,10 @@ class _Backwards:
         return replace(self._tape, operations=self._operations, buffers=buffers)
 
     def _buffer(self, number: int, buffer: Buffer) -> Buffer:
-        kept, again = self._kept.get(number), self._again.get(number)
+        again = (*buffer.again, *self._again.get(number, {}).values())
         if buffer.before:
             return but(buffer, again=again)
+        kept = self._kept.get(number)
         alone = kept is not None and buffer.kept is None
         return but(buffer, kept=kept, again=again, alone=alone)
 
@@ -61,10 +61,11 @@ class _Backwards:
         for number in held:
             self._kept[number] = min(self._kept.get(number, by), by)
 
-    def _has(self, number: int, first: int, last: int) -> None:
-        """Notes that the backward pass has a tensor from the last operation to the first."""
-        before = self._again.get(number, (first, last))
-        self._again[number] = min(before[0], first), max(before[1], last)
+    def _has(self, row: int, number: int, first: int, last: int) -> None:
+        """Notes that a row has a tensor from the last operation to the first."""
+        spans = self._again.setdefault(number, {})
+        before = spans.get(row, (first, last))
+        spans[row] = min(before[0], first), max(before[1], last)
 
     def _runs(self, unit: int) -> int:
         """The operation in front of whose gradient a block is run back and forth.
@@ -86,24 +87,23 @@ class _Backwards:
         first, last = self._places[unit]
         operations = self._tape.operations[first : last + 1]
         runs = self._runs(unit)
+        row, end = unit, unit
+        while self._follows(row):
+            row -= 1
+        while self._follows(end + 1):
+            end += 1
+        # Each block knows the one behind it: the last is there until the first is gone.
+        left = self._tape.operations[self._places[end][1]].leaves
+        self._keep(left, self._places[row][0])
         for number, op in enumerate(operations, first):
             for asked in op.asks:
-                self._has(asked, number, runs)
+                if asked not in left:
+                    self._has(row, asked, number, runs)
         # What a block got is what the one before it has handed on, until that has run.
         start = self._runs(unit - 1) + 1 if self._follows(unit) else runs
-        given = self._crossing(first)
-        for number in given:
-            self._has(number, start, runs)
-        if not self._follows(unit + 1):
-            # It hands on as many as it got, whether or not somebody reads them.
-            made = self._crossing(last + 1)
-            older = [number for number in reversed(given) if number not in made]
-            # Each block knows the one behind it: the last is there until the first is gone.
-            row = unit
-            while self._follows(row):
-                row -= 1
-            held = [*made, *older[: max(0, len(given) - len(made))]]
-            self._keep(held, self._places[row][0])
+        for number in self._crossing(first):
+            if number not in left:
+                self._has(row, number, start, runs)
         return list(self._run_twice(unit, runs))
 
     def _besides(self, unit: int) -> Amount:

@@ -1,11 +1,10 @@
 """What each part of a network is to keep, so that training fits into a budget.
 
 The parts are what stands before the blocks, each block, and what stands behind them. They
-are taken in rows of one form; from a row nothing is made again of another one, so that what
-a row costs hangs only on what those before it keep of the tensors that it reads. All plans
-for which no other is better in time and in memory are found by going through the rows from
-the first to the last (dynamic programming): behind each part only those are gone on with
-that keep less, need less or run less again than others which keep the same tensors.
+are taken in rows of one form (:mod:`recform.costs.rows`). All plans for which no other is
+better in time and in memory are found by going through the rows from the first to the last
+(dynamic programming): behind each part only those are gone on with that keep less, need
+less or run less again than others which keep the same tensors.
 
 Of n parts there are some n^2 rows; of those that are alike one is worked out, by following
 its operations: if none are, of p operations of the network together n^2*p/6. Long networks
@@ -18,45 +17,19 @@ number of operations.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import pairwise
 from operator import itemgetter
 from typing import TypeAlias
 
-from recform.costs.forms import under
-from recform.costs.peaks import Held, held
 from recform.costs.repeats import Short
-from recform.costs.stretches import Stretch
+from recform.costs.rows import Alike, Row, Rows
 from recform.costs.tape import Operation
 from recform.memory import Back, Memory
 
 #: Networks of more parts are planned in groups of blocks; of many operations, in fewer.
 MOST, FEWEST, STEPS = 32, 6, 200_000
-#: Forms that a part may have, the dearest in memory first.
-FORMS = (Memory.plain, Memory.lean, Memory.checkpoint, Memory.reversible)
-#: Seconds that an operation takes to run once more, in whole units: sums are exact.
-Again: TypeAlias = Callable[[Operation], int]
-
-
-@dataclass(frozen=True)
-class Row:
-    """Parts of one form in a row.
-
-    Attributes:
-        kept: bytes that it keeps beside what those before it do.
-        peak: the most bytes that are held in it, besides what those before it keep.
-        again: what it takes to run again what its backward pass does.
-        holds: the tensors that are kept behind it, by their places among those that later
-            rows touch; those that only rows keep which are run backwards, by ``~``.
-    """
-
-    kept: int
-    peak: int
-    again: int
-    holds: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -78,11 +51,15 @@ class Choice:
 #: Bytes that are kept, the most that were held, what is run again, and the forms.
 _Way: TypeAlias = "tuple[int, int, int, tuple[Memory, ...]]"
 #: A row of the parts from one to another, in a form, behind a row that holds some tensors.
-Rows: TypeAlias = Callable[[int, int, Memory, frozenset[int]], Row]
+RowOf: TypeAlias = Callable[[int, int, Memory, frozenset[int]], Row]
 
 
 def choices(
-    short: Short, batch: int, size: int, again: Again, back: Back | None = None
+    short: Short,
+    batch: int,
+    size: int,
+    again: Callable[[Operation], int],
+    back: Back | None = None,
 ) -> list[Choice]:
     """The plans for which no other is better, the fastest first.
 
@@ -90,22 +67,32 @@ def choices(
         short: the tape of the plain network.
         batch: how many examples.
         size: bytes of a number.
-        again: how long an operation takes.
+        again: how long an operation takes, in whole units: sums are exact.
         back: which parts may be run backwards; none, if None.
     """
     groups = _Groups(short)
     borders = groups.borders
-    rows = _Rows(short, batch, size, again, borders)
+    rows = Rows(short, batch, size)
+    times = [op.runs * again(op) for op in short.tape.operations]
+    spent: dict[Alike, list[int]] = {}
+
+    def row(start: int, end: int, form: Memory, holds: frozenset[int]) -> Row:
+        placed = rows.placed(borders[start], borders[end], form, holds)
+        alike = placed.alike
+        if alike not in spent:
+            pieces = alike.again
+            spent[alike] = [sum(times[placed.first + n] for n in p) for p in pieces]
+        return placed.row(spent[alike])
 
     def may(start: int, end: int) -> bool:
         return back is not None and back.may(borders[start], borders[end])
 
-    found = best(len(borders) - 1, rows, may)
+    found = best(len(borders) - 1, row, may)
     return [replace(choice, forms=groups.spread(choice.forms)) for choice in found]
 
 
 def best(
-    count: int, row: Rows, may: Callable[[int, int], bool] = lambda start, end: False
+    count: int, row: RowOf, may: Callable[[int, int], bool] = lambda start, end: False
 ) -> list[Choice]:
     """The best ways through so many parts, the fastest first.
 
@@ -205,128 +192,3 @@ class _Groups:
         for form, size in zip(forms, sizes, strict=True):
             found += [form] * size
         return tuple(found)
-
-
-class _Rows:
-    """Rows of parts; of those that are alike one is worked out."""
-
-    def __init__(
-        self, short: Short, batch: int, size: int, again: Again, borders: Sequence[int]
-    ) -> None:
-        self._short = short
-        self._tape = short.tape
-        self._signs = short.signs
-        self._batch, self._size = batch, size
-        self._again = again
-        self._borders = borders
-        self._parts: dict[tuple[int, int], Stretch] = {}
-        self._known: dict[object, _Alike] = {}
-
-    def __call__(
-        self, start: int, end: int, form: Memory, holds: frozenset[int]
-    ) -> Row:
-        units = self._borders[start], self._borders[end]
-        first, last, repeats = self._short.placed(*units, form)
-        part = self._part(first, last)
-        if part.first == part.last:
-            return Row(0, 0, 0, holds)
-        places = [(self._firsts[r.first], self._firsts[r.last]) for r in repeats]
-        borders = tuple(n - part.first for place in places for n in place)
-        before = part.before(holds)
-        key = (part.sign, form, before, borders)
-        if key not in self._known:
-            self._known[key] = self._worked_out(part, form, before, borders)
-        alike = self._known[key]
-        return alike.row(
-            [repeat.more for repeat in repeats],
-            self._short.learned[units[1]] * self._size,
-            part.behind(alike.holds | before),
-        )
-
-    def _part(self, first: int, last: int) -> Stretch:
-        """The units of the tape from one to another."""
-        if (first, last) not in self._parts:
-            between = self._firsts[first], self._firsts[last]
-            self._parts[first, last] = Stretch(self._signs, *between)
-        return self._parts[first, last]
-
-    @cached_property
-    def _firsts(self) -> list[int]:
-        """The first operation of each unit of the tape, and how many there are."""
-        units = [op.unit for op in self._tape.operations]
-        return [bisect_left(units, unit) for unit in range(self._tape.units + 1)]
-
-    @cached_property
-    def _times(self) -> list[int]:
-        """What it takes to run each operation again."""
-        return [op.runs * self._again(op) for op in self._tape.operations]
-
-    def _worked_out(
-        self,
-        part: Stretch,
-        form: Memory,
-        before: frozenset[int],
-        borders: Sequence[int],
-    ) -> _Alike:
-        forms = [Memory.plain] * self._tape.units
-        for op in self._tape.operations[part.first : part.last]:
-            forms[op.unit] = form
-        tape = under(part.tape(before), forms)
-        there = {
-            ~place if buffer.alone else place
-            for place, buffer in enumerate(tape.buffers)
-            if buffer.kept is not None or ~place in before
-        }
-        again = [
-            sum(self._times[part.first + n] for n in op.again) for op in tape.operations
-        ]
-        edges = pairwise((0, *borders, len(again)))
-        return _Alike(
-            held(tape, self._batch, self._size, borders),
-            [sum(again[start:end]) for start, end in edges],
-            frozenset(there),
-        )
-
-
-@dataclass(frozen=True)
-class _Alike:
-    """What rows that are alike have in common.
-
-    Attributes:
-        held: what is held in each piece, without the gradients that are there before; every
-            other piece may stand for many.
-        again: what it takes to run again what the backward pass of each does.
-        holds: as of a row, by their places among the tensors of the part.
-    """
-
-    held: list[Held]
-    again: list[int]
-    holds: frozenset[int]
-
-    def row(self, more: Sequence[int], learned: int, holds: frozenset[int]) -> Row:
-        """The row, in which pieces stand for so many more of them.
-
-        In the forward pass the most is held in the last of these; in the backward pass in
-        the last or in the first, for what is kept and what has its gradient already grow
-        evenly, from one end and from the other.
-
-        Args:
-            more: of every other piece, from the second on.
-            learned: bytes of the gradients that are there before.
-            holds: as of the row.
-        """
-        often = [0] * len(self.held)
-        often[1::2] = more
-        behind = sum(
-            n * piece.learned for n, piece in zip(often, self.held, strict=True)
-        )
-        kept = peak = 0
-        for n, piece in zip(often, self.held, strict=True):
-            behind -= n * piece.learned
-            most = n * max(piece.kept, piece.learned)
-            back = piece.backward + kept + most + behind + learned
-            peak = max(peak, piece.forward + kept + n * piece.kept, back)
-            kept += n * piece.kept
-        whole = kept + sum(piece.kept for piece in self.held)
-        again = sum((1 + n) * time for n, time in zip(often, self.again, strict=True))
-        return Row(whole, peak, again, holds)

@@ -7,18 +7,17 @@ tensors the backward pass makes again, of what, and from when to when they are t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from recform.blocks import Amount
 from recform.costs.backwards import run_back
-from recform.costs.tape import Buffer, Operation, Tape, but
+from recform.costs.tape import NOTHING, Buffer, Operation, Tape, but
 from recform.memory import Memory
 
 #: As in `Again`: what so many steps in a row lead to is kept, in a lean pass and where
 #: products run again too.
 DEEPEST = {Memory.lean: 16, Memory.checkpoint: 128}
-_NOTHING = Amount()
 
 
 def under(tape: Tape, forms: Sequence[Memory]) -> Tape:
@@ -72,7 +71,7 @@ class _Note:
         kept: whether it is kept.
         users: how many others something makes of it.
         asks: the operations whose gradients ask for it.
-        last: the last of the backward pass, as the tape counts, that needs it kept.
+        last: the last of the backward pass, as the tape counts, that needs it.
         given: how many had it.
         since: the operation in whose backward pass it was made again, while it is there.
         there: from where to where it was.
@@ -137,18 +136,14 @@ class _Note:
         self.kept = True
         self.made, self.inputs, self.deep = None, (), 0
 
-    def needs(self) -> Iterator[_Note]:
-        """What is kept for it, itself or what it is made of."""
-        seen: dict[_Note, None] = {}
+    def needs(self, since: int) -> None:
+        """Says of what it is made of that an operation needs it, and none before that."""
         stack = [self]
         while stack:
             item = stack.pop()
-            if item in seen:
-                continue
-            seen[item] = None
-            if item.kept:
-                yield item
-            stack += item.inputs
+            if item.last is None:
+                item.last = since
+                stack += item.inputs
 
 
 class _Forming:
@@ -188,10 +183,9 @@ class _Forming:
     def tape(self) -> Tape:
         """The tape."""
         self.forward()
-        for asked in (note for notes in self._asked for note in notes):
-            for note in asked.needs():
-                first = min(asked.asks)
-                note.last = first if note.last is None else min(note.last, first)
+        for number, asked in enumerate(self._asked):
+            for note in asked:
+                note.needs(number)
         operations = [
             self._backward(number, self._tape.operations[number])
             for number in reversed(range(len(self._tape.operations)))
@@ -201,10 +195,12 @@ class _Forming:
 
     def _buffer(self, number: int) -> Buffer:
         buffer, note = self._tape.buffers[number], self._notes[number]
-        again = self._earlier.get(number, note).there
+        there = self._earlier.get(number, note).there
         if buffer.before:
             return but(buffer, kept=None, alone=buffer.alone and not note.kept)
-        return but(buffer, kept=note.last if note.kept else None, again=again)
+        kept, again = note.last if note.kept else None, (there,) if there else ()
+        same = kept == buffer.kept and again == buffer.again
+        return buffer if same else but(buffer, kept=kept, again=again)
 
     def _form(self, operation: Operation) -> Memory:
         """What is kept of an operation; of one between blocks that run backwards all."""
@@ -215,8 +211,7 @@ class _Forming:
     # -- forward
 
     def _forward(self, number: int, operation: Operation) -> None:
-        form = self._form(operation)
-        region = self._regions[operation.unit]
+        form, region = self._form(operation), self._regions[operation.unit]
         own = self._notes[operation.makes]
         own.region = region
         if operation.unheld:
@@ -230,7 +225,7 @@ class _Forming:
                     note.keep()
                 self._want(note, number, form)
         if form is Memory.checkpoint or (form is Memory.lean and operation.cheap):
-            self._note(number, operation, own)
+            self._note(number, operation, own, form)
         if operation.makes in operation.asks:
             self._want(own, number, form)
 
@@ -243,17 +238,18 @@ class _Forming:
             self._notes[buffer] = note
         return note
 
-    def _note(self, number: int, operation: Operation, own: _Note) -> None:
+    def _note(
+        self, number: int, operation: Operation, own: _Note, form: Memory
+    ) -> None:
         """Notes how what an operation makes is made again."""
-        form = self._form(operation)
         reads = [self._noted(read, own.region) for read in operation.reads]
         inputs = tuple(reads)
         fixed = all(note.outside for note in reads)
         deep = 1 + max((note.deep for note in reads), default=-1)
         inside = _rest(operation.inside, operation.stays)
-        if operation.cheap and operation.stays != _NOTHING:
-            inside = _NOTHING  # It stands for all of it.
-        if inside != _NOTHING:
+        if operation.cheap and operation.stays != NOTHING:
+            inside = NOTHING  # It stands for all of it.
+        if inside != NOTHING:
             inner = self._inner[number] = _Note(inside, number, region=own.region)
             if not fixed:
                 inner.made, inner.inputs, inner.deep = number, inputs, deep
@@ -275,16 +271,18 @@ class _Forming:
 
     def _backward(self, number: int, operation: Operation) -> Operation:
         """The operation with what its backward pass has besides."""
-        if self._form(operation) is Memory.reversible:
+        form, asked = self._form(operation), self._asked[number]
+        nothing = not asked and operation.inside == NOTHING
+        # In a plain pass all that is asked for is kept.
+        if nothing or form in (Memory.plain, Memory.reversible):
             return operation
         room = _Room()
-        for note in self._asked[number]:
+        for note in asked:
             self._value(note, number, room)
             note.given += 1
             if note.given == len(note.asks) and note.since is not None:
                 note.there, note.since = (number, note.since), None
-        inside, more = operation.inside, _NOTHING
-        form = self._form(operation)
+        inside, more = operation.inside, NOTHING
         stays = operation.stays
         if form is Memory.checkpoint:
             stays = _rest(stays, operation.fixed)
@@ -295,13 +293,13 @@ class _Forming:
                 inside += inner.amount
             elif inner.there is not None:
                 more += inner.amount
-        elif form is not Memory.plain and not operation.cheap:
+        elif not operation.cheap:
             more += _rest(inside, operation.lean)
             inside = operation.lean
-        elif form is not Memory.plain:
+        else:
             more += _rest(inside, stays)
             inside = stays
-        if inside is operation.inside and more == _NOTHING and not room.again:
+        if inside is operation.inside and more == NOTHING and not room.again:
             return operation
         return but(
             operation,
@@ -323,7 +321,7 @@ class _Forming:
             if self._value(item, number, room):
                 item.working = True
                 own.append(item)
-        writes = operation.cheap and operation.stays == _NOTHING
+        writes = operation.cheap and operation.stays == NOTHING
         over = writes and any(item.size == note.size for item in own)
         room.take(0 if over else note.size, operation.workspace.held(1, 4))
         for item in own:
@@ -359,7 +357,7 @@ class _Room:
 
 def _rest(whole: Amount, part: Amount) -> Amount:
     """What is left of an amount; nothing where a mask of bytes takes the place of numbers."""
-    if whole == _NOTHING:
+    if whole == NOTHING:
         return whole
     return Amount(
         max(0, whole.numbers - part.numbers),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 from recform.arguments import whole, word
 from recform.blocks import Layout, Work
 from recform.costs.devices import DEVICES, Device, Dtype
-from recform.costs.forms import under
+from recform.costs.forms import regions
 from recform.costs.peaks import peaks
-from recform.costs.record import record
-from recform.costs.tape import Operation, Tape, uncollected
+from recform.costs.repeats import Short, shortened
+from recform.costs.rows import Alike, Rows
+from recform.costs.tape import Operation, uncollected
 from recform.graph.model import NetworkGraph, Totals
 from recform.memory import MOST_EXAMPLES, Memory, Plan, rows_of
 
@@ -157,24 +159,30 @@ def staying(network: NetworkGraph, setting: Setting) -> int:
 
 
 @uncollected()
-def needs(network: NetworkGraph, setting: Setting, plan: Plan | None = None) -> Needs:
+def needs(
+    network: NetworkGraph,
+    setting: Setting,
+    plan: Plan | None = None,
+    short: Short | None = None,
+) -> Needs:
     """What a network needs.
 
     Args:
         network: with shapes.
         setting: how it is trained.
         plan: what its parts keep for the backward pass; what autograd does, if None.
+        short: the tape of the plain network, if that is known.
     """
-    tape = record(network, whole=plan is not None)
-    forms = plan.forms if plan else (Memory.plain,) * tape.units
-    if plan is not None:
-        tape = under(tape, forms)
+    short = short or shortened(network)
+    forms = plan.forms if plan else (Memory.plain,) * short.units
     size = setting.dtype.size
-    held = peaks(tape, setting.batch, size)
+    held = _Held(short, forms, setting)
     incoming = incoming_of(network, setting)
     parameters = network.totals.parameters * size
-    training = staying(network, setting) + held.training
-    kept = _kept(tape, setting)
+    training = staying(network, setting) + held.peak
+    often = [short.often[op.unit] * op.runs for op in short.tape.operations]
+    computed = list(zip(short.tape.operations, often, strict=True))
+    inference = peaks(short.tape, setting.batch, size).inference
     return Needs(
         network.recurrence.formula.name,
         setting.batch,
@@ -182,31 +190,74 @@ def needs(network: NetworkGraph, setting: Setting, plan: Plan | None = None) -> 
         str(setting.optimizer),
         tuple((str(form), count) for form, count in rows_of(forms)),
         incoming,
-        tuple(_parts(network, tape, setting, kept)),
-        _part("all", network.totals, sum(kept.values()), tape.operations, setting),
+        tuple(_parts(network, computed, setting, held.kept)),
+        _part("all", network.totals, sum(held.kept.values()), computed, setting),
         training,
-        incoming + parameters + held.inference,
-        tuple(_time(device, tape, network, setting, training) for device in DEVICES),
+        incoming + parameters + inference,
+        tuple(
+            _time(device, computed, held.again, network, setting, training)
+            for device in DEVICES
+        ),
         network.uncounted,
     )
 
 
-def _kept(tape: Tape, setting: Setting) -> dict[str, int]:
-    """What is kept of each part."""
-    size, operations = setting.dtype.size, tape.operations
-    found: dict[str, int] = {}
-    pairs = [(op.part, op.inside.times(op.times)) for op in operations]
-    for buffer in tape.buffers:
-        if buffer.kept is not None:
-            part = operations[buffer.kept].part
-            pairs.append((part, buffer.amount.times(buffer.copies)))
-    for part, amount in pairs:
-        found[part] = found.get(part, 0) + amount.held(setting.batch, size)
-    return found
+class _Held:
+    """What is held of a network, row by row of its forms.
+
+    Attributes:
+        kept: bytes, of each part.
+        peak: the most bytes at once.
+        again: the operations that the backward pass runs again, and how often each.
+    """
+
+    def __init__(self, short: Short, forms: Sequence[Memory], setting: Setting) -> None:
+        self.kept = Counter[str]()
+        self.again = Counter[int]()
+        self._tape = short.tape
+        self._sizes = setting.batch, setting.dtype.size
+        rows = Rows(short, *self._sizes)
+        #: How often the pieces of a row are there that stands in one place on the tape.
+        often: dict[tuple[int, Alike], list[list[int]]] = {}
+        borders = [*regions(forms), -1]
+        kept = peak = start = 0
+        holds: frozenset[int] = frozenset()
+        for end in range(1, len(borders)):
+            if borders[end] == borders[start]:
+                continue
+            placed = rows.placed(start, end, forms[start], holds)
+            row = placed.row([0] * len(placed.alike.held))
+            peak = max(peak, kept + row.peak)
+            kept, holds, start = kept + row.kept, row.holds, end
+            often.setdefault((placed.first, placed.alike), []).append(placed.often)
+        self.peak = peak
+        coming: dict[int, int] = {}
+        for (first, alike), every in often.items():
+            counts = [sum(count) for count in zip(*every, strict=True)]
+            self._count(first, alike, counts)
+            for number, place in alike.incoming.items():
+                coming.setdefault(number, first + place)
+        for number, op in coming.items():
+            amount = self._tape.buffers[number].amount
+            self.kept[self._tape.operations[op].part] += amount.held(*self._sizes)
+
+    def _count(self, first: int, alike: Alike, counts: Sequence[int]) -> None:
+        """Adds rows that are alike, of whose pieces there are so many."""
+        start = 0
+        for count, again, end in zip(counts, alike.again, alike.ends, strict=True):
+            for place in range(start, end):
+                part = self._tape.operations[first + place].part
+                self.kept[part] += count * alike.asked[place]
+            for place in again:
+                self.again[first + place] += count
+            start = end
 
 
 def _parts(
-    network: NetworkGraph, tape: Tape, setting: Setting, kept: Mapping[str, int]
+    network: NetworkGraph,
+    computed: Sequence[tuple[Operation, int]],
+    setting: Setting,
+    kept: Mapping[str, int],
 ) -> Iterable[Part]:
     """The parts that have anything, in order."""
     places = {"stem": network.stem.totals}
@@ -219,22 +270,22 @@ def _parts(
     places["shared"] = network.totals.without(known)
     places["head"] = network.head.totals
     for name, totals in places.items():
-        operations = [op for op in tape.operations if op.part == name]
-        if operations or totals != Totals():
-            yield _part(name, totals, kept.get(name, 0), operations, setting)
+        own = [pair for pair in computed if pair[0].part == name]
+        if own or totals != Totals():
+            yield _part(name, totals, kept.get(name, 0), own, setting)
 
 
 def _part(
     name: str,
     totals: Totals,
     kept: int,
-    operations: Iterable[Operation],
+    computed: Iterable[tuple[Operation, int]],
     setting: Setting,
 ) -> Part:
     size = setting.dtype.size
     parameters = totals.parameters * size
-    computed = [(op.times, work) for op in operations for work in op.works]
-    moved = sum(n * (_forward(w, setting) + _backward(w, setting)) for n, w in computed)
+    works = [(often, work) for op, often in computed for work in op.works]
+    moved = sum(n * (_forward(w, setting) + _backward(w, setting)) for n, w in works)
     return Part(
         name,
         parameters,
@@ -243,7 +294,7 @@ def _part(
         kept,
         moved + _learning(totals.parameters, setting),
         setting.batch * totals.multiply_adds,
-        setting.batch * sum(n * work.elementwise for n, work in computed),
+        setting.batch * sum(n * work.elementwise for n, work in works),
     )
 
 
@@ -270,20 +321,24 @@ def _learning(parameters: int, setting: Setting) -> int:
 
 
 def _time(
-    device: Device, tape: Tape, network: NetworkGraph, setting: Setting, peak: int
+    device: Device,
+    computed: Sequence[tuple[Operation, int]],
+    again: Mapping[int, int],
+    network: NetworkGraph,
+    setting: Setting,
+    peak: int,
 ) -> Time:
     """The roofline of each operation (Williams, Waterman and Patterson, 2009), added up."""
-    inference = backward = again = 0.0
-    for op in tape.operations:
-        inference += op.times * forward_time(op, device, setting)
-        backward += op.times * _backward_time(op, device, setting)
-        for number in op.again:
-            more = tape.operations[number]
-            again += more.runs * forward_time(more, device, setting)
+    inference = backward = more = 0.0
+    for number, (op, often) in enumerate(computed):
+        forward = forward_time(op, device, setting)
+        inference += often * forward
+        backward += often * _backward_time(op, device, setting)
+        more += op.runs * again.get(number, 0) * forward
     learning = _learning(network.totals.parameters, setting) / device.bandwidth
     fits = None if device.memory is None else peak <= device.memory
-    training = inference + backward + again + learning
-    return Time(device.name, device.source, training, again, inference, fits)
+    training = inference + backward + more + learning
+    return Time(device.name, device.source, training, more, inference, fits)
 
 
 def forward_time(op: Operation, device: Device, setting: Setting) -> float:

@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 from typing import TypeAlias
 
 from recform.blocks import Amount
-from recform.costs.tape import Buffer, Tape
+from recform.costs.tape import NOTHING, Tape
 
 #: From one operation to another, both included: bytes that are held.
 Span: TypeAlias = tuple[int, int, int]
@@ -72,6 +72,17 @@ def held(tape: Tape, batch: int, size: int, borders: Sequence[int] = ()) -> list
     ]
 
 
+def kept_for(tape: Tape, batch: int, size: int) -> list[int]:
+    """For each operation the bytes that are kept to its gradient, if no later one asks.
+
+    Args:
+        tape: the operations.
+        batch: how many examples.
+        size: bytes of a number.
+    """
+    return _Spans(tape, batch, size).kept(asked=True)
+
+
 def peaks(tape: Tape, batch: int, size: int) -> Peaks:
     """The peaks of a network.
 
@@ -99,14 +110,19 @@ class _Spans:
         self._size = size
         self._end = len(tape.operations) - 1
         # What comes in is there all the time.
-        self._made = [b for b in tape.buffers if b.born >= 0 and not b.before]
+        made = [b for b in tape.buffers if b.born >= 0 and not b.before]
+        self._made = [(b, self._held(b.amount)) for b in made]
 
-    def kept(self) -> list[int]:
-        """What autograd holds at the end of the forward pass, of what each makes."""
+    def kept(self, *, asked: bool = False) -> list[int]:
+        """What autograd holds at the end of the forward pass, of what each makes.
+
+        Args:
+            asked: of what is kept to the gradient of each, instead.
+        """
         found = [0] * (self._end + 1)
-        for buffer in self._made:
+        for buffer, size in self._made:
             if buffer.kept is not None:
-                found[buffer.born] += self._bytes(buffer) * buffer.copies
+                found[buffer.kept if asked else buffer.born] += size * buffer.copies
         for n, _, amount in self._inside:
             found[n] += amount
         return found
@@ -117,45 +133,50 @@ class _Spans:
 
     def inference(self) -> Iterator[Span]:
         """Tensors while code has names for them."""
-        for buffer in self._made:
-            yield buffer.born, buffer.named, self._bytes(buffer)
+        for buffer, size in self._made:
+            yield buffer.born, buffer.named, size
         for n, op in enumerate(self._tape.operations):
-            yield n, n, self._held(op.workspace)
+            if op.workspace != NOTHING:
+                yield n, n, self._held(op.workspace)
 
     def forward(self) -> Iterator[Span]:
         """Likewise, and what is kept to the end."""
         yield from self._inside
-        for buffer in self._made:
+        for buffer, size in self._made:
             if buffer.kept is None:
-                yield buffer.born, buffer.named, self._bytes(buffer)
+                yield buffer.born, buffer.named, size
             else:
-                yield buffer.born, self._end, self._bytes(buffer) * buffer.copies
+                yield buffer.born, self._end, size * buffer.copies
         for n, op in enumerate(self._tape.operations):
-            # Some of what is held on the way is kept.
-            yield n, n, max(0, self._held(op.workspace) - self._held(op.inside))
+            if op.workspace != NOTHING:
+                # Some of what is held on the way is kept.
+                yield n, n, max(0, self._held(op.workspace) - self._held(op.inside))
 
     def backward(self) -> Iterator[Span]:
         """What is kept until its gradient was computed, and gradients."""
         end = 2 * self._end + 1
         for first, _, amount in self._inside:
             yield 2 * first, end, amount
-        for buffer in self._made:
+        for buffer, size in self._made:
             if buffer.kept is not None:
-                yield 2 * buffer.kept, end, self._bytes(buffer) * buffer.copies
+                yield 2 * buffer.kept, end, size * buffer.copies
         for buffer in self._tape.buffers:
-            if buffer.again is not None:
-                first, last = buffer.again
-                yield 2 * first, 2 * last + 1, self._bytes(buffer)
+            for first, last in buffer.again:
+                yield 2 * first, 2 * last + 1, self._held(buffer.amount)
             if buffer.trained:
                 last = buffer.read if buffer.graded is None else buffer.graded
-                yield 2 * buffer.born, min(2 * last, end), self._bytes(buffer)
+                size = self._held(buffer.amount)
+                yield 2 * buffer.born, min(2 * last, end), size
         for number in self._tape.result:
-            yield 0, end, self._bytes(self._tape.buffers[number])
+            yield 0, end, self._held(self._tape.buffers[number].amount)
         for n, op in enumerate(self._tape.operations):
-            yield 2 * n, 2 * n, self._held(op.workspace_back)
-            yield 2 * n + 1, 2 * n + 1, self._held(op.remaking)
+            if op.workspace_back != NOTHING:
+                yield 2 * n, 2 * n, self._held(op.workspace_back)
+            if op.remaking != NOTHING:
+                yield 2 * n + 1, 2 * n + 1, self._held(op.remaking)
         for n, (stays, amount) in enumerate(self._gradients):
-            yield 0 if stays else 2 * n, 2 * n, amount
+            if amount:
+                yield 0 if stays else 2 * n, 2 * n, amount
         learned, _ = self._tape.learned
         yield 0, end, (self._tape.scalars + learned) * self._size
 
@@ -168,20 +189,22 @@ class _Spans:
         had = dict(self._tape.learned[1])
         found: list[tuple[bool, int]] = []
         for op in reversed(self._tape.operations):
-            size, count = op.parameters * self._size, had.get(op.owner, 0)
-            if size:
-                had[op.owner] = count + 1
-            more = (2 if count == 1 else 1) if count else op.copies
-            found.append((not count, more * size))
+            if not op.parameters:
+                found.append((True, 0))
+                continue
+            count = had.get(op.owner, 0)
+            had[op.owner] = count + 1
+            size = op.parameters * self._size
+            found.append((not count, (2 if count == 1 else 1) * size))
         return found[::-1]
 
     @cached_property
     def _inside(self) -> list[Span]:
-        held = [op.times * self._held(op.inside) for op in self._tape.operations]
-        return [(n, self._end, amount) for n, amount in enumerate(held) if amount]
-
-    def _bytes(self, buffer: Buffer) -> int:
-        return self._held(buffer.amount)
+        return [
+            (n, self._end, op.runs * self._held(op.inside))
+            for n, op in enumerate(self._tape.operations)
+            if op.inside != NOTHING
+        ]
 
     def _held(self, amount: Amount) -> int:
         return amount.held(self._batch, self._size)
@@ -193,5 +216,9 @@ class _Spans:
         for first, last, amount in spans:
             change[first] += amount
             change[last + 1] -= amount
-        held = list(accumulate(change))
-        return [max(held[moments * n : moments * (n + 1)]) for n in range(count)]
+        held = list(accumulate(change))[:-1]
+        return (
+            list(map(max, *(held[n::moments] for n in range(moments))))
+            if moments > 1
+            else held
+        )

@@ -15,7 +15,7 @@ from recform.costs.needs import (
     setting_of,
     staying,
 )
-from recform.costs.repeats import shortened
+from recform.costs.repeats import Short, shortened
 from recform.costs.tape import Operation, uncollected
 from recform.costs.words import bytes_of, in_bytes
 from recform.diagnostics import Diagnostics
@@ -93,6 +93,7 @@ def points(
     back: Back | None = None,
     device: Device = DEVICE,
     plain: Needs | None = None,
+    short: Short | None = None,
 ) -> tuple[Point, ...]:
     """The plans for which no other is better, the fastest first.
 
@@ -102,11 +103,13 @@ def points(
         back: which parts may be run backwards.
         device: whose times decide.
         plain: what the plain network needs, if that is known.
+        short: its tape, likewise.
     """
     again = partial(_again, setting=setting, device=device)
-    found = choices(shortened(network), setting.batch, setting.dtype.size, again, back)
+    short = short or shortened(network)
+    found = choices(short, setting.batch, setting.dtype.size, again, back)
     stay = staying(network, setting)
-    seconds = seconds_on(device, plain or needs(network, setting))
+    seconds = seconds_on(device, plain or needs(network, setting, short=short))
     return tuple(
         Point(
             choice.forms,
@@ -150,9 +153,10 @@ def within(
         CompileError: RF537, if that is no budget; RF540, if no plan is within it.
     """
     setting = budget.setting
-    plain = needs(network, setting)
+    short = shortened(network)
+    plain = needs(network, setting, short=short)
     most = _most(budget.most, plain, report)
-    found = points(network, setting, back, budget.device, plain)
+    found = points(network, setting, back, budget.device, plain, short)
     chosen = next((point for point in found if point.peak <= most), None)
     if chosen is None:
         least = found[-1]

@@ -29,22 +29,15 @@ from recform.graph.model import Block, NetworkGraph, Piece, Segment, Site
 from recform.recurrence.model import START, Flow, Slot, Step
 from recform.recurrence.stacks import Lists
 
-#: Blocks of a row that are written out; one in the middle counts for those that are not.
-WRITTEN_OUT = 40
 
-
-def record(
-    network: NetworkGraph, *, whole: bool = False, written: Sequence[int] = ()
-) -> Tape:
+def record(network: NetworkGraph, written: Sequence[int] = ()) -> Tape:
     """The operations of a network.
 
     Args:
         network: with shapes.
-        whole: whether each block is written out, in however long a row.
-        written: how many blocks each segment has instead; as many as it has, if nothing is
-            said.
+        written: how many blocks each segment has; as many as it has, if nothing is said.
     """
-    return _Recorder(network, whole, iter(written)).network()
+    return _Recorder(network, iter(written)).network()
 
 
 def _variable(slot: Slot) -> str:
@@ -55,11 +48,8 @@ def _variable(slot: Slot) -> str:
 class _Recorder:
     """Follows the blocks as the code runs them."""
 
-    def __init__(
-        self, network: NetworkGraph, whole: bool, written: Iterator[int]
-    ) -> None:
+    def __init__(self, network: NetworkGraph, written: Iterator[int]) -> None:
         self._network = network
-        self._whole = whole
         self._written = written
         #: How many blocks of this flow are left out so far.
         self._left_out = 0
@@ -93,7 +83,7 @@ class _Recorder:
         tape.result = x
         writer.close()
         tape.units = writer.unit + 1
-        owned = {o.owner: o.parameters * o.copies for o in tape.operations}
+        owned = {o.owner: o.parameters for o in tape.operations}
         tape.scalars = network.totals.parameters - sum(owned.values())
         return tape
 
@@ -115,11 +105,11 @@ class _Recorder:
             single = all(len(s.inputs) == len(s.outputs) == 1 for s in steps)
             for segment in segments:
                 step = self._recurrence.steps[segment.step]
-                for index in self._blocks(segment, flow):
+                for index in self._blocks(segment):
                     writer.unit, writer.between = writer.unit + 1, False
                     given = waiting.given(step, index, carried)
                     carried = block(step, segment.block, index, given, ())
-                    writer.between = True
+                    writer.leave(carried)
                     waiting.keep(index, carried)
                     if not opened:
                         writer.name(x)  # as the variable of what the stem makes
@@ -138,20 +128,12 @@ class _Recorder:
         made = block(flow.end, network.ends[number], behind, end, ())
         return made[0]
 
-    def _blocks(self, segment: Segment, flow: Flow) -> Iterable[int]:
-        """The blocks of a segment; one in the middle may stand for many."""
-        if self._whole:
-            count = next(self._written, segment.count)
-            first = segment.first - self._left_out
-            self._left_out += segment.count - count
-            yield from range(first, first + count)
-            return
-        more = 0 if flow.stacks else max(0, segment.count - WRITTEN_OUT)
-        middle = WRITTEN_OUT // 2
-        for number in range(segment.count - more):
-            self._writer.copies = 1 + more if number == middle else 1
-            yield segment.first + number + (more if number > middle else 0)
-        self._writer.copies = 1
+    def _blocks(self, segment: Segment) -> Iterable[int]:
+        """The blocks of a segment; those that are left out are as if they were not there."""
+        count = next(self._written, segment.count)
+        first = segment.first - self._left_out
+        self._left_out += segment.count - count
+        return range(first, first + count)
 
     def _incoming(self, shape: Shape) -> Held:
         ids = shape.layout is Layout.IDS

@@ -170,6 +170,14 @@ class Short:
         return self.tape.units + sum(run.left_out for run in self.runs)
 
     @cached_property
+    def often(self) -> list[int]:
+        """How many units of the network each unit of the tape stands for."""
+        found = [0] * self.tape.units
+        for unit in map(self.unit, range(self.units)):
+            found[unit] += 1
+        return found
+
+    @cached_property
     def learned(self) -> list[int]:
         """The numbers that are learned behind each border of units, each counted once."""
         of_unit, seen = [0] * self.tape.units, set[object]()
@@ -231,9 +239,9 @@ def shortened(network: NetworkGraph) -> Short:
         if all(pattern or some == count for pattern, some, count in seen):
             break
         written = [min(2 * some, count) for _, some, count in seen]
-    fewer = [_enough(pattern, some, count) for pattern, some, count in seen]
-    if fewer != written:
-        short = _recorded(network, counts, fewer)
+    if not all(run.fits for run in short.runs):
+        enough = [_enough(pattern, some, count) for pattern, some, count in seen]
+        short = _recorded(network, counts, enough)
     if not all(run.fits for run in short.runs):
         short = _recorded(network, counts, counts)
     return short
@@ -263,7 +271,7 @@ def _recorded(
     network: NetworkGraph, counts: Sequence[int], written: Sequence[int]
 ) -> Short:
     """The tape with so many blocks of each segment, and which of them repeat themselves."""
-    short = Short(record(network, whole=True, written=written))
+    short = Short(record(network, written))
     tape = short.tape
     used = {s.step for stage in network.stages for s in stage.segments}
     taken = [network.recurrence.steps[number] for number in sorted(used)]
@@ -277,7 +285,8 @@ def _recorded(
     ):
         firsts.setdefault(op.unit, number)
         since = firsts.get(op.unit - edge, 0)
-        looks[op.unit].append(short.signs.number(short.signs.look(number, since)))
+        look = op.part, short.signs.look(number, since)
+        looks[op.unit].append(short.signs.number(look))
         states[op.unit].append(state)
     triples = zip(_middles(written), counts, written, strict=True)
     gaps = [(middle, count - some) for middle, count, some in triples]

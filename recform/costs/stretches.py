@@ -70,9 +70,10 @@ class Signs:
             (op.unit - before.unit, op.between),
             self._from(op.makes, op.reads, since),
             self._from(op.makes, op.asks, since),
+            self._from(op.makes, op.leaves, since),
             (op.inside, op.lean, op.stays, op.fixed),
             (op.workspace, op.workspace_back, op.remaking),
-            (op.cheap, op.exact, op.unheld, op.runs, op.copies, op.works),
+            (op.cheap, op.exact, op.unheld, op.runs, op.works),
             (op.parameters, op.owner is None, self._owners[number]),
             (made.amount, made.trained, made.copies),
             tuple(end - number for end in ends),
@@ -198,6 +199,7 @@ class Stretch:
             reads=tuple([places[n] for n in op.reads]),
             makes=places[op.makes],
             asks=tuple([places[n] for n in op.asks]),
+            leaves=tuple([places[n] for n in op.leaves]),
         )
 
     def _moved(self, number: int) -> Buffer:

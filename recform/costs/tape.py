@@ -19,6 +19,8 @@ from recform.blocks.acts import Inner, Link
 
 #: What a slot of the state holds: a tensor, those of a list, or nothing (a module).
 Held: TypeAlias = "tuple[int, ...]"
+#: No memory at all.
+NOTHING = Amount()
 
 
 @dataclass
@@ -32,12 +34,12 @@ class Buffer:
         named: the last one while code has a name for it.
         kept: the first one in whose backward pass it is needed, so that it is kept to
             there; None if it is not kept.
-        again: the first and the last one between which the backward pass has made it
-            again; None if it does not.
+        again: the first and the last ones between which the backward pass has made it
+            again.
         trained: whether it depends on parameters, so that it has a gradient.
         graded: the last operation in whose backward pass its gradient is a tensor of its
             own; None where that is `read`, the first to make one.
-        copies: how many blocks in a row have one like it.
+        copies: how many like it there are, of operations that run in a row.
         before: whether an earlier part of the tape keeps it, and counts it.
         earlier: whether an earlier part makes it.
         alone: whether only parts keep it that are run backwards: no other knows of that.
@@ -50,7 +52,7 @@ class Buffer:
     trained: bool
     graded: int | None = None
     kept: int | None = None
-    again: tuple[int, int] | None = None
+    again: tuple[tuple[int, int], ...] = ()
     copies: int = 1
     before: bool = False
     earlier: bool = False
@@ -81,11 +83,11 @@ class Operation:
         works: what it computes.
         workspace, workspace_back: what is held while it computes, and its gradient.
         remaking: what is held before its gradient, while tensors are made again for that.
-        copies: how many blocks in a row do the same.
         runs: how often it runs in a row.
         hands: those of what it reads that get as gradient what it gets.
         asks: the tensors that its gradient is computed from, each of which autograd keeps.
         again: the operations that its backward pass runs again.
+        leaves: what its block hands on, if it is the last one of that.
     """
 
     part: str
@@ -102,7 +104,6 @@ class Operation:
     works: tuple[Work, ...]
     workspace: Amount
     workspace_back: Amount
-    copies: int
     runs: int = 1
     exact: bool = False
     unheld: bool = False
@@ -111,11 +112,7 @@ class Operation:
     remaking: Amount = field(default_factory=Amount)
     again: tuple[int, ...] = ()
     between: bool = False
-
-    @property
-    def times(self) -> int:
-        """How many like it there are."""
-        return self.copies * self.runs
+    leaves: Held = ()
 
 
 _Item = TypeVar("_Item", Buffer, Operation)
@@ -171,7 +168,6 @@ class Writer:
         part: the part of the network that is written.
         unit: the number of the block that is written.
         between: whether it is through.
-        copies: how many blocks in a row the next operations stand for.
     """
 
     def __init__(self) -> None:
@@ -179,7 +175,6 @@ class Writer:
         self.part = ""
         self.unit = 0
         self.between = False
-        self.copies = 1
         self._runs = 1
         #: What the last chain had a name for before it was through.
         self._left: Held = ()
@@ -292,7 +287,6 @@ class Writer:
                 link.works,
                 Amount(link.cost.workspace),
                 Amount(link.cost.workspace_back),
-                self.copies,
                 self._runs,
                 link.cost.exact,
                 link.cost.unheld,
@@ -310,7 +304,7 @@ class Writer:
                 here,
                 here,
                 trained,
-                copies=self.copies * self._runs,
+                copies=self._runs,
             )
         )
         return (len(tape.buffers) - 1,)
@@ -335,6 +329,14 @@ class Writer:
     def hand_on(self, held: Held) -> None:
         """Notes that tensors get the gradient of the last operation as it is."""
         self.tape.operations[-1] = but(self.tape.operations[-1], hands=held)
+
+    def leave(self, held: Sequence[Held]) -> None:
+        """Notes what a block hands on, when it is through."""
+        last = self.tape.operations[-1] if self.tape.operations else None
+        if last is not None and last.unit == self.unit:
+            leaves = tuple(dict.fromkeys(n for each in held for n in each))
+            self.tape.operations[-1] = but(last, leaves=leaves)
+        self.between = True
 
     def name(self, held: Held) -> None:
         """Notes that code has a name for tensors up to here."""

@@ -68,8 +68,12 @@ class _Reciprocal(_Elementwise):
     name = "reciprocal"
     about = "1 / x"
     function = Function("1 / x")
-    call = "1 / {x}"
-    costs = _SAVES_OUTPUT
+    call = "torch.reciprocal({x})"
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        # The gradient is minus the one that comes in, times a square.
+        size = x.elements
+        return Cost(saves_output=True, workspace_back=2 * size, cheap=True)
 
 
 class ReLU6(_Elementwise):

@@ -142,6 +142,8 @@ class Calls:
                 return tuple(enumerate(self.each(held)))
             case ["torch.zeros_like", _]:
                 return 0.0
+            case ["torch.reciprocal", dict() as value]:
+                return self._table.atom("inverse", self._file.stands(value))
             case ["zip", *rows]:
                 return tuple(zip(*map(self.each, rows), strict=False))
         return self._library(name, arguments, options)

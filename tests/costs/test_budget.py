@@ -8,7 +8,6 @@ from dataclasses import replace
 from itertools import groupby, pairwise, product
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 import torch
@@ -17,12 +16,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import recform
-from recform.algebra.definitions.inside import Inside
 from recform.classes.steps.reversible import ways_back
 from recform.cli.app import app
 from recform.compiler import compile_source
-from recform.costs import budget
-from recform.costs.budget import Row, best
+from recform.costs import budget, rows
+from recform.costs.budget import best
 from recform.costs.devices import Dtype
 from recform.costs.forms import under
 from recform.costs.needs import needs, setting_of
@@ -30,6 +28,7 @@ from recform.costs.peaks import peaks
 from recform.costs.planning import points
 from recform.costs.record import record
 from recform.costs.repeats import Short
+from recform.costs.rows import Row
 from recform.costs.tape import Operation, Tape
 from recform.costs.words import bytes_of
 from recform.diagnostics import CompileError
@@ -99,8 +98,8 @@ def test_against_brute_force(data: st.DataObject, count: int) -> None:
     found = [(choice.again, choice.peak) for choice in best(count, row, back.may)]
     wanted = []
     for forms in ways(parts):
-        rows = [len(list(same)) for form, same in groupby(forms) if form is BACK]
-        if max(rows, default=0) > back.most:
+        long = [len(list(same)) for form, same in groupby(forms) if form is BACK]
+        if max(long, default=0) > back.most:
             continue
         start, kept, peak, again = 0, 0, 0, 0
         holds: frozenset[int] = frozenset()
@@ -137,7 +136,7 @@ def test_what_nothing_is_as_good_as(ways: list[tuple[int, int, int]]) -> None:
 @pytest.mark.parametrize("name", ["Eq. (20), activation", "concat, staged", "pooled"])
 def test_rows_add_up_to_the_whole(name: str) -> None:
     """What a plan comes to row by row is what the tape of the whole network says."""
-    tape = record(compiled(FORMS[name]).graph, whole=True)
+    tape = record(compiled(FORMS[name]).graph)
     found = budget.choices(Short(tape), 3, 4, lambda op: sum(w.reads for w in op.works))
     assert len(found) > 2
     for choice in found:
@@ -153,7 +152,7 @@ def test_rows_add_up_to_the_whole(name: str) -> None:
 )
 def test_rows_add_up_where_figures_were_off(name: str) -> None:
     item = compiled(CAUSES[name])
-    tape, back = record(item.graph, whole=True), ways_back(item.graph, Dtype.fp32)
+    tape, back = record(item.graph), ways_back(item.graph, Dtype.fp32)
     for choice in budget.choices(Short(tape), 3, 4, lambda op: op.runs, back):
         held = peaks(under(tape, choice.forms), 3, 4)
         assert (held.kept, held.training) == (choice.kept, choice.peak)
@@ -162,7 +161,7 @@ def test_rows_add_up_where_figures_were_off(name: str) -> None:
 def test_no_plan_of_a_small_network_is_better() -> None:
     """All of them, each by the tape of the whole network."""
     text = SMALL.replace("4 x 3, 6 x 3 / 2", "4 x 3")
-    tape = record(compiled(text).graph, whole=True)
+    tape = record(compiled(text).graph)
 
     def again(op: object) -> int:
         return sum(w.reads + w.multiply_adds for w in op.works)  # type: ignore[attr-defined]
@@ -179,7 +178,7 @@ def test_no_plan_of_a_small_network_is_better() -> None:
 def test_no_plan_that_runs_backwards_is_better() -> None:
     """Likewise where blocks can be run backwards; what rows add up to is the whole."""
     item = compiled(SOLVED.format(4))
-    tape, back = record(item.graph, whole=True), ways_back(item.graph, Dtype.fp32)
+    tape, back = record(item.graph), ways_back(item.graph, Dtype.fp32)
     assert back is not None
     assert back.parts == (False, False, True, True, True, False)
 
@@ -194,7 +193,7 @@ def test_no_plan_that_runs_backwards_is_better() -> None:
         run = (tape.operations[n] for op in whole.operations for n in op.again)
         wanted.append((sum(map(again, run)), peaks(whole, 3, 4).training))
     assert found == front(wanted)
-    tape = record(compiled(SOLVED.format(9)).graph, whole=True)
+    tape = record(compiled(SOLVED.format(9)).graph)
     back = Back((False, False, *[True] * 8, False), 8)
     mixed = False
     for choice in budget.choices(Short(tape), 3, 4, again, back):
@@ -228,17 +227,17 @@ def test_rows_that_are_alike_are_worked_out_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """There are 30 groups of one block; without that it is more than a thousand rows."""
-    rows: list[object] = []
+    followed: list[object] = []
 
     def counted(tape: Tape, forms: Sequence[Memory]) -> Tape:
-        rows.append(forms)
+        followed.append(forms)
         return under(tape, forms)
 
-    monkeypatch.setattr(budget, "under", counted)
+    monkeypatch.setattr(rows, "under", counted)
     text = "input 6\nstages 6 x 30\nW = linear(c)\nX_i = relu(X_<i-1> + W_i*X_<i-1>)"
-    tape = record(compiled(text).graph, whole=True)
+    tape = record(compiled(text).graph)
     budget.choices(Short(tape), 3, 4, lambda op: 1)
-    assert len(rows) < 300
+    assert len(followed) < 300
 
 
 def test_a_later_network_runs_backwards() -> None:
@@ -261,7 +260,7 @@ def test_rows_that_are_alike_are_the_same(shape: str) -> None:
     """Whatever stands for them, a plan comes to what the tape of the whole says."""
     text = f"input 6\nstages {shape}\nW = linear(c) > relu > linear(c)\n"
     item = compiled(f"{text}X_i = relu(X_<i-1> + W_i*X_<i-1> - W_<i-1>*X_<i-2>)")
-    tape = record(item.graph, whole=True)
+    tape = record(item.graph)
     found = budget.choices(Short(tape), 3, 4, lambda op: sum(w.reads for w in op.works))
     for choice in (*found[::20], found[-1]):
         held = peaks(under(tape, choice.forms), 3, 4)
@@ -423,7 +422,7 @@ def test_fewer_groups_of_more_operations(monkeypatch: pytest.MonkeyPatch) -> Non
         followed += len(tape.operations)
         return under(tape, forms)
 
-    monkeypatch.setattr(budget, "under", counted)
+    monkeypatch.setattr(rows, "under", counted)
     work = []
     for steps in (budget.STEPS, 0):
         monkeypatch.setattr(budget, "STEPS", steps)
@@ -437,23 +436,3 @@ def test_fewer_groups_of_more_operations(monkeypatch: pytest.MonkeyPatch) -> Non
             whole = needs(item.graph, setting_of(64), Plan(point.forms))
             assert whole.training == point.peak
     assert 3 * work[1] < work[0]
-
-
-def test_definitions_are_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks whose operators are alike share what these come to inside."""
-    opened = []
-    found = Inside.opened
-
-    def counted(self: Inside, *args: Any) -> Any:
-        opened.append(self)
-        return found(self, *args)
-
-    monkeypatch.setattr(Inside, "opened", counted)
-    text = "input 6\nstages 6 x {}\nG = linear(6)\nW(x) = x*sigmoid(G*x)\n"
-    text += "X_i = X_<i-1> + W_i*X_<i-1>"
-    counts = []
-    for blocks in (3, 9):
-        opened.clear()
-        record(compiled(text.format(blocks)).graph, whole=True)
-        counts.append(len(opened))
-    assert counts[0] == counts[1] > 0
