@@ -107,9 +107,9 @@ class _Lowering:
         found = survey(section, report)
         self._complete(found)
         params = self._frame.params()
-        check_names(section, found, report)
+        is_sound = check_names(section, found, report)
         shape = self._frame.input()
-        if shape is None:
+        if shape is None or not is_sound:
             return None
         contexts = self._frame.contexts()
         is_said = RISE in section.single
