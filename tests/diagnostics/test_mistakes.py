@@ -743,3 +743,28 @@ def test_equations_and_numbers_of_several_blocks(equation: str, code: str) -> No
     with pytest.raises(CompileError) as caught:
         compile_source(from_text(text))
     assert code in {item.code for item in caught.value.diagnostics}
+
+
+@pytest.mark.parametrize("value", ["0x4x4", "3x4x0", "1000000000000x4x4"])
+def test_an_input_that_is_set_underlines_nothing(value: str) -> None:
+    """No line of the file says it, and the default line is right."""
+    with pytest.raises(CompileError) as caught:
+        compile_source(from_text("X_i = W_i*X_<i-1>"), {"input": value})
+    (item,) = caught.value.diagnostics
+    assert item.code in ("RF403", "RF106")
+    assert item.message.endswith(f"from --set input={value}")
+    assert item.labels == ()
+
+
+def test_a_list_of_one() -> None:
+    """As Python writes it: brackets alone are those of an expression."""
+    text = "stages 4 x 2\nconst k = {} per stage\nW = conv(k, c)\nX_i = W_i*X_<i-1>"
+    one, plain = (
+        compile_source(from_text(text.format(said)))[0] for said in ("(3,)", "(3)")
+    )
+    assert one.source.count("nn.Conv2d") == plain.source.count("nn.Conv2d")
+    text = (
+        "scope stage\nstages 4 x 1, 4 x 1\nnames transition = ({},)\nX_i = W_i*X_<i-1>"
+    )
+    (made,) = compile_source(from_text(text.format('"between"')))
+    assert "self.between" in made.source
