@@ -32,6 +32,7 @@ from recform.outline.blame import blaming
 from recform.outline.sections import no_network
 from recform.settings import Settings
 from recform.source import Source
+from recform.syntax.mistakes import MENDED
 from recform.syntax.parse import parse
 from recform.syntax.uses import Folder
 from recform.target import PLAIN, Target
@@ -81,7 +82,7 @@ def compile_source(
     library = user.load(plugins, report)
     report.check()
     file = parse(source, report, folder, library)
-    report.check()
+    report.check(besides=MENDED)
     with blaming(file, settings), answered(source, report):
         formulas = lower(file, source, settings, report, network)
         networks = [_network(formula, report) for formula in formulas]

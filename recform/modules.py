@@ -12,8 +12,6 @@ import hashlib
 import linecache
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -58,24 +56,20 @@ def need(package: str, what: str, code: str, hint: str) -> None:
 _RUNNING = threading.RLock()
 
 
-@contextmanager
-def plugins_blamed() -> Iterator[None]:
-    """Within this, generated code that fails is the fault of the plugins whose code it has.
+def blame_plugins(error: Exception) -> None:
+    """Says that generated code failed by the fault of the plugins whose code it has.
+
+    Args:
+        error: what was raised; nothing is said if no generated code did.
 
     Raises:
-        CompileError: if it fails (RF514).
+        CompileError: RF514.
     """
-    try:
-        yield
-    except Exception as error:
-        import traceback
+    import traceback
 
-        frames = traceback.extract_tb(error.__traceback__)
-        lines = [
-            frame.line for frame in frames if frame.filename.startswith("<recform ")
-        ]
-        if not lines:
-            raise
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.line for frame in frames if frame.filename.startswith("<recform ")]
+    if lines:
         said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         hint = "does each operator of a plugin make the shape that it tells?"
         refuse("RF514", f"the generated module fails in `{lines[-1]}`: {said}", hint)

@@ -10,8 +10,8 @@ from recform.blocks.symbolic import Symbolic
 #: The width of the stage and the stride of the block.
 WIDTH = sympy.Symbol("c", integer=True, positive=True)
 STRIDE = sympy.Symbol("s", integer=True, positive=True)
-#: ``1/s``: how many times finer the grid becomes, where it does.
-SCALE = sympy.Symbol("scale", integer=True, positive=True)
+#: How many times finer the grid becomes, where it does; no name of a file is its own.
+SCALE = sympy.Symbol("1/s", integer=True, positive=True)
 #: The features that come into the pipeline.
 INCOMING = sympy.Symbol("cin", integer=True, positive=True)
 SYMBOLS = {"c": WIDTH, "s": STRIDE, "cin": INCOMING, "i": I, "L": L}

@@ -188,7 +188,8 @@ def memories(
 def _weight(
     step: Step, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
 ) -> Weight:
-    sizes = step.operator.shared(inputs[0], arguments_of(step, values))
+    with _blamed(step):
+        sizes = step.operator.shared(inputs[0], arguments_of(step, values))
     return Weight(step.shares, tuple(map(int, sizes)), step.operator.name, step.span)
 
 

@@ -25,7 +25,7 @@ from recform.blocks.operator import (
     Several,
     Weights,
 )
-from recform.blocks.shape import Shape
+from recform.blocks.shape import Layout, Shape, Size
 from recform.blocks.template import free_names, in_place, template
 
 _T = TypeVar("_T")
@@ -43,9 +43,49 @@ _CLASS = re.compile(r"class ([A-Za-z_]\w*)\(nn\.Module\):")
 #: What the generated file imports if something of it is named, and what it always does.
 _MODULES, _ALWAYS = ("torch", "F", "math"), ("nn", "Tensor", *dir(builtins))
 
+#: Kinds of what a class declares, in words; and of what its tuples hold.
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    str: "a text",
+    tuple: "a tuple",
+    Cost: "a Cost",
+}
+_ITEMS: dict[str, tuple[type, str]] = {
+    "inputs": (str, "text"),
+    "arguments": (Argument, "Argument"),
+    "takes": (Layout, "Layout"),
+    "weights": (Weights, "Weights"),
+    "support": (str, "text"),
+    "support_kept": (str, "text"),
+}
+
 
 def faults(cls: type[Operator]) -> Iterator[str]:
     """What is wrong with the declaration of an operator, to follow its name."""
+    try:
+        wrong = list(_kinds(cls)) or list(_declaration(cls))
+    except (Exception, SystemExit) as error:  # of metaclasses and the like
+        wrong = [f"has a declaration that cannot be read ({_reason(error)})"]
+    yield from wrong
+
+
+def _kinds(cls: type[Operator]) -> Iterator[str]:
+    """What is something else than it is in an operator that leaves it out."""
+    for name, default in vars(Operator).items():
+        kind, value = type(default), getattr(cls, name)
+        if kind not in _KINDS or name.startswith("__"):
+            continue
+        if not isinstance(value, kind):
+            yield f"has {value!r} for `{name}`, and not {_KINDS[kind]}"
+        elif kind is tuple:
+            item, said = _ITEMS[name]
+            for wrong in (x for x in value if type(x) is not item):
+                yield f"has {wrong!r} among its `{name}`, which is no {said}"
+
+
+def _declaration(cls: type[Operator]) -> Iterator[str]:
+    """What is wrong with it, all of it being of its kind."""
     name = getattr(cls, "name", None)
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name in _WORDS:
         yield f"has the name {name!r}, which a formula cannot use"
@@ -53,17 +93,13 @@ def faults(cls: type[Operator]) -> Iterator[str]:
         yield "has no `about`, a line that says what it does"
     yield from _input_faults(cls)
     for argument in cls.arguments:
-        if type(argument) is not Argument:
-            yield f"has the argument {argument!r}, which is no Argument"
-        elif not argument.name.isidentifier():
+        if not argument.name.isidentifier():
             yield f"has an argument of the name {argument.name!r}"
         elif argument.kind is Kind.CHOICE and not argument.choices:
             yield f"has no choices for its argument {argument.name!r}"
     if cls.elementwise and cls.arguments:
         yield "is elementwise and has arguments, which an equation could not give"
     yield from _function_faults(cls)
-    if any(type(weights) is not Weights for weights in cls.weights):
-        yield "has `weights` that are no Weights"
     for text in cls.support:
         if not _CLASS.match(text) or not _parses(text):
             yield "has a `support` text that is no `class Name(nn.Module): ...`"
@@ -102,12 +138,23 @@ def _function_faults(cls: type[Operator]) -> Iterator[str]:
             yield f"has a `function` whose value cannot be read: {error}"
 
 
-@cache
 def guarded(cls: type[Operator]) -> Operator:
     """An operator whose rules may fail: a failure becomes a Misfit (RF514).
 
     A class is one operator, so that formulas that were compiled apart have the same.
+
+    Raises:
+        Misfit: if no operator can be made of the class (RF513).
     """
+    try:
+        return _guarded(cls)  # type: ignore[arg-type]  # a class is hashable
+    except (Exception, SystemExit) as error:
+        text = f"is a class of which no operator can be made ({_reason(error)})"
+        raise Misfit("RF513", text) from error
+
+
+@cache
+def _guarded(cls: type[Operator]) -> Operator:
     of = "_of" if issubclass(cls, Several) else ""  # what its author has written
 
     class Guarded(cls):  # type: ignore[misc, valid-type]
@@ -132,6 +179,10 @@ def guarded(cls: type[Operator]) -> Operator:
         ) -> tuple[Memory, ...]:
             rule = super().memory_of
             return _checked(f"memory{of}", tuple, lambda: rule(inputs, a))
+
+        def shared(self, x: Shape, a: Arguments) -> tuple[Size, ...]:
+            rule = super().shared
+            return _checked("shared", tuple, lambda: tuple(map(int, rule(x, a))))
 
         def details(
             self, inputs: tuple[Detail, ...], a: Arguments
@@ -176,10 +227,9 @@ def _checked(rule: str, kind: type[_T], call: Callable[[], object]) -> _T:
     except Misfit:
         raise
     except (Exception, SystemExit) as error:
-        text = f"{type(error).__name__}: {error}"
         raise Misfit(
             "RF514",
-            f"fails in `{rule}` ({text[:200]})",
+            f"fails in `{rule}` ({_reason(error)})",
             hint="a mistake of the plugin; while code is written, sizes are symbols",
         ) from error
     if not isinstance(result, kind):
@@ -189,6 +239,10 @@ def _checked(rule: str, kind: type[_T], call: Callable[[], object]) -> _T:
             hint="a mistake of the plugin",
         )
     return result
+
+
+def _reason(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
 
 
 def _counted(cost: Cost, rule: str) -> Cost:

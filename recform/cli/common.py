@@ -148,13 +148,15 @@ def _wrapped(function: Callable[..., None], name: str) -> Callable[..., None]:
         ):
             for plugin in plugins or ():
                 files.noted(plugin)
-            if not plugins:
+            try:
                 function(**given, **options)
-                return
-            from recform.modules import plugins_blamed
+            except Exception as error:
+                from recform.modules import blame_plugins
+                from recform.operators.plugins import installed
 
-            with plugins_blamed():
-                function(**given, **options)
+                if plugins or any(classes for _, classes, _ in installed()):
+                    blame_plugins(error)
+                raise
 
     parameters = [*_parameters(signature), _option("plugins", Plugins, None)]
     if "as_json" in signature.parameters:

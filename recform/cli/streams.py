@@ -68,7 +68,8 @@ def standard() -> Iterator[None]:
         try:
             yield
         finally:
-            output.flush()
+            if not output.closed:  # as the language server does, at its end
+                output.flush()
     except _Unread:
         _drop(1, 2)
         raise SystemExit(UNREAD) from None

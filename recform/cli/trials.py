@@ -106,8 +106,10 @@ def study(
     found = trials(entries, data, seeds, wanted, _words(training))
     told = _Told(len(found))
     if compared.ray is not None:
-        from recform.training.cluster import Cluster
+        from recform.training.cluster import Cluster, reaches_workers
 
+        for module in compared.modules or []:
+            reaches_workers(module)
         cluster = Cluster(compared.ray)
         return trained(found, cluster, cluster.at_once, told, report, asked.baseline)
     processes = Processes(compared.jobs)

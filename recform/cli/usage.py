@@ -60,6 +60,10 @@ def _told(error: Any, given: list[str]) -> int:
     named = context is not None and context.parent is not None
     command = context.info_name if named else ""
     hint = " ".join(filter(None, ("recform", command, "--help")))
+    if others := _taking(getattr(error, "option_name", ""), context):
+        hint = (
+            f"{', '.join(others)} {'takes' if len(others) == 1 else 'take'} it; {hint}"
+        )
     report.error("RF909", message.rstrip("."), hint=hint)
     # Whatever is wrong with the others, this one says how to answer.
     if "--json" in given:
@@ -67,3 +71,15 @@ def _told(error: Any, given: list[str]) -> int:
     else:
         answer.show(report)
     return status
+
+
+def _taking(option: str, context: Any) -> list[str]:
+    """The commands that have an option which the one that was named has not."""
+    if not option or context is None or context.parent is None:
+        return []
+    commands = context.parent.command.commands.items()
+    return [
+        f"recform {name}"
+        for name, command in commands
+        if any(option in parameter.opts for parameter in command.params)
+    ]

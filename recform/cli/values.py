@@ -92,7 +92,8 @@ def _plain(value: Any, kind: Any, info: Any) -> Any:
 
     Raises:
         ValueError: if it is for typer to say what it is.
-        typer.BadParameter: if it should be a number, and is not, or one out of bounds.
+        typer.BadParameter: if it is empty, or should be a number, and is not, or one out
+            of bounds.
     """
     if value is None:
         return None
@@ -100,6 +101,9 @@ def _plain(value: Any, kind: Any, info: Any) -> Any:
         if not isinstance(value, list | tuple):
             raise ValueError
         return [_plain(item, get_args(kind)[0], info) for item in value]
+    if value == "" and kind in (str, Path):
+        # Of a variable that is not set; a path without a name would be this folder.
+        raise BadParameter("it is empty")
     if type(value) is kind:
         return value
     if kind in _NUMBERS and isinstance(value, str):

@@ -136,9 +136,11 @@ class Study:
         models: what else is known, of some of the models.
         command: what makes it again.
         versions: names and versions of what took part.
+        at_once: how many runs were made at a time.
     """
 
     results: Results
     models: tuple[ModelFacts, ...] = ()
     command: str = ""
     versions: tuple[tuple[str, str], ...] = ()
+    at_once: int = 1

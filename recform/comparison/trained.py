@@ -131,6 +131,7 @@ def trained(
     return Study(
         Results(names, scores, "accuracy on the test set", "%", missing=tuple(missing)),
         tuple(_facts(name, done, _compiled(against)) for name in names),
+        at_once=min(at_once, len(found)),
     )
 
 

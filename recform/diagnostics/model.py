@@ -161,13 +161,16 @@ class Diagnostics:
         """Whether no further error would be shown."""
         return self._counts[Severity.ERROR] >= self.LIMIT
 
-    def check(self) -> None:
+    def check(self, *, besides: str = "") -> None:
         """Ends a stage.
+
+        Args:
+            besides: the code of an error that the next stage can go on with.
 
         Raises:
             CompileError: if there was an error.
         """
-        if self.has_errors:
+        if any(x.severity is Severity.ERROR and x.code != besides for x in self):
             raise CompileError(sorted(self._items, key=_order))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from recform.diagnostics import Diagnostics
 from recform.formatter.statement import equals_column, laid_out
+from recform.operators import standard
 from recform.source import Source, Span
 from recform.syntax.grammar import tables
 from recform.syntax.lalr import Token, Unexpected
@@ -78,8 +79,8 @@ def _tokens(source: Source, report: Diagnostics) -> list[list[Token]]:
     for span in statements(source, report):
         try:
             tokens = tables().tokens(span.text_without_comments)
-        except Unexpected as error:
-            explain(tables(), error, span, report)
+        except Unexpected:
+            explain(tables(), span, report, standard())
             continue
         except RecursionError:
             start = Span(source, span.start, span.start + 1)

@@ -33,6 +33,7 @@ from recform.outline.tables import TableReader
 from recform.reading.sorts import Names, Reader
 from recform.source import Source, Span
 from recform.syntax import nodes as n
+from recform.syntax.mistakes import MENDED
 
 
 def lower(
@@ -55,7 +56,7 @@ def lower(
         CompileError: if there were errors, or no network of this name (RF502).
     """
     parts = sections(file, source, report, network)
-    report.check()
+    report.check(besides=MENDED)
     formulas = [_Lowering(part, source, settings, report).formula() for part in parts]
     _check_settings(formulas, settings, report)
     report.check()
@@ -106,9 +107,9 @@ class _Lowering:
         found = survey(section, report)
         self._complete(found)
         params = self._frame.params()
-        check_names(section, found, report)
+        is_sound = check_names(section, found, report)
         shape = self._frame.input()
-        if shape is None:
+        if shape is None or not is_sound:
             return None
         contexts = self._frame.contexts()
         is_said = RISE in section.single

@@ -11,11 +11,12 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import redirect_stdout, suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from recform.arguments import shown
 from recform.blocks.guard import faults, guarded, tried
@@ -25,9 +26,17 @@ from recform.diagnostics import Diagnostics
 from recform.files import noted
 from recform.operators import standard
 
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution, EntryPoint
+
+_T = TypeVar("_T")
 GROUP = "recform.operators"
 #: A file (``operators.py``), the name of a module, a module, or an operator itself.
 Plugin: TypeAlias = str | Path | ModuleType | type[Operator]
+
+
+#: What is to be done about an installed package; nobody asked for it by name.
+_MEND = "mend the package or uninstall it; files that do not use it compile"
 
 
 class _Failure(Exception):
@@ -39,14 +48,16 @@ def load(plugins: Iterable[Plugin], report: Diagnostics) -> Library:
 
     Args:
         plugins: in the order in which they were named.
-        report: gets RF511 to RF514; a package that cannot be imported is a warning,
-            for the formula may not need it.
+        report: gets RF511 to RF514; of an installed package they are warnings, and
+            what is wrong is left out, for the formula may not need it.
     """
     loader = _Loader(report)
-    for origin, classes, failure in _installed():
+    for origin, classes, failure in installed():
         if failure:
-            report.warning("RF511", f"the plugin {origin} is left out: {failure}")
-        loader.add(origin, classes)
+            text = f"the plugin {origin} is left out: {failure}"
+            report.warning("RF511", text, hint=_MEND)
+        loader.add(origin, classes, is_named=False)
+    loader.settle()
     named = []
     for plugin in plugins:
         origin = _shown(plugin)
@@ -77,61 +88,117 @@ class _Loader:
     def __init__(self, report: Diagnostics) -> None:
         self._report = report
         self._origins: dict[str, tuple[str, type[Operator]]] = {}
+        self._contested: dict[str, None] = {}
         self.operators: dict[str, Operator] = {}
 
-    def add(self, origin: str, classes: Iterable[type[Operator]]) -> None:
-        """Takes the operators of a plugin, or says what is wrong with them."""
-        for cls in classes:
-            wrong = list(faults(cls))
-            for fault in wrong:
-                self._report.error("RF513", f"{cls.__name__} of {origin} {fault}")
-            if not wrong and self._is_free(origin, cls):
-                self._take(origin, cls)
+    def add(
+        self, origin: str, classes: Iterable[type[Operator]], *, is_named: bool = True
+    ) -> None:
+        """Takes the operators of a plugin, or says what is wrong with them.
 
-    def _is_free(self, origin: str, cls: type[Operator]) -> bool:
+        Args:
+            origin: the plugin, in words.
+            classes: what it brings.
+            is_named: whether the user asked for it; what is wrong is a warning, if not.
+        """
+        for cls in classes:
+            wrong = [
+                ("RF513", f"{cls.__name__} of {origin} {x}", "") for x in faults(cls)
+            ]
+            wrong = wrong or list(self._clashes(origin, cls, is_named=is_named))
+            if not wrong and cls.name not in self._origins:
+                wrong = list(self._take(origin, cls))
+            for code, text, hint in wrong:
+                if is_named:
+                    self._report.error(code, text, hint=hint)
+                else:
+                    self._report.warning(code, f"{text}; it is left out", hint=_MEND)
+
+    def settle(self) -> None:
+        """Leaves out what two installed packages bring: no order decides which counts."""
+        for name in self._contested:
+            del self.operators[name]
+
+    def _clashes(
+        self, origin: str, cls: type[Operator], *, is_named: bool
+    ) -> Iterator[tuple[str, str, str]]:
+        """Code, text and hint, if somebody else has an operator of the name."""
+        text = f"{origin} brings an operator {cls.name!r}, and"
         if standard().lookup(cls.name) is not None:
-            self._report.error(
-                "RF512",
-                f"{origin} brings an operator {cls.name!r}, and recform has one",
-                hint="give it another name",
-            )
-            return False
+            yield "RF512", f"{text} recform has one", "give it another name"
+            return
         before, other = self._origins.get(cls.name, (origin, cls))
         if other is not cls:
-            self._report.error(
-                "RF512",
-                f"{origin} brings an operator {cls.name!r}, and so does {before}",
-                hint="give one of them another name",
-            )
-        return cls.name not in self._origins
+            yield "RF512", f"{text} so does {before}", "give one of them another name"
+            if not is_named:
+                self._contested[cls.name] = None
 
-    def _take(self, origin: str, cls: type[Operator]) -> None:
-        operator = guarded(cls)  # type: ignore[arg-type]  # a class is hashable
-        if operator.elementwise:
-            try:
+    def _take(self, origin: str, cls: type[Operator]) -> Iterator[tuple[str, str, str]]:
+        """Keeps an operator, or says what is wrong with it."""
+        try:
+            operator = guarded(cls)
+            if operator.elementwise:
                 tried(operator)
-            except Misfit as misfit:
-                text = f"{cls.__name__} of {origin} {misfit.message}"
-                self._report.error(misfit.code, text, hint=misfit.hint)
-                return
+        except Misfit as misfit:
+            text = f"{cls.__name__} of {origin} {misfit.message}"
+            yield misfit.code, text, misfit.hint
+            return
         self._origins[cls.name] = (origin, cls)
         self.operators[cls.name] = operator
 
 
 @cache
-def _installed() -> tuple[tuple[str, tuple[type[Operator], ...], str], ...]:
-    """Name, operators and failure of every plugin among the installed packages."""
-    from importlib.metadata import entry_points
-
-    found = []
-    for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name, p.value)):
+def installed() -> tuple[tuple[str, tuple[type[Operator], ...], str], ...]:
+    """Origin, operators and failure of every plugin among the installed packages."""
+    points, unread = _points()
+    found: list[tuple[str, tuple[type[Operator], ...], str]] = []
+    for point in sorted(points, key=lambda p: (p.name, p.value)):
+        origin = point.name
+        if point.dist is not None:
+            origin += f" ({_package(point.dist)})"
         try:
-            classes = tuple(_in_object(point.load()))
-            failure = "" if classes else "it has no operator"
-        except (Exception, SystemExit) as error:
-            classes, failure = (), _reason(error)
-        found.append((point.name, classes, failure))
-    return tuple(found)
+            if point.pattern.match(point.value) is None:
+                raise _Failure(f"{point.value!r} names no module")
+            classes = tuple(_in_object(_imported(point.load)))
+            found.append((origin, classes, "" if classes else "it has no operator"))
+        except _Failure as error:
+            found.append((origin, (), str(error)))
+    return (*found, *((origin, (), failure) for origin, failure in unread))
+
+
+def _points() -> tuple[list[EntryPoint], list[tuple[str, str]]]:
+    """The entry points of installed packages, and whose cannot be read, with the reason."""
+    from importlib.metadata import distributions, entry_points
+
+    # One package whose metadata cannot be read says nothing of the others.
+    with suppress(Exception):
+        return list(entry_points(group=GROUP)), []
+    points: list[EntryPoint] = []
+    unread: list[tuple[str, str]] = []
+    seen: set[str] = set()
+    for package in distributions():
+        origin = _package(package)
+        name = origin.partition(" ")[0]
+        try:
+            if name not in seen:
+                points += package.entry_points.select(group=GROUP)
+        except Exception as error:
+            with suppress(Exception):  # Of what can be read, some have none of ours.
+                if GROUP not in (package.read_text("entry_points.txt") or ""):
+                    continue
+            text = f"its entry points cannot be read: {_reason(error)}"
+            unread.append((f"of {origin}", text))
+        seen.add(name)
+    return points, sorted(unread)
+
+
+def _package(package: Distribution) -> str:
+    """A package with its version, as far as its metadata say them."""
+    said = []
+    for name in ("name", "version"):
+        with suppress(Exception):
+            said.append(str(getattr(package, name) or ""))
+    return " ".join(filter(None, said)) or "a package without a name"
 
 
 def _classes(plugin: object) -> tuple[type[Operator], ...]:
@@ -139,10 +206,8 @@ def _classes(plugin: object) -> tuple[type[Operator], ...]:
     if isinstance(plugin, str | Path):
         if _is_file(plugin):
             return tuple(_in_object(_file(Path(plugin))))
-        try:
-            plugin = importlib.import_module(str(plugin))
-        except (Exception, SystemExit) as error:
-            raise _Failure(_reason(error)) from error
+        name = str(plugin)
+        plugin = _imported(lambda: importlib.import_module(name))
     if not isinstance(plugin, ModuleType | type):
         raise _Failure("it is no file, module or operator")
     if isinstance(plugin, ModuleType) and plugin.__file__:
@@ -180,12 +245,28 @@ def _file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     # Registered while it runs, as an import does: dataclasses look their module up.
     sys.modules[name] = module
+    run = spec.loader.exec_module
     try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+        _imported(lambda: run(module))
+    except BaseException:
         del sys.modules[name]
-        raise _Failure(_reason(error)) from error
+        raise
     return module
+
+
+def _imported(run: Callable[[], _T]) -> _T:
+    """What an import makes; what it prints is no part of what a command answers.
+
+    Raises:
+        _Failure: if it fails in any way.
+    """
+    try:
+        with redirect_stdout(sys.stderr):
+            return run()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise _Failure(_reason(error)) from error
 
 
 def _reason(error: BaseException) -> str:

@@ -10,6 +10,8 @@ from numbers import Rational
 
 from recform.diagnostics import CompileError, Diagnostic, Label
 from recform.outline.definitions import every_name
+from recform.outline.frame import INPUT
+from recform.outline.sections import DEFAULTS
 from recform.syntax import nodes as n
 
 #: What is said of values: out of range, no number, no whole one, not divisible.
@@ -68,6 +70,9 @@ def _blamed(
     if not behind:
         return item
     given = " ".join(f"--set {name}={_text(settings[name])}" for name in behind)
+    if behind == [INPUT] and place.span.source.name == DEFAULTS:
+        # What was set stands for the whole line, and nobody wrote that one.
+        return replace(item, message=f"{item.message}, from {given}", labels=())
     text = f"{place.text}; from {given}" if place.text else f"from {given}"
     return replace(item, labels=(Label(place.span, text), *others))
 

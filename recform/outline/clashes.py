@@ -14,14 +14,19 @@ from recform.syntax import nodes as n
 _RESERVED = ("i", "L", "c", "s", "cin", "input", "in_channels")
 
 
-def check_names(section: Section, found: Survey, report: Diagnostics) -> None:
+def check_names(section: Section, found: Survey, report: Diagnostics) -> bool:
     """Reports names that have a meaning already, the language's or the file's.
+
+    Returns:
+        Whether all words of the language mean what they do: with another width `c`, say,
+        nothing that is read behind would make sense.
 
     Args:
         section: the statements.
         found: what the equations name.
         report: gets RF209.
     """
+    is_sound = True
     named: list[tuple[str, n.Node | Span]] = [
         *section.params.items(),
         *section.consts.items(),
@@ -34,6 +39,10 @@ def check_names(section: Section, found: Survey, report: Diagnostics) -> None:
         span = item if isinstance(item, Span) else item.span
         if name in _RESERVED:
             report.error("RF209", f"the name {name!r} has a meaning of its own", span)
+            is_sound = False
+    if (scalar := section.scalars.get("adapter")) is not None:
+        text = "a `names` statement means the adapters by 'adapter'"
+        report.error("RF209", text, scalar.span, hint="give it another name")
     kinds: dict[str, tuple[str, Span]] = {}
     tables: list[tuple[str, Mapping[str, n.Node | Span]]] = [
         ("a parameter", section.params),
@@ -57,6 +66,7 @@ def check_names(section: Section, found: Survey, report: Diagnostics) -> None:
             kinds.setdefault(name, (kind, span))
     for name, context in section.contexts.items():
         _check_argument(name, context.span, section.library, report)
+    return is_sound
 
 
 def _check_argument(

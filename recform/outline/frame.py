@@ -288,7 +288,8 @@ def _sizes(value: Any, report: Diagnostics) -> str:
     words = (size if isinstance(size, str) else shown(size) for size in own)
     text = "x".join(part.strip() for word in words for part in word.split("x"))
     text = re.sub(r"\s+of\s+", "of", text)
-    if not re.fullmatch(r"[0-9]{1,9}((x[0-9]{1,9}){0,2}|of[0-9]{1,9})", text):
+    # Numbers out of all reason are read, and told as such.
+    if not re.fullmatch(r"[0-9]{1,30}((x[0-9]{1,30}){0,2}|of[0-9]{1,30})", text):
         report.error(
             "RF504",
             f"{shown(value)} is not the sizes of an input",

@@ -415,7 +415,9 @@ class Reader:
     def _given(self, node: ast.Call) -> tuple[Sequence[Value], Options]:
         """What a call gives, and what it gives by name."""
         arguments = self._elements(node.args)
-        if any(word.arg == "out" for word in node.keywords):
+        # Of what the file defines it is an argument like others; torch writes into it.
+        own = isinstance(node.func, ast.Name) and node.func.id in self._file.definitions
+        if not own and any(word.arg == "out" for word in node.keywords):
             raise Changed(ast.unparse(node))
         return arguments, {k.arg: self.value(k.value) for k in node.keywords if k.arg}
 

@@ -185,8 +185,10 @@ class Tables:
 
     def mistakes(
         self, text: str, missing: Callable[[Unexpected], str]
-    ) -> list[Unexpected]:
-        """All mistakes of a text, as far as it can be read.
+    ) -> tuple[list[Unexpected], Tree | None]:
+        """All mistakes of a text, as far as it can be read; its tree, if that is to the end.
+
+        Each has the token before it.
 
         Args:
             text: one that is none of the language.
@@ -196,13 +198,17 @@ class Tables:
         run, found = _Run(self, text), list[Unexpected]()
         while True:
             try:
-                run.tree()
-                return found
-            except Unexpected as error:
+                tree = run.tree()
+                assert isinstance(tree, Tree)
+                return found, tree
+            except Unexpected as lost:
+                before = run.tokens[-1] if run.tokens else None
+                error = Unexpected(lost.at, lost.token, before, lost.expected)
                 found.append(error)
                 kind = missing(error)
+                run.at = error.at  # The token that cannot stand here is read again.
                 if not kind or not run.take(Token.at(kind, "", run.at)):
-                    return found
+                    return found, None
 
     def tokens(self, text: str) -> list[Token]:
         """The tokens of a text, those that no tree keeps among them.

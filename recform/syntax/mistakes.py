@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from recform.blocks import Library
 from recform.diagnostics import Diagnostics, closest, meant
 from recform.source import Span
-from recform.syntax.lalr import Tables, Token, Unexpected
+from recform.syntax.lalr import Tables, Token, Tree, Unexpected
 from recform.syntax.statements import KEYWORDS
 
 _ENDS_VALUE = {"NAME", "SUBSCRIPT", "NUMBER", "RPAR", "RSQB", "RBRACE", "MORETHAN"}
@@ -24,38 +25,60 @@ _SHOWN = {
     "RBRACE": "}",
 }
 
+#: The code of a sign that is missing: what is behind is read as if it were there.
+MENDED = "RF104"
 
 #: What declares numbers.
 _NUMBERS = ("param", "const", "scalar", "vector")
 
 #: A name or a number with its index.
 _FACTOR = re.compile(r"\\?\w+(<[^<>]*>|\{[^{}]*\})?'?")
+#: An operator without an index, with its arguments if it has some.
+_CALLED = re.compile(r"([A-Za-z]\w*)(\(.*)?$", re.DOTALL)
+#: Statements that say which operators follow each other; `W = ...` is one, too.
+_DEFINED = re.compile(r"[^\W_]+'?\s*(=(?!=)|:=)")
+_FLOWS = ("stem", "head", "adapter", "transition")
+#: Statements that have sizes.
+_SIZES = ("stages", "input")
+#: Signs that may be missing: as they are written, between two sides, and between what.
+_SIGNS = {"TIMES": ("*", "*", "factors"), "MORETHAN": (">", " > ", "operators")}
 #: A factor of more letters is not written once more.
 _SHORT = 60
 
 
 def explain(
-    tables: Tables, first: Unexpected, statement: Span, report: Diagnostics
-) -> None:
-    """Reports the parse errors of a statement: the first, and each `*` that is missing."""
-    _explain(first, statement, report)
+    tables: Tables,
+    statement: Span,
+    report: Diagnostics,
+    library: Library,
+) -> Tree | None:
+    """Reports the parse errors of a statement: the first, and each sign that is missing.
+
+    Returns:
+        Its tree as if the signs were there, if nothing else is wrong with it.
+    """
+    text = statement.text_without_comments
 
     def missing(error: Unexpected) -> str:
-        return "TIMES" if _lacks_times(error) else ""
+        return _missing(error, statement, library)
 
-    text = statement.text_without_comments
-    if missing(first) and "=" in text:  # else it may be any prose
-        for error in tables.mistakes(text, missing)[1:]:
-            if missing(error):
-                _explain(error, statement, report)
+    found, tree = tables.mistakes(text, missing)
+    _explain(found[0], statement, report, library)
+    if not missing(found[0]) or not ("=" in text or _is_flow(statement)):
+        return None  # it may be any prose
+    for error in filter(missing, found[1:]):
+        _explain(error, statement, report, library)
+    return tree
 
 
-def _explain(error: Unexpected, statement: Span, report: Diagnostics) -> None:
+def _explain(
+    error: Unexpected, statement: Span, report: Diagnostics, library: Library
+) -> None:
     """Reports a parse error of a statement."""
     if error.token is None:
         _character(error, statement, report)
     else:
-        _token(error, error.token, statement, report)
+        _token(error, error.token, statement, report, library)
 
 
 def _character(error: Unexpected, statement: Span, report: Diagnostics) -> None:
@@ -76,7 +99,11 @@ def _character(error: Unexpected, statement: Span, report: Diagnostics) -> None:
 
 
 def _token(
-    error: Unexpected, token: Token, statement: Span, report: Diagnostics
+    error: Unexpected,
+    token: Token,
+    statement: Span,
+    report: Diagnostics,
+    library: Library,
 ) -> None:
     previous = error.previous
     expected = set(error.expected)
@@ -113,24 +140,20 @@ def _token(
             hint=f"write input {name} = {statement.source.text[place.start : statement.end]}",
         )
         return
-    if previous is not None and _lacks_times(error):
-        text = statement.source.text
-        factor = _FACTOR.match(text, place.start, statement.end)
-        last = factor.end() if factor is not None else place.end
-        stop = statement.start + previous.end_pos
-        begin = statement.start + _start_of_factor(text[statement.start : stop])
-        left, right = text[begin:stop], text[place.start : last]
-        short = "\n" not in left and len(left) <= _SHORT
+    if missing := _missing(error, statement, library):
+        left, right = _sides(error, statement)
+        short = "\n" not in left.text and left.end - left.start <= _SHORT
+        sign, said, of = _SIGNS[missing]
         report.error(
-            "RF104",
-            "a `*` is missing between two factors",
-            Span(statement.source, begin if short else stop - 1, last),
-            hint=f"write {left}*{right}"
+            MENDED,
+            f"a `{sign}` is missing between two {of}",
+            Span(statement.source, left.start if short else left.end - 1, right.end),
+            hint=f"write {left.text}{said}{right.text}"
             if short
-            else f"write `*` in front of {right!r}",
+            else f"write `{sign}` in front of {right.text!r}",
         )
         return
-    if token.type == "MINUS" and word in ("stages", "input"):
+    if token.type == "MINUS" and word in _SIZES:
         report.error("RF403", "sizes and numbers of blocks are at least 1", place)
         return
     report.error(
@@ -141,16 +164,60 @@ def _token(
     )
 
 
-def _lacks_times(error: Unexpected) -> bool:
-    """Whether two factors stand side by side."""
+def _missing(error: Unexpected, statement: Span, library: Library) -> str:
+    """The kind of sign that two things need which stand side by side, or nothing."""
     previous, token = error.previous, error.token
-    return (
-        previous is not None
-        and token is not None
-        and previous.type in _ENDS_VALUE
-        and token.type in _STARTS_VALUE
-        and "TIMES" in error.expected
+    if (
+        previous is None
+        or token is None
+        or previous.type not in _ENDS_VALUE
+        or not _starts_value(token, statement)
+    ):
+        return ""
+    if "MORETHAN" in error.expected:
+        left, right = (_CALLED.match(side.text) for side in _sides(error, statement))
+        if _is_flow(statement) or (
+            left is not None
+            and right is not None
+            and _are_operators(left[1], right[1], library)
+        ):
+            return "MORETHAN"
+    return "TIMES" if "TIMES" in error.expected else ""
+
+
+def _is_flow(statement: Span) -> bool:
+    """Whether a statement says which operators follow each other, and no equation."""
+    named = _DEFINED.match(statement.text) is not None
+    return named or _first_word(statement) in _FLOWS
+
+
+def _starts_value(token: Token, statement: Span) -> bool:
+    """Whether a factor starts with it; an `x` is no sign but between sizes."""
+    is_name = token.type == "BY" and str(token) == "x"
+    return token.type in _STARTS_VALUE or (
+        is_name and _first_word(statement) not in _SIZES
     )
+
+
+def _are_operators(left: str, right: str, library: Library) -> bool:
+    """Whether two names without an index are operators, one behind the other."""
+    before, behind = library.lookup(left), library.lookup(right)
+    if behind is not None:
+        return before is not None or not behind.elementwise
+    meant = closest(right, library.names)
+    return before is not None and (bool(meant) or not before.elementwise)
+
+
+def _sides(error: Unexpected, statement: Span) -> tuple[Span, Span]:
+    """What stands on both sides of a sign that is missing."""
+    previous, token = error.previous, error.token
+    assert previous is not None and token is not None
+    source, start = statement.source, statement.start + token.start_pos
+    factor = _FACTOR.match(source.text, start, statement.end)
+    last = factor.end() if factor is not None else statement.start + token.end_pos
+    stop = statement.start + previous.end_pos
+    begin = statement.start + _start_of_factor(source.text[statement.start : stop])
+    return Span(source, begin, stop), Span(source, start, last)
 
 
 def _start_of_factor(text: str) -> int:

@@ -13,7 +13,7 @@ from recform.source import Source, Span
 from recform.syntax import nodes as n
 from recform.syntax.foreign import answered
 from recform.syntax.grammar import tables
-from recform.syntax.lalr import Unexpected
+from recform.syntax.lalr import Tree, Unexpected
 from recform.syntax.mistakes import explain
 from recform.syntax.statements import statements
 from recform.syntax.tree import statement
@@ -77,11 +77,10 @@ class _Reader:
             if answered(span, report, self.library):
                 continue
             try:
-                tree = tables().parse(span.text_without_comments)
+                tree = self._tree(span)
+                if tree is None:
+                    continue
                 item = statement(tree, source, span.start, report)
-            except Unexpected as error:
-                explain(tables(), error, span, report)
-                continue
             except RecursionError:
                 # Towers of powers and rows of signs nest without a bracket.
                 report.error(
@@ -95,6 +94,13 @@ class _Reader:
             else:
                 result.append(item)
         return result
+
+    def _tree(self, span: Span) -> Tree | None:
+        """The tree of a statement; None if it has none, after a diagnostic."""
+        try:
+            return tables().parse(span.text_without_comments)
+        except Unexpected:
+            return explain(tables(), span, self.report, self.library)
 
     def _use(
         self, item: n.Use, folder: Folder, above: tuple[_Frame, ...]

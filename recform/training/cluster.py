@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -84,6 +85,29 @@ class Cluster:
                 job.plan.run.write(file, folder[file])
             return made(job)
         return found
+
+
+def reaches_workers(label: str) -> None:
+    """Makes sure that workers can have a module, as far as that can be known here.
+
+    Args:
+        label: `package.module:function`, which was imported.
+
+    Raises:
+        CompileError: if its file is one of the current folder alone (RF813).
+    """
+    file = getattr(sys.modules[label.partition(":")[0]], "__file__", None)
+    here = Path.cwd().resolve()
+    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    folders = [Path(p).resolve() for p in sys.path if p]
+    known = [f for f in folders if f != here] + [Path(p) for p in named if p]
+    if file is None or any(Path(file).resolve().is_relative_to(f) for f in known):
+        return
+    refuse(
+        "RF813",
+        f"--ray: {label} is in a file of this folder, and workers run in others",
+        "install it on the machines of the cluster, or train here: --jobs N",
+    )
 
 
 def _look(address: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 import sympy
 
@@ -38,6 +39,9 @@ _NAME = re.compile(r"(?<![A-Za-z0-9_])[A-Za-z][A-Za-z0-9]*?(?=_|(?![A-Za-z0-9]))
 _INDEXED = re.compile(
     r"(?P<name>\w+?)_(?:<(?P<long>[^<>,]*)>|(?P<short>[A-Za-z0-9])\b)"
 )
+
+#: A number that is printed as a fraction.
+_DECIMAL = re.compile(r"(?<![\w.])(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -141,23 +145,30 @@ def _factor(whole: str, inner: str) -> str:
     return f"1/{divisor}" if re.fullmatch(r"\w+", divisor) and divisor != whole else ""
 
 
+def _said(formula: Formula, step: Step, tensor: Scaled) -> str:
+    """A coefficient as the file has it; empty if it does not stand there."""
+    places = [
+        formula.spans.get(relative(part, step.at, step.absolute))
+        for part in (tensor, tensor.tensor)
+    ]
+    texts = [re.sub(r"\s*\*\s*", "*", place.text) for place in places if place]
+    return _factor(*texts) if len(texts) == len(places) else ""
+
+
+def in_decimals(formula: Formula, step: Step, tensor: Scaled, text: str) -> str:
+    """A coefficient that is printed as a text, with the decimals that the file has."""
+    said = _said(formula, step, tensor)
+    exact = _DECIMAL.sub(lambda found: str(Fraction(found[0])), said)
+    return said if exact == text else text
+
+
 def coefficient(formula: Formula, names: Names, tensor: Scaled) -> str:
     """A coefficient in the words of the file, where it has names for numbers.
 
     Returns:
         ``odd_i + m_i``; empty where the file names no more than what is learned.
     """
-    step = names.step
-    places = [
-        formula.spans.get(relative(part, step.at, step.absolute))
-        for part in (tensor, tensor.tensor)
-    ]
-    if None in places:
-        return ""
-    whole, inner = (
-        re.sub(r"\s*\*\s*", "*", place.text) for place in places if place is not None
-    )
-    said = _factor(whole, inner)
+    said = _said(formula, names.step, tensor)
     value = names.coefficient(tensor, tensor.coefficient)
     new = set(_NAME.findall(said)) - set(_NAME.findall(value))
     # An index of a sum is another one in each of its terms.

@@ -376,7 +376,8 @@ class Interior:
             said = facts.coefficient(setting.formula, setting.names, tensor)
             if said:
                 return said
-        return setting.names.coefficient(tensor, value)
+        text = setting.names.coefficient(tensor, value)
+        return facts.in_decimals(setting.formula, self._step, tensor, text)
 
     def _calls(self, tensor: Apply) -> list[Apply]:
         """All calls of the module that makes a tensor, in this step."""

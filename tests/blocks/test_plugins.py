@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -195,6 +194,21 @@ DECLARATIONS = [
     ("Kind.NUMBER, 2", 'Kind.CHOICE, "a"', "no choices"),
     ('"factor"', '"the factor"', "the name 'the factor'"),
     ("    arguments", "    elementwise = True\n    arguments", "elementwise"),
+    (
+        "    arguments = (",
+        "    arguments = 3 # (",
+        "3 for `arguments`, and not a tuple",
+    ),
+    ("    arguments", "    support = 'class A'\n    arguments", "not a tuple"),
+    ("    arguments", "    attribute = None\n    arguments", "not a text"),
+    ("    arguments", "    moves = 0.5\n    arguments", "not a whole number"),
+    ("    arguments", "    costs = 3\n    arguments", "not a Cost"),
+    ("    arguments", "    stacks = 'no'\n    arguments", "not true or false"),
+    (
+        "    arguments",
+        "    def __init__(self): 1/0\n    arguments",
+        "ZeroDivisionError",
+    ),
     ("    arguments", '    weights = ("conv",)\n    arguments', "Weights"),
     ("    arguments", '    support = ("def f(): ...",)\n    arguments', "support"),
     (
@@ -252,6 +266,16 @@ def test_rules_that_fail(rule: str, text: str, mine: Path) -> None:
     assert text in item.message
 
 
+def test_a_shared_weight_without_sizes(mine: Path) -> None:
+    rule = "    shares = attribute = 'm'\n    def shared(self, x, a): return 3\n"
+    mine.write_text(f"{MINE}\n{rule}")
+    head = "head mine > avgpool > linear(10)"
+    (item,) = mistakes(f"stem conv(3, c) > mine\n{head}\n{NET}", mine)
+    assert item.code == "RF514"
+    assert item.message.startswith("mine fails in `shared` (TypeError")
+    assert item.labels[0].span.text == "mine"
+
+
 @pytest.mark.parametrize(
     "rule",
     [
@@ -298,42 +322,6 @@ def test_every_command_takes_plugins() -> None:
     for command in app.registered_commands:
         assert command.callback is not None
         assert "plugins" in command.callback.__annotations__, command.name
-
-
-def install(folder: Path, value: str) -> None:
-    """A package with an entry point, as pip would leave it."""
-    info = folder / "mine-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[recform.operators]\nmy-ops = {value}\n")
-    (folder / "net.rf").write_text(NET)
-    (folder / "other.rf").write_text(NET.replace("mine", "relu"))
-
-
-@pytest.mark.parametrize("value", ["mine", "mine:Mine"])
-def test_an_installed_package(value: str, mine: Path) -> None:
-    install(mine.parent, value)
-    result = recform_(mine.parent, "compile", "net.rf")
-    assert (result.returncode, result.stderr) == (0, "")
-    assert "x * 2" in result.stdout
-    assert "--plugin" not in result.stdout
-    # The same operators by their name as well are no clash.
-    result = recform_(mine.parent, "check", "net.rf", "--plugin", "mine")
-    assert (result.returncode, result.stderr) == (0, "")
-
-
-def test_an_installed_package_that_fails_is_left_out(mine: Path) -> None:
-    mine.write_text("import nothing_of_this_name")
-    install(mine.parent, "mine")
-    result = recform_(mine.parent, "check", "other.rf", "--format", "json")
-    assert result.returncode == 0
-    (item,) = json.loads(result.stderr)
-    assert (item["code"], item["severity"]) == ("RF511", "warning")
-    assert "my-ops" in item["message"]
-    result = recform_(mine.parent, "check", "net.rf")
-    assert result.returncode == 1
-    assert "warning[RF511]" in result.stderr
-    assert "error[RF202]" in result.stderr
 
 
 def test_two_that_name_the_same_file_agree_to_the_byte(mine: Path) -> None:

@@ -305,3 +305,32 @@ def test_closed_pipe_is_no_traceback(folder: Path) -> None:
         ["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False
     )
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "given", [("fmt", ""), ("check", ""), ("compile", "one.rf", "-o", "")]
+)
+def test_an_empty_name_is_no_folder(folder: Path, given: tuple[str, ...]) -> None:
+    """A variable that is not set would have had all files of this folder written."""
+    text = "X_i=X_<i-1>+W_i*X_<i-1>\n"
+    (folder / "one.rf").write_text(text)
+    result = recform(folder, *given)
+    assert result.returncode == 2
+    assert "error[RF909]" in result.stderr
+    assert "it is empty" in result.stderr
+    assert (folder / "one.rf").read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("train", "--memory-budget"), "recform compile, recform summary take it"),
+        (("compare", "--timm"), "recform compile takes it"),
+    ],
+)
+def test_an_option_of_another_command(
+    folder: Path, given: tuple[str, str], said: str
+) -> None:
+    result = recform(folder, given[0], "one.rf", given[1])
+    assert result.returncode == 2
+    assert said in result.stderr

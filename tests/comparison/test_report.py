@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -20,7 +21,7 @@ from typer.testing import CliRunner
 from recform.cli.app import app
 from recform.comparison import Curve, ModelFacts, Results, Study
 from recform.comparison.compare import Asked, compare
-from recform.comparison.report import content, figures, html, latex, markdown
+from recform.comparison.report import content, figures, html, latex, markdown, text
 from recform.comparison.report.data import as_dict
 from recform.comparison.results import read
 from recform.diagnostics import Diagnostics
@@ -245,6 +246,25 @@ def test_markdown(name: str, golden: Golden) -> None:
     given = Study(results, command=f"recform compare --results {name}.csv")
     golden.check(f"compare/{name}.md", markdown.render(whole(given)))
     golden.check(f"compare/{name}.tex", latex.render(whole(given)))
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 8])
+def test_what_a_time_of_a_step_is(
+    jobs: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Runs that share a machine are slower, which every form says."""
+    given = replace(study(seeds()), at_once=jobs)
+    made = compare(given.results, Asked(), Diagnostics())
+    report = content.document(given, made)
+    text.render(report)
+    for said in (
+        capsys.readouterr().out,
+        *(form.render(report) for form in (html, latex, markdown)),
+        json.dumps(as_dict(given, made)),
+    ):
+        words = " ".join(said.split())
+        assert "measured while they train" in words
+        assert (f"Up to {jobs} runs were made at a time" in words) == (jobs > 1)
 
 
 def test_json_is_of_the_schema() -> None:

@@ -23,7 +23,7 @@ from recform.cli.app import app
 from recform.comparison.trained import Entry, Trial, trained, trials
 from recform.compiler import Compiled, choose, compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
-from recform.training.cluster import Cluster, _subject
+from recform.training.cluster import Cluster, _subject, reaches_workers
 from recform.training.many import (
     Failure,
     Job,
@@ -383,6 +383,29 @@ def test_a_cluster_that_is_not_there(address: str) -> None:
         told = address.format(free.getsockname()[1])
     with pytest.raises(CompileError, match=r"RF825.*there is no Ray cluster at"):
         Cluster(told)
+
+
+def test_a_module_of_this_folder_reaches_no_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told before anything trains; whether Ray is there plays no part."""
+    (tmp_path / "ours.py").write_text(
+        "from torch import nn\n"
+        "def one(num_classes):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(64, num_classes))\n"
+        "def two(num_classes): return one(num_classes)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    given = [*("compare", "--module", "ours:one", "--module", "ours:two")]
+    given += ["--set", "input=1x8x8", "--ray", "auto"]
+    result = CliRunner().invoke(app, given)
+    assert result.exit_code == 1
+    assert "RF813" in result.stderr
+    assert "ours:one is in a file of this folder" in result.stderr
+    reaches_workers("torch.nn:Linear")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # which workers here have as well
+    reaches_workers("ours:one")
 
 
 def test_a_cluster_gets_all_words_of_a_network(tmp_path: Path) -> None:

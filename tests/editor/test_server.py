@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -198,12 +201,12 @@ def test_quick_fixes(net: File) -> None:
     net.write("X_i = X_<i-1> + W_<i+1>*X_<i-1>")
     (action,) = net.actions()
     assert net.edited(action.edit) == "X_i = X_<i-1> + W_i*X_<i-1>"
-    # A mistake of syntax hides those behind it; of an unknown name there is a choice.
+    # A sign that is missing hides nothing; of an unknown name there is a choice.
     line = "X_i = \\k X_{i-1} + (1 - \\k) W_i X_{i-1}"
     for left, right in (("\\k", "X_{i-1} +"), ("(1 - \\k)", "W_i"), ("W_i", "X_{i-1}")):
         net.write(line)
         edits = [net.edited(action.edit) for action in net.actions()]
-        assert len(edits) == line.count("W_i X") + line.count(") W") + line.count("k X")
+        assert f"scalar \\k = 0.5\n{line}" in edits
         line = line.replace(f"{left} {right}", f"{left}*{right}")
         assert line in edits
     net.write(line)
@@ -515,6 +518,25 @@ def test_random_edits(client: Client, tmp_path: Path) -> None:
 @pytest.mark.long
 def test_many_random_edits(client: Client, tmp_path: Path) -> None:
     edits(client, tmp_path, 1000, seed=random.randrange(1 << 32))
+
+
+def test_it_ends_well() -> None:
+    """A client that says goodbye gets status 0, and nothing on standard error."""
+    said = b""
+    for message in (
+        {"id": 1, "method": "initialize", "params": {"capabilities": {}}},
+        {"id": 2, "method": "shutdown"},
+        {"method": "exit"},
+    ):
+        data = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        said += b"Content-Length: %d\r\n\r\n%b" % (len(data), data)
+    done = subprocess.run(
+        [sys.executable, "-m", "recform", "lsp"],
+        input=said,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_without_the_extra(capsys: pytest.CaptureFixture[str]) -> None:

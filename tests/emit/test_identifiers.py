@@ -42,7 +42,17 @@ OWN = [
         "checkpoint",
     ),
     *("Callable", "Iterable", "Iterator", "Sequence", "DropPath", "SelfAttention"),
-    *("Step", "FirstStep", "Stem", "Head", "WBlock", "GBlock", "Shortcut", "shortcut"),
+    *(
+        "Step",
+        "FirstStep",
+        "Stem",
+        "Head",
+        "adapter",
+        "WBlock",
+        "GBlock",
+        "Shortcut",
+        "shortcut",
+    ),
     *("self", "x", "out", "k", "module", "block", "blocks", "state", "stage", "stages"),
     *("args", "kwargs", "index", "i", "depth", "width", "stage_width", "block_width"),
     *(
@@ -176,7 +186,18 @@ def outcome(place: str, name: str) -> str:
 #: What formulas say themselves, and what the files above say of other things.
 SAID = {"i", "L", "c", "s", "cin", "input", "in_channels", "W", "G", "Y", "x"}
 #: Words that begin statements.
-WORDS = {"stages", "stem", "head", "input", "output", "scope", "times", "names", "init"}
+WORDS = {
+    "adapter",
+    "stages",
+    "stem",
+    "head",
+    "input",
+    "output",
+    "scope",
+    "times",
+    "names",
+    "init",
+}
 ARGUMENTS = {
     *("in_features", "channels", "features", "stride", "scale", "depth"),
     *("height", "width", "positions"),
@@ -258,6 +279,10 @@ def test_every_name_in_every_place(place: str) -> None:
         *(("open argument", name, "") for name in ("in_features", "depth", "GA", "class")),
         *(("argument of an operator", name, "") for name in ("depth", "k'", "nn")),
         ("inner tensor", "out", ""),
+        # Torch writes into what it gets under this name, and classes of ours do not.
+        *((place, "out", "") for place in ("rate", "table", "open argument")),
+        ("argument of an operator", "scale", ""),
+        *((place, "adapter", "RF209") for place in ("scalar", "indexed scalar")),
         ("inner scalar", "x", "RF209"),
         ("fixed argument", "input", "RF209"),
     ],
@@ -371,6 +396,15 @@ def test_an_adapter_knows_its_block() -> None:
 
 
 # ------------------------------------------------------------------ what the lists know
+
+
+@pytest.mark.parametrize("said", ["param s = 4", "const c = 0.5", "const s = 2"])
+def test_a_word_of_the_language_is_told_alone(said: str) -> None:
+    text = f"stages 4 x 2, 8 x 2 / 2\n{said}\nX_i = X_<i-1> + W_i*X_<i-1>"
+    with pytest.raises(CompileError) as caught:
+        compile_source(from_text(text))
+    (item,) = caught.value.diagnostics
+    assert (item.code, item.labels[0].span.text) == ("RF209", said)
 
 
 def test_the_lists_of_names_are_whole() -> None:

@@ -257,6 +257,22 @@ def test_its_tensors_go_into_files() -> None:
     assert all(variables[f"net.{name}"] is p for name, p in made.named_parameters())
 
 
+def test_a_weight_that_is_shared_is_one_tensor() -> None:
+    """As in the state_dict of any module: it is copied once, and shared in files."""
+    text = TEXTS["behind convolutions, also depthwise ones"][0]
+    made = recform.optimize(stirred(recform.load(text)))
+    held = [p for p in made.parameters() if p.dim() == 4]
+    made.tied = nn.Conv2d(*held[0].shape[:2], held[0].shape[2:])
+    made.tied.weight = held[0]
+    name = next(n for n, p in made.named_parameters() if p is held[0])
+    state = made.state_dict()
+    assert state["tied.weight"].data_ptr() == state[name].data_ptr()
+    assert state["tied.weight"].is_contiguous()
+    with pytest.raises(RuntimeError, match="share memory"):  # as torch's do
+        safetensors.torch.save(state)
+    assert len({t.data_ptr() for t in state.values()}) == len(state) - 1
+
+
 def _last(weight: Tensor) -> bool:
     return weight.is_contiguous(memory_format=torch.channels_last)
 

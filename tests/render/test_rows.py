@@ -315,3 +315,15 @@ def test_frames_that_are_alike_say_their_names_in_one_corner(name: str) -> None:
             left, right = label.at[0] - half - min(xs), max(xs) - label.at[0] - half
             offsets.append(left if left < right else -right)
         assert max(offsets) - min(offsets) < 0.1
+
+
+@pytest.mark.parametrize("view", [View.step, View.unrolled])
+def test_numbers_are_those_of_the_file(view: View) -> None:
+    """The caption has them as they were written, and so have the edges."""
+    text = (
+        "stages 4 x 4\nX_i = 0.5*X_<i-1> - 0.25*W_i*X_<i-1> + 1/3*X_<i-2> + 1e-5*X_0\n"
+    )
+    made = draw(network(text).graph, Request(view=view))
+    labels = [plain(node.label[0]) for node in made.nodes if node.kind is Kind.scale]
+    assert {"0.5", "0.25", "1/3", "1e−5"} <= set(labels)
+    assert not {"1/2", "1/4", "1/100000"} & set(labels)

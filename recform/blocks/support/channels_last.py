@@ -15,13 +15,22 @@ class ChannelsLast(nn.Module):
     """
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """Its tensors by name, copied into that order; as they lie with `keep_vars`."""
+        """Its tensors by name, copied into that order; as they lie with `keep_vars`.
+
+        A weight that several modules share is one tensor.
+        """
         named = dict(zip(("destination", "prefix", "keep_vars"), args, strict=False))
         named |= kwargs
         state = super().state_dict(**named)
         if not named.get("keep_vars"):
-            for name, item in state.items():
-                own = name.startswith(named.get("prefix", ""))
-                if own and isinstance(item, Tensor):
-                    state[name] = item.contiguous()
+            prefix = named.get("prefix", "")
+            copies: dict[int, Tensor] = {}
+            for name, item in (
+                *self.named_parameters(remove_duplicate=False),
+                *self.named_buffers(remove_duplicate=False),
+            ):
+                found = state.get(f"{prefix}{name}")
+                if isinstance(found, Tensor):
+                    copy = copies.setdefault(id(item), found.contiguous())
+                    state[f"{prefix}{name}"] = copy
         return state

@@ -29,7 +29,7 @@ from recform.comparison.report.document import (
     Table,
     Text,
 )
-from recform.comparison.report.notes import notes
+from recform.comparison.report.notes import notes, of_steps
 from recform.comparison.seeds import OnData
 from recform.comparison.verdict import Outcome, of_baseline, of_ranks, of_seeds, verdict
 from recform.diagnostics import counted
@@ -315,6 +315,7 @@ def _costs(study: Study, found: Comparison) -> Iterator[Block]:
             for item in known
         ),
     )
+    yield from map(Text, of_steps(study))
     axes = figures.cost_axes(known)
     for each in found.each if axes else ():
         yield Figure(

@@ -10,7 +10,7 @@ from recform.comparison.compare import Comparison
 from recform.comparison.datasets import OverData
 from recform.comparison.model import ModelFacts, Study
 from recform.comparison.numbers import plain
-from recform.comparison.report.notes import notes
+from recform.comparison.report.notes import notes, of_steps
 from recform.comparison.seeds import OnData
 from recform.comparison.verdict import of_baseline, of_ranks, of_seeds, verdict
 from recform.files import Json
@@ -32,7 +32,7 @@ def as_dict(study: Study, found: Comparison) -> Json:
         "data_sets": [_on(found, each) for each in found.each],
         "over_data_sets": None if found.over is None else _over(found, found.over),
         "facts": [_facts(item) for item in study.models],
-        "notes": list(notes(found)),
+        "notes": [*notes(found), *of_steps(study)],
         "command": study.command,
         "versions": dict(study.versions),
     }

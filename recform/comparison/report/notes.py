@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recform.comparison.compare import Comparison
+from recform.comparison.model import Study
 from recform.comparison.numbers import percent
 from recform.comparison.power import POWER
 
@@ -71,3 +72,20 @@ def notes(found: Comparison) -> tuple[str, ...]:
             "as CIFAR-10 and CIFAR-100, tell less than their number says."
         )
     return tuple(lines)
+
+
+def of_steps(study: Study) -> tuple[str, ...]:
+    """What the measured time of a step is, in a sentence or two; nothing without one."""
+    if all(item.seconds_per_step is None for item in study.models):
+        return ()
+    text = (
+        "The time of a step is the median over a model's runs, measured while they train; a "
+        "run that was complete keeps what was measured then."
+    )
+    if study.at_once > 1:
+        text += (
+            f" Up to {study.at_once} runs were made at a time: they share cores, memory and "
+            "what else the machine has, so a step alone takes less, and not by the same "
+            "factor for all models. Runs made with --jobs 1 are measured alone."
+        )
+    return (text,)

@@ -28,8 +28,9 @@ ENTRIES = {
     ),
     "RF511": Entry(
         "a plugin that cannot be imported",
-        "The file or module does not exist, or fails when it is imported. A package that "
-        "brings operators and fails is left out, with a warning.",
+        "The file or module does not exist, or fails when it is imported. Of an installed "
+        "package this is a warning, as are RF512 to RF514: what is wrong is left out, and "
+        "files that do not use it compile.",
         command="recform check net.rf --plugin operatos.py",
     ),
     "RF512": Entry(

@@ -35,8 +35,10 @@ ENTRIES = {
         "X_i = W_i*X_<i-1>",
     ),
     "RF104": Entry(
-        "a `*` is missing",
-        "Two factors stand side by side; products are written with `*`.",
+        "a `*` or a `>` is missing",
+        "Two factors stand side by side; products are written with `*`, and operators that "
+        "follow each other with `>`. What stands behind is read as if the sign were there, so "
+        "that all mistakes are told at once.",
         "X_i = X_<i-1> + W_i X_<i-1>",
         ONE,
     ),
