@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from recform.cli import common
-from recform.cli.commands import (
-    analyze,
-    check,
-    compare,
-    compile,
-    derive,
-    diff,
-    equiv,
-    explain,
-    fmt,
-    lsp,
-    playground,
-    render,
-    runs,
-    summary,
-    train,
-    transplant,
-    verify,
-)
-from recform.cli.usage import Group
+from recform.cli import usage
+from recform.cli.common import Commands
 from recform.version import __version__
 
-app = common.Commands(
+#: A file each of `recform.cli.commands`, as the help lists them.
+_COMMANDS = (
+    *("compile", "check", "fmt", "summary", "analyze", "verify", "derive", "equiv"),
+    *("diff", "compare", "render", "train", "runs", "transplant", "explain", "lsp"),
+    "playground",
+)
+
+
+class _Group(usage.Group):
+    """All of them."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "commands": Commands(_COMMANDS)})
+
+
+app = typer.Typer(
     name="recform",
-    cls=Group,
+    cls=_Group,
     help="From recursion formulas to neural networks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -39,11 +35,6 @@ app = common.Commands(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    *(compile, check, fmt, summary, analyze, verify, derive, equiv, diff, compare),
-    *(render, train, runs, transplant, explain, lsp, playground),
-):
-    app.command(command.__name__.rpartition(".")[2])(command.command)
 
 
 def _version(wanted: bool) -> None:

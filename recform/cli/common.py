@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from enum import StrEnum
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
@@ -27,7 +28,6 @@ from recform.target import PLAIN, Target
 if TYPE_CHECKING:
     from recform.compiler import Compiled
 
-_C = TypeVar("_C", bound=Callable[..., None])
 _T = TypeVar("_T")
 
 
@@ -102,26 +102,34 @@ Keeps = Annotated[
 _PLUGINS: ContextVar[tuple[str, ...]] = ContextVar("plugins", default=())
 
 
-class Commands(typer.Typer):
-    """The commands.
+class Commands(Mapping[str, Any]):
+    """The commands by their names: nobody waits for those that are not asked for.
 
-    Each of them takes ``--plugin``, and those that answer with ``--json`` take
-    ``--format``. A parameter whose type is a dataclass is a group of options: its fields. A
-    CompileError is shown, and ends a command with status 1.
+    Each takes ``--plugin``, and those that answer with ``--json`` take ``--format``. A
+    parameter whose type is a dataclass is a group of options: its fields. A CompileError is
+    shown, and ends a command with status 1.
     """
 
-    def command(self, *names: Any, **options: Any) -> Callable[[_C], _C]:
-        """Registers a command, as typer does."""
+    def __init__(self, names: Iterable[str]) -> None:
+        self._made: dict[str, Any] = dict.fromkeys(names)
 
-        def add(function: _C) -> _C:
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def __getitem__(self, name: str) -> Any:
+        """A command, as typer makes it of the function ``command`` of its file."""
+        if self._made[name] is None:
+            function = import_module(f"recform.cli.commands.{name}").command
+            alone = typer.Typer(add_completion=False, rich_markup_mode=None)
             # The list of commands shows the whole first line of each.
             first, _, _ = (function.__doc__ or "").partition("\n\n")
-            told = {"cls": Command, "short_help": first, **options}
-            wrapped = _wrapped(function, str(names[0]))
-            super(Commands, self).command(*names, **told)(wrapped)
-            return function
-
-        return add
+            add = alone.command(name, cls=Command, short_help=first)
+            add(_wrapped(function, name))
+            self._made[name] = typer.main.get_command(alone)
+        return self._made[name]
 
 
 def _wrapped(function: Callable[..., None], name: str) -> Callable[..., None]:

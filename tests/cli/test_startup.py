@@ -17,19 +17,19 @@ from typer.testing import CliRunner
 from recform.cli.app import app
 
 HEAVY = {"lark", "networkx", "numpy", "pydantic", "reportlab", "rich", "sympy", "torch"}
-PROGRAM = f"""
+PROGRAM = """
 import sys
 from recform.cli import main
 try:
     main()
 finally:
-    sys.stderr.write("imported: " + ",".join(sorted({HEAVY!r} & set(sys.modules))))
+    sys.stderr.write("imported: " + ",".join(sys.modules))
 """
 FORMULA = "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n"
 
 
-def imported(folder: Path, *arguments: str) -> set[str]:
-    """What the command line imports, of what takes long."""
+def imported(folder: Path, *arguments: str, watched: set[str] = HEAVY) -> set[str]:
+    """What the command line imports, of what takes long, or of other modules."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments],
         cwd=folder,
@@ -40,7 +40,7 @@ def imported(folder: Path, *arguments: str) -> set[str]:
     )
     assert done.returncode == 0, done.stderr
     names = done.stderr.rpartition("imported: ")[2]
-    return set(filter(None, names.split(",")))
+    return watched & {*names.split(",")}
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,26 @@ def test_commands_without_weights_import_little_more_than_sympy(
 ) -> None:
     (tmp_path / "one.rf").write_text(FORMULA)
     assert imported(tmp_path, *command.split()) - besides == {"sympy"}
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("--version", set()),
+        ("compile --help", {"compile"}),
+        ("check one.rf", {"check"}),
+        # Its options are those of training, too.
+        ("compare --help", {"compare", "train"}),
+    ],
+)
+def test_only_the_command_that_is_asked_for_is_imported(
+    command: str, expected: set[str], tmp_path: Path
+) -> None:
+    (tmp_path / "one.rf").write_text(FORMULA)
+    folder = "recform.cli.commands."
+    names = {f"{folder}{name}" for name in get_command(app).commands}  # type: ignore[attr-defined]
+    found = imported(tmp_path, *command.split(), watched=names)
+    assert {name.removeprefix(folder) for name in found} == expected
 
 
 def test_comparing_scores_imports_neither_sympy_nor_torch(tmp_path: Path) -> None:
