@@ -158,6 +158,8 @@ def test_a_value_is_what_typer_makes_of_it(name: str, item: Any) -> None:
         if number and isinstance(expected, str):
             # For what is no number, or too large, recform has words of its own.
             assert "is no " in found or "it is at " in found, (name, value)
+        elif found == "it is empty":
+            assert value in ("", [""]) and not isinstance(expected, str), name
         else:
             assert found == expected, (name, value)
 
