@@ -17,6 +17,7 @@ from torch.profiler import ProfilerActivity, profile
 
 import recform
 from recform.blocks.examples import random_examples
+from recform.blocks.support.reversible import Reversible
 from recform.classes.steps import reversible
 from recform.diagnostics import CompileError
 
@@ -346,3 +347,26 @@ def test_lent_weights() -> None:
                 setattr(module, name, nn.Parameter(2 * p.detach()))
         found[-1] += torch.autograd.grad(made.square().sum(), before)
     torch.testing.assert_close(*found, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["cuda", "xpu", "mps"])
+def test_what_was_drawn_is_drawn_again_on_its_own_device(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not on the first of several, and on whatever kind of device."""
+    devices = [torch.device(kind, number) for number in (0, 1)]
+    draws = {device: torch.Generator() for device in devices}
+    module = getattr(torch, kind)
+    monkeypatch.setattr(module, "get_rng_state", lambda at: draws[at].get_state())
+    monkeypatch.setattr(
+        module, "set_rng_state", lambda state, at: draws[at].set_state(state)
+    )
+    block = Reversible.__new__(Reversible)
+    block.device = devices[1]
+    block.drawn = {0: block.random()}
+    first = [torch.rand(3), torch.rand(3, generator=draws[devices[1]])]
+    behind = block.random()
+    with block.drawing(0):
+        again = [torch.rand(3), torch.rand(3, generator=draws[devices[1]])]
+    assert all(map(torch.equal, first, again))
+    assert all(map(torch.equal, behind, block.random()))

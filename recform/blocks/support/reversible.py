@@ -134,10 +134,11 @@ class Reversible:
         return made
 
     def random(self) -> list[Tensor]:
-        """From where torch draws."""
+        """From where torch draws, on a CPU and on the device of the pass."""
         states = [torch.get_rng_state()]
-        if self.device.type == "cuda":
-            states.append(torch.cuda.get_rng_state(self.device))
+        if self.device.type not in ("cpu", "meta"):
+            draws = getattr(torch, self.device.type)
+            states.append(draws.get_rng_state(self.device))
         return states
 
     # -- what autograd keeps
@@ -289,8 +290,9 @@ class Reversible:
             return
         states = self.drawn[number]
         devices = [self.device] if len(states) > 1 else []
-        with torch.random.fork_rng(devices):
+        with torch.random.fork_rng(devices, device_type=self.device.type):
             torch.set_rng_state(states[0])
-            if devices:
-                torch.cuda.set_rng_state(states[1], self.device)
+            for device in devices:
+                draws = getattr(torch, device.type)
+                draws.set_rng_state(states[1], device)
             yield
