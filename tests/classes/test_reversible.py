@@ -35,6 +35,9 @@ TEXTS = {
     "momentum, and numbers that are learned": f"{IMAGES}{LAYER}scalar k_i = 0.7\n"
     "V_i = 0.8*V_<i-1> + k_i*W_i*tanh(X_<i-1>)\nX_i = X_<i-1> + V_i\nV_0 = input\n"
     "output X_L",
+    "sums with more digits under autocast": f"{IMAGES}scalar k_i = 0.7\n"
+    "W = bn > relu > conv(3, c, stride=s)\nX_1 = X_0 + W_1*X_0\n"
+    "X_i = (1 - k_i)*X_<i-1> + k_i*X_<i-2> + W_i*X_<i-1>",
     "one operator for all blocks": "input 5 x 4\nstages 4 x 6\n"
     "A = ln > attention(2, dropout=0.2) > dropout(0.1)\nX_i = A*X_<i-1> - X_<i-2>",
 }
@@ -211,16 +214,18 @@ def test_what_follows_a_pass(memory: str) -> None:
         torch.testing.assert_close(made(x), plain.eval()(x))
 
 
-def test_lower_precision() -> None:
+@pytest.mark.parametrize("name", TEXTS)
+def test_lower_precision(name: str) -> None:
     """Casts are those of the pass, wherever the backward pass runs."""
-    plain, other, x = both(TEXTS["leapfrog"])
+    plain, other, x = both(TEXTS[name])
     found = []
     for net in (plain.float(), other.float()):
+        torch.manual_seed(3)
         with torch.autocast("cpu", torch.bfloat16):
             made = net(x.float())
         made.float().sum().backward()
         found.append(torch.cat([p.grad.flatten() for p in net.parameters()]))  # type: ignore[union-attr]
-    assert (found[0] - found[1]).norm() < 0.05 * found[0].norm()
+    assert (found[0] - found[1]).norm() < 0.1 * found[0].norm()
 
 
 def test_changes_are_seen_and_nothing_lives_on() -> None:

@@ -103,6 +103,7 @@ class Reversible:
         self.given = given[: -len(outputs)]
         before = Reversible.latest and Reversible.latest()
         state = given[-len(outputs) :]
+        self.types = [t.dtype for t in state]
         if before and [id(t()) for t in before.made] == [*map(id, state)]:
             before.outputs, before.after, self.before = None, self, ref(before)
         self.outputs = tuple(t.detach() for t in outputs)
@@ -216,7 +217,11 @@ class Reversible:
             outputs = [t.detach().requires_grad_() for t in self.outputs]
             inputs = self.block.inverse(*self.given, *outputs)  # type: ignore[operator]
             inputs = inputs if isinstance(inputs, tuple) else (inputs,)
-            inputs = tuple(t.detach().requires_grad_() for t in inputs)
+            # Under autocast a sum with what is learned may have more digits than its terms.
+            inputs = tuple(
+                t.detach().to(kind).requires_grad_()
+                for t, kind in zip(inputs, self.types, strict=True)
+            )
             inverting = False
             found.clear()
             if inside and sorted(kept) == sorted(number for number, _ in self.called):
