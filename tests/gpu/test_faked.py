@@ -23,6 +23,7 @@ from tests.faked import backward, gpu, moved, without_numbers
 from tests.thinned import small
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 
 FORMS = {str(memory): Target(memory=memory) for memory in Memory} | {
     "budget": Target(budget=budget_of("60%")),

@@ -21,6 +21,7 @@ from tests.faked import backward, gpu, moved
 from tests.training.helpers import TINY, planned
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 
 DEVICE = torch.device("cuda:1")
 
