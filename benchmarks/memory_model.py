@@ -103,6 +103,11 @@ def profiled(item: Compiled, batch: int) -> int:
     return there + most
 
 
+def device_of(options: argparse.Namespace) -> str | None:
+    """Whose memory is told, as `recform summary` is asked for it."""
+    return "h100" if options.gpu or options.faked else None
+
+
 def formed(plain: Compiled, folder: Folder, options: argparse.Namespace) -> Compiled:
     """A network in the form that is asked for.
 
@@ -111,7 +116,8 @@ def formed(plain: Compiled, folder: Folder, options: argparse.Namespace) -> Comp
     """
     if options.plan in list(Memory):
         return replace(plain, target=Target(memory=Memory(options.plan)))
-    budget = budget_of(options.plan, options.batch, options.dtype)
+    sizes, device = (options.batch, options.dtype), device_of(options)
+    budget = budget_of(options.plan, *sizes, for_device=device)
     target = Target(budget=budget)
     source, name = plain.formula.source, plain.name
     return compile_source(source, {}, folder, network=name, target=target)[0]
@@ -125,7 +131,7 @@ def row(plain: Compiled, folder: Folder, options: argparse.Namespace) -> list[st
     """
     sizes = {"batch": options.batch, "dtype": options.dtype}
     item = formed(plain, folder, options)
-    said = item.memory(None, **sizes)
+    said = item.memory(None, **sizes, for_device=device_of(options))
     if options.gpu:
         net = item.module().to(DTYPES[options.dtype])
         real = on_gpu(net, item.formula.inputs, options.batch)

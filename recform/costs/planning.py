@@ -64,15 +64,15 @@ def budget_of(
     batch: int = 1,
     dtype: str = "fp32",
     optimizer: str = "sgd",
-    for_device: str = DEVICE.short,
+    for_device: str | None = None,
 ) -> Budget:
     """A budget, of the words of the command line.
 
     Raises:
         BadArgument: if one of those that say how it is trained, and on what, is none.
     """
-    setting = setting_of(batch, dtype, optimizer)
-    return Budget(most, setting, device_of(for_device))
+    setting = setting_of(batch, dtype, optimizer, for_device)
+    return Budget(most, setting, device_of(for_device or DEVICE.short))
 
 
 def uniform(network: NetworkGraph, memory: Memory) -> Plan | None:
@@ -104,7 +104,13 @@ def points(
         plain: what the plain network needs, if that is known.
     """
     again = partial(_again, setting=setting, device=device)
-    found = choices(shortened(network), setting.batch, setting.dtype.size, again, back)
+    found = choices(
+        shortened(network, gpu=setting.gpu),
+        setting.batch,
+        setting.dtype.size,
+        again,
+        back,
+    )
     stay = staying(network, setting)
     seconds = seconds_on(device, plain or needs(network, setting))
     return tuple(
@@ -178,7 +184,7 @@ def within(
     most_said = "".join(budget.most.split())
     options = f" --memory-budget {most_said} --batch {setting.batch}"
     options += f" --dtype {setting.dtype} --optimizer {setting.optimizer}"
-    if budget.device is not DEVICE:
+    if setting.gpu or budget.device is not DEVICE:
         options += f" --for-device {budget.device.short}"
     ratio = chosen.seconds / found[0].seconds
     plan = Plan(chosen.forms, options)

@@ -34,7 +34,11 @@ WRITTEN_OUT = 40
 
 
 def record(
-    network: NetworkGraph, *, whole: bool = False, written: Sequence[int] = ()
+    network: NetworkGraph,
+    *,
+    whole: bool = False,
+    written: Sequence[int] = (),
+    gpu: bool = False,
 ) -> Tape:
     """The operations of a network.
 
@@ -43,8 +47,9 @@ def record(
         whole: whether each block is written out, in however long a row.
         written: how many blocks each segment has instead; as many as it has, if nothing is
             said.
+        gpu: whether it runs on a GPU.
     """
-    return _Recorder(network, whole, iter(written)).network()
+    return _Recorder(network, whole, iter(written), Writer(gpu=gpu)).network()
 
 
 def _variable(slot: Slot) -> str:
@@ -56,7 +61,11 @@ class _Recorder:
     """Follows the blocks as the code runs them."""
 
     def __init__(
-        self, network: NetworkGraph, whole: bool, written: Iterator[int]
+        self,
+        network: NetworkGraph,
+        whole: bool,
+        written: Iterator[int],
+        writer: Writer,
     ) -> None:
         self._network = network
         self._whole = whole
@@ -65,7 +74,7 @@ class _Recorder:
         self._left_out = 0
         self._recurrence = network.recurrence
         self._formula = network.recurrence.formula
-        self._writer = Writer()
+        self._writer = writer
         #: What each block has: further inputs, and what the start makes of them alone.
         self._contexts: dict[object, Held] = {}
 

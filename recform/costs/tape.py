@@ -172,9 +172,13 @@ class Writer:
         unit: the number of the block that is written.
         between: whether it is through.
         copies: how many blocks in a row the next operations stand for.
+
+    Args:
+        gpu: whether it is of what a network does on a GPU.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, gpu: bool = False) -> None:
+        self.gpu = gpu
         self.tape = Tape()
         self.part = ""
         self.unit = 0
@@ -214,6 +218,7 @@ class Writer:
         for statement in statements(links):
             named = x
             for link in statement:
+                link = link.on_gpu if self.gpu else link
                 copies = link.copied
                 if copies:
                     copy, link = link.apart()
