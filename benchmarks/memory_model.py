@@ -2,6 +2,7 @@
 
     python benchmarks/memory_model.py [--plan PLAN] [--real] [--profiler] [FILES]
     python benchmarks/memory_model.py --gpu [--plan PLAN] [--dtype bf16] [FILES --batch N]
+    python benchmarks/memory_model.py --faked [--plan PLAN] [--dtype bf16] [FILES]
 
 Each network of the examples is made and trained for a step, with two examples in float32 as
 on a CPU; storages are watched as the tests watch them (tests/costs/measured.py). That
@@ -9,13 +10,13 @@ needs no numbers, and takes torch's tensors without any where it can; with --rea
 some. With --profiler peaks of training are those of torch's profiler, which sees the scratch
 memory of kernels as well. With --plan they are in another form than the plain one; it can be
 a budget, too. With --gpu networks are on one, peaks are what its allocator counts, and if no
-file is named there are fewer of them, with more examples.
+file is named there are fewer of them, with more examples. With --faked they are on one that
+is not there (tests/faked.py), and storages are watched as on a CPU.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -34,26 +35,19 @@ from recform.diagnostics import CompileError
 from recform.memory import Memory
 from recform.modules import load_source
 from recform.report.memory import in_bytes
+from recform.syntax.uses import Folder
 from recform.target import Target
-from tests.costs.measured import Loss, Measured, examples, measure, on_gpu
+from tests.costs.measured import (
+    Loss,
+    Measured,
+    examples,
+    measure,
+    on_faked_gpu,
+    on_gpu,
+)
+from tests.faked import without_numbers
 
 BATCH = 2
-#: What classes in the code look at in tensors, and what they see of such as have no numbers:
-#: they are of a class of their own, lie nowhere, and nothing is drawn.
-NUMBERS = {
-    "Lean": {
-        "if types or lies:": "if lies:",
-        "if not types and name in": "if name in",
-        "type(t) is Tensor": "isinstance(t, Tensor)",
-    },
-    "Reversible": {
-        "return tensor.data_ptr() - int(tensor.storage_offset()) * tensor.element_size()": (
-            "return tensor.untyped_storage()._cdata"
-        ),
-        "if not all(map(torch.equal, before, self.random())):": "if False:",
-    },
-    "Batches": {"known: bool | None = None": "known: bool | None = True"},
-}
 #: Networks on a GPU, and how many examples.
 ON_GPU = {
     "zoo/resnet50.rf": (None, 32),
@@ -78,21 +72,6 @@ def multiply_adds(item: Compiled) -> int:
     with FlopCounterMode(display=False) as counter:
         net(*given)
     return counter.get_total_flops() // 2
-
-
-def without_numbers(source: str) -> str:
-    """Code that takes tensors without numbers.
-
-    Raises:
-        ValueError: if a class does not look at tensors as it is said to.
-    """
-    for name, seen in NUMBERS.items():
-        if re.search(rf"^class {name}\b", source, re.MULTILINE):
-            for text, instead in seen.items():
-                if text not in source:
-                    raise ValueError(f"class {name} has no {text!r} any more")
-                source = source.replace(text, instead)
-    return source
 
 
 def measured(item: Compiled, batch: int, real: bool) -> Measured:
@@ -124,22 +103,45 @@ def profiled(item: Compiled, batch: int) -> int:
     return there + most
 
 
-def row(plain: Compiled, options: argparse.Namespace) -> list[str]:
+def device_of(options: argparse.Namespace) -> str | None:
+    """Whose memory is told, as `recform summary` is asked for it."""
+    return "h100" if options.gpu or options.faked else None
+
+
+def formed(plain: Compiled, folder: Folder, options: argparse.Namespace) -> Compiled:
+    """A network in the form that is asked for.
+
+    Raises:
+        CompileError: if a budget is too small.
+    """
+    if options.plan in list(Memory):
+        return replace(plain, target=Target(memory=Memory(options.plan)))
+    sizes, device = (options.batch, options.dtype), device_of(options)
+    budget = budget_of(options.plan, *sizes, for_device=device)
+    target = Target(budget=budget)
+    source, name = plain.formula.source, plain.name
+    return compile_source(source, {}, folder, network=name, target=target)[0]
+
+
+def row(plain: Compiled, folder: Folder, options: argparse.Namespace) -> list[str]:
     """What is said of a network, and what is.
 
     Raises:
         CompileError: if the network has no such form.
     """
     sizes = {"batch": options.batch, "dtype": options.dtype}
-    if options.plan in list(Memory):
-        target = Target(memory=Memory(options.plan))
-    else:
-        target = Target(budget=budget_of(options.plan, **sizes))
-    item = replace(plain, target=target)
-    said = item.memory(None, **sizes)
+    item = formed(plain, folder, options)
+    said = item.memory(None, **sizes, for_device=device_of(options))
     if options.gpu:
         net = item.module().to(DTYPES[options.dtype])
         real = on_gpu(net, item.formula.inputs, options.batch)
+    elif options.faked:
+        with torch.device("meta"):
+            net = getattr(
+                load_source(without_numbers(item.source), item.name), item.name
+            )()
+        dtype = DTYPES[options.dtype]
+        real = on_faked_gpu(net, item.formula.inputs, options.batch, dtype)
     else:
         real = measured(item, options.batch, options.real)
     training = profiled(item, options.batch) if options.profiler else real.training
@@ -165,6 +167,7 @@ def main() -> None:
     asked.add_argument("--profiler", action="store_true")
     asked.add_argument("--plan", default="plain", help="a form, or a budget")
     asked.add_argument("--gpu", action="store_true")
+    asked.add_argument("--faked", action="store_true", help="a GPU that is not there")
     asked.add_argument("--dtype", default="fp32", choices=DTYPES)
     asked.add_argument("--batch", type=int, default=BATCH)
     options = asked.parse_args()
@@ -190,7 +193,7 @@ def main() -> None:
         source, folder = read(path)
         for plain in compile_source(source, folder=folder, network=network):
             try:
-                cells = row(plain, options)
+                cells = row(plain, folder, options)
             except CompileError:
                 continue  # it cannot be run backwards
             name = f"{path.parent.name}/{path.stem}: {plain.name}"

@@ -105,8 +105,9 @@ def compile(
         batch: for a budget, how many examples at once (1).
         dtype: the type of all numbers then: ``"fp32"``, ``"bf16"`` or ``"fp16"``.
         optimizer: what learns then: ``"sgd"``, with momentum, or ``"adam"``.
-        for_device: on what it is to be fastest: ``"h100"``, ``"a100"``, ``"rtx4090"`` or
-            ``"laptop"``.
+        for_device: whose memory it is, and on what it is to be fastest: ``"h100"``,
+            ``"a100"``, ``"rtx4090"`` or ``"laptop"``; a CPU's memory and an H100's time, if
+            left out.
         params: values for the file's parameters.
 
     Returns:

@@ -152,8 +152,9 @@ class Compiled:
             batch: how many examples at once.
             dtype: the type of all numbers: ``"fp32"``, ``"bf16"`` or ``"fp16"``.
             optimizer: ``"sgd"``, which has a momentum, or ``"adam"``.
-            for_device: of a budget, on which training is to be fastest: ``"h100"``,
-                ``"a100"``, ``"rtx4090"`` or ``"laptop"``.
+            for_device: whose memory it is, and on which training within a budget is to be
+                fastest: ``"h100"``, ``"a100"``, ``"rtx4090"`` or ``"laptop"``. If left out,
+                what is kept is what a CPU keeps, and the times of a budget are an H100's.
 
         Raises:
             CompileError: if there is no such plan (RF530), or for what is no budget (RF537)
@@ -166,7 +167,7 @@ class Compiled:
         from recform.costs.planning import DEVICE, Budget, uniform, within
 
         kept: Plan | None = self.budget
-        asked = setting_of(batch, dtype, optimizer)
+        asked = setting_of(batch, dtype, optimizer, for_device)
         device = device_of(DEVICE.short if for_device is None else for_device)
         if budget is not None:
             from recform.classes.steps.reversible import ways_back
@@ -178,8 +179,6 @@ class Compiled:
             return needs(
                 self.graph, asked, within(self.graph, wanted, Diagnostics(), back)
             )
-        if for_device is not None:
-            raise BadArgument("for_device", "it belongs to a budget")
         if plan is not None or kept is None:
             memory = self.keeps if plan is None else memory_of(plan)
             if memory is Memory.reversible:

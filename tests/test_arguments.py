@@ -164,8 +164,6 @@ def test_what_is_said() -> None:
     found = said(lambda: network().analyze(dept=3))
     assert found.message == "analyze: got an unexpected keyword argument 'dept'"
     assert found.hint.startswith("it takes depth, origin, ")
-    found = said(lambda: network().memory(for_device="h100"))
-    assert found.message == "memory, for_device: it belongs to a budget"
     found = said(lambda: network().module(clases=3))
     assert "unexpected keyword argument 'clases'" in found.message
     assert found.hint == "its constructor takes in_features, classes"

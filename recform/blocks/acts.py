@@ -37,6 +37,11 @@ class Inner:
         """Its name, and how many numbers it is."""
         return self.tensor, self.links[-1].made if self.links else 0
 
+    @property
+    def on_gpu(self) -> Inner:
+        """The same on a GPU."""
+        return replace(self, links=tuple(link.on_gpu for link in self.links))
+
 
 @dataclass(frozen=True)
 class Link:
@@ -63,37 +68,27 @@ class Link:
 
     def keeping(self, numbers: int) -> Link:
         """One that keeps a copy of what comes in."""
-        more = self.cost.saves_more + numbers
-        cost = replace(self.cost, saves_more=more)
-        return replace(self, cost=cost, copied=numbers)
+        return replace(self, cost=self.cost.keeping(numbers), copied=numbers)
 
     def apart(self) -> tuple[Link, Link]:
         """The copy, and what is computed with it."""
         copy = Link(self.copied, Cost(cheap=True), (Work(self.copied, self.copied),))
-        less = self.cost.saves_more - self.copied
-        return copy, replace(self, cost=replace(self.cost, saves_more=less), copied=0)
+        return copy, replace(self, cost=self.cost.keeping(-self.copied), copied=0)
+
+    @property
+    def on_gpu(self) -> Link:
+        """The same on a GPU."""
+        cost = self.cost.on_gpu
+        return replace(self, cost=cost, inside=None if cost.fused else self.inside)
 
     def times(self, count: int) -> Link:
         """That of one call for each of ``count`` tensors; its module is one."""
-        cost = self.cost
-        each = replace(
-            cost,
-            multiply_adds=cost.multiply_adds * count,
-            saves_more=cost.saves_more * count,
-            saves_bytes=cost.saves_bytes * count,
-            saves_once=cost.saves_once * count,
-            workspace=cost.workspace * count,
-            workspace_back=cost.workspace_back * count,
-            lean=None if cost.lean is None else cost.lean.times(count),
-            stays=cost.stays.times(count),
-            fixed=cost.fixed.times(count),
-        )
         works = tuple(work.times(count) for work in self.works)
         inside = self.inside if count == 1 else None
         return replace(
             self,
             made=self.made * count,
-            cost=each,
+            cost=self.cost.times(count),
             works=works,
             copied=self.copied * count,
             inside=inside,
@@ -135,8 +130,10 @@ def cost_of(
             owned.add(act.module)
             parameters += sum(link.cost.parameters for link in act.links)
     kept = tuple(name for tensor, name in inputs.items() if tensor in asked)
-    output = root(output)
+    called, output = output, root(output)
     more = sum(sizes.get(tensor, 0) for tensor in asked if tensor != output)
+    other = any(link.cost.gpu for act in acts for link in act.links)
+    there = [act.on_gpu for act in acts] if other else ()
     return Cost(
         parameters=parameters,
         multiply_adds=multiply_adds,
@@ -146,6 +143,7 @@ def cost_of(
         saves_bytes=inside.bytes,
         saves_once=inside.once,
         uncounted=uncounted(link.cost for act in acts for link in act.links),
+        gpu=cost_of(there, inputs, called) if there else None,
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 
 class Amount(NamedTuple):
@@ -104,6 +104,8 @@ class Cost:
         fixed: what of that is made of nothing that comes in, so that a checkpoint makes it
             again: the angles of positions.
         uncounted: the names of operators in it of which nobody says what they cost.
+        gpu: the same where torch has another kernel on a GPU.
+        fused: whether it is one kernel, though it may be told as several operations.
     """
 
     parameters: int = 0
@@ -123,6 +125,8 @@ class Cost:
     stays: Amount = field(default_factory=Amount)
     fixed: Amount = field(default_factory=Amount)
     uncounted: tuple[str, ...] = ()
+    gpu: Cost | None = None
+    fused: bool = False
 
     @property
     def inside(self) -> Amount:
@@ -135,6 +139,37 @@ class Cost:
         if self.cheap:
             return self.stays
         return self.inside if self.lean is None else self.lean
+
+    @property
+    def on_gpu(self) -> Cost:
+        """What it costs on a GPU."""
+        return self if self.gpu is None else self.gpu
+
+    def changed(self, **changes: Any) -> Cost:
+        """One that differs, on a GPU likewise."""
+        gpu = self.gpu and replace(self.gpu, **changes)
+        return replace(self, **changes, gpu=gpu)
+
+    def keeping(self, numbers: int) -> Cost:
+        """One that keeps so many numbers more."""
+        gpu = self.gpu and self.gpu.keeping(numbers)
+        return replace(self, saves_more=self.saves_more + numbers, gpu=gpu)
+
+    def times(self, count: int) -> Cost:
+        """That of one call for each of ``count`` tensors; its module is one."""
+        return replace(
+            self,
+            multiply_adds=self.multiply_adds * count,
+            saves_more=self.saves_more * count,
+            saves_bytes=self.saves_bytes * count,
+            saves_once=self.saves_once * count,
+            workspace=self.workspace * count,
+            workspace_back=self.workspace_back * count,
+            lean=None if self.lean is None else self.lean.times(count),
+            stays=self.stays.times(count),
+            fixed=self.fixed.times(count),
+            gpu=self.gpu and self.gpu.times(count),
+        )
 
 
 def uncounted(costs: Iterable[Cost]) -> tuple[str, ...]:

@@ -181,7 +181,7 @@ def made_by(
         every = cost.saves_input
         each = zip(operator.inputs, made.of, strict=True)
         asks = [x for i, x in each if every is True or (every and i in every)]
-        less = replace(cost, saves_input=False, saves_output=False)
+        less = cost.changed(saves_input=False, saves_output=False)
         asked = (*asks, *[name] * cost.saves_output)
         does = (operation(name, of, made.numbers, asked, cost=less),)
     return replace(made, parameters=cost.parameters, does=does)
@@ -219,9 +219,9 @@ def at_once(
     if keeps is None:
         kept = cost.saves_input
         asks = tuple(x.name for x in of if kept is True or (kept and x.name in kept))
-        keeps = replace(cost, saves_input=False, saves_output=False)
+        keeps = cost.changed(saves_input=False, saves_output=False)
         asks += (last.name,) * cost.saves_output
-    told = replace(keeps, parameters=cost.parameters, multiply_adds=cost.multiply_adds)
+    told = keeps.changed(parameters=cost.parameters, multiply_adds=cost.multiply_adds)
     one = operation(last.name, of, last.numbers, asks, cost=told)
     return (*(replace(x, does=()) for x in others), replace(last, does=(one,)))
 
@@ -237,6 +237,7 @@ def added_up(details: Sequence[Detail], inputs: Sequence[str]) -> Cost:
     costs = [link.cost for act in acts for link in act.links]
     cost = cost_of(acts, {name: name for name in inputs}, details[-1].name)
     one = costs[0] if len(costs) == 1 else _FREE
+    there = [replace(x, does=tuple(act.on_gpu for act in x.does)) for x in details]
     return replace(
         cost,
         parameters=sum(detail.parameters for detail in details),
@@ -249,4 +250,5 @@ def added_up(details: Sequence[Detail], inputs: Sequence[str]) -> Cost:
         lean=one.lean,
         stays=sum((cost.stays for cost in costs), Amount()),
         fixed=sum((cost.fixed for cost in costs), Amount()),
+        gpu=added_up(there, inputs) if cost.gpu else None,
     )

@@ -268,7 +268,10 @@ class Trained:
     ] = None
     for_device: Annotated[
         ForDevice | None,
-        typer.Option(help="Of a budget: on what it is to be fastest; h100."),
+        typer.Option(
+            help="In training: whose memory it is, a CPU's; of a budget: on what it is to "
+            "be fastest, h100."
+        ),
     ] = None
 
     @property

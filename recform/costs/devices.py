@@ -38,6 +38,7 @@ class Device:
         bandwidth: bytes a second from and to its memory.
         operations: additions and multiplications a second, of products of matrices.
         source: who says so.
+        gpu: whether it is one.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Device:
     bandwidth: float
     operations: Mapping[Dtype, float]
     source: str
+    gpu: bool = True
 
 
 def _rates(fp32: float, bf16: float, fp16: float) -> dict[Dtype, float]:
@@ -87,6 +89,7 @@ DEVICES = (
         89.6e9,
         _rates(8 * 3.3e9 * 32, 8 * 3.3e9 * 64, 8 * 3.3e9 * 32),
         "AMD, product page: cores, base clock and memory; AMD, Zen 4: units of a core",
+        gpu=False,
     ),
 )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from recform.arguments import whole, word
 from recform.blocks import Layout, Work
-from recform.costs.devices import DEVICES, Device, Dtype
+from recform.costs.devices import DEVICES, Device, Dtype, device_of
 from recform.costs.forms import regions
 from recform.costs.peaks import peaks
 from recform.costs.repeats import Short, shortened
@@ -40,15 +40,22 @@ class Setting:
         batch: how many examples at once.
         dtype: the type of all its numbers.
         optimizer: what learns.
+        gpu: whether torch runs it on a GPU, where some operators keep something else.
     """
 
     batch: int = 1
     dtype: Dtype = Dtype.fp32
     optimizer: Optimizer = Optimizer.sgd
+    gpu: bool = False
 
 
-def setting_of(batch: int = 1, dtype: str = "fp32", optimizer: str = "sgd") -> Setting:
-    """A setting, of the words of the command line.
+def setting_of(
+    batch: int = 1,
+    dtype: str = "fp32",
+    optimizer: str = "sgd",
+    for_device: str | None = None,
+) -> Setting:
+    """A setting, of the words of the command line; on a CPU, if no device is named.
 
     Raises:
         BadArgument: if one of them is none.
@@ -56,7 +63,8 @@ def setting_of(batch: int = 1, dtype: str = "fp32", optimizer: str = "sgd") -> S
     batch = whole(1, MOST_EXAMPLES).check("batch", batch)
     word(Dtype).check("dtype", dtype)
     word(Optimizer).check("optimizer", optimizer)
-    return Setting(batch, Dtype(dtype), Optimizer(optimizer))
+    gpu = for_device is not None and device_of(for_device).gpu
+    return Setting(batch, Dtype(dtype), Optimizer(optimizer), gpu)
 
 
 @dataclass(frozen=True)
@@ -173,7 +181,7 @@ def needs(
         plan: what its parts keep for the backward pass; what autograd does, if None.
         short: the tape of the plain network, if that is known.
     """
-    short = short or shortened(network)
+    short = short or shortened(network, gpu=setting.gpu)
     forms = plan.forms if plan else (Memory.plain,) * short.units
     size = setting.dtype.size
     held = _Held(short, forms, setting)

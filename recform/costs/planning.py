@@ -64,15 +64,15 @@ def budget_of(
     batch: int = 1,
     dtype: str = "fp32",
     optimizer: str = "sgd",
-    for_device: str = DEVICE.short,
+    for_device: str | None = None,
 ) -> Budget:
     """A budget, of the words of the command line.
 
     Raises:
         BadArgument: if one of those that say how it is trained, and on what, is none.
     """
-    setting = setting_of(batch, dtype, optimizer)
-    return Budget(most, setting, device_of(for_device))
+    setting = setting_of(batch, dtype, optimizer, for_device)
+    return Budget(most, setting, device_of(for_device or DEVICE.short))
 
 
 def uniform(network: NetworkGraph, memory: Memory) -> Plan | None:
@@ -106,7 +106,7 @@ def points(
         short: its tape, likewise.
     """
     again = partial(_again, setting=setting, device=device)
-    short = short or shortened(network)
+    short = short or shortened(network, gpu=setting.gpu)
     found = choices(short, setting.batch, setting.dtype.size, again, back)
     stay = staying(network, setting)
     seconds = seconds_on(device, plain or needs(network, setting, short=short))
@@ -153,7 +153,7 @@ def within(
         CompileError: RF537, if that is no budget; RF540, if no plan is within it.
     """
     setting = budget.setting
-    short = shortened(network)
+    short = shortened(network, gpu=setting.gpu)
     plain = needs(network, setting, short=short)
     most = _most(budget.most, plain, report)
     found = points(network, setting, back, budget.device, plain, short)
@@ -182,7 +182,7 @@ def within(
     most_said = "".join(budget.most.split())
     options = f" --memory-budget {most_said} --batch {setting.batch}"
     options += f" --dtype {setting.dtype} --optimizer {setting.optimizer}"
-    if budget.device is not DEVICE:
+    if setting.gpu or budget.device is not DEVICE:
         options += f" --for-device {budget.device.short}"
     ratio = chosen.seconds / found[0].seconds
     plan = Plan(chosen.forms, options)

@@ -30,14 +30,17 @@ from recform.recurrence.model import START, Flow, Slot, Step
 from recform.recurrence.stacks import Lists
 
 
-def record(network: NetworkGraph, written: Sequence[int] = ()) -> Tape:
+def record(
+    network: NetworkGraph, written: Sequence[int] = (), *, gpu: bool = False
+) -> Tape:
     """The operations of a network.
 
     Args:
         network: with shapes.
         written: how many blocks each segment has; as many as it has, if nothing is said.
+        gpu: whether it runs on a GPU.
     """
-    return _Recorder(network, iter(written)).network()
+    return _Recorder(network, iter(written), Writer(gpu=gpu)).network()
 
 
 def _variable(slot: Slot) -> str:
@@ -48,14 +51,16 @@ def _variable(slot: Slot) -> str:
 class _Recorder:
     """Follows the blocks as the code runs them."""
 
-    def __init__(self, network: NetworkGraph, written: Iterator[int]) -> None:
+    def __init__(
+        self, network: NetworkGraph, written: Iterator[int], writer: Writer
+    ) -> None:
         self._network = network
         self._written = written
         #: How many blocks of this flow are left out so far.
         self._left_out = 0
         self._recurrence = network.recurrence
         self._formula = network.recurrence.formula
-        self._writer = Writer()
+        self._writer = writer
         #: What each block has: further inputs, and what the start makes of them alone.
         self._contexts: dict[object, Held] = {}
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate
 
 from recform.costs.forms import steps
@@ -221,19 +221,21 @@ class Short:
         return border - sum(run.left_out for run in before)
 
 
-def shortened(network: NetworkGraph) -> Short:
+def shortened(network: NetworkGraph, *, gpu: bool = False) -> Short:
     """The tape of a network, with as few blocks of long rows as show what all do.
 
     Args:
         network: with shapes.
+        gpu: whether it runs on a GPU.
     """
+    recorded = partial(_recorded, network, gpu=gpu)
     counts = [s.count for stage in network.stages for s in stage.segments]
     written = [min(count, LOOKED_AT) for count in counts]
     # Blocks that take something off a stack are as many as those that put it there.
     if any(flow.stacks for flow in network.recurrence.flows):
         written = counts
     while True:
-        short = _recorded(network, counts, written)
+        short = recorded(counts, written)
         found = [_around(short, middle) for middle in _middles(written)]
         seen = list(zip(found, written, counts, strict=True))
         if all(pattern or some == count for pattern, some, count in seen):
@@ -241,9 +243,9 @@ def shortened(network: NetworkGraph) -> Short:
         written = [min(2 * some, count) for _, some, count in seen]
     if not all(run.fits for run in short.runs):
         enough = [_enough(pattern, some, count) for pattern, some, count in seen]
-        short = _recorded(network, counts, enough)
+        short = recorded(counts, enough)
     if not all(run.fits for run in short.runs):
-        short = _recorded(network, counts, counts)
+        short = recorded(counts, counts)
     return short
 
 
@@ -268,10 +270,14 @@ def _middles(written: Sequence[int]) -> list[int]:
 
 
 def _recorded(
-    network: NetworkGraph, counts: Sequence[int], written: Sequence[int]
+    network: NetworkGraph,
+    counts: Sequence[int],
+    written: Sequence[int],
+    *,
+    gpu: bool,
 ) -> Short:
     """The tape with so many blocks of each segment, and which of them repeat themselves."""
-    short = Short(record(network, written))
+    short = Short(record(network, written, gpu=gpu))
     tape = short.tape
     used = {s.step for stage in network.stages for s in stage.segments}
     taken = [network.recurrence.steps[number] for number in sorted(used)]

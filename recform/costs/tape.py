@@ -168,9 +168,13 @@ class Writer:
         part: the part of the network that is written.
         unit: the number of the block that is written.
         between: whether it is through.
+
+    Args:
+        gpu: whether it is of what a network does on a GPU.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, gpu: bool = False) -> None:
+        self.gpu = gpu
         self.tape = Tape()
         self.part = ""
         self.unit = 0
@@ -209,6 +213,7 @@ class Writer:
         for statement in statements(links):
             named = x
             for link in statement:
+                link = link.on_gpu if self.gpu else link
                 copies = link.copied
                 if copies:
                     copy, link = link.apart()

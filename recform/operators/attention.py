@@ -85,22 +85,32 @@ class Attention(Operator):
     def _keeps(self, pairs: int, x: Shape, a: Arguments) -> Cost:
         """What torch keeps of ``pairs`` of queries and keys, and holds meanwhile."""
         # A number for each head and token, from which the attention weights are made
-        # again. With dropout torch has no such kernel on a CPU: it keeps the weights,
-        # which of them were dropped (if not all), and what is left.
-        rows, weights = 4 * (pairs // int(x.grid[0])), 0
+        # again.
+        rows = Amount(bytes=4 * (pairs // int(x.grid[0])))
         # Queries, keys, values, and what is put together of them.
-        lean, stays = 4 * x.elements, Amount(bytes=rows)
-        if a.dropout > 0:
-            weights, rows = pairs * (3 if a.dropout < 1 else 2), 0
-            # The weights, and which of them were dropped.
-            lean, stays = lean + pairs, Amount(bytes=pairs)
-        return Cost(
-            saves_more=4 * x.elements + weights,
-            saves_bytes=rows,
-            workspace=4 * x.elements,
-            workspace_back=4 * x.elements + (pairs if weights else 0),
-            lean=Amount(lean) + stays,
+        four = 4 * x.elements
+        fused = Cost(
+            saves_more=four,
+            saves_bytes=rows.bytes,
+            workspace=four,
+            workspace_back=four,
+            lean=Amount(four) + rows,
+            stays=rows,
+        )
+        if a.dropout == 0:
+            return fused
+        # On a CPU torch has no such kernel then: it keeps the weights, which of them were
+        # dropped (if not all), and what is left.
+        stays = Amount(bytes=pairs)
+        return replace(
+            fused,
+            saves_more=four + pairs * (3 if a.dropout < 1 else 2),
+            saves_bytes=0,
+            workspace_back=four + pairs,
+            lean=Amount(four + pairs) + stays,
             stays=stays,
+            # That kernel draws, so that it does not run again.
+            gpu=replace(fused, stays=rows + Amount(x.elements)),
         )
 
 

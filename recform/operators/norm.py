@@ -77,12 +77,17 @@ class LayerNorm(Operator):
         # Mean and deviation of each position are kept beside the input.
         rows = x.elements // int(x.features)
         learned = 2 * int(x.features) if a.affine else 0
-        return Cost(
+        cost = Cost(
             learned,
             saves_input=True,
             saves_more=2 * rows,
             cheap=True,
             stays=Amount(2 * rows),
+        )
+        # On a GPU they have four bytes, whatever comes in.
+        four = Amount(bytes=8 * rows)
+        return replace(
+            cost, gpu=replace(cost, saves_more=0, saves_bytes=8 * rows, stays=four)
         )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
@@ -128,7 +133,17 @@ class RMSNorm(Operator):
         # four bytes, whatever comes in.
         cost = super().cost(x, a)
         bytes = cost.saves_bytes + 4 * cost.saves_more
-        return replace(cost, saves_more=0, saves_bytes=bytes)
+        # On a GPU it is one kernel, which keeps no quotient.
+        rows = Amount(bytes=4 * (x.elements // int(x.features)))
+        gpu = Cost(
+            cost.parameters,
+            saves_input=True,
+            saves_bytes=rows.bytes,
+            cheap=True,
+            stays=rows,
+            fused=True,
+        )
+        return replace(cost, saves_more=0, saves_bytes=bytes, gpu=gpu)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         given = f"{code(x.features)}, eps={code(a.eps)}"

@@ -25,8 +25,11 @@ class Dropout(Operator):
         # At these rates torch keeps no mask: all comes through, or nothing.
         if a.rate == 0:
             return Cost(passes=True)
+        # Of a CPU a mask is made of numbers, of a GPU of bytes.
         mask = x.elements if a.rate < 1 else 0
-        return Cost(saves_more=mask, cheap=True, stays=Amount(bytes=mask))
+        stays = Amount(bytes=mask)
+        gpu = Cost(saves_bytes=mask, cheap=True, stays=stays)
+        return Cost(saves_more=mask, cheap=True, stays=stays, gpu=gpu)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{m}({x})", f"nn.Dropout({fraction(a.rate)})")

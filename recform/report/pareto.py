@@ -44,7 +44,7 @@ def draw(
         CompileError: if the ending is not known, or matplotlib is not installed.
         ValueError: if a setting is none.
     """
-    device = device_of(given.pop("for_device", DEVICE.short))
+    device = device_of(given.get("for_device", DEVICE.short))
     kind, setting = kind_of(path, report), setting_of(**given)
 
     def paint(grid: Grid) -> None:

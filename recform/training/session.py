@@ -303,6 +303,12 @@ def _tell(error: BaseException, plan: Plan, report: Diagnostics) -> None:
         report.error("RF806", f"an image cannot be read: {said}")
     elif _is_memory(error):
         _tell_memory(plan, report)
+    elif "does not have a deterministic implementation" in said:
+        report.error(
+            "RF815",
+            f"the device has no deterministic {said.split()[0]}",
+            hint="leave out --deterministic",
+        )
     elif "DataLoader worker" in said:
         report.error(
             "RF812",
@@ -346,7 +352,9 @@ def _tell_diverged(
 def _is_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return any(words in str(error) for words in ("allocate memory", "out of memory"))
+    # The last is what libraries of a GPU say that make room for themselves.
+    signs = ("allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
+    return any(words in str(error) for words in signs)
 
 
 def _tell_memory(plan: Plan, report: Diagnostics) -> None:

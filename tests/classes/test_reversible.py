@@ -17,6 +17,7 @@ from torch.profiler import ProfilerActivity, profile
 
 import recform
 from recform.blocks.examples import random_examples
+from recform.blocks.support.reversible import Reversible
 from recform.classes.steps import reversible
 from recform.diagnostics import CompileError
 
@@ -34,6 +35,9 @@ TEXTS = {
     "momentum, and numbers that are learned": f"{IMAGES}{LAYER}scalar k_i = 0.7\n"
     "V_i = 0.8*V_<i-1> + k_i*W_i*tanh(X_<i-1>)\nX_i = X_<i-1> + V_i\nV_0 = input\n"
     "output X_L",
+    "sums with more digits under autocast": f"{IMAGES}scalar k_i = 0.7\n"
+    "W = bn > relu > conv(3, c, stride=s)\nX_1 = X_0 + W_1*X_0\n"
+    "X_i = (1 - k_i)*X_<i-1> + k_i*X_<i-2> + W_i*X_<i-1>",
     "one operator for all blocks": "input 5 x 4\nstages 4 x 6\n"
     "A = ln > attention(2, dropout=0.2) > dropout(0.1)\nX_i = A*X_<i-1> - X_<i-2>",
 }
@@ -210,16 +214,18 @@ def test_what_follows_a_pass(memory: str) -> None:
         torch.testing.assert_close(made(x), plain.eval()(x))
 
 
-def test_lower_precision() -> None:
+@pytest.mark.parametrize("name", TEXTS)
+def test_lower_precision(name: str) -> None:
     """Casts are those of the pass, wherever the backward pass runs."""
-    plain, other, x = both(TEXTS["leapfrog"])
+    plain, other, x = both(TEXTS[name])
     found = []
     for net in (plain.float(), other.float()):
+        torch.manual_seed(3)
         with torch.autocast("cpu", torch.bfloat16):
             made = net(x.float())
         made.float().sum().backward()
         found.append(torch.cat([p.grad.flatten() for p in net.parameters()]))  # type: ignore[union-attr]
-    assert (found[0] - found[1]).norm() < 0.05 * found[0].norm()
+    assert (found[0] - found[1]).norm() < 0.1 * found[0].norm()
 
 
 def test_changes_are_seen_and_nothing_lives_on() -> None:
@@ -346,3 +352,26 @@ def test_lent_weights() -> None:
                 setattr(module, name, nn.Parameter(2 * p.detach()))
         found[-1] += torch.autograd.grad(made.square().sum(), before)
     torch.testing.assert_close(*found, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["cuda", "xpu", "mps"])
+def test_what_was_drawn_is_drawn_again_on_its_own_device(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not on the first of several, and on whatever kind of device."""
+    devices = [torch.device(kind, number) for number in (0, 1)]
+    draws = {device: torch.Generator() for device in devices}
+    module = getattr(torch, kind)
+    monkeypatch.setattr(module, "get_rng_state", lambda at: draws[at].get_state())
+    monkeypatch.setattr(
+        module, "set_rng_state", lambda state, at: draws[at].set_state(state)
+    )
+    block = Reversible.__new__(Reversible)
+    block.device = devices[1]
+    block.drawn = {0: block.random()}
+    first = [torch.rand(3), torch.rand(3, generator=draws[devices[1]])]
+    behind = block.random()
+    with block.drawing(0):
+        again = [torch.rand(3), torch.rand(3, generator=draws[devices[1]])]
+    assert all(map(torch.equal, first, again))
+    assert all(map(torch.equal, behind, block.random()))

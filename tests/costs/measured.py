@@ -7,7 +7,7 @@ nobody has it any more.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from recform.blocks import Layout, Shape
+from tests.faked import backward, gpu, moved
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,11 @@ class Loss(torch.autograd.Function):
         return torch.ones(shape, dtype=dtype, device=device)
 
 
+def learned(made: list[Tensor]) -> None:
+    """A backward pass by torch's engine."""
+    Loss.apply(*made).backward()
+
+
 def kept(net: nn.Module, given: list[Tensor]) -> int:
     """What autograd keeps of a forward pass, without parameters, in whatever form.
 
@@ -105,24 +111,43 @@ def kept(net: nn.Module, given: list[Tensor]) -> int:
     return storages.now - own
 
 
-def measure(net: nn.Module, shapes: Sequence[Shape], batch: int) -> Measured:
+def measure(
+    net: nn.Module,
+    shapes: Sequence[Shape],
+    batch: int,
+    device: str = "cpu",
+    back: Callable[[list[Tensor]], None] = learned,
+) -> Measured:
     """A network that is trained a step, and then used."""
     dtype = next(net.parameters()).dtype
-    saved = kept(net.train(), [examples(shape, batch, dtype) for shape in shapes])
-    given = [examples(shape, batch, dtype) for shape in shapes]
+
+    def incoming() -> list[Tensor]:
+        return [examples(shape, batch, dtype).to(device) for shape in shapes]
+
+    saved = kept(net.train(), incoming())
+    given = incoming()
 
     def most(train: bool) -> int:
         storages = Storages()
         for tensor in (*net.parameters(), *given):
             storages.note(tensor)
         with storages, torch.set_grad_enabled(train):
-            y = net.train(train)(*given)
+            made = [net.train(train)(*given)]
             if train:
-                Loss.apply(y).backward()
+                back(made)
         net.zero_grad()
         return storages.most
 
     return Measured(saved, most(True), most(False))
+
+
+def on_faked_gpu(
+    net: nn.Module, shapes: Sequence[Shape], batch: int, dtype: torch.dtype
+) -> Measured:
+    """The same on a GPU that is not there, of code `without_numbers`."""
+    with gpu():
+        net = moved(net, "cuda", dtype)
+        return measure(net, shapes, batch, "cuda", backward)
 
 
 def on_gpu(net: nn.Module, shapes: Sequence[Shape], batch: int) -> Measured:

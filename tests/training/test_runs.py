@@ -378,6 +378,31 @@ def test_devices_that_are_not_there(tmp_path: Path) -> None:
     assert (item.code, item.message) == ("RF815", "fp16 needs a GPU")
 
 
+def test_an_operation_that_is_not_deterministic(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as the backward pass of adaptive pooling on a GPU; torch says which."""
+
+    def fails(_: Any, images: torch.Tensor) -> torch.Tensor:
+        return images.put_(torch.tensor([0, 0]), torch.tensor([1.0, 2.0]))
+
+    monkeypatch.setattr("recform.training.engine.scored", fails)
+    item = refused(tmp_path, deterministic=True)
+    assert (item.code, item.hint) == ("RF815", "leave out --deterministic")
+    assert item.message == "the device has no deterministic put_"
+
+
+@pytest.mark.parametrize("library", ["CUBLAS", "CUDNN"])
+def test_a_library_of_a_gpu_that_gets_no_memory(
+    library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise RuntimeError(f"CUDA error: {library}_STATUS_ALLOC_FAILED when calling")
+
+    monkeypatch.setattr("recform.training.engine.scored", fails)
+    assert refused(tmp_path).code == "RF812"
+
+
 def test_a_batch_that_cannot_be_split(tmp_path: Path) -> None:
     assert refused(tmp_path, "batch=5000", "accumulate=2500").code == "RF816"
     vectors = TINY.replace("avgpool > ", "avgpool > linear(4) > bn > ")

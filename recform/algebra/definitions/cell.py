@@ -152,10 +152,10 @@ class Cell(Body):
         if linear.factor == Filled(sympy.S.One):
             # A sum, whose gradient is one from the other end.
             cost = inside.cost(tuple(inside.opened(tensors)), tensors)
-            return replace(cost, workspace_back=2 * y)
+            return cost.changed(workspace_back=2 * y)
         cost = inside.cost(tuple(self._scanned(inside, linear)), tensors)
         # The scan has its two arguments, and rounds of half as much each.
-        return replace(cost, workspace=5 * y // 2)
+        return cost.changed(workspace=5 * y // 2)
 
     def written_out(
         self, inside: Inside, inputs: tuple[Shape, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
@@ -148,8 +147,7 @@ class Inside(Shapes):
         names = {leaf: getattr(leaf, "name", "") for leaf in self._incoming}
         cost = cost_of(acts, names, None)
         every = tuple(self._body.tensors if tensors is None else tensors)
-        return replace(
-            cost,
+        return cost.changed(
             parameters=cost.parameters + sum(map(self.scalar_size, self._body.scalars)),
             workspace=self._workspace(every),
         )

@@ -103,6 +103,7 @@ class Reversible:
         self.given = given[: -len(outputs)]
         before = Reversible.latest and Reversible.latest()
         state = given[-len(outputs) :]
+        self.types = [t.dtype for t in state]
         if before and [id(t()) for t in before.made] == [*map(id, state)]:
             before.outputs, before.after, self.before = None, self, ref(before)
         self.outputs = tuple(t.detach() for t in outputs)
@@ -134,10 +135,11 @@ class Reversible:
         return made
 
     def random(self) -> list[Tensor]:
-        """From where torch draws."""
+        """From where torch draws, on a CPU and on the device of the pass."""
         states = [torch.get_rng_state()]
-        if self.device.type == "cuda":
-            states.append(torch.cuda.get_rng_state(self.device))
+        if self.device.type not in ("cpu", "meta"):
+            draws = getattr(torch, self.device.type)
+            states.append(draws.get_rng_state(self.device))
         return states
 
     # -- what autograd keeps
@@ -215,7 +217,11 @@ class Reversible:
             outputs = [t.detach().requires_grad_() for t in self.outputs]
             inputs = self.block.inverse(*self.given, *outputs)  # type: ignore[operator]
             inputs = inputs if isinstance(inputs, tuple) else (inputs,)
-            inputs = tuple(t.detach().requires_grad_() for t in inputs)
+            # Under autocast a sum with what is learned may have more digits than its terms.
+            inputs = tuple(
+                t.detach().to(kind).requires_grad_()
+                for t, kind in zip(inputs, self.types, strict=True)
+            )
             inverting = False
             found.clear()
             if inside and sorted(kept) == sorted(number for number, _ in self.called):
@@ -289,8 +295,9 @@ class Reversible:
             return
         states = self.drawn[number]
         devices = [self.device] if len(states) > 1 else []
-        with torch.random.fork_rng(devices):
+        with torch.random.fork_rng(devices, device_type=self.device.type):
             torch.set_rng_state(states[0])
-            if devices:
-                torch.cuda.set_rng_state(states[1], self.device)
+            for device in devices:
+                draws = getattr(torch, device.type)
+                draws.set_rng_state(states[1], device)
             yield

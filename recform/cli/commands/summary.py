@@ -58,11 +58,10 @@ def command(
     common.one_of(table=table, network=chosen.network is not None)
     common.one_of(memory=memory, table=table)
     common.one_of(memory=memory, latex=latex)
-    device = {"for_device": trained.for_device} if trained.for_device else {}
-    given = {n: v for n, v in trained.setting.items() if n not in device}
+    given = trained.setting
     budget = trained.memory_budget
     kept: dict[str, Any] = {"plan": plan, "budget": budget}
-    plans = {"memory_budget": budget, "pareto": pareto, **device}
+    plans = {"memory_budget": budget, "pareto": pareto}
     more = {**given, "plan": plan, **plans}
     first = next((name for name, value in more.items() if value is not None), None)
     if first and not memory:
@@ -72,11 +71,6 @@ def command(
     if plan is not None and budget is not None:
         raise typer.BadParameter(
             "it does not go with --plan", param_hint="--memory-budget"
-        )
-    if device and budget is None and pareto is None:
-        raise typer.BadParameter(
-            "it says what --memory-budget and --pareto are for",
-            param_hint="--for-device",
         )
     if table:
         rows = _rows(Path(chosen.file), chosen.settings)
@@ -90,10 +84,10 @@ def command(
     from recform.report import summarise
 
     networks = chosen.compiled()
-    own = {**kept, **given, **(device if budget is not None else {})}
+    own = {**kept, **given}
     found = [item.memory(**own) for item in networks] if memory else []
     if pareto is not None:
-        _draw([item.graph for item in networks], pareto, {**given, **device})
+        _draw([item.graph for item in networks], pareto, given)
     answer.show(networks[0].warnings)
     summaries = [summarise(item.graph, str(item.proof)) for item in networks]
     if as_json:

@@ -94,7 +94,8 @@ ENTRIES = {
     ),
     "RF815": Entry(
         "no such device",
-        "torch finds no GPU, or the device does not compute with this precision.",
+        "torch finds no GPU, or the device does not compute with this precision, or has no "
+        "deterministic form of an operation (`--deterministic`).",
         command="recform train net.rf --device cpu --precision fp16",
     ),
     "RF816": Entry(
