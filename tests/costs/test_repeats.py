@@ -158,8 +158,8 @@ def test_a_thousand_are_said_as_fast(
         seen.append(len(tape.operations))
         return under(tape, forms)
 
-    def written(*given: Any) -> Tape:
-        tape = record(*given)
+    def written(*given: Any, **more: Any) -> Tape:
+        tape = record(*given, **more)
         seen.append(len(tape.operations))
         return tape
 
