@@ -13,6 +13,7 @@ from recform.plan.kept import without_past
 from recform.plan.network import NetworkPlan
 from recform.readback.plan import Printed
 from recform.readback.printed import check_printed
+from recform.readback.surface import check_base, check_definitions, check_file
 
 
 def check(
@@ -42,14 +43,44 @@ def check(
         if isinstance(node, ast.ClassDef | ast.FunctionDef)
     }
     scalars = {k: v for plan in plans for k, v in _scalars(plan).items()}
+    run: set[ast.FunctionDef] = set()
     for network, plan in zip(networks, plans, strict=True):
         steps = tuple(step.printed for step in plan.steps)
         printed = Printed(
-            plan.network.name, definitions, steps, plan.stages, scalars, going
+            plan.network.name, definitions, steps, plan.stages, scalars, going, run
         )
         span = network.recurrence.formula.equations[0].span
         with proving(span, Diagnostics()):
             check_printed(network, printed)
+    with proving(span, Diagnostics()):
+        check_definitions(plain.body, run, going)
+
+
+def check_text(
+    networks: Sequence[NetworkGraph],
+    text: str,
+    tree: ast.Module,
+    parts: Sequence[str],
+    bases: tuple[str, str],
+) -> None:
+    """Holds a file against what of it is proved.
+
+    Args:
+        networks: from the graph stage.
+        text: the file.
+        tree: the source of the networks.
+        parts: what operators bring, what networks derive from, and their source.
+        bases: what networks with timm's interface derive from, as it is written and as
+            the library has it; empty for none.
+
+    Raises:
+        CompileError: RF901, if it says something else.
+    """
+    span = networks[0].recurrence.formula.equations[0].span
+    with proving(span, Diagnostics()):
+        check_base(*bases)
+        names = [node.name for node in tree.body if hasattr(node, "name")]
+        check_file(text, parts, names)
 
 
 def _scalars(plan: NetworkPlan) -> Mapping[str, Mapping[str, str]]:

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from recform.classes.layout import CHANNELS_LAST, laid_out
 from recform.classes.network import plan_network
 from recform.classes.steps.reversible import reversing
-from recform.emit.checked import check
+from recform.emit.checked import check, check_text
 from recform.emit.classifier.base import base_class, without_unused
 from recform.emit.classifier.passes import plan_classifier, undecayed
 from recform.emit.classifier.plan import BASE
@@ -99,7 +99,7 @@ def emit(
             used |= _reads_of(text)
             parts.insert(0, text)
     parts += [base] if target.timm else []
-    code = "\n\n\n".join([*(text.rstrip() for text in parts), code])
+    parts = [*(text.rstrip() for text in parts), code]
     options = "".join(f" --set {name}={value}" for name, value in settings)
     named = (PurePath(plugin).name for plugin in formula.library.plugins)
     options += "".join(f" --plugin {name}" for name in named)
@@ -111,7 +111,11 @@ def emit(
     classes = [plan.network.name for plan in plans]
     said = [line for plan in kept for line in plan.said]
     head = header(formula.source, options, classes, said)
-    return f"{head}\n{imports(used, classes)}\n\n{code}"
+    whole = "\n\n\n".join(parts)
+    made = f"{head}\n{imports(used, classes)}\n\n{whole}"
+    bases = (base, base_class() if target.timm else "")
+    check_text(networks, made, tree, parts, bases)
+    return made
 
 
 @cache

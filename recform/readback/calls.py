@@ -181,6 +181,7 @@ class Calls:
     ) -> Value:
         if name.startswith("nn.functional."):
             name = f"F.{name.removeprefix('nn.functional.')}"
+        self._file.asked.add(name)
         short = name.removeprefix("torch.").removeprefix("math.")
         if short in NUMBERS and all(isinstance(a, float | int) for a in arguments):
             return NUMBERS[short](*arguments)

@@ -49,6 +49,7 @@ class Said:
         going: whether the network goes on by positions.
         positions: how many positions of tokens show how a recurrence over them goes on.
         is_numbered: whether the number of a block was read in what the formula says.
+        run: the functions that were followed.
     """
 
     table: Table = field(default_factory=Table)
@@ -58,6 +59,7 @@ class Said:
     positions: int = 0
     going: bool = False
     is_numbered: bool = False
+    run: set[ast.FunctionDef] = field(default_factory=set)
 
 
 class File:
@@ -81,6 +83,7 @@ class File:
         ties: modules whose weight is said to be that of another one.
         shares: modules that have one weight, by what that is.
         starting: loops in which constructors start weights, with their classes.
+        asked: what it has called that is not of the file.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class File:
         self.changes = 0
         self.overwritten = Overwritten(self.table)
         self.starting: list[tuple[str, ast.For]] = []
+        self.asked: set[str] = set()
         self._instances: list[Instance] = []
         self._rows: list[Alike] = []
         self._lines: dict[ast.ClassDef, list[ast.ClassDef]] = {}
@@ -218,6 +222,7 @@ class File:
         self, method: Method, arguments: Sequence[Value], options: Options
     ) -> Value:
         """What a function returns; of a generator all that it yields."""
+        self.said.run.add(method.function)
         names = self.bound(method.function, arguments, options, method.owner)
         reader = Statements(self, names, method.kind)
         starts = method.function.name == "__init__"
@@ -313,6 +318,7 @@ class File:
         instance.attributes[""] = None
         constructor = self._method(self._line(instance.kind), "__init__")
         if constructor is not None:
+            self.said.run.add(constructor.function)
             names = {**instance.given, "self": instance}
             Statements(self, names, constructor.kind).construct(
                 constructor.function.body

@@ -64,6 +64,21 @@ FRAMES = (LEAN, PLANNED, TOLD, BLOCK, REVERSIBLE, EITHER)
 #: What a constructor may do besides: how weights lie in memory.
 LAID_OUT = "self.to(memory_format=torch.channels_last)"
 
+#: What functions are called that change how torch runs, or a tensor's gradient.
+_EFFECTS = ("set_", "use_", "manual_seed", "seed", "initial_seed", "compile", "save")
+_HOOKS = (".register_hook", ".backward", ".retain_grad")
+
+
+def changes_nothing(name: str) -> bool:
+    """Whether a function has no effect besides what it makes; of unknown ones, none has."""
+    module, _, function = name.rpartition(".")
+    if module == "torch":
+        return not function.startswith(_EFFECTS)
+    if not module:
+        return function in NUMBERS or (name.startswith(".") and name not in _HOOKS)
+    return module in ("F", "nn", "math", "torch.linalg", "torch.special")
+
+
 #: Arguments of convolutions and windows that say nothing, by their default values.
 _CONV = {
     "stride": 1.0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from recform.graph.model import Site
 
@@ -39,6 +39,7 @@ class Printed:
             the formula or of the definition; those of steps and of the network with
             their names there.
         going: whether it goes on by positions.
+        run: the functions that the proof has followed, which it tells here.
     """
 
     name: str
@@ -47,3 +48,4 @@ class Printed:
     stages: tuple[str, ...]
     scalars: Mapping[str, Mapping[str, str]]
     going: bool = False
+    run: set[ast.FunctionDef] = field(default_factory=set)

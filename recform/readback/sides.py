@@ -19,7 +19,7 @@ from recform.diagnostics.refuted import Refuted
 from recform.graph.model import NetworkGraph, Place, Segment, Site
 from recform.readback.file import File, Said
 from recform.readback.forms import BROKEN, Made, Unreadable, drawn
-from recform.readback.library import Start
+from recform.readback.library import Start, changes_nothing
 from recform.readback.match import Unlike, matched, shown
 from recform.readback.parts import Leaf, Part, Value, call
 from recform.readback.plan import Printed
@@ -71,7 +71,8 @@ class Sides:
     ) -> None:
         self.graph, self.printed, self.what = graph, printed, what
         self.formula = graph.recurrence.formula
-        said = Said(positions=_positions(self.formula), going=printed.going)
+        positions, run = _positions(self.formula), printed.run
+        said = Said(positions=positions, going=printed.going, run=run)
         self.table = said.table
         self.code = File(said, printed.definitions, printed.scalars)
         self.said = File(said, {}, {})
@@ -276,6 +277,10 @@ class Sides:
             raise Refuted(f"{self.what} makes {name} as {text}") from None
         self._counted(found)
         self._check_starts()
+        for name in sorted(self.code.asked - self.said.asked):
+            if changes_nothing(name):
+                continue
+            raise Refuted(f"{self.what} calls {name}, which nothing in it is")
 
     def _check_starts(self) -> None:
         """All weights start as the formula says."""

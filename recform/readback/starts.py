@@ -80,6 +80,29 @@ def starts_in(loops: Iterable[ast.For]) -> Starts:
     return found
 
 
+def reset_in(kind: ast.ClassDef) -> tuple[ast.FunctionDef | None, tuple[Call, ...]]:
+    """The method that puts a new last layer in place, and how it starts its weight.
+
+    Raises:
+        Unreadable: if it does anything else.
+    """
+    for node in kind.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "reset_classifier":
+            match node.body:
+                case [ast.Expr(value=above), ast.Assign() as got, ast.If() as case] if (
+                    ast.unparse(above)
+                    == "super().reset_classifier(num_classes, global_pool)"
+                    and ast.unparse(got) == "classifier = self.get_classifier()"
+                    and ast.unparse(case.test) == "isinstance(classifier, nn.Linear)"
+                    and not case.orelse
+                ):
+                    found = _calls(case.body, "classifier")
+                    if list(found) == ["weight"]:
+                        return node, found["weight"]
+            raise Unreadable(ast.unparse(node))
+    return None, ()
+
+
 def _labels(test: ast.expr, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The labels of which a module's name has to have one at its end, or has to have none.
 

@@ -5,6 +5,7 @@ Rows of blocks that get the same, each a block later, are one on both sides.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,7 +25,7 @@ from recform.readback.parts import Hole, Instance, Row, Value, call
 from recform.readback.plan import Printed
 from recform.readback.rows import Later, Span, merged, span_of, spans
 from recform.readback.sides import Block, Sides
-from recform.readback.starts import starts_of
+from recform.readback.starts import reset_in, starts_of
 from recform.recurrence.model import (
     START,
     Flow,
@@ -108,8 +109,21 @@ class Network(Sides):
         if self._calls < self._count:
             raise Refuted(f"{self.what} calls {self._calls} blocks")
         self.compare([*self._differ, ("the output", made, result)])
+        if _BASE in self.printed.definitions:
+            self._check_reset(kind)  # type: ignore[arg-type]
 
     # -- the code
+
+    def _check_reset(self, kind: ast.ClassDef) -> None:
+        """A new last layer starts as the one in whose place it is put."""
+        with self.running():
+            method, calls = reset_in(kind)
+        label = self.formula.head.steps[-1].label.rpartition(".")[2]
+        keys = [(name, "nn.Linear", "weight") for name in (label, "")]
+        if calls != next(self._starts[key] for key in keys if key in self._starts):
+            raise Refuted(f"{self.what} starts a new last layer in another way")
+        if method is not None:
+            self.printed.run.add(method)
 
     def _check_stages(self, network: Instance) -> None:
         """Holds the containers against the stages: what is where is said by their names."""

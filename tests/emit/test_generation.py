@@ -17,7 +17,7 @@ from recform.classes.network import plan_network
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
 from recform.emit.checked import check
-from recform.emit.module import module_names
+from recform.emit.module import module_names, printed
 from recform.plan.kept import keeping
 from recform.target import Target
 
@@ -263,13 +263,14 @@ def test_the_proof_sees_the_rest_of_what_is_written() -> None:
     def checked(code: str) -> None:
         check([made.graph], [plan], ast.parse(code), going=True)
 
-    checked(made.source)
+    code = printed([plan])
+    checked(code)
     for old, new in (
         (r"Past\.shift\(x_prev, self\.past\)", "x_prev"),
         (r"Past\.shift\(x_prev", "Past.rows(x_prev"),
         (r"torch\.sigmoid\(x_prev\)", "torch.sigmoid(Past.shift(x_prev, self.past))"),
     ):
-        edited = re.sub(old, new, made.source, count=1)
-        assert edited != made.source
+        edited = re.sub(old, new, code, count=1)
+        assert edited != code
         with pytest.raises(CompileError, match="RF901"):
             checked(edited)

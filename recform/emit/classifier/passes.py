@@ -260,7 +260,9 @@ def _with_classifier(made: Class, interface: _Interface) -> Class:
         return _CLASSIFIER if node is last.made or node is last.layer else node
 
     *before, matcher = made.methods
-    rule = interface.formula.init.get("linear")
+    rules = interface.formula.init
+    label = interface.formula.head.steps[-1].label.rpartition(".")[2]
+    rule = rules.get(label or "linear", rules.get("linear"))
     methods: list[Function] = []
     if last.made != Code(f"nn.Linear({interface.head.hidden}, {NUM_CLASSES})"):
         # It is not as torch makes it from the two sizes alone.
