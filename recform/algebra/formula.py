@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
@@ -12,7 +12,8 @@ import sympy
 from recform.algebra.expr import History, I, K, L, Tensor, subtensors
 from recform.algebra.indices import has_mirror
 from recform.algebra.labels import Naming
-from recform.blocks import Arguments, Library, Operator, Shape, Stride, symbols_in
+from recform.algebra.pipeline import Pipeline
+from recform.blocks import Library, Shape, Stride
 from recform.blocks.symbolic import Symbolic
 from recform.memory import Memory
 from recform.source import Source, Span
@@ -23,98 +24,6 @@ class Scope(Enum):
 
     NETWORK = "network"
     STAGE = "stage"
-
-
-@dataclass(frozen=True)
-class Folded:
-    """What a step for inference has taken in of a network that is trained.
-
-    Attributes:
-        operator: the letter of the pipeline that it stood in; empty for the step's own.
-        steps: the places of the steps there, in the order in which they run; none for
-            the tensor that comes in itself.
-        factor: what it is multiplied by.
-    """
-
-    operator: str
-    steps: tuple[int, ...]
-    factor: Symbolic = sympy.S.One
-
-
-@dataclass(frozen=True)
-class Step:
-    """One operator of a pipeline.
-
-    Attributes:
-        operator: from the library.
-        arguments: by name; sizes may hold the symbols ``c``, ``s``, ``i``, ``L`` and
-            parameters of the file.
-        label: the name that the author gave, or an empty string.
-        span: where it stands.
-        folded: in a network for inference, what it stands for: the sum of that.
-        shares: what its weight is, if that is one tensor for all steps that say so. The
-            first of them makes it, the others have it as their own.
-        within: the flows of the file in which it stands, each where it is called, the
-            outermost first.
-    """
-
-    operator: Operator
-    arguments: Arguments
-    label: str
-    span: Span = field(compare=False)
-    folded: tuple[Folded, ...] = field(compare=False, default=())
-    shares: str = ""
-    within: tuple[tuple[str, Span], ...] = field(compare=False, default=())
-
-    @property
-    def ends(self) -> bool:
-        """Whether it ends a statement of code, as activations and windows do.
-
-        So it is in ``x = F.relu(self.bn(x))``.
-        """
-        return self.operator.elementwise or not self.operator.attribute
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    """Operators, one after the other.
-
-    Attributes:
-        name: the operator letter, or ``stem``, ``head``, ``adapter``, ``transition``.
-        steps: in order; none for the identity.
-        text: as it stands in the file (spaces folded), for docstrings.
-        span: where it stands; None for a default.
-    """
-
-    name: str
-    steps: tuple[Step, ...]
-    text: str
-    span: Span | None = field(compare=False, default=None)
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The tensors that it takes: those of its first operator."""
-        return self.steps[0].operator.inputs if self.steps else ("x",)
-
-    @cached_property
-    def symbols(self) -> frozenset[Symbolic]:
-        """Those in the arguments of its operators."""
-        return frozenset(
-            symbol
-            for step in self.steps
-            for value in step.arguments.values()
-            for symbol in symbols_in(value)
-        )
-
-    @property
-    def is_function(self) -> bool:
-        """Whether it has no module, so that it is no matter whose it is."""
-        return all(not step.operator.attribute for step in self.steps)
-
-
-def symbols_of(pipelines: Iterable[Pipeline]) -> set[Symbolic]:
-    """The symbols in the arguments of operators."""
-    return set().union(*(pipeline.symbols for pipeline in pipelines))
 
 
 @dataclass(frozen=True)

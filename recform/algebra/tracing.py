@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import sympy
 
-from recform.algebra.formula import Pipeline, Step
+from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.symbols import INCOMING, MAX_SIZE, STRIDE
 from recform.blocks import (
     Amount,

@@ -12,8 +12,9 @@ from dataclasses import replace
 from itertools import groupby
 
 from recform.algebra.expr import Input, State
-from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.formula import Formula
 from recform.algebra.labels import Naming
+from recform.algebra.pipeline import Pipeline
 from recform.blocks import identifiers
 from recform.blocks.identifiers import identifier
 from recform.classes.steps.stages import Blocks, StageWriter

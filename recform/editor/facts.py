@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from recform.algebra.expr import State
-from recform.algebra.formula import Pipeline
+from recform.algebra.pipeline import Pipeline
 from recform.blocks import Shape
 from recform.compiler import Compiled
 from recform.diagnostics import Diagnostics, counted

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from recform.algebra.definitions.body import Body
-from recform.algebra.formula import Formula, Pipeline, Scope, Step
+from recform.algebra.formula import Formula, Scope
+from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.typeset import plain
 from recform.blocks.identifiers import identifier
 from recform.classes.network import plan_network

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from recform.algebra.definitions.body import Body
 from recform.algebra.definitions.cell import Cell
-from recform.algebra.formula import Formula, LearnedScalar, Pipeline, Step
+from recform.algebra.formula import Formula, LearnedScalar
+from recform.algebra.pipeline import Pipeline, Step
 from recform.blocks import Stride
 
 

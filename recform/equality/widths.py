@@ -25,7 +25,8 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.algebra.formula import Formula, Pipeline, Scope
+from recform.algebra.formula import Formula, Scope
+from recform.algebra.pipeline import Pipeline
 from recform.blocks.symbolic import Symbolic
 from recform.equality.frame import changes_shape
 from recform.equality.terms import Key

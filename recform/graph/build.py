@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from recform.algebra.expr import Context
-from recform.algebra.formula import Formula, Pipeline, Scope
+from recform.algebra.formula import Formula, Scope
+from recform.algebra.pipeline import Pipeline
 from recform.algebra.tracing import Weight
 from recform.blocks import Amount, Layout, Shape
 from recform.diagnostics import CompileError, Diagnostics, Label

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from recform.algebra.expr import Apply, Tensor
-from recform.algebra.formula import Pipeline
+from recform.algebra.pipeline import Pipeline
 from recform.algebra.tracing import Trace
 from recform.blocks import Amount, Shape, Stride
 from recform.blocks.acts import Link

@@ -9,7 +9,8 @@ from typing import TypeAlias
 import sympy
 
 from recform.algebra.expr import I, L
-from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.formula import Formula
+from recform.algebra.pipeline import Pipeline
 from recform.algebra.symbols import SCALE, STRIDE, WIDTH, parameter
 from recform.algebra.tracing import Trace, memories, shapes_along, trace
 from recform.blocks import Memory, Misfit, Shape

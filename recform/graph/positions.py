@@ -27,8 +27,8 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.algebra.formula import Pipeline
 from recform.algebra.lists import Dealt, Listed, Members, Mirror, Over
+from recform.algebra.pipeline import Pipeline
 from recform.blocks import Arguments, Layout, Memory, Misfit, Shape
 from recform.blocks.operator import FUNCTION_INPUT
 from recform.diagnostics import Diagnostics

@@ -17,8 +17,9 @@ from recform.algebra.expr import (
     TensorSum,
     subtensors,
 )
-from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.formula import Formula
 from recform.algebra.indices import untimed
+from recform.algebra.pipeline import Pipeline
 from recform.algebra.symbols import WIDTH
 from recform.blocks import symbols_in
 from recform.diagnostics import Diagnostics

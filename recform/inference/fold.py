@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from recform.algebra.definitions.body import Body
 from recform.algebra.expr import Apply, I, State, Tensor, subtensors
-from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.formula import Formula
+from recform.algebra.pipeline import Pipeline
 from recform.graph.model import Block, NetworkGraph, Site
 from recform.inference.overwriting import in_definition
 from recform.inference.pipelines import fold_pipeline

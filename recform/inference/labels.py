@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from recform.algebra.formula import Step
 from recform.algebra.labels import DERIVED
+from recform.algebra.pipeline import Step
 
 #: The names of the containers around a step, the outermost first, and its own.
 _Path = tuple[str, ...]

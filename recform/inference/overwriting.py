@@ -14,7 +14,8 @@ from recform.algebra.expr import (
     TensorSum,
     subtensors,
 )
-from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.formula import Formula
+from recform.algebra.pipeline import Pipeline
 from recform.inference.pipelines import makes_new
 from recform.inference.rewrite import Change, with_equations, with_sides
 from recform.operators.activation import overwriting

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from recform.algebra.definitions.body import Body
 from recform.algebra.definitions.cell import Cell
-from recform.algebra.formula import Folded, Pipeline, Step
+from recform.algebra.pipeline import Folded, Pipeline, Step
 from recform.blocks import Arguments
 from recform.blocks.operator import declares
 from recform.inference.labels import relabelled

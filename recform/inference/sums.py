@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import sympy
 
 from recform.algebra.expr import Apply, Scaled, Tensor, TensorSum, subtensors
-from recform.algebra.formula import Folded, Pipeline, Step
+from recform.algebra.pipeline import Folded, Pipeline, Step
 from recform.blocks.operator import declares
 from recform.blocks.symbolic import Symbolic
 from recform.inference.pipelines import bears, with_bias

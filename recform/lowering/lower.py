@@ -8,10 +8,11 @@ from dataclasses import replace
 import sympy
 
 from recform.algebra.expr import I
-from recform.algebra.formula import Formula, Pipeline, Scope, StageSpec, symbols_of
+from recform.algebra.formula import Formula, Scope, StageSpec
 from recform.algebra.indices import untimed
 from recform.algebra.labels import Naming
 from recform.algebra.means import counted
+from recform.algebra.pipeline import Pipeline, symbols_of
 from recform.algebra.placed import COUNT, Placed, names_in
 from recform.blocks import defaults
 from recform.blocks.symbolic import Symbolic

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from recform.algebra.formula import Param, Pipeline, symbols_of
+from recform.algebra.formula import Param
+from recform.algebra.pipeline import Pipeline, symbols_of
 from recform.algebra.symbols import GENERATED, parameter
 from recform.blocks import Arguments, Library, identifiers, put_in
 from recform.blocks.symbolic import Symbolic

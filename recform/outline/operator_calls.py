@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from recform.algebra.formula import Step
+from recform.algebra.pipeline import Step
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import MAX_SIZE, SYMBOLS, parameter, told
 from recform.blocks import Argument, Arguments, Kind, Library, Operator

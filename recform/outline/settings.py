@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Mapping
 
 from recform.algebra.definitions.body import every_step
-from recform.algebra.formula import InitRule, Pipeline
+from recform.algebra.formula import InitRule
 from recform.algebra.labels import Naming
+from recform.algebra.pipeline import Pipeline
 from recform.algebra.scalars import ScalarReader
 from recform.blocks.identifiers import nearest_label
 from recform.blocks.symbolic import Symbolic

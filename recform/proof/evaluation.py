@@ -21,7 +21,8 @@ from recform.algebra.expr import (
     TensorSum,
     subtensors,
 )
-from recform.algebra.formula import Formula, Pipeline, Step
+from recform.algebra.formula import Formula
+from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.totals import totals
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics.refuted import Refuted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from recform.algebra.formula import Step
+from recform.algebra.pipeline import Step
 from recform.blocks import Arguments
 from recform.diagnostics.refuted import Refuted
 from recform.operators.convolution import Conv, DepthwiseConv, TransposedConv

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 import sympy
 
 from recform.algebra.expr import Apply, I, State, Tensor, subtensors
-from recform.algebra.formula import Formula, Step
+from recform.algebra.formula import Formula
+from recform.algebra.pipeline import Step
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.diagnostics.refuted import Refuted, proving

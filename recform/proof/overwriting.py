@@ -22,7 +22,8 @@ from recform.algebra.expr import (
     TensorSum,
     subtensors,
 )
-from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.formula import Formula
+from recform.algebra.pipeline import Pipeline
 from recform.blocks.operator import Operator
 from recform.graph.model import Block, NetworkGraph
 from recform.operators.activation import plain

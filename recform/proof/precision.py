@@ -23,7 +23,8 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.formula import Formula
+from recform.algebra.pipeline import Pipeline
 from recform.blocks.operator import Operator, declares
 from recform.graph.model import NetworkGraph
 from recform.operators.activation import Identity, plain

@@ -12,7 +12,8 @@ import sympy
 
 from recform.algebra.definitions.cell import Cell
 from recform.algebra.expr import I, L, Tensor
-from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.formula import Formula
+from recform.algebra.pipeline import Pipeline
 from recform.algebra.symbols import SCALE, STRIDE, WIDTH, parameter
 from recform.blocks import Shape
 from recform.diagnostics.refuted import Refuted

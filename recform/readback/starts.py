@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from recform.algebra.definitions.body import every_step
-from recform.algebra.formula import InitRule, Pipeline
+from recform.algebra.formula import InitRule
+from recform.algebra.pipeline import Pipeline
 from recform.graph.model import NetworkGraph
 from recform.readback.forms import Unreadable
 

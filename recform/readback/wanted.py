@@ -35,8 +35,8 @@ from recform.algebra.expr import (
 from recform.algebra.expr import (
     Part as Share,
 )
-from recform.algebra.formula import Pipeline, Step
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
+from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.symbols import INCOMING
 from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Layout, Shape, symbols_in

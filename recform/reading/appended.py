@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from recform.algebra.expr import Tensor
-from recform.algebra.formula import Pipeline, Step
+from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.placed import placed
 from recform.blocks import Arguments, Library, put_in
 from recform.blocks.symbolic import Symbolic

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 import sympy
 
 from recform.algebra.expr import Apply, Concat, I, K, Learned, Tensor
-from recform.algebra.formula import Pipeline
 from recform.algebra.operators import Scalar
+from recform.algebra.pipeline import Pipeline
 from recform.blocks.symbolic import Symbolic
 from recform.operators.padding import Append
 from recform.reading.appended import Appended

@@ -12,7 +12,8 @@ from functools import partial
 
 from recform import graph, recurrence
 from recform.algebra.expr import Context, Input, Part, Tensor, subtensors
-from recform.algebra.formula import Formula, Pipeline, StageSpec
+from recform.algebra.formula import Formula, StageSpec
+from recform.algebra.pipeline import Pipeline
 from recform.algebra.symbols import STRIDE, WIDTH
 from recform.algebra.tracing import output_of
 from recform.blocks import (

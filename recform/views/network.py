@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from recform.algebra.formula import Pipeline, Scope
+from recform.algebra.formula import Scope
+from recform.algebra.pipeline import Pipeline
 from recform.diagram.model import Diagram, Direction
 from recform.graph.model import NetworkGraph
 from recform.graph.partial import Partial

@@ -9,7 +9,8 @@ import sympy
 
 from recform.algebra.definitions.body import Body, every_step
 from recform.algebra.expr import Apply, Elementwise, Input, State, Tensor
-from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.formula import Formula
+from recform.algebra.pipeline import Pipeline
 from recform.algebra.symbols import INCOMING
 from recform.algebra.tracing import arguments_of
 from recform.algebra.typeset import plain_scalar

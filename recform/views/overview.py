@@ -9,8 +9,9 @@ from dataclasses import replace
 import sympy
 
 from recform.algebra.expr import Apply, Context, I, Input, L, Scaled, State, Tensor
-from recform.algebra.formula import Pipeline, Scope
+from recform.algebra.formula import Scope
 from recform.algebra.indices import is_of_context
+from recform.algebra.pipeline import Pipeline
 from recform.algebra.typeset import plain
 from recform.blocks import Shape
 from recform.diagram import text

@@ -21,8 +21,9 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.formula import Formula
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
+from recform.algebra.pipeline import Pipeline
 from recform.blocks import Shape
 from recform.diagram.model import Kind, Node
 from recform.graph.model import Block

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from recform.algebra.formula import Folded, Step
+from recform.algebra.pipeline import Folded, Step
 from recform.compiled import Compiled
 from recform.weights.parts import Part, Placed, placed, taken_in
 from recform.weights.roles import on_meta, roles

@@ -27,8 +27,9 @@ from recform.algebra.expr import (
     State,
     Tensor,
 )
-from recform.algebra.formula import Formula, LearnedScalar, Pipeline, Scope, Step
+from recform.algebra.formula import Formula, LearnedScalar, Scope
 from recform.algebra.indices import at_time, time_of, untimed
+from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.placed import placed
 from recform.algebra.symbols import SYMBOLS, parameter
 from recform.blocks import Shape

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from recform.algebra.definitions.body import Body
 from recform.algebra.definitions.cell import Cell
-from recform.algebra.formula import Formula, Pipeline, Step
+from recform.algebra.formula import Formula
+from recform.algebra.pipeline import Pipeline, Step
 from recform.blocks.identifiers import identifier
 from recform.emit.owners import Owner, inner_prefix, plain_labels
 from recform.weights.roles import Role

@@ -8,7 +8,8 @@ import sympy
 
 from recform.algebra.definitions.body import every_step
 from recform.algebra.expr import K
-from recform.algebra.formula import InitRule, MemberStarts, Pipeline, Step
+from recform.algebra.formula import InitRule, MemberStarts
+from recform.algebra.pipeline import Pipeline, Step
 from recform.blocks import Operator
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import NetworkGraph

@@ -23,10 +23,11 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.formula import Formula
 from recform.algebra.indices import untimed
 from recform.algebra.labels import DERIVED
 from recform.algebra.lists import Dealt, Listed, Members, Mirror, Over
+from recform.algebra.pipeline import Pipeline
 from recform.blocks.identifiers import identifier
 from recform.plan.namespace import Claim, Namespace
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, contexts_of

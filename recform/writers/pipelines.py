@@ -11,8 +11,8 @@ from typing import Protocol
 import sympy
 
 from recform.algebra.definitions.body import Body
-from recform.algebra.formula import Pipeline, Step
 from recform.algebra.labels import DERIVED, is_held
+from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.symbols import INCOMING, size
 from recform.blocks import Arguments, Layout, Misfit, Shape, put_in, symbols_in
 from recform.blocks.identifiers import identifier

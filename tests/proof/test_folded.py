@@ -11,7 +11,8 @@ import sympy
 
 import recform
 from recform.algebra.expr import Added, Apply, Tensor, TensorSum
-from recform.algebra.formula import Folded, Formula, Pipeline
+from recform.algebra.formula import Formula
+from recform.algebra.pipeline import Folded, Pipeline
 from recform.blocks import Arguments
 from recform.compiler import compile_formula
 from recform.diagnostics import Diagnostics

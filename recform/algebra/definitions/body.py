@@ -14,7 +14,8 @@ import sympy
 
 from recform.algebra.definitions.inside import Inside
 from recform.algebra.expr import Apply, Elementwise, Input, State, Tensor
-from recform.algebra.formula import LearnedScalar, Pipeline, Step
+from recform.algebra.formula import LearnedScalar
+from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.tracing import memories
 from recform.blocks import Argument, Arguments, Cost, Memory, Operator, Shape, Work
 from recform.blocks.acts import Inner

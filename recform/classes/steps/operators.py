@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from recform.algebra.definitions.body import Body
 from recform.algebra.expr import Apply, Tensor
-from recform.algebra.formula import Pipeline
 from recform.algebra.indices import untimed
+from recform.algebra.pipeline import Pipeline
 from recform.blocks import Layout, Shape
 from recform.blocks.identifiers import identifier
 from recform.classes.steps.owned import BlockClasses

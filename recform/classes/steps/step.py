@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import sympy
 
 from recform.algebra.expr import I, L, State
-from recform.algebra.formula import Pipeline
+from recform.algebra.pipeline import Pipeline
 from recform.algebra.placed import placed
 from recform.algebra.symbols import size
 from recform.blocks import Shape, symbols_in

@@ -13,7 +13,8 @@ from typing import Any
 from sympy import sympify
 
 from recform.algebra.definitions.body import Body
-from recform.algebra.formula import Formula, Pipeline, Step
+from recform.algebra.formula import Formula
+from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.symbols import INCOMING, SCALE, STRIDE, WIDTH, parameter
 from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Layout, Shape

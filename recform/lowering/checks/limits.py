@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 
 from recform.algebra.definitions.body import Body
 from recform.algebra.expr import Apply, History, State, Tensor, subtensors
-from recform.algebra.formula import Boundary, Equation, Formula, Pipeline
+from recform.algebra.formula import Boundary, Equation, Formula
+from recform.algebra.pipeline import Pipeline
 from recform.diagnostics import Diagnostics
 from recform.reading.base import MAX_PARTS, too_large
 

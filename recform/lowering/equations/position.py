@@ -24,8 +24,9 @@ from recform.algebra.expr import (
     TensorSum,
     subtensors,
 )
-from recform.algebra.formula import Pipeline, Start
+from recform.algebra.formula import Start
 from recform.algebra.indices import offset
+from recform.algebra.pipeline import Pipeline
 from recform.algebra.reindex import rebuilt
 from recform.blocks.identifiers import identifier
 from recform.blocks.symbolic import Symbolic

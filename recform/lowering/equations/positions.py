@@ -23,15 +23,8 @@ from recform.algebra.expr import (
     Tensor,
     subtensors,
 )
-from recform.algebra.formula import (
-    Boundary,
-    Equation,
-    LearnedScalar,
-    Pipeline,
-    Start,
-    Step,
-    symbols_of,
-)
+from recform.algebra.formula import Boundary, Equation, LearnedScalar, Start
+from recform.algebra.pipeline import Pipeline, Step, symbols_of
 from recform.algebra.symbols import INCOMING
 from recform.algebra.typeset import indexed
 from recform.blocks import Argument, Kind

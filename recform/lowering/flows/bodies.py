@@ -23,7 +23,7 @@ from recform.algebra.expr import (
     Tensor,
     subtensors,
 )
-from recform.algebra.formula import Pipeline
+from recform.algebra.pipeline import Pipeline
 from recform.blocks import Argument, Library
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Reported

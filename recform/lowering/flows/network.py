@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from recform.algebra.formula import Pipeline, Step
+from recform.algebra.pipeline import Pipeline, Step
 from recform.blocks import Arguments, Layout, Operator, Shape, defaults
 from recform.blocks.arguments import unsaid
 from recform.blocks.symbolic import Symbolic

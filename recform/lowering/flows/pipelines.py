@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from recform.algebra.definitions.body import Body
-from recform.algebra.formula import Pipeline, Step, symbols_of
 from recform.algebra.labels import Row, bracketed, is_held
+from recform.algebra.pipeline import Pipeline, Step, symbols_of
 from recform.algebra.symbols import INCOMING, SYMBOLS, size
 from recform.blocks import Argument, Arguments, Kind, Library
 from recform.blocks.arguments import unsaid

@@ -10,7 +10,7 @@ import sympy
 
 from recform.algebra.definitions.body import Body
 from recform.algebra.expr import Apply, Filled, Learned, Scaled, State, Tensor
-from recform.algebra.formula import Pipeline
+from recform.algebra.pipeline import Pipeline
 from recform.algebra.symbols import is_generated, size
 from recform.blocks import Arguments, Layout, Shape, code, symbols_in
 from recform.blocks.identifiers import identifier

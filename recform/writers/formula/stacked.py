@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from recform.algebra.expr import Apply, Tensor
-from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.formula import Formula
 from recform.algebra.lists import is_list
+from recform.algebra.pipeline import Pipeline
 from recform.blocks import Layout, Shape
 
 

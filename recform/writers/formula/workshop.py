@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from recform.algebra.definitions.body import Body
 from recform.algebra.definitions.cell import Cell
-from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.formula import Formula
+from recform.algebra.pipeline import Pipeline
 from recform.algebra.symbols import GENERATED, STRIDE, SYMBOLS
 from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.identifiers import IN_FORWARD, identifier, is_taken
