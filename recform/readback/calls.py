@@ -247,6 +247,8 @@ def _container(name: str, arguments: Sequence[Value]) -> Row:
             if name == "nn.ModuleDict":
                 return _named_row(items)
             arguments = items
+        case _ if name != "nn.Sequential" and arguments:
+            raise Unreadable(f"{name} takes one list")
     return Row(arguments)
 
 

@@ -15,7 +15,8 @@ from functools import cache
 
 from recform.blocks.identifiers import support_name
 from recform.diagnostics.refuted import Refuted
-from recform.readback.library import FRAMES
+from recform.memory import Memory
+from recform.readback.library import FRAMES, PLANNED
 
 #: What a file may import: by the module that has it, and ``""`` for a module itself.
 IMPORTS: Mapping[str, Collection[str]] = {
@@ -89,6 +90,8 @@ def _check_function(
         more = [] if maker is around else [*around.args, *around.keywords]  # type: ignore[attr-defined]
         if ast.unparse(maker) not in FRAMES or not all(map(_is_literal, more)):
             raise Refuted(f"{name} is what {_shown(around)} makes")
+        if ast.unparse(maker) == PLANNED and not all(map(_is_kept, more)):
+            raise Refuted(f"{name} is told what nothing keeps: {_shown(around)}")
     if given.posonlyargs or given.kwonlyargs or given.vararg or given.kwarg:
         raise Refuted(f"{name} takes more than names")
     if not all(map(_is_literal, given.defaults)):
@@ -99,6 +102,16 @@ def _check_function(
             raise Refuted(f"{name} calls {_shown(note)} for a type")
     if node not in run and not (where and node.name == _TOLD and _only_tells(node)):
         raise Refuted(f"{name} is there, and nobody has run it")
+
+
+def _is_kept(node: ast.AST) -> bool:
+    """Whether this says what so many parts keep."""
+    match node:
+        case ast.Tuple(
+            elts=[ast.Constant(value=str() as word), ast.Constant(value=int() as count)]
+        ):
+            return word in list(Memory) and count > 0
+    return False
 
 
 def _only_tells(node: ast.FunctionDef) -> bool:

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from recform.classes.network import plan_network
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
 from recform.diagnostics.refuted import Refuted
@@ -17,7 +18,7 @@ from recform.emit.module import printed
 from recform.plan.lean import framed_base
 from recform.plan.namespace import Namespace
 from recform.readback.library import LEAN
-from recform.readback.surface import check_base, check_file
+from recform.readback.surface import check_base, check_definitions, check_file
 from tests.readback.test_starts import written
 
 PASS = r"(        x = self\.stem\(x\)\n)"
@@ -62,6 +63,46 @@ def test_an_effect_is_found(fault: str) -> None:
     assert found != code, code
     with pytest.raises(CompileError, match="RF901"):
         check([plan.graph], [plan], ast.parse(found))
+
+
+LISTED = """
+input 3 x 8 x 8
+stages 4 x 2, 8 x 3 / 2
+W = conv(3, c, stride=s) > relu > bn
+X_i = X_<i-1> + W_i*X_<i-1>
+"""
+
+
+@pytest.mark.parametrize("kind", ("nn.ModuleList", "nn.ModuleDict"))
+def test_a_container_that_torch_would_not_make_is_found(kind: str) -> None:
+    """What these are given has to be one list."""
+    (made,) = compile_source(from_text(LISTED))
+    plan = plan_network(made.graph, Namespace())
+    code = printed([plan])
+    check([made.graph], [plan], ast.parse(code))
+    row = "nn.Sequential("
+    assert row in code
+    with pytest.raises(CompileError, match="RF901"):
+        check([made.graph], [plan], ast.parse(code.replace(row, f"{kind}(")))
+
+
+@pytest.mark.parametrize(
+    "told", ['("other", 5)', "(5,)", '("checkpoint", 0)', '("checkpoint", "5")', "5"]
+)
+def test_what_keeps_nothing_is_found(told: str) -> None:
+    """What a decorator says that parts keep has to be such words, with a number each."""
+    run = ast.parse(
+        f"class A:\n    @Lean.planned(('lean', 1), {told})\n"
+        "    def forward(self, x):\n        return x\n"
+    )
+    (method,) = run.body[0].body  # type: ignore[attr-defined]
+    with pytest.raises(Refuted, match="keeps"):
+        check_definitions(run.body, {method}, False)
+    right = ast.parse(
+        ast.unparse(run).replace(told.replace('"', "'"), "('checkpoint', 5)")
+    )
+    (method,) = right.body[0].body  # type: ignore[attr-defined]
+    check_definitions(right.body, {method}, False)
 
 
 RESET = """
