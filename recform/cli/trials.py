@@ -69,8 +69,8 @@ class Compared:
             typer.BadParameter: if they are no such list.
         """
         words = [word.strip() for word in self.seeds.split(",")]
-        if not all(word.isdecimal() and len(word) < 10 for word in words):
-            text = f"{self.seeds!r} is not whole numbers with commas"
+        if not all(word.isdecimal() and len(word) < 19 for word in words):
+            text = f"{self.seeds!r} is not whole numbers from 0 with commas"
             raise typer.BadParameter(text, param_hint="--seeds")
         return list(dict.fromkeys(map(int, words)))
 

@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+#: No score is larger: squares of such are numbers, too.
+LARGEST = 1e100
+
 
 @dataclass(frozen=True)
 class Score:
@@ -15,7 +18,7 @@ class Score:
         model: whose.
         data: the data set; empty where there is one without a name.
         seed: of the run; None where runs have none.
-        value: how good it was, finite.
+        value: how good it was, :data:`LARGEST` at most.
     """
 
     model: str
@@ -37,8 +40,8 @@ class Results:
         missing: places without a score, in words.
 
     Raises:
-        ValueError: if a score is no finite number, of no model, or there twice, or if a
-            name cannot be printed on one line.
+        ValueError: if a score is no number or too large, of no model, or there twice, or
+            if a name cannot be printed on one line.
     """
 
     models: tuple[str, ...]
@@ -60,7 +63,7 @@ class Results:
             key = (item.model, item.data, item.seed)
             if item.model not in self.models or key in known:
                 raise ValueError(f"a score twice, or of an unknown model: {key}")
-            if not math.isfinite(item.value):
+            if not abs(item.value) <= LARGEST:
                 raise ValueError(f"the score of {key} is {item.value}")
             known.add(key)
 
@@ -83,7 +86,12 @@ class Results:
     @property
     def digits(self) -> int:
         """How many decimals tell scores apart."""
-        return 2 if any(abs(item.value) > 1 for item in self.scores) else 4
+        largest = max((abs(item.value) for item in self.scores), default=0.0)
+        if largest > 1:
+            return 2
+        # Of small losses, too, four digits count.
+        small = 3 - math.floor(math.log10(largest)) if largest else 0
+        return min(max(4, small), 12)
 
 
 @dataclass(frozen=True)

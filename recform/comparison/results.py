@@ -8,14 +8,13 @@ column ``data`` it is what was measured.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from recform.comparison.cells import Cell, rows
-from recform.comparison.model import Results, Score
+from recform.comparison.model import LARGEST, Results, Score
 from recform.diagnostics import Diagnostics, Label
 from recform.files import Kind, read_source
 from recform.source import Source, Span
@@ -32,7 +31,7 @@ _MEASURES = (
 #: What stands for a score that is not there.
 _NONE = ("", "-", "–", "—", "na", "n/a", "none", "null", "?")
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)\s*(%?)")
-_SEED_NAME = re.compile(r"(?:(?:seed|run|fold)[\s_=:#-]*)?(\d{1,18})", re.IGNORECASE)
+_SEED_NAME = re.compile(r"(?:(?:seed|run|fold)[\s_=:#-]*)?(-?\d{1,18})", re.IGNORECASE)
 _HINT = "a heading, then a row a model: model,0,1,2 or model,CIFAR10,CIFAR100"
 
 
@@ -264,6 +263,16 @@ def _columns(
             for n, found in seeds.items()
             if found
         ]
+    mixed = [n for n in numbers if names[n] and not seeds[n]]
+    if "seed" not in keys and "data" not in keys and any(seeds.values()) and mixed:
+        number = next(names[n] for n, found in seeds.items() if found)
+        report.error(
+            "RF861",
+            f"{names[mixed[0]]!r} is no seed, and {number!r} is one",
+            head[mixed[0]].span,
+            hint="leave out columns of means; the name of a data set is no number",
+        )
+        return []
     if len(numbers) == 1 and (
         "data" in keys or names[numbers[0]].casefold() in _MEASURES
     ):
@@ -318,7 +327,7 @@ def _value(cell: Cell, report: Diagnostics) -> tuple[float | None, bool]:
     if cell.text.casefold() in _NONE:
         return None, False
     found = _NUMBER.fullmatch(cell.text) if len(cell.text) < 100 else None
-    if found is not None and math.isfinite(value := float(found.group(1))):
+    if found is not None and abs(value := float(found.group(1))) <= LARGEST:
         return value, bool(found.group(2))
     report.error(
         "RF853", f"a score is a number, not {_short(cell)}", cell.span, hint=_mend(cell)

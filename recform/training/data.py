@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -293,7 +294,9 @@ def _images(
 def _imagefolder(asked: Asked) -> Data:
     if len(asked.wanted) != 3 or asked.wanted[0] != 3:
         refuse(
-            "RF807", "photographs are 3 x height x width, and the network takes none"
+            "RF807",
+            "photographs are 3 x height x width, and the network takes none",
+            "input 3 x 224 x 224 in the file, or --set input=3x224x224",
         )
     root = asked.argument
     test_folder = root / "test" if (root / "test").is_dir() else root / "val"
@@ -323,8 +326,10 @@ def _imagefolder(asked: Asked) -> Data:
     ]
     digest = hashlib.sha256()
     for name, _ in (*files, *test):
-        kind = Path(name).relative_to(root).as_posix()
-        digest.update(os.fsencode(f"{kind} {os.path.getsize(name)}\n"))
+        kind, found = Path(name).relative_to(root).as_posix(), os.stat(name)
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError(f"{name} is no file")
+        digest.update(os.fsencode(f"{kind} {found.st_size}\n"))
     return Data(asked.name, digest.hexdigest(), asked.wanted, len(classes), *parts)
 
 
@@ -344,8 +349,11 @@ def _text(asked: Asked) -> Data:
     out = int(len(text) * asked.validation)
     if out:
         out = max(out, length + 1)
-    if len(text) < 2 * length + test + out:
-        raise ValueError(f"it is too short for windows of {length} bytes")
+    if len(text) < (least := 2 * length + test + out):
+        raise ValueError(
+            f"it is too short for windows of {length} bytes: it has {len(text):,}, and "
+            f"{least:,} are needed"
+        )
     cuts = torch.split(text, [len(text) - test - out, out, test])
     parts = [Windows(cut, length, 256) for cut in cuts]
     digest = hashlib.sha256(content).hexdigest()

@@ -135,6 +135,6 @@ def files_of(folder: Path) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]
         (path.as_posix(), number)
         for number, name in enumerate(classes)
         for path in sorted((folder / name).rglob("*"))
-        if path.suffix.lower() in IMG_EXTENSIONS
+        if path.suffix.lower() in IMG_EXTENSIONS and not path.is_dir()
     ]
     return classes, tuple(files)

@@ -318,8 +318,12 @@ def _consistent(recipe: Recipe, report: Diagnostics) -> Recipe:
             f"warmup takes {recipe.warmup:g} of {recipe.epochs} epochs",
             hint="warmup is shorter than epochs",
         )
-    if recipe.nesterov and recipe.momentum == 0:
+    if recipe.optimizer == "sgd" and recipe.nesterov and recipe.momentum == 0:
         report.error("RF803", "nesterov needs momentum", hint="momentum = 0.9")
+    if recipe.optimizer == "adamw" and recipe.momentum == 1:
+        report.error(
+            "RF803", "momentum is below 1 with adamw, not 1.0", hint="momentum = 0.9"
+        )
     report.check()
     return recipe
 

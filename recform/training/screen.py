@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,10 +81,12 @@ class Live:
         self._task: Any = None
         self._writer: Any = None
         self._shown = 0.0
+        self._hook = threading.excepthook
 
     def begin(self, steps: int, epochs: int, done: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
+        self._hook, threading.excepthook = threading.excepthook, self._ended
         # What was written behind the checkpoint is not shown twice.
         with self._writing():
             self._writer = SummaryWriter(str(self._events), purge_step=done + 1)
@@ -137,6 +140,12 @@ class Live:
             text = f"{self._events} cannot be written: {reason(error)}"
             refuse("RF503", text, "make room for it, and go on")
 
+    def _ended(self, args: threading.ExceptHookArgs) -> None:
+        """Of the thread that writes events, the next call tells the same."""
+        mine = type(args.thread).__module__.startswith("tensorboard.")
+        if not (mine and isinstance(args.exc_value, OSError)):
+            self._hook(args)
+
     def testing(self) -> None:
         self.close()
 
@@ -148,3 +157,5 @@ class Live:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+        if threading.excepthook == self._ended:
+            threading.excepthook = self._hook

@@ -154,6 +154,8 @@ def run(plan: Plan, screen: Screen) -> Result:
         Stopped: if the user stopped it; the same command goes on.
     """
     if (done := finished(plan)) is not None:
+        # Of a process that ended before it had cleared up.
+        checkpoint.clear(plan.run.file("checkpoint"))
         return done
     with accelerator(plan.recipe, plan.numerics) as engine:
         if not engine.is_main_process:
@@ -186,9 +188,9 @@ def shown(plan: Plan, quiet: bool = False, stderr: bool = False) -> Result:
     console = Console(
         stderr=stderr, quiet=quiet or not leads(), markup=False, highlight=False
     )
-    if (done := finished(plan)) is not None:
+    if finished(plan) is not None:
         console.print(f"{plan.run.folder} is complete already", soft_wrap=True)
-        return done
+        return run(plan, Silent())
     subject, data = plan.subject, plan.data
     sizes = " x ".join(map(str, data.shape))
     console.print(

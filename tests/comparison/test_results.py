@@ -80,6 +80,13 @@ def test_a_column_a_data_set() -> None:
         assert results(text).data == ("C10", "C100")
 
 
+def test_a_seed_below_zero() -> None:
+    found = results("model,-1,1\nA,1,2\nB,3,4\n")
+    assert {item.seed for item in found.scores} == {-1, 1} and found.data == ("",)
+    found = results("model,seed-1,seed 2\nA,1,2\nB,3,4\n")
+    assert {item.seed for item in found.scores} == {1, 2}
+
+
 def test_seeds_and_data_sets() -> None:
     expected = [("A", "C10", 0, 1.0), ("A", "C10", 1, 2.0), ("A", "C100", 0, 3.0),
                 ("A", "C100", 1, 4.0), ("B", "C10", 0, 5.0), ("B", "C10", 1, 6.0),
@@ -120,6 +127,7 @@ WRONG = [
     ("model,0\nA,nan\nB,1\n", "RF853", (2, 3, "nan")),
     ("model,0\nA,-inf\nB,1\n", "RF853", (2, 3, "-inf")),
     ("model,0\nA,1e999\nB,1\n", "RF853", (2, 3, "1e999")),
+    ("model,0\nA,-2e100\nB,1\n", "RF853", (2, 3, "-2e100")),
     ("model,0\nA,1_000\nB,1\n", "RF853", (2, 3, "1_000")),
     ("model,0\nA,93.5 ± 0.2\nB,1\n", "RF853", (2, 3, "93.5 ± 0.2")),
     ('model,0\nA,"93,5"\nB,1\n', "RF853", (2, 3, '"93,5"')),
@@ -136,6 +144,8 @@ WRONG = [
     ("model,data,C10,C100\nA,x,1,2\nB,x,1,2\n", "RF861", (1, 12, "C10")),
     ("model,0\n,1\nB,1\n", "RF861", (2, 1, "")),
     ("model,,1\nA,1,2\nB,1,2\n", "RF861", (1, 7, "")),
+    ("model,0,1,mean\nA,1,2,1.5\nB,1,2,1.5\n", "RF861", (1, 11, "mean")),
+    ("model,C10,7\nA,1,2\nB,1,2\n", "RF861", (1, 7, "C10")),
     ("model,0\nA,93%\nB,0.94\n", "RF862", (3, 3, "0.94")),
 ]
 
@@ -304,6 +314,7 @@ def test_results_from_python_are_checked() -> None:
 
     for scores_ in (
         (Score("A", "", 0, float("nan")),),
+        (Score("A", "", 0, 1.1e100),),
         (Score("C", "", 0, 1.0),),
         (Score("A", "", 0, 1.0), Score("A", "", 0, 1.0)),
     ):

@@ -17,9 +17,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from recform.cli.app import app
+from recform.cli.trials import Compared
 from recform.comparison.trained import Entry, Trial, trained, trials
 from recform.compiler import Compiled, choose, compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
@@ -427,3 +429,11 @@ def test_another_run_is_not_taken_for_what_was_asked_for(
     assert Processes(1)(one) == result
     why = "what was trained is not what was asked for"
     assert Processes(1)(other) == Failure(why)
+
+
+def test_seeds_of_the_command_line() -> None:
+    """As large as those of a table of scores."""
+    assert Compared(seeds="3, 99999999999,3").numbers == [3, 99999999999]
+    for words in ("", "1,,2", "-1", "1.5", "a", "9" * 19):
+        with pytest.raises(typer.BadParameter):
+            _ = Compared(seeds=words).numbers

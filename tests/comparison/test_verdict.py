@@ -217,7 +217,21 @@ def test_too_much_to_compare() -> None:
 
 # --------------------------------------------------------------- whatever the scores are
 
-VALUES = st.sampled_from([0.0, 1.0, 50.0, 93.54, 100.0, -3.0, 1e-9, 1e12])
+VALUES = st.sampled_from(
+    [0.0, 1.0, 50.0, 93.54, 100.0, -3.0, 1e-300, 1e-9, 1e12, 1e100, -1e100]
+)
+
+
+def test_small_losses_have_digits() -> None:
+    for size, wanted in ((1.0, 4), (0.5, 4), (0.02, 5), (0.00013, 7), (1e-300, 12)):
+        assert Results(("A", "B"), (Score("A", "", 0, -size),)).digits == wanted
+    scores = (
+        Score(m, "", n, (8 + n + x) * 1e-5)
+        for m, x in (("A", 0), ("B", 2))
+        for n in range(6)
+    )
+    lines = verdict(compare(Results(("A", "B"), tuple(scores))))
+    assert "by +0.0000200 " in lines[0]
 
 
 @st.composite

@@ -365,7 +365,8 @@ def test_a_corrupt_image_is_named(workers: int, photographs: Path) -> None:
 
 def test_folders_of_a_wrong_form(photographs: Path, tmp_path: Path) -> None:
     where = f"imagefolder:{photographs}"
-    assert refused(where, (1, 8, 8)).code == "RF807"
+    item = refused(where, (1, 8, 8))
+    assert item.code == "RF807" and "--set input=3x224x224" in item.hint
     (photographs / "val" / "d").mkdir()
     item = refused(where, (3, 8, 8))
     assert item.code == "RF806"
@@ -379,6 +380,18 @@ def test_folders_of_a_wrong_form(photographs: Path, tmp_path: Path) -> None:
     (tmp_path / "empty" / "test").mkdir()
     item = refused(f"imagefolder:{tmp_path / 'empty'}", (3, 8, 8))
     assert "no images" in item.message
+
+
+def test_what_is_called_as_an_image_and_is_no_file(photographs: Path) -> None:
+    where = f"imagefolder:{photographs}"
+    before = loaded(where, (3, 8, 8))
+    (photographs / "train" / "a" / "deep" / "folder.jpg").mkdir()
+    assert loaded(where, (3, 8, 8)).digest == before.digest
+    # Of a pipe no end is known.
+    os.mkfifo(photographs / "train" / "a" / "pipe.jpg")
+    item = refused(where, (3, 8, 8))
+    assert item.code == "RF806"
+    assert item.message.endswith("a/pipe.jpg is no file")
 
 
 # -- text

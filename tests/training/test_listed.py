@@ -54,7 +54,7 @@ def test_it_is_made_again_in_the_form_and_from_the_folder_that_it_had(
     told = json.loads(asked("runs", "show", "run", "--json", "--runs", str(tmp_path)))
     again = shlex.split(told["result"]["again"])[1:]
     assert again[again.index("--data-root") + 1] == str(tmp_path)
-    asked(*again, "--runs", str(tmp_path))
+    asked(*again)  # which goes to the same folder of runs
     keys = {Run(tmp_path / name).facts()["key"] for name in ("run", "run-again")}
     assert len(keys) == 1
     assert "class Lean" in (tmp_path / "run-again" / "network.py").read_text()

@@ -287,12 +287,20 @@ def test_what_is_no_recipe(tmp_path: Path) -> None:
         (["batch=10", "accumulate=3"], "equal parts"),
         (["warmup=20"], "warmup"),
         (["momentum=0"], "nesterov"),
+        (["optimizer=adamw", "momentum=1"], "momentum is below 1"),
     ],
 )
 def test_settings_that_do_not_go_together(overrides: list[str], word: str) -> None:
     item = refused("quick", *overrides)
     assert item.code == "RF803"
     assert word in item.message
+
+
+def test_what_goes_together_of_every_optimiser() -> None:
+    """Torch takes what a recipe lets pass; Nesterov's momentum is none of adamw's."""
+    for momentum, name in (("0", "adamw"), ("0.5", "adamw"), ("1", "sgd")):
+        recipe = recipe_of("quick", [f"optimizer={name}", f"momentum={momentum}"])
+        optimizer(torch.nn.Linear(2, 2), recipe)
 
 
 def test_a_shorter_run_rises_for_a_shorter_time() -> None:

@@ -20,7 +20,7 @@ from recform.diagnostics import CompileError
 from recform.training import checkpoint
 from recform.training.engine import Stopped
 from recform.training.screen import Silent
-from recform.training.session import run
+from recform.training.session import run, shown
 from tests.training.helpers import TINY, lines, outcome, planned, told, trained
 from tests.warm import shell
 
@@ -97,6 +97,11 @@ def test_a_run_that_is_complete_is_not_run_again(tmp_path: Path) -> None:
     assert trained(tmp_path) == first
     after = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "run").iterdir()}
     assert before == after
+    # It ended before it had cleared up.
+    (tmp_path / "run" / "checkpoint" / "step-15").mkdir(parents=True)
+    assert trained(tmp_path) == first
+    assert shown(planned(tmp_path), quiet=True) == first
+    assert not (tmp_path / "run" / "checkpoint").exists()
 
 
 class Died(BaseException):

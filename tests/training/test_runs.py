@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import resource
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -247,6 +249,28 @@ def test_events_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(CompileError) as caught:
         run(plan, screen)
     assert told(caught.value).code == "RF503"
+
+
+def test_a_disk_without_room_for_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the thread that writes them nothing is heard but the diagnostic."""
+    from rich.console import Console
+
+    def write(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    place = "tensorboard.summary.writer.record_writer.RecordWriter.write"
+    monkeypatch.setattr(place, write)
+    noise: list[Any] = []
+    monkeypatch.setattr("threading.excepthook", hook := noise.append)
+    plan = planned(tmp_path)
+    screen = Live("Tiny", Console(quiet=True), plan.run.file("tensorboard"))
+    with pytest.raises(CompileError) as caught:
+        run(plan, screen)
+    screen.close()
+    assert told(caught.value).code == "RF503"
+    assert threading.excepthook is hook and not noise
 
 
 def test_what_does_not_change_the_run_goes_on(tmp_path: Path) -> None:

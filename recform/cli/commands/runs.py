@@ -144,6 +144,8 @@ def again(run: Run, said: Json) -> str:
         ("deterministic", "--deterministic"),
     ):
         words += [option] if numerics.get(key) else []
+    if run.folder.parent != Path("runs"):
+        words += ["--runs", str(run.folder.parent)]
     words += ["--name", f"{run.name}-again"]
     return shlex.join(words)
 
