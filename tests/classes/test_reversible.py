@@ -269,7 +269,9 @@ def test_it_runs_again_as_it_ran(training: bool) -> None:
 
 @pytest.mark.parametrize("how", [spectral_norm, older_spectral_norm])
 @pytest.mark.parametrize("name", ["A.4.1", "RevNet", "one operator for all blocks"])
-def test_what_operators_change_besides(name: str, how: Callable[..., nn.Module]) -> None:
+def test_what_operators_change_besides(
+    name: str, how: Callable[..., nn.Module]
+) -> None:
     """Spectral normalisation goes one step with each pass, and no further backwards."""
     plain, other, x = both(TEXTS[name])
     for module in (plain, other):
