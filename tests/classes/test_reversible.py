@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import spectral_norm as older_spectral_norm
+from torch.nn.utils.parametrizations import spectral_norm
 from torch.profiler import ProfilerActivity, profile
 
 import recform
@@ -257,6 +259,22 @@ def test_it_runs_again_as_it_ran(training: bool) -> None:
         assert module.training is not training
         found.append(torch.cat([p.grad.flatten() for p in module.parameters()]))
     torch.testing.assert_close(*found, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("how", [spectral_norm, older_spectral_norm])
+@pytest.mark.parametrize("name", ["A.4.1", "RevNet", "one operator for all blocks"])
+def test_what_operators_change_besides(
+    name: str, how: Callable[..., nn.Module]
+) -> None:
+    """Spectral normalisation goes one step with each pass, and no further backwards."""
+    plain, other, x = both(TEXTS[name])
+    for module in (plain, other):
+        for part in [*module.modules()]:
+            if isinstance(part, nn.Conv2d | nn.Linear):
+                how(part)
+    other.load_state_dict(plain.state_dict())
+    found, wanted = (backward(module, x) for module in (other, plain))
+    torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,15 @@ class Reversible:
             (kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
             for kind in sorted(kinds)
         ]
+        #: What operators hold and may change as they run, statistics left out: in the end
+        #: what was changed, as it was before.
+        self.held = [
+            (m._buffers, name, t, t._version, t.detach().clone())
+            for m in every
+            if not m.__dict__.get("track_running_stats")
+            for name, t in m._buffers.items()
+            if t is not None
+        ]
         self.drawn: dict[int, list[Tensor]] = {}
         self.count = 0
         self.called: list[tuple[int, range]] = []
@@ -99,6 +108,11 @@ class Reversible:
         hooks = torch.autograd.graph.saved_tensors_hooks(self.pack, self.unpack)
         with hooks, self.calling(self.first):
             made = self.method(self.block, *given)
+        self.held = [
+            (buffers, name, t, version, before)
+            for buffers, name, t, version, before in self.held
+            if buffers[name] is not t or t._version != version
+        ]
         outputs = made if isinstance(made, tuple) else (made,)
         self.given = given[: -len(outputs)]
         before = Reversible.latest and Reversible.latest()
@@ -234,7 +248,7 @@ class Reversible:
 
     @contextmanager
     def like_before(self, found: list[Tensor]) -> Iterator[None]:
-        """Casts, trains or evaluates as the pass did; statistics stay as they are.
+        """Casts, trains or evaluates as the pass did; what modules hold stays as it is.
 
         What autograd would keep of batches that are normalised comes to what was found.
         """
@@ -253,25 +267,28 @@ class Reversible:
             for module, training, _ in self.modes:
                 held = module.__dict__  # Torch need not look at what is no module.
                 if training and held.get("track_running_stats"):
-                    stack.enter_context(self.instead(module._buffers))
+                    # With no statistics at all torch would keep others for its backward
+                    # pass. How many batches there were is one number, and not needed.
+                    others = {
+                        name: torch.empty_like(t) if t is not None and t.dim() else None
+                        for name, t in module._buffers.items()
+                        if name in self.STATISTICS
+                    }
+                    stack.enter_context(self.instead(module._buffers, others))
                     normal = type(module).forward is nn.BatchNorm2d.forward
                     if normal and self.device.type == "cpu" and "forward" not in held:
                         held["forward"] = partial(Batches.again, module, found)
                         stack.callback(held.pop, "forward")
+            for buffers, name, _, _, before in self.held:
+                stack.enter_context(self.instead(buffers, {name: before.clone()}))
             yield
 
     @contextmanager
-    def instead(self, buffers: dict[str, Tensor | None]) -> Iterator[None]:
-        """Has a normalisation write its statistics elsewhere.
-
-        With none at all it would keep others for its backward pass, of another type.
-        """
-        had = {name: buffers[name] for name in self.STATISTICS if name in buffers}
-        # How many batches there were is one number, and need not be known.
-        others = {
-            name: torch.empty_like(t) if t is not None and t.dim() else None
-            for name, t in had.items()
-        }
+    def instead(
+        self, buffers: dict[str, Tensor | None], others: dict[str, Tensor | None]
+    ) -> Iterator[None]:
+        """Has a module change other tensors than those that it holds."""
+        had = {name: buffers[name] for name in others}
         places = {self.memory(t) for t in others.values() if t is not None}
         buffers.update(others)
         self.weights |= places
