@@ -18,6 +18,7 @@ from recform.algebra.expr import (
     Concat,
     Elementwise,
     Filled,
+    History,
     Learned,
     Part,
     Pointwise,
@@ -237,8 +238,7 @@ def full(shapes: Iterable[Shape], spreads: Spreads) -> list[Shape]:
 
 def is_product(tensor: Tensor) -> bool:
     """Whether gradients of its parts depend on the others."""
-    kinds = isinstance(tensor, Combine) and tensor.kind != "mean"
-    return kinds or isinstance(tensor, Pointwise)
+    return _picks(tensor) or isinstance(tensor, Pointwise)
 
 
 def _shares(tensor: Tensor) -> int:
@@ -247,8 +247,12 @@ def _shares(tensor: Tensor) -> int:
     That of the larger of two numbers goes to it, and in halves to both if they are equal:
     torch has two masks of a byte, half of the gradient, and what it chooses of both.
     """
-    picks = isinstance(tensor, Combine) and tensor.kind in ("max", "min")
-    return 5 if picks else 0
+    return 5 if _picks(tensor) else 0
+
+
+def _picks(tensor: Tensor) -> bool:
+    """Whether each number is one of those of the parts: the largest, or the least."""
+    return isinstance(tensor, Combine | History) and tensor.kind in ("max", "min")
 
 
 def is_fixed(tensor: Tensor) -> bool:

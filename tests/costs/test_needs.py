@@ -215,6 +215,12 @@ CAUSES = {
     "the largest of a grid": "input 3 x 8 x 8\nstages 4 x 3\n"
     "G = maxpool > linear(c) > sigmoid\nW = conv(3, c) > bn\n"
     "X_i = relu(X_<i-1> + W_i*X_<i-1>*G_i*W_i*X_<i-1>)",
+    "the largest so far": FRAMED + "W = bn > relu > conv(3, c, stride=s)\n"
+    "X_i = 0.5*W_i*max(X_<0..i-1>)",
+    "the least of all": TOKENS + "W = ln > linear(c)\n"
+    "X_i = W_i*X_<i-1> + 0.1*X_<i-2>\noutput min(X_<0..L>)",
+    "all so far, and the first again": "input 3 x 8 x 8\nstages 8 x 4\n"
+    "head avgpool > linear(3)\nW = conv(3, c)\nX_i = W_i*concat(X_<0..i-1>, X_0)",
     "nearly doubly stochastic": "input 4 x 6\nstages 6 x 3\nstem linear(c) > copies(3)\n"
     "head merge > ln > avgpool > linear(5)\nN = rmsnorm\nQ = linear(3, bias=false)\n"
     "K = sinkhorn(3)\nH_i = mix(K_i*Q_i*N_i*H_<i-1>, H_<i-1>)\noutput H_L",
