@@ -43,7 +43,7 @@ def optimize(module: nn.Module, inference: Compiled) -> nn.Module:
     """The module for inference.
 
     Args:
-        module: as it was trained.
+        module: as it was trained; of one that is for inference comes out a copy.
         inference: its network for inference.
 
     Returns:
@@ -61,6 +61,9 @@ def optimize(module: nn.Module, inference: Compiled) -> nn.Module:
     training = inference.training
     assert training is not None
     module = bare(module)
+    known = made_from(module)
+    if known is not None and known.training is not None:
+        return copy.deepcopy(module).requires_grad_(False).eval()
     state = tensors_of(module, training)
     folding = Folding(inference)
     with torch.random.fork_rng(devices=[]):

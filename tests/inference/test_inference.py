@@ -313,6 +313,17 @@ def test_what_has_nothing_to_fold_comes_out_as_it_is() -> None:
     assert plain.source.partition(start)[2] == folded.source.partition(start)[2]
 
 
+def test_what_is_folded_already_comes_out_as_a_copy() -> None:
+    text = TEXTS["behind convolutions, also depthwise ones"][0]
+    once = recform.optimize(stirred(recform.load(text)))
+    x = torch.randn(2, 3, 8, 8)
+    for module in (once, recform.load(text, inference=True)):
+        again = recform.optimize(module.train())
+        assert again is not module and not again.training
+        assert not any(p.requires_grad for p in again.parameters())
+        torch.testing.assert_close(again(x), module.eval()(x), rtol=0, atol=0)
+
+
 def test_a_module_keeps_its_numbers_device_and_state() -> None:
     text = f"{FRAME.replace('3)', 'classes)')}param classes = 3\n{W}X_i = relu(W_i*X_<i-1>)"
     module = stirred(recform.load(text)).to(torch.bfloat16).train()
