@@ -241,12 +241,6 @@ def is_product(tensor: Tensor) -> bool:
     return _picks(tensor) or isinstance(tensor, Pointwise)
 
 
-def _picks(tensor: Tensor) -> bool:
-    """Whether it is the larger or the smaller of several numbers."""
-    kinds = isinstance(tensor, Combine | History)
-    return kinds and tensor.kind in ("max", "min")
-
-
 def _shares(tensor: Tensor) -> int:
     """Halves of numbers, for each that is made, by which a gradient is dealt out.
 
@@ -254,6 +248,11 @@ def _shares(tensor: Tensor) -> int:
     torch has two masks of a byte, half of the gradient, and what it chooses of both.
     """
     return 5 if _picks(tensor) else 0
+
+
+def _picks(tensor: Tensor) -> bool:
+    """Whether each number is one of those of the parts: the largest, or the least."""
+    return isinstance(tensor, Combine | History) and tensor.kind in ("max", "min")
 
 
 def is_fixed(tensor: Tensor) -> bool:

@@ -214,7 +214,7 @@ class BlockShapes(Shapes):
     def is_cheap(self, tensor: Tensor) -> bool:
         """Whether a tensor is cheap to make again."""
         if isinstance(tensor, History):
-            return tensor.kind in ("sum", "mean", "max", "min")
+            return not is_list(tensor)
         return isinstance(tensor, Members) or super().is_cheap(tensor)
 
     def asks(self, tensor: Tensor) -> Iterator[Tensor]:
