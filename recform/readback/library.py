@@ -67,6 +67,8 @@ LAID_OUT = "self.to(memory_format=torch.channels_last)"
 #: What functions are called that change how torch runs, or a tensor's gradient.
 _EFFECTS = ("set_", "use_", "manual_seed", "seed", "initial_seed", "compile", "save")
 _HOOKS = (".register_hook", ".backward", ".retain_grad")
+#: Functions that recurrences bring: where one is a sum, the formula's side calls torch's.
+_SCANS = ("scan", "started", "scan_on", "started_on")
 
 
 def changes_nothing(name: str) -> bool:
@@ -75,7 +77,9 @@ def changes_nothing(name: str) -> bool:
     if module == "torch":
         return not function.startswith(_EFFECTS)
     if not module:
-        return function in NUMBERS or (name.startswith(".") and name not in _HOOKS)
+        if name.startswith("."):
+            return name not in _HOOKS
+        return function in NUMBERS or function in _SCANS
     return module in ("F", "nn", "math", "torch.linalg", "torch.special")
 
 
