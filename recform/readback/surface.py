@@ -16,17 +16,13 @@ from functools import cache
 from recform.blocks.identifiers import support_name
 from recform.diagnostics.refuted import Refuted
 from recform.memory import Memory
+from recform.plan.printer.module import STANDARD
 from recform.readback.library import FRAMES, PLANNED
 
 #: What a file may import: by the module that has it, and ``""`` for a module itself.
 IMPORTS: Mapping[str, Collection[str]] = {
     "": ("math", "torch", "torch.nn.functional as F"),
-    "collections": ("OrderedDict",),
-    "collections.abc": ("Callable", "Iterable", "Iterator", "Sequence"),
-    "contextlib": ("ExitStack", "contextmanager", "nullcontext"),
-    "functools": ("partial", "wraps"),
-    "typing": ("Any",),
-    "weakref": ("ref",),
+    **STANDARD,
     "torch": ("Tensor", "nn"),
     "torch.utils._python_dispatch": ("TorchDispatchMode",),
     "torch.utils.checkpoint": ("checkpoint",),

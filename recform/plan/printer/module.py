@@ -11,7 +11,7 @@ from recform.plan.printer.lines import Lines, docstring
 from recform.source import Source
 
 #: What a file imports from Python's own library, by the module that has it.
-_STANDARD = {
+STANDARD = {
     "collections": ("OrderedDict",),
     "collections.abc": ("Callable", "Iterable", "Iterator", "Sequence"),
     "contextlib": ("ExitStack", "contextmanager", "nullcontext"),
@@ -100,7 +100,7 @@ def imports(used: frozenset[str], classes: list[str]) -> str:
     lines.add(_TYPES)
     lines.blank()
     standard = ["import math"] if "math" in used else []
-    for module, names in _STANDARD.items():
+    for module, names in STANDARD.items():
         if asked := [name for name in names if name in used]:
             standard.append(f"from {module} import {', '.join(asked)}")
     if standard:
