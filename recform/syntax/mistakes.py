@@ -216,7 +216,9 @@ def _sides(error: Unexpected, statement: Span) -> tuple[Span, Span]:
     factor = _FACTOR.match(source.text, start, statement.end)
     last = factor.end() if factor is not None else statement.start + token.end_pos
     stop = statement.start + previous.end_pos
-    begin = statement.start + _start_of_factor(source.text[statement.start : stop])
+    begin = _start_of_factor(source.text[statement.start : stop])
+    # A number may have a point or an exponent in it.
+    begin = statement.start + min(begin, previous.start_pos)
     return Span(source, begin, stop), Span(source, start, last)
 
 

@@ -328,6 +328,8 @@ def test_late_errors_show_both_places() -> None:
         ("(1 - \\g) W_i*X_<i-1>", "(1 - \\g)*W_i"),
         ("relu(X_<i-1>) W_i", "relu(X_<i-1>)*W_i"),
         ("\\g X_{i-1}", "\\g*X_{i-1}"),
+        ("0.5W_i*X_<i-1>", "0.5*W_i"),
+        ("1e-3 W_i*X_<i-1>", "1e-3*W_i"),
         (f"({'1+' * 40}1) W_i", "`*` in front of 'W_i'"),
     ],
 )
