@@ -13,6 +13,15 @@ import unicodedata
 
 from recform.blocks.library import Library
 
+#: What a generated file imports from Python's own library, by the module that has it.
+STANDARD = {
+    "collections": ("OrderedDict",),
+    "collections.abc": ("Callable", "Iterable", "Iterator", "Sequence"),
+    "contextlib": ("ExitStack", "contextmanager", "nullcontext"),
+    "functools": ("partial", "wraps"),
+    "typing": ("Any",),
+    "weakref": ("ref",),
+}
 #: What no identifier can be. The soft keywords (`match`, `type`) are good names.
 KEYWORDS = frozenset(keyword.kwlist)
 _BUILTIN = frozenset(name for name in dir(builtins) if not name.startswith("_"))
@@ -22,11 +31,7 @@ IN_FORWARD = KEYWORDS | _BUILTIN | {"torch", "nn", "F", "Tensor", "math", "Any",
 LOCALS = ("block", "blocks", "state", "stage", "stages", "level", "k", "out")
 #: What means something in every generated file: all that one may import (a test reads
 #: it off the goldens) besides.
-GLOBAL = IN_FORWARD | {
-    *("OrderedDict", "partial", "checkpoint", "contextmanager", "nullcontext"),
-    *("Callable", "Iterable", "Iterator", "Sequence"),
-    *("TorchDispatchMode", "ExitStack", "ref", "wraps"),
-}
+GLOBAL = IN_FORWARD.union({"checkpoint", "TorchDispatchMode"}, *STANDARD.values())
 #: The class that networks with timm's interface derive from.
 TIMM_BASE = "ImageClassifier"
 

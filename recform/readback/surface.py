@@ -13,10 +13,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
-from recform.blocks.identifiers import support_name
+from recform.blocks.identifiers import STANDARD, support_name
 from recform.diagnostics.refuted import Refuted
 from recform.memory import Memory
-from recform.plan.printer.module import STANDARD
 from recform.readback.library import FRAMES, PLANNED
 
 #: What a file may import: by the module that has it, and ``""`` for a module itself.

@@ -7,18 +7,10 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from recform.blocks.identifiers import STANDARD
 from recform.plan.printer.lines import Lines, docstring
 from recform.source import Source
 
-#: What a file imports from Python's own library, by the module that has it.
-STANDARD = {
-    "collections": ("OrderedDict",),
-    "collections.abc": ("Callable", "Iterable", "Iterator", "Sequence"),
-    "contextlib": ("ExitStack", "contextmanager", "nullcontext"),
-    "functools": ("partial", "wraps"),
-    "typing": ("Any",),
-    "weakref": ("ref",),
-}
 #: What a module returns is Any in torch's own types, and some of its methods have none.
 _TYPES = '# mypy: disable-error-code="no-any-return, no-untyped-call"'
 
