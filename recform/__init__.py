@@ -400,7 +400,8 @@ def train(
         params: parameters of the formula, or arguments of the function.
 
     Returns:
-        An object with ``accuracy``, ``loss``, ``folder`` and more.
+        An object with ``accuracy``, ``loss``, ``folder`` and more. What is odd about
+        network, data or precision is warned of.
 
     Raises:
         recform.diagnostics.CompileError: with what is wrong in the formula, or if it
@@ -408,7 +409,9 @@ def train(
         KeyboardInterrupt: if it was stopped; the same call goes on.
     """
     import re
+    import warnings
 
+    from recform.diagnostics import render_text
     from recform.training import need_training
 
     need_training("recform.train")
@@ -439,6 +442,8 @@ def train(
         )
     else:
         plan = of_module(what, asked)
+    for remark in plan.remarks:
+        warnings.warn(render_text([remark]), stacklevel=3)
     try:
         return shown(plan, quiet=not show)
     except Stopped:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recform.cli import common, progress
+from recform.cli import answer, common, progress
 from recform.cli.commands.train import Training
 from recform.diagnostics import Diagnostics
 from recform.settings import Settings
@@ -104,6 +104,7 @@ def study(
     # What is asked in vain is told before hours of training.
     fits([entry.name for entry in entries], len(data), asked, report)
     found = trials(entries, data, seeds, wanted, _words(training))
+    answer.show(remark for trial in found for remark in trial.job.plan.remarks)
     told = _Told(len(found))
     if compared.ray is not None:
         from recform.training.cluster import Cluster, reaches_workers

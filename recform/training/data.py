@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recform.diagnostics import meant, refuse
+from recform.diagnostics import Diagnostic, Diagnostics, meant, refuse
 from recform.files import reason
 from recform.training.draws import generator, held_out
 from recform.training.examples import Examples, Images, Scale, Windows
@@ -34,6 +34,7 @@ class Data:
         classes: how many there are.
         train, validation, test: the parts; nothing is chosen by the test set.
         root: the folder that they were downloaded to; None if they were not.
+        remarks: warnings of what is odd about them.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Data:
     validation: Examples
     test: Examples
     root: Path | None = field(default=None, kw_only=True)
+    remarks: tuple[Diagnostic, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -277,15 +279,43 @@ def _images(
         digest.update(tensor.numpy().tobytes())
     kept, out = _cut(asked, labels)
     scale = Scale.of(images[kept])
+    classes = int(torch.cat([labels, test[1]]).max()) + 1
     return Data(
         asked.name,
         digest.hexdigest(),
         tuple(images.shape[1:]),
-        int(torch.cat([labels, test[1]]).max()) + 1,
+        classes,
         Images(images[kept], labels[kept], scale, flips),
         Images(images[out], labels[out], scale, flips),
         Images(*test, scale, flips),
+        remarks=_untaught(asked.name, classes, labels, test[1]),
     )
+
+
+def _untaught(
+    name: str, classes: int, labels: Tensor, test: Tensor
+) -> tuple[Diagnostic, ...]:
+    """A warning of the classes that no example is trained on (RF831)."""
+    counts = torch.bincount(labels, minlength=classes)
+    empty = torch.nonzero(counts == 0).flatten()
+    if not len(empty):
+        return ()
+    words = ", ".join(map(str, empty[:4].tolist()))
+    if len(empty) > 4:
+        words += f" and {len(empty) - 4:,} more"
+    asked = int(torch.isin(test, empty).sum())
+    if asked:
+        what = f"{asked} of the {len(test)} to test are of such a class"
+        hint = f"{what}, and cannot be right; y_train needs examples of it"
+    elif empty.tolist() == [0]:
+        hint = "classes count from 0; are these counted from 1? then take 1 from each"
+    else:
+        hint = "classes count from 0, without gaps: number those that there are anew"
+    report = Diagnostics()
+    kind = "class" if len(empty) == 1 else "classes"
+    text = f"{name} has {classes:,} classes, and to train on no example of {kind} {words}"
+    report.warning("RF831", text, hint=hint)
+    return report.warnings
 
 
 # -- streams

@@ -22,7 +22,7 @@ from accelerate.utils import DistributedType, broadcast_object_list
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recform.diagnostics import refuse
+from recform.diagnostics import Diagnostic, refuse
 from recform.files import Json
 from recform.training import checkpoint
 from recform.training.checkpoint import Progress
@@ -46,7 +46,13 @@ TIMED = 10
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a run is made of."""
+    """All that a run is made of.
+
+    Attributes:
+        subject, data, recipe, seed, numerics: what is trained, on what, and how.
+        run: its folder.
+        remarks: warnings of what is odd about all that.
+    """
 
     subject: Subject
     data: Data
@@ -54,6 +60,7 @@ class Plan:
     seed: int
     numerics: Numerics
     run: Run
+    remarks: tuple[Diagnostic, ...] = ()
 
 
 #: A step that no run has.

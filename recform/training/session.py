@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -243,9 +243,8 @@ def _plan(subject: Subject, data: Data, wanted: Wanted) -> Plan:
     except UnicodeEncodeError:  # which TensorBoard does with it
         text = f"{wanted.folder.as_posix()!a} is no text, and cannot be used"
         refuse("RF503", text, "--runs names another folder")
-    return Plan(
-        subject, data, plan.recipe, plan.seed, plan.numerics, Run(wanted.folder / name)
-    )
+    remarks = (*subject.remarks, *data.remarks)
+    return replace(plan, run=Run(wanted.folder / name), remarks=remarks)
 
 
 def _numerics(plan: Plan) -> str:

@@ -20,7 +20,7 @@ from torch.nn.parameter import is_lazy
 
 from recform.blocks import Layout, Shape
 from recform.compiler import Compiled
-from recform.diagnostics import CompileError, refuse
+from recform.diagnostics import CompileError, Diagnostic, refuse
 from recform.files import Json
 from recform.settings import Settings
 from recform.source import Span
@@ -56,6 +56,11 @@ class Subject(Protocol):
     @property
     def files(self) -> dict[str, str]:
         """Texts that the folder of a run keeps, by name."""
+        ...
+
+    @property
+    def remarks(self) -> tuple[Diagnostic, ...]:
+        """Warnings of what is odd about it."""
         ...
 
     def make(self) -> nn.Module:
@@ -116,6 +121,10 @@ class Formula:
         texts = {record.file: record.formula, **record.used}
         kept = {f"formula/{name}": text for name, text in texts.items()}
         return {**kept, "network.py": self.compiled.source}
+
+    @property
+    def remarks(self) -> tuple[Diagnostic, ...]:
+        return self.compiled.warnings
 
     def make(self) -> nn.Module:
         return self.compiled.module()
@@ -207,6 +216,10 @@ class Factory:
     @property
     def files(self) -> dict[str, str]:
         return {}
+
+    @property
+    def remarks(self) -> tuple[Diagnostic, ...]:
+        return ()
 
     @cached_property
     def _sizes(self) -> dict[str, Sizes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 import recform
 from recform.cli.app import app
 from recform.diagnostics import CompileError
+from recform.training import session
 from recform.training.recipe import RECIPES
 from tests.training.helpers import FAST, TINY, outcome, told
 from tests.training.test_resume import Stopping
@@ -93,6 +95,24 @@ def test_a_function_and_a_recipe(tmp_path: Path) -> None:
     with pytest.raises(CompileError) as caught:
         recform.train("X_i = ", runs=tmp_path, device="cpu")
     assert told(caught.value).code.startswith("RF1")
+
+
+def test_what_is_odd_is_told_before_the_first_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = np.zeros((60, 8, 8)), np.arange(60) % 3 + 1
+    np.savez(tmp_path / "a", x_train=x, y_train=y, x_test=x, y_test=y)
+    data = f"npz:{tmp_path / 'a.npz'}"
+    (tmp_path / "tiny.rf").write_text(TINY)
+
+    def stopped(*_: object, **__: object) -> None:
+        raise session.Stopped
+
+    monkeypatch.setattr(session, "shown", stopped)
+    with pytest.warns(UserWarning, match="RF831"), pytest.raises(KeyboardInterrupt):
+        recform.train(tmp_path / "tiny.rf", data=data, device="cpu")
+    words = ["train", str(tmp_path / "tiny.rf"), "--data", data, "--device", "cpu"]
+    assert CliRunner().invoke(app, words).stderr.count("RF831") == 1
 
 
 def test_a_call_that_is_stopped(

@@ -234,7 +234,29 @@ def test_too_few_examples_to_hold_some_out(tmp_path: Path) -> None:
 
 def test_a_class_that_only_the_test_set_has(tmp_path: Path) -> None:
     where = saved(tmp_path / "a.npz", X, Y, x_test=X, y_test=Y + 5)
-    assert loaded(where).classes == 8
+    found = loaded(where)
+    assert found.classes == 8
+    (item,) = found.remarks
+    assert item.message.endswith("on no example of classes 3, 4, 5, 6 and 1 more")
+    assert "12 of the 12 to test" in item.hint
+
+
+@pytest.mark.parametrize(
+    ("labels", "words", "hint"),
+    [
+        (Y, None, ""),
+        (Y + 1, "has 4 classes, and to train on no example of class 0", "from 1?"),
+        (Y * 2, "has 5 classes, and to train on no example of classes 1, 3", "gaps"),
+        (Y + 2, "no example of classes 0, 1", "gaps"),
+    ],
+)
+def test_a_class_that_nobody_teaches(
+    labels: Any, words: str | None, hint: str, tmp_path: Path
+) -> None:
+    where = saved(tmp_path / "a.npz", X, labels)
+    items = loaded(where).remarks
+    assert [item.code for item in items] == ["RF831"] * (words is not None)
+    assert all(words in item.message and hint in item.hint for item in items if words)
 
 
 def test_names_of_data() -> None:

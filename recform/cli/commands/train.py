@@ -177,6 +177,8 @@ def command(
     else:
         assert file is not None
         plan = _of_file(file, network, training.target, wanted)
+    if leads():
+        answer.show(plan.remarks)
     result = _run(plan, as_json)
     answer.result(asdict(result))
     if not as_json and leads():
@@ -201,9 +203,7 @@ def _of_file(
         )
         return choose(found, network)
 
-    plan = of_formula(compiling, wanted)
-    answer.show(plan.subject.compiled.warnings)  # type: ignore[attr-defined]
-    return plan
+    return of_formula(compiling, wanted)
 
 
 def _run(plan: Plan, as_json: bool) -> Result:
