@@ -313,7 +313,9 @@ def _untaught(
         hint = "classes count from 0, without gaps: number those that there are anew"
     report = Diagnostics()
     kind = "class" if len(empty) == 1 else "classes"
-    text = f"{name} has {classes:,} classes, and to train on no example of {kind} {words}"
+    text = (
+        f"{name} has {classes:,} classes, and to train on no example of {kind} {words}"
+    )
     report.warning("RF831", text, hint=hint)
     return report.warnings
 

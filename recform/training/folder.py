@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -15,6 +15,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from recform.training.draws import mixed
 from recform.training.examples import Batch, Pass, Scale, channels_last
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 #: Of ImageNet, by channel, of bytes: torchvision's mean and deviation times 255.
 IMAGENET = Scale(
@@ -109,16 +112,42 @@ def _steady(_: int) -> None:
 
 
 def _read(path: str) -> Tensor:
+    """A file's picture as a person sees it: bytes (3, height, width).
+
+    Raises:
+        CorruptImage: if it cannot be read, or nothing says which of its numbers is white.
+    """
     from PIL import Image
     from torchvision.transforms.v2.functional import pil_to_tensor
 
     try:
         with Image.open(path) as image:
-            pixels: Tensor = pil_to_tensor(image.convert("RGB"))
+            pixels: Tensor = pil_to_tensor(_upright(image).convert("RGB"))
             return pixels
     except Exception as error:  # whatever a decoder makes of what is no image
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise CorruptImage(f"{path}: {said}") from None
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The same as its camera was held, with 8 bits a number.
+
+    Of 16 bits, which Pillow cuts off at 255, they are the upper ones.
+
+    Raises:
+        ValueError: if its numbers are of 32 bits.
+    """
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    # Of some formats Pillow opens 16 bits as 32.
+    opened = image.mode == "I" and image.format in ("PNG", "PPM")
+    turned = ImageOps.exif_transpose(image)
+    if turned.mode.startswith("I;16") or opened:
+        return Image.fromarray((np.asarray(turned) >> 8).astype("uint8"))
+    if turned.mode in ("I", "F"):
+        raise ValueError("its numbers are of 32 bits, and those of an image of 8 or 16")
+    return turned
 
 
 def files_of(folder: Path) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:

@@ -19,7 +19,7 @@ from recform.diagnostics import CompileError, Diagnostic
 from recform.training.data import Asked, Data, load
 from recform.training.draws import held_out
 from recform.training.examples import Images, Pass, Windows
-from recform.training.folder import Photographs
+from recform.training.folder import CorruptImage, Photographs
 from recform.training.recipe import RECIPES
 from tests.training.helpers import TINY, planned, told, trained
 
@@ -336,6 +336,74 @@ def test_photographs_keep_their_shape(tmp_path: Path) -> None:
     assert isinstance(found, Photographs)
     sizes = v2.CenterCrop((14, 28))(v2.Resize([72, 32], antialias=True)(high))
     assert torch.equal(found[1, Pass()][0], sizes)
+
+
+def seen(path: Path) -> Tensor:
+    """What a network sees of a photograph of its own size, in bytes (3, height, width)."""
+    with Image.open(path) as image:
+        height, width = image.height, image.width
+    size = max(height, width)
+    found = Photographs(((path.as_posix(), 0),), (size, size), 0)[0, Pass()][0]
+    assert found.shape == (3, size, size)
+    return found
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize("kind", ["jpg", "png", "tif"])
+def test_photographs_stand_as_the_camera_was_held(
+    kind: str, turn: int, tmp_path: Path
+) -> None:
+    """Turned by hand as the EXIF tag 274 says: (where row 0 is, where column 0 is)."""
+    upright = np.kron(
+        np.array([[250, 10], [90, 170]], "uint8"), np.ones((8, 8), "uint8")
+    )
+    back = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.T,
+        6: upright[:, ::-1].T,
+        7: upright[::-1, ::-1].T,
+        8: upright[::-1].T,
+    }
+    image = Image.fromarray(np.ascontiguousarray(back[turn]))
+    tags = image.getexif()
+    tags[274] = turn
+    image.save(tmp_path / f"x.{kind}", exif=tags)
+    found, corners = (
+        seen(tmp_path / f"x.{kind}").float(),
+        upright[[2, 2, 13, 13], [2, 13, 2, 13]],
+    )
+    told = torch.stack(
+        [found[0, y, x] for y, x in ((2, 2), (2, 13), (13, 2), (13, 13))]
+    )
+    assert (told - torch.tensor(corners).float()).abs().max() < 20
+
+
+@pytest.mark.parametrize("kind", ["png", "tif", "pgm", "turned"])
+def test_photographs_of_16_bits(kind: str, tmp_path: Path) -> None:
+    """As torchvision makes bytes of them."""
+    deep = np.arange(64, dtype="uint16").reshape(8, 8) * 1040
+    path = tmp_path / f"x.{'tif' if kind == 'turned' else kind}"
+    if kind == "pgm":
+        path.write_bytes(b"P5 8 8 65535\n" + deep.astype(">u2").tobytes())
+    else:
+        image = Image.fromarray(deep[::-1, ::-1].copy() if kind == "turned" else deep)
+        tags = image.getexif()
+        tags[274] = 3 if kind == "turned" else 1
+        image.save(path, exif=tags)
+    theirs = v2.functional.to_dtype(torch.from_numpy(deep), torch.uint8, scale=True)
+    plain = tmp_path / "plain.png"
+    Image.fromarray(theirs.numpy()).save(plain)
+    assert torch.equal(seen(path), seen(plain))
+
+
+@pytest.mark.parametrize("kind", ["int32", "float32"])
+def test_photographs_of_32_bits(kind: str, tmp_path: Path) -> None:
+    Image.fromarray(np.ones((8, 8), kind)).save(tmp_path / "x.tif")
+    with pytest.raises(CorruptImage, match=r"x.tif: its numbers are of 32 bits"):
+        seen(tmp_path / "x.tif")
 
 
 def drawn(data: Data, epoch: int, start: int = 0) -> list[Tensor]:
