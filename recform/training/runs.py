@@ -232,7 +232,10 @@ class Run:
 
 
 def key(subject: str, data: str, recipe: Recipe, seed: int, numerics: str) -> str:
-    """What a run is: the same for the same network, data, recipe, seed and precision."""
+    """What a run is: the same for the same network, data, recipe, seed and precision.
+
+    Processes, threads and the machine are none of it: a run goes on elsewhere.
+    """
     settings = {k: v for k, v in asdict(recipe).items() if k != "name"}
     told = json.dumps([subject, data, settings, seed, numerics], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()

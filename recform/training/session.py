@@ -163,7 +163,8 @@ def run(plan: Plan, screen: Screen) -> Result:
         with plan.run.locked():
             if (done := finished(plan)) is not None:
                 return done
-            runs.begin(plan.run, _facts(plan), plan.subject.files, plan.recipe)
+            facts = _facts(plan, engine.num_processes)
+            runs.begin(plan.run, facts, plan.subject.files, plan.recipe)
             result = _trained(plan, engine, screen)
             title = f"{plan.subject.name} on {plan.data.name}, seed {plan.seed}"
             plan.run.write("curves.svg", curves(title, plan.run.metrics()))
@@ -258,8 +259,8 @@ def _key(plan: Plan) -> str:
     )
 
 
-def _facts(plan: Plan) -> Json:
-    """For `run.json`."""
+def _facts(plan: Plan, processes: int) -> Json:
+    """For `run.json`; a run may go on with another number of processes."""
     return {
         "key": _key(plan),
         "subject": {**plan.subject.facts, "digest": plan.subject.digest},
@@ -271,7 +272,7 @@ def _facts(plan: Plan) -> Json:
         "recipe": asdict(plan.recipe),
         "seed": plan.seed,
         "numerics": {**asdict(plan.numerics), "used": _numerics(plan)},
-        "surroundings": runs.surroundings(),
+        "surroundings": {**runs.surroundings(), "processes": processes},
     }
 
 

@@ -30,6 +30,15 @@ def test_runs_are_listed_and_shown(tmp_path: Path) -> None:
     # The name of a recipe says nothing of what was changed of it.
     assert "quick, epochs=3, batch=256, warmup=1.0\n" in shown
     assert f"{result.accuracy:.2%} of the test set" in shown
+    # One that several processes began is made again by as many.
+    path = tmp_path / "run" / "run.json"
+    facts = json.loads(path.read_text())
+    assert facts["surroundings"]["processes"] == 1
+    facts["surroundings"]["processes"] = 3
+    path.write_text(json.dumps(facts))
+    shown = asked("runs", "show", "ru", "--runs", str(tmp_path))
+    assert ", 3 processes of " in shown
+    assert "torchrun --nproc-per-node 3 -m recform train " in shown
 
 
 def test_a_run_can_be_made_again_from_its_folder(tmp_path: Path) -> None:

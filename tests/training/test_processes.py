@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -39,6 +40,8 @@ def test_two_processes_are_as_good_as_one(kind: str, tmp_path: Path) -> None:
         run(planned(tmp_path, PLAIN, *MORE, name="begun"), Stopping(7))
     done = launched(tmp_path, kind)
     assert done.returncode == 0, done.stderr
+    known = json.loads((tmp_path / "plain" / "run.json").read_text())
+    assert known["surroundings"]["processes"] == 2
     trained(tmp_path, PLAIN, *MORE, name="one")
     trained(tmp_path, PLAIN, *MORE, "select=last", name="last")
     for name, other in (("plain", "one"), ("parts", "last")):

@@ -123,6 +123,8 @@ def again(run: Run, said: Json) -> str:
 
     subject, numerics = said["subject"], said["numerics"]
     words = ["recform", "train"]
+    if (processes := _processes(said)) > 1:
+        words = ["torchrun", "--nproc-per-node", str(processes), "-m", *words]
     if subject.get("module") is not None:
         words += ["--module", subject["module"]]
     else:
@@ -148,6 +150,12 @@ def again(run: Run, said: Json) -> str:
         words += ["--runs", str(run.folder.parent)]
     words += ["--name", f"{run.name}-again"]
     return shlex.join(words)
+
+
+def _processes(said: Json) -> int:
+    """How many a run began with; folders of before do not say."""
+    found = said["surroundings"].get("processes")
+    return found if isinstance(found, int) else 1
 
 
 def _recipe(said: Json) -> str:
@@ -178,10 +186,11 @@ def _show(run: Run, told: Json, said: Json) -> None:
         ]
     packages = [f"{k} {v}" for k, v in around["packages"].items() if v]
     git = around["git"] or {}
+    several = f"{n} processes of " if (n := _processes(said)) > 1 else ""
     changed = " and changes" if git.get("changed") else ""
     rows += [
         ("versions", ", ".join([f"recform {around['recform']}", *packages])),
-        ("machine", f"{around['processor']}, {around['threads']} threads"),
+        ("machine", f"{around['processor']}, {several}{around['threads']} threads"),
         ("git", f"{str(git.get('commit'))[:12]}{changed}" if git else "none"),
         ("folder", run.folder.as_posix()),
         ("command", around["command"]),
