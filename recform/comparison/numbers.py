@@ -15,17 +15,21 @@ def gain(value: float, digits: int) -> str:
     return text if text.startswith("-") or not text.strip("0.") else f"+{text}"
 
 
+#: Stands where an interval would: of values that are all the same none can be told.
+NO_SPREAD = "no spread"
+
+
 def between(interval: tuple[float, float] | None, digits: int) -> str:
     """An interval of scores."""
     if interval is None:
-        return ""
+        return NO_SPREAD
     return " to ".join(score(end, digits) for end in interval)
 
 
 def gains_between(interval: tuple[float, float] | None, digits: int) -> str:
     """An interval of differences."""
     if interval is None:
-        return ""
+        return NO_SPREAD
     return " to ".join(gain(end, digits) for end in interval)
 
 

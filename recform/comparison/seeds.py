@@ -36,7 +36,7 @@ class Described:
         n: how many scores.
         mean: of them.
         sd: of one score; None with fewer than two.
-        interval: of the mean, by Student's t; None likewise.
+        interval: of the mean, by Student's t; None likewise, and where all are the same.
     """
 
     model: str
@@ -58,7 +58,7 @@ class Pair:
         n: how many seeds both have.
         difference: the mean.
         sd: of one difference; None with fewer than two.
-        interval: of the mean, by Student's t; None likewise.
+        interval: of the mean, by Student's t; None likewise, and where all are the same.
         wins, losses: seeds on which the second is better, and worse.
         effect: Hedges' g of the differences; None where they do not vary.
         p: of the exact test; None without two seeds, or without any difference.
@@ -67,7 +67,8 @@ class Pair:
         floor: the smallest p that n seeds can give.
         needed: seeds in all that would settle it in four of five studies, if the mean
             and the spread are what was seen; None if that is not to be said.
-        visible: the mean difference that n seeds show in four of five studies.
+        visible: the mean difference that n seeds show in four of five studies; None if
+            they can show none, or all differences are the same.
     """
 
     first: str
@@ -182,13 +183,14 @@ def described(model: str, values: Sequence[float], alpha: float) -> Described:
 
 
 def mean_interval(values: Sequence[float], alpha: float) -> tuple[float, float] | None:
-    """Of a mean, by Student's t; None with fewer than two values."""
+    """Of a mean, by Student's t; None if nothing is seen of how values spread.
+
+    That is so with fewer than two of them, and where all are the same.
+    """
     n = len(values)
-    if n < 2:
+    if n < 2 or (sd := stdev(values)) == 0:
         return None
-    mean, error = fmean(values), stdev(values) / math.sqrt(n)
-    if error == 0:
-        return mean, mean
+    mean, error = fmean(values), sd / math.sqrt(n)
     low, high = stats.t.interval(1 - alpha, n - 1, loc=mean, scale=error)
     return float(low), float(high)
 
@@ -277,5 +279,5 @@ def _pair(
         p_holm if p is not None else None,
         floor(n),
         None if sd is None else runs_needed(mean, sd, level),
-        None if sd is None else detectable(n, sd, level),
+        detectable(n, sd, level) if sd else None,
     )

@@ -176,7 +176,10 @@ def open_pair(found: Comparison, pair: Pair) -> str:
         f"{_points(found)} ({_interval(found, pair, 1)})"
     )
     text += f", {said(pair.p_holm)}" if pair.p_holm is not None else ""
-    if pair.needed is not None:
+    if pair.difference and not pair.sd:
+        fewest = max(pair.needed or 0, pair.n + 1)
+        text += f". {counted(fewest, 'seed')} in all are the fewest that may show it"
+    elif pair.needed is not None:
         text += (
             f". If the true difference and spread are what was seen, "
             f"{counted(max(pair.needed, pair.n + 1), 'seed')} in all would show it in four "
@@ -195,7 +198,9 @@ def open_pair(found: Comparison, pair: Pair) -> str:
 
 def _interval(found: Comparison, pair: Pair, sign: int) -> str:
     ends = pair.interval
-    if ends is not None and sign < 0:
+    if ends is None:
+        return "the same with each seed, so there is no interval"
+    if sign < 0:
         ends = (-ends[1], -ends[0])
     level = percent(found.asked.alpha)
     return f"{level} interval {gains_between(ends, found.results.digits)}"

@@ -58,10 +58,29 @@ def test_the_correction_takes_more_seeds() -> None:
     assert "It takes 7 seeds." in lines[0]  # 2/2^7 <= 0.05/3
     rows = {name: [*values, values[-1] + 0.1] for name, values in rows.items()}
     assert said(over_seeds(rows)) == [
-        "B is better than A: by +3.00 (95% interval +3.00 to +3.00), with 7 of 7 seeds, "
-        "p = 0.0469.",
+        "B is better than A: by +3.00 (the same with each seed, so there is no interval), "
+        "with 7 of 7 seeds, p = 0.0469.",
         "C is better than A and B (each p = 0.0469 or less).",
     ]
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 6])
+def test_differences_that_are_all_the_same_have_no_interval(n: int) -> None:
+    """Which says nothing of further seeds: no interval of width zero."""
+    rows = {
+        "A": [90.1 + s / 10 for s in range(n)],
+        "B": [90.6 + s / 10 for s in range(n)],
+    }
+    found = compare(over_seeds(rows), Asked(0.05, None), Diagnostics())
+    (pair,) = found.each[0].pairs
+    assert (pair.sd, pair.interval, pair.visible, pair.effect) == (0, None, None, None)
+    words = " ".join(verdict(found))
+    assert "+0.50 (the same with each seed, so there is no interval)" in words
+    if n < 6:
+        assert words.endswith("6 seeds in all are the fewest that may show it.")
+    page = markdown.render(content.document(Study(found.results, ()), found))
+    assert "no spread" in page and "Nothing is seen of how they spread" in page
+    assert "+0.50 to +0.50" not in page
 
 
 def test_what_is_settled_counts_no_more() -> None:

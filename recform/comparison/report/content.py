@@ -94,7 +94,7 @@ def _scores(found: Comparison) -> Iterator[Block]:
                         str(model.n),
                         score(model.mean, digits),
                         "" if model.sd is None else score(model.sd, digits),
-                        between(model.interval, digits),
+                        between(model.interval, digits) if model.n > 1 else "",
                     )
                     for model in each.models
                 ),

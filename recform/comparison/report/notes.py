@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recform.comparison.compare import Comparison
 from recform.comparison.model import Study
-from recform.comparison.numbers import percent
+from recform.comparison.numbers import NO_SPREAD, percent
 from recform.comparison.power import POWER
 
 
@@ -17,6 +17,13 @@ def notes(found: Comparison) -> tuple[str, ...]:
         lines.append(
             f"Intervals are Student's t, each for itself: they assume scores that are "
             f"spread normally, and about {level} of such intervals hold the true mean."
+        )
+    several = [item for each in found.each for item in (*each.models, *each.pairs)]
+    if any(item.n > 1 and item.interval is None for item in several):
+        lines.append(
+            f'"{NO_SPREAD.capitalize()}": all scores, or all differences, are the same. '
+            "Nothing is seen of how they spread, so no interval can be told; further seeds "
+            "may give others. Seeds needed are then the fewest that the exact test takes."
         )
     if pairs:
         lines.append(
