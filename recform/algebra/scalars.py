@@ -13,7 +13,7 @@ import sympy
 
 from recform.blocks.function import EXACT
 from recform.blocks.symbolic import Symbolic
-from recform.diagnostics import Diagnostics, Unread, meant
+from recform.diagnostics import Diagnostics, Unread, beyond, meant
 from recform.source import Span
 from recform.syntax import nodes as n
 
@@ -40,7 +40,7 @@ class Undefined(Exception):
 
 
 class Unreasonable(Exception):
-    """A number is larger than any that a network could need."""
+    """A number is larger than any that a network could need; its text says so."""
 
 
 def power(base: Symbolic, exponent: Symbolic) -> Symbolic:
@@ -54,7 +54,7 @@ def power(base: Symbolic, exponent: Symbolic) -> Symbolic:
     if exponent.is_number and abs(exponent) > _MAX_EXPONENT:
         if base in (0, 1):
             return base
-        raise Unreasonable
+        raise Unreasonable(beyond("this exponent", _MAX_EXPONENT))
     if base == 0 and exponent.is_number and exponent < 0:
         raise ZeroDivisionError
     if base.is_number and base < 0 and exponent.is_number and not exponent.is_Integer:
@@ -72,7 +72,7 @@ def bounded(value: Symbolic) -> Symbolic:
         value.is_Rational
         and max(int(value.p).bit_length(), int(value.q).bit_length()) > _MAX_BITS
     ):
-        raise Unreasonable
+        raise Unreasonable(beyond("this number", f"2^{_MAX_BITS}"))
     return value
 
 
@@ -126,8 +126,8 @@ class _Scalars:
         """
         try:
             return self._read(expr)
-        except Unreasonable:
-            self._fail("RF106", "this number is out of all reason", expr.span)
+        except Unreasonable as error:
+            self._fail("RF106", str(error), expr.span)
         except Undefined:
             self._fail("RF211", "this is a root of a negative number", expr.span)
         except ZeroDivisionError:
@@ -224,5 +224,5 @@ def call(
     if name == "sqrt" and arguments[0].is_number and arguments[0] < 0:
         fail("RF211", "sqrt takes a number that is not negative", span)
     if name == "exp" and arguments[0].is_number and abs(arguments[0]) > 700:
-        raise Unreasonable
+        raise Unreasonable(beyond("this exponent", 700))
     return FUNCTIONS[name](*arguments)

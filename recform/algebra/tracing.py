@@ -28,6 +28,7 @@ from recform.blocks import (
 from recform.blocks.acts import chained
 from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
+from recform.diagnostics import beyond, large
 from recform.source import Span
 
 
@@ -324,7 +325,12 @@ def number_of(value: Symbolic, kind: Kind, name: str) -> int | float:
     """
     least = kind.least
     if kind.symbolic and least is not None:
-        if not value.is_Integer or not least <= value <= MAX_SIZE:
+        if value.is_Integer and value > MAX_SIZE:
+            what = beyond(
+                f"gets {large(int(value))} as its {name} here, which", MAX_SIZE
+            )
+            raise Misfit("RF106", what, argument=name)
+        if not value.is_Integer or value < least:
             shown = str(sympy.N(value, 6)) if not value.is_Rational else str(value)
             raise Misfit(
                 "RF404",

@@ -18,7 +18,7 @@ from recform.diagnostics.model import (
     refuse,
 )
 from recform.diagnostics.render import as_dict, render_json, render_text
-from recform.diagnostics.words import counted
+from recform.diagnostics.words import beyond, counted, large
 
 __all__ = [
     "CompileError",
@@ -30,8 +30,10 @@ __all__ = [
     "Unread",
     "WrongArgument",
     "as_dict",
+    "beyond",
     "closest",
     "counted",
+    "large",
     "meant",
     "refuse",
     "render_json",

@@ -16,10 +16,13 @@ from recform.algebra.tracing import Trace, memories, shapes_along, trace
 from recform.blocks import Memory, Misfit, Shape
 from recform.blocks.operator import CALL
 from recform.blocks.symbolic import Symbolic
-from recform.diagnostics import Diagnostics, Label
+from recform.diagnostics import Diagnostics, Label, beyond
 from recform.graph.model import Place
 from recform.graph.partial import Stuck
 from recform.source import Span
+
+#: A tensor of more numbers than this fits no machine.
+_MAX_ELEMENTS = 1 << 40
 
 #: Looks for a place in the formula, which takes a while.
 Where: TypeAlias = Callable[[], Span] | None
@@ -105,10 +108,10 @@ class PipelineRunner:
             self._misfit(misfit, where)
             raise Stuck from None
         x = made.output
-        if x.elements > 1 << 40:
+        if x.elements > _MAX_ELEMENTS:
             self._report.error(
                 "RF106",
-                f"a tensor of {x} is out of all reason",
+                beyond(f"a tensor of {x}", f"{_MAX_ELEMENTS:,} numbers"),
                 where() if where else pipeline.span,
             )
             raise Stuck

@@ -15,7 +15,7 @@ from recform.algebra.symbols import MAX_SIZE
 from recform.arguments import shown, whole
 from recform.blocks import Layout, Shape, Stride
 from recform.blocks.symbolic import Symbolic
-from recform.diagnostics import Diagnostics
+from recform.diagnostics import Diagnostics, beyond, large
 from recform.memory import Memory, memory_said
 from recform.outline.operator_calls import names_in
 from recform.outline.sections import Section
@@ -161,8 +161,7 @@ class FrameReader:
         if value > limit:
             self._report.error(
                 "RF106",
-                f"{what} of {_large(int(value))} is out of all reason "
-                f"(the limit is {limit:,})",
+                beyond(f"{what} of {large(int(value))}", limit),
                 place,
             )
             return None
@@ -301,7 +300,3 @@ def _sizes(value: Any, report: Diagnostics) -> str:
 def params_in(expr: n.Expr, params: Mapping[str, n.Param]) -> set[str]:
     """The parameters that a number is made of."""
     return names_in(expr) & set(params)
-
-
-def _large(value: int) -> str:
-    return f"{value:,}" if value < 10**15 else "more than 10^15"

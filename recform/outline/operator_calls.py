@@ -10,7 +10,7 @@ from recform.algebra.symbols import MAX_SIZE, SYMBOLS, parameter, told
 from recform.blocks import Argument, Arguments, Kind, Library, Operator
 from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
-from recform.diagnostics import Diagnostics, meant
+from recform.diagnostics import Diagnostics, beyond, large, meant
 from recform.source import Span
 from recform.syntax import nodes as n
 
@@ -174,9 +174,10 @@ class OperatorReader:
         value = told(reader.read(expr))
         if value is None:
             return None
-        checked = self._check(argument, value, used if free else set())
+        inside = used if free else set()
+        checked = self._check(argument, value, inside)
         if checked is None:
-            self._out_of_range(argument, what, _shown(value), expr.span)
+            self._refuse(argument, [self._filled(value, inside)], what, expr.span)
         return checked
 
     def _choice(self, argument: Argument, expr: n.Expr, what: str) -> str | None:
@@ -197,10 +198,28 @@ class OperatorReader:
             return None
         checked = [self._check(argument, value, set()) for value in values]
         if len(checked) != 2 or None in checked:
-            shown = f"({', '.join(map(_shown, values))})"
-            self._out_of_range(argument, what, shown, expr.span)
+            self._refuse(argument, values, what, expr.span)
             return None
         return checked[0] if checked[0] == checked[1] else tuple(checked)
+
+    def _refuse(
+        self, argument: Argument, values: list[Symbolic], what: str, span: Span
+    ) -> None:
+        """Reports a value, or a pair, that an argument does not take."""
+        for value in values:
+            if argument.kind.least is not None and _is_large(value):
+                text = beyond(f"{what} of {large(int(value))}", MAX_SIZE)
+                self._report.error("RF106", text, span)
+                return
+        shown = ", ".join(map(_shown, values))
+        shown = f"({shown})" if len(values) > 1 else shown
+        self._out_of_range(argument, what, shown, span)
+
+    def _filled(self, value: Symbolic, used: set[str]) -> Symbolic:
+        """A value with numbers for the parameters that are left to the constructor."""
+        if isinstance(value, bool):
+            return value
+        return value.subs({parameter(name): self._values[name] for name in used})
 
     def _out_of_range(
         self, argument: Argument, what: str, shown: str, span: Span, hint: str = ""
@@ -218,7 +237,7 @@ class OperatorReader:
         if value.free_symbols:
             if argument.kind.fixed and argument.kind is not Kind.NUMBER:
                 return None
-            filled = value.subs({parameter(name): self._values[name] for name in used})
+            filled = self._filled(value, used)
             if not filled.free_symbols and self._number(argument, filled) is None:
                 return None
             return value
@@ -249,6 +268,10 @@ def _default(argument: Argument) -> str:
     if value is None:
         return "..."
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _is_large(value: Symbolic) -> bool:
+    return not isinstance(value, bool) and value.is_Integer and value > MAX_SIZE
 
 
 def _shown(value: Symbolic) -> str:

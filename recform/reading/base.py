@@ -151,8 +151,8 @@ class Base:
         """
         try:
             value = self._value(expr)
-        except sc.Unreasonable:
-            self.report.fail("RF106", "this number is out of all reason", expr.span)
+        except sc.Unreasonable as error:
+            self.report.fail("RF106", str(error), expr.span)
         except sc.Undefined:
             self.report.fail("RF211", "this is a root of a negative number", expr.span)
         except ZeroDivisionError:

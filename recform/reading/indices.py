@@ -8,6 +8,7 @@ from recform.algebra.expr import I, L, Learned, T
 from recform.algebra.indices import mirrored
 from recform.algebra.operators import Scalar
 from recform.blocks.symbolic import Symbolic
+from recform.diagnostics import beyond
 from recform.outline.survey import references
 from recform.reading.base import MAX_INDEX, MAX_OFFSET, Base
 from recform.syntax import nodes as n
@@ -31,7 +32,7 @@ class Indices(Base):
         if abs(number) > limit:
             self.report.fail(
                 "RF106",
-                f"this index reaches further than {limit:,}: out of all reason",
+                beyond("how far this index reaches", limit),
                 expr.span,
             )
         return value
@@ -41,7 +42,7 @@ class Indices(Base):
         if abs(shift) > MAX_OFFSET:
             self.report.fail(
                 "RF106",
-                f"this index reaches further than {MAX_OFFSET:,}: out of all reason",
+                beyond("how far this index reaches", MAX_OFFSET),
                 expr.span,
             )
         if not self._ranging:
@@ -125,7 +126,7 @@ class Indices(Base):
                 hint=f"times {time}" if time <= 64 and not self._time else "",
             )
         if time < -MAX_OFFSET:
-            self.report.fail("RF106", "this index is out of all reason", expr.span)
+            self.report.fail("RF106", beyond("this index", -MAX_OFFSET), expr.span)
         return time
 
     def _behind(self, expr: n.Expr | n.Range) -> int:
@@ -158,5 +159,6 @@ class Indices(Base):
                 hint=wanted,
             )
         if distance > MAX_OFFSET:
-            self.report.fail("RF106", "this index is out of all reason", expr.span)
+            text = beyond("how far this index reaches", MAX_OFFSET)
+            self.report.fail("RF106", text, expr.span)
         return int(distance)

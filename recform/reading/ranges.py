@@ -22,6 +22,7 @@ from recform.algebra.expr import (
 from recform.algebra.means import members
 from recform.algebra.multiples import scaled
 from recform.algebra.operators import Scalar
+from recform.diagnostics import beyond
 from recform.reading.base import MAX_INDEX, MAX_OFFSET, MAX_TERMS, MAX_WRITTEN, Value
 from recform.reading.beside import SideBySide
 from recform.reading.members import Gathered, Range, reads_block
@@ -212,8 +213,10 @@ class Ranges(Gathered, SideBySide):
             self.report.fail(
                 "RF308", "the range ends at i-1, i-2, ... or a number", span
             )
-        if abs(end) > (MAX_OFFSET if high.has(I) or high.has(L) else MAX_INDEX):
-            self.report.fail("RF106", "this range reaches out of all reason", span)
+        limit = MAX_OFFSET if high.has(I) or high.has(L) else MAX_INDEX
+        if abs(end) > limit:
+            text = beyond("how far this range reaches", limit)
+            self.report.fail("RF106", text, span)
         if not (0 <= low <= MAX_OFFSET):
             self.report.fail("RF308", f"the range starts at 0 to {MAX_OFFSET}", span)
         self._missing_scalars(value, over.variable, int(low), span)

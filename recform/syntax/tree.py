@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 from recform.blocks.identifiers import is_plain, nearest_label
-from recform.diagnostics import Diagnostics
+from recform.diagnostics import Diagnostics, beyond
 from recform.source import Source, Span
 from recform.syntax import nodes as n
 from recform.syntax.lalr import Node, Token, Tree
@@ -173,7 +173,7 @@ class _ToNodes:
         if digits > _MAX_DIGITS or abs(int(exponent or 0)) > _MAX_DIGITS:
             shown = text if len(text) <= _MAX_DIGITS else text[:20] + "..."
             self._report.error(
-                "RF106", f"the number {shown} is out of all reason", span
+                "RF106", beyond(f"the number {shown}", f"{_MAX_DIGITS} digits"), span
             )
             return n.Number(span, Fraction(1))
         return n.Number(span, Fraction(text))
@@ -191,7 +191,8 @@ class _ToNodes:
             if not text.isdecimal():
                 return [n.Reference(place, text)]
             if len(text) > _MAX_DIGITS:
-                self._report.error("RF106", "this index is out of all reason", place)
+                text = beyond("this index", f"{_MAX_DIGITS} digits")
+                self._report.error("RF106", text, place)
                 text = "0"
             return [n.Number(place, Fraction(int(text)))]
         return list(children)

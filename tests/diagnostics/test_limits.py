@@ -20,6 +20,45 @@ from tests import warm
 from tests.thinned import thinned
 
 ONE = "X_i = X_<i-1> + W_i*X_<i-1>\n"
+SIZED = "param n = 1\nhead avgpool > linear(n)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "limit"),
+    [
+        (f"{SIZED}{ONE}", "linear's width of 1,000,001", "1,000,000"),
+        (f"head avgpool > linear(10^15)\n{ONE}", "of more than 10^15", "1,000,000"),
+        (f"W = conv((3, 1000001), c)\n{ONE}", "kernel of 1,000,001", "1,000,000"),
+        (f"W = conv(1, 9999*c) > conv(1, c)\n{ONE}", "gets 1,279,872 as", "1,000,000"),
+        (f"stages 8 x 100001\n{ONE}", "of blocks of 100,001", "100,000"),
+        ("X_i = X_<i-33>", "how far this index reaches", "32"),
+        ("X_i = X_<i-1>\nX_257 = X_256", "how far this index reaches", "256"),
+        ("X_<i+33> = X_i", "how far this index reaches", "32"),
+        ("X_i = sum(k, 0, i-33, X_k)", "how far this range reaches", "32"),
+        ("X_i = 2^65*X_<i-1>", "this exponent", "64"),
+        ("X_i = exp(701)*X_<i-1>", "this exponent", "700"),
+        (f"X_i = {'9' * 41}*X_<i-1>", "the number 9999", "40 digits"),
+        (f"X_i = X_{'9' * 41}", "this index", "40 digits"),
+        (f"input 64 x 1000000 x 1000000\n{ONE}", "a tensor of", "1,099,511,627,776"),
+    ],
+)
+def test_what_is_too_large_is_told_with_its_limit(
+    text: str, what: str, limit: str
+) -> None:
+    settings = {"n": 1_000_001} if text.startswith("param n") else {}
+    with pytest.raises(CompileError) as caught:
+        compile_source(from_text(text), settings)
+    item = next(x for x in caught.value.diagnostics if x.code == "RF106")
+    assert what in item.message, item.message
+    assert f"is out of all reason (the limit is {limit}" in item.message
+
+
+def test_a_number_that_is_set_too_small_is_told() -> None:
+    with pytest.raises(CompileError) as caught:
+        compile_source(from_text(SIZED + ONE), {"n": 0})
+    (item,) = caught.value.diagnostics
+    assert item.message == "linear's width is a whole number of at least 1, not 0"
+
 
 # ------------------------------------------------------------------- inputs of bad will
 

@@ -17,7 +17,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.model import Bound, Factor, Term, choices
 from recform.derivation.general.slopes import as_bound
 from recform.derivation.general.terms import merged, renamed
-from recform.diagnostics import Label, Unread, meant
+from recform.diagnostics import Label, Unread, beyond, meant
 from recform.reading.sorts import MAX_TERMS
 from recform.series.series import Move
 from recform.source import Span
@@ -52,8 +52,8 @@ class TermReader:
         """
         try:
             found = merged(self._read(expr))
-        except sc.Unreasonable:
-            self._fail("RF106", "this number is out of all reason", expr.span)
+        except sc.Unreasonable as error:
+            self._fail("RF106", str(error), expr.span)
         except (sc.Undefined, ZeroDivisionError):
             self._fail("RF211", "this divides by zero", expr.span)
         if len(found) > MAX_TERMS:
@@ -248,7 +248,7 @@ class TermReader:
         if bound is not None:
             return bound
         if value.is_Integer:
-            self._fail("RF106", "this number is out of all reason", expr.span)
+            self._fail("RF106", beyond("this number", MAX_TERMS), expr.span)
         self._no_bound(expr)
 
     def _no_bound(self, expr: n.Expr) -> NoReturn:

@@ -25,7 +25,7 @@ from recform.derivation.general.slopes import (
     vanishes_behind,
 )
 from recform.derivation.general.terms import NoRow, row_of
-from recform.diagnostics import Unread
+from recform.diagnostics import Unread, beyond
 from recform.reading.sorts import MAX_TERMS
 from recform.series.series import SKIP
 from recform.syntax import nodes as n
@@ -52,7 +52,7 @@ class SumReader(TermReader):
         low, high = self._range(first), self._range(last)
         if name == "sum" and low.is_Rational and high.is_Rational:
             if max(abs(low), abs(high)) > MAX_TERMS:
-                self._fail("RF106", "this number is out of all reason", expr.span)
+                self._fail("RF106", beyond("this number", MAX_TERMS), expr.span)
             numbers = range(int(sympy.ceiling(low)), int(sympy.floor(high)) + 1)
             return self._summed(variable, numbers, body)
         inner = self._name(variable)

@@ -17,7 +17,7 @@ from recform.algebra.reindex import at_block
 from recform.algebra.symbols import FIRST
 from recform.algebra.typeset import indexed
 from recform.blocks.symbolic import Symbolic
-from recform.diagnostics import Diagnostics, Label, Reported
+from recform.diagnostics import Diagnostics, Label, Reported, beyond
 from recform.lowering.equations.left_side import (
     is_general,
     mentions_i,
@@ -255,7 +255,7 @@ class EquationReader:
             if abs(shift) > MAX_OFFSET:
                 self._report.fail(
                     "RF106",
-                    f"this index reaches further than {MAX_OFFSET}: out of all reason",
+                    beyond("how far this index reaches", MAX_OFFSET),
                     left.span,
                 )
             self._add(left.name, value, shift, item)
