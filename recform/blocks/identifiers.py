@@ -20,6 +20,7 @@ STANDARD = {
     "contextlib": ("ExitStack", "contextmanager", "nullcontext"),
     "functools": ("partial", "wraps"),
     "typing": ("Any",),
+    "warnings": ("warn",),
     "weakref": ("ref",),
 }
 #: What no identifier can be. The soft keywords (`match`, `type`) are good names.

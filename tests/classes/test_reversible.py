@@ -6,6 +6,7 @@ import copy
 import gc
 import io
 import re
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -216,6 +217,7 @@ def test_what_follows_a_pass(memory: str) -> None:
         torch.testing.assert_close(made(x), plain.eval()(x))
 
 
+@pytest.mark.filterwarnings("ignore:torch.bfloat16 is the type")
 @pytest.mark.parametrize("name", TEXTS)
 def test_lower_precision(name: str) -> None:
     """Casts are those of the pass, wherever the backward pass runs."""
@@ -228,6 +230,21 @@ def test_lower_precision(name: str) -> None:
         made.float().sum().backward()
         found.append(torch.cat([p.grad.flatten() for p in net.parameters()]))  # type: ignore[union-attr]
     assert (found[0] - found[1]).norm() < 0.1 * found[0].norm()
+
+
+@pytest.mark.parametrize("how", ["autocast", "bfloat16", "float32"])
+def test_a_state_of_few_bits_is_warned_of_once(how: str) -> None:
+    _, other, x = both(TEXTS["A.4.1"].replace("stages", "stem conv(1, 4)\nstages"))
+    kind = torch.bfloat16 if how == "bfloat16" else torch.float32
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("default")
+        for _ in range(2):
+            with torch.autocast("cpu", torch.bfloat16, enabled=how == "autocast"):
+                made = other.to(kind)(x.to(kind))
+            made.float().sum().backward()
+    words = [str(item.message) for item in said]
+    assert len(words) == (how != "float32")
+    assert all("torch.bfloat16 is the type of what blocks hand on" in w for w in words)
 
 
 def test_changes_are_seen_and_nothing_lives_on() -> None:
@@ -341,6 +358,7 @@ def test_other_normalisations(
     torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.filterwarnings("ignore:torch.bfloat16 is the type")
 def test_without_weights_in_lower_precision() -> None:
     """What such a normalisation keeps is of one type, whoever asks for it."""
     _, other, x = both(TEXTS["A.4.1"])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial, wraps
 from typing import Any
+from warnings import warn
 from weakref import ref
 
 import torch
@@ -32,6 +33,13 @@ class Reversible:
 
     #: The pass that ran last: what it has handed on is what the next one gets.
     latest: "ref[Reversible] | None" = None
+    #: What is said, behind the type, of numbers of few bits.
+    SHORT = (
+        " is the type of what blocks hand on that are run backwards: what they get back is "
+        "off by its rounding errors, and gradients with it. Under autocast the type is that "
+        "of what the stem makes, or an adapter; in float32, or with another form of memory, "
+        "gradients are those of the plain network."
+    )
     #: What normalisations have besides weights, and change when they run.
     STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -120,6 +128,9 @@ class Reversible:
         self.types = [t.dtype for t in state]
         if before and [id(t()) for t in before.made] == [*map(id, state)]:
             before.outputs, before.after, self.before = None, self, ref(before)
+        short = [t.dtype for t in outputs if t.is_floating_point() and t.itemsize < 4]
+        if short:
+            warn(f"{short[0]}{self.SHORT}", stacklevel=2)
         self.outputs = tuple(t.detach() for t in outputs)
         self.made = [ref(t) for t in outputs]
         Reversible.latest = ref(self)

@@ -177,8 +177,8 @@ ENTRIES = {
         "Classes are the whole numbers from 0 to the largest label, and to train on there is "
         "no example of some: labels may be counted from 1, or have gaps. The network gets a "
         "score for each class all the same, and never learns that one.",
-        command='python -c "import numpy as n; x = n.zeros((60, 8, 8)); '
-        "y = n.arange(60) % 3 + 1; n.savez('one.npz', x_train=x, y_train=y, x_test=x, y_test=y)\"; "
+        command='python -c "import numpy as n; x, y = n.zeros((60, 8, 8)), n.arange(60); '
+        "y = y % 3 + 1; n.savez('one.npz', x_train=x, y_train=y, x_test=x, y_test=y)\"; "
         "recform train net.rf --data npz:one.npz --override epochs=1 --device cpu > out.txt",
     ),
     "RF851": Entry(
