@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from recform.blocks.identifiers import identifier
@@ -50,6 +50,8 @@ def tensors_of(module: nn.Module, compiled: Compiled) -> dict[str, Tensor]:
     """
     state = {n.replace(COMPILED, ""): t for n, t in module.state_dict().items()}
     wanted = shapes(on_meta(compiled).state_dict())
+    if state.keys() != wanted.keys():
+        _check_own(module, compiled.name)
     notes = [f"+ {name}" for name in sorted(state.keys() - wanted)[:SHOWN]]
     notes += [f"- {name}" for name in sorted(wanted.keys() - state)[:SHOWN]]
     if notes:
@@ -73,6 +75,45 @@ def tensors_of(module: nn.Module, compiled: Compiled) -> dict[str, Tensor]:
             what = f"{name} is on the meta device: it has a shape and no numbers"
             refuse("RF703", what)
     return state
+
+
+def _check_own(module: nn.Module, network: str) -> None:
+    """Raises a CompileError (RF703) if layers compute their weights of other tensors."""
+    calls = list(_removals(module))
+    if calls:
+        others = f", and {len(calls) - 1} more" if len(calls) > 1 else ""
+        refuse(
+            "RF703",
+            f"the module computes weights of {network} of other tensors",
+            "take off first (of a copy, if it is trained on) what computes them: "
+            f"{calls[0]}{others}",
+            notes=first(calls) if len(calls) > 1 else (),
+        )
+
+
+def _removals(module: nn.Module) -> Iterator[str]:
+    """The calls that give layers their weights back, as they are now."""
+    from torch import nn
+    from torch.nn.utils import parametrize, prune
+    from torch.nn.utils.spectral_norm import SpectralNorm
+    from torch.nn.utils.weight_norm import WeightNorm
+
+    for name, part in module.named_modules():
+        path = name.replace(COMPILED, "")
+        layer = f'module.get_submodule("{path}")' if path else "module"
+        if parametrize.is_parametrized(part):
+            assert isinstance(part.parametrizations, nn.ModuleDict)
+            for key in part.parametrizations:
+                yield f'torch.nn.utils.parametrize.remove_parametrizations({layer}, "{key}")'
+        for hook in part._forward_pre_hooks.values():
+            key = getattr(hook, "name", "")
+            if isinstance(hook, SpectralNorm):
+                yield f'torch.nn.utils.remove_spectral_norm({layer}, "{key}")'
+            elif isinstance(hook, WeightNorm):
+                yield f'torch.nn.utils.remove_weight_norm({layer}, "{key}")'
+            elif isinstance(hook, prune.BasePruningMethod):
+                key = hook._tensor_name
+                yield f'torch.nn.utils.prune.remove({layer}, "{key}")'
 
 
 def fill(module: nn.Module, values: Mapping[str, Tensor]) -> None:

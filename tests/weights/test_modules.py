@@ -10,9 +10,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import parametrizations, prune
 from torch.optim.swa_utils import AveragedModel
 
 import recform
+from recform.blocks.examples import random_examples
 from recform.diagnostics import CompileError
 from recform.weights import transplant
 from recform.weights.layers import layer_of
@@ -37,6 +39,46 @@ def inside(module: nn.Module) -> nn.Module:
     made = copy.deepcopy(module)
     made.stem = torch.compile(made.stem)
     return made
+
+
+#: What computes a weight of other tensors, by torch's functions of all ages.
+COMPUTED = {
+    "spectral": parametrizations.spectral_norm,
+    "weight": parametrizations.weight_norm,
+    "orthogonal": parametrizations.orthogonal,
+    "older spectral": nn.utils.spectral_norm,
+    "older weight": nn.utils.weight_norm,
+    "pruned": lambda layer: prune.l1_unstructured(layer, "weight", 0.5),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm")
+@pytest.mark.parametrize("how", COMPUTED)
+def test_weights_that_are_computed_are_told_with_what_takes_that_off(
+    how: str, tmp_path: Path
+) -> None:
+    compiled = small()
+    module = scattered(compiled).eval()
+    layers = [m for m in module.modules() if isinstance(m, nn.Conv2d)][:2]
+    for layer in layers:
+        COMPUTED[how](layer)
+    x = random_examples(compiled.formula.input, 2)
+    before = module(x)
+    for call in (
+        lambda: recform.optimize(module),
+        lambda: recform.save_weights(module, compiled, tmp_path / "net.safetensors"),
+        lambda: recform.load_weights(module, compiled, tmp_path / "no.safetensors"),
+    ):
+        with pytest.raises(CompileError) as caught:
+            call()
+        (item,) = caught.value.diagnostics
+        assert item.code == "RF703" and ", and 1 more" in item.hint
+    for line in item.notes:
+        exec(line, {"torch": torch, "module": module})
+    torch.testing.assert_close(module(x), before)
+    torch.testing.assert_close(
+        recform.optimize(module)(x), before, rtol=1e-4, atol=1e-4
+    )
 
 
 WRAPPERS = {
