@@ -177,7 +177,7 @@ class OperatorReader:
         inside = used if free else set()
         checked = self._check(argument, value, inside)
         if checked is None:
-            self._refuse(argument, [self._filled(value, inside)], what, expr.span)
+            self._refuse(argument, [self._filled(value, inside)], what, expr)
         return checked
 
     def _choice(self, argument: Argument, expr: n.Expr, what: str) -> str | None:
@@ -198,22 +198,24 @@ class OperatorReader:
             return None
         checked = [self._check(argument, value, set()) for value in values]
         if len(checked) != 2 or None in checked:
-            self._refuse(argument, values, what, expr.span)
+            self._refuse(argument, values, what, expr)
             return None
         return checked[0] if checked[0] == checked[1] else tuple(checked)
 
     def _refuse(
-        self, argument: Argument, values: list[Symbolic], what: str, span: Span
+        self, argument: Argument, values: list[Symbolic], what: str, expr: n.Expr
     ) -> None:
         """Reports a value, or a pair, that an argument does not take."""
         for value in values:
             if argument.kind.least is not None and _is_large(value):
                 text = beyond(f"{what} of {large(int(value))}", MAX_SIZE)
-                self._report.error("RF106", text, span)
+                self._report.error("RF106", text, expr.span)
                 return
-        shown = ", ".join(map(_shown, values))
-        shown = f"({shown})" if len(values) > 1 else shown
-        self._out_of_range(argument, what, shown, span)
+        # The author's words, but for names that a number stands for.
+        shown = expr.span.words
+        if (names_in(expr) & self._values.keys()) and not isinstance(expr, n.Tuple):
+            shown = _shown(values[0])
+        self._out_of_range(argument, what, shown[:60], expr.span)
 
     def _filled(self, value: Symbolic, used: set[str]) -> Symbolic:
         """A value with numbers for the parameters that are left to the constructor."""

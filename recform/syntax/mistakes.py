@@ -144,11 +144,14 @@ def _token(
         left, right = _sides(error, statement)
         short = "\n" not in left.text and left.end - left.start <= _SHORT
         sign, said, of = _SIGNS[missing]
+        # Between arguments of an operator it may as well be a comma.
+        listed = sign == "*" and "COMMA" in error.expected and _is_flow(statement)
+        other = f", or {left.text}, {right.text} for two arguments" if listed else ""
         report.error(
             MENDED,
             f"a `{sign}` is missing between two {of}",
             Span(statement.source, left.start if short else left.end - 1, right.end),
-            hint=f"write {left.text}{said}{right.text}"
+            hint=f"write {left.text}{said}{right.text}{other}"
             if short
             else f"write `{sign}` in front of {right.text!r}",
         )

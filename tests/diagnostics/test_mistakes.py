@@ -344,7 +344,11 @@ def test_a_missing_sign_of_a_product(written: str, meant: str) -> None:
     ("written", "meant"),
     [
         ("W = conv(3, c) > bn relu", ["bn > relu"]),
-        ("W = conv(3, 2 c) bn relu", ["conv(3, 2 c) > bn", "2*c", "bn > relu"]),
+        (
+            "W = conv(3, 2 c) bn relu",
+            ["conv(3, 2 c) > bn", "2*c, or 2, c for two arguments", "bn > relu"],
+        ),
+        ("stem conv(3 c)", ["3*c, or 3, c for two arguments"]),
         ("W = conv(3, c) > bn reluu", ["bn > reluu"]),
         ("W = A B\nA = conv(3, c)\nB = bn", ["A > B"]),
         ("W = (conv(3, c) bn) > relu", ["conv(3, c) > bn"]),
@@ -361,6 +365,27 @@ def test_which_sign_is_missing(written: str, meant: list[str]) -> None:
         compile_source(from_text(f"{written}\nX_i = X_<i-1> + W_i*X_<i-1>\n"))
     found = [item.hint for item in caught.value.diagnostics if item.code == "RF104"]
     assert found == [f"write {text}" for text in meant]
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("conv(3, c, padding=0.5  * 3)", "0.5 * 3"),
+        ("conv(3, c, stride=2 ^ 0.5)", "2 ^ 0.5"),
+        ("conv((3 , 1/2), c)", "(3 , 1/2)"),
+        ("linear(2*0.3)", "2*0.3"),
+        ("dropout(0.5*3)", "0.5*3"),
+        ("dropout(2*h)", "3"),
+        ("gn(c - c)", "c - c"),
+    ],
+)
+def test_an_argument_is_told_as_it_is_written(written: str, told: str) -> None:
+    text = f"const h = 1.5\nW = {written}\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+    with pytest.raises(CompileError) as caught:
+        compile_source(from_text(text))
+    (item,) = caught.value.diagnostics
+    assert item.code == "RF210"
+    assert item.message.endswith(f", not {told}")
 
 
 @pytest.mark.parametrize(
