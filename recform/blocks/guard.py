@@ -43,6 +43,24 @@ _CLASS = re.compile(r"class ([A-Za-z_]\w*)\(nn\.Module\):")
 #: What the generated file imports if something of it is named, and what it always does.
 _MODULES, _ALWAYS = ("torch", "F", "math"), ("nn", "Tensor", *dir(builtins))
 
+#: The rules that a class may have; all else that an operator does is recform's own.
+_RULES = frozenset(
+    (
+        *("shape", "cost", "emit", "memory"),
+        *("shape_of", "cost_of", "emit_of", "memory_of"),
+        *("details", "shared"),
+    )
+)
+#: What Python looks for in an object, and may fail anywhere.
+_HOOKS = (
+    "__getattribute__",
+    "__getattr__",
+    "__eq__",
+    "__hash__",
+    "__bool__",
+    "__len__",
+)
+
 #: Kinds of what a class declares, in words; and of what its tuples hold.
 _KINDS = {
     bool: "true or false",
@@ -91,6 +109,8 @@ def _declaration(cls: type[Operator]) -> Iterator[str]:
         yield f"has the name {name!r}, which a formula cannot use"
     if not isinstance(getattr(cls, "about", None), str):
         yield "has no `about`, a line that says what it does"
+    for own in sorted(_overridden(cls)):
+        yield f"has `{own}` of its own, which only recform's operators may have"
     yield from _input_faults(cls)
     for argument in cls.arguments:
         if not argument.name.isidentifier():
@@ -103,6 +123,23 @@ def _declaration(cls: type[Operator]) -> Iterator[str]:
     for text in cls.support:
         if not _CLASS.match(text) or not _parses(text):
             yield "has a `support` text that is no `class Name(nn.Module): ...`"
+
+
+def _overridden(cls: type[Operator]) -> set[str]:
+    """What a class, or a base of it that is not recform's, overrides and may not."""
+    methods = {
+        name
+        for name, value in (*vars(Operator).items(), *vars(Several).items())
+        if (callable(value) or isinstance(value, property)) and name[:2] != "__"
+    }
+    own = {
+        name
+        for base in cls.__mro__
+        if base is not object and base.__module__.partition(".")[0] != "recform"
+        for name, value in vars(base).items()
+        if value is not None  # as Python sets `__hash__` beside `__eq__`
+    }
+    return own & ((methods - _RULES) | {*_HOOKS})
 
 
 def _input_faults(cls: type[Operator]) -> Iterator[str]:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import recform
+from recform.cli.app import app
 from recform.diagnostics import CompileError
 from recform.operators import plugins
 
@@ -165,6 +167,15 @@ def test_two_of_one_name(here: Path) -> None:
     assert "my-ops (ours 1.0)" in warning.message
     with pytest.raises(CompileError):
         recform.compile(NET)
+
+
+def test_a_page_of_a_code_tells_nothing_of_packages(here: Path) -> None:
+    before = CliRunner().invoke(app, ["explain", "RF203"])
+    install(here, "x = 1", group("mine"))
+    plugins.installed.cache_clear()
+    after = CliRunner().invoke(app, ["explain", "RF203"])
+    assert "RF511" not in after.output
+    assert (before.exit_code, before.output) == (after.exit_code, after.output)
 
 
 def test_a_module_that_fails_is_its_fault(tmp_path: Path) -> None:

@@ -218,6 +218,17 @@ DECLARATIONS = [
         "support",
     ),
     ("class Mine(Operator)", "class _Mine(Operator)", "no operator"),
+    *(
+        (
+            "    arguments",
+            f"    def {name}(self, *_): return 3\n    arguments",
+            f"has `{name}` of its own",
+        )
+        for name in (
+            *("works_of", "opened", "acts", "leaves", "told", "tells", "unpadded"),
+            *("_cost", "__getattribute__", "__eq__", "__bool__"),
+        )
+    ),
 ]
 
 

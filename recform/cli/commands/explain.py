@@ -25,7 +25,7 @@ def command(
     answer.result({"code": code, **asdict(entry)})
     if as_json:
         return
-    page = section(code, _said(entry.wrong) if entry.wrong else "")
+    page = section(code, _said(code, entry.wrong) if entry.wrong else "")
     if sys.stdout.isatty():
         from rich.console import Console
         from rich.markdown import Markdown
@@ -53,13 +53,18 @@ def _known(code: str, codes: list[str]) -> str:
     )
 
 
-def _said(text: str) -> str:
-    """What recform says of a file."""
+def _said(code: str, text: str) -> str:
+    """What recform says of a file that earns a code.
+
+    Of what is wrong with installed packages, too, this page tells nothing.
+    """
     from recform.compiler import compile_source, emit_source, from_text
 
     try:
         compiled = compile_source(from_text(text, "net.rf"))
         emit_source(list(compiled))
     except CompileError as error:
-        return render_text(error.diagnostics)
-    return render_text(compiled[0].warnings)
+        told = error.diagnostics
+    else:
+        told = compiled[0].warnings
+    return render_text([item for item in told if item.code == code])
