@@ -6,6 +6,7 @@ from recform.comparison.compare import Comparison
 from recform.comparison.model import Study
 from recform.comparison.numbers import NO_SPREAD, percent
 from recform.comparison.power import POWER
+from recform.comparison.seeds import Described, Pair
 
 
 def notes(found: Comparison) -> tuple[str, ...]:
@@ -18,7 +19,9 @@ def notes(found: Comparison) -> tuple[str, ...]:
             f"Intervals are Student's t, each for itself: they assume scores that are "
             f"spread normally, and about {level} of such intervals hold the true mean."
         )
-    several = [item for each in found.each for item in (*each.models, *each.pairs)]
+    several: list[Described | Pair] = []
+    for each in found.each:
+        several += [*each.models, *each.pairs]
     if any(item.n > 1 and item.interval is None for item in several):
         lines.append(
             f'"{NO_SPREAD.capitalize()}": all scores, or all differences, are the same. '
