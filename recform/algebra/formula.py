@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -9,6 +10,7 @@ from functools import cached_property
 
 import sympy
 
+from recform.algebra.decimals import Decimals, decimals_in
 from recform.algebra.expr import History, I, K, L, Tensor, subtensors
 from recform.algebra.indices import has_mirror
 from recform.algebra.labels import Naming
@@ -297,6 +299,13 @@ class Formula:
         compare=False, repr=False, default_factory=dict
     )
     memory: Memory = field(compare=False, default=Memory.plain)
+
+    @cached_property
+    def decimals(self) -> Decimals:
+        """The numbers that its equations and constants have as decimals."""
+        constants = re.findall(r"(?m)^\s*const\b[^\n#]*", self.source.text)
+        texts = [text for e in self.equations for text in (e.text, *e.beside)]
+        return decimals_in([*texts, *(b.text for b in self.boundaries), *constants])
 
     @property
     def inputs(self) -> tuple[Shape, ...]:

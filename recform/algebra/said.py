@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recform.algebra.decimals import Decimals
 from recform.algebra.formula import Boundary, Formula
 from recform.algebra.typeset import plain
 
@@ -14,11 +15,12 @@ def equation_texts(formula: Formula) -> tuple[str, ...]:
 
 def boundary_texts(formula: Formula) -> tuple[str, ...]:
     """The boundary equations; one for several blocks stands once."""
-    return tuple(dict.fromkeys(map(_boundary, formula.boundaries)))
+    texts = (_boundary(item, formula.decimals) for item in formula.boundaries)
+    return tuple(dict.fromkeys(texts))
 
 
-def _boundary(boundary: Boundary) -> str:
+def _boundary(boundary: Boundary, decimals: Decimals) -> str:
     if boundary.several:
         return boundary.text
-    right = "0" if boundary.right is None else plain(boundary.right)
-    return f"{plain(boundary.left)} = {right}"
+    right = "0" if boundary.right is None else plain(boundary.right, decimals)
+    return f"{plain(boundary.left, decimals)} = {right}"

@@ -13,6 +13,7 @@ from functools import lru_cache
 import sympy
 from sympy.printing.latex import greek_letters_set, translate
 
+from recform.algebra.decimals import Decimals, in_decimals
 from recform.algebra.expr import (
     Across,
     Apply,
@@ -39,16 +40,18 @@ from recform.blocks.symbolic import Symbolic
 from recform.operators.activation import RECIPROCAL
 
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
+#: All numbers are fractions.
+EXACT: Decimals = {}
 
 
-def plain(tensor: Tensor) -> str:
+def plain(tensor: Tensor, decimals: Decimals = EXACT) -> str:
     """A tensor in the language of the files."""
-    return _Plain().show(tensor)
+    return _Plain(decimals).show(tensor)
 
 
-def latex(tensor: Tensor) -> str:
+def latex(tensor: Tensor, decimals: Decimals = EXACT) -> str:
     """A tensor as LaTeX, as the paper prints it."""
-    return _Latex().show(tensor)
+    return _Latex(decimals).show(tensor)
 
 
 def indexed(name: str, index: Symbolic, *member: Symbolic) -> str:
@@ -56,9 +59,9 @@ def indexed(name: str, index: Symbolic, *member: Symbolic) -> str:
     return _Plain().index(name, index, *member)
 
 
-def plain_scalar(expr: Symbolic) -> str:
+def plain_scalar(expr: Symbolic, decimals: Decimals = EXACT) -> str:
     """A coefficient in the language of the files."""
-    return _Plain().scalar(expr)[0]
+    return _Plain(decimals).scalar(expr)[0]
 
 
 def latex_scalar(expr: Symbolic) -> str:
@@ -148,13 +151,15 @@ class _Plain:
         names = {item: sympy.Symbol(self.learned(item)) for item in learned}
         names[K] = sympy.Symbol("k")
         level = _SUM if value.is_Add else _PRODUCT if not value.is_Atom else _ATOM
-        return self.expression(value.xreplace(names)), level
+        named = in_decimals(value.xreplace(names), self._decimals)
+        return self.expression(named), level
 
     def expression(self, value: Symbolic) -> str:
         """A number with symbols in it."""
         return self.number(value)
 
-    def __init__(self) -> None:
+    def __init__(self, decimals: Decimals = EXACT) -> None:
+        self._decimals = decimals
         self._written: dict[Tensor, tuple[str, int]] = {}
 
     def write(self, tensor: Tensor) -> tuple[str, int]:
@@ -302,7 +307,7 @@ class _Latex(_Plain):
         return str(sympy.latex(value))
 
     def history(self, tensor: History) -> str:
-        return latex_text(plain(tensor))
+        return latex_text(plain(tensor, self._decimals))
 
     def call(self, name: str, *arguments: str) -> str:
         # An underscore would begin an index there.

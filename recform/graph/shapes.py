@@ -371,12 +371,13 @@ class BlockShapes(Shapes):
         Raises:
             Stuck: always.
         """
+        shown = plain(value, self.formula.decimals)
         self.report.error(
             "RF425",
             f"this is {source}, and stands in a sum or product of {target}; a further "
             "input belongs to no stage, and has no adapter",
             self.span(value),
-            hint=f"an operator brings it there: P_i*{plain(value)}, with P = linear(c)",
+            hint=f"an operator brings it there: P_i*{shown}, with P = linear(c)",
         )
         raise Stuck(parent, (value, parent))
 

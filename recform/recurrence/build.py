@@ -8,6 +8,7 @@ from itertools import product
 
 import sympy
 
+from recform.algebra.decimals import Decimals
 from recform.algebra.expr import Apply, Context, History, I, State, Tensor, subtensors
 from recform.algebra.formula import Formula
 from recform.algebra.lists import is_list
@@ -82,9 +83,9 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
         reasons=_reasons(pattern, model),
         bound=cut.size,
         partial=reach.partial,
-        disjoint=_ways(cut, pattern),
-        early=_early(pattern),
-        shared=shared_in(pattern),
+        disjoint=_ways(cut, pattern, formula.decimals),
+        early=_early(pattern, formula.decimals),
+        shared=shared_in(pattern, formula.decimals),
     )
 
 
@@ -282,11 +283,11 @@ class _Builder:
 # ------------------------------------------------------------------------- what is said
 
 
-def show(slot: Slot, at: int, absolute: int) -> str:
+def show(slot: Slot, at: int, absolute: int, decimals: Decimals) -> str:
     """A slot as the formula names it for block i: ``W_i*X_<i-1>``."""
     if isinstance(slot, ModuleSlot):
         return _indexed(slot.name, slot.index - at)
-    return plain(relative(slot, at, absolute))
+    return plain(relative(slot, at, absolute), decimals)
 
 
 def _indexed(name: str, distance: int) -> str:
@@ -354,23 +355,23 @@ def _label(tensor: Tensor) -> str:
     return _indexed(name, 0)
 
 
-def _ways(cut: Cut, pattern: Step) -> tuple[tuple[str, ...], ...]:
+def _ways(cut: Cut, pattern: Step, decimals: Decimals) -> tuple[tuple[str, ...], ...]:
     return tuple(
-        tuple(plain(relative(tensor, pattern.at, pattern.absolute)) for tensor in way)
+        tuple(show(tensor, pattern.at, pattern.absolute, decimals) for tensor in way)
         for way in cut.ways
     )
 
 
-def _early(pattern: Step) -> tuple[str, ...]:
+def _early(pattern: Step, decimals: Decimals) -> tuple[str, ...]:
     texts = []
     for tensor in pattern.handed:
         if isinstance(tensor, ModuleSlot | State | Apply) or is_list(tensor):
             continue
-        texts.append(plain(relative(tensor, pattern.at, pattern.absolute)))
+        texts.append(show(tensor, pattern.at, pattern.absolute, decimals))
     return tuple(texts)
 
 
-def shared_in(pattern: Step) -> tuple[Shared, ...]:
+def shared_in(pattern: Step, decimals: Decimals) -> tuple[Shared, ...]:
     """Operators that run more than once in a step, or are of more than one block.
 
     And tensors that are of none.
@@ -382,7 +383,7 @@ def shared_in(pattern: Step) -> tuple[Shared, ...]:
     result = []
     for (name, index), applications in calls.items():
         texts = tuple(
-            plain(relative(a, pattern.at, pattern.absolute)) for a in applications
+            show(a, pattern.at, pattern.absolute, decimals) for a in applications
         )
         if index is sympy.nan:
             result.append(Shared(name, texts, "one module for all blocks"))
@@ -393,16 +394,18 @@ def shared_in(pattern: Step) -> tuple[Shared, ...]:
             result.append(
                 Shared(_indexed(name, 0), texts, f"{len(texts)} calls in one block")
             )
-    return (*result, *_constants(pattern))
+    return (*result, *_constants(pattern, decimals))
 
 
-def _constants(pattern: Step) -> Iterator[Shared]:
+def _constants(pattern: Step, decimals: Decimals) -> Iterator[Shared]:
     """What the start makes of further inputs for all blocks, and who reads it."""
     for tensor in contexts_of(pattern):
         if not isinstance(tensor, Context):
             users = (t for t in pattern.body if tensor in pattern.parts(t))
-            texts = (plain(relative(t, pattern.at, pattern.absolute)) for t in users)
-            yield Shared(plain(tensor), tuple(texts), "made once of further inputs")
+            texts = (show(t, pattern.at, pattern.absolute, decimals) for t in users)
+            yield Shared(
+                plain(tensor, decimals), tuple(texts), "made once of further inputs"
+            )
 
 
 __all__ = ["build", "move", "relative", "shared_in", "show"]

@@ -204,7 +204,7 @@ def summarise(network: NetworkGraph, proof: str = "") -> Summary:
         equations=equation_texts(formula),
         boundaries=boundary_texts(formula),
         latex=tuple(
-            f"{latex(State(e.unknown, I))} = {latex(e.right)}"
+            f"{latex(State(e.unknown, I))} = {latex(e.right, formula.decimals)}"
             for e in formula.equations
         ),
         order=recurrence.order,
@@ -258,10 +258,10 @@ def _kept(seen: Sequence[Kept]) -> tuple[KeptRow, ...]:
 
 
 def _state(recurrence: Recurrence) -> list[StateRow]:
-    pattern = recurrence.pattern
+    pattern, decimals = recurrence.pattern, recurrence.formula.decimals
     rows = []
     for slot in recurrence.state:
-        text = show(slot, pattern.at, pattern.absolute)
+        text = show(slot, pattern.at, pattern.absolute, decimals)
         reason, tensors = recurrence.reasons[slot], _tensors(slot, recurrence)
         rows.append(StateRow(text, _kind(slot), reason, tensors))
     return rows
@@ -293,7 +293,8 @@ def _borders(recurrence: Recurrence, own: Sequence[int]) -> Iterator[Border]:
             if block == flow.length or set(slots) == usual:
                 continue
             is_module = [isinstance(slot, ModuleSlot) for slot in slots]
-            names = [show(slot, block, 0) for slot in slots]
+            decimals = recurrence.formula.decimals
+            names = [show(slot, block, 0, decimals) for slot in slots]
             tensors = tuple(n for n, m in zip(names, is_module, strict=True) if not m)
             modules = tuple(n for n, m in zip(names, is_module, strict=True) if m)
             last = found[-1] if found else ((), (), [-1])
@@ -308,11 +309,11 @@ def _borders(recurrence: Recurrence, own: Sequence[int]) -> Iterator[Border]:
 
 def _shared(recurrence: Recurrence, own: Sequence[int]) -> Iterator[SharedRow]:
     """Modules that are called more than once only near blocks with own equations."""
-    usual = set(recurrence.shared)
+    usual, decimals = set(recurrence.shared), recurrence.formula.decimals
     for number, flow in enumerate(recurrence.flows, 1):
         found: dict[Shared, list[int]] = {}
         for block, step in _around(recurrence, flow, own):
-            for row in shared_in(replace(step, absolute=0)):
+            for row in shared_in(replace(step, absolute=0), decimals):
                 if row not in usual:
                     found.setdefault(row, []).append(block)
         for row, blocks in found.items():

@@ -255,7 +255,11 @@ class Written:
                 term = scaled(factor, core)
                 here = self._unroller.at(term, block)
                 if factor != 0 and here is not None and not isinstance(here, Filled):
-                    yield owner, Term(plain(term), here), self._through(here)
+                    yield (
+                        owner,
+                        Term(plain(term, self._formula.decimals), here),
+                        self._through(here),
+                    )
 
     def _terms(self, tensor: Tensor, block: int) -> Iterator[tuple[Symbolic, Tensor]]:
         """A tensor as a sum, with operators applied to each term of a sum.

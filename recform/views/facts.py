@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 
 import sympy
 
+from recform.algebra.decimals import Decimals
 from recform.algebra.expr import I, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.indices import untimed
@@ -40,9 +40,6 @@ _INDEXED = re.compile(
     r"(?P<name>\w+?)_(?:<(?P<long>[^<>,]*)>|(?P<short>[A-Za-z0-9])\b)"
 )
 
-#: A number that is printed as a fraction.
-_DECIMAL = re.compile(r"(?<![\w.])(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][-+]?\d+)?")
-
 
 @dataclass(frozen=True)
 class Names:
@@ -53,17 +50,19 @@ class Names:
         index: what its number is called: ``i``, ``i + 1``, or the number of a block.
         times: what numbers of times are called, where a block is drawn at one of them.
         positions: unknowns that have a position behind their index.
+        decimals: the numbers of the file that are no fractions there.
     """
 
     step: Step
     index: Symbolic = I
     times: Mapping[int, str] = field(default_factory=dict)
     positions: frozenset[str] = frozenset()
+    decimals: Decimals = field(kw_only=True)
 
     def tensor(self, tensor: Tensor) -> str:
         """A tensor in the language of the files."""
         symbolic = relative(tensor, self.step.at, self.step.absolute)
-        return self._timed(plain(symbolic.xreplace({I: self.index})))
+        return self._timed(plain(symbolic.xreplace({I: self.index}), self.decimals))
 
     def _timed(self, text: str) -> str:
         """``X_<i,t-1>`` for ``X_<i,3>``, and ``X_<i,t>`` for ``X_i``."""
@@ -103,6 +102,7 @@ class Groups:
         self._numbers: dict[str, int] = {}
         self._texts: list[str] = []
         self._times = {} if at is None else at.times
+        decimals = recurrence.formula.decimals
         starts = [flow.start for flow in recurrence.flows]
         steps = [recurrence.pattern, *recurrence.steps, *starts]
         if self._times and at is not None:
@@ -112,7 +112,8 @@ class Groups:
             for slot in step.outputs:
                 if self._key(slot) not in self._numbers:
                     self._numbers[self._key(slot)] = len(self._numbers) + 1
-                    self._texts.append(Names(step, times=self._times).slot(slot))
+                    names = Names(step, times=self._times, decimals=decimals)
+                    self._texts.append(names.slot(slot))
 
     def of(self, slot: Slot) -> int:
         """The number of a tensor; 0 if no block hands it on."""
@@ -145,30 +146,19 @@ def _factor(whole: str, inner: str) -> str:
     return f"1/{divisor}" if re.fullmatch(r"\w+", divisor) and divisor != whole else ""
 
 
-def _said(formula: Formula, step: Step, tensor: Scaled) -> str:
-    """A coefficient as the file has it; empty if it does not stand there."""
-    places = [
-        formula.spans.get(relative(part, step.at, step.absolute))
-        for part in (tensor, tensor.tensor)
-    ]
-    texts = [re.sub(r"\s*\*\s*", "*", place.text) for place in places if place]
-    return _factor(*texts) if len(texts) == len(places) else ""
-
-
-def in_decimals(formula: Formula, step: Step, tensor: Scaled, text: str) -> str:
-    """A coefficient that is printed as a text, with the decimals that the file has."""
-    said = _said(formula, step, tensor)
-    exact = _DECIMAL.sub(lambda found: str(Fraction(found[0])), said)
-    return said if exact == text else text
-
-
 def coefficient(formula: Formula, names: Names, tensor: Scaled) -> str:
     """A coefficient in the words of the file, where it has names for numbers.
 
     Returns:
         ``odd_i + m_i``; empty where the file names no more than what is learned.
     """
-    said = _said(formula, names.step, tensor)
+    step = names.step
+    places = [
+        formula.spans.get(relative(part, step.at, step.absolute))
+        for part in (tensor, tensor.tensor)
+    ]
+    texts = [re.sub(r"\s*\*\s*", "*", place.text) for place in places if place]
+    said = _factor(*texts) if len(texts) == len(places) else ""
     value = names.coefficient(tensor, tensor.coefficient)
     new = set(_NAME.findall(said)) - set(_NAME.findall(value))
     # An index of a sum is another one in each of its terms.

@@ -262,7 +262,7 @@ def _definition(
         shapes |= {tensor: solid.shape(tensor) for tensor in body.tensors}
     setting = replace(
         within,
-        names=facts.Names(step, within.names.index),
+        names=facts.Names(step, within.names.index, decimals=within.names.decimals),
         body=body,
         scope=inside(body, call.arguments, call.scope),
         block=None,

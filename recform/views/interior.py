@@ -376,8 +376,7 @@ class Interior:
             said = facts.coefficient(setting.formula, setting.names, tensor)
             if said:
                 return said
-        text = setting.names.coefficient(tensor, value)
-        return facts.in_decimals(setting.formula, self._step, tensor, text)
+        return setting.names.coefficient(tensor, value)
 
     def _calls(self, tensor: Apply) -> list[Apply]:
         """All calls of the module that makes a tensor, in this step."""

@@ -95,7 +95,9 @@ class Overview(Sketch):
     ) -> None:
         """What is computed before the first block, or after the last one."""
         # Behind block L nothing has a number of its own: X_<i-1> is X_L there.
-        names = facts.Names(step, L + 1 if step.role == END else I)
+        names = facts.Names(
+            step, L + 1 if step.role == END else I, decimals=self.formula.decimals
+        )
         made = [t for t in step.body if not isinstance(t, Input | State)]
         if made or parameters:
             inside = {part for tensor in made for part in step.parts(tensor)}
@@ -184,7 +186,9 @@ class Overview(Sketch):
         notes = [text.words(note + each)]
         if inner:
             notes.append(text.words(f"adapters inside: {inner:,}"))
-        hands_on = ", ".join(facts.Names(step).slot(slot) for slot in step.outputs)
+        hands_on = ", ".join(
+            map(facts.Names(step, decimals=self.formula.decimals).slot, step.outputs)
+        )
         node = self.node(
             Kind.block,
             f"{cluster.rpartition('-network-')[2]}-block-{bundle.first}",

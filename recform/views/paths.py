@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import sympy
 
+from recform.algebra.decimals import Decimals
 from recform.algebra.expr import I, L, State
 from recform.algebra.formula import Formula
 from recform.algebra.indices import time_of
@@ -137,6 +138,7 @@ class _Writer:
     def __init__(self, routes: Routes, groups: facts.Groups, formula: Formula) -> None:
         self.routes = routes
         self.prefix = f"{slug(formula.name)}-paths"
+        self._decimals = formula.decimals
         self.unknowns = [e.unknown for e in formula.equations]
         self.nodes: list[Node] = []
         self._formula = formula
@@ -244,10 +246,10 @@ class _Writer:
         if (tail, head) in self._edges:
             # Several terms go this way.
             before = self._edges[tail, head]
-            sign, label = _multiplied(factors)
+            sign, label = _multiplied(factors, self._decimals)
             self._edges[tail, head] = replace(before, sign=sign, label=label)
             return
-        sign, label = _multiplied(factors)
+        sign, label = _multiplied(factors, self._decimals)
         self._edges[tail, head] = Edge(
             f"{self.prefix}-edge-{len(self._edges) + 1}",
             tail,
@@ -260,16 +262,18 @@ class _Writer:
         )
 
 
-def _multiplied(factors: Iterable[Symbolic]) -> tuple[str, text.Text]:
+def _multiplied(
+    factors: Iterable[Symbolic], decimals: Decimals
+) -> tuple[str, text.Text]:
     """The sign at an edge, and what its terms are multiplied by: once, whatever they are."""
     known = [factor for factor in factors if not _is_gate(factor)]
     if len(known) == 1 and known[0].is_number:
         (factor,) = known
-        shown = "" if abs(factor) == 1 else plain_scalar(abs(factor))
+        shown = "" if abs(factor) == 1 else plain_scalar(abs(factor), decimals)
         return "−" if factor.is_negative else "", text.words(shown)
     if len(known) < 2:
         return "", ()
-    label = text.formula(", ".join(map(plain_scalar, known)))
+    label = text.formula(", ".join(plain_scalar(item, decimals) for item in known))
     return "", label if len(text.plain(label)) <= _LONG else ()
 
 

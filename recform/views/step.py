@@ -64,7 +64,9 @@ def of_pattern(
     )
     setting = Setting(
         recurrence.formula,
-        facts.Names(at.step, I, at.times, at.positions),
+        facts.Names(
+            at.step, I, at.times, at.positions, decimals=recurrence.formula.decimals
+        ),
         "",
         "",
         blocks=blocks,
@@ -88,7 +90,13 @@ def of_block(
     at = at_one_time(recurrence.formula, recurrence.steps[segment.step])
     setting = Setting(
         recurrence.formula,
-        facts.Names(at.step, sympy.Integer(where.index), at.times, at.positions),
+        facts.Names(
+            at.step,
+            sympy.Integer(where.index),
+            at.times,
+            at.positions,
+            decimals=recurrence.formula.decimals,
+        ),
         "",
         "",
         blocks=tuple(s.block for s in same),
@@ -109,7 +117,11 @@ def of_partial(
     recurrence = partial.recurrence
     setting = Setting(
         recurrence.formula,
-        facts.Names(partial.step, sympy.Integer(partial.index)),
+        facts.Names(
+            partial.step,
+            sympy.Integer(partial.index),
+            decimals=recurrence.formula.decimals,
+        ),
         "",
         "",
         shapes=partial.shapes,
@@ -261,7 +273,8 @@ def _for_block_i(formula: Formula, line: str) -> str:
     left = line.partition("=")[0]
     for equation in formula.equations:
         if equation.text == line and re.search(r"_[<{]\s*i\s*[-+]", left):
-            return f"{plain(State(equation.unknown, I))} = {plain(equation.right)}"
+            right = plain(equation.right, formula.decimals)
+            return f"{plain(State(equation.unknown, I))} = {right}"
     return line
 
 

@@ -59,7 +59,11 @@ def _setting(writer: Overview, bundle: Bundle, step: Step, stage: str) -> Settin
     prefix = f"{stage}-block-{bundle.first}"
     return Setting(
         writer.formula,
-        facts.Names(step, I if bundle.count > 1 else sympy.Integer(bundle.first)),
+        facts.Names(
+            step,
+            I if bundle.count > 1 else sympy.Integer(bundle.first),
+            decimals=writer.formula.decimals,
+        ),
         prefix,
         f"{prefix}-frame",
         blocks=tuple(writer.alike[bundle.lead.step]),

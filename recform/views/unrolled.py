@@ -191,7 +191,13 @@ class _Row:
             == (recurrence.pattern if block.step is self._at.step else block.step)
         )
         own = f"{self.prefix}-{self._count}"
-        names = facts.Names(block.step, block.index, self._at.times, self._at.positions)
+        names = facts.Names(
+            block.step,
+            block.index,
+            self._at.times,
+            self._at.positions,
+            decimals=recurrence.formula.decimals,
+        )
         return Setting(
             recurrence.formula, names, own, f"{own}-block", same, opening=self._opening
         )

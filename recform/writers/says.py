@@ -9,6 +9,7 @@ from recform.algebra.formula import Formula
 from recform.algebra.lists import Over
 from recform.algebra.reindex import reindexed
 from recform.algebra.said import equation_texts
+from recform.algebra.typeset import plain
 from recform.blocks.identifiers import identifier
 from recform.plan.definitions import Line
 from recform.plan.namespace import Namespace
@@ -61,8 +62,10 @@ def step_equations(recurrence: Recurrence, step: Step) -> list[str]:
 
 def _said(recurrence: Recurrence, step: Step, slot: Slot) -> str:
     if step.role == REGULAR or step.at > recurrence.order + 1:
-        return show(slot, step.at, step.absolute)
-    return f"{slot.name}_{slot.index}" if isinstance(slot, ModuleSlot) else str(slot)
+        return show(slot, step.at, step.absolute, recurrence.formula.decimals)
+    if isinstance(slot, ModuleSlot):
+        return f"{slot.name}_{slot.index}"
+    return plain(slot, recurrence.formula.decimals)
 
 
 def _written_out(recurrence: Recurrence, step: Step) -> list[str]:
@@ -86,9 +89,8 @@ def _written_out(recurrence: Recurrence, step: Step) -> list[str]:
                 end = step.at + step.role.number - 1
                 left = relative(tensor, end, step.absolute)
                 right = relative(right, end, step.absolute)
-                texts.append(f"{_of_last(left)} = {_of_last(right)}")
-            else:
-                texts.append(f"{tensor} = {right}")
+                tensor, right = _of_last(left), _of_last(right)
+            texts.append(f"{tensor} = {plain(right, formula.decimals)}")
     return texts
 
 

@@ -136,7 +136,7 @@ def check_nodes(compiled: Compiled, diagram: Diagram) -> None:
     _, same = contracted(step)
 
     def said(slot: Tensor) -> str:
-        return show(slot, step.at, step.absolute)
+        return show(slot, step.at, step.absolute, compiled.formula.decimals)
 
     inner = [t for t in step.body if same[t] is t]
     applied = {said(t) for t in inner if isinstance(t, Apply)}
@@ -170,7 +170,7 @@ def check_edges(compiled: Compiled, diagram: Diagram) -> None:
     graph, same = contracted(step)
 
     def said(slot: Tensor) -> str:
-        return show(slot, step.at, step.absolute)
+        return show(slot, step.at, step.absolute, compiled.formula.decimals)
 
     wanted = Counter((said(tail), said(head), "inside") for tail, head in graph.edges())
     for slot in step.outputs:
@@ -343,7 +343,7 @@ def test_numbers_and_constants() -> None:
     assert constants == ["1"]
     momentum = drawn("language/momentum.rf")
     factors = [n.meaning for n in momentum.nodes if n.kind is Kind.scale]
-    assert factors == ["9/10*V_<i-1>", "1/10*F_i*X_<i-1>"]
+    assert factors == ["0.9*V_<i-1>", "1/10*F_i*X_<i-1>"]
 
 
 def test_states_that_read_alike_have_ids_of_their_own() -> None:

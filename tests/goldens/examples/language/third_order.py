@@ -59,10 +59,10 @@ class FirstStep(nn.Module):
 
 
 class SecondStep(nn.Module):
-    """X_2 = W_2*X_1 + 1/2*W_1*X_0
+    """X_2 = W_2*X_1 + 0.5*W_1*X_0
 
     Takes x_prev = X_1, x_prev2 = X_0, wx_prev = W_1*X_0.
-    Hands on X_2, 1/2*W_2*X_1 + (1/4*W_1*X_0 + X_0), 1/4*W_2*X_1 + X_1.
+    Hands on X_2, 0.5*W_2*X_1 + (0.25*W_1*X_0 + X_0), 0.25*W_2*X_1 + X_1.
     """
 
     def __init__(self) -> None:
@@ -82,10 +82,11 @@ class SecondStep(nn.Module):
 class Step(nn.Module):
     """X_i = W_i*X_<i-1> + 0.5*W_<i-1>*X_<i-2> + 0.25*W_<i-2>*X_<i-3> + X_<i-3>
 
-    Takes x_prev = X_<i-1>, partial_prev = 1/2*W_<i-1>*X_<i-2> +
-    (1/4*W_<i-2>*X_<i-3> + X_<i-3>), partial_prev2 = 1/4*W_<i-1>*X_<i-2> + X_<i-2>.
-    Hands on X_i, 1/2*W_i*X_<i-1> + (1/4*W_<i-1>*X_<i-2> + X_<i-2>), 1/4*W_i*X_<i-1>
-    + X_<i-1>.
+    Takes x_prev = X_<i-1>, partial_prev = 0.5*W_<i-1>*X_<i-2> +
+    (0.25*W_<i-2>*X_<i-3> + X_<i-3>), partial_prev2 = 0.25*W_<i-1>*X_<i-2> +
+    X_<i-2>.
+    Hands on X_i, 0.5*W_i*X_<i-1> + (0.25*W_<i-1>*X_<i-2> + X_<i-2>),
+    0.25*W_i*X_<i-1> + X_<i-1>.
     """
 
     def __init__(self, channels: int, stride: int = 1) -> None:
@@ -106,11 +107,12 @@ class Step(nn.Module):
 
 
 class FifthStep(nn.Module):
-    """X_5 = W_5*X_4 + 1/2*W_4*X_3 + 1/4*W_3*X_2 + X_2
+    """X_5 = W_5*X_4 + 0.5*W_4*X_3 + 0.25*W_3*X_2 + X_2
 
-    Takes x_prev = X_<i-1>, partial_prev = 1/2*W_<i-1>*X_<i-2> +
-    (1/4*W_<i-2>*X_<i-3> + X_<i-3>), partial_prev2 = 1/4*W_<i-1>*X_<i-2> + X_<i-2>.
-    Hands on X_i, 1/2*W_i*X_<i-1> + (1/4*W_<i-1>*X_<i-2> + X_<i-2>).
+    Takes x_prev = X_<i-1>, partial_prev = 0.5*W_<i-1>*X_<i-2> +
+    (0.25*W_<i-2>*X_<i-3> + X_<i-3>), partial_prev2 = 0.25*W_<i-1>*X_<i-2> +
+    X_<i-2>.
+    Hands on X_i, 0.5*W_i*X_<i-1> + (0.25*W_<i-1>*X_<i-2> + X_<i-2>).
     """
 
     def __init__(self) -> None:
@@ -127,10 +129,10 @@ class FifthStep(nn.Module):
 
 
 class LastStep(nn.Module):
-    """X_L = W_L*X_<L-1> + 1/2*W_<L-1>*X_<L-2> + 1/4*W_<L-2>*X_<L-3> + X_<L-3>
+    """X_L = W_L*X_<L-1> + 0.5*W_<L-1>*X_<L-2> + 0.25*W_<L-2>*X_<L-3> + X_<L-3>
 
-    Takes x_prev = X_<i-1>, partial_prev = 1/2*W_<i-1>*X_<i-2> +
-    (1/4*W_<i-2>*X_<i-3> + X_<i-3>).
+    Takes x_prev = X_<i-1>, partial_prev = 0.5*W_<i-1>*X_<i-2> +
+    (0.25*W_<i-2>*X_<i-3> + X_<i-3>).
     Hands on X_i.
     """
 
