@@ -328,7 +328,7 @@ class Forming:
         else:
             more += _rest(inside, stays)
             inside = stays
-        if inside is operation.inside and more == NOTHING and not room.again:
+        if inside == operation.inside and more == NOTHING and not room.again:
             return operation
         return but(
             operation,
@@ -346,7 +346,8 @@ class Forming:
         assert note.made is not None
         operation = self._tape.operations[note.made - self._tape.first]
         own: list[_Note] = []
-        for item in sorted(note.inputs, key=lambda part: part.turn):
+        parts = [part for part in note.inputs if not part.kept]
+        for item in sorted(parts, key=lambda part: part.turn):
             if self._value(item, number, room):
                 item.working = True
                 own.append(item)

@@ -92,8 +92,13 @@ def peaks(tape: Tape, batch: int, size: int) -> Peaks:
         size: bytes of a number.
     """
     (both,) = held(tape, batch, size).pieces
-    inference = max(accumulate(_Moments(tape, batch, size).inference()))
-    return Peaks(both.kept, max(both.forward, both.backward), inference)
+    training = max(both.forward, both.backward)
+    return Peaks(both.kept, training, inference(tape, batch, size))
+
+
+def inference(tape: Tape, batch: int, size: int) -> int:
+    """The most that is held at once where no gradient is wanted; as of :func:`peaks`."""
+    return max(accumulate(_Moments(tape, batch, size).inference()))
 
 
 class _Moments:
@@ -141,6 +146,7 @@ class _Moments:
         while it is, and gradients.
         """
         first, count = self._tape.first, len(self._tape.operations)
+        batch, width = self._batch, self._size
         forward, backward, kept, asked = (
             self.forward,
             self.backward,
@@ -148,7 +154,9 @@ class _Moments:
             self.asked,
         )
         for buffer in self._tape.buffers.values():
-            amount, born = self._held(buffer.amount), buffer.born - first
+            numbers, more, once = buffer.amount
+            amount = batch * (width * numbers + more) + width * once
+            born = buffer.born - first
             for start, last in buffer.again:
                 backward[2 * (start - first)] += amount
                 backward[2 * (last - first) + 2] -= amount

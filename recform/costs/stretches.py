@@ -120,19 +120,20 @@ class Stretch:
         return [*there, *signs.crossing(first), *made, *behind]
 
     @cached_property
-    def sign(self) -> object:
+    def sign(self) -> int:
         """The same for stretches whose tapes are the same."""
         buffers, last = self._whole.buffers, self.last
         made = bisect_left(self.numbers, self._signs.incoming + self.first)
         result = tuple(
             (self._places[n], buffers[n].born >= last) for n in self._whole.result
         )
-        return (
+        look = (
             tuple(self._signs.operations[self.first : last]),
             tuple(map(self._given, range(made))),
             tuple((place, buffers[self.numbers[place]].amount) for place, _ in result),
             result,
         )
+        return self._signs.number(look)
 
     def _given(self, place: int) -> object:
         """What a tensor that is there before looks like from here, and to the end."""
