@@ -28,7 +28,7 @@ class _Backwards:
         self._tape = tape
         self._back = [form is Memory.reversible for form in forms]
         self._places: dict[int, tuple[int, int]] = {}
-        for number, op in enumerate(tape.operations):
+        for number, op in tape.numbered():
             if not op.between:
                 first, _ = self._places.get(op.unit, (number, number))
                 self._places[op.unit] = first, number
@@ -39,14 +39,14 @@ class _Backwards:
 
     def tape(self) -> Tape:
         """The tape."""
-        for number, buffer in enumerate(self._tape.buffers):
+        for number, buffer in self._tape.buffers.items():
             if buffer.kept is not None:
                 self._keep((number,), buffer.kept)
         for unit, (first, last) in self._places.items():
             if self._back[unit]:
-                self._operations[first : last + 1] = self._unit(unit)
-        pairs = enumerate(self._tape.buffers)
-        buffers = [self._buffer(number, buffer) for number, buffer in pairs]
+                at = first - self._tape.first
+                self._operations[at : at + last + 1 - first] = self._unit(unit)
+        buffers = {n: self._buffer(n, b) for n, b in self._tape.buffers.items()}
         return replace(self._tape, operations=self._operations, buffers=buffers)
 
     def _buffer(self, number: int, buffer: Buffer) -> Buffer:
@@ -73,7 +73,7 @@ class _Backwards:
         It is the first one in the backward pass that asks for something.
         """
         first, last = self._places[unit]
-        operations = enumerate(self._tape.operations[first : last + 1], first)
+        operations = enumerate(self._tape.cut(first, last + 1), first)
         return max((n for n, op in operations if _asks(op)), default=last)
 
     def _follows(self, unit: int) -> bool:
@@ -85,7 +85,7 @@ class _Backwards:
     def _unit(self, unit: int) -> list[Operation]:
         """The operations of a block that is run backwards."""
         first, last = self._places[unit]
-        operations = self._tape.operations[first : last + 1]
+        operations = self._tape.cut(first, last + 1)
         runs = self._runs(unit)
         row, end = unit, unit
         while self._follows(row):
@@ -93,7 +93,7 @@ class _Backwards:
         while self._follows(end + 1):
             end += 1
         # Each block knows the one behind it: the last is there until the first is gone.
-        left = self._tape.operations[self._places[end][1]].leaves
+        left = self._tape.operations[self._places[end][1] - self._tape.first].leaves
         self._keep(left, self._places[row][0])
         for number, op in enumerate(operations, first):
             for asked in op.asks:
@@ -109,19 +109,21 @@ class _Backwards:
     def _besides(self, unit: int) -> Amount:
         """What is there when a block has run back and forth, beside what is asked for."""
         first, last = self._places[unit]
-        buffers, operations = self._tape.buffers, self._tape.operations
-        asks = {n: None for op in operations[first : last + 1] for n in op.asks}
+        buffers, operations = self._tape.buffers, self._tape.cut(first, last + 1)
+        asks = {n: None for op in operations for n in op.asks}
         handed = self._crossing(last + 1)
         made = [
             n for n in handed if buffers[n].born >= first and not buffers[n].earlier
         ]
-        read = {n: None for m in made for n in operations[buffers[m].born].reads}
+        read = {
+            n: None for m in made for n in operations[buffers[m].born - first].reads
+        }
         own = [n for n in read if buffers[n].born >= first and not buffers[n].earlier]
         terms = [buffers[n].amount for n in own if n not in asks and n not in made]
         more = sum((buffers[n].amount for n in handed), Amount())
         if not self._follows(unit + 1):
             more = Amount()  # It is kept.
-        if all(op.owner for op in operations[first : last + 1] if _asks(op)):
+        if all(op.owner for op in operations if _asks(op)):
             # Its operators ran once, each for a term that was taken off.
             return more + max(terms, key=lambda term: term.held(1, 4), default=Amount())
         # The equation ran again: what it hands on is made anew of all its terms.
@@ -131,7 +133,7 @@ class _Backwards:
         """The tensors that operations before a border make, and others behind it read."""
         return [
             number
-            for number, buffer in enumerate(self._tape.buffers)
+            for number, buffer in self._tape.buffers.items()
             if buffer.read >= border
             and (buffer.earlier or (0 <= buffer.born < border and not buffer.before))
         ]
@@ -140,7 +142,7 @@ class _Backwards:
         """The operations of a block: what they had inside is there since it has run back."""
         first, last = self._places[unit]
         held = Amount()
-        for number, op in enumerate(self._tape.operations[first : last + 1], first):
+        for number, op in enumerate(self._tape.cut(first, last + 1), first):
             held += op.inside
             if number > runs:
                 yield op

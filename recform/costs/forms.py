@@ -28,7 +28,7 @@ def under(tape: Tape, forms: Sequence[Memory]) -> Tape:
         forms: what is kept of each unit: what stands before the blocks, each block, and
             what stands behind them.
     """
-    formed = _Forming(tape, forms).tape()
+    formed = Forming(forms).tape(tape)
     return run_back(formed, forms) if Memory.reversible in forms else formed
 
 
@@ -39,9 +39,9 @@ def steps(tape: Tape) -> list[tuple[bool, bool, int]]:
     keeps the tensor, and what the operation has inside; and how many steps lead to it, as
     far as they count.
     """
-    lean = _Forming(tape, (Memory.lean,) * tape.units)
-    lean.forward()
-    return list(map(lean.known, range(len(tape.operations))))
+    lean = Forming((Memory.lean,) * tape.units)
+    lean.forward(tape)
+    return [lean.known(number, op) for number, op in tape.numbered()]
 
 
 def regions(forms: Sequence[Memory]) -> list[int]:
@@ -70,7 +70,7 @@ class _Note:
         outside: whether somebody else has it.
         kept: whether it is kept.
         users: how many others something makes of it.
-        asks: the operations whose gradients ask for it.
+        asks: how many gradients ask for it.
         last: the last of the backward pass, as the tape counts, that needs it.
         given: how many had it.
         since: the operation in whose backward pass it was made again, while it is there.
@@ -87,7 +87,7 @@ class _Note:
     outside: bool = False
     kept: bool = False
     users: int = 0
-    asks: list[int] = field(default_factory=list)
+    asks: int = 0
     last: int | None = None
     given: int = 0
     since: int | None = None
@@ -115,7 +115,7 @@ class _Note:
             else:
                 for item in missing:
                     item.keep()
-        self.asks.append(by)
+        self.asks += 1
 
     def missing(self) -> list[_Note]:
         """What it is made of in the end, as far as that is not kept yet."""
@@ -130,6 +130,11 @@ class _Note:
             elif not item.asks or item is self:
                 stack += item.inputs
         return list(found)
+
+    def anew(self) -> None:
+        """Forgets a backward pass."""
+        self.last = self.since = self.there = None
+        self.given = 0
 
     def keep(self) -> None:
         """Keeps it."""
@@ -146,58 +151,82 @@ class _Note:
                 stack += item.inputs
 
 
-class _Forming:
-    """Follows the forward pass, and then the backward pass."""
+class Forming:
+    """Follows a forward pass, and from where it is the backward pass.
 
-    def __init__(self, tape: Tape, forms: Sequence[Memory]) -> None:
-        self._tape = tape
+    Args:
+        forms: what is kept of each unit.
+    """
+
+    def __init__(self, forms: Sequence[Memory]) -> None:
         self._forms = forms
         self._regions = regions(forms)
-        self._notes = [
-            _Note(
-                b.amount,
-                b.named,
-                outside=b.born < 0,
-                kept=b.born < 0 or (b.before and not b.alone),
-            )
-            for b in tape.buffers
-        ]
+        self._tape = Tape()
+        self._notes: dict[int, _Note] = {}
         #: Of each tensor the notes of earlier regions.
         self._earlier: dict[int, _Note] = {}
         #: What each operation has inside that can be made again.
         self._inner: dict[int, _Note] = {}
-        self._asked: list[list[_Note]] = [[] for _ in tape.operations]
+        #: What the gradient of each operation so far asks for.
+        self._asked: list[list[_Note]] = []
 
-    def forward(self) -> None:
-        """Follows the forward pass."""
-        for number, operation in enumerate(self._tape.operations):
-            self._forward(number, operation)
+    def forward(self, tape: Tape) -> None:
+        """Follows the forward pass, or goes on with it."""
+        done = len(self._asked)
+        buffers = tape.buffers
+        if not done:
+            for number, b in buffers.items():
+                if b.born < 0 or b.earlier:
+                    kept = b.born < 0 or (b.before and not b.alone)
+                    note = _Note(b.amount, b.named, outside=b.born < 0, kept=kept)
+                    self._notes[number] = note
+        self._tape = tape
+        for number, op in enumerate(tape.operations[done:], tape.first + done):
+            buffer = buffers[op.makes]
+            self._notes[op.makes] = _Note(buffer.amount, buffer.named)
+            self._asked.append([])
+            self._forward(number, op)
 
-    def known(self, number: int) -> tuple[bool, bool, int]:
+    @property
+    def last(self) -> int:
+        """The number of the operation that is next."""
+        return self._tape.last
+
+    def known(self, number: int, operation: Operation) -> tuple[bool, bool, int]:
         """As of :func:`steps`."""
-        own = self._notes[self._tape.operations[number].makes]
+        own = self._notes[operation.makes]
         inner = self._inner.get(number)
         deep = min(own.deep, DEEPEST[Memory.lean] + 1)
         return own.kept, inner is not None and inner.kept, deep
 
-    def tape(self) -> Tape:
-        """The tape."""
-        self.forward()
-        for number, asked in enumerate(self._asked):
+    def tape(self, tape: Tape) -> Tape:
+        """The tape of a pass that keeps less.
+
+        Args:
+            tape: of the plain one; or after that, one that begins likewise and goes on.
+        """
+        if self._asked:
+            for notes in (self._notes, self._earlier, self._inner):
+                for note in notes.values():
+                    note.anew()
+        self.forward(tape)
+        for number, asked in enumerate(self._asked, tape.first):
             for note in asked:
                 note.needs(number)
         operations = [
-            self._backward(number, self._tape.operations[number])
-            for number in reversed(range(len(self._tape.operations)))
+            self._backward(number, operation)
+            for number, operation in reversed([*tape.numbered()])
         ]
-        buffers = list(map(self._buffer, range(len(self._notes))))
-        return replace(self._tape, operations=operations[::-1], buffers=buffers)
+        buffers = {n: self._buffer(n, b) for n, b in tape.buffers.items()}
+        return replace(tape, operations=operations[::-1], buffers=buffers)
 
-    def _buffer(self, number: int) -> Buffer:
-        buffer, note = self._tape.buffers[number], self._notes[number]
+    def _buffer(self, number: int, buffer: Buffer) -> Buffer:
+        note = self._notes.get(number)
+        if note is None or buffer.before:
+            # What is made behind is before this in the backward pass.
+            alone = buffer.alone and not (note and note.kept)
+            return but(buffer, kept=None, alone=alone)
         there = self._earlier.get(number, note).there
-        if buffer.before:
-            return but(buffer, kept=None, alone=buffer.alone and not note.kept)
         kept, again = note.last if note.kept else None, (there,) if there else ()
         same = kept == buffer.kept and again == buffer.again
         return buffer if same else but(buffer, kept=kept, again=again)
@@ -265,13 +294,13 @@ class _Forming:
         if form is Memory.plain and not note.kept:
             note.keep()
         note.want(by, DEEPEST.get(form, 0))
-        self._asked[by].append(note)
+        self._asked[-1].append(note)
 
     # -- backward
 
     def _backward(self, number: int, operation: Operation) -> Operation:
         """The operation with what its backward pass has besides."""
-        form, asked = self._form(operation), self._asked[number]
+        form, asked = self._form(operation), self._asked[number - self._tape.first]
         nothing = not asked and operation.inside == NOTHING
         # In a plain pass all that is asked for is kept.
         if nothing or form in (Memory.plain, Memory.reversible):
@@ -280,7 +309,7 @@ class _Forming:
         for note in asked:
             self._value(note, number, room)
             note.given += 1
-            if note.given == len(note.asks) and note.since is not None:
+            if note.given == note.asks and note.since is not None:
                 note.there, note.since = (number, note.since), None
         inside, more = operation.inside, NOTHING
         stays = operation.stays
@@ -299,7 +328,7 @@ class _Forming:
         else:
             more += _rest(inside, stays)
             inside = stays
-        if inside is operation.inside and more == NOTHING and not room.again:
+        if inside == operation.inside and more == NOTHING and not room.again:
             return operation
         return but(
             operation,
@@ -315,9 +344,10 @@ class _Forming:
         if note.kept or note.working or note.since is not None:
             return False
         assert note.made is not None
-        operation = self._tape.operations[note.made]
+        operation = self._tape.operations[note.made - self._tape.first]
         own: list[_Note] = []
-        for item in sorted(note.inputs, key=lambda part: part.turn):
+        parts = [part for part in note.inputs if not part.kept]
+        for item in sorted(parts, key=lambda part: part.turn):
             if self._value(item, number, room):
                 item.working = True
                 own.append(item)
@@ -330,7 +360,7 @@ class _Forming:
         if over:
             room.now += note.size  # It is written over one of them.
         room.again.append(note.made)
-        if note.given == len(note.asks):
+        if note.given == note.asks:
             return True
         note.since = number
         return False

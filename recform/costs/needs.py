@@ -12,7 +12,7 @@ from recform.arguments import whole, word
 from recform.blocks import Layout, Work
 from recform.costs.devices import DEVICES, Device, Dtype, device_of
 from recform.costs.forms import regions
-from recform.costs.peaks import peaks
+from recform.costs.peaks import inference
 from recform.costs.repeats import Short, shortened
 from recform.costs.rows import Alike, Rows
 from recform.costs.tape import Operation, uncollected
@@ -190,7 +190,7 @@ def needs(
     training = staying(network, setting) + held.peak
     often = [short.often[op.unit] * op.runs for op in short.tape.operations]
     computed = list(zip(short.tape.operations, often, strict=True))
-    inference = peaks(short.tape, setting.batch, size).inference
+    most = inference(short.tape, setting.batch, size)
     return Needs(
         network.recurrence.formula.name,
         setting.batch,
@@ -201,7 +201,7 @@ def needs(
         tuple(_parts(network, computed, setting, held.kept)),
         _part("all", network.totals, sum(held.kept.values()), computed, setting),
         training,
-        incoming + parameters + inference,
+        incoming + parameters + most,
         tuple(
             _time(device, computed, held.again, network, setting, training)
             for device in DEVICES

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import TypeAlias
 
 from recform.blocks import Amount
 from recform.costs.tape import NOTHING, Tape
-
-#: From one operation to another, both included: bytes that are held.
-Span: TypeAlias = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -47,40 +42,45 @@ class Held:
     backward: int
 
 
-def held(tape: Tape, batch: int, size: int, borders: Sequence[int] = ()) -> list[Held]:
+@dataclass(frozen=True)
+class Course:
+    """What a forward and a backward pass hold.
+
+    Attributes:
+        pieces: of operations in a row.
+        asked: for each operation the bytes that are kept to its gradient, if no later one
+            asks for them.
+    """
+
+    pieces: list[Held]
+    asked: list[int]
+
+
+def held(tape: Tape, batch: int, size: int, borders: Sequence[int] = ()) -> Course:
     """What a forward and a backward pass hold.
 
     Args:
         tape: the operations.
         batch: how many examples.
         size: bytes of a number.
-        borders: where the operations are parted, if they are.
+        borders: where the operations are parted, if they are; counted from the first.
     """
-    spans = _Spans(tape, batch, size)
-    count = len(tape.operations)
-    pieces = [range(*pair) for pair in pairwise((0, *borders, count))]
-    forward, backward = spans.course(spans.forward()), spans.course(spans.backward(), 2)
-    kept, learned = spans.kept(), spans.learned()
-    return [
+    moments = _Moments(tape, batch, size)
+    learned = moments.operations()
+    moments.tensors()
+    forward, backward = accumulate(moments.forward), accumulate(moments.backward)
+    there, back = list(forward), list(backward)
+    pieces = pairwise((0, *borders, len(tape.operations)))
+    found = [
         Held(
-            sum(kept[n] for n in piece),
-            sum(learned[n] for n in piece),
-            max(forward[piece.start : piece.stop], default=0),
-            max(backward[piece.start : piece.stop], default=0),
+            sum(moments.kept[a:b]),
+            sum(learned[a:b]),
+            max(there[a:b], default=0),
+            max(back[2 * a : 2 * b], default=0),
         )
-        for piece in pieces
+        for a, b in pieces
     ]
-
-
-def kept_for(tape: Tape, batch: int, size: int) -> list[int]:
-    """For each operation the bytes that are kept to its gradient, if no later one asks.
-
-    Args:
-        tape: the operations.
-        batch: how many examples.
-        size: bytes of a number.
-    """
-    return _Spans(tape, batch, size).kept(asked=True)
+    return Course(found, moments.asked)
 
 
 def peaks(tape: Tape, batch: int, size: int) -> Peaks:
@@ -91,134 +91,138 @@ def peaks(tape: Tape, batch: int, size: int) -> Peaks:
         batch: how many examples.
         size: bytes of a number.
     """
-    spans = _Spans(tape, batch, size)
-    (both,) = held(tape, batch, size)
-    inference = max(spans.course(spans.inference()), default=0)
-    return Peaks(both.kept, max(both.forward, both.backward), inference)
+    (both,) = held(tape, batch, size).pieces
+    training = max(both.forward, both.backward)
+    return Peaks(both.kept, training, inference(tape, batch, size))
 
 
-class _Spans:
-    """What is held from where to where; the backward pass goes from the last to the first.
+def inference(tape: Tape, batch: int, size: int) -> int:
+    """The most that is held at once where no gradient is wanted; as of :func:`peaks`."""
+    return max(accumulate(_Moments(tape, batch, size).inference()))
 
-    That has two moments for each operation: the one with an even number is its gradient, and
-    the odd one before it is when the tensors are made again that it asks for.
+
+class _Moments:
+    """What is held from one moment to another; operations are counted from the first.
+
+    A moment of the forward pass is an operation. The backward pass goes from the last to the
+    first, and has two moments for each operation: the one with an even number is its
+    gradient, and the odd one before it is when the tensors are made again that it asks for.
+    What comes in is there all the time, and is not counted.
+
+    Attributes:
+        forward, backward: by how much more is held from each moment on than before it;
+            backward, as moments are numbered.
+        kept: what autograd holds at the end of the forward pass, of what each makes.
+        asked: of what is kept to the gradient of each, instead.
     """
 
     def __init__(self, tape: Tape, batch: int, size: int) -> None:
         self._tape = tape
         self._batch = batch
         self._size = size
-        self._end = len(tape.operations) - 1
-        # What comes in is there all the time.
-        made = [b for b in tape.buffers if b.born >= 0 and not b.before]
-        self._made = [(b, self._held(b.amount)) for b in made]
+        count = len(tape.operations)
+        self.forward, self.backward = [0] * (count + 1), [0] * (2 * count + 1)
+        self.kept, self.asked = [0] * count, [0] * count
 
-    def kept(self, *, asked: bool = False) -> list[int]:
-        """What autograd holds at the end of the forward pass, of what each makes.
+    def inference(self) -> list[int]:
+        """As `forward`, where no gradient is wanted: tensors while code has names for them."""
+        first, change = self._tape.first, self.forward
+        for buffer in self._tape.buffers.values():
+            if buffer.born >= 0 and not buffer.before:
+                amount = self._held(buffer.amount)
+                change[buffer.born - first] += amount
+                change[buffer.named + 1 - first] -= amount
+        for n, op in enumerate(self._tape.operations):
+            if op.workspace != NOTHING:
+                amount = self._held(op.workspace)
+                change[n] += amount
+                change[n + 1] -= amount
+        return change
 
-        Args:
-            asked: of what is kept to the gradient of each, instead.
+    def tensors(self) -> None:
+        """Counts tensors while code has names for them, or to the end if they are kept.
+
+        Backward what is kept is there until its gradient was computed, what is made again
+        while it is, and gradients.
         """
-        found = [0] * (self._end + 1)
-        for buffer, size in self._made:
-            if buffer.kept is not None:
-                found[buffer.kept if asked else buffer.born] += size * buffer.copies
-        for n, _, amount in self._inside:
-            found[n] += amount
-        return found
-
-    def learned(self) -> list[int]:
-        """The gradients that each is the first to make, and that stay."""
-        return [amount if stays else 0 for stays, amount in self._gradients]
-
-    def inference(self) -> Iterator[Span]:
-        """Tensors while code has names for them."""
-        for buffer, size in self._made:
-            yield buffer.born, buffer.named, size
-        for n, op in enumerate(self._tape.operations):
-            if op.workspace != NOTHING:
-                yield n, n, self._held(op.workspace)
-
-    def forward(self) -> Iterator[Span]:
-        """Likewise, and what is kept to the end."""
-        yield from self._inside
-        for buffer, size in self._made:
-            if buffer.kept is None:
-                yield buffer.born, buffer.named, size
-            else:
-                yield buffer.born, self._end, size * buffer.copies
-        for n, op in enumerate(self._tape.operations):
-            if op.workspace != NOTHING:
-                # Some of what is held on the way is kept.
-                yield n, n, max(0, self._held(op.workspace) - self._held(op.inside))
-
-    def backward(self) -> Iterator[Span]:
-        """What is kept until its gradient was computed, and gradients."""
-        end = 2 * self._end + 1
-        for first, _, amount in self._inside:
-            yield 2 * first, end, amount
-        for buffer, size in self._made:
-            if buffer.kept is not None:
-                yield 2 * buffer.kept, end, size * buffer.copies
-        for buffer in self._tape.buffers:
-            for first, last in buffer.again:
-                yield 2 * first, 2 * last + 1, self._held(buffer.amount)
+        first, count = self._tape.first, len(self._tape.operations)
+        batch, width = self._batch, self._size
+        forward, backward, kept, asked = (
+            self.forward,
+            self.backward,
+            self.kept,
+            self.asked,
+        )
+        for buffer in self._tape.buffers.values():
+            numbers, more, once = buffer.amount
+            amount = batch * (width * numbers + more) + width * once
+            born = buffer.born - first
+            for start, last in buffer.again:
+                backward[2 * (start - first)] += amount
+                backward[2 * (last - first) + 2] -= amount
             if buffer.trained:
                 last = buffer.read if buffer.graded is None else buffer.graded
-                size = self._held(buffer.amount)
-                yield 2 * buffer.born, min(2 * last, end), size
-        for number in self._tape.result:
-            yield 0, end, self._held(self._tape.buffers[number].amount)
-        for n, op in enumerate(self._tape.operations):
-            if op.workspace_back != NOTHING:
-                yield 2 * n, 2 * n, self._held(op.workspace_back)
-            if op.remaking != NOTHING:
-                yield 2 * n + 1, 2 * n + 1, self._held(op.remaking)
-        for n, (stays, amount) in enumerate(self._gradients):
-            if amount:
-                yield 0 if stays else 2 * n, 2 * n, amount
-        learned, _ = self._tape.learned
-        yield 0, end, (self._tape.scalars + learned) * self._size
-
-    @cached_property
-    def _gradients(self) -> list[tuple[bool, int]]:
-        """Those of the parameters of each operation, and whether they stay.
-
-        One that an earlier call adds is there beside; the first sum is a tensor of its own.
-        """
-        had = dict(self._tape.learned[1])
-        found: list[tuple[bool, int]] = []
-        for op in reversed(self._tape.operations):
-            if not op.parameters:
-                found.append((True, 0))
+                backward[2 * born] += amount
+                backward[min(2 * (last - first) + 1, 2 * count)] -= amount
+            if buffer.born < 0 or buffer.before:
                 continue
-            count = had.get(op.owner, 0)
-            had[op.owner] = count + 1
-            size = op.parameters * self._size
-            found.append((not count, (2 if count == 1 else 1) * size))
-        return found[::-1]
+            if buffer.kept is None:
+                forward[born] += amount
+                forward[min(buffer.named + 1 - first, count)] -= amount
+            else:
+                amount *= buffer.copies
+                kept[born] += amount
+                forward[born] += amount
+                asked[buffer.kept - first] += amount
+                backward[2 * (buffer.kept - first)] += amount
+        for number in self._tape.result:
+            backward[0] += self._held(self._tape.buffers[number].amount)
 
-    @cached_property
-    def _inside(self) -> list[Span]:
-        return [
-            (n, self._end, op.runs * self._held(op.inside))
-            for n, op in enumerate(self._tape.operations)
-            if op.inside != NOTHING
-        ]
+    def operations(self) -> list[int]:
+        """Counts what operations have besides; and what each is the first to learn.
+
+        That is the gradients that stay of its parameters. One that an earlier call adds is
+        there beside; the first sum is a tensor of its own.
+        """
+        number, had = self._tape.learned
+        learned, owners = [0] * len(self.kept), dict(had)
+        backward = self.backward
+        backward[0] += (self._tape.scalars + number) * self._size
+        for n in reversed(range(len(learned))):
+            op = self._tape.operations[n]
+            inside = 0
+            if op.inside != NOTHING:
+                inside = self._held(op.inside)
+                amount = op.runs * inside
+                self.kept[n] += amount
+                self.asked[n] += amount
+                self.forward[n] += amount
+                backward[2 * n] += amount
+            if op.workspace != NOTHING:
+                # Some of what is held on the way is kept.
+                amount = max(0, self._held(op.workspace) - inside)
+                self.forward[n] += amount
+                self.forward[n + 1] -= amount
+            if op.workspace_back != NOTHING:
+                amount = self._held(op.workspace_back)
+                backward[2 * n] += amount
+                backward[2 * n + 1] -= amount
+            if op.remaking != NOTHING:
+                amount = self._held(op.remaking)
+                backward[2 * n + 1] += amount
+                backward[2 * n + 2] -= amount
+            if op.parameters:
+                count = owners.get(op.owner, 0)
+                owners[op.owner] = count + 1
+                amount = op.parameters * self._size
+                if not count:
+                    learned[n] = amount
+                    backward[0] += amount
+                else:
+                    amount *= 2 if count == 1 else 1
+                    backward[2 * n] += amount
+                backward[2 * n + 1] -= amount
+        return learned
 
     def _held(self, amount: Amount) -> int:
         return amount.held(self._batch, self._size)
-
-    def course(self, spans: Iterator[Span], moments: int = 1) -> list[int]:
-        """What is held while each operation runs, the most of so many moments of each."""
-        count = self._end + 1
-        change = [0] * (moments * count + 1)
-        for first, last, amount in spans:
-            change[first] += amount
-            change[last + 1] -= amount
-        held = list(accumulate(change))[:-1]
-        return (
-            list(map(max, *(held[n::moments] for n in range(moments))))
-            if moments > 1
-            else held
-        )

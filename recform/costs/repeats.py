@@ -284,20 +284,20 @@ def _recorded(
     # So far a tensor can be handed on from block to block, if it is not on and on.
     edge = 1 + max(max(len(step.inputs), len(step.outputs)) for step in taken)
     looks: list[list[int]] = [[] for _ in range(tape.units)]
-    states: list[list[object]] = [[] for _ in range(tape.units)]
     firsts: dict[int, int] = {}
-    for number, (op, state) in enumerate(
-        zip(tape.operations, steps(tape), strict=True)
-    ):
+    for number, op in enumerate(tape.operations):
         firsts.setdefault(op.unit, number)
         since = firsts.get(op.unit - edge, 0)
         look = op.part, short.signs.look(number, since)
         looks[op.unit].append(short.signs.number(look))
+    rows = [*_repeating(looks, edge)]
+    states: list[list[object]] = [[] for _ in range(tape.units)]
+    for op, state in zip(tape.operations, steps(tape) if rows else (), strict=False):
         states[op.unit].append(state)
     triples = zip(_middles(written), counts, written, strict=True)
     gaps = [(middle, count - some) for middle, count, some in triples]
     runs: list[Run] = []
-    for first, last, period in _repeating(looks, edge):
+    for first, last, period in rows:
         before = sum(gap for middle, gap in gaps if middle < first)
         left_out = sum(gap for middle, gap in gaps if first <= middle < last)
         plain = Pattern(edge, edge, period)

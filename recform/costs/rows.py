@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from recform.costs.forms import under
-from recform.costs.peaks import Held, held, kept_for
+from recform.costs.forms import Forming, under
+from recform.costs.peaks import Held, held
 from recform.costs.repeats import Short
 from recform.costs.stretches import Stretch
+from recform.costs.tape import Tape
 from recform.memory import Memory
 
 
@@ -125,6 +126,8 @@ class Rows:
         self._batch, self._size = batch, size
         self._parts: dict[tuple[int, int], Stretch] = {}
         self._known: dict[object, Alike] = {}
+        #: The last lean row that was followed; a longer one goes on where it ends.
+        self._going: dict[object, Forming] = {}
 
     def placed(
         self, start: int, end: int, form: Memory, holds: frozenset[int]
@@ -174,29 +177,41 @@ class Rows:
         before: frozenset[int],
         borders: Sequence[int],
     ) -> Alike:
-        forms = [Memory.plain] * self._tape.units
-        for op in self._tape.operations[part.first : part.last]:
-            forms[op.unit] = form
-        tape = under(part.tape(before), forms)
-        there = {
-            ~place if buffer.alone else place
-            for place, buffer in enumerate(tape.buffers)
-            if buffer.kept is not None or ~place in before
-        }
-        ends = (*borders, len(tape.operations))
-        pieces = pairwise((0, *ends))
+        tape = self._under(part, form, before)
+        first, ends = part.first, (*borders, len(tape.operations))
+        pieces = [tape.operations[a:b] for a, b in pairwise((0, *ends))]
+        every = enumerate(tape.buffers.items())
+        kept = [
+            (n, *item) for n, item in every if item[1].kept is not None or ~n in before
+        ]
+        found = held(tape, self._batch, self._size, borders)
         return Alike(
-            held(tape, self._batch, self._size, borders),
-            [[n for op in tape.operations[a:b] for n in op.again] for a, b in pieces],
-            kept_for(tape, self._batch, self._size),
+            found.pieces,
+            [[n - first for op in piece for n in op.again] for piece in pieces],
+            found.asked,
             {
-                part.numbers[place]: buffer.kept
-                for place, buffer in enumerate(tape.buffers)
+                number: buffer.kept - first
+                for _, number, buffer in kept
                 if buffer.born < 0 and buffer.kept is not None
             },
-            frozenset(there),
+            frozenset(~place if b.alone else place for place, _, b in kept),
             ends,
         )
+
+    def _under(self, part: Stretch, form: Memory, before: frozenset[int]) -> Tape:
+        """The tape of a row in a form."""
+        tape = part.tape(before)
+        forms = [Memory.plain] * self._tape.units
+        start, end = tape.operations[0].unit, 1 + tape.operations[-1].unit
+        if form is not Memory.lean:
+            forms[start:end] = [form] * (end - start)
+            return under(tape, forms)
+        going = self._going.get((part.first, before))
+        if going is None or going.last > part.last:
+            forms[start:] = [form] * (len(forms) - start)
+            going = Forming(forms)
+        self._going = {(part.first, before): going}
+        return going.tape(tape)
 
 
 #: Of units without operations.

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Container, Iterable
 from functools import cached_property
 
-from recform.costs.tape import Buffer, Held, Operation, Tape, but
+from recform.costs.tape import Buffer, Held, Tape, but
 
 
 class Signs:
@@ -28,13 +28,14 @@ class Signs:
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
-        self.used = [buffer.read for buffer in tape.buffers]
+        buffers = tape.buffers.values()
+        self.used = [buffer.read for buffer in buffers]
         for number, op in enumerate(tape.operations):
             for buffer in op.asks:
                 self.used[buffer] = max(self.used[buffer], number)
-        pairs = zip(self.used, tape.buffers, strict=True)
+        pairs = zip(self.used, buffers, strict=True)
         self.touched = [max(used, buffer.named) for used, buffer in pairs]
-        self.incoming = sum(buffer.born < 0 for buffer in tape.buffers)
+        self.incoming = sum(buffer.born < 0 for buffer in buffers)
         self._numbers: dict[object, int] = {}
         self._crossing: dict[int, list[int]] = {}
 
@@ -119,29 +120,32 @@ class Stretch:
         return [*there, *signs.crossing(first), *made, *behind]
 
     @cached_property
-    def sign(self) -> object:
+    def sign(self) -> int:
         """The same for stretches whose tapes are the same."""
         buffers, last = self._whole.buffers, self.last
         made = bisect_left(self.numbers, self._signs.incoming + self.first)
         result = tuple(
             (self._places[n], buffers[n].born >= last) for n in self._whole.result
         )
-        return (
+        look = (
             tuple(self._signs.operations[self.first : last]),
             tuple(map(self._given, range(made))),
             tuple((place, buffers[self.numbers[place]].amount) for place, _ in result),
             result,
         )
+        return self._signs.number(look)
 
     def _given(self, place: int) -> object:
         """What a tensor that is there before looks like from here, and to the end."""
         number = self.numbers[place]
         if number < self._signs.incoming:
             return number
-        buffer = self._moved(number)
-        ends = buffer.read, buffer.named, buffer.graded
-        used = self._signs.used[number] >= self.first
-        where = number - self._signs.incoming - self.first if used else None
+        buffer, first = self._clipped(self._whole.buffers[number]), self.first
+        assert buffer.graded is not None
+        named = min(buffer.named, self.last - 1)
+        ends = buffer.read - first, named - first, buffer.graded - first
+        used = self._signs.used[number] >= first
+        where = number - self._signs.incoming - first if used else None
         return where, buffer.amount, buffer.trained, buffer.copies, ends
 
     def before(self, holds: Iterable[int]) -> frozenset[int]:
@@ -164,16 +168,18 @@ class Stretch:
 
     def tape(self, before: Iterable[int]) -> Tape:
         """The tape, where tensors of earlier stretches are kept already."""
-        buffers = self._buffers.copy()
+        buffers, numbers = self._buffers.copy(), self.numbers
         for place in before:
             at, alone = (~place, True) if place < 0 else (place, False)
-            buffers[at] = but(buffers[at], before=True, alone=alone)
+            number = numbers[at]
+            buffers[number] = but(buffers[number], before=True, alone=alone)
         operations = self._whole.operations
         behind = Counter(op.owner for op in operations[self.last :] if op.parameters)
         return Tape(
-            self._operations.copy(),
+            operations[self.first : self.last],
             buffers,
-            tuple(self._places[number] for number in self._whole.result),
+            self.first,
+            self._whole.result,
             scalars=self._whole.scalars,
             learned=(0, behind),
         )
@@ -183,42 +189,30 @@ class Stretch:
         return {number: place for place, number in enumerate(self.numbers)}
 
     @cached_property
-    def _operations(self) -> list[Operation]:
-        """The operations, with the tensors by their places."""
-        return list(map(self._within, self._whole.operations[self.first : self.last]))
-
-    @cached_property
-    def _buffers(self) -> list[Buffer]:
+    def _buffers(self) -> dict[int, Buffer]:
         """The tensors, of which earlier stretches keep none."""
-        return list(map(self._moved, self.numbers))
+        whole, first = self._whole.buffers, self._signs.incoming + self.first
+        inside = range(first + 1, self._signs.incoming + self.last)
+        over = set(self._signs.crossing(self.last))
+        return {
+            n: whole[n] if n in inside and n not in over else self._clipped(whole[n])
+            for n in self.numbers
+        }
 
-    def _within(self, op: Operation) -> Operation:
-        places = self._places
-        return but(
-            op,
-            reads=tuple([places[n] for n in op.reads]),
-            makes=places[op.makes],
-            asks=tuple([places[n] for n in op.asks]),
-            leaves=tuple([places[n] for n in op.leaves]),
-        )
-
-    def _moved(self, number: int) -> Buffer:
-        buffer, end = self._whole.buffers[number], self.last - self.first - 1
-
-        def place(operation: int) -> int:
-            return min(max(operation - self.first, 0), end)
-
+    def _clipped(self, buffer: Buffer) -> Buffer:
+        """A tensor as it is there meanwhile."""
+        first, last = self.first, self.last
         graded = buffer.read if buffer.graded is None else buffer.graded
-        inside = graded >= self.first and buffer.born < self.last
-        # What is read behind this stretch, or in front of it alone, is so of no operation.
-        read = min(max(buffer.read - self.first, -1), end + 1)
+        inside = graded >= first and buffer.born < last
+        born = buffer.born
         return but(
             buffer,
-            born=-1 if buffer.born < 0 else place(buffer.born),
-            read=read,
-            graded=min(max(graded - self.first, 0), end + 1),
-            named=buffer.named - self.first if buffer.named < self.last else end,
+            born=born if born < 0 else min(max(born, first), last - 1),
+            # What is read behind this stretch, or in front of it alone, is so of none here.
+            read=min(max(buffer.read, first - 1), last),
+            graded=min(max(graded, first), last),
+            named=max(buffer.named, first - 1),
             trained=buffer.trained and inside,
-            before=buffer.born >= self.last,
-            earlier=0 <= buffer.born < self.first,
+            before=born >= last,
+            earlier=0 <= born < first,
         )

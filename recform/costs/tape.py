@@ -140,11 +140,12 @@ def uncollected() -> Iterator[None]:
 
 @dataclass
 class Tape:
-    """The list.
+    """The list, or a stretch of one.
 
     Attributes:
         operations: in order.
-        buffers: what they read and make.
+        buffers: what they read and make, by their numbers.
+        first: the number of the first operation.
         result: what the network returns.
         units: how many parts it has: blocks, and what stands before and behind them.
         scalars: learned scalars, which no operation has.
@@ -153,11 +154,25 @@ class Tape:
     """
 
     operations: list[Operation] = field(default_factory=list)
-    buffers: list[Buffer] = field(default_factory=list)
+    buffers: dict[int, Buffer] = field(default_factory=dict)
+    first: int = 0
     result: Held = ()
     units: int = 1
     scalars: int = 0
     learned: tuple[int, Mapping[object, int]] = field(default_factory=lambda: (0, {}))
+
+    @property
+    def last(self) -> int:
+        """The number behind that of the last operation."""
+        return self.first + len(self.operations)
+
+    def numbered(self) -> Iterator[tuple[int, Operation]]:
+        """The operations with their numbers."""
+        return enumerate(self.operations, self.first)
+
+    def cut(self, first: int, last: int) -> list[Operation]:
+        """The operations from one to another, which is not among them."""
+        return self.operations[first - self.first : last - self.first]
 
 
 class Writer:
@@ -190,8 +205,12 @@ class Writer:
 
     def comes_in(self, amount: Amount) -> Held:
         """A tensor that is there before the first operation."""
-        self.tape.buffers.append(Buffer(amount, -1, -1, -1, trained=False))
-        return (len(self.tape.buffers) - 1,)
+        return self._buffer(Buffer(amount, -1, -1, -1, trained=False))
+
+    def _buffer(self, made: Buffer) -> Held:
+        number = len(self.tape.buffers)
+        self.tape.buffers[number] = made
+        return (number,)
 
     def chain(
         self,
@@ -302,17 +321,9 @@ class Writer:
             buffer = tape.buffers[number]
             buffer.read = here
             buffer.named = max(buffer.named, here)
-        tape.buffers.append(
-            Buffer(
-                Amount(link.made),
-                here,
-                here,
-                here,
-                trained,
-                copies=self._runs,
-            )
-        )
-        return (len(tape.buffers) - 1,)
+        amount = Amount(link.made)
+        made = Buffer(amount, here, here, here, trained, copies=self._runs)
+        return self._buffer(made)
 
     def keep(self, held: Held, by: int) -> None:
         """Notes that tensors are kept for the gradient of an operation."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import groupby, pairwise, product
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -24,7 +25,7 @@ from recform.costs.budget import best
 from recform.costs.devices import Dtype
 from recform.costs.forms import under
 from recform.costs.needs import needs, setting_of
-from recform.costs.peaks import peaks
+from recform.costs.peaks import Course, held, peaks
 from recform.costs.planning import points
 from recform.costs.record import record
 from recform.costs.repeats import Short
@@ -229,11 +230,11 @@ def test_rows_that_are_alike_are_worked_out_once(
     """There are 30 groups of one block; without that it is more than a thousand rows."""
     followed: list[object] = []
 
-    def counted(tape: Tape, forms: Sequence[Memory]) -> Tape:
-        followed.append(forms)
-        return under(tape, forms)
+    def counted(tape: Tape, *sizes: Any) -> Course:
+        followed.append(tape)
+        return held(tape, *sizes)
 
-    monkeypatch.setattr(rows, "under", counted)
+    monkeypatch.setattr(rows, "held", counted)
     text = "input 6\nstages 6 x 30\nW = linear(c)\nX_i = relu(X_<i-1> + W_i*X_<i-1>)"
     tape = record(compiled(text).graph)
     budget.choices(Short(tape), 3, 4, lambda op: 1)
@@ -417,12 +418,12 @@ def test_fewer_groups_of_more_operations(monkeypatch: pytest.MonkeyPatch) -> Non
     text += "X_i = W_i*sum(k, 0, i-1, a_<i,k>*X_k)"
     item, followed = compiled(text), 0
 
-    def counted(tape: Tape, forms: Sequence[Memory]) -> Tape:
+    def counted(tape: Tape, *sizes: Any) -> Course:
         nonlocal followed
         followed += len(tape.operations)
-        return under(tape, forms)
+        return held(tape, *sizes)
 
-    monkeypatch.setattr(rows, "under", counted)
+    monkeypatch.setattr(rows, "held", counted)
     work = []
     for steps in (budget.STEPS, 0):
         monkeypatch.setattr(budget, "STEPS", steps)

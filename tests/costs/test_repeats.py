@@ -20,7 +20,7 @@ from recform.costs import budget, repeats, rows
 from recform.costs.devices import Dtype
 from recform.costs.forms import under
 from recform.costs.needs import Needs, needs, setting_of, staying
-from recform.costs.peaks import peaks
+from recform.costs.peaks import Course, held, peaks
 from recform.costs.planning import points
 from recform.costs.record import record
 from recform.costs.repeats import Pattern, Repeat, Run, Short, shortened
@@ -105,11 +105,11 @@ def test_a_thousand_cost_as_much_as_a_few(monkeypatch: pytest.MonkeyPatch) -> No
     """As many operations are followed; the smallest budget is the same either way."""
     followed: list[int] = []
 
-    def counted(tape: Tape, forms: Sequence[Memory]) -> Tape:
+    def counted(tape: Tape, *sizes: Any) -> Course:
         followed.append(len(tape.operations))
-        return under(tape, forms)
+        return held(tape, *sizes)
 
-    monkeypatch.setattr(rows, "under", counted)
+    monkeypatch.setattr(rows, "held", counted)
     sums = {}
     for blocks in (100, 1000):
         followed.clear()
@@ -143,7 +143,8 @@ def test_any_plan(data: st.DataObject, name: str, batch: int) -> None:
     alike(found, needs(item.graph, setting, plan, Short(tape)))
     kept, peak, _ = said(tape, forms, batch)
     assert found.training == staying(item.graph, setting) + peak
-    given = [b for b in under(tape, forms).buffers if b.born < 0 and b.kept is not None]
+    tensors = under(tape, forms).buffers.values()
+    given = [b for b in tensors if b.born < 0 and b.kept is not None]
     assert found.total.kept == kept + sum(b.amount.held(batch, 4) for b in given)
 
 
@@ -154,16 +155,16 @@ def test_a_thousand_are_said_as_fast(
     """Of a long row as many blocks are written down, and followed, as of a shorter one."""
     seen: list[int] = []
 
-    def counted(tape: Tape, forms: Sequence[Memory]) -> Tape:
+    def counted(tape: Tape, *sizes: Any) -> Course:
         seen.append(len(tape.operations))
-        return under(tape, forms)
+        return held(tape, *sizes)
 
     def written(*given: Any, **more: Any) -> Tape:
         tape = record(*given, **more)
         seen.append(len(tape.operations))
         return tape
 
-    monkeypatch.setattr(rows, "under", counted)
+    monkeypatch.setattr(rows, "held", counted)
     monkeypatch.setattr(repeats, "record", written)
     sums = []
     for blocks in (100, 1000):

@@ -46,6 +46,9 @@ FOUND = {
     "an operator on what starts alike at all times": IMAGES
     + "stages 3 x 3\nU = conv(1, c)\ntimes 3\nX_<0,t> = U_0*input\n"
     "X_<i,t> = W_i*X_<i-1,t> + X_<i,t-1>\noutput X_<L,T>",
+    # The adapter of what is divided by was left out.
+    "a divisor that needs an adapter": IMAGES
+    + "stages 2 x 2, 3 x 2 / 2\nX_i = X_<i-1> + W_i*X_<i-1>/exp(X_<i-1>)\noutput X_L",
     # A zero is no term.
     "the mean of a history that starts with zero": VECTORS
     + "stages 3 x 5\nX_i = X_<i-1> + W_i*X_<i-1> + mean(Y_<0..i-1>)\n"

@@ -142,7 +142,8 @@ class Writer:
         """Factors; one over a tensor is a division."""
         result = ""
         for part in self.parts(tensor):
-            divides = result and part not in self.variables and is_inverse(part)
+            alone = part not in self.variables and not self.adapter(part, tensor)
+            divides = result and alone and is_inverse(part)
             inner = part.argument if divides else part
             text, own = self.term(tensor, inner)
             if own < PRODUCT or (divides and own < ATOM):
