@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Hashable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
 from recform.algebra.totals import totals
 from recform.blocks.identifiers import MODULE, is_private
-from recform.readback.forms import Form, Made, Node, Table, Unreadable, drawn
+from recform.readback.forms import (
+    Form,
+    Made,
+    Node,
+    Table,
+    Unreadable,
+    drawn,
+    key_of,
+)
 from recform.readback.library import FRAMES, Start, start_of
 from recform.readback.overwritten import Overwritten
 from recform.readback.parts import (
@@ -48,6 +56,7 @@ class Said:
         defaults: of the arguments of classes that operators bring.
         going: whether the network goes on by positions.
         positions: how many positions of tokens show how a recurrence over them goes on.
+        incoming: the features of what recurrences over them take, by its key.
         is_numbered: whether the number of a block was read in what the formula says.
         run: the functions that were followed.
     """
@@ -57,6 +66,7 @@ class Said:
     makers: set[str] = field(default_factory=set)
     defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     positions: int = 0
+    incoming: dict[Hashable, int] = field(default_factory=dict)
     going: bool = False
     is_numbered: bool = False
     run: set[ast.FunctionDef] = field(default_factory=set)
@@ -157,7 +167,7 @@ class File:
         if isinstance(part, Made):
             if part.make[0] == "nn.Identity":
                 return arguments[0]
-            if part.make[0] == "nn.Dropout":
+            if part.make[0] == "nn.Dropout" and len(part.make) == 2:
                 return self.dropped(arguments[0], part.make[1])
             if (layer := self.said.layers.get(part.make)) is not None:
                 return Reader(self, {INPUT: arguments[0]}).value(layer)
@@ -183,11 +193,16 @@ class File:
         follow(self, items, step, names)
         return names["x"]
 
-    def positions(self, x: Value) -> list[Value]:
+    def positions(self, x: Value, width: int) -> list[Value]:
         """The first positions of tokens: as many as show how they go on."""
         count = self.said.positions
         whole = self.stands(x)
+        self.said.incoming[key_of(whole)] = width
         return [self.table.atom("item", whole, (None, float(k))) for k in range(count)]
+
+    def zeros(self, width: Any) -> Form:
+        """What is kept before the first position: how many features it has."""
+        return self.table.atom("zeros", float(width))
 
     def last(self, values: Sequence[Value]) -> list[Value]:
         """What was kept where a network goes on by positions, in the place of values."""
@@ -214,6 +229,8 @@ class File:
             value = tensor(self, value)
         if isinstance(value, tuple | list):
             return tuple(map(self.stands, value))
+        if isinstance(value, Name):
+            self.asked.add(value.text)
         if isinstance(value, Pieces):
             return ("pieces", value.whole, value.number, value.axis)
         return self.table.frozen(value)

@@ -77,6 +77,7 @@ class Reader:
     def _assign(self, target: ast.AST, value: Value) -> None:
         match target:
             case ast.Name():
+                self._file.stands(value) if isinstance(value, Name) else None
                 self._names[target.id] = value
             case ast.Attribute(value=ast.Name(id="self")):
                 self._file.set(self._names["self"], target.attr, value)

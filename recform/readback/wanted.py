@@ -162,9 +162,8 @@ class Definition(Part):
         arguments: Arguments,
         numbers: Numbers,
     ) -> None:
-        body = step.operator
+        self._body = body = step.operator
         assert isinstance(body, Body)
-        self._body = body
         values = {**numbers, **body.values(arguments)}
         inside = body.inside(inputs, arguments)
         self._shape = inside.shape
@@ -177,8 +176,9 @@ class Definition(Part):
                 self._lines[key] = Line(file, pipeline, shapes, values)
         names = {name: f"scalar {k}" for k, name in enumerate(body.scalars)}
         for name, scalar in body.scalars.items():
-            size = int(inside.scalar_size(name))
-            start = Start.of(scalar.numbers(size, None, 0))
+            shape, size = inside.scaled_by(name), int(inside.scalar_size(name))
+            behind = len(shape.broadcast_view()) - 1 if shape is not None else 0
+            start = Start.of(scalar.numbers(size, None, 0), behind)
             file.learned[names[name], start] += 1
         self._numbers = Coefficients(
             file.said, values, lambda scalar: drawn(names[scalar.name])
@@ -206,7 +206,7 @@ class Recurrence(Definition):
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
         cell = self._body
         assert isinstance(cell, Cell)
-        incoming = list(map(given, cell.incoming))
+        incoming = [*map(given, cell.incoming)]
         linear = cell.affine
         if linear is not None and linear.rest is not None:
             known = dict(zip(incoming, arguments, strict=True))
@@ -219,19 +219,19 @@ class Recurrence(Definition):
                 rest = _run(world, code, s=start, f=factor, x=rest, p=PAST)
             if world.said.going:
                 return _run(world, "scan_on({f}, {x}, {p})", f=factor, x=rest, p=PAST)
-            if linear.factor == Filled(sympy.S.One):
-                return _run(world, "torch.cumsum({x}, dim=1)", x=rest)
-            return _run(world, "scan({f}, {x})", f=factor, x=rest)
-        return self._looped(world, cell, list(map(world.positions, arguments)))
+            ones = linear.factor == Filled(sympy.S.One)
+            code = "torch.cumsum({x}, dim=1)" if ones else "scan({f}, {x})"
+            return _run(world, code, f=factor, x=rest)
+        widths = (int(self._shape(leaf).features) for leaf in incoming)
+        return self._looped(world, cell, [*map(world.positions, arguments, widths)])
 
     def _looped(
         self, world: File, cell: Cell, inputs: Sequence[Sequence[Value]]
     ) -> Value:
         """One position after the other; before the first one there are zeros."""
+        first = {before(k, 1): self._numbers.of(v) for k, v in cell.starts.items()}
         kept: Sequence[Value] = [
-            self._numbers.of(cell.starts[state.name])
-            if state.index == -1 and state.name in cell.starts
-            else 0.0
+            add(world.zeros(self._shape(state).features), first.get(state, 0.0))
             for state in cell.recurrent
         ]
         if world.said.going:
