@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence, Sized
+from collections.abc import Collection, Hashable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,8 +30,11 @@ from recform.readback.parts import (
     Name,
     Options,
     Pieces,
+    Row,
     Value,
     call,
+    check_members,
+    targets,
     tensor,
 )
 from recform.readback.reader import INPUT, UNSEEN, Reader
@@ -40,9 +43,6 @@ from recform.readback.statements import Statements
 
 #: What a module keeps of the positions before, where a network goes on by them.
 PAST = Hole("past")
-
-#: What classes may say in the place of torch: a network's layout changes what is saved.
-_OWN = ("__init__", "forward", "state_dict")
 
 
 @dataclass
@@ -94,6 +94,7 @@ class File:
         shares: modules that have one weight, by what that is.
         starting: loops in which constructors start weights, with their classes.
         asked: what it has called that is not of the file.
+        labels: for classes of blocks the attributes that are operators of the formula.
     """
 
     def __init__(
@@ -117,6 +118,8 @@ class File:
         self.overwritten = Overwritten(self.table)
         self.starting: list[tuple[str, ast.For]] = []
         self.asked: set[str] = set()
+        self.labels: Mapping[str, Collection[str]] = {}
+        self._labelled: dict[Instance, str] = {}
         self._instances: list[Instance] = []
         self._rows: list[Alike] = []
         self._lines: dict[ast.ClassDef, list[ast.ClassDef]] = {}
@@ -305,7 +308,7 @@ class File:
             return PAST
         for kind in self._line(instance.kind):
             for node in kind.body:
-                if name in map(ast.unparse, _targets(node)) and node.value is not None:  # type: ignore[attr-defined]
+                if name in map(ast.unparse, targets(node)) and node.value is not None:  # type: ignore[attr-defined]
                     return Reader(self, {}).value(node.value)  # type: ignore[attr-defined]
         if name in (*UNSEEN, "children", "get_submodule", "get_parameter"):
             return Asked(name, instance)
@@ -328,6 +331,19 @@ class File:
             value = drawn(drawn_by)
         instance.attributes[name] = value
         self.changes += 1
+        own = self.labels.get(instance.kind.name, {})
+        self._label(value, name if name in own else self._labelled.get(instance, ""))
+
+    def _label(self, value: Value, label: str) -> None:
+        """All modules of an attribute are those of an operator."""
+        match value:
+            case Leaf():
+                value.made.label = label
+            case Instance() if label:
+                self._labelled[value] = label
+            case Row() if label:
+                for item in value.held:
+                    self._label(item, label)
 
     def _construct(self, instance: Instance) -> None:
         if "" in instance.attributes:
@@ -349,7 +365,7 @@ class File:
         """
         if kind not in self._lines:
             self._lines[kind] = line = [kind]
-            _check_members(kind)
+            check_members(kind)
             for base in kind.bases or [ast.Constant(None)]:
                 above = self.definitions.get(ast.unparse(base))
                 if isinstance(above, ast.ClassDef):
@@ -410,30 +426,3 @@ class File:
         line = self._line(instance.kind)
         behind = line.index(kind) + 1 if kind in line else 0
         return self._method(line[behind:], name, instance)
-
-
-def _check_members(kind: ast.ClassDef) -> None:
-    """That a class changes nothing of what a module is, which is torch's.
-
-    Raises:
-        Unreadable: if it does.
-    """
-    if kind.decorator_list or kind.keywords or len(kind.bases) > 1:
-        raise Unreadable(f"{kind.name} is more than a class that derives from one")
-    for node in kind.body:
-        names = [*map(ast.unparse, _targets(node))]
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.append(node.name)
-        for name in names:
-            is_torchs = is_private(name) or name in MODULE
-            if is_torchs and name not in _OWN:
-                raise Unreadable(f"{kind.name} has a {name} of its own")
-
-
-def _targets(node: ast.stmt) -> list[ast.expr]:
-    match node:
-        case ast.Assign():
-            return node.targets
-        case ast.AnnAssign():
-            return [node.target]
-    return []

@@ -70,7 +70,10 @@ _WRITTEN = frozenset(
         *("torch.cat", "torch.stack", "torch.einsum", "torch.softmax"),
         *("torch.full", "torch.tensor", "torch.maximum", "torch.minimum"),
         *("torch.rsqrt", "torch.sin", "torch.cos", "torch.linalg.vector_norm"),
+        *("torch.tensordot", "torch.cumsum", ".movedim", ".unsqueeze", ".flatten"),
+        *("scan", "started", "scan_on", "started_on", ".mean", ".amax"),
         *(".sum", ".expand", "nn.Identity", "nn.Dropout", "nn.Parameter", "F.dropout"),
+        "self.training",
     }
 )
 

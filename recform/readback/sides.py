@@ -77,6 +77,7 @@ class Sides:
         self.table = said.table
         self.code = File(said, printed.definitions, printed.scalars)
         self.said = File(said, {}, {})
+        self.code.labels = {s.name: set(s.modules.values()) for s in printed.steps}
         #: How weights start: a network's constructor says it of all of them.
         self._starts: Starts = {}
         self._handed: dict[Part, Value] = {}
@@ -201,17 +202,21 @@ class Sides:
     def _own(self, block: Block, name: str) -> Value:
         """An operator of a block; a learned scalar as a number."""
         if name in self.formula.scalars:
-            scalar, count = self.formula.scalars[name], block.segment.block.scalars
-            numbers = scalar.numbers(count.get(name, 1), block.number, block.length)
+            scalar, sizes = self.formula.scalars[name], block.segment.block.scalars
+            numbers = scalar.numbers(sizes.get(name, 1), block.number, block.length)
             self.said.said.is_numbered |= scalar.members is not None
             _, behind = self.scaled(name, [block.segment.block])
             self.said.learned[name, Start.of(numbers, behind)] += 1
             return drawn(name)
         module = block.segment.block.calls[name]
         assert module.inputs is not None
-        pipeline = self.formula.operators[name]
+        pipeline, count = self.formula.operators[name], len(self.said.made)
         more = {"i": block.number, "L": module.place.length}
-        return self.line(pipeline, module.inputs, module.place, **more)
+        made = self.line(pipeline, module.inputs, module.place, **more)
+        label = self.printed.steps[block.segment.step].modules.get(name, "")
+        for part in self.said.made[count:]:
+            part.label = label
+        return made
 
     def scaled(self, name: str, blocks: Iterable[Any]) -> tuple[int, int]:
         """How many numbers a learned scalar has, and how many axes stand behind them."""

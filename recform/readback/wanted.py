@@ -162,8 +162,9 @@ class Definition(Part):
         arguments: Arguments,
         numbers: Numbers,
     ) -> None:
-        self._body = body = step.operator
+        body = step.operator
         assert isinstance(body, Body)
+        self._body = body
         values = {**numbers, **body.values(arguments)}
         inside = body.inside(inputs, arguments)
         self._shape = inside.shape
@@ -206,7 +207,7 @@ class Recurrence(Definition):
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
         cell = self._body
         assert isinstance(cell, Cell)
-        incoming = [*map(given, cell.incoming)]
+        incoming = list(map(given, cell.incoming))
         linear = cell.affine
         if linear is not None and linear.rest is not None:
             known = dict(zip(incoming, arguments, strict=True))
@@ -249,10 +250,9 @@ class Recurrence(Definition):
                 for state in cell.recurrent
             }
             results = [values[name] for name in cell.results]
-            beside = results[0]
-            if len(results) > 1:
-                beside = _run(world, "torch.cat({x}, dim=-1)", x=tuple(results))
-            made.append(beside)
+            beside = "torch.cat({x}, dim=-1)"
+            alone = len(results) == 1
+            made.append(results[0] if alone else _run(world, beside, x=tuple(results)))
         if world.said.going:
             world.keep(list(past.values()))
         return _run(world, "torch.stack({x}, dim=1)", x=made)

@@ -71,16 +71,21 @@ class Written:
             return False
         return True
 
+    def network_of(self, code: ast.Module) -> nn.Module:
+        """The network of a source, from one seed."""
+        space: dict[str, Any] = {"__name__": "mutant"}
+        exec(compile(f"{self.head}{ast.unparse(code)}", "mutant.py", "exec"), space)
+        torch.manual_seed(0)
+        network: nn.Module = space[self.network]()
+        return network
+
     def shows(self, code: ast.Module) -> list[Any]:
         """All that is to be seen of the network of a source, from one seed.
 
         Its state_dict and what it starts with; the same behind a step of training, with
         gradients; and what it makes in training and afterwards.
         """
-        space: dict[str, Any] = {"__name__": "mutant"}
-        exec(compile(f"{self.head}{ast.unparse(code)}", "mutant.py", "exec"), space)
-        torch.manual_seed(0)
-        network: nn.Module = space[self.network]()
+        network = self.network_of(code)
         shown: list[Any] = [list(network.state_dict())]
         network.double()
         shown.append(_copied(network))
