@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from recform.algebra.expr import Filled, Learned, Scaled, Tensor
 from recform.algebra.formula import Scope
 from recform.algebra.labels import Naming
 from recform.algebra.lists import is_list
@@ -40,6 +39,7 @@ from recform.recurrence.model import (
     REGULAR,
     ModuleSlot,
     contexts_of,
+    learned_in,
     read_by,
     shared_by,
 )
@@ -389,7 +389,7 @@ class NetworkWriter:
             for tensor, shape in block.shapes.items():
                 # A number in a sum has no shape of its own: it has that of the sum.
                 for part in (tensor, *tensor.children):
-                    if any(item.name == name for item in _learned(part)):
+                    if any(item.name == name for item in learned_in(part)):
                         more = len(shape.broadcast_view()) - 1
                         return [str(int(shape.features)), *(["1"] * more)]
         return ["1"]
@@ -398,10 +398,3 @@ class NetworkWriter:
 def _said(x: Shape) -> str:
     """The shape of an input, as a docstring says it."""
     return f"{x.grid[0]} ids below {x.features}" if x.layout is Layout.IDS else str(x)
-
-
-def _learned(tensor: Tensor) -> set[Learned]:
-    """The learned scalars in the coefficient of a tensor, if it has one."""
-    if isinstance(tensor, Scaled | Filled):
-        return set(tensor.coefficient.atoms(Learned))
-    return set()

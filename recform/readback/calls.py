@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from recform.blocks.template import IN_PLACE_AT
-from recform.readback.forms import Changed, Form, Made, Unreadable, kind_of
+from recform.readback.forms import (
+    Changed,
+    Form,
+    Made,
+    Node,
+    Unreadable,
+    key_of,
+    kind_of,
+)
 from recform.readback.library import NUMBERS, is_made, plain
 from recform.readback.parts import (
     Asked,
@@ -64,21 +72,23 @@ class Calls:
     ) -> Value:
         """What a method makes of what an expression has made."""
         match held, name, arguments:
-            case list(), "append", [value]:
+            case list(), "append", [value] if value is not held:
                 held.append(value)
                 self._file.changes += 1
                 return None
             case list(), "pop", []:
                 self._file.popped.append(held)
                 return held.pop()
-            case ((int() | float()), "view", _):
+            case ((int() | float()), "view", [-1, *ones]) if ones == [1] * len(ones):
                 return held  # axes of size one: a number for each member
             case Hole(), "last", values:
                 return self._file.last(values)
             case Hole(), "keep", values:
                 return self._file.keep(values)
-            case _, "new_zeros", _:
-                return 0.0
+            case dict(), "new_zeros", [batch, int() as width] if (
+                self._incoming(_measured(batch, 0)) is not None
+            ):
+                return self._file.zeros(width)
             case Leaf(), _, _ if held.made.make[0] != "nn.Parameter":
                 raise Changed(f"a module is asked for its {name}")
         if name == "chunk" and isinstance(arguments[0], int):
@@ -127,7 +137,9 @@ class Calls:
         if name in _CONTAINERS:
             return _container(name, arguments)
         match name, *arguments:
-            case ["range", dict() as length] if _is_length(length):
+            case ["range", dict() as length] if (
+                self._incoming(_measured(length, 1)) is not None
+            ):
                 return range(self._file.said.positions)
             case ["range", *ends]:
                 return range(*ends)
@@ -140,13 +152,19 @@ class Calls:
                 return len(self.each(held))
             case ["enumerate", (tuple() | list() | Row() | Items()) as held]:
                 return tuple(enumerate(self.each(held)))
-            case ["torch.zeros_like", _]:
-                return 0.0
+            case ["torch.zeros_like", dict() as now] if (
+                width := self._incoming(_first(now))
+            ) is not None:
+                return self._file.zeros(width)
             case ["torch.reciprocal", dict() as value]:
                 return self._table.atom("inverse", self._file.stands(value))
             case ["zip", *rows]:
                 return tuple(zip(*map(self.each, rows), strict=False))
         return self._library(name, arguments, options)
+
+    def _incoming(self, whole: Any) -> int | None:
+        """How many features it has, if a recurrence over positions takes it."""
+        return self._file.said.incoming.get(key_of(whole))
 
     def _over(self, name: str, arguments: Sequence[Value], options: Options) -> Value:
         """What is made over the members of a list, or across features; else None."""
@@ -197,7 +215,8 @@ class Calls:
         if options.get("inplace") and not is_made(name):
             self._file.overwrite(arguments[0])
         stands = self._file.stands
-        if name == "F.dropout" and not options.get("inplace"):
+        is_trained = not options and arguments[2:] == [Name("self.training")]
+        if name == "F.dropout" and is_trained:
             return self._file.dropped(arguments[0], stands(arguments[1]))
         if name == "torch.cat" and isinstance(arguments[0], tuple):
             axis = stands(options.get("dim", 0))
@@ -218,14 +237,30 @@ class Calls:
         return self._table.atom("call", name, *parts, *named)
 
 
-def _is_length(value: Form) -> bool:
-    """Whether this is how many positions there are: ``x.shape[1]``."""
+def _measured(value: Value, axis: int) -> Any:
+    """The tensor of which this is how many there are: ``x.shape[1]``; None if none."""
+    match _taken(value):
+        case Node(parts=("sum", frozenset() as terms)), (place,) if place == axis:
+            for node, _ in terms:
+                if node.parts[:2] == ("attribute", "shape") and len(terms) == 1:
+                    return node.parts[2]
+    return None
+
+
+def _first(value: Form) -> Any:
+    """The tensor of which this is the first position: ``x[:, 0]``; None if none."""
+    match _taken(value):
+        case held, (None, 0.0):
+            return held
+    return None
+
+
+def _taken(value: Value) -> tuple[Any, Any]:
+    """What something is taken of, and which place of it."""
     if kind_of(value) != "item":
-        return False
+        return None, None
     (node,) = value
-    _, held, place = node.parts
-    (shape,) = held.parts[1] if held.parts[0] == "sum" else ((held, 1.0),)
-    return bool(shape[0].parts[:2] == ("attribute", "shape") and place == (1.0,))
+    return node.parts[1], node.parts[2]
 
 
 def _pooled(arguments: Sequence[Value]) -> tuple[Any, ...] | None:

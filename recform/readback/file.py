@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Collection, Hashable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
 from recform.algebra.totals import totals
 from recform.blocks.identifiers import MODULE, is_private
-from recform.readback.forms import Form, Made, Node, Table, Unreadable, drawn
+from recform.readback.forms import (
+    Form,
+    Made,
+    Node,
+    Table,
+    Unreadable,
+    drawn,
+    key_of,
+)
 from recform.readback.library import FRAMES, Start, start_of
 from recform.readback.overwritten import Overwritten
 from recform.readback.parts import (
@@ -22,8 +30,11 @@ from recform.readback.parts import (
     Name,
     Options,
     Pieces,
+    Row,
     Value,
     call,
+    check_members,
+    targets,
     tensor,
 )
 from recform.readback.reader import INPUT, UNSEEN, Reader
@@ -32,9 +43,6 @@ from recform.readback.statements import Statements
 
 #: What a module keeps of the positions before, where a network goes on by them.
 PAST = Hole("past")
-
-#: What classes may say in the place of torch: a network's layout changes what is saved.
-_OWN = ("__init__", "forward", "state_dict")
 
 
 @dataclass
@@ -48,6 +56,7 @@ class Said:
         defaults: of the arguments of classes that operators bring.
         going: whether the network goes on by positions.
         positions: how many positions of tokens show how a recurrence over them goes on.
+        incoming: the features of what recurrences over them take, by its key.
         is_numbered: whether the number of a block was read in what the formula says.
         run: the functions that were followed.
     """
@@ -57,6 +66,7 @@ class Said:
     makers: set[str] = field(default_factory=set)
     defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     positions: int = 0
+    incoming: dict[Hashable, int] = field(default_factory=dict)
     going: bool = False
     is_numbered: bool = False
     run: set[ast.FunctionDef] = field(default_factory=set)
@@ -84,6 +94,7 @@ class File:
         shares: modules that have one weight, by what that is.
         starting: loops in which constructors start weights, with their classes.
         asked: what it has called that is not of the file.
+        labels: for classes of blocks the attributes that are operators of the formula.
     """
 
     def __init__(
@@ -107,6 +118,8 @@ class File:
         self.overwritten = Overwritten(self.table)
         self.starting: list[tuple[str, ast.For]] = []
         self.asked: set[str] = set()
+        self.labels: Mapping[str, Collection[str]] = {}
+        self._labelled: dict[Instance, str] = {}
         self._instances: list[Instance] = []
         self._rows: list[Alike] = []
         self._lines: dict[ast.ClassDef, list[ast.ClassDef]] = {}
@@ -157,7 +170,7 @@ class File:
         if isinstance(part, Made):
             if part.make[0] == "nn.Identity":
                 return arguments[0]
-            if part.make[0] == "nn.Dropout":
+            if part.make[0] == "nn.Dropout" and len(part.make) == 2:
                 return self.dropped(arguments[0], part.make[1])
             if (layer := self.said.layers.get(part.make)) is not None:
                 return Reader(self, {INPUT: arguments[0]}).value(layer)
@@ -183,11 +196,16 @@ class File:
         follow(self, items, step, names)
         return names["x"]
 
-    def positions(self, x: Value) -> list[Value]:
+    def positions(self, x: Value, width: int) -> list[Value]:
         """The first positions of tokens: as many as show how they go on."""
         count = self.said.positions
         whole = self.stands(x)
+        self.said.incoming[key_of(whole)] = width
         return [self.table.atom("item", whole, (None, float(k))) for k in range(count)]
+
+    def zeros(self, width: Any) -> Form:
+        """What is kept before the first position: how many features it has."""
+        return self.table.atom("zeros", float(width))
 
     def last(self, values: Sequence[Value]) -> list[Value]:
         """What was kept where a network goes on by positions, in the place of values."""
@@ -214,6 +232,8 @@ class File:
             value = tensor(self, value)
         if isinstance(value, tuple | list):
             return tuple(map(self.stands, value))
+        if isinstance(value, Name):
+            self.asked.add(value.text)
         if isinstance(value, Pieces):
             return ("pieces", value.whole, value.number, value.axis)
         return self.table.frozen(value)
@@ -288,7 +308,7 @@ class File:
             return PAST
         for kind in self._line(instance.kind):
             for node in kind.body:
-                if name in map(ast.unparse, _targets(node)) and node.value is not None:  # type: ignore[attr-defined]
+                if name in map(ast.unparse, targets(node)) and node.value is not None:  # type: ignore[attr-defined]
                     return Reader(self, {}).value(node.value)  # type: ignore[attr-defined]
         if name in (*UNSEEN, "children", "get_submodule", "get_parameter"):
             return Asked(name, instance)
@@ -311,6 +331,19 @@ class File:
             value = drawn(drawn_by)
         instance.attributes[name] = value
         self.changes += 1
+        own = self.labels.get(instance.kind.name, {})
+        self._label(value, name if name in own else self._labelled.get(instance, ""))
+
+    def _label(self, value: Value, label: str) -> None:
+        """All modules of an attribute are those of an operator."""
+        match value:
+            case Leaf():
+                value.made.label = label
+            case Instance() if label:
+                self._labelled[value] = label
+            case Row() if label:
+                for item in value.held:
+                    self._label(item, label)
 
     def _construct(self, instance: Instance) -> None:
         if "" in instance.attributes:
@@ -332,7 +365,7 @@ class File:
         """
         if kind not in self._lines:
             self._lines[kind] = line = [kind]
-            _check_members(kind)
+            check_members(kind)
             for base in kind.bases or [ast.Constant(None)]:
                 above = self.definitions.get(ast.unparse(base))
                 if isinstance(above, ast.ClassDef):
@@ -393,30 +426,3 @@ class File:
         line = self._line(instance.kind)
         behind = line.index(kind) + 1 if kind in line else 0
         return self._method(line[behind:], name, instance)
-
-
-def _check_members(kind: ast.ClassDef) -> None:
-    """That a class changes nothing of what a module is, which is torch's.
-
-    Raises:
-        Unreadable: if it does.
-    """
-    if kind.decorator_list or kind.keywords or len(kind.bases) > 1:
-        raise Unreadable(f"{kind.name} is more than a class that derives from one")
-    for node in kind.body:
-        names = [*map(ast.unparse, _targets(node))]
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.append(node.name)
-        for name in names:
-            is_torchs = is_private(name) or name in MODULE
-            if is_torchs and name not in _OWN:
-                raise Unreadable(f"{kind.name} has a {name} of its own")
-
-
-def _targets(node: ast.stmt) -> list[ast.expr]:
-    match node:
-        case ast.Assign():
-            return node.targets
-        case ast.AnnAssign():
-            return [node.target]
-    return []

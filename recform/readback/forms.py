@@ -29,12 +29,16 @@ class Made:
 
     Args:
         make: what made it, its arguments included.
+
+    Attributes:
+        label: the attribute of a block that it is, or is in, where an operator has one.
     """
 
-    __slots__ = ("make",)
+    __slots__ = ("label", "make")
 
     def __init__(self, make: tuple[Hashable, ...]) -> None:
         self.make = make
+        self.label = ""
 
 
 class Node:
@@ -65,7 +69,7 @@ def key_of(part: Any) -> Hashable:
         case Node():
             return part.key
         case Made():
-            return hash(tuple(map(key_of, part.make)))
+            return hash((part.label, *map(key_of, part.make)))
         case tuple():
             return tuple(map(key_of, part))
         case frozenset():

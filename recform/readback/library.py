@@ -6,7 +6,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -64,23 +64,24 @@ FRAMES = (LEAN, PLANNED, TOLD, BLOCK, REVERSIBLE, EITHER)
 #: What a constructor may do besides: how weights lie in memory.
 LAID_OUT = "self.to(memory_format=torch.channels_last)"
 
-#: What functions are called that change how torch runs, or a tensor's gradient.
-_EFFECTS = ("set_", "use_", "manual_seed", "seed", "initial_seed", "compile", "save")
-_HOOKS = (".register_hook", ".backward", ".retain_grad")
-#: Functions that recurrences bring: where one is a sum, the formula's side calls torch's.
-_SCANS = ("scan", "started", "scan_on", "started_on")
+#: What code may call that the formula's side has other words for: none has an effect.
+_WRITTEN = frozenset(
+    {
+        *("torch.cat", "torch.stack", "torch.einsum", "torch.softmax"),
+        *("torch.full", "torch.tensor", "torch.maximum", "torch.minimum"),
+        *("torch.rsqrt", "torch.sin", "torch.cos", "torch.linalg.vector_norm"),
+        *("torch.tensordot", "torch.cumsum", ".movedim", ".unsqueeze", ".flatten"),
+        *("scan", "started", "scan_on", "started_on", ".mean", ".amax"),
+        *(".sum", ".expand", "nn.Identity", "nn.Dropout", "nn.Parameter", "F.dropout"),
+        "self.training",
+    }
+)
 
 
 def changes_nothing(name: str) -> bool:
     """Whether a function has no effect besides what it makes; of unknown ones, none has."""
     module, _, function = name.rpartition(".")
-    if module == "torch":
-        return not function.startswith(_EFFECTS)
-    if not module:
-        if name.startswith("."):
-            return name not in _HOOKS
-        return function in NUMBERS or function in _SCANS
-    return module in ("F", "nn", "math", "torch.linalg", "torch.special")
+    return name in _WRITTEN or (module in ("", "torch", "math") and function in NUMBERS)
 
 
 #: Arguments of convolutions and windows that say nothing, by their default values.
@@ -105,21 +106,24 @@ class Start:
     Attributes:
         count: how many there are.
         values: each of them; or one, if all are the same.
+        behind: how many axes of size one stand behind them, for a grid.
     """
 
     count: int
     values: tuple[float, ...]
+    behind: int = 0
 
     @classmethod
-    def of(cls, numbers: Sequence[float]) -> Start:
+    def of(cls, numbers: Sequence[float], behind: int = 0) -> Start:
         """That of these numbers, to nine digits."""
         different = numbers[:1] if len(set(numbers)) == 1 else numbers
         values = tuple(float(f"{number:.9g}") for number in different)
-        return cls(len(numbers), values)
+        return cls(len(numbers), values, behind)
 
     def __str__(self) -> str:
         values = ", ".join(f"{value:.9g}" for value in self.values[:4])
-        return f"of {counted(self.count, 'number')} from {values}"
+        spread = " for a grid" if self.behind else ""
+        return f"of {counted(self.count, 'number')}{spread} from {values}"
 
 
 def start_of(made: Made) -> Start | None:
@@ -128,10 +132,11 @@ def start_of(made: Made) -> Start | None:
         case ("nn.Parameter", Node(parts=("sum", frozenset() as terms))):
             ((node, factor),) = terms
             match node.parts:
-                case ("call", "torch.full", tuple() as sizes, float() as value):
+                case ("call", "torch.full", (float() as size, *ones), float() as value):
                     # As many equal numbers as a width has, without a list of them.
-                    one = Start.of([factor * value])
-                    return Start(int(math.prod(sizes)), one.values)
+                    one = Start.of([factor * value], len(ones))
+                    if all(item == 1 for item in ones):
+                        return replace(one, count=int(size))
                 case ("call", "torch.tensor", tuple() as numbers):
                     return Start.of([factor * number for number in numbers])
     return None

@@ -78,7 +78,7 @@ class _Match:
                 if self._here.setdefault(a, b) is b and (
                     self._there.setdefault(b, a) is a
                 ):
-                    return self._row(a.make, b.make, a, b)
+                    return self._row((a.label, *a.make), (b.label, *b.make), a, b)
                 raise Unlike(a, b)
             case ((tuple() | list()), (tuple() | list())):
                 return self._row(a, b, a, b)

@@ -7,12 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
+from recform.blocks.identifiers import MODULE, is_private
 from recform.readback.forms import Form, Made, Table, Unreadable, form
 
 #: What an expression is: a form, a number, a word, a part, a row of values.
 Value = Any
 #: Options of a call, by name.
 Options: TypeAlias = Mapping[str, Value]
+
+
+#: What classes may say in the place of torch: a network's layout changes what is saved.
+_OWN = ("__init__", "forward", "state_dict")
 
 
 class World(Protocol):
@@ -206,3 +211,31 @@ def tensor(world: World, value: Value) -> Form:
     if isinstance(value, Leaf):
         return world.table.atom("parameter", value.made)
     return form(value)
+
+
+def check_members(kind: ast.ClassDef) -> None:
+    """That a class changes nothing of what a module is, which is torch's.
+
+    Raises:
+        Unreadable: if it does.
+    """
+    if kind.decorator_list or kind.keywords or len(kind.bases) > 1:
+        raise Unreadable(f"{kind.name} is more than a class that derives from one")
+    for node in kind.body:
+        names = [*map(ast.unparse, targets(node))]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.append(node.name)
+        for name in names:
+            is_torchs = is_private(name) or name in MODULE
+            if is_torchs and name not in _OWN:
+                raise Unreadable(f"{kind.name} has a {name} of its own")
+
+
+def targets(node: ast.stmt) -> list[ast.expr]:
+    """What a statement gives a value."""
+    match node:
+        case ast.Assign():
+            return node.targets
+        case ast.AnnAssign():
+            return [node.target]
+    return []

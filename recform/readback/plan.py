@@ -18,12 +18,14 @@ class PrintedStep:
         is_class: whether it has one; else its blocks are modules of the network.
         handed: what the network hands to each of its blocks, in order.
         adapters: for each term that has an adapter, which one: some are the same.
+        modules: the attribute of each operator of a block that has one of its own.
     """
 
     name: str
     is_class: bool
     handed: tuple[str, ...]
     adapters: Mapping[Site, str]
+    modules: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class Reader:
     def _assign(self, target: ast.AST, value: Value) -> None:
         match target:
             case ast.Name():
-                self._names[target.id] = value
+                self._names[target.id] = self._noted(value)
             case ast.Attribute(value=ast.Name(id="self")):
                 self._file.set(self._names["self"], target.attr, value)
             case ast.Attribute(attr="weight", value=ast.expr() as module):
@@ -90,6 +90,12 @@ class Reader:
                     self._assign(name, piece)
             case _:
                 raise Unreadable(ast.unparse(target))
+
+    def _noted(self, value: Value) -> Value:
+        """A value that is kept; a name that nothing has given a value is asked for."""
+        if isinstance(value, Name):
+            self._file.asked.add(value.text)
+        return value
 
     def _holds(self, test: ast.expr) -> bool:
         value = self.value(test)
@@ -204,7 +210,7 @@ class Reader:
             [
                 self._calls.each(self.value(node.value))
                 if isinstance(node, ast.Starred)
-                else [self.value(node)]
+                else [self._noted(self.value(node))]
                 for node in nodes
             ]
         )

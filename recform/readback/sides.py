@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +26,7 @@ from recform.readback.parts import Leaf, Part, Value, call
 from recform.readback.plan import Printed
 from recform.readback.starts import Starts, starts_in
 from recform.readback.wanted import Coefficients, Follower, Line, Numbers
-from recform.recurrence.model import ModuleSlot, Slot, Step
+from recform.recurrence.model import ModuleSlot, Slot, Step, learned_in
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class Sides:
         self.table = said.table
         self.code = File(said, printed.definitions, printed.scalars)
         self.said = File(said, {}, {})
+        self.code.labels = {s.name: set(s.modules.values()) for s in printed.steps}
         #: How weights start: a network's constructor says it of all of them.
         self._starts: Starts = {}
         self._handed: dict[Part, Value] = {}
@@ -201,16 +202,32 @@ class Sides:
     def _own(self, block: Block, name: str) -> Value:
         """An operator of a block; a learned scalar as a number."""
         if name in self.formula.scalars:
-            scalar, count = self.formula.scalars[name], block.segment.block.scalars
-            numbers = scalar.numbers(count.get(name, 1), block.number, block.length)
+            scalar, sizes = self.formula.scalars[name], block.segment.block.scalars
+            numbers = scalar.numbers(sizes.get(name, 1), block.number, block.length)
             self.said.said.is_numbered |= scalar.members is not None
-            self.said.learned[name, Start.of(numbers)] += 1
+            _, behind = self.scaled(name, [block.segment.block])
+            self.said.learned[name, Start.of(numbers, behind)] += 1
             return drawn(name)
         module = block.segment.block.calls[name]
         assert module.inputs is not None
-        pipeline = self.formula.operators[name]
+        pipeline, count = self.formula.operators[name], len(self.said.made)
         more = {"i": block.number, "L": module.place.length}
-        return self.line(pipeline, module.inputs, module.place, **more)
+        made = self.line(pipeline, module.inputs, module.place, **more)
+        label = self.printed.steps[block.segment.step].modules.get(name, "")
+        for part in self.said.made[count:]:
+            part.label = label
+        return made
+
+    def scaled(self, name: str, blocks: Iterable[Any]) -> tuple[int, int]:
+        """How many numbers a learned scalar has, and how many axes stand behind them."""
+        if self.formula.scalars[name].per_feature:
+            for block in blocks:
+                for tensor, shape in block.shapes.items():
+                    # A number in a sum has the shape of the sum.
+                    parts = (tensor, *tensor.children)
+                    if name in (k.name for p in parts for k in learned_in(p)):
+                        return int(shape.features), len(shape.broadcast_view()) - 1
+        return 1, 0
 
     def _adapters(self, block: Block) -> dict[Site, tuple[str, Part]]:
         """The adapters of a block, by their places."""
@@ -252,7 +269,9 @@ class Sides:
         if value not in self._handed:
             before = self.code.count, self.said.count
             given = [self.table.atom("what it gets", n) for n in range(value.takes)]
-            made = call(self.code, value, given)
+            # What each side calls is of that side.
+            world = self.said if isinstance(value, Line) else self.code
+            made = call(world, value, given)
             self._handed[value] = made
             self.code.forget(before[0])
             self.said.forget(before[1])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+import symtable
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
@@ -158,6 +159,24 @@ def check_file(text: str, parts: Sequence[str], defined: Iterable[str]) -> None:
     for name in names:
         if names.count(name) > 1 or hasattr(builtins, name):
             raise Refuted(f"{name} has two meanings in the file")
+    check_names(text)
+
+
+def check_names(text: str) -> None:
+    """That all names which a file reads are there.
+
+    Raises:
+        Refuted: if one is not.
+    """
+    module = symtable.symtable(text, "a generated file", "exec")
+    there = {s.get_name() for s in module.get_symbols() if s.is_local()}
+    tables = [module]
+    for table in tables:
+        tables += table.get_children()
+        for symbol in table.get_symbols():
+            name = symbol.get_name()
+            if symbol.is_global() and not hasattr(builtins, name) and name not in there:
+                raise Refuted(f"the file reads {name}, which is not there")
 
 
 def _imported(head: ast.Module) -> list[str]:

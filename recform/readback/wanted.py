@@ -177,8 +177,9 @@ class Definition(Part):
                 self._lines[key] = Line(file, pipeline, shapes, values)
         names = {name: f"scalar {k}" for k, name in enumerate(body.scalars)}
         for name, scalar in body.scalars.items():
-            size = int(inside.scalar_size(name))
-            start = Start.of(scalar.numbers(size, None, 0))
+            shape, size = inside.scaled_by(name), int(inside.scalar_size(name))
+            behind = len(shape.broadcast_view()) - 1 if shape is not None else 0
+            start = Start.of(scalar.numbers(size, None, 0), behind)
             file.learned[names[name], start] += 1
         self._numbers = Coefficients(
             file.said, values, lambda scalar: drawn(names[scalar.name])
@@ -219,19 +220,19 @@ class Recurrence(Definition):
                 rest = _run(world, code, s=start, f=factor, x=rest, p=PAST)
             if world.said.going:
                 return _run(world, "scan_on({f}, {x}, {p})", f=factor, x=rest, p=PAST)
-            if linear.factor == Filled(sympy.S.One):
-                return _run(world, "torch.cumsum({x}, dim=1)", x=rest)
-            return _run(world, "scan({f}, {x})", f=factor, x=rest)
-        return self._looped(world, cell, list(map(world.positions, arguments)))
+            ones = linear.factor == Filled(sympy.S.One)
+            code = "torch.cumsum({x}, dim=1)" if ones else "scan({f}, {x})"
+            return _run(world, code, f=factor, x=rest)
+        widths = (int(self._shape(leaf).features) for leaf in incoming)
+        return self._looped(world, cell, [*map(world.positions, arguments, widths)])
 
     def _looped(
         self, world: File, cell: Cell, inputs: Sequence[Sequence[Value]]
     ) -> Value:
         """One position after the other; before the first one there are zeros."""
+        first = {before(k, 1): self._numbers.of(v) for k, v in cell.starts.items()}
         kept: Sequence[Value] = [
-            self._numbers.of(cell.starts[state.name])
-            if state.index == -1 and state.name in cell.starts
-            else 0.0
+            add(world.zeros(self._shape(state).features), first.get(state, 0.0))
             for state in cell.recurrent
         ]
         if world.said.going:
@@ -249,10 +250,9 @@ class Recurrence(Definition):
                 for state in cell.recurrent
             }
             results = [values[name] for name in cell.results]
-            beside = results[0]
-            if len(results) > 1:
-                beside = _run(world, "torch.cat({x}, dim=-1)", x=tuple(results))
-            made.append(beside)
+            beside = "torch.cat({x}, dim=-1)"
+            alone = len(results) == 1
+            made.append(results[0] if alone else _run(world, beside, x=tuple(results)))
         if world.said.going:
             world.keep(list(past.values()))
         return _run(world, "torch.stack({x}, dim=1)", x=made)

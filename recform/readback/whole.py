@@ -34,7 +34,6 @@ from recform.recurrence.model import (
     Step,
     contexts_of,
     read_by,
-    scalar_names,
 )
 from recform.recurrence.stacks import Lists
 
@@ -232,22 +231,14 @@ class Network(Sides):
             (x,) = self._ends(flow, number, flow.end, held, [flow.output])
         for name in graph.recurrence.shared_scalars:
             scalar = self.formula.scalars[name]
-            numbers = scalar.numbers(self._size(name), None, 0)
-            self.said.learned[name, Start.of(numbers)] += 1
-        return self._piece(self._head(graph.head), x)
-
-    def _size(self, name: str) -> int:
-        """How many numbers a learned scalar has that all blocks share."""
-        if self.formula.scalars[name].per_feature:
             segments = (s for stage in self.graph.stages for s in stage.segments)
             blocks = (segment.block for segment in segments)
-            for block in (*blocks, *self.graph.starts, *self.graph.ends):
-                for tensor, shape in block.shapes.items():
-                    # A number in a sum has the shape of the sum.
-                    parts = (tensor, *tensor.children)
-                    if any(name in scalar_names(part) for part in parts):
-                        return int(shape.features)
-        return 1
+            size, behind = self.scaled(
+                name, (*blocks, *self.graph.starts, *self.graph.ends)
+            )
+            numbers = scalar.numbers(size, None, 0)
+            self.said.learned[name, Start.of(numbers, behind)] += 1
+        return self._piece(self._head(graph.head), x)
 
     def _head(self, piece: Piece) -> Piece:
         """The head; timm's interface has its own way of pooling all that there is.

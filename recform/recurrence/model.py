@@ -253,13 +253,14 @@ def used_in(tensor: Tensor) -> list[ModuleSlot]:
 
 def scalar_names(tensor: Tensor) -> set[str]:
     """The learned scalars without an index in the coefficient of a tensor."""
-    if not isinstance(tensor, Scaled | Filled):
-        return set()
-    return {
-        item.name
-        for item in tensor.coefficient.atoms(Learned)
-        if item.index is sympy.nan
-    }
+    return {item.name for item in learned_in(tensor) if item.index is sympy.nan}
+
+
+def learned_in(tensor: Tensor) -> set[Learned]:
+    """The learned scalars in the coefficient of a tensor, if it has one."""
+    if isinstance(tensor, Scaled | Filled):
+        return tensor.coefficient.atoms(Learned)  # type: ignore[no-any-return]
+    return set()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import copy
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -17,8 +18,10 @@ from recform.blocks.examples import random_examples
 from recform.compiled import emit_source
 from recform.compiler import compile_source, read
 from recform.diagnostics import CompileError
+from recform.diagnostics.refuted import Refuted
 from recform.emit import module as emitting
 from recform.emit.checked import check
+from recform.readback.surface import check_names
 from recform.target import Target
 from tests.compiled import EXAMPLES
 from tests.thinned import small
@@ -58,11 +61,23 @@ class Written:
         # As it would be read again: a change may have no text of its own.
         tree = ast.parse(ast.unparse(code))
         try:
+            check_names(f"{self.head}{ast.unparse(code)}")
+        except Refuted:
+            return False
+        try:
             check(networks, plans, tree, base, going=self.going)
         except CompileError as error:
             assert "RF901" in str(error)
             return False
         return True
+
+    def network_of(self, code: ast.Module) -> nn.Module:
+        """The network of a source, from one seed."""
+        space: dict[str, Any] = {"__name__": "mutant"}
+        exec(compile(f"{self.head}{ast.unparse(code)}", "mutant.py", "exec"), space)
+        torch.manual_seed(0)
+        network: nn.Module = space[self.network]()
+        return network
 
     def shows(self, code: ast.Module) -> list[Any]:
         """All that is to be seen of the network of a source, from one seed.
@@ -70,10 +85,7 @@ class Written:
         Its state_dict and what it starts with; the same behind a step of training, with
         gradients; and what it makes in training and afterwards.
         """
-        space: dict[str, Any] = {"__name__": "mutant"}
-        exec(compile(f"{self.head}{ast.unparse(code)}", "mutant.py", "exec"), space)
-        torch.manual_seed(0)
-        network: nn.Module = space[self.network]()
+        network = self.network_of(code)
         shown: list[Any] = [list(network.state_dict())]
         network.double()
         shown.append(_copied(network))
@@ -147,15 +159,15 @@ def written(name: str, target: Target) -> Written:
 
 def mutants(code: ast.Module, draw: random.Random, count: int) -> Iterator[ast.Module]:
     """Sources with one thing changed, of all that can be."""
-    places = len(list(ast.walk(code)))
     choices = [
         (place, which)
-        for place in range(places)
-        for which in range(len(list(changes(code, place))))
+        for place, node in enumerate(ast.walk(code))
+        for which, _ in enumerate(changes(code, node))
     ]
     for place, which in draw.sample(choices, min(count, len(choices))):
         other = copy.deepcopy(code)
-        list(changes(other, place))[which]()
+        nodes = ast.walk(other)
+        list(changes(other, next(islice(nodes, place, None))))[which]()
         text = ast.unparse(ast.fix_missing_locations(other))
         if text != ast.unparse(code):
             try:
@@ -164,9 +176,8 @@ def mutants(code: ast.Module, draw: random.Random, count: int) -> Iterator[ast.M
                 continue
 
 
-def changes(code: ast.Module, place: int) -> Iterator[Change]:
+def changes(code: ast.Module, node: ast.AST) -> Iterator[Change]:
     """What can be changed at one node."""
-    node = next(n for k, n in enumerate(ast.walk(code)) if k == place)
     match node:
         case ast.Call(args=args, keywords=words):
             for k in range(len(args) - 1):

@@ -15,6 +15,8 @@ from tests.readback.mutants import mutants, same, written
 
 PLAIN, LEAN = Target(memory=Memory.plain), Target(memory=Memory.lean)
 GOING, AGAIN = Target(generation=True), Target(memory=Memory.checkpoint)
+TIMM, FOLDED = Target(timm=True), Target(inference=True)
+BACK = Target(memory=Memory.reversible)
 #: Examples, and the form of each.
 CASES = [
     ("language/init.rf", PLAIN),
@@ -27,6 +29,13 @@ CASES = [
     ("modern/hyper_connections_dynamic.rf", PLAIN),
     ("language/res2net.rf", PLAIN),
     ("language/densenet.rf", LEAN),
+    ("modern/gru.rf", PLAIN),
+    ("modern/deltanet.rf", PLAIN),
+    ("modern/mamba.rf", PLAIN),
+    ("modern/lstm.rf", GOING),
+    ("zoo/resnet18.rf", TIMM),
+    ("language/init.rf", FOLDED),
+    ("language/revnet.rf", BACK),
 ]
 #: The proof knows no names: what a state_dict calls its numbers, and their order.
 UNSEEN = ("order", "names")

@@ -34,6 +34,10 @@ FAULTS = {
         r"\1        mode = torch.use_deterministic_algorithms(True)\n",
     ),
     "words in a pass": (PASS, r"\1        said = print(x)\n"),
+    "a name of nobody": (STEP, r"\1        y = nowhere\n"),
+    "a name of nobody in torch": (STEP, r"\1        y = torch.nowhere\n"),
+    "a name before it is there": (STEP, r"\1        later = (later,)\n"),
+    "a function of nobody in torch": (STEP, r"\1        y = F.nowhere(x_prev)\n"),
     "a seed in a constructor": (
         r"(        super\(\)\.__init__\(\)\n)",
         r"\1        seed = torch.manual_seed(0)\n",
@@ -133,6 +137,28 @@ def test_a_new_last_layer_starts_as_the_old_one(more: str, rule: str) -> None:
             check([made.graph], [plan], ast.parse(text), base)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("self.drop_rate, self.training)", "self.drop_rate)"),
+        ("self.drop_rate, self.training)", "self.drop_rate, True)"),
+        ("self.drop_rate, self.training)", "self.drop_rate, self.training, True)"),
+        ("nn.Dropout(0.5)", "nn.Dropout(0.5, True)"),
+        ("nn.Dropout(0.5)", "nn.Dropout(0.5, inplace=True)"),
+    ],
+)
+def test_dropout_in_another_mode_is_found(right: str, wrong: str) -> None:
+    text = RESET.format("").replace("conv(3, c)\nX", "conv(3, c) > dropout(0.5)\nX")
+    (made,) = compile_source(from_text(text))
+    plan = plan_classifier(made.graph, Namespace())
+    code, base = printed([plan]), base_class()
+    check([made.graph], [plan], ast.parse(code), base)
+    assert right in code + base
+    code, base = code.replace(right, wrong), base.replace(right, wrong)
+    with pytest.raises(CompileError, match="RF901"):
+        check([made.graph], [plan], ast.parse(code), base)
+
+
 HEAD = (
     '"""A file."""\n\nimport torch\nfrom torch import Tensor, nn\n\n__all__ = ["A"]\n'
 )
@@ -150,6 +176,9 @@ BROUGHT, CODE = "class B(nn.Module):\n    pass", "class A(nn.Module):\n    pass\
         (HEAD, BROUGHT.replace("B", "print"), ""),
         (HEAD, BROUGHT + "\n\n\nF = torch", ""),
         (HEAD, BROUGHT, "torch.manual_seed(0)\n"),
+        (HEAD, BROUGHT.replace("pass", "kind: Nobody = None"), ""),
+        (HEAD, BROUGHT.replace("pass", "def f(self): return F.relu(1)"), ""),
+        (HEAD, BROUGHT.replace("pass", "def f(self, x: checkpoint): pass"), ""),
     ],
 )
 def test_a_file_with_more_is_refused(head: str, brought: str, behind: str) -> None:

@@ -359,12 +359,12 @@ class Recurring(Inside):
         self.known.update(known)
         self._waiting = waiting
 
-    def scalar_size(self, name: str) -> Size:
-        """How many numbers a scalar has, which may stand in no equation but a start."""
+    def scaled_by(self, name: str) -> Shape | None:
+        """What a scalar scales by features; it may stand in no equation but a start."""
         begun = self._cell.started_by(name)
         if begun is None or not self._cell.scalars[name].per_feature:
-            return super().scalar_size(name)
-        return self.shape(begun).features
+            return super().scaled_by(name)
+        return self.shape(begun)
 
     def _is_given(self, tensor: Tensor) -> bool:
         return tensor in self._cell.recurrent or super()._is_given(tensor)

@@ -229,14 +229,19 @@ class Inside(Shapes):
 
     def scalar_size(self, name: str) -> Size:
         """How many numbers a learned scalar has: one, or one for each feature."""
+        scaled = self.scaled_by(name)
+        return 1 if scaled is None else scaled.features
+
+    def scaled_by(self, name: str) -> Shape | None:
+        """The shape of what a learned scalar scales by features, if it does."""
         for tensor in (
             self._body.tensors if self._body.scalars[name].per_feature else ()
         ):
             if isinstance(tensor, Scaled) and any(
                 item.name == name for item in tensor.coefficient.atoms(Learned)
             ):
-                return self.shape(tensor).features
-        return 1
+                return self.shape(tensor)
+        return None
 
     def _root(self, tensor: Tensor) -> Tensor:
         """What holds the numbers: a name or a part of a tensor is only a view."""

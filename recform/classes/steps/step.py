@@ -133,7 +133,14 @@ class _StepWriter:
                 (forward.write(),),
             )
         is_class = isinstance(definition, Class)
-        printed = PrintedStep(self._name, is_class, self._shared, self._own.adapters)
+        modules = {
+            name: path.removeprefix("self.")
+            for name, path in self._module_names.items()
+            if is_class and name in self._formula.operators and name not in self._inline
+        }
+        printed = PrintedStep(
+            self._name, is_class, self._shared, self._own.adapters, modules
+        )
         arguments = self._own.arguments
         step = StepPlan(
             printed,
