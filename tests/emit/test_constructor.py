@@ -1,0 +1,68 @@
+"""What a constructor takes makes the network that `--set` makes; all else is no argument."""
+
+from __future__ import annotations
+
+from inspect import signature
+
+import pytest
+import torch
+
+import recform
+
+#: Where a parameter stands, besides in the head.
+ELSEWHERE = {
+    "a coefficient": "X_i = X_<i-1> + W_i*X_<i-1>/k",
+    "an index": "X_i = X_<i-1> + W_i*X_<i-k>",
+    "the end of a sum": "X_i = W_i*X_<i-1> + sum(j, 1, k, X_<i-j>)",
+    "a boundary": "X_i = X_<i-1> + W_i*X_<i-1>\nX_1 = k*X_0",
+    "a coefficient at a time": "times 2\nX_<i,t> = X_<i-1,t> + k*W_i*X_<i-1,t>\n"
+    "output X_<L,2>",
+    "the output": "X_i = X_<i-1> + W_i*X_<i-1>\noutput X_L/k",
+    "a constant": "X_i = X_<i-1> + a_i*W_i*X_<i-1>\nconst a_i = k/i",
+    "a start": "X_i = X_<i-1> + a_i*W_i*X_<i-1>\nscalar a_i = k",
+    "a rule of init": "X_i = X_<i-1> + W_i*X_<i-1>\ninit conv = normal(std=k)",
+    "an equation of a definition": "X_i = X_<i-1> + F_i*X_<i-1>\nF(x) = x/k",
+    "its default": "X_i = X_<i-1> + F_i*X_<i-1>\nF(x, r=k) = x/r",
+    "a definition's default": "X_i = X_<i-1> + F_i*X_<i-1>\n"
+    "F(r=k) = W > dropout(1/(r + 1))",
+    "what a definition is given": "X_i = X_<i-1> + V_i*X_<i-1>\nV = F(k)\n"
+    "F(r=3) = W > dropout(1/(r + 1))",
+    "another parameter": "param other = 2*k\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+    "W = conv(3, c) > dropout(1/other)",
+}
+FRAME = "param k = {}\ninput 3 x 6 x 6\nstages 4 x 4\nhead avgpool > linear(5*k)\n"
+BLOCK = "W = conv(3, c)\n"
+
+
+def shown(network: torch.nn.Module) -> tuple[object, ...]:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 6, 6)
+    return network(x).tolist(), str(network), list(network.state_dict())
+
+
+def made(text: str, k: int) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return recform.load(text.format(k))
+
+
+@pytest.mark.parametrize("where", ELSEWHERE)
+def test_what_a_network_is_built_by_is_no_argument(where: str) -> None:
+    own = ELSEWHERE[where]
+    text = FRAME + (own if "W = " in own else own + "\n" + BLOCK)
+    assert "k" not in signature(type(made(text, 2))).parameters
+
+
+@pytest.mark.parametrize(
+    "own",
+    (
+        "X_i = X_<i-1> + W_i*X_<i-1>\n" + BLOCK,
+        "X_i = X_<i-1> + W_i*X_<i-1>\nW = conv(3, c) > dropout(1/k)",
+        "X_i = X_<i-1> + F_i*X_<i-1>\nF(x) = x + A*x where A = conv(3) > dropout(i/L/k)",
+    ),
+    ids=("head", "rate", "definition"),
+)
+def test_an_argument_does_what_set_does(own: str) -> None:
+    text = FRAME + own
+    network = type(made(text, 2))
+    torch.manual_seed(0)
+    assert shown(network(k=3)) == shown(made(text, 3))
