@@ -8,6 +8,8 @@ import pytest
 import torch
 
 import recform
+from recform.compiler import compile_source, from_text
+from recform.target import Target
 
 #: Where a parameter stands, besides in the head.
 ELSEWHERE = {
@@ -66,3 +68,30 @@ def test_an_argument_does_what_set_does(own: str) -> None:
     network = type(made(text, 2))
     torch.manual_seed(0)
     assert shown(network(k=3)) == shown(made(text, 3))
+
+
+@pytest.mark.parametrize(
+    "head",
+    (
+        "avgpool > linear(k) > relu > linear(10)",
+        "conv(1, 3*k) > bn > relu > avgpool > dropout(0.5) > linear(10, bias=false)",
+    ),
+    ids=("features", "channels"),
+)
+def test_an_argument_of_timms_in_front_of_the_classifier_does_what_set_does(
+    head: str,
+) -> None:
+    text = f"{FRAME}X_i = X_<i-1> + W_i*X_<i-1>\n{BLOCK}head {head}"
+    text = text.replace("head avgpool > linear(5*k)\n", "")
+    sizes = []
+    for k, given in ((2, {"k": 3}), (3, {})):
+        (made,) = compile_source(from_text(text.format(k)), target=Target(timm=True))
+        network = made.module(**given)
+        network.reset_classifier(7)
+        told = network.num_features, network.head_hidden_size, network.feature_info
+        x = torch.zeros(1, 3, 6, 6)
+        assert network.forward_features(x).shape[1] == network.num_features
+        got = network.forward_head(network.forward_features(x), pre_logits=True)
+        assert got.shape[1] == network.head_hidden_size
+        sizes.append((str(network), told, network(x).shape))
+    assert sizes[0] == sizes[1]
