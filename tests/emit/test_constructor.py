@@ -95,3 +95,12 @@ def test_an_argument_of_timms_in_front_of_the_classifier_does_what_set_does(
         assert got.shape[1] == network.head_hidden_size
         sizes.append((str(network), told, network(x).shape))
     assert sizes[0] == sizes[1]
+
+
+def test_an_argument_may_be_negative() -> None:
+    text = (
+        "param k = {}\ninput 3 x 6 x 6\nstages 4 x 2\nhead avgpool > linear(2)\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>\n"
+        "W = append(abs(k)) > append(sqrt(k^2)) > conv(3, c)"
+    )
+    assert shown(made(text, -2)) == shown(made(text, 2))
