@@ -43,7 +43,7 @@ def told(value: Symbolic) -> Symbolic:
 
 def parameter(name: str) -> Symbolic:
     """The symbol of a parameter of the file that is left to the constructor."""
-    return sympy.Symbol(name, positive=True)
+    return sympy.Symbol(name, real=True)
 
 
 def size(name: str) -> Symbolic:

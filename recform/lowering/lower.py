@@ -25,7 +25,7 @@ from recform.lowering.equations.positions import Lowered, over_positions
 from recform.lowering.equations.relations import EquationReader
 from recform.lowering.flows.network import NetworkFlows
 from recform.outline.clashes import check_names
-from recform.outline.constructor import Fix, free_params, hides
+from recform.outline.constructor import Fix, free_params, hides, in_equations
 from recform.outline.frame import INPUT, FrameReader
 from recform.outline.sections import LIFT, RISE, Section, layout_defaults, sections
 from recform.outline.settings import init_rules, name_rules
@@ -190,6 +190,7 @@ class _Lowering:
         sides = [*(e.right for e in equations), *filter(None, rights), output[0]]
         placed = names_in(sides) - {COUNT}
         every = [*frame.values(), *operators.values()]
+        self._frame.structural |= in_equations(section)
         free = free_params(params, every, self._frame.structural)
         if hides(params, free, section.library, report):
             return None

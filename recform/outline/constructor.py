@@ -11,6 +11,8 @@ from recform.algebra.symbols import GENERATED, parameter
 from recform.blocks import Arguments, Library, identifiers, put_in
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
+from recform.outline.definitions import every_name
+from recform.outline.sections import Section
 
 
 def free_params(
@@ -20,6 +22,13 @@ def free_params(
     symbols = {str(symbol) for symbol in symbols_of(pipelines)}
     names = {p.name for p in params if not isinstance(p.value, bool)}
     return (names & symbols) - structural
+
+
+def in_equations(section: Section) -> set[str]:
+    """Parameters that are numbers of equations, of `output` or of `init`."""
+    rules = section.settings["init"].values()
+    read = (*section.equations, section.single.get("output"), *rules)
+    return set(every_name(read)) & set(section.params)
 
 
 def hides(

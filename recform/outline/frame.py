@@ -65,6 +65,8 @@ class FrameReader:
         for name, item in self._section.params.items():
             value = self._settings.get(name) if name != INPUT else None
             if value is None:
+                # The other one follows it, as no argument of a constructor does.
+                self.structural |= params_in(item.value, self._section.params)
                 reader = ScalarReader(self.values, self._report, "a parameter")
                 value = reader.read(item.value)
                 if value is None:

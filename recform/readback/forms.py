@@ -24,6 +24,10 @@ class Changed(Unreadable):
     """Code that changes what others may read, or a module, or reads what was changed."""
 
 
+class Raised(Unreadable):
+    """Code that comes to an error of its own."""
+
+
 class Made:
     """A module or parameter of a library: an object of its own, however it was made.
 

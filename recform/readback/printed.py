@@ -3,7 +3,9 @@
 The network's constructor and forward pass are run on names, with the blocks as they come:
 what each of them gets, and what is made of what the last one makes, is what the formula
 says. Then each block that differs from the one before is made and run, beside the step of
-the plan, the pipelines and the adapters that it has, with the numbers of the graph.
+the plan, the pipelines and the adapters that it has, with the numbers of the graph. Then all
+of it is read again with other arguments of the network's constructor; blocks only where they
+get others, or the formula's do.
 """
 
 from __future__ import annotations
@@ -11,13 +13,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from recform.blocks import Misfit
 from recform.diagnostics.refuted import Refuted
 from recform.graph.model import NetworkGraph
+from recform.readback.constructor import (
+    Given,
+    at,
+    check_defaults,
+    elsewhere,
+)
 from recform.readback.forms import drawn
 from recform.readback.parts import Hole, Instance, Method, Value, call
 from recform.readback.plan import Printed
 from recform.readback.rows import Span, merged
-from recform.readback.sides import Block, Sides
+from recform.readback.sides import Block, Declined, Sides
 from recform.readback.whole import Network
 from recform.recurrence.model import ModuleSlot, Slot, contexts_of, read_by
 
@@ -35,13 +44,48 @@ def check_printed(graph: NetworkGraph, printed: Printed) -> None:
     Raises:
         Refuted: if they differ.
     """
-    network = Network(graph, printed)
-    network.check()
-    rows: dict[int, tuple[Block, list[Span]]] = {}
+    defaults = check_defaults(graph, printed)
+    first = Network(graph, printed, defaults, {})
+    first.check()
+    _check_rows(first, None)
+
+    def read(given: Given, head_alone: bool) -> bool:
+        try:
+            again = Network(at(graph, given), printed, defaults, given)
+            if head_alone:
+                again.check_head()
+                return True
+            again.check()
+            _check_rows(again, first)
+        except (Misfit, Declined):
+            return False
+        return True
+
+    elsewhere(graph, defaults, read)
+
+
+def _check_rows(network: Network, known: Network | None) -> None:
+    """Compares the blocks that a network calls.
+
+    Args:
+        network: which has been compared.
+        known: the same with other arguments. Its blocks are proved, and so are those that
+            are made as they are, if the formula says nothing else of them.
+    """
+    before = _rows(known) if known else {}
+    for which, (block, row) in _rows(network).items():
+        _, same = before.get(which, (block, []))
+        is_same = len(row) == len(same) and all(map(Span.is_made_as, row, same))
+        if not is_same or network.reads_given(block):
+            _check_blocks(network.graph, network.printed, block, row)
+
+
+def _rows(network: Network) -> Mapping[int, tuple[Block, Sequence[Span]]]:
+    """The blocks that a network calls, by the segment that they are of."""
+    found: dict[int, tuple[Block, list[Span]]] = {}
     for span, block in network.found:
-        rows.setdefault(id(block.segment), (block, []))[1].append(span)
-    for block, found in rows.values():
-        _check_blocks(graph, printed, block, merged(found))
+        found.setdefault(id(block.segment), (block, []))[1].append(span)
+    return {which: (block, merged(spans)) for which, (block, spans) in found.items()}
 
 
 def _check_blocks(

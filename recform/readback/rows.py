@@ -81,6 +81,18 @@ class Span:
         """Whether all of it are made of the same numbers."""
         return not isinstance(self.row, Alike) or not any(self.row.more.values())
 
+    def is_made_as(self, other: Span) -> bool:
+        """Whether it is as many of one class, made of the same, in another reading."""
+        mine, theirs = self.row, other.row
+        if (self.first, self.count) != (other.first, other.count):
+            return False
+        if isinstance(mine, Alike) and isinstance(theirs, Alike):
+            if mine.more != theirs.more:
+                return False
+        elif not (isinstance(mine, Instance) and isinstance(theirs, Instance)):
+            return False
+        return mine.kind is theirs.kind and mine.given == theirs.given
+
     def before(self, other: Span) -> bool:
         """Whether another one goes on where this one ends."""
         return self.row is other.row and self.first + self.count == other.first

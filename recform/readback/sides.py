@@ -14,12 +14,13 @@ from recform.algebra.definitions.cell import Cell
 from recform.algebra.expr import I, L, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.pipeline import Pipeline
-from recform.algebra.symbols import SCALE, STRIDE, WIDTH, parameter
+from recform.algebra.symbols import SCALE, STRIDE, WIDTH
 from recform.blocks import Shape
 from recform.diagnostics.refuted import Refuted
 from recform.graph.model import NetworkGraph, Place, Segment, Site
+from recform.readback.constructor import numbers_of
 from recform.readback.file import File, Said
-from recform.readback.forms import BROKEN, Made, Unreadable, drawn
+from recform.readback.forms import BROKEN, Made, Raised, Unreadable, drawn
 from recform.readback.library import Start, changes_nothing
 from recform.readback.match import Unlike, matched, shown
 from recform.readback.parts import Leaf, Part, Value, call
@@ -27,6 +28,10 @@ from recform.readback.plan import Printed
 from recform.readback.starts import Starts, starts_in
 from recform.readback.wanted import Coefficients, Follower, Line, Numbers
 from recform.recurrence.model import ModuleSlot, Slot, Step, learned_in
+
+
+class Declined(Refuted):
+    """Code does not take what it is given, and says so."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +86,7 @@ class Sides:
         #: How weights start: a network's constructor says it of all of them.
         self._starts: Starts = {}
         self._handed: dict[Part, Value] = {}
-        self._free: Numbers = {
-            parameter(p.name): int(p.value) if p.value.is_Integer else float(p.value)
-            for p in self.formula.params
-            if p.free
-        }
+        self._free: Numbers = numbers_of(self.formula)
 
     def context(self, tensor: Tensor) -> Value:
         """A further input of the network, or what the network has made of such ones."""
@@ -258,7 +259,8 @@ class Sides:
         try:
             yield
         except Unreadable as unreadable:
-            raise Refuted(f"{self.what}: {unreadable}") from None
+            kind = Declined if isinstance(unreadable, Raised) else Refuted
+            raise kind(f"{self.what}: {unreadable}") from None
         except BROKEN as broken:
             raise Refuted(f"{self.what}: {type(broken).__name__} {broken}") from None
 
@@ -278,7 +280,23 @@ class Sides:
         return self._handed[value]
 
     def compare(self, rows: Sequence[tuple[str, Value, Value]]) -> None:
-        """Compares values, and which modules have made them.
+        """Compares values, which modules have made them, and what else there is.
+
+        Args:
+            rows: what each is called, what the code makes, and what it should.
+
+        Raises:
+            Refuted: if they differ.
+        """
+        self._counted(self.alike(rows))
+        self._check_starts()
+        for name in sorted(self.code.asked - self.said.asked):
+            if changes_nothing(name):
+                continue
+            raise Refuted(f"{self.what} calls {name}, which nothing in it is")
+
+    def alike(self, rows: Sequence[tuple[str, Value, Value]]) -> dict[Made, Made]:
+        """The modules of the code that have made values, and those that should.
 
         Args:
             rows: what each is called, what the code makes, and what it should.
@@ -290,17 +308,11 @@ class Sides:
         one = tuple(code for _, code, _ in rows)
         other = tuple(wanted for _, _, wanted in rows)
         try:
-            found = matched(one, other)
+            return matched(one, other)
         except Unlike as unlike:
             name, code, wanted = self._first(rows, unlike)
             text = f"{shown(code)}, and it is {shown(wanted)}"
             raise Refuted(f"{self.what} makes {name} as {text}") from None
-        self._counted(found)
-        self._check_starts()
-        for name in sorted(self.code.asked - self.said.asked):
-            if changes_nothing(name):
-                continue
-            raise Refuted(f"{self.what} calls {name}, which nothing in it is")
 
     def _check_starts(self) -> None:
         """All weights start as the formula says."""

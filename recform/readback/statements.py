@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from recform.readback.forms import Unreadable
+from recform.readback.forms import Raised, Unreadable
 from recform.readback.library import LAID_OUT
 from recform.readback.parts import Hole, Method, Value
 from recform.readback.reader import UNSEEN, Reader, is_plain
@@ -87,6 +87,8 @@ class Statements(Reader):
                     self._run(item)
             case ast.For(orelse=[]):
                 self._loop(node)
+            case ast.Raise():
+                raise Raised(ast.unparse(node))
             case _:
                 raise Unreadable(ast.unparse(node))
 

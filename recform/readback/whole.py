@@ -15,10 +15,11 @@ import sympy
 from recform.algebra.expr import Context, Input
 from recform.algebra.formula import Scope
 from recform.algebra.indices import is_of_context
-from recform.algebra.tracing import arguments_of
-from recform.blocks import Arguments, Misfit
+from recform.algebra.pipeline import symbols_of
+from recform.algebra.symbols import parameter
 from recform.diagnostics.refuted import Refuted
 from recform.graph.model import NetworkGraph, Piece, Place, Segment
+from recform.readback.constructor import POOL, Given, is_timms, pooling, told, whole
 from recform.readback.forms import drawn
 from recform.readback.library import Start
 from recform.readback.parts import Hole, Instance, Row, Value, call
@@ -36,10 +37,6 @@ from recform.recurrence.model import (
     read_by,
 )
 from recform.recurrence.stacks import Lists
-
-#: What classes with timm's interface derive from, and what they know as a pooling.
-_BASE = "ImageClassifier"
-_POOLS = ("avgpool", "maxpool", "globalpool")
 
 
 @dataclass
@@ -64,14 +61,25 @@ class _Wanted:
 class Network(Sides):
     """The network around its blocks.
 
+    Args:
+        graph: the network with shapes.
+        printed: its source.
+        defaults: of its constructor's arguments.
+        given: those that are others; the graph has them.
+
     Attributes:
         names: of the classes of blocks.
         last: what the last two blocks got in the code.
         found: what the code calls as blocks, with the first of these or any before it.
     """
 
-    def __init__(self, graph: NetworkGraph, printed: Printed) -> None:
-        super().__init__(graph, printed, printed.name)
+    def __init__(
+        self, graph: NetworkGraph, printed: Printed, defaults: Given, given: Given
+    ) -> None:
+        texts = [f"{name}={value}" for name, value in given.items()]
+        what = f"{printed.name}({', '.join(texts)})" if texts else printed.name
+        super().__init__(graph, printed, what)
+        self._given, self._all = given, {**defaults, **given}
         self.names = frozenset(step.name for step in printed.steps if step.is_class)
         self.last: list[Any] = []
         self.found: list[tuple[Span, Block]] = []
@@ -93,13 +101,12 @@ class Network(Sides):
         Raises:
             Refuted: if they differ.
         """
+        network = self._made()
         x = self.table.atom("input")
         contexts = map(Context, self.formula.contexts)
         self._inputs = {tensor: self.context(tensor) for tensor in contexts}
         result = self._result(x)
-        kind = self.printed.definitions[self.printed.name]
         with self.running():
-            network = self.code.instance(kind, (), {})  # type: ignore[arg-type]
             given = [x, *self._inputs.values()]
             made = self.code.called_method(network, "forward", given)
             self._check_stages(network)
@@ -108,10 +115,60 @@ class Network(Sides):
         if self._calls < self._count:
             raise Refuted(f"{self.what} calls {self._calls} blocks")
         self.compare([*self._differ, ("the output", made, result)])
-        if _BASE in self.printed.definitions:
-            self._check_reset(kind)  # type: ignore[arg-type]
+        if is_timms(self.printed):
+            self._check_reset(network.kind)
+
+    def check_head(self) -> None:
+        """Compares the constructor, and the head of timm's interface alone.
+
+        Raises:
+            Refuted: if they differ.
+        """
+        network = self._made()
+        x = self.table.atom("features")
+        result = self._piece(self._head(self.graph.head), x)
+        with self.running():
+            made = self.code.called_method(network, "_finish", [x])
+            made = self.code.called_method(network, "forward_head", [made])
+        self.alike([("its scores", made, result)])
+
+    def reads_given(self, block: Block) -> bool:
+        """Whether a block reads, by the formula, an argument that is no default."""
+        shared = (module.name for group in self.graph.shared for module in group)
+        names = (*block.segment.block.calls, *shared)
+        inside = [self.formula.operators[name] for name in names]
+        inside += filter(None, (self.formula.adapter, self.formula.rise))
+        symbols = symbols_of(inside)
+        return any(parameter(name) in symbols for name in self._given)
 
     # -- the code
+
+    def _made(self) -> Instance:
+        """The network, whose constructor has run.
+
+        Raises:
+            Refuted: if it does not; Declined, if it raises an error of its own.
+        """
+        kind = self.printed.definitions[self.printed.name]
+        with self.running():
+            network = self.code.instance(kind, (), self._given)  # type: ignore[arg-type]
+            if is_timms(self.printed):
+                self._check_told(network)
+            self.code.attribute(network, "forward")
+        return network
+
+    def _check_told(self, network: Instance) -> None:
+        """What timm asks a network for is so."""
+        wanted = told(self.graph, self._all)
+        for name, value in wanted.items():
+            if (said := self.code.attribute(network, name)) != value:
+                raise Refuted(f"{self.what} says that its {name} is {said}")
+        normed = dict(self.code.attribute(network, "feature_info")[-1])
+        channels = wanted["num_features"]
+        if normed.get("num_chs_norm", normed["num_chs"]) != channels:
+            raise Refuted(
+                f"{self.what} does not say that {channels} channels are pooled"
+            )
 
     def _check_reset(self, kind: ast.ClassDef) -> None:
         """A new last layer starts as the one in whose place it is put."""
@@ -245,28 +302,14 @@ class Network(Sides):
 
         A pooling of the whole grid and `flatten` are a pooling to a vector.
         """
-        if _BASE not in self.printed.definitions:
+        place = pooling(piece, self.formula) if POOL in self._all else None
+        if place is None or place.stop == place.start + 1:
             return piece
-        inputs, steps = (piece.input,), list(piece.pipeline.steps)
-        for number, step in enumerate(steps[:-1]):
-            try:
-                made = step.operator.shape_of(inputs, arguments_of(step, {}))
-            except (Misfit, TypeError):
-                return piece  # sizes that are left to the constructor
-            ahead = steps[number + 1].operator.name
-            if step.operator.name in _POOLS and ahead == "flatten":
-                if all(size == 1 for size in made.grid):
-                    pool = step.operator
-                    if pool.name == "globalpool":
-                        pool = self.formula.library.operators["avgpool"]
-                    whole = {a.name: a.default for a in pool.arguments}
-                    found = replace(step, operator=pool, arguments=Arguments(whole))
-                    steps[number : number + 2] = [found]
-                    line = replace(piece.pipeline, steps=tuple(steps))
-                    return replace(piece, pipeline=line)
-                return piece
-            inputs = (made,)
-        return piece
+        steps = list(piece.pipeline.steps)
+        step = steps[place.start]
+        kind = "maxpool" if step.operator.name == "maxpool" else "avgpool"
+        steps[place] = [whole(step, self.formula.library.operators[kind])]
+        return replace(piece, pipeline=replace(piece.pipeline, steps=tuple(steps)))
 
     def _piece(self, piece: Piece, x: Value) -> Value:
         place = Place(piece.width, piece.stride, table=piece.table)

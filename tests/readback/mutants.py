@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from recform.blocks.examples import random_examples
-from recform.compiled import emit_source
+from recform.compiled import Compiled, emit_source
 from recform.compiler import compile_source, read
 from recform.diagnostics import CompileError
 from recform.diagnostics.refuted import Refuted
@@ -137,7 +137,11 @@ def written(name: str, target: Target) -> Written:
     """An example's file in a form, small."""
     path = EXAMPLES / name
     source, folder = read(path)
-    made = compile_source(source, small(path), folder, target=target)[0]
+    return form(compile_source(source, small(path), folder, target=target)[0])
+
+
+def form(made: Compiled) -> Written:
+    """The file of a network."""
     seen: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(

@@ -372,4 +372,4 @@ def test_a_few_blocks_speak_for_a_row(
 
     monkeypatch.setattr(Network, "called", counting)
     check([plan.graph], [plan], ast.parse(code))
-    assert 1 < len(called) < 12
+    assert 1 < len(called) < 24  # once more with other arguments

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from recform.algebra.formula import Formula
 from recform.algebra.symbols import size
 from recform.blocks import Shape
+from recform.blocks.code import code
+from recform.blocks.shape import known
 from recform.classes.chain import is_chain
 from recform.classes.network import plan_network
 from recform.emit.classifier.base import base_attributes
@@ -201,7 +203,7 @@ def _feature_info(interface: _Interface) -> str:
         for shape, name in zip(interface.shapes, interface.levels.shown_by, strict=True)
     ]
     if head.channels != interface.shapes[-1].features:
-        rows[-1] = f'{rows[-1][:-1]}, "num_chs_norm": {head.channels}}}'
+        rows[-1] = f'{rows[-1][:-1]}, "num_chs_norm": {code(head.channels)}}}'
     return f"[{', '.join(rows)}]"
 
 
@@ -224,9 +226,19 @@ def _with_head(made: Class, interface: _Interface) -> Class:
         last = Return(Code(result), line)
         methods.append(_on_tensor("_pre_logits", *pool, *between, last))
     ends = tuple(target.name for target in finish if target.part.is_module)
+    sizes = {"num_features": head.channels, "head_hidden_size": head.hidden}
+    # What the constructor is given is no field of the class.
+    told = tuple(
+        Attribute(name, Code(code(value)), Role.DATA)
+        for name, value in sizes.items()
+        if not known(value)
+    )
     fields = (
-        Assign("num_features", Code(str(head.channels))),
-        Assign("head_hidden_size", Code(str(head.hidden))),
+        *(
+            Assign(name, Code(code(value)))
+            for name, value in sizes.items()
+            if known(value)
+        ),
         Assign("_classifier_name", Code(f'"{units.last()}"')),
         *_tuple("_finish_names", ends),
         *_tuple("_order", interface.levels.order),
@@ -236,7 +248,13 @@ def _with_head(made: Class, interface: _Interface) -> Class:
     elif not head.bare:
         fields += _tuple("_pools", ("avg", "max"))
     shown, matcher = made.methods
-    return replace(made, base=BASE, fields=fields, methods=(shown, *methods, matcher))
+    return replace(
+        made,
+        base=BASE,
+        fields=fields,
+        attributes=(*told, *made.attributes),
+        methods=(shown, *methods, matcher),
+    )
 
 
 def _on_tensor(name: str, *body: Statement) -> Function:
@@ -264,10 +282,16 @@ def _with_classifier(made: Class, interface: _Interface) -> Class:
     label = interface.formula.head.steps[-1].label.rpartition(".")[2]
     rule = rules.get(label or "linear", rules.get("linear"))
     methods: list[Function] = []
-    if last.made != Code(f"nn.Linear({interface.head.hidden}, {NUM_CLASSES})"):
+    hidden = code(interface.head.hidden)
+    if last.made != Code(f"nn.Linear({hidden}, {NUM_CLASSES})"):
         # It is not as torch makes it from the two sizes alone.
         none = Case(f"{NUM_CLASSES} == 0", (Return(Code("nn.Identity()")),))
-        both = (Branch((none,)), Return(last.made))
+        layer = last.made
+        if not known(interface.head.hidden):
+            assert isinstance(layer, Code)
+            text = layer.text.replace(f"({hidden}, ", "(self.head_hidden_size, ", 1)
+            layer = replace(layer, text=text)
+        both = (Branch((none,)), Return(layer))
         given = (Parameter(NUM_CLASSES),)
         methods.append(Function("_classifier", given, "nn.Module", both))
     if rule is not None and rule.rule != "torch":

@@ -6,19 +6,20 @@ what follows it, and a last linear layer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sympy import sympify
 
 from recform.algebra.definitions.body import Body
-from recform.algebra.formula import Formula
+from recform.algebra.formula import Formula, Param
 from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.symbols import INCOMING, SCALE, STRIDE, WIDTH, parameter
 from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.identifiers import TIMM_BASE
+from recform.blocks.shape import Size
 from recform.diagnostics import Diagnostics
 from recform.graph.model import NetworkGraph, Piece
 from recform.operators.window import pair
@@ -71,10 +72,10 @@ class Head:
         images: how many operators come before the pooling.
         pooled: how many come up to the end of the pooling.
         pool: ``avg``, ``max``, or ``head`` for what has no other name.
-        channels: of what is pooled.
+        channels: of what is pooled; a keyword of the constructor is a symbol in it.
         grid: height and width of what is pooled.
         fixed: whether images must have the size that the file says.
-        hidden: features that the classifier gets.
+        hidden: features that the classifier gets, in the same way.
         classes: how many there are if nobody says.
         rate: of the dropout in front of the classifier, if nobody says.
         drops: whether that dropout is still among the operators.
@@ -84,10 +85,10 @@ class Head:
     images: int
     pooled: int
     pool: str
-    channels: int
+    channels: Size
     grid: tuple[int, ...]
     fixed: bool
-    hidden: int
+    hidden: Size
     classes: int
     rate: float
     drops: bool
@@ -181,6 +182,7 @@ def head_of(network: NetworkGraph) -> Head:
     rows = list(walk(network.head, formula))
     steps = [step for step, _, _, _ in rows]
     shapes = [x for _, x, _, _ in rows]
+    opened = [x for _, x, _, _ in walk(network.head, formula, opened=True)]
     images = max(n for n, x in enumerate(shapes) if x.layout is Layout.IMAGE)
     pooled = images + 1
     if steps[images].operator.name == "flatten" and images:
@@ -201,10 +203,10 @@ def head_of(network: NetworkGraph) -> Head:
         images=images,
         pooled=pooled,
         pool=pool,
-        channels=int(shapes[images].features),
+        channels=opened[images].features,
         grid=tuple(int(size) for size in shapes[images].grid),
         fixed=pool == OWN and rows[images][3].get("size") is None,
-        hidden=int(shapes[-1].features),
+        hidden=opened[-1].features,
         classes=int(shapes[-1].features if classes is None else classes),
         rate=rate,
         drops=drops,
@@ -251,24 +253,24 @@ def has_layers(piece: Piece, formula: Formula) -> bool:
     return not all(_is_function(step, x, a) for step, x, _, a in walk(piece, formula))
 
 
-def walk(piece: Piece, formula: Formula) -> Iterator[Row]:
-    """The operators of a piece on their shapes."""
+def walk(piece: Piece, formula: Formula, *, opened: bool = False) -> Iterator[Row]:
+    """The operators of a piece on their shapes, with keywords left open or not."""
     x = piece.input
     for step in piece.pipeline.steps:
-        arguments = _filled(formula, piece, step, x)
+        arguments = _filled(() if opened else formula.params, piece, step)
         y = step.operator.shape_of((x,), arguments)
         yield step, x, y, arguments
         x = y
 
 
-def _filled(formula: Formula, piece: Piece, step: Step, x: Shape) -> Arguments:
+def _filled(params: Iterable[Param], piece: Piece, step: Step) -> Arguments:
     """The arguments of an operator of a piece as numbers."""
     values: dict[Any, Any] = {
         WIDTH: piece.width,
         STRIDE: piece.stride,
         SCALE: 1 / sympify(piece.stride),
         INCOMING: piece.input.features,
-        **{parameter(p.name): p.value for p in formula.params if p.free},
+        **{parameter(p.name): p.value for p in params if p.free},
     }
     return arguments_of(step, values)
 

@@ -155,8 +155,8 @@ class PipelineReader(OperatorReader):
         if values is None:
             return
         label = part.label or ""
+        self._used_params(given)
         if definition.tensors:
-            self._used_params(given)
             name = row.name(label)
             with self._home(definition.name, definition.relation):
                 step = self._body_step(definition, values, name, part.span, above)
@@ -182,6 +182,7 @@ class PipelineReader(OperatorReader):
         """The value of each argument of a call; a default is read where it stands."""
         names = {**SYMBOLS, **self._values}
         with self._home(definition.name, definition.relation):
+            self._used_params(tuple(definition.defaults.values()))
             outside = {**SYMBOLS, **self._values}
         return given_values(definition, given, names, outside, self._report)
 

@@ -1,0 +1,106 @@
+"""What a constructor takes makes the network that `--set` makes; all else is no argument."""
+
+from __future__ import annotations
+
+from inspect import signature
+
+import pytest
+import torch
+
+import recform
+from recform.compiler import compile_source, from_text
+from recform.target import Target
+
+#: Where a parameter stands, besides in the head.
+ELSEWHERE = {
+    "a coefficient": "X_i = X_<i-1> + W_i*X_<i-1>/k",
+    "an index": "X_i = X_<i-1> + W_i*X_<i-k>",
+    "the end of a sum": "X_i = W_i*X_<i-1> + sum(j, 1, k, X_<i-j>)",
+    "a boundary": "X_i = X_<i-1> + W_i*X_<i-1>\nX_1 = k*X_0",
+    "a coefficient at a time": "times 2\nX_<i,t> = X_<i-1,t> + k*W_i*X_<i-1,t>\n"
+    "output X_<L,2>",
+    "the output": "X_i = X_<i-1> + W_i*X_<i-1>\noutput X_L/k",
+    "a constant": "X_i = X_<i-1> + a_i*W_i*X_<i-1>\nconst a_i = k/i",
+    "a start": "X_i = X_<i-1> + a_i*W_i*X_<i-1>\nscalar a_i = k",
+    "a rule of init": "X_i = X_<i-1> + W_i*X_<i-1>\ninit conv = normal(std=k)",
+    "an equation of a definition": "X_i = X_<i-1> + F_i*X_<i-1>\nF(x) = x/k",
+    "its default": "X_i = X_<i-1> + F_i*X_<i-1>\nF(x, r=k) = x/r",
+    "a definition's default": "X_i = X_<i-1> + F_i*X_<i-1>\n"
+    "F(r=k) = W > dropout(1/(r + 1))",
+    "what a definition is given": "X_i = X_<i-1> + V_i*X_<i-1>\nV = F(k)\n"
+    "F(r=3) = W > dropout(1/(r + 1))",
+    "another parameter": "param other = 2*k\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+    "W = conv(3, c) > dropout(1/other)",
+}
+FRAME = "param k = {}\ninput 3 x 6 x 6\nstages 4 x 4\nhead avgpool > linear(5*k)\n"
+BLOCK = "W = conv(3, c)\n"
+
+
+def shown(network: torch.nn.Module) -> tuple[object, ...]:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 6, 6)
+    return network(x).tolist(), str(network), list(network.state_dict())
+
+
+def made(text: str, k: int) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return recform.load(text.format(k))
+
+
+@pytest.mark.parametrize("where", ELSEWHERE)
+def test_what_a_network_is_built_by_is_no_argument(where: str) -> None:
+    own = ELSEWHERE[where]
+    text = FRAME + (own if "W = " in own else own + "\n" + BLOCK)
+    assert "k" not in signature(type(made(text, 2))).parameters
+
+
+@pytest.mark.parametrize(
+    "own",
+    (
+        "X_i = X_<i-1> + W_i*X_<i-1>\n" + BLOCK,
+        "X_i = X_<i-1> + W_i*X_<i-1>\nW = conv(3, c) > dropout(1/k)",
+        "X_i = X_<i-1> + F_i*X_<i-1>\nF(x) = x + A*x where A = conv(3) > dropout(i/L/k)",
+    ),
+    ids=("head", "rate", "definition"),
+)
+def test_an_argument_does_what_set_does(own: str) -> None:
+    text = FRAME + own
+    network = type(made(text, 2))
+    torch.manual_seed(0)
+    assert shown(network(k=3)) == shown(made(text, 3))
+
+
+@pytest.mark.parametrize(
+    "head",
+    (
+        "avgpool > linear(k) > relu > linear(10)",
+        "conv(1, 3*k) > bn > relu > avgpool > dropout(0.5) > linear(10, bias=false)",
+    ),
+    ids=("features", "channels"),
+)
+def test_an_argument_of_timms_in_front_of_the_classifier_does_what_set_does(
+    head: str,
+) -> None:
+    text = f"{FRAME}X_i = X_<i-1> + W_i*X_<i-1>\n{BLOCK}head {head}"
+    text = text.replace("head avgpool > linear(5*k)\n", "")
+    sizes = []
+    for k, given in ((2, {"k": 3}), (3, {})):
+        (made,) = compile_source(from_text(text.format(k)), target=Target(timm=True))
+        network = made.module(**given)
+        network.reset_classifier(7)
+        told = network.num_features, network.head_hidden_size, network.feature_info
+        x = torch.zeros(1, 3, 6, 6)
+        assert network.forward_features(x).shape[1] == network.num_features
+        got = network.forward_head(network.forward_features(x), pre_logits=True)
+        assert got.shape[1] == network.head_hidden_size
+        sizes.append((str(network), told, network(x).shape))
+    assert sizes[0] == sizes[1]
+
+
+def test_an_argument_may_be_negative() -> None:
+    text = (
+        "param k = {}\ninput 3 x 6 x 6\nstages 4 x 2\nhead avgpool > linear(2)\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>\n"
+        "W = append(abs(k)) > append(sqrt(k^2)) > conv(3, c)"
+    )
+    assert shown(made(text, -2)) == shown(made(text, 2))
