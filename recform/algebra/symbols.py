@@ -46,6 +46,15 @@ def parameter(name: str) -> Symbolic:
     return sympy.Symbol(name, real=True)
 
 
+def argument(name: str) -> Symbolic:
+    """The symbol of an argument of a definition: ``ratio`` in ``SE(x, ratio=16)``.
+
+    It may be negative and a fraction. It is no other's symbol: a free parameter of the
+    file may have its name.
+    """
+    return sympy.Symbol(name, rational=True)
+
+
 def size(name: str) -> Symbolic:
-    """The symbol of an argument of a definition: ``ratio`` in ``SE(x, ratio=16)``."""
+    """The symbol of what counts something, as features, blocks or positions."""
     return sympy.Symbol(name, integer=True, positive=True)

@@ -104,3 +104,18 @@ def test_an_argument_may_be_negative() -> None:
         "W = append(abs(k)) > append(sqrt(k^2)) > conv(3, c)"
     )
     assert shown(made(text, -2)) == shown(made(text, 2))
+
+
+@pytest.mark.parametrize("value", ("-0.5", "-3", "2.5", "3"))
+def test_an_argument_of_a_definition_may_be_negative_or_a_fraction(value: str) -> None:
+    """It was taken for a size: abs(r) and floor(r) were r."""
+    frame = "input 3 x 6 x 6\nstages 4 x 2\nhead avgpool > linear(2)\n"
+    body = "append(abs({r})) > append(floor({r})) > append({r}) > conv(3, cin)"
+    told = f"F(x, r={value}) = x + A*x\n    where A = {body.format(r='r')}\nX_i = "
+    number = f"F(x) = x + A*x\n    where A = {body.format(r=f'({value})')}\nX_i = "
+    torch.manual_seed(0)
+    named = recform.load(f"{frame}{told}F(X_<i-1>)")
+    torch.manual_seed(0)
+    plain = recform.load(f"{frame}{number}F(X_<i-1>)")
+    x = torch.randn(2, 3, 6, 6)
+    assert torch.equal(named(x), plain(x))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from recform.algebra.definitions.body import Body
 from recform.algebra.labels import Row, bracketed, is_held
 from recform.algebra.pipeline import Pipeline, Step, symbols_of
-from recform.algebra.symbols import INCOMING, SYMBOLS, size
+from recform.algebra.symbols import INCOMING, SYMBOLS, argument, size
 from recform.blocks import Argument, Arguments, Kind, Library
 from recform.blocks.arguments import unsaid
 from recform.blocks.symbolic import Symbolic
@@ -339,7 +339,7 @@ class PipelineReader(OperatorReader):
     def _symbol(self, name: str) -> Symbolic:
         """What stands for an argument; a constant of the file may have its name."""
         outside = [value for value in self._file[0].values() if value == size(name)]
-        return size(f"{name}'") if outside else size(name)
+        return argument(f"{name}'" if outside else name)
 
     def _defaults(
         self, definition: Signature, opened: list[str]

@@ -11,7 +11,7 @@ import sympy
 from recform.algebra.definitions.body import Body
 from recform.algebra.expr import Apply, Filled, Learned, Scaled, State, Tensor
 from recform.algebra.pipeline import Pipeline
-from recform.algebra.symbols import is_generated, size
+from recform.algebra.symbols import argument, is_generated
 from recform.blocks import Arguments, Layout, Shape, code, symbols_in
 from recform.blocks.identifiers import identifier
 from recform.blocks.symbolic import Symbolic
@@ -136,12 +136,12 @@ class ClassWriter:
     def _arguments(self, place: Mapping[Symbolic, Symbolic]) -> dict[str, Symbolic]:
         """The symbols that the arguments of the body have in the class."""
         return {
-            argument.name: place[argument.default]
-            if argument.default in place
-            else argument.default
-            if argument.name not in self._body.defaults
-            else size(self._own[argument.name])
-            for argument in self._body.arguments
+            each.name: place[each.default]
+            if each.default in place
+            else each.default
+            if each.name not in self._body.defaults
+            else argument(self._own[each.name])
+            for each in self._body.arguments
         }
 
     def write(self) -> tuple[Class, BodyCode]:
