@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout, suppress
 from functools import cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -231,23 +232,24 @@ def _is_file(plugin: str | Path) -> bool:
 def _file(path: Path) -> ModuleType:
     """The module of a file; as long as its text stays the same, the same module."""
     try:
-        digest = hashlib.sha256(path.read_bytes())
+        text = path.read_bytes()
     except OSError as error:
         raise _Failure(error.strerror or str(error)) from error
     noted(path)
-    digest.update(str(path.resolve()).encode())
+    digest = hashlib.sha256(text + str(path.resolve()).encode())
     name = f"recform_plugin_{digest.hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    if spec is None or not isinstance(spec.loader, SourceFileLoader):
         raise _Failure("it is no Python file")
+    to_code = spec.loader.source_to_code
     module = importlib.util.module_from_spec(spec)
     # Registered while it runs, as an import does: dataclasses look their module up.
     sys.modules[name] = module
-    run = spec.loader.exec_module
     try:
-        _imported(lambda: run(module))
+        # Bytecode that is kept knows its source by seconds and length alone.
+        _imported(lambda: exec(to_code(text, str(path)), module.__dict__))
     except BaseException:
         del sys.modules[name]
         raise

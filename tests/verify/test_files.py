@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from recform.cli.app import app
+from recform.verify.worker import load
 from tests.verify.networks import NETWORKS
 
 TEXT = (
@@ -107,3 +109,16 @@ def test_the_interface_of_timm_is_the_same_network(tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["verify", str(file), "--module", str(out)])
     assert shown.exit_code == 0, shown.output
     assert "is the network of the formula" in shown.stdout
+
+
+def test_a_file_that_has_changed_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the same second, and as long as it was: bytecode that is kept would fit."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    out = tmp_path / "out.py"
+    for value in (1, 2):
+        out.write_text(f"Net = {value}\n")
+        os.utime(out, (1, 1))
+        assert load(out, "Net") == value
+    assert [path.name for path in tmp_path.iterdir()] == ["out.py"]
