@@ -23,6 +23,8 @@ MODULES := $(VSCODE)/node_modules/.package-lock.json
 BROWSE := PYTHON=$(abspath $(PY)) node
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The tests start recform hundreds of times: no process should compile it anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
