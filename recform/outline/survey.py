@@ -240,8 +240,10 @@ def references(expr: n.Expr) -> Iterator[n.Reference]:
 
 def _walk(expr: n.Expr) -> Iterator[n.Expr]:
     """An expression and all its parts; indices are left out."""
-    yield expr
-    if isinstance(expr, n.Call):
-        yield expr.function
-    for part in n.inner(expr):
-        yield from _walk(part)
+    left = [expr]
+    while left:
+        part = left.pop()
+        yield part
+        left += reversed(n.inner(part))
+        if isinstance(part, n.Call):
+            left.append(part.function)

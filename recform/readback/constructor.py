@@ -285,12 +285,11 @@ def told(graph: NetworkGraph, given: Given) -> Given:
     """
     formula = graph.recurrence.formula
     numbers = _numbers_at(graph.head, formula)
-    shapes = [
-        graph.head.input,
-        *shapes_along(formula.head, (graph.head.input,), numbers),
-    ]
+    # The last layer may have no classes.
+    before = replace(formula.head, steps=formula.head.steps[:-1])
+    shapes = [graph.head.input, *shapes_along(before, (graph.head.input,), numbers)]
     images = [int(x.features) for x in shapes if x.layout is Layout.IMAGE]
-    sizes = {"num_features": images[-1], "head_hidden_size": int(shapes[-2].features)}
+    sizes = {"num_features": images[-1], "head_hidden_size": int(shapes[-1].features)}
     return sizes | {name: given[name] for name in KEYWORDS if name in given}
 
 

@@ -74,6 +74,9 @@ _WRITTEN = frozenset(
         *("scan", "started", "scan_on", "started_on", ".mean", ".amax"),
         *(".sum", ".expand", "nn.Identity", "nn.Dropout", "nn.Parameter", "F.dropout"),
         "self.training",
+        # What timm's interface pools by its own way stands in a container, and is not run.
+        *("nn.AdaptiveAvgPool2d", "nn.AdaptiveMaxPool2d", "nn.AvgPool2d", "nn.MaxPool2d"),
+        "nn.Flatten",
     }
 )
 

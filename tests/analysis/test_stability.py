@@ -182,7 +182,7 @@ def test_variance_of_concatenations() -> None:
     assert not found.symmetric
     assert [share.term for share in found.shares] == [
         "X_i: W_i*concat(X_<0..i-1>)",
-        "X_i: 1/2*X_<i-1>",
+        "X_i: 0.5*X_<i-1>",
     ]
 
 
