@@ -75,8 +75,8 @@ _WRITTEN = frozenset(
         *(".sum", ".expand", "nn.Identity", "nn.Dropout", "nn.Parameter", "F.dropout"),
         "self.training",
         # What timm's interface pools by its own way stands in a container, and is not run.
-        *("nn.AdaptiveAvgPool2d", "nn.AdaptiveMaxPool2d", "nn.AvgPool2d", "nn.MaxPool2d"),
-        "nn.Flatten",
+        *("nn.AdaptiveAvgPool2d", "nn.AdaptiveMaxPool2d", "nn.Flatten"),
+        *("nn.AvgPool2d", "nn.MaxPool2d"),
     }
 )
 
