@@ -116,6 +116,10 @@ class Compiled:
 
         return render(self.graph, request(**options), form_of(form))
 
+    def __repr__(self) -> str:
+        parameters = self.graph.totals.parameters
+        return f"<recform {self.name}: {parameters:,} parameters>"
+
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         """What a notebook shows: picture, state and source in tabs."""
         from recform.notebook.page import bundle

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +14,8 @@ import recform
 from recform.cli.app import app
 from recform.diagnostics import CompileError
 from recform.operators import plugins
+from tests.blocks.commands import run_recform
 
-ROOT = Path(__file__).resolve().parents[2]
 FRAME = "input 3 x 8 x 8\nstages 8 x 2\n"
 NET = f"{FRAME}W = conv(3, c) > mine\nX_i = X_<i-1> + W_i*X_<i-1>"
 #: A file that needs nothing of a package.
@@ -61,28 +59,17 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     sys.modules.pop("ours", None)
 
 
-def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "recform", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("value", ["mine", "mine:Mine"])
 def test_it_is_there(value: str, tmp_path: Path) -> None:
     # What a module prints while it is imported is no part of the code.
     install(tmp_path, f"print('hello'){MINE}", group(value))
-    result = command(tmp_path, "compile", "net.rf")
+    result = run_recform(tmp_path, "compile", "net.rf")
     assert (result.returncode, result.stderr) == (0, "hello\n")
     assert "x * 2" in result.stdout
     assert "hello" not in result.stdout
     assert "--plugin" not in result.stdout
     # The same operators by their name as well are no clash.
-    result = command(tmp_path, "check", "net.rf", "--plugin", "mine")
+    result = run_recform(tmp_path, "check", "net.rf", "--plugin", "mine")
     assert (result.returncode, result.stderr) == (0, "hello\n")
 
 
@@ -185,7 +172,7 @@ def test_a_module_that_fails_is_its_fault(tmp_path: Path) -> None:
         "input 3 x 8 x 8\nstages 4 x 2\nstem conv(3, 4)\nW = conv(3, c)\n"
         "head mine > flatten > linear(10)\nX_i = X_<i-1> + W_i*X_<i-1>\n"
     )
-    result = command(tmp_path, "analyze", "net.rf", "--delete", "1", "--measure")
+    result = run_recform(tmp_path, "analyze", "net.rf", "--delete", "1", "--measure")
     assert result.returncode == 1
     assert "error[RF514]" in result.stderr
     assert "Traceback" not in result.stderr
@@ -206,7 +193,7 @@ def test_commands(
     arguments: tuple[str, ...], read: Callable[[str], object], tmp_path: Path
 ) -> None:
     install(tmp_path, "import nothing_of_this_name", group("mine"))
-    result = command(tmp_path, *arguments)
+    result = run_recform(tmp_path, *arguments)
     assert result.returncode == 0
     assert "Traceback" not in result.stderr
     read(result.stdout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from recform.compiler import Compiled, emit_source
 from recform.diagnostics import CompileError, Diagnostic
 from recform.operators import standard
 from tests import warm
+from tests.blocks.commands import run_recform
 
-ROOT = Path(__file__).resolve().parents[2]
 FRAME = "input 3 x 8 x 8\nstages 8 x 2\n"
 NET = f"{FRAME}W = conv(3, c) > mine\nX_i = X_<i-1> + W_i*X_<i-1>"
 MINE = """
@@ -313,17 +312,6 @@ def test_elementwise_operators_are_tried_first(rule: str, mine: Path) -> None:
     assert "* 2" in recform.compile(text, plugins=[mine]).source
 
 
-def recform_(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "recform", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("command", ["compile", "check", "summary"])
 def test_commands(command: str, mine: Path) -> None:
     (mine.parent / "net.rf").write_text(NET)
@@ -366,7 +354,7 @@ def test_a_shape_that_code_does_not_make(
         "X_i = X_<i-1> + W_i*X_<i-1>\n"
     )
     given = (command, "net.rf", *options, "--plugin", "mine.py")
-    done = recform_(tmp_path, *given)
+    done = run_recform(tmp_path, *given)
     said = "mat1 and mat2 shapes cannot be multiplied"
     assert done.returncode == 1
     if command == "verify":

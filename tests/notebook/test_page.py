@@ -132,3 +132,9 @@ def test_a_mistake_without_a_place_says_its_file() -> None:
     tree = ET.fromstring(mistakes.bundle([item])["text/html"])
     said = [text(found) for tag in ("p", "pre") for found in tree.iter(tag)]
     assert said == ["error RF001: it is <b> (a.rf)", "hint: a & b", "- <x>"]
+
+
+def test_a_terminal_gets_one_line() -> None:
+    compiled = recform.compile("X_i = W_i*X_<i-1>")
+    parameters = sum(p.numel() for p in compiled.module().parameters())
+    assert repr(compiled) == f"<recform {compiled.name}: {parameters:,} parameters>"
