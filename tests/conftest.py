@@ -28,6 +28,9 @@ settings.register_profile("fixed", max_examples=FIXED, derandomize=True, **_no_h
 settings.register_profile("fresh", max_examples=300, print_blob=True, **_no_hurry)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
+# What the tests import makes very many objects that stay.
+gc.disable()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -64,6 +67,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -143,7 +143,7 @@ def _compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiler, "compile_source", compile_once)
 
 
-@pytest.mark.parametrize("file", thinned(MODERN, 2))
+@pytest.mark.parametrize("file", thinned(MODERN, 4))
 @pytest.mark.usefixtures("_compiled_once")
 def test_modern(file: str) -> None:
     """An analysis that does not reach a modern formula says why."""
@@ -153,7 +153,7 @@ def test_modern(file: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "number", thinned(range(len(MODERN)), 2, MODERN.__getitem__, 1)
+    "number", thinned(range(len(MODERN)), 4, MODERN.__getitem__, 2)
 )
 def test_modern_in_turn(number: int) -> None:
     """One more command a file; the long run has each file with each command."""

@@ -345,10 +345,8 @@ print(json.dumps([[s.model, s.seed, s.value] for s in study.results.scores]))
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("count", "dies"), [(1, False), pytest.param(2, True, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("count", "dies"), [(1, False), (2, True)])
 def test_a_cluster_gives_the_same_though_a_worker_dies(
     count: int, dies: bool, tmp_path: Path
 ) -> None:

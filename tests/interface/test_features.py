@@ -83,7 +83,7 @@ def image(network: Compiled) -> Tensor:
     return torch.empty(1, int(shape.features), *map(int, shape.grid), device="meta")
 
 
-@pytest.mark.parametrize("name", thinned([*FILES, *FORMS], 5))
+@pytest.mark.parametrize("name", thinned([*FILES, *FORMS], 10))
 def test_a_level_is_what_its_module_returns(name: str) -> None:
     model, x = built(interface(name)).eval(), image(interface(name))
     seen: dict[str, Any] = {}
@@ -98,7 +98,7 @@ def test_a_level_is_what_its_module_returns(name: str) -> None:
         assert level.shape[1] == info["num_chs"]
 
 
-@pytest.mark.parametrize("name", thinned(NAMES, 4, first=1))
+@pytest.mark.parametrize("name", thinned(NAMES, 8, first=1))
 def test_torch_fx_follows_it_where_it_follows_the_plain_class(name: str) -> None:
     """An untyped state of modules that are handed on is followed by neither."""
     torch.fx.symbolic_trace(built(compiled(name)).eval())
@@ -124,7 +124,7 @@ def first_read(model: Any, x: Tensor) -> tuple[list[str], list[str]]:
     return list(order)[: counts[-1]], list(order)[counts[-1] :]
 
 
-@pytest.mark.parametrize("name", thinned(NAMES, 4, first=2))
+@pytest.mark.parametrize("name", thinned(NAMES, 8, first=2))
 @pytest.mark.parametrize("coarse", [False, True])
 def test_depth_grows_from_where_a_parameter_is_read_first(
     name: str, coarse: bool

@@ -52,7 +52,7 @@ def _named(case: tuple[str, Target]) -> str:
     return f"{case[0]}{case[1].options or ' ' + str(case[1].memory)}"
 
 
-@pytest.mark.parametrize("case", thinned(CASES, every=3, name=_named))
+@pytest.mark.parametrize("case", thinned(CASES, every=6, name=_named))
 def test_another_argument_is_no_other_one(
     case: tuple[str, Target], record_property: Callable[[str, Any], None]
 ) -> None:

@@ -103,7 +103,7 @@ def untrained(plan: Plan) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", thinned(BOUNDS, 4, first=1))
+@pytest.mark.parametrize("network", thinned(BOUNDS, 8, first=1))
 def test_the_formulas_of_the_study(network: str, tmp_path: Path) -> None:
     plan = planned(tmp_path, "study", DEEP, network)
     assert untrained(plan) < NOTHING
@@ -117,7 +117,7 @@ def test_what_has_lost_its_shortcuts_does_not_pass(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", thinned(FILES, 5, first=4))
+@pytest.mark.parametrize("name", thinned(FILES, 10, first=4))
 def test_the_other_formulas_of_the_paper(name: str, tmp_path: Path) -> None:
     frame = FRAMES.get(name.removesuffix("_s"), "16 x 2, 32 x 2 / 2")
     plan = planned(tmp_path, name, frame)
