@@ -301,7 +301,7 @@ def test_definition_and_references(net: File) -> None:
 
 def test_another_file(client: Client, tmp_path: Path) -> None:
     other = tmp_path / "other.rf"
-    other.write_text("W = conv(3, c) > bn\n")
+    other.write_text("W = conv(3, c, stride=s) > bn\n")
     net = File(client, tmp_path / "net.rf", 'use "other.rf"\nX_i = W_i*X_<i-1>\n')
     for place in ("W_i", "use"):
         (found,) = net.ask("definition", place)
