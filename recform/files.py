@@ -233,7 +233,7 @@ def _refuse(path: Path, kind: str, keep: Iterable[str | Path]) -> None:
             _fail(
                 name,
                 f"{which} would be a {other} by its name, and this is a {mine}",
-                hint=f"-o {each.with_suffix(kind).name}",
+                hint=f"write to {each.with_suffix(kind).name}",
             )
 
 
@@ -256,7 +256,7 @@ def _keep(file: int | Path, name: str, keep: Iterable[str | Path]) -> None:
         _fail(
             name,
             f"{which} is read here, and would be written over",
-            hint="-o names another file",
+            hint="write to another file",
         )
 
 

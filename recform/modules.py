@@ -12,7 +12,9 @@ import hashlib
 import linecache
 import sys
 import threading
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -52,6 +54,28 @@ def need(package: str, what: str, code: str, hint: str) -> None:
         refuse(code, f"{what} needs {package}, which {why}", hint)
 
 
+def raised(error: BaseException) -> str:
+    """What code of the user's raised, in a line, and which line of theirs it was."""
+    import sysconfig
+    import traceback
+
+    kind, said = type(error).__name__, ""
+    with suppress(Exception):  # The user's exception may fail as well.
+        said = " ".join(str(error).split())[:200]
+    paths = sysconfig.get_paths()
+    others = [
+        Path(paths[key]) for key in ("stdlib", "platstdlib", "purelib", "platlib")
+    ]
+    others.append(Path(__file__).parent)
+    lines = [
+        f", in line {frame.lineno} of {Path(frame.filename).name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<")
+        and not any(Path(frame.filename).is_relative_to(folder) for folder in others)
+    ]
+    return f"{kind}: {said}".removesuffix(": ") + "".join(lines[-1:])
+
+
 #: Held while a module runs: nobody else finds half of one.
 _RUNNING = threading.RLock()
 
@@ -70,9 +94,12 @@ def blame_plugins(error: Exception) -> None:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.line for frame in frames if frame.filename.startswith("<recform ")]
     if lines:
-        said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         hint = "does each operator of a plugin make the shape that it tells?"
-        refuse("RF514", f"the generated module fails in `{lines[-1]}`: {said}", hint)
+        refuse(
+            "RF514",
+            f"the generated module fails in `{lines[-1]}`: {raised(error)}",
+            hint,
+        )
 
 
 def load_source(text: str, name: str) -> ModuleType:

@@ -27,6 +27,7 @@ from recform.blocks.operator import (
 )
 from recform.blocks.shape import Layout, Shape, Size
 from recform.blocks.template import free_names, in_place, template
+from recform.modules import raised
 
 _T = TypeVar("_T")
 #: As the grammar reads a name: what follows an underscore is no index.
@@ -84,7 +85,7 @@ def faults(cls: type[Operator]) -> Iterator[str]:
     try:
         wrong = list(_kinds(cls)) or list(_declaration(cls))
     except (Exception, SystemExit) as error:  # of metaclasses and the like
-        wrong = [f"has a declaration that cannot be read ({_reason(error)})"]
+        wrong = [f"has a declaration that cannot be read ({raised(error)})"]
     yield from wrong
 
 
@@ -186,7 +187,7 @@ def guarded(cls: type[Operator]) -> Operator:
     try:
         return _guarded(cls)  # type: ignore[arg-type]  # a class is hashable
     except (Exception, SystemExit) as error:
-        text = f"is a class of which no operator can be made ({_reason(error)})"
+        text = f"is a class of which no operator can be made ({raised(error)})"
         raise Misfit("RF513", text) from error
 
 
@@ -266,7 +267,7 @@ def _checked(rule: str, kind: type[_T], call: Callable[[], object]) -> _T:
     except (Exception, SystemExit) as error:
         raise Misfit(
             "RF514",
-            f"fails in `{rule}` ({_reason(error)})",
+            f"fails in `{rule}` ({raised(error)})",
             hint="a mistake of the plugin; while code is written, sizes are symbols",
         ) from error
     if not isinstance(result, kind):
@@ -276,10 +277,6 @@ def _checked(rule: str, kind: type[_T], call: Callable[[], object]) -> _T:
             hint="a mistake of the plugin",
         )
     return result
-
-
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:200]
 
 
 def _counted(cost: Cost, rule: str) -> Cost:

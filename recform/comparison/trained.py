@@ -104,7 +104,8 @@ def trained(
         runner: makes one.
         at_once: how many at a time.
         told: of every run that ended.
-        report: gets RF827, a warning for every run that came to nothing.
+        report: gets RF827, a warning for every run that came to nothing, and RF832 for
+            what was warned of in some.
         baseline: the formulas of the others are held against its; None is the first one.
 
     Raises:
@@ -123,6 +124,7 @@ def trained(
     if not done:
         first = next(item for item in outcomes if isinstance(item, Failure))
         refuse("RF827", f"no run has a result: {first.why}")
+    _warn(done, report)
     scores = tuple(
         Score(t.entry.name, t.data, t.seed, 100 * result.accuracy) for t, result in done
     )
@@ -133,6 +135,16 @@ def trained(
         tuple(_facts(name, done, _compiled(against)) for name in names),
         at_once=min(at_once, len(found)),
     )
+
+
+def _warn(done: Sequence[tuple[Trial, Result]], report: Diagnostics) -> None:
+    """Hands on what was warned of in runs: nobody has seen what their processes show."""
+    said: dict[str, list[str]] = {}
+    for trial, result in done:
+        for text in result.warnings:
+            said.setdefault(text, []).append(trial.entry.name)
+    for text, names in said.items():
+        report.warning("RF832", f"{', '.join(dict.fromkeys(names))}: {text}")
 
 
 def _compiled(trial: Trial) -> Compiled | None:

@@ -22,7 +22,7 @@ from recform.graph.model import (
 )
 from recform.graph.partial import Partial, ShapeError, Stuck
 from recform.graph.pipelines import PipelineRunner
-from recform.graph.widths import warn_of_widths
+from recform.graph.unmade import warn_of_strides, warn_of_widths
 from recform.recurrence.model import Recurrence
 
 
@@ -31,7 +31,7 @@ def build(recurrence: Recurrence, report: Diagnostics) -> NetworkGraph:
 
     Args:
         recurrence: from the stage before.
-        report: gets RF106 and RF4xx, of which RF408 is a warning.
+        report: gets RF106 and RF4xx, of which RF408 and RF411 are warnings.
 
     Raises:
         ShapeError: if shapes do not meet; it holds what could be followed.
@@ -115,6 +115,7 @@ class _NetworkFollower:
         check(recurrence, tuple(stages), self._report)
         check_starts(recurrence, self._report)
         warn_of_widths(formula, tuple(stages), self._report)
+        warn_of_strides(formula, tuple(stages), self._report)
         last = formula.stages[-1]
         head, _ = self._piece(formula.head, shape, Place(last.width, 1), kept)
         parts = [

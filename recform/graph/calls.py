@@ -18,6 +18,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
+from recform.algebra.indices import untimed
 from recform.algebra.tracing import Trace
 from recform.blocks import Amount, Shape, Stride
 from recform.blocks.acts import Link
@@ -108,9 +109,7 @@ class BlockCalls:
                 "RF406",
                 f"{name} is one module, but is called on {there} and on {here}",
                 block.span(tensor),
-                hint="only what a block's own operator gets from older stages is brought "
-                "to the shape of the block; count the index anew in each stage, with a "
-                "transition between them: scope stage",
+                hint=_own_or_apart(untimed(name), index),
             )
             raise Stuck(tensor, (*tensor.arguments[:1], tensor))
         return module, before is None
@@ -192,6 +191,19 @@ class BlockCalls:
             if stride is not None:
                 return stride
         return block.place.stride
+
+
+def _own_or_apart(name: str, index: int | None) -> str:
+    """How a module that is called on two shapes becomes several."""
+    apart = "a transition brings one stage to the shape of the next: scope stage"
+    if index is None:
+        return (
+            f"{name}_i is a module for each block; or, with one for each stage, {apart}"
+        )
+    return (
+        "only what a block's own operator gets from older stages is brought to the "
+        f"shape of the block; where the index is counted anew in each stage, {apart}"
+    )
 
 
 def _features(inputs: tuple[Shape, ...]) -> list[Size]:

@@ -25,6 +25,7 @@ from recform.blocks.library import Library, operators_in
 from recform.blocks.operator import Misfit, Operator
 from recform.diagnostics import Diagnostics
 from recform.files import noted
+from recform.modules import raised
 from recform.operators import standard
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def _points() -> tuple[list[EntryPoint], list[tuple[str, str]]]:
             with suppress(Exception):  # Of what can be read, some have none of ours.
                 if GROUP not in (package.read_text("entry_points.txt") or ""):
                     continue
-            text = f"its entry points cannot be read: {_reason(error)}"
+            text = f"its entry points cannot be read: {raised(error)}"
             unread.append((f"of {origin}", text))
         seen.add(name)
     return points, sorted(unread)
@@ -268,11 +269,7 @@ def _imported(run: Callable[[], _T]) -> _T:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise _Failure(_reason(error)) from error
-
-
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error)[:200]}".replace("\n", " ")
+        raise _Failure(raised(error)) from error
 
 
 def _shown(plugin: object) -> str:

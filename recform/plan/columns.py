@@ -109,7 +109,7 @@ class Columns:
 
 
 def _first(name: str) -> tuple[int, str]:
-    """``in_channels`` comes first, ``channels`` after all that come in."""
-    if name in ("in_channels", "in_features"):
+    """The block's own comes first, as ``stride`` does; ``channels`` after all that come in."""
+    if name in ("in_channels", "in_features", "stride"):
         return (0, name)
     return (2 if name in ("channels", "features") else 1, name)

@@ -62,6 +62,7 @@ class Result:
         multiply_adds: of one example; None where they are not known.
         seconds: of training, over all starts.
         seconds_per_step: the median.
+        warnings: what Python warned of (`UserWarning`), each once.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Result:
     multiply_adds: int | None
     seconds: float
     seconds_per_step: float
+    warnings: tuple[str, ...] = ()
 
 
 #: What reading JSON raises, of brackets in brackets, too.
@@ -156,10 +158,14 @@ class Run:
     def result(self) -> Result | None:
         """What came out; None if the run is not complete."""
         found, form = self.read("result.json"), get_type_hints(Result)
+        del form["warnings"]  # Runs of before have none.
         if not _fits(found, form):
             return None
         known = {name: found[name] for name in form}
-        return Result(**{**known, "folder": self.folder.as_posix()})
+        said = found.get("warnings")
+        warnings = tuple(map(str, said)) if isinstance(said, list) else ()
+        known |= {"folder": self.folder.as_posix(), "warnings": warnings}
+        return Result(**known)
 
     def metrics(self) -> list[Json]:
         """The lines of `metrics.jsonl` that are whole."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from accelerate import Accelerator
@@ -165,7 +167,9 @@ def run(plan: Plan, screen: Screen) -> Result:
                 return done
             facts = _facts(plan, engine.num_processes)
             runs.begin(plan.run, facts, plan.subject.files, plan.recipe)
-            result = _trained(plan, engine, screen)
+            with _heard() as said:
+                result = _trained(plan, engine, screen)
+            result = replace(result, warnings=tuple(dict.fromkeys(said)))
             title = f"{plan.subject.name} on {plan.data.name}, seed {plan.seed}"
             plan.run.write("curves.svg", curves(title, plan.run.metrics()))
             plan.run.write("result.json", asdict(result))
@@ -274,6 +278,29 @@ def _facts(plan: Plan, processes: int) -> Json:
         "numerics": {**asdict(plan.numerics), "used": _numerics(plan)},
         "surroundings": {**runs.surroundings(), "processes": processes},
     }
+
+
+@contextmanager
+def _heard() -> Iterator[list[str]]:
+    """Within this, what Python warns of is kept, and shown as ever."""
+    said: list[str] = []
+    show = warnings.showwarning
+
+    def hear(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if category is UserWarning:
+            said.append(" ".join(str(message).split()))
+        show(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = hear
+        yield said
 
 
 def _trained(plan: Plan, engine: Accelerator, screen: Screen) -> Result:

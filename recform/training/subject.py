@@ -22,6 +22,7 @@ from recform.blocks import Layout, Shape
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError, Diagnostic, refuse
 from recform.files import Json
+from recform.modules import raised
 from recform.settings import Settings
 from recform.source import Span
 from recform.training.data import Data, Sizes, as_numbers
@@ -236,7 +237,7 @@ class Factory:
         try:
             made = self.call(**self.arguments)
         except (Exception, SystemExit) as error:  # the user's code
-            refuse("RF813", f"{self.label} fails: {type(error).__name__}: {error}")
+            refuse("RF813", f"{self.label} fails: {raised(error)}")
         if not isinstance(made, nn.Module):
             refuse("RF813", f"{self.label} makes a {type(made).__name__}, no nn.Module")
         if any(map(is_lazy, (*made.parameters(), *made.buffers()))):
@@ -389,7 +390,7 @@ def factory(label: str, data: Data, arguments: Settings) -> Factory:
         for name in path.split("."):
             found = getattr(found, name)
     except (Exception, SystemExit) as error:  # of the user's module
-        refuse("RF813", f"{label} cannot be found: {type(error).__name__}: {error}")
+        refuse("RF813", f"{label} cannot be found: {raised(error)}")
     return Factory(label, found, with_classes(found, data, arguments))
 
 
@@ -433,8 +434,7 @@ def tried(subject: Factory, data: Data) -> Data:
             with torch.no_grad():
                 made = tuple(scored(module, example).shape)
         except (Exception, SystemExit) as error:  # of the user's module
-            first = (str(error).splitlines() or [""])[0]
-            said = said or f"fails on it: {type(error).__name__}: {first[:200]}"
+            said = said or f"fails on it: {raised(error)}"
             continue
         if made == wanted:
             return form

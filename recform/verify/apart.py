@@ -17,7 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
-from recform.diagnostics import refuse
+from recform.diagnostics import Diagnostics, refuse
+from recform.files import Kind, read_source
 from recform.verify.observe import Observation
 from recform.verify.worker import ANSWER, EXAMPLES, READY, STATE
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _LINES, _LONG = 20, 200
 #: How many seconds Python and torch may take to start.
 _START = 120.0
+_MODULE = Kind("Python file", ".py", 2**28)
 
 
 @dataclass
@@ -140,7 +142,9 @@ class Apart:
 
     def _fails(self, code: str, what: str) -> NoReturn:
         file = self.file.as_posix()
-        command = f"recform compile FILE.rf -o {file}"
+        command = (
+            f"recform compile FILE.rf -o {file if file.endswith('.py') else 'OUT.py'}"
+        )
         hints = {
             "RF605": command,
             "RF610": f"{command}, with the same --set; --for inference makes one layer of "
@@ -154,7 +158,13 @@ def apart(file: Path) -> Iterator[Apart]:
     """Starts a process for a file, and ends it.
 
     It is started early, for it has to import torch before it can begin.
+
+    Raises:
+        CompileError: if there is no such file, or it is no text (RF001, RF002, RF006).
     """
+    report = Diagnostics()
+    read_source(file, report, kind=_MODULE)
+    report.check()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with TemporaryDirectory(prefix="recform") as folder:
         process = subprocess.Popen(

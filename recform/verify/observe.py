@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from recform.modules import raised
 from recform.verify.passes import SEED, leaves_of, weighted
 
 if TYPE_CHECKING:
@@ -147,6 +148,4 @@ def _phase(name: str) -> Iterator[None]:
     except Unusable:
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt, too.
-        first = (str(error).strip().splitlines() or [""])[0]
-        why = f"{type(error).__name__}: {first}" if first else type(error).__name__
-        raise Unusable(name, why[:300]) from None
+        raise Unusable(name, raised(error)) from None

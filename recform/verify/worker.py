@@ -15,6 +15,7 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recform.modules import raised
 from recform.verify.observe import Observation, Unusable, observe
 
 if TYPE_CHECKING:
@@ -79,8 +80,7 @@ def load(path: Path, name: str) -> Any:
         exec(spec.loader.source_to_code(path.read_bytes(), str(path)), module.__dict__)
         return getattr(module, name)
     except BaseException as error:  # The file may hold anything.
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise Unusable("the file", f"{type(error).__name__}: {first}"[:300]) from None
+        raise Unusable("the file", raised(error)) from None
 
 
 def _other(theirs: dict[str, tuple[int, ...]], ours: dict[str, tuple[int, ...]]) -> str:

@@ -274,6 +274,17 @@ def test_a_file_that_fails_half_way_leaves_nothing(mine: Path) -> None:
     assert "* 2" in recform.compile(NET, plugins=[mine]).source
 
 
+def test_the_line_of_the_plugin_is_told(mine: Path) -> None:
+    mine.write_text(f"{MINE}\nclass Odd(Exception):\n    __str__ = None\nraise Odd\n")
+    (item,) = mistakes(NET, mine)
+    last = len(mine.read_text().splitlines())
+    assert item.message.endswith(f" Odd, in line {last} of {mine.name}")
+    mine.write_text(f"{MINE}\n    def shape(self, x, a): return nothing()\n")
+    (item,) = mistakes(NET, mine)
+    last = len(mine.read_text().splitlines())
+    assert item.message.endswith(f"is not defined, in line {last} of {mine.name})")
+
+
 @pytest.mark.parametrize(("rule", "text"), FAILURES)
 def test_rules_that_fail(rule: str, text: str, mine: Path) -> None:
     mine.write_text(f"{MINE}\n    {rule}\n")

@@ -49,6 +49,13 @@ def test_check_and_diff_write_nothing(folder: Path) -> None:
         assert fmt("sub/b.rf", *options).exit_code == 0
 
 
+def test_a_folder_without_formulas_is_told(folder: Path) -> None:
+    (folder / "none").mkdir()
+    shown = fmt("none")
+    assert shown.exit_code == 1
+    assert "error[RF001]: none has no formula file" in shown.stderr
+
+
 def test_standard_input(folder: Path) -> None:
     result = fmt("-", given=UGLY)
     assert (result.exit_code, result.stdout, result.stderr) == (0, GOOD, "")

@@ -24,7 +24,7 @@ from recform.cli.app import app
 from recform.cli.trials import Compared
 from recform.comparison.trained import Entry, Trial, trained, trials
 from recform.compiler import Compiled, choose, compile_source, from_text
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import CompileError, Diagnostics, Severity
 from recform.training.cluster import Cluster, _subject, reaches_workers
 from recform.training.many import (
     Failure,
@@ -137,6 +137,23 @@ def test_a_run_that_fails_is_told_and_left_out(tmp_path: Path) -> None:
         trained(
             all_trials(tmp_path, (5,)), lambda _: Failure("no"), 1, quiet, Diagnostics()
         )
+
+
+def test_what_a_run_warns_of_is_handed_on(tmp_path: Path) -> None:
+    def odd(job: Job) -> Result | Failure:
+        found = here(job)
+        assert isinstance(found, Result)
+        path = job.plan.run.file("result.json")
+        path.write_text(
+            json.dumps({**dataclasses.asdict(found), "warnings": ["few bits"]})
+        )
+        return finished(job.plan) or Failure("no result")
+
+    report = Diagnostics()
+    trained(all_trials(tmp_path), odd, 1, quiet, report)
+    (item,) = report
+    assert (item.code, item.severity) == ("RF832", Severity.WARNING)
+    assert item.message == "Res, Plain: few bits"
 
 
 @pytest.mark.long

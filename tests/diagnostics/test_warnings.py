@@ -58,6 +58,13 @@ WARNED = [
      "stages 8 x 2\nX_i = X_0 + W*X_<i-1>", "RF312", "W"),
     ("times 2\nstages 8 x 2\nX_<i,t> = relu(W_t*X_<i-1,t> + U_i*X_<i,t-1>)", "RF312", "W_t"),
     ("stages 8 x 2, 16 x 2\nW = conv(3)\n" + ONE, "RF408", "16 x 2"),
+    ("stages 8 x 2, 16 x 2 / 2\nW = conv(3, c)\n" + ONE, "RF411", "16 x 2 / 2"),
+    ("stages 8 x 2 / 4, 16 x 2\nW = conv(3, c)\n" + ONE, "RF411", "8 x 2 / 4"),
+    ("stages 8 x 2, 16 x 1 / (1/2)\nW = conv(3, c)\n" + ONE, "RF411", "16 x 1 / (1/2)"),
+    ("stages 8 x 2, 8 x 2 / 2, 8 x 2 / 2\nW = conv(3, c)\nU = conv(3, c, stride=s)\n"
+     "X_<1..4> = U_i*X_<i-1>\nX_<5..6> = X_<i-1> + W_i*X_<i-1>", "RF411", "8 x 2 / 2"),
+    ("scope stage\nstages 8 x 2, 16 x 2 / 2\ntransition conv(3, c)\n" + ONE,
+     "RF411", "16 x 2 / 2"),
 ]  # fmt: skip
 
 
@@ -68,7 +75,7 @@ def test_it_is_said(text: str, code: str, place: str) -> None:
 
 SILENT = [
     # What stands above the first network is for all of them.
-    "A = conv(3, c)\nB = conv(1, c)\ninit gn = ones\n"
+    "A = conv(3, c, stride=s)\nB = conv(1, c, stride=s)\ninit gn = ones\n"
     "network P\nX_i = A_i*X_<i-1>\nnetwork Q\nW = B > gn(4)\n" + ONE,
     "const h = 1/2\nconst r_i = h*i/L\nW = conv(3, c, stride=s) > droppath(h*i/L)\n"
     "X_i = X_<i-1> + r_i*W_i*X_<i-1>",
@@ -81,6 +88,17 @@ SILENT = [
     # Growing features are no width that is not made.
     "stages 8 x 3\nX_i = concat(X_<i-1>, W_i*X_<i-1>)",
     "scope stage\nstages 8 x 2, 12 x 2 / 2\nX_i = W_i*concat(X_<0..i-1>)",
+    # What divides nothing need not be made: one position, tokens.
+    "input 3 x 1 x 1\nstages 8 x 2, 16 x 2 / 2\nW = conv(3, c)\n" + ONE,
+    "input 5 x 8\nstages 8 x 2, 16 x 2 / 2\nW = linear(c)\n" + ONE,
+    # Adapters make it, later blocks do, or another unknown does.
+    "stages 8 x 1, 16 x 1 / 2\nW = conv(3, c)\nU = conv(3, c, stride=s)\n"
+    "X_1 = W_1*X_0\nX_i = X_<i-1> + U_i*X_<i-1>",
+    "stages 8 x 2, 16 x 2 / 2\nU = conv(3, c, stride=s)\nW = conv(3, c)\n"
+    "Y_i = U_i*Y_<i-1>\nX_i = X_<i-1> + W_i*Y_i\noutput X_L",
+    "input 3 x 16 x 16\nstages 8 x 2, 16 x 2 / 2, 8 x 2 / (1/2)\n"
+    "adapter up upsample(1/s) > conv(1, c)\nU = upsample(1/s) > conv(3, c)\n"
+    "X_<1..L-2> = W_i*X_<i-1>\nX_<L-1..L> = X_<i-1> + U_i*X_<i-1> + X_<L+1-i>",
 ]
 
 

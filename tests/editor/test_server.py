@@ -301,7 +301,7 @@ def test_definition_and_references(net: File) -> None:
 
 def test_another_file(client: Client, tmp_path: Path) -> None:
     other = tmp_path / "other.rf"
-    other.write_text("W = conv(3, c) > bn\n")
+    other.write_text("W = conv(3, c, stride=s) > bn\n")
     net = File(client, tmp_path / "net.rf", 'use "other.rf"\nX_i = W_i*X_<i-1>\n')
     for place in ("W_i", "use"):
         (found,) = net.ask("definition", place)
@@ -520,11 +520,12 @@ def test_many_random_edits(client: Client, tmp_path: Path) -> None:
     edits(client, tmp_path, 1000, seed=random.randrange(1 << 32))
 
 
-def test_it_ends_well() -> None:
-    """A client that says goodbye gets status 0, and nothing on standard error."""
+def answered(*messages: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a server answers to messages; it gets status 0, and says nothing else."""
     said = b""
     for message in (
         {"id": 1, "method": "initialize", "params": {"capabilities": {}}},
+        *messages,
         {"id": 2, "method": "shutdown"},
         {"method": "exit"},
     ):
@@ -537,6 +538,24 @@ def test_it_ends_well() -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, b"")
+    parts = re.split(rb"Content-Length: \d+\r\n(?:[^\r]+\r\n)*\r\n", done.stdout)
+    return [json.loads(part) for part in parts if part]
+
+
+def test_it_ends_well() -> None:
+    """A client that says goodbye gets status 0, and nothing on standard error."""
+    assert [item["id"] for item in answered()] == [1, 2]
+
+
+def test_a_question_that_cannot_be_read_is_answered() -> None:
+    place = {"line": -1, "character": 2**40}
+    here = {"textDocument": {"uri": "file:///a.rf"}, "position": place}
+    found = answered(
+        {"id": 3, "method": "textDocument/hover", "params": here},
+        {"id": 4, "method": "textDocument/hover", "params": 7},
+    )
+    errors = {item["id"]: item["error"]["code"] for item in found if "error" in item}
+    assert errors.keys() == {3, 4}
 
 
 def test_without_the_extra(capsys: pytest.CaptureFixture[str]) -> None:

@@ -119,3 +119,11 @@ def test_an_argument_of_a_definition_may_be_negative_or_a_fraction(value: str) -
     plain = recform.load(f"{frame}{number}F(X_<i-1>)")
     x = torch.randn(2, 3, 6, 6)
     assert torch.equal(named(x), plain(x))
+
+
+def test_the_stride_of_a_block_stands_before_those_of_adapters() -> None:
+    text = (
+        "stages 8 x 2, 16 x 2 / 2\nW = conv(3, c, stride=s)\nG = conv(3, c)\n"
+        "X_i = W_i*X_<i-1> + G_i*X_<i-2>"
+    )
+    assert "stride: int = 1, gx_stride: int = 1" in recform.compile(text).source

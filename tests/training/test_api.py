@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from recform.cli.app import app
 from recform.diagnostics import CompileError
 from recform.training import session
 from recform.training.recipe import RECIPES
+from recform.training.runs import Run
 from tests.training.helpers import FAST, TINY, outcome, told
 from tests.training.test_resume import Stopping
 
@@ -124,3 +127,27 @@ def test_a_call_that_is_stopped(
         with pytest.raises(KeyboardInterrupt):
             recform.train(TINY, **options)
     assert recform.train(TINY, **options).steps == 15
+
+
+class Odd(nn.Linear):
+    """Warns of something, each time."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            warnings.warn("few\nbits", stacklevel=1)
+        return super().forward(x.flatten(1))
+
+
+def test_what_python_warns_of_is_kept(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="few"):
+        result = recform.train(
+            lambda: Odd(64, 10), overrides=["epochs=1"], runs=tmp_path, name="a"
+        )
+    assert result.warnings == ("few bits",)
+    path = tmp_path / "a" / "result.json"
+    assert Run(tmp_path / "a").result() == result
+    # That of another version says nothing of it.
+    said = json.loads(path.read_text())
+    del said["warnings"]
+    path.write_text(json.dumps(said))
+    assert Run(tmp_path / "a").result() == replace(result, warnings=())

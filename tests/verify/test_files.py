@@ -101,6 +101,16 @@ def test_no_answer_and_no_network(
     )
 
 
+@pytest.mark.parametrize(("name", "code"), [("no.py", "RF001"), (".", "RF006")])
+def test_what_is_no_file(tmp_path: Path, name: str, code: str) -> None:
+    (tmp_path / "net.rf").write_text("stages 4 x 1\nX_i = X_<i-1> + W_i*X_<i-1>\n")
+    module = str(tmp_path / name)
+    given = ["verify", str(tmp_path / "net.rf"), "--module", module]
+    shown = CliRunner().invoke(app, given)
+    assert shown.exit_code == 1
+    assert shown.stderr.startswith(f"error[{code}]")
+
+
 def test_the_interface_of_timm_is_the_same_network(tmp_path: Path) -> None:
     file, out = tmp_path / "formula.rf", tmp_path / "out.py"
     file.write_text(NETWORKS["droppath"])

@@ -12,7 +12,7 @@ import typer
 
 from recform import files
 from recform.cli import answer, common
-from recform.diagnostics import CompileError, Diagnostic
+from recform.diagnostics import CompileError, Diagnostic, refuse
 
 
 def command(
@@ -67,7 +67,8 @@ def _files(names: Iterable[str]) -> Iterator[str]:
     """What is named, and the formula files of folders in the order of their paths."""
     for name in names:
         if name != "-" and Path(name).is_dir():
-            yield from sorted(path.as_posix() for path in Path(name).rglob("*.rf"))
+            found = sorted(path.as_posix() for path in Path(name).rglob("*.rf"))
+            yield from found or [name]
         else:
             yield name
 
@@ -80,6 +81,8 @@ def _both(name: str) -> tuple[str, str]:
     """
     from recform.formatter import formatted
 
+    if Path(name).is_dir():
+        refuse("RF001", f"{name} has no formula file", file=name)
     source, _ = common.source_of(name)
     return source.text, formatted(source)
 

@@ -75,8 +75,8 @@ def _checks(
         return list(checks(compiled))
     from recform.verify.apart import apart
 
-    typer.echo(f"{module} is run, in a process of its own", err=True)
     with apart(module) as process:
+        typer.echo(f"{module} is run, in a process of its own", err=True)
         from recform.verify.files import same
 
         try:

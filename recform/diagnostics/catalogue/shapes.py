@@ -42,11 +42,12 @@ ENTRIES = {
         "one module, two shapes",
         "A module is called on two shapes. What a block's own operator gets from older "
         "stages is brought to the shape of the block; a module of all blocks has one "
-        "shape. `scope stage` counts the index anew in each stage.",
-        "stages 16 x 2, 32 x 2 / 2\nW = conv(3, c) > gn(4)\n"
+        "shape. With an index, `W_i`, each block has a module of its own; `scope stage` "
+        "counts the index anew in each stage, which has a `W` of its own then.",
+        "stages 16 x 2, 32 x 2 / 2\nW = conv(3, c, stride=s) > gn(4)\n"
         "X_i = X_<i-1> + U_i*W*X_<i-1>",
-        "scope stage\nstages 16 x 2, 32 x 2 / 2\nW = conv(3, c) > gn(4)\n"
-        "X_i = X_<i-1> + U_i*W*X_<i-1>",
+        "stages 16 x 2, 32 x 2 / 2\nW = conv(3, c, stride=s) > gn(4)\n"
+        "X_i = X_<i-1> + U_i*W_i*X_<i-1>",
     ),
     "RF407": Entry(
         "no adapter",
@@ -75,6 +76,16 @@ ENTRIES = {
         "of them.",
         f"input 64 of 256\nstages 16 x 2\nstem none\n{ONE}",
         f"input 64 of 256\nstages 16 x 2\nstem embed(c)\n{ONE}",
+    ),
+    "RF411": Entry(
+        "a stride that is not made (a warning)",
+        "A stage declares a stride, and its blocks leave the grid as it is: none of their "
+        "operators has the stride `s` (or `1/s`, where the grid becomes finer), so what the "
+        "stage says is for nothing. With `scope stage` the transition makes it.",
+        "stages 16 x 2, 32 x 2 / 2\nW = conv(3, c) > bn > relu\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>",
+        "stages 16 x 2, 32 x 2 / 2\nW = conv(3, c, stride=s) > bn > relu\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>",
     ),
     "RF425": Entry(
         "a further input of another shape",

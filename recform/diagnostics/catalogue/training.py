@@ -181,6 +181,12 @@ ENTRIES = {
         "y = y % 3 + 1; n.savez('one.npz', x_train=x, y_train=y, x_test=x, y_test=y)\"; "
         "recform train net.rf --data npz:one.npz --override epochs=1 --device cpu > out.txt",
     ),
+    "RF832": Entry(
+        "a warning from within runs",
+        "While the runs of a comparison were trained, Python warned of this (a "
+        "`UserWarning`, of torch or of a module); `recform train` shows it where it "
+        "happens, and `result.json` of each run has it.",
+    ),
     "RF851": Entry(
         "nothing to compare",
         "What is compared are formulas, which are trained, or scores that somebody measured, "

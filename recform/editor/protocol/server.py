@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcInvalidParams
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol
 from pygls.uris import to_fs_path
 
 from recform.diagnostics import Diagnostics
@@ -61,6 +62,18 @@ def serve(plugins: Iterable[Plugin] = ()) -> None:
         server.pygls.start_io(stdout=stream)
 
 
+class _Protocol(LanguageServerProtocol):
+    """The protocol; a question that cannot be read is answered, too, or a client waits."""
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as error:
+            if "id" in data and "method" in data:
+                self._send_response(data["id"], error=error.to_response_error())
+            raise
+
+
 class Server:
     """The open files of a client, and the answers to its questions.
 
@@ -84,6 +97,7 @@ class Server:
             "recform",
             __version__,
             text_document_sync_kind=types.TextDocumentSyncKind.Full,
+            protocol_cls=_Protocol,
         )
         self._register()
 

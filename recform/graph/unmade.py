@@ -1,8 +1,9 @@
-"""Widths that a file declares and its operators do not make."""
+"""Widths and strides that a file declares and its operators do not make."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 from recform.algebra.expr import (
     Apply,
@@ -17,7 +18,7 @@ from recform.algebra.expr import (
     TensorSum,
     subtensors,
 )
-from recform.algebra.formula import Formula
+from recform.algebra.formula import Formula, Scope
 from recform.algebra.indices import untimed
 from recform.algebra.pipeline import Pipeline
 from recform.algebra.symbols import WIDTH
@@ -67,6 +68,50 @@ def warn_of_widths(
                 "or linear(c)",
             )
             return
+
+
+def warn_of_strides(
+    formula: Formula, stages: tuple[StageGraph, ...], report: Diagnostics
+) -> None:
+    """Warns of a stage that declares a stride, and whose blocks leave the grid as it is.
+
+    Args:
+        formula: the network.
+        stages: what its blocks make.
+        report: gets RF411, for the first such stage.
+    """
+    apart = formula.scope is Scope.STAGE
+    first = stages[0].segments[0]
+    comes = next((x for x in first.inputs if x is not None), stages[0].shape)
+    for number, (spec, stage) in enumerate(zip(formula.stages, stages, strict=True)):
+        given = [x for x in stage.segments[0].inputs if x is not None]
+        known = {comes.grid} if apart and number else {x.grid for x in (comes, *given)}
+        made = (x for segment in stage.segments for x in segment.block.shapes.values())
+        if (
+            comes.downsampled(spec.stride).grid != comes.grid
+            and stage.shape.grid == comes.grid
+            and all(x.grid in known for x in made if x.is_divided)
+        ):
+            finer = spec.stride < 1
+            does = "makes the grid finer by" if finer else "divides the grid by"
+            report.warning(
+                "RF411",
+                f"this stage {does} {max(spec.stride, 1 / Fraction(spec.stride))}, and "
+                f"its blocks leave it at {' x '.join(map(str, comes.grid))}",
+                spec.span or formula.equations[-1].span,
+                hint=_makes_stride(finer=finer, transition=bool(apart and number)),
+            )
+            return
+        comes = stage.shape
+
+
+def _makes_stride(*, finer: bool, transition: bool) -> str:
+    """Where the stride of a stage belongs."""
+    if transition:
+        made = "up upsample(1/s)" if finer else "conv(1, c, stride=s)"
+        return f"what leads into the stage makes it: transition {made}"
+    made = "upsample(1/s)" if finer else "conv(3, c, stride=s)"
+    return f"an operator of the block makes it: W = {made} > ..."
 
 
 def _speaks_of_width(pipeline: Pipeline) -> bool:
