@@ -29,6 +29,8 @@ from recform.readback.plan import Printed
 
 #: Values of arguments, by their names.
 Given = Mapping[str, Any]
+#: Compares a network with some arguments, or its head alone; False if they are not legal.
+Reading = Callable[[Given, bool], bool]
 #: What the features of a network's input are called, and the keywords of timm's.
 INCOMING = ("in_channels", "in_features")
 KEYWORDS = ("num_classes", "in_chans", "global_pool", "drop_rate")
@@ -115,7 +117,7 @@ def _dropout(head: Pipeline) -> Step | None:
 
 
 def elsewhere(
-    graph: NetworkGraph, defaults: Given, read: Callable[[Given, bool], bool]
+    graph: NetworkGraph, printed: Printed, defaults: Given, read: Reading
 ) -> None:
     """Reads a network with other arguments than its defaults.
 
@@ -124,6 +126,7 @@ def elsewhere(
 
     Args:
         graph: the network with shapes.
+        printed: its source.
         defaults: of its constructor.
         read: compares the network with some arguments, or its head alone; False if they
             are not legal.
@@ -136,7 +139,8 @@ def elsewhere(
         name: _others(value, number)
         for number, (name, value) in enumerate(defaults.items())
     }
-    for key in (*INCOMING, CHANNELS):
+    has_keywords = is_timms(printed)
+    for key in (*INCOMING, *((CHANNELS,) if has_keywords else ())):
         if key in moved and not is_open(graph, moved[key][0]):
             (channels, *_) = moved.pop(key)
             if read({key: channels}, False):
@@ -149,7 +153,7 @@ def elsewhere(
     ):
         for key, values in moved.items():
             any(read({key: value}, False) for value in values)
-    if CLASSES in defaults:
+    if has_keywords and CLASSES in defaults:
         bare = POOL in defaults and _is_bare(graph)
         if not read({CLASSES: 0, **({POOL: ""} if bare else {})}, True):
             raise Refuted(f"{name} does not go without classes")
@@ -173,12 +177,14 @@ def _others(value: Any, number: int) -> tuple[Any, ...]:
     return own * value, 2 * value, value // 2, 1
 
 
-def at(graph: NetworkGraph, given: Given) -> NetworkGraph:
+def at(graph: NetworkGraph, given: Given, has_keywords: bool) -> NetworkGraph:
     """A network as the formula says it with other arguments.
 
     Args:
         graph: the network with shapes; those of its blocks stay as they are.
         given: the arguments.
+        has_keywords: whether it has timm's interface; a parameter of a file that is called
+            as a keyword of timm's is a parameter like any other without.
 
     Raises:
         Misfit: if an operator does not take them.
@@ -190,10 +196,11 @@ def at(graph: NetworkGraph, given: Given) -> NetworkGraph:
     )
     formula = replace(recurrence.formula, params=params)
     stem, head = graph.stem, graph.head
+    keywords = set(KEYWORDS) & given.keys() if has_keywords else set()
     for name in (*INCOMING, CHANNELS):
-        if name in given:
+        if name in given and (name in keywords or name in INCOMING):
             stem = replace(stem, input=stem.input.with_features(given[name]))
-    if given.keys() & {CLASSES, POOL, RATE}:
+    if keywords & {CLASSES, POOL, RATE}:
         steps = _timms(graph, given)
         head = replace(head, pipeline=replace(head.pipeline, steps=steps))
     made = replace(recurrence, formula=formula)

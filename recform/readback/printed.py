@@ -21,6 +21,7 @@ from recform.readback.constructor import (
     at,
     check_defaults,
     elsewhere,
+    is_timms,
 )
 from recform.readback.forms import drawn
 from recform.readback.parts import Hole, Instance, Method, Value, call
@@ -51,7 +52,8 @@ def check_printed(graph: NetworkGraph, printed: Printed) -> None:
 
     def read(given: Given, head_alone: bool) -> bool:
         try:
-            again = Network(at(graph, given), printed, defaults, given)
+            made = at(graph, given, is_timms(printed))
+            again = Network(made, printed, defaults, given)
             if head_alone:
                 again.check_head()
                 return True
@@ -61,7 +63,7 @@ def check_printed(graph: NetworkGraph, printed: Printed) -> None:
             return False
         return True
 
-    elsewhere(graph, defaults, read)
+    elsewhere(graph, printed, defaults, read)
 
 
 def _check_rows(network: Network, known: Network | None) -> None:

@@ -302,7 +302,8 @@ class Network(Sides):
 
         A pooling of the whole grid and `flatten` are a pooling to a vector.
         """
-        place = pooling(piece, self.formula) if POOL in self._all else None
+        has_keyword = is_timms(self.printed) and POOL in self._all
+        place = pooling(piece, self.formula) if has_keyword else None
         if place is None or place.stop == place.start + 1:
             return piece
         steps = list(piece.pipeline.steps)

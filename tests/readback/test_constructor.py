@@ -143,3 +143,28 @@ def test_a_head_with_timms_arguments(head: str) -> None:
     for what, code in changed(made):
         if made.accepts(code):
             assert alike(made, code), f"{what}: {ast.unparse(code)}"
+
+
+@pytest.mark.parametrize("target", (PLAIN, AGAIN, FOLDED))
+@pytest.mark.parametrize(
+    "statements",
+    (
+        "param drop_rate = 0.3\nhead avgpool > linear(7)\n"
+        "W = conv(3) > dropout(drop_rate)\n",
+        "param drop_rate = 0.3\nhead none\nW = conv(3) > dropout(drop_rate)\n",
+        "param num_classes = 5\nhead avgpool > linear(num_classes) > linear(4)\n",
+        "param num_classes = 0.3\nhead none\nW = conv(3) > dropout(num_classes)\n",
+        "param in_chans = 4\nhead avgpool > linear(in_chans)\n",
+        "param global_pool = 4\nhead globalpool > flatten > linear(global_pool)\n",
+    ),
+)
+def test_a_parameter_that_is_called_as_a_keyword_of_timms(
+    statements: str, target: Target
+) -> None:
+    block = "" if "W = " in statements else "W = conv(3)\n"
+    text = f"input 3 x 4 x 4\nstages 4 x 2\n{statements}{block}X_i = W_i*X_<i-1>\n"
+    made = form(compile_source(from_text(text), target=target)[0])
+    assert made.accepts(made.code)
+    for what, code in changed(made):
+        if made.accepts(code):
+            assert alike(made, code), f"{what}: {ast.unparse(code)}"
