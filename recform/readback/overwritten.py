@@ -32,6 +32,12 @@ class Overwritten:
         self._table = table
         self._gone: set[Node] = set()
         self._sums: dict[int, Any] = {}
+        self._computed: dict[int, Any] = {}
+
+    def computed(self, value: Any) -> Any:
+        """A sum that code computes: a tensor of its own, whatever is left of its terms."""
+        self._computed[id(value)] = value
+        return value
 
     def add(self, value: Any) -> None:
         """A tensor is written over.
@@ -40,12 +46,17 @@ class Overwritten:
             Changed: if it may be somebody else's, or is written over already.
         """
         match value:
+            case dict() if id(value) in self._sums:
+                pass
             case dict() if list(value.values()) == [1.0]:
                 (node,) = value
+                if id(value) in self._computed:
+                    self._sums[id(value)] = value
+                    return
                 if node not in self._gone and _is_new(node):
                     self._gone.add(node)
                     return
-            case dict() if id(value) not in self._sums:
+            case dict():
                 self._sums[id(value)] = value
                 self._gone.add(
                     self._table.node("written over", self._table.frozen(value))
@@ -59,7 +70,7 @@ class Overwritten:
         Raises:
             Changed: if it is, or is part of, a tensor that was written over.
         """
-        if self._gone and self._lost(value):
+        if (self._gone or self._sums) and self._lost(value):
             raise Changed("a tensor is read that was written over")
 
     def _lost(self, value: Any) -> bool:

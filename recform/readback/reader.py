@@ -315,9 +315,9 @@ class Reader:
             case ast.Add() if isinstance(left, tuple | list | str):
                 return left + right
             case ast.Add():
-                return add(left, right)
+                return self._file.overwritten.computed(add(left, right))
             case ast.Sub():
-                return add(left, right, -1)
+                return self._file.overwritten.computed(add(left, right, -1))
             case ast.Mult():
                 return self._table.multiply(left, right)
             case ast.Div() if isinstance(right, float | int):

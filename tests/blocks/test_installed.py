@@ -52,8 +52,13 @@ def group(value: str) -> str:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder whose packages are installed in this process."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    plugins.installed.cache_clear()
+    _forget()
     yield tmp_path
+    _forget()
+
+
+def _forget() -> None:
+    """What this test, or one before it, has imported."""
     plugins.installed.cache_clear()
     sys.modules.pop("mine", None)
     sys.modules.pop("ours", None)

@@ -149,3 +149,44 @@ def test_functions_in_place(what: str) -> None:
     else:
         with pytest.raises(CompileError, match="RF901"):
             _check(right, f"{SUMMED}", new)
+
+
+#: Of terms of which one is left: their sum is a tensor of its own all the same.
+LEFT = "F.relu(2 * x_prev - x_prev, inplace=True)"
+CANCELLED = {
+    "as it is": (f"return {LEFT}", True),
+    "with a name": (
+        "s = 2*x_prev - x_prev\n        return F.relu(s, inplace=True)",
+        True,
+    ),
+    "the term itself": ("return F.relu(x_prev, inplace=True)", False),
+    "a name of the term": (
+        "s = x_prev\n        return F.relu(s, inplace=True)",
+        False,
+    ),
+    "a product of the term": (
+        "unread = 2*x_prev - x_prev\n        return F.relu(x_prev, inplace=True)",
+        False,
+    ),
+    "read again": (
+        "s = 2*x_prev - x_prev\n        t = F.relu(s, inplace=True)\n"
+        "        unread = s + 1\n        return t",
+        False,
+    ),
+    "twice": (
+        "s = 2*x_prev - x_prev\n        unread = F.relu(s, inplace=True)\n"
+        "        return F.relu(s, inplace=True)",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CANCELLED)
+def test_terms_that_cancel(what: str) -> None:
+    new, same = CANCELLED[what]
+    right = "X_i = relu(2*X_<i-1> - X_<i-1>)"
+    if same:
+        _check(right, f"return {LEFT}", new)
+    else:
+        with pytest.raises(CompileError, match="RF901"):
+            _check(right, f"return {LEFT}", new)
