@@ -330,9 +330,12 @@ class Forming:
             inside = stays
         if inside == operation.inside and more == NOTHING and not room.again:
             return operation
+        whole = _narrowed(operation)
         return but(
             operation,
             inside=inside,
+            # What is kept as something smaller stands beside that, while it is needed.
+            workspace=whole + inside if whole != NOTHING else operation.workspace,
             workspace_back=operation.workspace_back + more,
             # What is there from then on counts by itself.
             remaking=more + Amount((room.most - room.now) // 4),
@@ -353,7 +356,8 @@ class Forming:
                 own.append(item)
         writes = operation.cheap and operation.stays == NOTHING
         over = writes and any(item.size == note.size for item in own)
-        room.take(0 if over else note.size, operation.workspace.held(1, 4))
+        besides = max(operation.workspace.held(1, 4), _narrowed(operation).held(1, 4))
+        room.take(0 if over else note.size, besides)
         for item in own:
             item.working = False
             room.now -= item.size
@@ -383,6 +387,12 @@ class _Room:
         """Makes a tensor, and holds something besides for that."""
         self.now += size
         self.most = max(self.most, self.now + besides)
+
+
+def _narrowed(operation: Operation) -> Amount:
+    """What an operation has inside and a pass keeps as something smaller: masks, places."""
+    narrow = operation.cheap and operation.stays not in (NOTHING, operation.inside)
+    return operation.inside if narrow else NOTHING
 
 
 def _rest(whole: Amount, part: Amount) -> Amount:

@@ -124,15 +124,15 @@ class MaxPool(_Pool):
     def cost(self, x: Shape, a: Arguments) -> Cost:
         if a["kernel"] is None and a["size"] is None:
             return Cost(saves_input=True, saves_output=True, exact=True)
-        # The positions of the maxima are kept as 64-bit integers.
+        # The positions of the maxima are kept as 64-bit integers, and made in any case.
         made = self.shape(x, a).elements
-        if a["size"] is not None:
-            return Cost(saves_input=True, saves_bytes=8 * made)
+        places = Amount(bytes=8 * made)
         # A lean pass keeps them as small ones, by which the maxima are found again.
         small = 2 if math.prod(map(int, x.grid)) < 2**15 else 4
         return Cost(
             saves_input=True,
-            saves_bytes=8 * made,
+            saves_bytes=places.bytes,
+            workspace=places.single,
             cheap=True,
             stays=Amount(bytes=small * made),
         )

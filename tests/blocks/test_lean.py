@@ -129,6 +129,10 @@ BODIES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
         Of(lambda x, f: F.relu(f(x.sin().transpose(1, 2))).neg(), nn.Linear(7, 6)),
         nn.Softmax(-1),
     ),
+    "a grid of a size": images(
+        *(conv(4, 6), nn.BatchNorm2d(6), nn.ReLU(), nn.AdaptiveMaxPool2d(3)),
+        conv(6, 4),
+    ),
     "greatest": images(
         *(conv(4, 40), nn.BatchNorm2d(40), nn.ReLU()),
         Of(lambda x: x * x.amax((2, 3), keepdim=True)),
@@ -190,6 +194,14 @@ def test_what_is_kept() -> None:
     statistics = 2 * 2 * 4
     assert kept(net, x) == 8 * (2 * before + 5 * behind + statistics)
     assert kept(Framed(net), x) == 8 * (before + behind + statistics) + 2 * behind
+
+
+def test_places_are_kept_as_small_ones() -> None:
+    x = torch.randn(2, 3, 8, 8).double()
+    net = nn.Sequential(conv(3, 4), nn.AdaptiveMaxPool2d(4), conv(4, 4)).double()
+    before, behind = 2 * 4 * 8 * 8, 2 * 4 * 4 * 4
+    assert kept(net, x) == 8 * (before + 2 * behind)
+    assert kept(Framed(net), x) == 8 * before + 2 * behind
 
 
 def test_what_is_kept_of_tokens() -> None:

@@ -89,6 +89,33 @@ def test_memory(name: str) -> None:
     assert peaks(apart, BATCH, 4).kept == peaks(tape, BATCH, 4).kept
 
 
+#: What is kept as something smaller, and stands beside that while it is made.
+NARROWED = {
+    "dropout": "relu > conv(3, c) > bn > dropout(0.3)",
+    "dropout, twice": "relu > conv(3, c) > dropout(0.2) > bn > dropout(0.3)",
+    "places": "maxpool(3, stride=1, padding=1) > conv(1, c)",
+    "places of a size": "maxpool(size=8) > conv(1, c)",
+}
+
+
+@pytest.mark.parametrize("form", [Memory.plain, Memory.lean, Memory.checkpoint])
+@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("name", NARROWED)
+def test_masks_and_places(name: str, depth: int, form: Memory) -> None:
+    text = (
+        "input 3 x 8 x 8\nstem conv(3, c) > bn\nhead avgpool > linear(4)\n"
+        f"stages 8 x {depth}\nW = {NARROWED[name]}\nX_i = X_<i-1> + W_i*X_<i-1>"
+    )
+    item = replace(compiled(text), target=Target(memory=form))
+    real = measure(item.module(), item.formula.inputs, 64)
+    said = item.memory(batch=64)
+    assert said.total.kept == pytest.approx(real.kept, rel=0.002)
+    # What is made again with its mask has that a while earlier than is said.
+    training = said.training - said.total.optimizer
+    assert training == pytest.approx(real.training, rel=0.1)
+    assert said.inference == pytest.approx(real.inference, rel=0.01)
+
+
 @pytest.mark.parametrize("name", ["ResNet", "attention", "ids"])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_numbers_of_two_bytes(name: str, dtype: torch.dtype) -> None:

@@ -230,7 +230,7 @@ class Lean(TorchDispatchMode):
             x, weight, bias, mean, variance, training, _, eps = args
             stats = others[:2] if training else (mean.clone(), (variance + eps).rsqrt())
             self.call(first, self.normed, (x, *stats, weight, bias, eps))
-        elif name == "max_pool2d_with_indices":
+        elif name in ("max_pool2d_with_indices", "adaptive_max_pool2d"):
             self.narrow(others[0], args[0].shape[-2] * args[0].shape[-1])
             self.call(first, self.picked, (args[0], others[0]))
         elif name == "native_dropout":
