@@ -34,9 +34,7 @@ def launched(folder: Path, kind: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "kind", ["ddp", pytest.param("fsdp2", marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("kind", ["ddp", pytest.param("fsdp2", marks=pytest.mark.long)])
 def test_two_processes_are_as_good_as_one(kind: str, tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         run(planned(tmp_path, PLAIN, *MORE, name="begun"), Stopping(7))
