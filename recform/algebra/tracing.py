@@ -27,6 +27,7 @@ from recform.blocks import (
 )
 from recform.blocks.acts import chained
 from recform.blocks.arguments import Value
+from recform.blocks.operator import declares
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import beyond, large
 from recform.source import Span
@@ -164,8 +165,15 @@ def _link(step: Step, inputs: tuple[Shape, ...], made: _Made) -> Link:
         reads = sum(x.elements for x in inputs)
         works = (Work(reads, makes, cost.parameters, cost.multiply_adds),)
     inside = partial(step.operator.opened, inputs, made.arguments)
-    takes = step.operator.leaves
-    return Link(makes, cost, works, step.ends, takes=takes, inside=inside)
+    return Link(
+        makes,
+        cost,
+        works,
+        step.ends,
+        takes=step.operator.leaves,
+        inside=inside,
+        absent=declares(step.operator, "absent"),
+    )
 
 
 def memories(

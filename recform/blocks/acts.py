@@ -56,6 +56,7 @@ class Link:
         takes: how `inside` calls what comes in.
         inside: of what is more than one operation of torch, these one after the other;
             the last is what it makes.
+        absent: whether it hands on what comes in, in evaluation.
     """
 
     made: int
@@ -65,6 +66,7 @@ class Link:
     copied: int = 0
     takes: tuple[object, ...] = ()
     inside: Callable[[], tuple[Inner, ...]] | None = field(default=None, compare=False)
+    absent: bool = False
 
     def keeping(self, numbers: int) -> Link:
         """One that keeps a copy of what comes in."""

@@ -127,17 +127,29 @@ class _Moments:
     def inference(self) -> list[int]:
         """As `forward`, where no gradient is wanted: tensors while code has names for them."""
         first, change = self._tape.first, self.forward
-        for buffer in self._tape.buffers.values():
-            if buffer.born >= 0 and not buffer.before:
+        named = self._named()
+        for number, buffer in self._tape.buffers.items():
+            if buffer.born >= 0 and not buffer.before and number in named:
                 amount = self._held(buffer.amount)
                 change[buffer.born - first] += amount
-                change[buffer.named + 1 - first] -= amount
+                change[named[number] + 1 - first] -= amount
         for n, op in enumerate(self._tape.operations):
-            if op.workspace != NOTHING:
+            if op.workspace != NOTHING and not op.absent:
                 amount = self._held(op.workspace)
                 change[n] += amount
                 change[n + 1] -= amount
         return change
+
+    def _named(self) -> dict[int, int]:
+        """How long code has a name for each tensor in evaluation: dropout makes none."""
+        buffers = self._tape.buffers
+        named = {number: buffer.named for number, buffer in buffers.items()}
+        is_really = {number: number for number in named}
+        for op in self._tape.operations:
+            if op.absent and len(op.reads) == 1:
+                is_really[op.makes] = same = is_really[op.reads[0]]
+                named[same] = max(named[same], named.pop(op.makes))
+        return named
 
     def tensors(self) -> None:
         """Counts tensors while code has names for them, or to the end if they are kept.

@@ -77,6 +77,7 @@ class Operation:
         cheap: whether a lean pass runs it again.
         exact: whether a lean pass keeps what it reads itself.
         unheld: whether nobody has its result but as a view.
+        absent: whether it hands on what it reads, in evaluation.
         parameters: how many it has.
         owner: the operator that it is in, which has them; other operations may have the
             same. None in an equation.
@@ -107,6 +108,7 @@ class Operation:
     runs: int = 1
     exact: bool = False
     unheld: bool = False
+    absent: bool = False
     hands: Held = ()
     asks: Held = ()
     remaking: Amount = field(default_factory=Amount)
@@ -314,6 +316,7 @@ class Writer:
                 self._runs,
                 link.cost.exact,
                 link.cost.unheld,
+                link.absent,
                 between=self.between,
             )
         )

@@ -93,6 +93,8 @@ def test_memory(name: str) -> None:
 NARROWED = {
     "dropout": "relu > conv(3, c) > bn > dropout(0.3)",
     "dropout, twice": "relu > conv(3, c) > dropout(0.2) > bn > dropout(0.3)",
+    # In evaluation it hands on what comes in, and no other tensor.
+    "dropout, first": "dropout(0.3) > conv(3, c) > bn > droppath(0.2)",
     "places": "maxpool(3, stride=1, padding=1) > conv(1, c)",
     "places of a size": "maxpool(size=8) > conv(1, c)",
 }
