@@ -276,14 +276,17 @@ class Forming:
         fixed = all(note.outside for note in reads)
         deep = 1 + max((note.deep for note in reads), default=-1)
         inside = _rest(operation.inside, operation.stays)
-        if operation.cheap and operation.stays != NOTHING:
-            inside = NOTHING  # It stands for all of it.
+        narrow = operation.cheap and operation.stays != NOTHING
+        if narrow:
+            inside = _narrowed(operation)  # What stays stands for all of it.
         if inside != NOTHING:
             inner = self._inner[number] = _Note(inside, number, region=own.region)
-            if not fixed:
+            if narrow:
+                inner.made = number
+            elif not fixed:
                 inner.made, inner.inputs, inner.deep = number, inputs, deep
             self._want(inner, number, form)
-            if not operation.cheap:
+            if narrow or not operation.cheap:
                 inputs = (*inputs, inner)
         if not fixed:
             own.made, own.inputs, own.deep = number, inputs, deep
@@ -311,7 +314,7 @@ class Forming:
             note.given += 1
             if note.given == note.asks and note.since is not None:
                 note.there, note.since = (number, note.since), None
-        inside, more = operation.inside, NOTHING
+        inside, more, waits = operation.inside, NOTHING, 0
         stays = operation.stays
         if form is Memory.checkpoint:
             stays = _rest(stays, operation.fixed)
@@ -321,14 +324,15 @@ class Forming:
             if inner.kept:
                 inside += inner.amount
             elif inner.there is not None:
-                more += inner.amount
+                waits = inner.there[1] - number
+                more += NOTHING if waits else inner.amount
         elif not operation.cheap:
             more += _rest(inside, operation.lean)
             inside = operation.lean
         else:
             more += _rest(inside, stays)
             inside = stays
-        if inside == operation.inside and more == NOTHING and not room.again:
+        if (inside, more, waits) == (operation.inside, NOTHING, 0) and not room.again:
             return operation
         whole = _narrowed(operation)
         return but(
@@ -339,6 +343,8 @@ class Forming:
             workspace_back=operation.workspace_back + more,
             # What is there from then on counts by itself.
             remaking=more + Amount((room.most - room.now) // 4),
+            waiting=inner.amount if inner and waits else NOTHING,
+            waits=waits,
             again=tuple(room.again),
         )
 
@@ -348,6 +354,7 @@ class Forming:
             return False
         assert note.made is not None
         operation = self._tape.operations[note.made - self._tape.first]
+        narrow = _narrowed(operation) != NOTHING
         own: list[_Note] = []
         parts = [part for part in note.inputs if not part.kept]
         for item in sorted(parts, key=lambda part: part.turn):
@@ -356,14 +363,16 @@ class Forming:
                 own.append(item)
         writes = operation.cheap and operation.stays == NOTHING
         over = writes and any(item.size == note.size for item in own)
-        besides = max(operation.workspace.held(1, 4), _narrowed(operation).held(1, 4))
+        # By what is kept of it, it does without what it makes besides.
+        besides = 0 if narrow else operation.workspace.held(1, 4)
         room.take(0 if over else note.size, besides)
         for item in own:
             item.working = False
             room.now -= item.size
         if over:
             room.now += note.size  # It is written over one of them.
-        room.again.append(note.made)
+        if not narrow or note is not self._inner.get(note.made):
+            room.again.append(note.made)
         if note.given == note.asks:
             return True
         note.since = number

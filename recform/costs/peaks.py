@@ -223,6 +223,10 @@ class _Moments:
                 amount = self._held(op.remaking)
                 backward[2 * n + 1] += amount
                 backward[2 * n + 2] -= amount
+            if op.waits:
+                amount = self._held(op.waiting)
+                backward[2 * n] += amount
+                backward[2 * (n + op.waits) + 2] -= amount
             if op.parameters:
                 count = owners.get(op.owner, 0)
                 owners[op.owner] = count + 1

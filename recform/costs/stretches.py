@@ -74,7 +74,7 @@ class Signs:
             self._from(op.makes, op.leaves, since),
             (op.inside, op.lean, op.stays, op.fixed),
             (op.workspace, op.workspace_back, op.remaking),
-            (op.cheap, op.exact, op.unheld, op.runs, op.works),
+            (op.cheap, op.exact, op.unheld, op.absent, op.runs, op.works),
             (op.parameters, op.owner is None, self._owners[number]),
             (made.amount, made.trained, made.copies),
             tuple(end - number for end in ends),

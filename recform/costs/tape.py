@@ -84,6 +84,8 @@ class Operation:
         works: what it computes.
         workspace, workspace_back: what is held while it computes, and its gradient.
         remaking: what is held before its gradient, while tensors are made again for that.
+        waiting, waits: what was made again of what it has inside before its own gradient
+            asks for it, and by how many operations earlier in the backward pass.
         runs: how often it runs in a row.
         hands: those of what it reads that get as gradient what it gets.
         asks: the tensors that its gradient is computed from, each of which autograd keeps.
@@ -112,6 +114,8 @@ class Operation:
     hands: Held = ()
     asks: Held = ()
     remaking: Amount = field(default_factory=Amount)
+    waiting: Amount = field(default_factory=Amount)
+    waits: int = 0
     again: tuple[int, ...] = ()
     between: bool = False
     leaves: Held = ()

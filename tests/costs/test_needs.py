@@ -94,14 +94,17 @@ NARROWED = {
     "dropout": "relu > conv(3, c) > bn > dropout(0.3)",
     "dropout, twice": "relu > conv(3, c) > dropout(0.2) > bn > dropout(0.3)",
     # In evaluation it hands on what comes in, and no other tensor.
-    "dropout, first": "dropout(0.3) > conv(3, c) > bn > droppath(0.2)",
+    "dropout, first": "dropout(0.3) > dropout(0.2) > conv(3, c) > bn > droppath(0.2)",
     "places": "maxpool(3, stride=1, padding=1) > conv(1, c)",
     "places of a size": "maxpool(size=8) > conv(1, c)",
+    # Made large again with what stands behind them, they wait for their gradients.
+    "both": "maxpool(3, stride=1, padding=1) > relu > conv(1, c) > dropout(0.2) > relu "
+    "> conv(3, c) > bn",
 }
 
 
 @pytest.mark.parametrize("form", [Memory.plain, Memory.lean, Memory.checkpoint])
-@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("depth", [1, 3, 8])
 @pytest.mark.parametrize("name", NARROWED)
 def test_masks_and_places(name: str, depth: int, form: Memory) -> None:
     text = (
@@ -112,9 +115,8 @@ def test_masks_and_places(name: str, depth: int, form: Memory) -> None:
     real = measure(item.module(), item.formula.inputs, 64)
     said = item.memory(batch=64)
     assert said.total.kept == pytest.approx(real.kept, rel=0.002)
-    # What is made again with its mask has that a while earlier than is said.
     training = said.training - said.total.optimizer
-    assert training == pytest.approx(real.training, rel=0.1)
+    assert 0.998 < training / real.training < 1.08
     assert said.inference == pytest.approx(real.inference, rel=0.01)
 
 
