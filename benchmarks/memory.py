@@ -109,7 +109,7 @@ CASES = {
     "A.4.1, 16 blocks": Case(
         ROW.format(16), count=8, on_gpu=512, bounds=BACK, is_quick=True, turns=4
     ),
-    "A.4.1, 64 blocks": Case(ROW.format(64), count=8, on_gpu=512, bounds=BACK),
+    "A.4.1, 64 blocks": Case(ROW.format(64), count=4, on_gpu=512, bounds=BACK),
     "ResNet-50": Case(EXAMPLES / "zoo/resnet50.rf", peer=theirs("resnet50")),
     "ResNet-50s": Case(
         EXAMPLES / "paper/resnet_imagenet_s.rf",
@@ -120,7 +120,7 @@ CASES = {
         turns=2,
     ),
     "DenseNet-121": Case(EXAMPLES / "zoo/densenet121.rf", turns=2),
-    "MobileNetV2": Case(EXAMPLES / "zoo/mobilenet_v2.rf", count=8),
+    "MobileNetV2": Case(EXAMPLES / "zoo/mobilenet_v2.rf"),
     "ConvNeXt-T": Case(EXAMPLES / "zoo/convnext_tiny.rf", turns=2),
     "GPT-2 small": Case(EXAMPLES / "zoo/gpt2.rf", count=1, on_gpu=16, turns=2),
     "GPT-2 small, no dropout": Case(

@@ -88,7 +88,7 @@ def folded(asked: Asked) -> Iterator[Figure]:
             torch.set_num_threads(threads)
             clock = time.process_time if threads == 1 else time.perf_counter
             actions = {"": partial(ours, x), "theirs": partial(theirs, x)}
-            times = turns(actions, asked.turns(8 if count == 4 else 5), clock)
+            times = turns(actions, asked.turns(6 if count == 4 else 4), clock)
             torch.set_num_threads(1)
             yield Figure(
                 f"{name} for inference / torchvision's, {count} images, "
