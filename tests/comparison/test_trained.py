@@ -254,6 +254,7 @@ def test_a_data_set_counts_once(tmp_path: Path) -> None:
     assert [trial.data for trial in found] == [f"npz:{path}"] * 2
 
 
+@pytest.mark.long
 def test_a_run_of_another_process_is_waited_for(tmp_path: Path) -> None:
     (trial,) = trials(entries(tmp_path)[:1], ["digits"], [0], wanted(tmp_path), ())
     begun, refused = threading.Event(), threading.Event()

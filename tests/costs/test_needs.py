@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from recform.target import Target
 from tests.costs.measured import Measured, examples, kept, measure
 from tests.oracle.compare import compiled
 from tests.oracle.test_saved import FORMS, FRAME
+from tests.thinned import thinned
 
 torch.set_num_threads(1)
 
@@ -103,10 +104,15 @@ NARROWED = {
 }
 
 
-@pytest.mark.parametrize("form", [Memory.plain, Memory.lean, Memory.checkpoint])
-@pytest.mark.parametrize("depth", [1, 3, 8])
-@pytest.mark.parametrize("name", NARROWED)
-def test_masks_and_places(name: str, depth: int, form: Memory) -> None:
+_FORMS = (Memory.plain, Memory.lean, Memory.checkpoint)
+_NARROW = [*product(NARROWED, (1, 3, 8), _FORMS)]
+
+
+@pytest.mark.parametrize(
+    "case", thinned(_NARROW, 4, lambda case: "-".join(map(str, case)), first=1)
+)
+def test_masks_and_places(case: tuple[str, int, Memory]) -> None:
+    name, depth, form = case
     text = (
         "input 3 x 8 x 8\nstem conv(3, c) > bn\nhead avgpool > linear(4)\n"
         f"stages 8 x {depth}\nW = {NARROWED[name]}\nX_i = X_<i-1> + W_i*X_<i-1>"

@@ -168,7 +168,7 @@ def calls(text: str) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", thinned(CONSTRUCTS, 3))
+@pytest.mark.parametrize("name", thinned(CONSTRUCTS, 6))
 def test_work_is_at_most_quadratic(name: str) -> None:
     """Twice as much of a construct is at most four times the work (and a bit)."""
     construct = CONSTRUCTS[name]

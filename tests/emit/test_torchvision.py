@@ -37,9 +37,6 @@ TIMM = ["seresnet50"]
 SLOW = [
     "seresnet50",
     "densenet121",
-    "shufflenet_v2_x1_0",
-    "efficientnet_b0",
-    "googlenet",
     "regnet_y_400mf",
     "convnext_tiny",
     "mobilenet_v3_small",
@@ -47,6 +44,9 @@ SLOW = [
 #: Of these the names and sizes are compared always, the numbers in a long search: they
 #: are large, or like others.
 LONG = [
+    "shufflenet_v2_x1_0",
+    "efficientnet_b0",
+    "googlenet",
     "resnet18",
     "resnet34",
     "resnet101",

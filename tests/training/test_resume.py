@@ -60,7 +60,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.mark.parametrize(
-    "overrides", [(), ("accumulate=2", "select=last", "optimizer=adamw")]
+    "overrides",
+    [
+        ("accumulate=2", "select=last", "optimizer=adamw"),
+        pytest.param((), marks=pytest.mark.long),
+    ],
 )
 def test_stopped_after_any_step(
     overrides: tuple[str, ...], tmp_path: Path, whole: Callable[..., Path]
