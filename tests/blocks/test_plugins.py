@@ -350,7 +350,10 @@ def test_two_that_name_the_same_file_agree_to_the_byte(mine: Path) -> None:
     [
         ("verify", ()),
         ("analyze", ("--delete", "1", "--measure")),
-        ("train", ("--data", "fake", "--override", "epochs=1")),
+        pytest.param(
+            *("train", ("--data", "fake", "--override", "epochs=1")),
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_a_shape_that_code_does_not_make(

@@ -122,7 +122,7 @@ def answered(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", thinned(HOSTILE, 4))
+@pytest.mark.parametrize("name", thinned(HOSTILE, 8))
 def test_every_file_is_answered(tmp_path: Path, name: str) -> None:
     command, text, code = HOSTILE[name]
     (tmp_path / "net.rf").write_text(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
@@ -103,11 +104,11 @@ NO_IMAGES = ("heads that divide a width",)
 
 
 @pytest.mark.parametrize(
-    ("name", "target"),
-    [(name, target) for name in TEXTS for target in (PLAIN, TIMM)][:-1],
-    ids=lambda value: value if isinstance(value, str) else value.options or "plain",
+    "case",
+    thinned([*product(TEXTS, (PLAIN, TIMM))][:-1], every=3, name=_named),
 )
-def test_arguments_that_do_not_take_any_number(name: str, target: Target) -> None:
+def test_arguments_that_do_not_take_any_number(case: tuple[str, Target]) -> None:
+    name, target = case
     block = "linear(c)" if name in NO_IMAGES else "conv(3, c)"
     text = f"{TEXTS[name]}W = {block}\nX_i = X_<i-1> + W_i*X_<i-1>\n"
     made = form(compile_source(from_text(text), target=target)[0])

@@ -228,6 +228,7 @@ def killed(folder: Path, times: int) -> int:
         kills += 1
 
 
+@pytest.mark.long
 def test_killed_at_random_moments(tmp_path: Path, whole: Callable[..., Path]) -> None:
     killed(tmp_path, 3)
     assert outcome(tmp_path / "runs" / "run") == outcome(whole())
