@@ -236,6 +236,7 @@ class File:
             self.asked.add(value.text)
         if isinstance(value, Pieces):
             return ("pieces", value.whole, value.number, value.axis)
+        self.overwritten.handed(value)
         return self.table.frozen(value)
 
     def body(

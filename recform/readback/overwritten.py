@@ -39,6 +39,10 @@ class Overwritten:
         self._computed[id(value)] = value
         return value
 
+    def handed(self, value: Any) -> None:
+        """A call gets a value: what it makes of a sum may be a view of that."""
+        self._computed.pop(id(value), None)
+
     def add(self, value: Any) -> None:
         """A tensor is written over.
 
@@ -75,10 +79,9 @@ class Overwritten:
 
     def _lost(self, value: Any) -> bool:
         match value:
-            case Node(parts=("sum", frozenset() as terms)) if len(terms) > 1:
-                return self._table.node("written over", value) in self._gone
             case Node(parts=("sum", frozenset() as terms)):
-                return any(self._lost(node) for node, _ in terms)
+                alone = len(terms) == 1 and any(self._lost(node) for node, _ in terms)
+                return alone or self._table.node("written over", value) in self._gone
             case Node(parts=("call", Made() | Hole(), *_)):
                 return value in self._gone
             case Node(parts=("call", *parts)) if IN_PLACE in parts:

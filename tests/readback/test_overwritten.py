@@ -173,6 +173,16 @@ CANCELLED = {
         "        unread = s + 1\n        return t",
         False,
     ),
+    "a part that may be a view": (
+        "s = 2*x_prev - x_prev\n        (t,) = s.chunk(1, dim=1)\n"
+        "        return F.relu(s, inplace=True) + t - x_prev",
+        False,
+    ),
+    "another shape of it": (
+        "s = 2*x_prev - x_prev\n        t = s.expand(-1, -1, -1, -1)\n"
+        "        unread = t\n        return F.relu(s, inplace=True)",
+        False,
+    ),
     "twice": (
         "s = 2*x_prev - x_prev\n        unread = F.relu(s, inplace=True)\n"
         "        return F.relu(s, inplace=True)",
@@ -190,3 +200,14 @@ def test_terms_that_cancel(what: str) -> None:
     else:
         with pytest.raises(CompileError, match="RF901"):
             _check(right, f"return {LEFT}", new)
+
+
+@pytest.mark.parametrize("view", ("chunk(1, dim=1)", "flatten(1)"))
+def test_a_view_of_a_multiple(view: str) -> None:
+    """Of a sum that is one term with another factor."""
+    right, left = "relu(3*X_<i-1> - X_<i-1>)", LEFT.replace("2", "3")
+    code = f"s = 3*x_prev - x_prev\n        t = s.{view}\n        "
+    code += "u = F.relu(s, inplace=True)\n        unread = t\n        return u"
+    _check(f"X_i = {right}", f"return {left}", f"return {left}")
+    with pytest.raises(CompileError, match="RF901"):
+        _check(f"X_i = {right}", f"return {left}", code)
