@@ -7,12 +7,13 @@ import gc
 import os
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 
-from tests import FIXED
+from tests import FIXED, Tried
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 GOLDENS = REPOSITORY / "tests" / "goldens"
@@ -96,6 +97,12 @@ def _same_numbers() -> None:
     """Tensors are the same on each run, and do not hang on the tests before."""
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture
+def tried(record_property: Callable[..., None]) -> Tried:
+    """Takes what a search has tried; no more than a dict goes from process to process."""
+    return lambda counts: record_property("counts", dict(counts))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from recform import compiler
 from recform.cli.app import app
 from recform.compiler import Compiled, compile_source
+from tests import Tried
 from tests.oracle.files import recurrences, split_starts, timed
 from tests.oracle.search import search
 from tests.thinned import small as smaller
@@ -169,8 +170,8 @@ def test_modern_by_all_commands(file: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("file", FILES)
-def test_every_command(file: str, record_property: Callable[..., None]) -> None:
-    record_property("counts", dict(over(file, NAMES)))
+def test_every_command(file: str, tried: Tried) -> None:
+    tried(over(file, NAMES))
 
 
 @contextlib.contextmanager
@@ -194,11 +195,9 @@ def test_random_files(
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
-def test_search(
-    name: str, scale: float, tmp_path: Path, record_property: Callable[..., None]
-) -> None:
+def test_search(name: str, scale: float, tmp_path: Path, tried: Tried) -> None:
     def run(text: str) -> str:
         with written(text, tmp_path) as file:
             return answer(name, file)
 
-    record_property("counts", search(DRAWN, run, max(1, round(60 * scale))))
+    tried(search(DRAWN, run, max(1, round(60 * scale))))

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from recform.compiler import Compiled
+from tests import Tried
 from tests.oracle.compare import compare, compiled, shake
 from tests.oracle.faults import differs, planted
 from tests.oracle.files import recurrences
@@ -80,7 +81,7 @@ def planting(which: int) -> Callable[[str], str]:
 
 @pytest.mark.long
 @pytest.mark.parametrize("which", [1, 8, 17, 30])
-def test_search(which: int, scale: float, record_property: Callable[..., None]) -> None:
+def test_search(which: int, scale: float, tried: Tried) -> None:
     files = recurrences(1, 12, histories=2)
     counts = search(files, planting(which), max(1, round(250 * scale)))
-    record_property("counts", dict(counts))
+    tried(counts)

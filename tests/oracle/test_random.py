@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import networkx as nx
 import pytest
 import torch
@@ -11,6 +9,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from recform.diagnostics import CompileError
+from tests import Tried
 from tests.oracle.compare import compiled
 from tests.oracle.files import recurrences, split_starts, timed
 from tests.oracle.search import few, outcome, search
@@ -82,10 +81,10 @@ SEARCHES: dict[str, tuple[st.SearchStrategy[str], int]] = {
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", SEARCHES)
-def test_search(name: str, scale: float, record_property: Callable[..., None]) -> None:
+def test_search(name: str, scale: float, tried: Tried) -> None:
     strategy, examples = SEARCHES[name]
     counts = search(strategy, outcome, max(1, round(examples * scale)))
-    record_property("counts", dict(counts))
+    tried(counts)
 
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))

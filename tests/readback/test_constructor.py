@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
 from itertools import product
-from typing import Any
 
 import pytest
 
 from recform.compiler import compile_source, from_text
 from recform.memory import Memory
 from recform.target import Target
+from tests import Tried
 from tests.readback.constructors import alike, changed
 from tests.readback.mutants import form, written
 from tests.thinned import thinned
@@ -55,7 +54,7 @@ def _named(case: tuple[str, Target]) -> str:
 
 @pytest.mark.parametrize("case", thinned(CASES, every=6, name=_named))
 def test_another_argument_is_no_other_one(
-    case: tuple[str, Target], record_property: Callable[[str, Any], None]
+    case: tuple[str, Target], tried: Tried
 ) -> None:
     """What is not refused is the same network whatever it is given."""
     made = written(*case)
@@ -67,7 +66,7 @@ def test_another_argument_is_no_other_one(
             continue
         assert alike(made, code), f"{what}: {ast.unparse(code)}"
         counts["equal"] += 1
-    record_property("counts", counts)
+    tried(counts)
     assert counts["refused"] > 2
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import random
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from recform.memory import Memory
 from recform.target import Target
+from tests import Tried
 from tests.readback.mutants import mutants, same, written
 
 PLAIN, LEAN = Target(memory=Memory.plain), Target(memory=Memory.lean)
@@ -52,7 +51,7 @@ UNSEEN = ("order", "names")
     ],
 )
 def test_what_is_proved_runs_as_it_did(
-    case: tuple[str, Target], count: int, record_property: Callable[[str, Any], None]
+    case: tuple[str, Target], count: int, tried: Tried
 ) -> None:
     """Of all mutants that are not refused nobody sees a difference but in those."""
     made = written(*case)
@@ -68,5 +67,5 @@ def test_what_is_proved_runs_as_it_did(
         differs = same(made, mutant, wanted)
         assert differs in ("", *UNSEEN), f"{differs}: {ast.unparse(mutant)}"
         counts["other names or order" if differs else "equal"] += 1
-    record_property("counts", counts)
+    tried(counts)
     assert counts["refused"] > count // 2
