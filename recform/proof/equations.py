@@ -62,7 +62,8 @@ class Equations:
         # Unknowns that are one application, by the application.
         self._applications: dict[int, int] = {}
         self._busy: set[tuple[str, int]] = set()
-        self._defining: set[tuple[Tensor, int]] = set()
+        # Two unknowns may have one right side: one can be read within the other.
+        self._defining: list[tuple[Tensor, int]] = []
         self.length = length
         self.formula = formula
         self._stated = Stated(formula, length)
@@ -273,9 +274,9 @@ class Equations:
 
         No other unknown is looked for that may be the same one: that would need this one.
         """
-        self._defining.add((right, block))
+        self._defining.append((right, block))
         made = self.value(right, block)
-        self._defining.discard((right, block))
+        self._defining.pop()
         return made
 
     def _applied(self, tensor: Apply, block: int, k: int) -> int | None:

@@ -53,6 +53,10 @@ FOUND = {
     "the mean of a history that starts with zero": VECTORS
     + "stages 3 x 5\nX_i = X_<i-1> + W_i*X_<i-1> + mean(Y_<0..i-1>)\n"
     "Y_i = U_i*X_<i-1>\nY_0 = 0\noutput X_L",
+    # Both are one application, and each was looked for within the other.
+    "two unknowns with one right side, an operator within an operator": VECTORS
+    + "stages 3 x 4\nX_i = W_i*(Y_<i-1>*(W_i*X_<i-1>))\n"
+    "Y_i = W_i*(Y_<i-1>*(W_i*X_<i-1>))\nX_0 = input\nY_0 = input\noutput X_L + Y_L",
     # Modules and scalars of other blocks.
     "a module of an earlier block in a range": VECTORS
     + "stages 3 x 6\nX_i = X_<i-1> + U_i*X_<i-1>\nX_4 = W_2*X_3\noutput X_L",
