@@ -6,7 +6,7 @@ own, so that anybody can run it again without recform.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -217,6 +217,12 @@ def example(
     return None
 
 
+#: Most bits of a number: what squares them in each block has twice as many in the next.
+#: Python writes numbers of up to 4,300 digits.
+_MOST_BITS = 8192
+#: What makes larger numbers in the program.
+_GROWING = ("op", "add", "times", "scale", "each", "mean")
+
 #: What an operator takes and makes: one vector, or vectors with a matrix for each.
 _OPERATOR = {
     False: {
@@ -251,11 +257,32 @@ def _run(program: str) -> tuple[list[float], list[float]] | None:
     """The two outputs of a program that was written here; fractions where they do."""
     scope: dict[str, Any] = {}
     body = program[: program.index("\nprint(")]
+    made, run = body[: body.rindex("\nfirst, ")], body[body.rindex("\nfirst, ") :]
     try:
-        exec(compile(body, "<example>", "exec"), scope)
+        exec(compile(made, "<example>", "exec"), scope)
+        scope |= {name: _bounded(scope[name]) for name in _GROWING}
+        exec(compile(run, "<example>", "exec"), scope)
     except (OverflowError, ZeroDivisionError, ValueError):
         return None
     return scope["first"], scope["second"]
+
+
+def _bounded(function: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    """A function of the program that makes no numbers of very many digits."""
+
+    def bounded(*given: object) -> list[Any]:
+        made = function(*given)
+        for value in made:
+            # An integer has these two as well.
+            if (
+                not isinstance(value, float)
+                and max(value.numerator.bit_length(), value.denominator.bit_length())
+                > _MOST_BITS
+            ):
+                raise OverflowError
+        return made
+
+    return bounded
 
 
 def _differ(left: list[float], right: list[float]) -> bool:
