@@ -655,6 +655,21 @@ def test_numbers_that_are_squared_in_each_block(blocks: int) -> None:
     assert found.own is None
 
 
+def test_rounding_is_no_difference() -> None:
+    """A law that is not known: numbers with 16 digits differ, by rounding alone."""
+    product = "X_i = exp(W_i*X_<i-1>)*exp(U_i*X_<i-1>)"
+    for sign, answer in (("+", OPEN), ("-", DIFFERENT)):
+        power = f"X_i = exp(W_i*X_<i-1> {sign} U_i*X_<i-1>)"
+        assert verdict(f"input 4\n{product}", f"input 4\n{power}").answer == answer
+
+
+def test_fractions_beyond_all_floats_are_no_traceback() -> None:
+    """What is squared in each of 11 blocks, and is no float, beside what `tanh` makes."""
+    left = "input 4\nX_i = X_<i-1>*X_<i-1> + W_i*X_<i-1>"
+    right = "input 4\nX_i = X_<i-1> + tanh(W_i*X_<i-1>)"
+    assert compare(formula(left, 11), formula(right, 11)).answer == DIFFERENT
+
+
 def test_products_with_max_are_work_too() -> None:
     """Factors that are looked at where a `max` is positive count: 12 blocks, some seconds."""
     left = "input 4\nX_i = max(X_<i-2>*X_<i-1>, W_i*X_<i-1>) + X_<i-1>"
