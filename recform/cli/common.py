@@ -105,9 +105,9 @@ _PLUGINS: ContextVar[tuple[str, ...]] = ContextVar("plugins", default=())
 class Commands(Mapping[str, Any]):
     """The commands by their names: nobody waits for those that are not asked for.
 
-    Each takes ``--plugin``, and those that answer with ``--json`` take ``--format``. A
-    parameter whose type is a dataclass is a group of options: its fields. A CompileError is
-    shown, and ends a command with status 1.
+    Each takes ``--plugin``, but for one that has an option of its own for it, and those that
+    answer with ``--json`` take ``--format``. A parameter whose type is a dataclass is a group
+    of options: its fields. A CompileError is shown, and ends a command with status 1.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -140,10 +140,11 @@ def _wrapped(function: Callable[..., None], name: str) -> Callable[..., None]:
         if isinstance(item.annotation, type) and is_dataclass(item.annotation)
     }
 
+    own = "plugins" in signature.parameters
+
     @wraps(function)
-    def wrapper(
-        *, plugins: list[str] | None, told_as: Format = Format.text, **options: Any
-    ) -> None:
+    def wrapper(*, told_as: Format = Format.text, **options: Any) -> None:
+        plugins = (options.get if own else options.pop)("plugins", None)
         _PLUGINS.set(tuple(plugins or ()))
         given = {
             group: cls(**{item.name: options.pop(item.name) for item in fields(cls)})
@@ -166,9 +167,11 @@ def _wrapped(function: Callable[..., None], name: str) -> Callable[..., None]:
                     blame_plugins(error)
                 raise
 
-    parameters = [*_parameters(signature), _option("plugins", Plugins, None)]
+    parameters = [*_parameters(signature)]
     if "as_json" in signature.parameters:
-        parameters.insert(-1, _option("told_as", DiagnosticFormat, Format.text))
+        parameters.append(_option("told_as", DiagnosticFormat, Format.text))
+    if not own:
+        parameters.append(_option("plugins", Plugins, None))
     wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     wrapper.__annotations__ = {item.name: item.annotation for item in parameters}
     return wrapper

@@ -6,11 +6,15 @@ own, so that anybody can run it again without recform.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
 
+import mpmath
 import sympy
 
 from recform.algebra.expr import (
@@ -211,11 +215,17 @@ def example(
             right=right,
         )
         outputs = _run(program)
-        if outputs is not None and _differ(*outputs):
+        if outputs is not None:
             first, second = (tuple(map(_number, values)) for values in outputs)
             return Example(depth, seed, linear, (first, second), program)
     return None
 
+
+#: Most bits of a number: what squares them in each block has twice as many in the next.
+#: Python writes numbers of up to 4,300 digits.
+_MOST_BITS = 8192
+#: What makes larger numbers in the program.
+_GROWING = ("op", "add", "times", "scale", "each", "mean")
 
 #: What an operator takes and makes: one vector, or vectors with a matrix for each.
 _OPERATOR = {
@@ -248,20 +258,89 @@ def _number(value: Fraction | float) -> str:
 
 
 def _run(program: str) -> tuple[list[float], list[float]] | None:
-    """The two outputs of a program that was written here; fractions where they do."""
-    scope: dict[str, Any] = {}
-    body = program[: program.index("\nprint(")]
+    """The two outputs of a program that was written here, if they differ.
+
+    Fractions are exact. Where functions make floats of them, rounding may be all that
+    differs: then the program runs again with very many digits.
+    """
+    watched = _Watched()
     try:
-        exec(compile(body, "<example>", "exec"), scope)
+        outputs = watched.run(program)
+        if not _differ(*outputs, 1e-6):
+            return None
+        if watched.inexact:
+            context = mpmath.MPContext()
+            context.dps = 1000  # More than any float has before or behind its point.
+            precise = _Watched(context)
+            more = precise.run(program)
+            # Numbers that the program has as floats are off by 1e-16 of what they are.
+            if not _differ(*more, 1e-6 * max(1, precise.largest)):
+                return None
     except (OverflowError, ZeroDivisionError, ValueError):
         return None
-    return scope["first"], scope["second"]
+    return outputs
 
 
-def _differ(left: list[float], right: list[float]) -> bool:
+@dataclass
+class _Watched:
+    """A run of the program, in which no number gets very many digits.
+
+    Attributes:
+        context: of mpmath, whose numbers take the place of fractions and floats.
+        inexact: whether there were floats.
+        largest: the largest of mpmath's numbers.
+    """
+
+    context: Any = None
+    inexact: bool = False
+    largest: Any = 0
+
+    def run(self, program: str) -> tuple[list[float], list[float]]:
+        scope: dict[str, Any] = {}
+        body = program[: program.index("\nprint(")]
+        called = body.rindex("\nfirst, ")
+        exec(compile(body[:called], "<example>", "exec"), scope)
+        scope |= {name: self._around(scope[name]) for name in _GROWING}
+        if self.context is not None:
+            _precise(self.context, scope)
+        exec(compile(body[called:], "<example>", "exec"), scope)
+        return scope["first"], scope["second"]
+
+    def _around(self, function: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+        def around(*given: object) -> list[Any]:
+            made = function(*given)
+            for value in made:
+                if isinstance(value, int | Fraction):
+                    p, q = value.as_integer_ratio()
+                    if max(p.bit_length(), q.bit_length()) > _MOST_BITS:
+                        raise OverflowError
+                elif not abs(value) < sys.float_info.max:
+                    raise OverflowError
+                self.inexact |= isinstance(value, float)
+                if self.context is not None:
+                    self.largest = max(self.largest, abs(value))
+            return made
+
+        return around
+
+
+def _precise(context: Any, scope: dict[str, Any]) -> None:
+    """Gives the program other numbers in the place of fractions and floats."""
+
+    def quotient(p: Any, q: int = 1) -> Any:
+        return context.mpf(p) / q
+
+    words = "exp log log1p erf erfc sqrt sin cos tanh floor"
+    functions = {word: getattr(context, word) for word in words.split()}
+    scope["Q"], scope["SIZE"] = quotient, quotient(*scope["SIZE"].as_integer_ratio())
+    scope["math"] = SimpleNamespace(prod=math.prod, pow=context.power, **functions)
+    scope["x"] = scope["given"]("input")
+
+
+def _differ(left: list[Any], right: list[Any], least: Any) -> bool:
     if len(left) != len(right):
         return True
-    return any(abs(a - b) > 1e-6 for a, b in zip(left, right, strict=True))
+    return any(abs(a - b) > least for a, b in zip(left, right, strict=True))
 
 
 # --------------------------------------------------------------------------- writing it out

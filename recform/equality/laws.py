@@ -53,6 +53,8 @@ _MOST_TERMS, _FEW_TERMS = 32, 4
 _MOST_POWER = 8
 #: Most factors of a product that are looked at in pairs.
 _MOST_FACTORS = 8
+#: A term of a difference is as much work as so many terms that are looked at.
+_DIFFERENCE = 4
 
 
 def function(atoms: Atoms, known: Known, x: Value) -> Value:
@@ -315,6 +317,8 @@ def multiplied(atoms: Atoms, left: Value, right: Value) -> Value:
     for monomial, weight in made.items():
         atoms.work(len(monomial))
         simpler = _simplified(atoms, monomial)
+        if simpler is not None:
+            atoms.work(len(simpler))
         parts.append({monomial: weight} if simpler is None else scaled(weight, simpler))
     return plus(*parts)
 
@@ -330,7 +334,10 @@ def _simplified(atoms: Atoms, monomial: Monomial) -> Value | None:
         for position, other in enumerate(monomial):
             if position == place:
                 continue
-            found = _where_positive(atoms, other, atom, inner)
+            found = atoms.once(
+                ("where positive", other, atom),
+                partial(_where_positive, atoms, other, atom, inner),
+            )
             if found is None:
                 continue
             rest = tuple(a for n, a in enumerate(monomial) if n != position)
@@ -344,8 +351,10 @@ def _where_positive(atoms: Atoms, other: Atom, atom: Atom, p: Value) -> Value | 
         return p
     q = rectified(atoms, other)
     if q is not None:
+        atoms.work(len(p))
         ratios = [q[m] / w for m, w in p.items() if m in q and (q[m] / w).is_Rational]
         for ratio in dict.fromkeys(ratios):
+            atoms.work(_DIFFERENCE * (len(p) + len(q)))
             if ratio > 0 and is_positive(atoms, minus(q, scaled(ratio, p))):
                 return q
             if ratio < 0 and is_positive(atoms, minus(scaled(ratio, p), q)):

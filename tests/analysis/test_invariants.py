@@ -223,7 +223,7 @@ def test_the_order_of_the_equations_does_not_matter() -> None:
     (obstacle,) = {item.obstacle for item in found}
     assert obstacle == (
         "X_<i-1> stands inside W_i*X_<i-1> and beside it: the equation is implicit, and "
-        "iterating it converges only if the operator is a contraction"
+        "iterating it is sure to converge if the operator is a contraction"
     )
     text = "X_i = X_<i-1> + H_i\nH_i = W_i*Y_i\nY_i = Y_<i-1> + U_i*X_<i-1>\noutput X_L"
     assert [step.text() for step in inverse(formula(text)).steps] == [

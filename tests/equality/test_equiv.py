@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from time import process_time
 
 import pytest
 import torch
@@ -28,8 +29,8 @@ EQ20 = "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>"
 EQ21 = "X_i = W_i*X_<i-1> + X_0"
 
 
-def formula(text: str) -> Formula:
-    return compile_source(from_text(f"stages 4 x 8\n{text}"))[0].formula
+def formula(text: str, blocks: int = 8) -> Formula:
+    return compile_source(from_text(f"stages 4 x {blocks}\n{text}"))[0].formula
 
 
 def verdict(left: str, right: str) -> Verdict:
@@ -642,6 +643,40 @@ def test_work_has_a_limit() -> None:
     right = "*".join(f"relu6({w}_i*X_<i-1>)" for w in "TSRQPUW")
     found = verdict(f"X_i = {left}", f"X_i = {right}")
     assert found.answer == OPEN and found.checked == 0
+
+
+@pytest.mark.parametrize("blocks", [17, 40, 1000])
+def test_numbers_that_are_squared_in_each_block(blocks: int) -> None:
+    """Behind 17 blocks they have tens of thousands of digits: none of that depth are tried."""
+    left = "input 4\nX_i = X_<i-1>*X_<i-1> + W_i*X_<i-1>"
+    right = "input 4\nX_i = X_<i-1>*X_<i-2> + W_i*X_<i-1>"
+    found = compare(formula(left, blocks), formula(right, blocks))
+    assert found.answer == DIFFERENT and found.example is not None
+    assert found.own is None
+
+
+def test_rounding_is_no_difference() -> None:
+    """A law that is not known: numbers with 16 digits differ, by rounding alone."""
+    product = "X_i = exp(W_i*X_<i-1>)*exp(U_i*X_<i-1>)"
+    for sign, answer in (("+", OPEN), ("-", DIFFERENT)):
+        power = f"X_i = exp(W_i*X_<i-1> {sign} U_i*X_<i-1>)"
+        assert verdict(f"input 4\n{product}", f"input 4\n{power}").answer == answer
+
+
+def test_fractions_beyond_all_floats_are_no_traceback() -> None:
+    """What is squared in each of 11 blocks, and is no float, beside what `tanh` makes."""
+    left = "input 4\nX_i = X_<i-1>*X_<i-1> + W_i*X_<i-1>"
+    right = "input 4\nX_i = X_<i-1> + tanh(W_i*X_<i-1>)"
+    assert compare(formula(left, 11), formula(right, 11)).answer == DIFFERENT
+
+
+def test_products_with_max_are_work_too() -> None:
+    """Factors that are looked at where a `max` is positive count: 12 blocks, some seconds."""
+    left = "input 4\nX_i = max(X_<i-2>*X_<i-1>, W_i*X_<i-1>) + X_<i-1>"
+    right = "input 4\nX_i = U_i*X_<i-3> + W_i*X_<i-1>"
+    began = process_time()
+    assert compare(formula(left, 40), formula(right, 40)).answer == DIFFERENT
+    assert process_time() - began < 60
 
 
 DEPTH = """

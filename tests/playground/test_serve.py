@@ -132,3 +132,4 @@ def test_a_page_has_no_plugins() -> None:
     )
     assert result.exit_code == 2
     assert "which has no plugins" in result.output
+    assert "--plugin" not in CliRunner().invoke(app, ["playground", "--help"]).output

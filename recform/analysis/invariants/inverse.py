@@ -199,7 +199,7 @@ def _obstacle(
             if bare:
                 return (
                     f"{inside} and beside it: the equation is implicit, and iterating "
-                    "it converges only if the operator is a contraction",
+                    "it is sure to converge if the operator is a contraction",
                     (span,),
                 )
             return f"{inside}: {_undoing(hidden[0])}", (span,)

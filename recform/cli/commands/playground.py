@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from recform.cli import common
-
 
 def command(
     port: Annotated[
@@ -27,11 +25,12 @@ def command(
             metavar="FOLDER", help="Python for browsers, where no network is."
         ),
     ] = None,
+    plugins: Annotated[list[str] | None, typer.Option("--plugin", hidden=True)] = None,
 ) -> None:
     """Show the playground: type a formula, see the diagram and the code."""
     from recform.playground.serve import page, serve
 
-    if common.plugins():
+    if plugins:
         # Silence would look as if the page knew the operators.
         raise typer.BadParameter("the page runs in a browser, which has no plugins")
 
