@@ -11,9 +11,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from recform.blocks.amount import Dtype
 from recform.compiler import Compiled, compile_source, read
 from recform.costs import record
-from recform.costs.devices import DEVICES, Dtype
+from recform.costs.devices import DEVICES
 from recform.costs.needs import Needs, Setting, needs
 from recform.costs.peaks import peaks
 from recform.diagnostics import CompileError
@@ -155,6 +156,30 @@ def test_memory_of_examples(path: Path) -> None:
         with FlopCounterMode(display=False) as counter:
             net(*given)
         assert 2 * said.total.multiply_adds == counter.get_total_flops()
+
+
+WIDE = "input 64\nhead none\nstages 64 x {}\nscalar a_i = 0.5\nU = linear(c)\nW = linear(c)\n"
+#: Lines of code that are too long, so that their calls have variables, and that are not.
+LONG = {
+    "long": "X_i = X_<i-1> + a_i*sigmoid(U_i*X_<i-1>)*tanh(W_i*X_<i-1>)",
+    "short": "X_i = X_<i-1> + relu(U_i*X_<i-1>)*relu(W_i*X_<i-1>)",
+    "of several terms": "Y_i = a_i*relu(W_i*X_<i-1>) + 0.5*tanh(U_i*X_<i-1>)\n"
+    "X_i = X_<i-1> + 0.25*sigmoid(U_i*X_<i-1>) + 0.125*tanh(W_i*Y_i) + relu(X_<i-1>)",
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("depth", [1, 2, 17])
+def test_what_has_a_variable_lives_as_long_as_its_block(name: str, depth: int) -> None:
+    item = compiled(WIDE.format(depth) + LONG[name])
+    for form in ("plain", "lean", "checkpoint"):
+        net = replace(item, target=Target(memory=Memory(form))).module()
+        real = measure(net, item.formula.inputs, 512)
+        said = item.memory(form, batch=512)
+        assert said.total.kept == pytest.approx(real.kept, rel=1e-3), form
+        peak = (said.training - said.total.optimizer) / real.training
+        assert 0.99 < peak < 1.01, form
+        assert said.inference == pytest.approx(real.inference, rel=1e-3), form
 
 
 PLANS = ("lean", "checkpoint", "reversible")
