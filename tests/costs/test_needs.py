@@ -182,6 +182,45 @@ def test_what_has_a_variable_lives_as_long_as_its_block(name: str, depth: int) -
         assert said.inference == pytest.approx(real.inference, rel=1e-3), form
 
 
+PAIR = "W = linear(c)\nU = linear(c) > sigmoid\n"
+QUOTIENTS = {
+    "a quotient": PAIR + "X_i = X_<i-1> + W_i*X_<i-1>/(U_i*X_<i-1>)",
+    "its divisor has a name": PAIR
+    + "Y_i = exp(U_i*X_<i-1>)\nX_i = W_i*X_<i-1>/Y_i + Y_i",
+    "over a sum": PAIR + "X_i = X_<i-1> + W_i*X_<i-1>/(1 + exp(U_i*X_<i-1>))",
+    "two divisors": PAIR + "X_i = X_<i-1> + W_i*X_<i-1>/(U_i*X_<i-1>)/exp(U_i*X_<i-1>)",
+    "one that is read twice": PAIR
+    + "X_i = W_i*X_<i-1>/(U_i*X_<i-1>) + X_<i-1>/(U_i*X_<i-1>)",
+    "in a definition": "D(x) = (W*x)/(U*x) where W = linear(c), U = linear(c) > sigmoid\n"
+    "X_i = X_<i-1> + D_i*X_<i-1>",
+    "of a further input": "input m = 64\nW = linear(c)\n"
+    "X_i = X_<i-1> + W_i*X_<i-1>/exp(m) + m/exp(W_i*X_<i-1>)",
+}
+
+
+@pytest.mark.parametrize("name", QUOTIENTS)
+@pytest.mark.parametrize("depth", [1, 3])
+def test_a_quotient_is_one_operation(name: str, depth: int) -> None:
+    """It keeps both that it is of, and no reciprocal."""
+    item = compiled(f"input 64\nstages 64 x {depth}\n{QUOTIENTS[name]}")
+    for _, said, real in held(item, ("plain", "lean", "checkpoint")):
+        assert said.total.kept == pytest.approx(real.kept, rel=1e-3)
+        training = said.training - said.total.optimizer
+        assert training == pytest.approx(real.training, rel=0.05)
+
+
+@pytest.mark.parametrize("width", [1, 8])
+def test_a_view_is_no_step(width: int) -> None:
+    """A product of matrices without a bias is seen by torch as another tensor."""
+    item = compiled(
+        f"input 4 x {width}\nstages {width} x 1\nstem none\nhead none\n"
+        "W = linear(c, bias=false)" + " > linear(c, bias=false) > tanh" * 45 + "\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>"
+    )
+    for _, said, real in held(item, ("checkpoint",)):
+        assert said.total.kept == real.kept
+
+
 PLANS = ("lean", "checkpoint", "reversible")
 
 #: What each mechanism of the tape is for, small: loops, scans, several inputs, and copies.
