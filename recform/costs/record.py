@@ -11,9 +11,11 @@ import sympy
 from recform.algebra.expr import (
     Apply,
     Context,
+    Elementwise,
     Filled,
     Input,
     Part,
+    Pointwise,
     Scaled,
     State,
     Tensor,
@@ -376,8 +378,43 @@ class _BlockRecorder:
         """Notes which tensors autograd keeps, and for which operation."""
         for held in self._block.held:
             for by in held.by:
-                if by in self._where and held.what in self._held:
+                made = by in self._where and held.what in self._held
+                if made and self._is_asked(held.what, by):
                     first, last = self._where[by]
                     self._writer.keep(
                         self._held[held.what], last if held.what == by else first
                     )
+
+    def _is_asked(self, what: object, by: object) -> bool:
+        """Whether a gradient of what a tensor is made of asks for another.
+
+        There is none of the network's own input. Operators know that by themselves, and
+        a learned scalar has one in any case.
+        """
+        if not isinstance(by, Tensor) or isinstance(by, Apply | Scaled):
+            return True
+        kept, terms = self._held[what], self._terms(by)
+        if not isinstance(by, Pointwise):
+            return any(self._has_gradient(by, term) for term in terms)
+        same = [term for term in terms if self._behind(by, term) == kept]
+        # A factor is asked for by the others, and a square or a divisor by itself, too.
+        itself = len(same) != 1 or self._divides(same[0])
+        others = [term for term in terms if itself or term not in same]
+        return any(self._has_gradient(by, term) for term in others)
+
+    def _has_gradient(self, tensor: Tensor, part: Tensor) -> bool:
+        """Whether anything is learned of what a tensor is made of."""
+        buffers = self._writer.tape.buffers
+        return any(buffers[number].trained for number in self._behind(tensor, part))
+
+    def _behind(self, tensor: Tensor, part: Tensor) -> Held:
+        """What a tensor is made of, as :meth:`_part` had it, before it was scaled."""
+        bare = self._step.bare(part)
+        site = Site(bare, tensor)
+        if site in self._block.sites:
+            return self._held[bare, self._block.sites[site].target]
+        return self._held[part]
+
+    def _divides(self, tensor: Tensor) -> bool:
+        """Whether code has a quotient in the place of one over a tensor."""
+        return isinstance(tensor, Elementwise) and tensor not in self._block.works

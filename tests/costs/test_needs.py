@@ -209,6 +209,30 @@ def test_a_quotient_is_one_operation(name: str, depth: int) -> None:
         assert training == pytest.approx(real.training, rel=0.05)
 
 
+OWN = {
+    "a function": "X_i = relu(X_<i-1>) + U_i*X_<i-1>",
+    "its result": "X_i = tanh(X_<i-1>) + gelu(gelu(U_i*X_<i-1>))",
+    "a product": "X_i = tanh(X_<i-1>)*(U_i*X_<i-1>)",
+    "several factors": "X_i = tanh(X_<i-1>)*sigmoid(X_<i-1>)*relu(X_<i-1>) + U_i*X_<i-1>",
+    "a square": "X_i = X_<i-1>*X_<i-1> + U_i*X_<i-1>*(U_i*X_<i-1>)",
+    "a quotient": "X_i = exp(X_<i-1>)/exp(U_i*X_<i-1>) + U_i*X_<i-1>/exp(X_<i-1>)",
+    "a learned factor": "scalar a_i = 0.5\nX_i = a_i*tanh(X_<i-1>) + U_i*X_<i-1>",
+    "a norm": "X_i = U_i*X_<i-1> + X_<i-1>/norm(X_<i-1>)",
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("depth", [1, 3])
+def test_what_comes_in_has_no_gradient(name: str, depth: int) -> None:
+    """So nothing is kept for that of what the first block makes of it alone."""
+    frame = f"input 16\nstages 16 x {depth}\nstem none\nhead none\nU = linear(c)\n"
+    item = compiled(frame + OWN[name])
+    for form, said, real in held(item, ("plain", "lean", "checkpoint")):
+        assert said.total.kept == real.kept, form
+        peak = (said.training - said.total.optimizer) / real.training
+        assert 0.9 < peak < 1.06, form
+
+
 @pytest.mark.parametrize("width", [1, 8])
 def test_a_view_is_no_step(width: int) -> None:
     """A product of matrices without a bias is seen by torch as another tensor."""
