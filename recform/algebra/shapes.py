@@ -8,6 +8,7 @@ wrong.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NoReturn
 
@@ -33,6 +34,7 @@ from recform.blocks import Amount, Cost, Misfit, Shape, Work
 from recform.blocks.acts import Link
 from recform.blocks.applied import function_cost
 from recform.blocks.shape import Size, known
+from recform.operators.activation import RECIPROCAL
 
 #: Whether a term of one shape is a gate for terms of another.
 Spreads = Callable[[Shape, Shape], bool]
@@ -89,6 +91,10 @@ class Shapes:
     def count(self, tensor: Tensor) -> int:
         """How many tensors a tensor is: one for each member of a list."""
         return 1
+
+    def divides(self, tensor: Tensor) -> bool:
+        """Whether a tensor is one over another, and of no memory: as of :func:`divisors`."""
+        return False
 
     def weighed(self, tensor: Tensor) -> int:
         """The multiply-adds of a tensor that no operator makes."""
@@ -161,7 +167,7 @@ class Shapes:
     def asks(self, tensor: Tensor) -> Iterator[Tensor]:
         """What autograd keeps for the gradient of a tensor that no operator makes."""
         match tensor:
-            case Elementwise():
+            case Elementwise() if not self.divides(tensor):
                 cost = self.function(tensor)
                 if cost.saves_input and not is_fixed(tensor):
                     yield tensor.argument
@@ -171,7 +177,12 @@ class Shapes:
                 parts = self.terms(tensor)
                 for part in parts:
                     others = [other for other in parts if other is not part]
-                    if not others or not all(map(is_fixed, others)):
+                    if self.divides(part):
+                        # The gradient of a divisor asks for itself as well.
+                        assert isinstance(part, Elementwise)
+                        if not all(map(is_fixed, parts)):
+                            yield part.argument
+                    elif not others or not all(map(is_fixed, others)):
                         yield part
             case Across(kind="norm") if not is_fixed(tensor):
                 yield tensor.tensor
@@ -202,6 +213,9 @@ class Shapes:
         weighed, coefficient = self.weighed(tensor), self.coefficient(tensor)
         own = self.function(tensor) if isinstance(tensor, Elementwise) else Cost()
         back = own.workspace_back * self.count(tensor) + _shares(tensor) * made // 2
+        learned = (x for x in self.terms(tensor) if self.divides(x) and not is_fixed(x))
+        # Minus the gradient that comes in, times the quotient over the divisor.
+        back = max(back, *(DIVIDED * made for _ in learned), 0)
         cost = Cost(
             multiply_adds=weighed,
             saves_more=self.between(tensor),
@@ -228,6 +242,38 @@ class Shapes:
             return function_cost(tensor.function, self.shape(tensor.argument))
         except Misfit as misfit:
             self.failed(misfit, tensor)
+
+
+#: Numbers that are held for each of a quotient, while the gradient of its divisor is made.
+DIVIDED = 2
+
+
+def divisors(
+    tensors: Sequence[Tensor],
+    parts: Callable[[Tensor], tuple[Tensor, ...]],
+    outputs: Iterable[object],
+) -> dict[Tensor, Tensor]:
+    """Those of tensors that are one over another, for which code has a quotient.
+
+    Each is read by a product alone, which is told, and in it is not the first factor.
+
+    Args:
+        tensors: all that are computed.
+        parts: what each is made of.
+        outputs: what is handed on of them.
+    """
+    uses = Counter[object](part for tensor in tensors for part in parts(tensor))
+    uses.update(outputs)
+    products = (tensor for tensor in tensors if isinstance(tensor, Pointwise))
+    behind = ((part, tensor) for tensor in products for part in parts(tensor)[1:])
+    return {
+        part: tensor
+        for part, tensor in behind
+        if isinstance(part, Elementwise)
+        and part.function is RECIPROCAL
+        and uses[part] == 1
+        and not part.is_many
+    }
 
 
 def full(shapes: Iterable[Shape], spreads: Spreads) -> list[Shape]:

@@ -4,7 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any, NamedTuple
+
+
+class Dtype(StrEnum):
+    """The type of all numbers of a network, as ``module.to(dtype)`` makes it."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+    @property
+    def size(self) -> int:
+        """The bytes of a number."""
+        return 4 if self is Dtype.fp32 else 2
+
+    @property
+    def error(self) -> float:
+        """By what share a number is off that was rounded."""
+        return float(2.0 ** -{Dtype.fp32: 23, Dtype.bf16: 7, Dtype.fp16: 10}[self])
 
 
 class Amount(NamedTuple):

@@ -60,12 +60,16 @@ class Way:
         stages: in order.
         behind: what is made behind them.
         result: the expression of the flow's output.
+        started, ended: the tensors that have a variable in front of the stages, and behind
+            them, in the order of the statements.
     """
 
     before: tuple[Statement, ...]
     stages: tuple[Passage, ...]
     behind: tuple[Statement, ...]
     result: str
+    started: tuple[Tensor, ...]
+    ended: tuple[Tensor, ...]
 
     def named(self) -> tuple[Statement, ...]:
         """What is made behind the stages, with a name for the result."""
@@ -169,8 +173,10 @@ class ForwardWriter:
             ]
         final = stages[-1].state[: len(flow.end.inputs)]
         # What went into the loop is not needed any more: its names serve again.
-        behind, result = self.end(number, final, self._scope("x", *final))
-        return Way(tuple(before), tuple(stages), behind, result)
+        tail, writer = self._end(number, final, self._scope("x", *final))
+        behind, result = tail.write(()), writer.show(flow.output)
+        made = start.variables, tail.variables
+        return Way(tuple(before), tuple(stages), behind, result, *made)
 
     def _passage(self, stage: int, calls: list[Pass], number: int) -> Passage:
         """The way through a stage whose blocks take a state and hand on the next."""
@@ -202,6 +208,14 @@ class ForwardWriter:
         Returns:
             Statements, and the expression of the flow's output.
         """
+        tail, writer = self._end(number, final, names, indent)
+        statements = tail.write(())
+        return statements, writer.show(self._recurrence.flows[number].output)
+
+    def _end(
+        self, number: int, final: Sequence[str], names: Namespace, indent: int = 8
+    ) -> tuple[BodyWriter, Writer]:
+        """What writes that; the arguments are those of :meth:`end`."""
         flow = self._recurrence.flows[number]
         variables: dict[Slot, str] = {}
         for slot, text in zip(flow.end.inputs, final, strict=True):
@@ -209,8 +223,7 @@ class ForwardWriter:
         variables.update(self._contexts)
         end = self._writer(flow.end, number, variables)
         name_of = self._name_of(flow.end)
-        tail = BodyWriter(flow.end, end, names, name_of, self._line, indent)
-        return tail.write(()), end.show(flow.output)
+        return BodyWriter(flow.end, end, names, name_of, self._line, indent), end
 
     def _writer(self, step: Step, number: int, variables: dict[Slot, str]) -> Writer:
         network = self._network

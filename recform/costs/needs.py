@@ -10,7 +10,8 @@ from typing import Any
 
 from recform.arguments import whole, word
 from recform.blocks import Layout, Work
-from recform.costs.devices import DEVICES, Device, Dtype, device_of
+from recform.blocks.amount import Dtype
+from recform.costs.devices import DEVICES, Device, device_of
 from recform.costs.forms import regions
 from recform.costs.peaks import inference
 from recform.costs.repeats import Short, shortened

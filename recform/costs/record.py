@@ -11,9 +11,11 @@ import sympy
 from recform.algebra.expr import (
     Apply,
     Context,
+    Elementwise,
     Filled,
     Input,
     Part,
+    Pointwise,
     Scaled,
     State,
     Tensor,
@@ -24,6 +26,7 @@ from recform.algebra.indices import is_of_context
 from recform.algebra.lists import is_list
 from recform.blocks import Amount, Layout, Shape, Work
 from recform.blocks.acts import Link
+from recform.classes.variables import Variables, variables_of
 from recform.costs.tape import Held, Tape, Writer
 from recform.graph.model import Block, NetworkGraph, Piece, Segment, Site
 from recform.recurrence.model import START, Flow, Slot, Step
@@ -31,7 +34,11 @@ from recform.recurrence.stacks import Lists
 
 
 def record(
-    network: NetworkGraph, written: Sequence[int] = (), *, gpu: bool = False
+    network: NetworkGraph,
+    written: Sequence[int] = (),
+    *,
+    gpu: bool = False,
+    variables: Variables | None = None,
 ) -> Tape:
     """The operations of a network.
 
@@ -39,8 +46,10 @@ def record(
         network: with shapes.
         written: how many blocks each segment has; as many as it has, if nothing is said.
         gpu: whether it runs on a GPU.
+        variables: of its code, if they are known.
     """
-    return _Recorder(network, iter(written), Writer(gpu=gpu)).network()
+    variables = variables or variables_of(network)
+    return _Recorder(network, iter(written), variables, Writer(gpu=gpu)).network()
 
 
 def _variable(slot: Slot) -> str:
@@ -52,8 +61,13 @@ class _Recorder:
     """Follows the blocks as the code runs them."""
 
     def __init__(
-        self, network: NetworkGraph, written: Iterator[int], writer: Writer
+        self,
+        network: NetworkGraph,
+        written: Iterator[int],
+        variables: Variables,
+        writer: Writer,
     ) -> None:
+        self._variables = variables
         self._network = network
         self._written = written
         #: How many blocks of this flow are left out so far.
@@ -98,7 +112,8 @@ class _Recorder:
         writer = self._writer
         writer.part = "shared"
         block = partial(_follow, writer, self._contexts, number)
-        started = carried = block(flow.start, network.starts[number], 0, (), x)
+        first = self._variables.starts[number]
+        started = carried = block(flow.start, first, network.starts[number], 0, (), x)
         waiting = Lists[Held](flow)
         waiting.keep(0, carried)
         opened = False
@@ -110,10 +125,11 @@ class _Recorder:
             single = all(len(s.inputs) == len(s.outputs) == 1 for s in steps)
             for segment in segments:
                 step = self._recurrence.steps[segment.step]
+                named = self._variables.steps[segment.step]
                 for index in self._blocks(segment):
                     writer.unit, writer.between = writer.unit + 1, False
                     given = waiting.given(step, index, carried)
-                    carried = block(step, segment.block, index, given, ())
+                    carried = block(step, named, segment.block, index, given, ())
                     writer.leave(carried)
                     waiting.keep(index, carried)
                     if not opened:
@@ -130,7 +146,8 @@ class _Recorder:
                 writer.name(held)  # a variable that no block takes the place of
         end = carried[: flow.end.carried]
         behind = flow.length - self._left_out + 1
-        made = block(flow.end, network.ends[number], behind, end, ())
+        last = self._variables.ends[number]
+        made = block(flow.end, last, network.ends[number], behind, end, ())
         return made[0]
 
     def _blocks(self, segment: Segment) -> Iterable[int]:
@@ -161,6 +178,7 @@ def _follow(
     contexts: dict[object, Held],
     flow: int,
     step: Step,
+    variables: Sequence[Tensor],
     block: Block,
     index: int,
     given: Sequence[Held],
@@ -173,6 +191,7 @@ def _follow(
         contexts: what each block has; the start adds what it makes.
         flow: the number of the flow.
         step: what the block computes.
+        variables: the tensors that have one in its code, in order.
         block: what it looks like.
         index: its number.
         given: what it gets.
@@ -183,7 +202,8 @@ def _follow(
         **dict(zip(step.inputs, given, strict=True)),
         Input(): x,
     }
-    made = _BlockRecorder(writer, (flow, index), step, block, held).block(given)
+    recorder = _BlockRecorder(writer, (flow, index), step, block, held)
+    made = recorder.block(given, variables)
     if step.role == START:
         contexts |= {t: held[t] for t in step.body if is_of_context(t)}
     return made
@@ -205,8 +225,8 @@ class _BlockRecorder:
         self._step = step
         self._block = block
         self._held = held
-        #: How often each buffer is read.
-        self._reads: dict[int, int] = {}
+        #: What adapters make that two tensors read, which has a variable.
+        self._shared: dict[object, Held] = {}
         #: Where the operations of a tensor, or of an adapter, begin and end.
         self._where: dict[object, tuple[int, int]] = {}
         self._adapters: Mapping[object, tuple[Link, ...]] = {
@@ -215,50 +235,29 @@ class _BlockRecorder:
             if isinstance(site, Site)
         }
 
-    def block(self, given: Sequence[Held]) -> list[Held]:
-        """What it hands on."""
-        writer = self._writer
-        uses = self._uses()
-        for tensor in self._step.body:
-            # What is scaled behind an adapter is not scaled in front of it.
-            nowhere = tensor not in uses and isinstance(tensor, Scaled)
-            once = uses.get(tensor) == 1 and not isinstance(tensor, State)
-            if not (nowhere or once):
-                self._value(tensor)
-        self._keep()
-        names = [self._held[t] for t in self._step.body if isinstance(t, State)]
-        for held in (*given, *names):
-            writer.name(held)
-        reads = self._reads
-        writer.name(tuple(number for number, count in reads.items() if count > 1))
-        return [self._held.get(slot, ()) for slot in self._step.outputs]
+    def block(self, given: Sequence[Held], variables: Sequence[Tensor]) -> list[Held]:
+        """What it hands on.
 
-    def _uses(self) -> dict[Tensor, int]:
-        """How often each tensor is read: what is read once is made where it is.
-
-        So it is in code, where no variable is made for that (`writers/formula`).
+        Args:
+            given: what it gets.
+            variables: the tensors that have one; others are made where they are read.
         """
-        uses: dict[Tensor, int] = {}
-        for tensor in self._step.body:
-            for part in self._step.parts(tensor):
-                bare = self._step.bare(part)
-                read = bare if Site(bare, tensor) in self._block.sites else part
-                uses[read] = uses.get(read, 0) + 1
-        for slot in self._step.outputs:
-            if isinstance(slot, Tensor):
-                uses[slot] = uses.get(slot, 0) + 2
-        return uses
+        writer, outputs = self._writer, self._step.outputs
+        named = [self._value(tensor) for tensor in variables]
+        made = [self._value(x) if isinstance(x, Tensor) else () for x in outputs]
+        self._keep()
+        for held in (*given, *named, *self._shared.values()):
+            writer.name(held)
+        return made
 
     def _value(self, tensor: Tensor) -> Held:
         """A tensor, which is made first if it is not there."""
         if tensor not in self._held:
             if self._is_long(tensor):
-                parts, made = self._added_up(tensor)
+                made = self._added_up(tensor)
             else:
                 parts = [self._part(tensor, term) for term in self._terms(tensor)]
                 made = self._made(tensor, parts)
-            for number in {n: None for part in parts for n in part}:
-                self._reads[number] = self._reads.get(number, 0) + 1
             self._held[tensor] = made
         return self._held[tensor]
 
@@ -294,22 +293,22 @@ class _BlockRecorder:
         terms = self._terms(tensor)
         return len(terms) > 2 and not any(is_list(t) or t.is_many for t in terms)
 
-    def _added_up(self, tensor: Tensor) -> tuple[list[Held], Held]:
-        """The terms of a long sum, and the sum: each is added to those before it."""
+    def _added_up(self, tensor: Tensor) -> Held:
+        """A long sum: each of its terms is added to those before it."""
         (whole,) = self._block.works[tensor]
         first, *others = self._terms(tensor)
-        parts, size = [self._part(tensor, first)], self._size(tensor, first)
-        made, before = parts[0], first
+        made, size = self._part(tensor, first), self._size(tensor, first)
+        before = first
         for term in others:
-            parts.append(self._part(tensor, term))
+            part = self._part(tensor, term)
             reads = size + self._size(tensor, term)
             size = max(size, self._size(tensor, term))
             link = replace(whole, made=size, works=(Work(reads, size),))
-            two = [made, parts[-1]]
-            made = self._run((link,), (*made, *parts[-1]), None, (tensor,), two)
+            two = [made, part]
+            made = self._run((link,), (*made, *part), None, (tensor,), two)
             self._writer.hand_on(tuple(self._handed((before, term), two, made)))
             before = tensor
-        return parts, made
+        return made
 
     def _size(self, tensor: Tensor, term: Tensor) -> int:
         """The numbers of a term, behind the adapter if there is one."""
@@ -323,6 +322,8 @@ class _BlockRecorder:
             links = self._adapters[key]
             owner = (self._flow, self._index, key)
             self._held[key] = self._run(links, self._value(value), owner, (key, site))
+        else:
+            self._shared[key] = self._held[key]
         return self._held[key]
 
     def _made(self, tensor: Tensor, parts: list[Held]) -> Held:
@@ -377,8 +378,43 @@ class _BlockRecorder:
         """Notes which tensors autograd keeps, and for which operation."""
         for held in self._block.held:
             for by in held.by:
-                if by in self._where and held.what in self._held:
+                made = by in self._where and held.what in self._held
+                if made and self._is_asked(held.what, by):
                     first, last = self._where[by]
                     self._writer.keep(
                         self._held[held.what], last if held.what == by else first
                     )
+
+    def _is_asked(self, what: object, by: object) -> bool:
+        """Whether a gradient of what a tensor is made of asks for another.
+
+        There is none of the network's own input. Operators know that by themselves, and
+        a learned scalar has one in any case.
+        """
+        if not isinstance(by, Tensor) or isinstance(by, Apply | Scaled):
+            return True
+        kept, terms = self._held[what], self._terms(by)
+        if not isinstance(by, Pointwise):
+            return any(self._has_gradient(by, term) for term in terms)
+        same = [term for term in terms if self._behind(by, term) == kept]
+        # A factor is asked for by the others, and a square or a divisor by itself, too.
+        itself = len(same) != 1 or self._divides(same[0])
+        others = [term for term in terms if itself or term not in same]
+        return any(self._has_gradient(by, term) for term in others)
+
+    def _has_gradient(self, tensor: Tensor, part: Tensor) -> bool:
+        """Whether anything is learned of what a tensor is made of."""
+        buffers = self._writer.tape.buffers
+        return any(buffers[number].trained for number in self._behind(tensor, part))
+
+    def _behind(self, tensor: Tensor, part: Tensor) -> Held:
+        """What a tensor is made of, as :meth:`_part` had it, before it was scaled."""
+        bare = self._step.bare(part)
+        site = Site(bare, tensor)
+        if site in self._block.sites:
+            return self._held[bare, self._block.sites[site].target]
+        return self._held[part]
+
+    def _divides(self, tensor: Tensor) -> bool:
+        """Whether code has a quotient in the place of one over a tensor."""
+        return isinstance(tensor, Elementwise) and tensor not in self._block.works

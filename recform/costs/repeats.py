@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import accumulate
 
+from recform.classes.variables import Variables, variables_of
 from recform.costs.forms import steps
 from recform.costs.record import record
 from recform.costs.stretches import Signs
@@ -228,7 +229,7 @@ def shortened(network: NetworkGraph, *, gpu: bool = False) -> Short:
         network: with shapes.
         gpu: whether it runs on a GPU.
     """
-    recorded = partial(_recorded, network, gpu=gpu)
+    recorded = partial(_recorded, network, variables_of(network), gpu=gpu)
     counts = [s.count for stage in network.stages for s in stage.segments]
     written = [min(count, LOOKED_AT) for count in counts]
     # Blocks that take something off a stack are as many as those that put it there.
@@ -271,13 +272,14 @@ def _middles(written: Sequence[int]) -> list[int]:
 
 def _recorded(
     network: NetworkGraph,
+    variables: Variables,
     counts: Sequence[int],
     written: Sequence[int],
     *,
     gpu: bool,
 ) -> Short:
     """The tape with so many blocks of each segment, and which of them repeat themselves."""
-    short = Short(record(network, written, gpu=gpu))
+    short = Short(record(network, written, gpu=gpu, variables=variables))
     tape = short.tape
     used = {s.step for stage in network.stages for s in stage.segments}
     taken = [network.recurrence.steps[number] for number in sorted(used)]

@@ -292,7 +292,9 @@ class Writer:
         tape, here, cost = self.tape, self.here, link.cost
         trained = bool(cost.parameters) or any(tape.buffers[n].trained for n in reads)
         trained = trained or not reads  # made of what is learned alone, as in a scan
-        if owner is not None and not trained:
+        if owner is None and not trained:
+            cost = replace(cost, saves_more=0)
+        elif not trained:
             cost = replace(
                 cost,
                 saves_more=0,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NoReturn
 
 import sympy
@@ -30,7 +31,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.indices import is_of_context
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
-from recform.algebra.shapes import Shapes
+from recform.algebra.shapes import Shapes, divisors
 from recform.algebra.typeset import plain
 from recform.blocks import Amount, Layout, Misfit, Shape
 from recform.blocks.acts import Link
@@ -181,6 +182,10 @@ class BlockShapes(Shapes):
             behind = self.behind(part, tensor)
             adapted = behind != self.shape(part)
             self.saved.keep(part, behind, tensor, adapted=adapted)
+        for part in self.terms(tensor) if isinstance(tensor, Pointwise) else ():
+            if part in self._divisors and not self.divides(part):
+                for kept in self.asks(part):
+                    self.saved.keep(kept, self.shape(part), part)
         if between := self.between(tensor):
             self.saved.keep_inside(tensor, Amount(between))
 
@@ -196,6 +201,15 @@ class BlockShapes(Shapes):
     def count(self, tensor: Tensor) -> int:
         """How many tensors a tensor is: one for each member of a list."""
         return self.counts.of(tensor)
+
+    def divides(self, tensor: Tensor) -> bool:
+        """Whether code has a quotient in the place of one over a tensor."""
+        product = self._divisors.get(tensor)
+        return product is not None and Site(tensor, product) not in self.adapters.sites
+
+    @cached_property
+    def _divisors(self) -> dict[Tensor, Tensor]:
+        return divisors(self.step.body, self.step.parts, self.step.outputs)
 
     def weighed(self, tensor: Tensor) -> int:
         """The multiply-adds of a sum that weighs its members."""
@@ -231,7 +245,8 @@ class BlockShapes(Shapes):
         if isinstance(tensor, Pointwise):
             return self.counts.is_by_features(tensor)
         views = State | Part | Input | Dealt | Apply
-        return isinstance(tensor, views) or is_list(tensor) or tensor in self.step.taken
+        view = isinstance(tensor, views) or self.divides(tensor)
+        return view or is_list(tensor) or tensor in self.step.taken
 
     def _check_ids(self, tensor: Tensor) -> None:
         """Raises Stuck, after a diagnostic, where ids are taken for numbers."""

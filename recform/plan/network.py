@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from recform.algebra.expr import Tensor
 from recform.graph.model import NetworkGraph
 from recform.plan.columns import Given
 from recform.plan.definitions import Class, Definition
@@ -27,6 +28,7 @@ class StepPlan:
         free: parameters of the network that it passes on.
         made: for each segment what makes its blocks, where there is no class for them.
         flat: how many modules a block is, if it is a list of them.
+        variables: the tensors that have one in its code, in the order of its statements.
     """
 
     printed: PrintedStep
@@ -36,6 +38,7 @@ class StepPlan:
     free: tuple[str, ...]
     made: tuple[Expression, ...] = ()
     flat: int = 0
+    variables: tuple[Tensor, ...] = ()
 
     @property
     def name(self) -> str:

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import recform
+from recform.blocks.amount import Dtype
 from recform.classes.steps.reversible import ways_back
 from recform.cli.app import app
 from recform.compiler import compile_source
 from recform.costs import budget, rows
 from recform.costs.budget import best
-from recform.costs.devices import Dtype
 from recform.costs.forms import under
 from recform.costs.needs import needs, setting_of
 from recform.costs.peaks import Course, held, peaks

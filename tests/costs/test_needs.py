@@ -11,9 +11,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from recform.blocks.amount import Dtype
 from recform.compiler import Compiled, compile_source, read
 from recform.costs import record
-from recform.costs.devices import DEVICES, Dtype
+from recform.costs.devices import DEVICES
 from recform.costs.needs import Needs, Setting, needs
 from recform.costs.peaks import peaks
 from recform.diagnostics import CompileError
@@ -155,6 +156,93 @@ def test_memory_of_examples(path: Path) -> None:
         with FlopCounterMode(display=False) as counter:
             net(*given)
         assert 2 * said.total.multiply_adds == counter.get_total_flops()
+
+
+WIDE = "input 64\nhead none\nstages 64 x {}\nscalar a_i = 0.5\nU = linear(c)\nW = linear(c)\n"
+#: Lines of code that are too long, so that their calls have variables, and that are not.
+LONG = {
+    "long": "X_i = X_<i-1> + a_i*sigmoid(U_i*X_<i-1>)*tanh(W_i*X_<i-1>)",
+    "short": "X_i = X_<i-1> + relu(U_i*X_<i-1>)*relu(W_i*X_<i-1>)",
+    "of several terms": "Y_i = a_i*relu(W_i*X_<i-1>) + 0.5*tanh(U_i*X_<i-1>)\n"
+    "X_i = X_<i-1> + 0.25*sigmoid(U_i*X_<i-1>) + 0.125*tanh(W_i*Y_i) + relu(X_<i-1>)",
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("depth", [1, 2, 17])
+def test_what_has_a_variable_lives_as_long_as_its_block(name: str, depth: int) -> None:
+    item = compiled(WIDE.format(depth) + LONG[name])
+    for form in ("plain", "lean", "checkpoint"):
+        net = replace(item, target=Target(memory=Memory(form))).module()
+        real = measure(net, item.formula.inputs, 512)
+        said = item.memory(form, batch=512)
+        assert said.total.kept == pytest.approx(real.kept, rel=1e-3), form
+        peak = (said.training - said.total.optimizer) / real.training
+        assert 0.99 < peak < 1.01, form
+        assert said.inference == pytest.approx(real.inference, rel=1e-3), form
+
+
+PAIR = "W = linear(c)\nU = linear(c) > sigmoid\n"
+QUOTIENTS = {
+    "a quotient": PAIR + "X_i = X_<i-1> + W_i*X_<i-1>/(U_i*X_<i-1>)",
+    "its divisor has a name": PAIR
+    + "Y_i = exp(U_i*X_<i-1>)\nX_i = W_i*X_<i-1>/Y_i + Y_i",
+    "over a sum": PAIR + "X_i = X_<i-1> + W_i*X_<i-1>/(1 + exp(U_i*X_<i-1>))",
+    "two divisors": PAIR + "X_i = X_<i-1> + W_i*X_<i-1>/(U_i*X_<i-1>)/exp(U_i*X_<i-1>)",
+    "one that is read twice": PAIR
+    + "X_i = W_i*X_<i-1>/(U_i*X_<i-1>) + X_<i-1>/(U_i*X_<i-1>)",
+    "in a definition": "D(x) = (W*x)/(U*x) where W = linear(c), U = linear(c) > sigmoid\n"
+    "X_i = X_<i-1> + D_i*X_<i-1>",
+    "of a further input": "input m = 64\nW = linear(c)\n"
+    "X_i = X_<i-1> + W_i*X_<i-1>/exp(m) + m/exp(W_i*X_<i-1>)",
+}
+
+
+@pytest.mark.parametrize("name", QUOTIENTS)
+@pytest.mark.parametrize("depth", [1, 3])
+def test_a_quotient_is_one_operation(name: str, depth: int) -> None:
+    """It keeps both that it is of, and no reciprocal."""
+    item = compiled(f"input 64\nstages 64 x {depth}\n{QUOTIENTS[name]}")
+    for _, said, real in held(item, ("plain", "lean", "checkpoint")):
+        assert said.total.kept == pytest.approx(real.kept, rel=1e-3)
+        training = said.training - said.total.optimizer
+        assert training == pytest.approx(real.training, rel=0.05)
+
+
+OWN = {
+    "a function": "X_i = relu(X_<i-1>) + U_i*X_<i-1>",
+    "its result": "X_i = tanh(X_<i-1>) + gelu(gelu(U_i*X_<i-1>))",
+    "a product": "X_i = tanh(X_<i-1>)*(U_i*X_<i-1>)",
+    "several factors": "X_i = tanh(X_<i-1>)*sigmoid(X_<i-1>)*relu(X_<i-1>) + U_i*X_<i-1>",
+    "a square": "X_i = X_<i-1>*X_<i-1> + U_i*X_<i-1>*(U_i*X_<i-1>)",
+    "a quotient": "X_i = exp(X_<i-1>)/exp(U_i*X_<i-1>) + U_i*X_<i-1>/exp(X_<i-1>)",
+    "a learned factor": "scalar a_i = 0.5\nX_i = a_i*tanh(X_<i-1>) + U_i*X_<i-1>",
+    "a norm": "X_i = U_i*X_<i-1> + X_<i-1>/norm(X_<i-1>)",
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("depth", [1, 3])
+def test_what_comes_in_has_no_gradient(name: str, depth: int) -> None:
+    """So nothing is kept for that of what the first block makes of it alone."""
+    frame = f"input 16\nstages 16 x {depth}\nstem none\nhead none\nU = linear(c)\n"
+    item = compiled(frame + OWN[name])
+    for form, said, real in held(item, ("plain", "lean", "checkpoint")):
+        assert said.total.kept == real.kept, form
+        peak = (said.training - said.total.optimizer) / real.training
+        assert 0.9 < peak < 1.06, form
+
+
+@pytest.mark.parametrize("width", [1, 8])
+def test_a_view_is_no_step(width: int) -> None:
+    """A product of matrices without a bias is seen by torch as another tensor."""
+    item = compiled(
+        f"input 4 x {width}\nstages {width} x 1\nstem none\nhead none\n"
+        "W = linear(c, bias=false)" + " > linear(c, bias=false) > tanh" * 45 + "\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>"
+    )
+    for _, said, real in held(item, ("checkpoint",)):
+        assert said.total.kept == real.kept
 
 
 PLANS = ("lean", "checkpoint", "reversible")

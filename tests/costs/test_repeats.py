@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 import recform
 from recform.algebra.definitions.inside import Inside
+from recform.blocks.amount import Dtype
 from recform.classes.steps.reversible import ways_back
 from recform.compiled import Compiled
 from recform.costs import budget, repeats, rows
-from recform.costs.devices import Dtype
 from recform.costs.forms import under
 from recform.costs.needs import Needs, needs, setting_of, staying
 from recform.costs.peaks import Course, held, peaks

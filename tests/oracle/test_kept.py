@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from recform.blocks.amount import Dtype
 from recform.blocks.examples import random_inputs
 from recform.classes.steps.reversible import ways_back
 from recform.compiler import Compiled
 from recform.costs import planning
-from recform.costs.devices import Dtype
 from recform.costs.forms import under
 from recform.costs.needs import needs, setting_of, staying
 from recform.costs.peaks import peaks

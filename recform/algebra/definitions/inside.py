@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, NoReturn
 
 from recform.algebra.expr import (
@@ -17,7 +17,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.algebra.shapes import Shapes, full
+from recform.algebra.shapes import Shapes, divisors, full
 from recform.algebra.tracing import Trace, output_of, trace
 from recform.blocks import Arguments, Cost, Misfit, Shape, Work
 from recform.blocks.acts import Inner, Link, cost_of
@@ -85,6 +85,15 @@ class Inside(Shapes):
                 raise misfit
         return target
 
+    def divides(self, tensor: Tensor) -> bool:
+        """Whether code has a quotient in the place of one over a tensor."""
+        return tensor in self._divisors
+
+    @cached_property
+    def _divisors(self) -> dict[Tensor, Tensor]:
+        body = self._body
+        return divisors(tuple(body.tensors), body.parts, (body.output,))
+
     def meeting(self, tensor: Tensor) -> list[Tensor]:
         """The terms or factors that say which shape a sum or product has."""
         return self.terms(tensor)
@@ -125,7 +134,8 @@ class Inside(Shapes):
         """What makes a tensor; nothing for what comes in, and for a view."""
         if isinstance(tensor, Apply):
             return self._trace(tensor).links
-        view = not self.parts(tensor) or isinstance(tensor, State | Part)
+        view = isinstance(tensor, State | Part) or self.divides(tensor)
+        view = view or not self.parts(tensor)
         return () if view else (self.link(tensor),)
 
     @property
@@ -245,6 +255,8 @@ class Inside(Shapes):
 
     def _root(self, tensor: Tensor) -> Tensor:
         """What holds the numbers: a name or a part of a tensor is only a view."""
-        while isinstance(tensor, State | Part) and (parts := self._body.parts(tensor)):
+        while isinstance(tensor, State | Part) or self.divides(tensor):
+            if not (parts := self._body.parts(tensor)):
+                break
             (tensor,) = parts
         return tensor

@@ -19,8 +19,8 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.analysis.invariants.inverse import Inverse, inverse
+from recform.blocks.amount import Dtype
 from recform.blocks.symbolic import Symbolic
-from recform.costs.devices import Dtype
 from recform.diagnostics import Diagnostics
 from recform.graph.model import NetworkGraph, Segment
 from recform.linear.forms import NoNumber, numeric

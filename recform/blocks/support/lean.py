@@ -238,6 +238,7 @@ class Lean(TorchDispatchMode):
             self.call(first, lambda x, mask: x * mask * scale, (args[0], others[0]))
         elif name == "_unsafe_view":  # Nobody else had what it is a view of, then.
             self.call(first, Tensor.view, args)
+            self.noted(first)[0].deep = self.noted(args[0])[0].deep  # It is no step.
         elif name in self.CHEAP or self.repeats(func, args, kwargs or {}):
             self.call(first, func, args, kwargs or {})
         else:

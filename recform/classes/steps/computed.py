@@ -76,8 +76,8 @@ class StepForward:
         self._called = called
         self._shared = shared
 
-    def write(self) -> Function:
-        """The method."""
+    def write(self) -> tuple[Function, tuple[Tensor, ...]]:
+        """The method, and the tensors that have a variable in it, in order."""
         step = self._step
         contexts = context_names(self._recurrence)
         names = Namespace.forward(contexts.values())
@@ -106,18 +106,19 @@ class StepForward:
             owned = Learned(scalar, sympy.Integer(step.at), *members)
             scalars[owned] = self._called.modules[scalar]
         writer = self._writer(variables, calls, scalars)
-        statements = BodyWriter(
+        body = BodyWriter(
             step,
             writer,
             names,
             partial(variable, at=step.at, order=self._recurrence.order),
             line_marks(self._formula, self._step),
-        ).write(step.outputs, self._inlined)
+        )
+        statements = body.write(step.outputs, self._inlined)
         texts = [self._output(slot, writer, variables) for slot in step.outputs]
         types = ", ".join(map(self._type, step.outputs))
         kind = types if len(texts) == 1 else f"tuple[{types}]"
-        body: tuple[Statement, ...] = (*statements, Return(Code(", ".join(texts))))
-        return Function("forward", tuple(parameters), kind, body)
+        made: tuple[Statement, ...] = (*statements, Return(Code(", ".join(texts))))
+        return Function("forward", tuple(parameters), kind, made), body.variables
 
     def _kind(self, name: str) -> str:
         """The type of an operator or a learned scalar that is handed on."""

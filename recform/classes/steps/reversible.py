@@ -21,8 +21,8 @@ from recform.analysis.invariants.backwards import (
 )
 from recform.analysis.invariants.inverse import Inverse, inverse
 from recform.blocks import Shape
+from recform.blocks.amount import Dtype
 from recform.classes.network import plan_network
-from recform.costs.devices import Dtype
 from recform.diagnostics import CompileError, Diagnostics
 from recform.graph.model import NetworkGraph
 from recform.linear.forms import tensor_of

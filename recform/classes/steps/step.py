@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import I, L, State
+from recform.algebra.expr import I, L, State, Tensor
 from recform.algebra.pipeline import Pipeline
 from recform.algebra.placed import placed
 from recform.algebra.symbols import size
@@ -111,6 +111,7 @@ class _StepWriter:
         definition: Class | Function | None = None
         made: tuple[Expression, ...] = ()
         flat = 0
+        variables: tuple[Tensor, ...] = ()
         if is_inline(self._formula, "step"):
             definition, flat = self._flat()
         elif self._is_operator():
@@ -125,12 +126,13 @@ class _StepWriter:
                 called,
                 self._shared,
             )
+            method, variables = forward.write()
             definition = Class(
                 self._name,
                 step_title(self._recurrence, self._step, self._shared),
                 self._parameters() if attributes else (),
                 attributes,
-                (forward.write(),),
+                (method,),
             )
         is_class = isinstance(definition, Class)
         modules = {
@@ -150,6 +152,7 @@ class _StepWriter:
             self._free,
             made,
             flat,
+            variables,
         )
         return step, definition
 

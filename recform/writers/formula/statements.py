@@ -87,6 +87,13 @@ class BodyWriter:
                 self._adapt(value, attribute)
         return tuple(self._made)
 
+    @property
+    def variables(self) -> tuple[Tensor, ...]:
+        """The tensors of the body that have one, in the order of the statements."""
+        body = dict.fromkeys(self._step.body)
+        named = self._writer.variables
+        return tuple(x for x in named if isinstance(x, Tensor) and x in body)
+
     def _set(self, name: str, text: str, line: Line | None) -> None:
         self._made.append(Assign(name, Code(text), line))
 
