@@ -10,7 +10,6 @@ from recform.blocks.template import IN_PLACE_AT
 from recform.readback.forms import (
     Changed,
     Form,
-    Made,
     Node,
     Unreadable,
     key_of,
@@ -231,9 +230,7 @@ class Calls:
         )
         named = tuple(sorted(more.items()))
         if is_made(name) or name in self._file.said.makers:
-            made = Made((name, *parts, *named))
-            self._file.made.append(made)
-            return Leaf(made)
+            return self._file.leaf((name, *parts, *named))
         return self._table.atom("call", name, *parts, *named)
 
 

@@ -51,6 +51,7 @@ class Said:
 
     Attributes:
         table: of all forms.
+        links: operators that were read, with their module, by all that they hang on.
         layers: of functions that a module stands for, by what makes the module.
         makers: functions of libraries that make modules, besides classes.
         defaults: of the arguments of classes that operators bring.
@@ -62,6 +63,7 @@ class Said:
     """
 
     table: Table = field(default_factory=Table)
+    links: dict[Hashable, tuple[ast.expr, Value]] = field(default_factory=dict)
     layers: dict[Any, ast.expr] = field(default_factory=dict)
     makers: set[str] = field(default_factory=set)
     defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -258,6 +260,11 @@ class File:
         return call(self, self.attribute(instance, name), arguments)
 
     # -- objects
+
+    def leaf(self, make: tuple[Hashable, ...]) -> Leaf:
+        """A new module or parameter of a library."""
+        self.made.append(made := Made(make))
+        return Leaf(made)
 
     def instance(
         self, kind: ast.ClassDef, arguments: Sequence[Value], options: Options

@@ -239,3 +239,11 @@ def targets(node: ast.stmt) -> list[ast.expr]:
         case ast.AnnAssign():
             return [node.target]
     return []
+
+
+def without_docstring(statements: Sequence[ast.stmt]) -> Sequence[ast.stmt]:
+    """The statements of a function, below what it says of itself."""
+    match statements:
+        case [ast.Expr(value=ast.Constant(value=str())), *rest]:
+            return rest
+    return statements

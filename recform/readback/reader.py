@@ -206,14 +206,13 @@ class Reader:
         return str(value)
 
     def _elements(self, nodes: Sequence[ast.expr]) -> Sequence[Value]:
-        return joined(
-            [
-                self._calls.each(self.value(node.value))
-                if isinstance(node, ast.Starred)
-                else [self._noted(self.value(node))]
-                for node in nodes
-            ]
-        )
+        found: list[Sequence[Value]] = [[]]
+        for node in nodes:
+            if isinstance(node, ast.Starred):
+                found += [self._calls.each(self.value(node.value)), []]
+            else:
+                found[-1].append(self._noted(self.value(node)))  # type: ignore[attr-defined]
+        return joined(found) if found[1:] else found[0]
 
     def _run_over(self, over: ast.expr) -> Value:
         """What a loop runs over; any member, where it is a list or several side by side.

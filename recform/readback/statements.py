@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from recform.readback.forms import Raised, Unreadable
 from recform.readback.library import LAID_OUT
-from recform.readback.parts import Hole, Method, Value
+from recform.readback.parts import Hole, Method, Value, without_docstring
 from recform.readback.reader import UNSEEN, Reader, is_plain
 from recform.readback.rows import follow
 
@@ -124,8 +124,7 @@ class Statements(Reader):
             Unreadable: if it does not, or there is something that no generated file has.
         """
         self.constructs = True
-        told = (n for n in statements if ast.get_docstring(ast.Module([n], [])) is None)
-        first, *rest = told
+        first, *rest = without_docstring(statements)
         match first:
             case ast.Expr(
                 value=ast.Call(
