@@ -13,6 +13,7 @@ from recform.emit.checked import check, check_text
 from recform.emit.classifier.base import base_class, without_unused
 from recform.emit.classifier.plan import BASE
 from recform.emit.support import support_classes
+from recform.execution.library import LEAN, TOLD
 from recform.graph.model import NetworkGraph
 from recform.memory import Memory, Plan
 from recform.plan.definitions import Definition, Function
@@ -24,7 +25,6 @@ from recform.plan.network import NetworkPlan
 from recform.plan.printer.definitions import print_definition
 from recform.plan.printer.lines import Lines
 from recform.plan.printer.module import header, imports, reads
-from recform.readback.library import LEAN, TOLD
 from recform.target import PLAIN, Target
 from recform.writers.names import argument_names
 

@@ -16,9 +16,9 @@ from functools import cache
 
 from recform.blocks.identifiers import STANDARD, support_name
 from recform.diagnostics.refuted import Refuted
+from recform.execution.library import FRAMES, PLANNED
+from recform.execution.parts import without_docstring
 from recform.memory import Memory
-from recform.readback.library import FRAMES, PLANNED
-from recform.readback.parts import without_docstring
 
 #: What a file may import: by the module that has it, and ``""`` for a module itself.
 IMPORTS: Mapping[str, Collection[str]] = {

@@ -43,12 +43,12 @@ from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.operator import FUNCTION_INPUT, Emitted
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics.refuted import Refuted
+from recform.execution.file import PAST, File, Said
+from recform.execution.forms import BROKEN, Form, Term, Unreadable, add, drawn
+from recform.execution.library import Start, defaults_of
+from recform.execution.parts import Leaf, Part, Pieces, Value, call
+from recform.execution.reader import INPUT, Reader
 from recform.graph.model import Site
-from recform.readback.file import PAST, File, Said
-from recform.readback.forms import BROKEN, Form, Term, Unreadable, add, drawn
-from recform.readback.library import Start, defaults_of
-from recform.readback.parts import Leaf, Part, Pieces, Value, call
-from recform.readback.reader import INPUT, Reader
 
 #: Stands for the module in the code of an operator.
 _MODULE = "module_"

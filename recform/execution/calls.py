@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from recform.blocks.template import IN_PLACE_AT
-from recform.readback.forms import (
+from recform.execution.forms import (
     Changed,
     Form,
     Node,
@@ -15,8 +15,8 @@ from recform.readback.forms import (
     key_of,
     kind_of,
 )
-from recform.readback.library import NUMBERS, is_made, plain
-from recform.readback.parts import (
+from recform.execution.library import NUMBERS, is_made, plain
+from recform.execution.parts import (
     Asked,
     Each,
     Hole,
@@ -30,10 +30,10 @@ from recform.readback.parts import (
     Value,
     call,
 )
-from recform.readback.rows import Items
+from recform.execution.rows import Items
 
 if TYPE_CHECKING:
-    from recform.readback.file import File
+    from recform.execution.file import File
 
 #: How sums of members with weights are written, and where the axis of the weights is.
 WEIGHED = {"...k,k...c->...c": -1, "bk...,kbc...->bc...": 1}

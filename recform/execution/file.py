@@ -8,9 +8,8 @@ from collections.abc import Collection, Hashable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
-from recform.algebra.totals import totals
 from recform.blocks.identifiers import MODULE, is_private
-from recform.readback.forms import (
+from recform.execution.forms import (
     Form,
     Made,
     Node,
@@ -19,9 +18,9 @@ from recform.readback.forms import (
     drawn,
     key_of,
 )
-from recform.readback.library import FRAMES, Start, start_of
-from recform.readback.overwritten import Overwritten
-from recform.readback.parts import (
+from recform.execution.library import FRAMES, Start, start_of
+from recform.execution.overwritten import Overwritten
+from recform.execution.parts import (
     Asked,
     Hole,
     Instance,
@@ -37,9 +36,9 @@ from recform.readback.parts import (
     targets,
     tensor,
 )
-from recform.readback.reader import INPUT, UNSEEN, Reader
-from recform.readback.rows import Alike, Blocks, Items, Span, alike, follow, span_of
-from recform.readback.statements import Statements
+from recform.execution.reader import INPUT, UNSEEN, Reader
+from recform.execution.rows import Alike, Blocks, Items, Span, alike, follow, span_of
+from recform.execution.statements import Statements
 
 #: What a module keeps of the positions before, where a network goes on by them.
 PAST = Hole("past")
@@ -129,11 +128,13 @@ class File:
     @property
     def idle(self) -> list[Instance | Alike]:
         """Objects that nobody has asked for anything."""
-        called = totals((id(span.row), span.count) for span in self.called)
+        called: Counter[int] = Counter()
+        for span in self.called:
+            called[id(span.row)] += span.count
         alone = (item for item in self._instances if "" not in item.attributes)
         return [
             *(item for item in alone if id(item) not in called),
-            *(row for row in self._rows if called.get(id(row), 0) < row.count),
+            *(row for row in self._rows if called[id(row)] < row.count),
         ]
 
     @property

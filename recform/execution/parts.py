@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from recform.blocks.identifiers import MODULE, is_private
-from recform.readback.forms import Form, Made, Table, Unreadable, form
+from recform.execution.forms import Form, Made, Table, Unreadable, form
 
 #: What an expression is: a form, a number, a word, a part, a row of values.
 Value = Any

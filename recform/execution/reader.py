@@ -10,10 +10,10 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from recform.readback.calls import Calls
-from recform.readback.forms import Changed, Form, Unreadable, add, kind_of
-from recform.readback.library import COMPARED, CONSTANTS
-from recform.readback.parts import (
+from recform.execution.calls import Calls
+from recform.execution.forms import Changed, Form, Unreadable, add, kind_of
+from recform.execution.library import COMPARED, CONSTANTS
+from recform.execution.parts import (
     Asked,
     Each,
     Instance,
@@ -26,10 +26,10 @@ from recform.readback.parts import (
     Value,
     tensor,
 )
-from recform.readback.rows import MEMBER, Items, grows_steadily, joined
+from recform.execution.rows import MEMBER, Items, grows_steadily, joined
 
 if TYPE_CHECKING:
-    from recform.readback.file import File
+    from recform.execution.file import File
 
 #: Stands for the argument in the code of an operator or a function.
 INPUT = "input_x"
