@@ -23,10 +23,11 @@ from recform.execution.library import Start, changes_nothing
 from recform.execution.match import Unlike, matched, shown
 from recform.execution.parts import Leaf, Part, Value, call
 from recform.graph.model import NetworkGraph, Place, Segment, Site
+from recform.readback.coefficients import Coefficients, Numbers
 from recform.readback.constructor import numbers_of
 from recform.readback.plan import Printed
 from recform.readback.starts import Starts, starts_in
-from recform.readback.wanted import Coefficients, Follower, Line, Numbers
+from recform.readback.wanted import Follower, Line
 from recform.recurrence.model import ModuleSlot, Slot, Step, learned_in
 
 

@@ -25,7 +25,6 @@ from recform.algebra.expr import (
     Filled,
     History,
     I,
-    Learned,
     Pointwise,
     Scaled,
     State,
@@ -43,17 +42,16 @@ from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.operator import FUNCTION_INPUT, Emitted
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics.refuted import Refuted
-from recform.execution.file import PAST, File, Said
+from recform.execution.file import PAST, File
 from recform.execution.forms import BROKEN, Form, Term, Unreadable, add, drawn
 from recform.execution.library import Start, defaults_of
 from recform.execution.parts import Leaf, Part, Pieces, Value, call
 from recform.execution.reader import INPUT, Reader
 from recform.graph.model import Site
+from recform.readback.coefficients import Coefficients, Numbers
 
 #: Stands for the module in the code of an operator.
 _MODULE = "module_"
-#: What symbols stand for.
-Numbers = Mapping[Symbolic, Any]
 
 
 @lru_cache(maxsize=4096)
@@ -273,44 +271,6 @@ def _run(file: File, code: str, **values: Value) -> Value:
     """What an expression makes of values, by their names in braces."""
     names = {f"input_{name}": value for name, value in values.items()}
     return Reader(file, names).value(_parsed(code, tuple(values)))
-
-
-class Coefficients:
-    """Coefficients as numbers.
-
-    Args:
-        said: is told if the number of a block is read.
-        numbers: what symbols are.
-        scalar: the number of a learned scalar.
-        index: the symbol of the block's number, and how much it is more than a tensor says.
-    """
-
-    def __init__(
-        self,
-        said: Said,
-        numbers: Numbers,
-        scalar: Callable[[Learned], float],
-        index: tuple[Symbolic, int] | None = None,
-    ) -> None:
-        self._numbers, self._said = numbers, said
-        self._scalar, self._index = scalar, index
-        self._known: dict[tuple[Symbolic, Symbolic], float] = {}
-
-    def of(self, tensor: Scaled | Filled) -> float:
-        """The number in front of a tensor."""
-        key = (tensor.coefficient, tensor.at)
-        if key not in self._known:
-            self._said.is_numbered |= tensor.coefficient.has(I)
-            values: dict[Symbolic, Any] = {
-                item: sympy.Float(self._scalar(item))
-                for item in tensor.coefficient.atoms(Learned)
-            }
-            values |= {k: sympy.sympify(v) for k, v in self._numbers.items()}
-            if self._index is not None and tensor.at is not sympy.nan:
-                symbol, more = self._index
-                values[symbol] = tensor.at + more
-            self._known[key] = float(tensor.coefficient.xreplace(values))
-        return self._known[key]
 
 
 class Follower:
