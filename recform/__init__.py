@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recform.arguments import FORMULA, Takes, path_of, public
+from recform.arguments import public
+from recform.given import KNOWN, RECIPE, TRAINED
 from recform.version import __version__
 
 if TYPE_CHECKING:
@@ -37,31 +38,6 @@ __all__ = [
     "train",
     "transplant",
 ]
-
-
-def _is_known(value: object) -> bool:
-    """Whether it is what `compile` takes, or has returned."""
-    from recform.compiled import Compiled
-
-    return FORMULA.fits(value) or isinstance(value, Compiled)
-
-
-def _is_recipe(value: object) -> bool:
-    from recform.training.recipe import Recipe
-
-    return isinstance(value, str | Recipe)
-
-
-_KNOWN = Takes(
-    "no formula, and nothing that `compile` returned", _is_known, '"net.rf"', path_of
-)
-_TRAINED = Takes(
-    "no formula, and no function that makes a module",
-    lambda value: FORMULA.fits(value) or callable(value),
-    '"net.rf"',
-    path_of,
-)
-_RECIPE = Takes("no recipe", _is_recipe, '"quick"')
 
 
 @public("compile")
@@ -188,7 +164,7 @@ def load(
     ).module()
 
 
-@public("save_weights", formula=_KNOWN)
+@public("save_weights", formula=KNOWN)
 def save_weights(
     module: torch.nn.Module,
     formula: str | Path | Compiled,
@@ -221,7 +197,7 @@ def save_weights(
     save(module, compiled, Path(file))
 
 
-@public("load_weights", formula=_KNOWN)
+@public("load_weights", formula=KNOWN)
 def load_weights(
     module: torch.nn.Module,
     formula: str | Path | Compiled,
@@ -270,7 +246,7 @@ def load_weights(
     return found
 
 
-@public("optimize", formula=_KNOWN)
+@public("optimize", formula=KNOWN)
 def optimize(
     module: torch.nn.Module,
     formula: str | Path | Compiled | None = None,
@@ -314,7 +290,7 @@ def optimize(
     return folded(module, compiled if compiled.training else for_inference(compiled))
 
 
-@public("transplant", formula=_KNOWN, source=_KNOWN)
+@public("transplant", formula=KNOWN, source=KNOWN)
 def transplant(
     file: str | Path,
     formula: str | Path | Compiled,
@@ -351,7 +327,7 @@ def transplant(
     return take(Path(file), target, known, seed=seed, plugins=plugins)
 
 
-@public("train", what=_TRAINED, recipe=_RECIPE)
+@public("train", what=TRAINED, recipe=RECIPE)
 def train(
     what: str | Path | Callable[..., torch.nn.Module],
     /,

@@ -321,7 +321,7 @@ def _put_in(
             _put_in(part, pairs, kind, name) if symbols_in(part) else part
             for part in value
         )
-    number = value.subs(dict(pairs), simultaneous=True)
+    number = value.xreplace(dict(pairs))
     return number if number.free_symbols else number_of(number, kind, name)
 
 

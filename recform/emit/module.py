@@ -9,12 +9,11 @@ from pathlib import PurePath
 
 from recform.classes.layout import CHANNELS_LAST, laid_out
 from recform.classes.network import plan_network
-from recform.classes.steps.reversible import reversing
 from recform.emit.checked import check, check_text
 from recform.emit.classifier.base import base_class, without_unused
-from recform.emit.classifier.passes import plan_classifier, undecayed
 from recform.emit.classifier.plan import BASE
 from recform.emit.support import support_classes
+from recform.execution.library import LEAN, TOLD
 from recform.graph.model import NetworkGraph
 from recform.memory import Memory, Plan
 from recform.plan.definitions import Definition, Function
@@ -26,7 +25,6 @@ from recform.plan.network import NetworkPlan
 from recform.plan.printer.definitions import print_definition
 from recform.plan.printer.lines import Lines
 from recform.plan.printer.module import header, imports, reads
-from recform.readback.library import LEAN, TOLD
 from recform.target import PLAIN, Target
 from recform.writers.names import argument_names
 
@@ -59,6 +57,11 @@ def emit(
         kept=kept,
     )
     names = module_names(networks, [*support, *([BASE] if target.timm else [])])
+    # Importing what few forms need would take the others longer than their own code.
+    if target.timm:
+        from recform.emit.classifier.passes import plan_classifier, undecayed
+    if kept or memory is Memory.reversible:
+        from recform.classes.steps.reversible import reversing
     plan_one = plan_classifier if target.timm else plan_network
     plans = [
         plan_one(

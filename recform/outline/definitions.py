@@ -8,7 +8,7 @@ argument (the one without a default) and is an operator of its own, a :class:`Bo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import SYMBOLS
@@ -257,12 +257,12 @@ def called(expr: n.Expr) -> tuple[str, tuple[n.Expr | n.Keyword, ...]]:
 
 def every_name(node: object) -> Iterator[str]:
     """All names below a node, those in indices included."""
-    if isinstance(node, n.Reference):
-        yield node.name
-    if isinstance(node, tuple):
-        for item in node:
-            yield from every_name(item)
-    elif isinstance(node, n.Node):
-        for field in fields(node):
-            if field.name != "span":
-                yield from every_name(getattr(node, field.name))
+    waiting = [node]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, tuple):
+            waiting += reversed(item)
+        elif isinstance(item, n.Node):
+            if isinstance(item, n.Reference):
+                yield item.name
+            waiting += reversed(vars(item).values())

@@ -14,11 +14,11 @@ from dataclasses import replace
 from recform.blocks.identifiers import TIMM_BASE
 from recform.blocks.support import template
 from recform.diagnostics import Diagnostics
+from recform.execution.library import BLOCK, EITHER, LEAN, PLANNED, REVERSIBLE
 from recform.memory import Memory, Plan
 from recform.plan.definitions import Assign, Class, Definition, Function
 from recform.plan.expressions import Code
 from recform.plan.network import NetworkPlan
-from recform.readback.library import BLOCK, EITHER, LEAN, PLANNED, REVERSIBLE
 
 #: The passes through a network; of timm's interface there are more than one.
 _PASSES = ("forward", "forward_features", "forward_intermediates")

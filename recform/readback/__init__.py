@@ -1,8 +1,8 @@
 """The source that was written, read back: Python and a network in, RF901 or nothing out.
 
-`statements` and `reader` run the code of a generated file down to torch's modules
-(`calls`, `file`, `parts`, `library`), `wanted` follows what the formula says, and `sides`
-holds both against each other (`forms`, `match`). What the code writes over nobody may read
-again (`overwritten`). `printed` goes through a network, place by place, and `rows` says
-when one block speaks for all that are like it.
+The code is run on names (`recform.execution`), `wanted` follows what the formula says to
+forms of the same kind, and `sides` holds both against each other, as `starts` does with
+how weights start. `whole` goes through the network around its blocks, `printed` through
+all of it, place by place, and `constructor` through other arguments than the file's.
+`surface` knows all that stands in a file besides what is run.
 """

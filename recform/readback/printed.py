@@ -15,6 +15,9 @@ from dataclasses import replace
 
 from recform.blocks import Misfit
 from recform.diagnostics.refuted import Refuted
+from recform.execution.forms import drawn
+from recform.execution.parts import Hole, Instance, Method, Value, call
+from recform.execution.rows import Span, merged
 from recform.graph.model import NetworkGraph
 from recform.readback.constructor import (
     Given,
@@ -23,10 +26,7 @@ from recform.readback.constructor import (
     elsewhere,
     is_timms,
 )
-from recform.readback.forms import drawn
-from recform.readback.parts import Hole, Instance, Method, Value, call
 from recform.readback.plan import Printed
-from recform.readback.rows import Span, merged
 from recform.readback.sides import Block, Declined, Sides
 from recform.readback.whole import Network
 from recform.recurrence.model import ModuleSlot, Slot, contexts_of, read_by

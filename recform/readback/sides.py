@@ -17,16 +17,17 @@ from recform.algebra.pipeline import Pipeline
 from recform.algebra.symbols import SCALE, STRIDE, WIDTH
 from recform.blocks import Shape
 from recform.diagnostics.refuted import Refuted
+from recform.execution.file import File, Said
+from recform.execution.forms import BROKEN, Made, Raised, Unreadable, drawn
+from recform.execution.library import Start, changes_nothing
+from recform.execution.match import Unlike, matched, shown
+from recform.execution.parts import Leaf, Part, Value, call
 from recform.graph.model import NetworkGraph, Place, Segment, Site
+from recform.readback.coefficients import Coefficients, Numbers
 from recform.readback.constructor import numbers_of
-from recform.readback.file import File, Said
-from recform.readback.forms import BROKEN, Made, Raised, Unreadable, drawn
-from recform.readback.library import Start, changes_nothing
-from recform.readback.match import Unlike, matched, shown
-from recform.readback.parts import Leaf, Part, Value, call
 from recform.readback.plan import Printed
 from recform.readback.starts import Starts, starts_in
-from recform.readback.wanted import Coefficients, Follower, Line, Numbers
+from recform.readback.wanted import Follower, Line
 from recform.recurrence.model import ModuleSlot, Slot, Step, learned_in
 
 

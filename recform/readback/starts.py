@@ -14,8 +14,8 @@ from typing import TypeAlias
 from recform.algebra.definitions.body import every_step
 from recform.algebra.formula import InitRule
 from recform.algebra.pipeline import Pipeline
+from recform.execution.forms import Unreadable
 from recform.graph.model import NetworkGraph
-from recform.readback.forms import Unreadable
 
 #: A call that starts a weight: its function and what that is given.
 Call: TypeAlias = tuple[str, tuple[object, ...], tuple[tuple[str, object], ...]]

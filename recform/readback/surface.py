@@ -16,8 +16,9 @@ from functools import cache
 
 from recform.blocks.identifiers import STANDARD, support_name
 from recform.diagnostics.refuted import Refuted
+from recform.execution.library import FRAMES, PLANNED
+from recform.execution.parts import without_docstring
 from recform.memory import Memory
-from recform.readback.library import FRAMES, PLANNED
 
 #: What a file may import: by the module that has it, and ``""`` for a module itself.
 IMPORTS: Mapping[str, Collection[str]] = {
@@ -67,7 +68,9 @@ def _check_member(
         case ast.Expr(value=ast.Constant(value=str())):
             return
         case ast.FunctionDef():
-            is_step = going and list(map(ast.unparse, _body(node))) == [_STEP]
+            is_step = going and list(
+                map(ast.unparse, without_docstring(node.body))
+            ) == [_STEP]
             _check_function(node, f"{kind}.", (node,) if is_step else run)
         case ast.Assign(value=value) | ast.AnnAssign(value=value) if (
             value is None or _is_literal(value)
@@ -115,10 +118,6 @@ def _only_tells(node: ast.FunctionDef) -> bool:
     plain = (ast.Return, ast.If, ast.Assign, ast.AnnAssign, ast.Name, ast.Store)
     allowed = (*_LITERALS, *plain, ast.Subscript, ast.Expr, ast.IfExp)
     return all(isinstance(n, allowed) for line in node.body for n in ast.walk(line))
-
-
-def _body(node: ast.FunctionDef) -> list[ast.stmt]:
-    return node.body[1:] if ast.get_docstring(node) is not None else node.body
 
 
 def _is_literal(node: ast.AST) -> bool:

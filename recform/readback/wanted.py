@@ -25,7 +25,6 @@ from recform.algebra.expr import (
     Filled,
     History,
     I,
-    Learned,
     Pointwise,
     Scaled,
     State,
@@ -39,21 +38,20 @@ from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.symbols import INCOMING
 from recform.algebra.tracing import arguments_of
-from recform.blocks import Arguments, Layout, Shape, symbols_in
-from recform.blocks.operator import FUNCTION_INPUT
+from recform.blocks import Arguments, Layout, Shape
+from recform.blocks.operator import FUNCTION_INPUT, Emitted
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics.refuted import Refuted
+from recform.execution.file import PAST, File
+from recform.execution.forms import BROKEN, Form, Term, Unreadable, add, drawn
+from recform.execution.library import Start, defaults_of
+from recform.execution.parts import Leaf, Part, Pieces, Value, call
+from recform.execution.reader import INPUT, Reader
 from recform.graph.model import Site
-from recform.readback.file import PAST, File, Said
-from recform.readback.forms import BROKEN, Form, Term, Unreadable, add, drawn
-from recform.readback.library import Start, defaults_of
-from recform.readback.parts import Part, Pieces, Value, call
-from recform.readback.reader import INPUT, Reader
+from recform.readback.coefficients import Coefficients, Numbers
 
 #: Stands for the module in the code of an operator.
 _MODULE = "module_"
-#: What symbols stand for.
-Numbers = Mapping[Symbolic, Any]
 
 
 @lru_cache(maxsize=4096)
@@ -86,9 +84,8 @@ class Line(Part):
         self._takes = len(inputs)
         if inputs:
             numbers = {**numbers, INCOMING: inputs[0].features}
+        file.said.is_numbered |= I in pipeline.symbols
         for step in pipeline.steps:
-            read = (symbols_in(value) for value in step.arguments.values())
-            file.said.is_numbered |= any(I in symbols for symbols in read)
             arguments = arguments_of(step, numbers)
             kind = (
                 Recurrence
@@ -123,23 +120,35 @@ class Link(Part):
         arguments: Arguments,
         numbers: Numbers,
     ) -> None:
-        operator = step.operator
-        emitted = operator.emit_of(inputs, arguments)
+        operator, said = step.operator, file.said
         self._name, self._inputs = operator.name, operator.inputs
-        self._call = _parsed(emitted.call, self._inputs)
-        self._module: Value = None
-        file.said.defaults |= map(defaults_of, operator.support)
+        said.defaults |= map(defaults_of, operator.support)
+        # A module that is made as another one was is not read again.
+        key = (operator, inputs, tuple(arguments.items()))
+        known = said.links.get(key)
+        if known is None or not isinstance(known[1], Leaf | None):
+            known = self._read(file, operator.emit_of(inputs, arguments))
+            said.links[key] = known
+        elif known[1] is not None:
+            known = known[0], file.leaf(known[1].made.make)
+        self._call: ast.expr = known[0]
+        self._module: Value = known[1]
+        if step.shares and self._module is not None:
+            file.shares.setdefault(step.shares, []).append(self._module.made)
+
+    def _read(self, file: File, emitted: Emitted) -> tuple[ast.expr, Value]:
+        """The code of the operator, and its module, which is made."""
+        code, module = _parsed(emitted.call, self._inputs), None
         reader = Reader(file, {})
         if emitted.module:
             made = _parsed(emitted.module)
             if isinstance(made, ast.Call):
                 file.said.makers.add(ast.unparse(made.func))
-            self._module = reader.value(made)
-            if step.shares:
-                file.shares.setdefault(step.shares, []).append(self._module.made)
+            module = reader.value(made)
         elif emitted.layer:
             reader.value(_parsed(emitted.layer))
-            file.said.layers[file.made.pop().make] = self._call
+            file.said.layers[file.made.pop().make] = code
+        return code, module
 
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
         named = (f"input_{name}" for name in self._inputs)
@@ -166,7 +175,7 @@ class Definition(Part):
         assert isinstance(body, Body)
         self._body = body
         values = {**numbers, **body.values(arguments)}
-        inside = body.inside(inputs, arguments)
+        inside = body.known(inputs, arguments)
         self._shape = inside.shape
         self._lines: dict[tuple[str, Symbolic], Line] = {}
         for item in body.calls():
@@ -262,44 +271,6 @@ def _run(file: File, code: str, **values: Value) -> Value:
     """What an expression makes of values, by their names in braces."""
     names = {f"input_{name}": value for name, value in values.items()}
     return Reader(file, names).value(_parsed(code, tuple(values)))
-
-
-class Coefficients:
-    """Coefficients as numbers.
-
-    Args:
-        said: is told if the number of a block is read.
-        numbers: what symbols are.
-        scalar: the number of a learned scalar.
-        index: the symbol of the block's number, and how much it is more than a tensor says.
-    """
-
-    def __init__(
-        self,
-        said: Said,
-        numbers: Numbers,
-        scalar: Callable[[Learned], float],
-        index: tuple[Symbolic, int] | None = None,
-    ) -> None:
-        self._numbers = {k: sympy.sympify(v) for k, v in numbers.items()}
-        self._said, self._scalar, self._index = said, scalar, index
-        self._known: dict[tuple[Symbolic, Symbolic], float] = {}
-
-    def of(self, tensor: Scaled | Filled) -> float:
-        """The number in front of a tensor."""
-        key = (tensor.coefficient, tensor.at)
-        if key not in self._known:
-            self._said.is_numbered |= tensor.coefficient.has(I)
-            values = {
-                item: sympy.Float(self._scalar(item))
-                for item in tensor.coefficient.atoms(Learned)
-            }
-            values |= self._numbers
-            if self._index is not None and tensor.at is not sympy.nan:
-                symbol, more = self._index
-                values[symbol] = tensor.at + more
-            self._known[key] = float(tensor.coefficient.xreplace(values))
-        return self._known[key]
 
 
 class Follower:

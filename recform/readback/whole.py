@@ -18,13 +18,13 @@ from recform.algebra.indices import is_of_context
 from recform.algebra.pipeline import symbols_of
 from recform.algebra.symbols import parameter
 from recform.diagnostics.refuted import Refuted
+from recform.execution.forms import drawn
+from recform.execution.library import Start
+from recform.execution.parts import Hole, Instance, Row, Value, call
+from recform.execution.rows import Later, Span, merged, span_of, spans
 from recform.graph.model import NetworkGraph, Piece, Place, Segment
 from recform.readback.constructor import POOL, Given, is_timms, pooling, told, whole
-from recform.readback.forms import drawn
-from recform.readback.library import Start
-from recform.readback.parts import Hole, Instance, Row, Value, call
 from recform.readback.plan import Printed
-from recform.readback.rows import Later, Span, merged, span_of, spans
 from recform.readback.sides import Block, Sides
 from recform.readback.starts import reset_in, starts_of
 from recform.recurrence.model import (

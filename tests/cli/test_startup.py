@@ -179,3 +179,34 @@ def test_a_wrong_number_is_told_in_words_for_who_gave_it(
     result = CliRunner().invoke(app, command.split())
     assert result.exit_code == 2
     assert f"error[RF909]: Invalid value for '{said}\n" in result.output
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ("", set()),
+        ("--timm", {"recform.emit.classifier.passes"}),
+        ("--memory reversible", {"recform.analysis", "recform.linear"}),
+    ],
+)
+def test_a_form_is_imported_where_it_is_asked_for(
+    form: str, expected: set[str], tmp_path: Path
+) -> None:
+    """Nor does code with symbols need what SymPy prints statements with."""
+    text = (
+        "stages 8 x 2\n"
+        "SE(x, ratio=2) = x*sigmoid(G*x) "
+        "where G = avgpool > linear(cin/ratio) > linear(cin)\n"
+        "B = SE(ratio=4) > conv(3, c, stride=s) > bn\n"
+        "Y_i = X_<i-1>\n"
+        "X_i = Y_<i-1> + B_i*X_<i-1>\n"
+    )
+    (tmp_path / "one.rf").write_text(text)
+    watched = {
+        "recform.analysis",
+        "recform.emit.classifier.passes",
+        "recform.linear",
+        "sympy.codegen",
+    }
+    command = ["compile", "one.rf", "-o", "one.py", *form.split()]
+    assert imported(tmp_path, *command, watched=watched) == expected

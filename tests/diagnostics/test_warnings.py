@@ -188,7 +188,7 @@ def test_what_does_not_cancel_stays() -> None:
 
 
 def test_first_blocks_and_a_second_index() -> None:
-    from tests.diagnostics.test_mistakes import mistakes
+    from tests.diagnostics.mistakes import mistakes
 
     (error,) = mistakes(
         "times 2\nstages 8 x 2\nX_<i,t> = relu(W_i*X_<i-1,t> + U_i*X_<i,t-1>)\n"

@@ -21,8 +21,8 @@ from recform.blocks.examples import random_examples
 from recform.cli.app import app
 from recform.compiler import compile_source, emit_source, from_text, read
 from recform.diagnostics import CompileError
+from recform.execution import file as proved
 from recform.memory import Memory
-from recform.readback import file as proved
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 #: What a network of each kind has: shared operators, histories, random depth, a head.

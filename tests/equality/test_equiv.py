@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +9,8 @@ from time import process_time
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from recform.algebra.formula import Formula
-from recform.cli.app import app
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
 from recform.equality.compare import compare
@@ -318,76 +313,6 @@ def test_laws_that_need_the_sign() -> None:
         assert verdict(left, right).answer == DIFFERENT
 
 
-# ------------------------------------------------------------------------------ the frame
-
-FRAME = """input 3 x 8 x 8
-stem {stem}
-stages {stages}
-head avgpool > linear(10)
-B = {body}
-X_i = X_<i-1> + B_i*X_<i-1>
-"""
-SAME = {"stem": "conv(3, c) > bn", "stages": "4 x 2", "body": "conv(3, c) > bn > relu"}
-
-
-@pytest.mark.parametrize(
-    ("part", "other", "shown"),
-    [
-        ("stem", "conv(5, c) > bn", "stem: conv(3, c) > bn in A, conv(5, c) > bn in B"),
-        ("stages", "4 x 2, 8 x 2 / 2", "stages: 4 x 2 in A, 4 x 2, 8 x 2 / 2 in B"),
-        (
-            "body",
-            "conv(3, c) > relu",
-            "B: conv(3, c) > bn > relu in A, conv(3, c) > relu in B",
-        ),
-        # The same pipeline in other words.
-        ("stem", "first: conv(kernel=3, width=c) > bn", None),
-        ("body", "conv(3, c, stride=1) > bn > relu", None),
-    ],
-)
-def test_the_frame_is_compared(part: str, other: str, shown: str | None) -> None:
-    first, second = (
-        compile_source(from_text(FRAME.format(**values)))[0].formula
-        for values in (SAME, SAME | {part: other})
-    )
-    found = compare(first, second)
-    assert found.answer == ANY
-    assert [change.text(("A", "B")) for change in found.frame] == [shown] * bool(shown)
-
-
-def test_the_frame_counts_for_the_status(tmp_path: Path) -> None:
-    for name, stem in (("a.rf", "conv(3, c)"), ("b.rf", "conv(3, c) > relu")):
-        (tmp_path / name).write_text(FRAME.format(**SAME | {"stem": stem}))
-    files = [str(tmp_path / name) for name in ("a.rf", "b.rf")]
-    result = CliRunner().invoke(app, ["equiv", *files])
-    assert result.exit_code == 3
-    assert "equal, but not all that stands around the equations\n" in result.output
-    assert "Around the equations they differ" in result.output
-    assert CliRunner().invoke(app, ["equiv", *files, "--ignore-frame"]).exit_code == 0
-
-
-@pytest.mark.parametrize(
-    ("left", "right", "options", "status"),
-    [
-        (EQ20, EQ21, (), 0),
-        (EQ21, "X_i = W_i*X_<i-1> + X_<i-2>", (), 1),
-        # A term that reaches back nine blocks is in no network of eight.
-        (f"{EQ21} + X_<i-9>", EQ21, (), 4),
-        ("X_i = W_i*(X_<i-1> + X_0)", "X_i = W_i*X_<i-1> + W_i*X_0", (), 1),
-        ("X_i = W_i*(X_<i-1> + X_0)", "X_i = W_i*X_<i-1> + W_i*X_0", ("--linear",), 0),
-    ],
-)
-def test_the_status(
-    left: str, right: str, options: tuple[str, ...], status: int, tmp_path: Path
-) -> None:
-    files = [str(tmp_path / name) for name in ("a.rf", "b.rf")]
-    for file, text in zip(files, (left, right), strict=True):
-        Path(file).write_text(f"stages 4 x 8\n{text}")
-    result = CliRunner().invoke(app, ["equiv", *files, *options])
-    assert result.exit_code == status, result.output
-    assert ": equal\n" not in result.output or status == 0
-
-
 @pytest.mark.parametrize(
     ("left", "right", "relation"),
     [
@@ -434,153 +359,11 @@ def test_other_numbers_in_i_are_no_relation(right: str) -> None:
     assert verdict(left, right).answer in (DIFFERENT, OPEN)
 
 
-# ---------------------------------------------------------------------- random recursions
-
-terms = st.sampled_from(
-    [
-        "W_i*X_<i-1>",
-        "X_<i-1>",
-        "W_<i-1>*X_<i-2>",
-        "X_<i-2>",
-        "2*W_i*X_<i-2>",
-        "relu(X_<i-1>)",
-        "W_i*(X_<i-1> + X_<i-2>)",
-        "W_i*X_<i-2>",
-        "X_0",
-        "relu(-X_<i-1>)",
-        "relu(X_<i-2> + relu(2*X_<i-1>))",
-        "max(X_<i-1>, X_<i-2>)",
-        "min(X_<i-2>, X_<i-1>)",
-    ]
-)
-signs = st.sampled_from([" + ", " - "])
-
-
-@st.composite
-def recursions(draw: st.DrawFn) -> str:
-    rest = draw(st.lists(st.tuples(signs, terms), max_size=3))
-    return "X_i = W_i*X_<i-1>" + "".join(sign + term for sign, term in rest)
-
-
-@given(recursions(), recursions())
-@settings(max_examples=15)
-def test_verdicts_agree_with_numbers(left: str, right: str) -> None:
-    """An equal pair agrees on numbers at depths that no comparison has seen."""
-    try:
-        formulas = (formula(left), formula(right))
-    except CompileError:
-        return
-    found = compare(*formulas)
-    if found.answer == ANY:
-        for depth in (9, 12):
-            assert example(formulas, depth, linear=False) is None
-    elif found.answer == LINEAR:
-        assert example(formulas, 9, linear=True) is None
-    elif found.answer == DIFFERENT:
-        assert found.example is not None
-
-
-# ---------------------------------------------------------------------------- the command
-
-
-def recform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "recform", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_the_command(tmp_path: Path) -> None:
-    files = [str(EXAMPLES / name) for name in ("eq20.rf", "eq21.rf", "a41.rf")]
-    result = recform(tmp_path, "equiv", *files[:2])
-    assert result.returncode == 0
-    assert result.stdout.startswith("Eq20 and Eq21: equal\n")
-    assert "X_1 = (1 + W_1)*X_0" in result.stdout
-    result = recform(tmp_path, "equiv", files[0], files[2], "-o", "out.py", "--json")
-    assert result.returncode == 1
-    data = json.loads(result.stdout)["result"]
-    assert (data["answer"], data["differs_at_depth"]) == ("different", 1)
-    assert (tmp_path / "out.py").read_text() == data["example"]["program"]
-
-
-def test_linear_is_enough_if_asked_for(tmp_path: Path) -> None:
-    for name, text in zip(("a.rf", "b.rf"), ONLY_LINEAR[0], strict=True):
-        (tmp_path / name).write_text(f"stages 4 x 8\n{text}\n")
-    assert recform(tmp_path, "equiv", "a.rf", "b.rf").returncode == 1
-    assert recform(tmp_path, "equiv", "a.rf", "b.rf", "--linear").returncode == 0
-
-
 def test_operators_without_a_name_in_common() -> None:
     with pytest.raises(CompileError) as caught:
         verdict("X_i = W_i*X_<i-1>", "X_i = F_i*X_<i-1>")
     (found,) = caught.value.diagnostics
     assert found.code == "RF643" and "W there, F here" in found.message
-
-
-# -- equations for single blocks
-
-PLAIN = "X_i = X_<i-1> + W_i*X_<i-1>"
-RANGE = f"{PLAIN}\nX_<4..6> = W_i*X_<i-1>"
-
-
-def whole(text: str) -> Formula:
-    return compile_source(from_text(text))[0].formula
-
-
-def sized(blocks: int, text: str) -> str:
-    return f"stages 8 x {blocks}\n{text}"
-
-
-def test_a_range_is_printed_once() -> None:
-    found = lines(compare(whole(sized(8, RANGE)), whole(sized(8, PLAIN))))
-    assert found.count("  X_<4..6> = W_i*X_<i-1>") == 1
-    assert any(
-        line.startswith("\nWith the equations for single blocks") for line in found
-    )
-
-
-def test_a_range_is_its_single_blocks() -> None:
-    singles = "".join(f"\nX_{n} = W_{n}*X_{n - 1}" for n in (4, 5, 6))
-    assert verdict(RANGE, PLAIN + singles).answer == ANY
-
-
-@pytest.mark.parametrize(
-    ("left", "right", "blocks", "same"),
-    [
-        # The first block that differs lies behind the smaller network.
-        (sized(8, PLAIN), sized(12, PLAIN + "\nX_<9..12> = W_i*X_<i-1>"), 8, True),
-        # A term that reaches back further than there are blocks.
-        (sized(4, PLAIN), sized(4, PLAIN + " + X_<i-6>"), 4, True),
-        # Shorter networks differ, and the last block forgets it.
-        (
-            sized(5, PLAIN + "\nX_2 = W_2*X_1\nX_5 = X_0"),
-            sized(5, PLAIN + "\nX_5 = X_0"),
-            5,
-            True,
-        ),
-        (sized(8, RANGE), sized(8, PLAIN + "\nX_<1..3> = W_i*X_<i-1>"), 8, False),
-        (sized(60, RANGE), sized(60, PLAIN), 60, False),
-    ],
-)
-def test_the_depth_of_the_files(left: str, right: str, blocks: int, same: bool) -> None:
-    formulas = whole(left), whole(right)
-    found = compare(*formulas)
-    assert found.answer == DIFFERENT
-    assert found.own is not None
-    assert (found.own.blocks, found.own.same) == (blocks, same)
-    # By running both at that depth.
-    assert (example(formulas, blocks, linear=True) is None) == same
-    text = "\n".join(lines(found))
-    sentence = "they are equal for any operators" if same else "They differ with"
-    assert sentence in text
-
-
-def test_a_difference_at_the_depth_of_the_files_needs_no_more_words() -> None:
-    found = compare(whole(sized(1, PLAIN)), whole(sized(1, "X_i = W_i*X_<i-1>")))
-    assert found.answer == DIFFERENT and found.own is None
 
 
 @pytest.mark.parametrize(

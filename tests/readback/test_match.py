@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recform.readback.forms import Form, Made, Table, add
-from recform.readback.match import Unlike, matched
+from recform.execution.forms import Form, Made, Table, add
+from recform.execution.match import Unlike, matched
 
 #: Modules that are alike.
 MODULES = 5

@@ -17,9 +17,9 @@ from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
 from recform.emit.checked import check
 from recform.emit.module import printed
+from recform.execution import rows
 from recform.plan.namespace import Namespace
 from recform.plan.network import NetworkPlan
-from recform.readback import rows
 from recform.readback.whole import Network
 
 PLAIN = """

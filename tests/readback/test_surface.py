@@ -15,9 +15,9 @@ from recform.emit.checked import check
 from recform.emit.classifier.base import base_class
 from recform.emit.classifier.passes import plan_classifier
 from recform.emit.module import printed
+from recform.execution.library import LEAN
 from recform.plan.lean import framed_base
 from recform.plan.namespace import Namespace
-from recform.readback.library import LEAN
 from recform.readback.surface import check_base, check_definitions, check_file
 from tests.readback.test_starts import written
 

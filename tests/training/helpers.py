@@ -7,15 +7,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from recform.compiler import Compiled, choose, compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostic
+from recform.training.data import Asked, Data, load
 from recform.training.engine import Plan
 from recform.training.numerics import Numerics
-from recform.training.recipe import recipe_of
+from recform.training.recipe import RECIPES, recipe_of
 from recform.training.runs import Result, Run
 from recform.training.screen import Silent
 from recform.training.session import Wanted, of_formula, run
@@ -32,6 +35,7 @@ X_i = X_<i-1> + W_i*X_<i-1>
 """
 #: Five steps an epoch.
 FAST = ("batch=256", "epochs=3", "warmup=1")
+QUICK = RECIPES["quick"]
 
 
 def wanted(folder: Path, overrides: Iterable[str] = FAST, **options: Any) -> Wanted:
@@ -94,3 +98,20 @@ def told(error: CompileError) -> Diagnostic:
     """The one thing that is wrong."""
     (item,) = error.diagnostics
     return item
+
+
+def loaded(name: str, wanted: tuple[int, ...] = (1, 8, 8), **options: Any) -> Data:
+    """Data for networks that want such examples."""
+    told = {"root": Path("data"), "validation": 0.1, **options}
+    return load(Asked(name, wanted=wanted, **told))
+
+
+def refused(name: str, wanted: tuple[int, ...] = (1, 8, 8), **more: Any) -> Diagnostic:
+    """What is said of data that cannot be had."""
+    with pytest.raises(CompileError) as caught:
+        loaded(name, wanted, **more)
+    return told(caught.value)
+
+
+def pixels(*shape: int) -> Any:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)

@@ -24,6 +24,7 @@ from recform.blocks import Shape
 from recform.blocks.amount import Dtype
 from recform.classes.network import plan_network
 from recform.diagnostics import CompileError, Diagnostics
+from recform.execution.library import REVERSIBLE
 from recform.graph.model import NetworkGraph
 from recform.linear.forms import tensor_of
 from recform.memory import Back, Memory
@@ -39,7 +40,6 @@ from recform.plan.definitions import (
 from recform.plan.expressions import Code
 from recform.plan.namespace import Namespace, fail
 from recform.plan.network import NetworkPlan, StepPlan
-from recform.readback.library import REVERSIBLE
 from recform.readback.printed import INVERSE
 from recform.recurrence.model import Place, Slot, Step
 from recform.writers.formula.coefficients import coefficient_text

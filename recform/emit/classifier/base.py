@@ -7,7 +7,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from recform.readback.library import TOLD
+from recform.execution.library import TOLD
 
 
 @cache

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 
 import sympy
 from sympy.printing.precedence import PRECEDENCE
-from sympy.printing.pycode import PythonCodePrinter
 
 from recform.algebra.expr import I, L, Learned
+from recform.blocks.code import ExpressionPrinter
 from recform.blocks.symbolic import Symbolic
 
 
-class _CoefficientPrinter(PythonCodePrinter):  # type: ignore[misc]
+class _CoefficientPrinter(ExpressionPrinter):
     """Coefficients: numbers become floats, learned scalars their attributes."""
 
     def __init__(self, names: Mapping[Symbolic, str], torch: bool) -> None:
-        super().__init__({"fully_qualified_modules": True})
+        super().__init__()
         self._names_of = names
         self._torch = torch
 
@@ -93,7 +93,7 @@ def coefficient_text(
     """A coefficient as Python; without symbols it is a literal."""
     if not value.free_symbols and not value.atoms(Learned):
         return number(value)
-    return str(_CoefficientPrinter(names, torch).doprint(value))
+    return _CoefficientPrinter(names, torch).doprint(value)
 
 
 def learned(value: Symbolic) -> list[Learned]:

@@ -6,14 +6,14 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from recform.readback.forms import Raised, Unreadable
-from recform.readback.library import LAID_OUT
-from recform.readback.parts import Hole, Method, Value
-from recform.readback.reader import UNSEEN, Reader, is_plain
-from recform.readback.rows import follow
+from recform.execution.forms import Raised, Unreadable
+from recform.execution.library import LAID_OUT
+from recform.execution.parts import Hole, Method, Value, without_docstring
+from recform.execution.reader import UNSEEN, Reader, is_plain
+from recform.execution.rows import follow
 
 if TYPE_CHECKING:
-    from recform.readback.file import File
+    from recform.execution.file import File
 
 
 class _Returned(Exception):
@@ -124,8 +124,7 @@ class Statements(Reader):
             Unreadable: if it does not, or there is something that no generated file has.
         """
         self.constructs = True
-        told = (n for n in statements if ast.get_docstring(ast.Module([n], [])) is None)
-        first, *rest = told
+        first, *rest = without_docstring(statements)
         match first:
             case ast.Expr(
                 value=ast.Call(

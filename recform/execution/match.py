@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from recform.readback.forms import Made, Node, key_of
+from recform.execution.forms import Made, Node, key_of
 
 
 class Unlike(Exception):

@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from recform.blocks.template import IN_PLACE_AT
-from recform.readback.forms import (
+from recform.execution.forms import (
     Changed,
     Form,
-    Made,
     Node,
     Unreadable,
     key_of,
     kind_of,
 )
-from recform.readback.library import NUMBERS, is_made, plain
-from recform.readback.parts import (
+from recform.execution.library import NUMBERS, is_made, plain
+from recform.execution.parts import (
     Asked,
     Each,
     Hole,
@@ -31,10 +30,10 @@ from recform.readback.parts import (
     Value,
     call,
 )
-from recform.readback.rows import Items
+from recform.execution.rows import Items
 
 if TYPE_CHECKING:
-    from recform.readback.file import File
+    from recform.execution.file import File
 
 #: How sums of members with weights are written, and where the axis of the weights is.
 WEIGHED = {"...k,k...c->...c": -1, "bk...,kbc...->bc...": 1}
@@ -231,9 +230,7 @@ class Calls:
         )
         named = tuple(sorted(more.items()))
         if is_made(name) or name in self._file.said.makers:
-            made = Made((name, *parts, *named))
-            self._file.made.append(made)
-            return Leaf(made)
+            return self._file.leaf((name, *parts, *named))
         return self._table.atom("call", name, *parts, *named)
 
 

@@ -8,9 +8,8 @@ from collections.abc import Collection, Hashable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
-from recform.algebra.totals import totals
 from recform.blocks.identifiers import MODULE, is_private
-from recform.readback.forms import (
+from recform.execution.forms import (
     Form,
     Made,
     Node,
@@ -19,9 +18,9 @@ from recform.readback.forms import (
     drawn,
     key_of,
 )
-from recform.readback.library import FRAMES, Start, start_of
-from recform.readback.overwritten import Overwritten
-from recform.readback.parts import (
+from recform.execution.library import FRAMES, Start, start_of
+from recform.execution.overwritten import Overwritten
+from recform.execution.parts import (
     Asked,
     Hole,
     Instance,
@@ -37,9 +36,9 @@ from recform.readback.parts import (
     targets,
     tensor,
 )
-from recform.readback.reader import INPUT, UNSEEN, Reader
-from recform.readback.rows import Alike, Blocks, Items, Span, alike, follow, span_of
-from recform.readback.statements import Statements
+from recform.execution.reader import INPUT, UNSEEN, Reader
+from recform.execution.rows import Alike, Blocks, Items, Span, alike, follow, span_of
+from recform.execution.statements import Statements
 
 #: What a module keeps of the positions before, where a network goes on by them.
 PAST = Hole("past")
@@ -51,6 +50,7 @@ class Said:
 
     Attributes:
         table: of all forms.
+        links: operators that were read, with their module, by all that they hang on.
         layers: of functions that a module stands for, by what makes the module.
         makers: functions of libraries that make modules, besides classes.
         defaults: of the arguments of classes that operators bring.
@@ -62,6 +62,7 @@ class Said:
     """
 
     table: Table = field(default_factory=Table)
+    links: dict[Hashable, tuple[ast.expr, Value]] = field(default_factory=dict)
     layers: dict[Any, ast.expr] = field(default_factory=dict)
     makers: set[str] = field(default_factory=set)
     defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -127,11 +128,13 @@ class File:
     @property
     def idle(self) -> list[Instance | Alike]:
         """Objects that nobody has asked for anything."""
-        called = totals((id(span.row), span.count) for span in self.called)
+        called: Counter[int] = Counter()
+        for span in self.called:
+            called[id(span.row)] += span.count
         alone = (item for item in self._instances if "" not in item.attributes)
         return [
             *(item for item in alone if id(item) not in called),
-            *(row for row in self._rows if called.get(id(row), 0) < row.count),
+            *(row for row in self._rows if called[id(row)] < row.count),
         ]
 
     @property
@@ -258,6 +261,11 @@ class File:
         return call(self, self.attribute(instance, name), arguments)
 
     # -- objects
+
+    def leaf(self, make: tuple[Hashable, ...]) -> Leaf:
+        """A new module or parameter of a library."""
+        self.made.append(made := Made(make))
+        return Leaf(made)
 
     def instance(
         self, kind: ast.ClassDef, arguments: Sequence[Value], options: Options

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from recform.diagnostics import counted
-from recform.readback.forms import Made, Node
+from recform.execution.forms import Made, Node
 
 #: Functions of numbers, by their name without ``torch.`` or ``math.``.
 NUMBERS: dict[str, Callable[..., float]] = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from recform.blocks.identifiers import MODULE, is_private
-from recform.readback.forms import Form, Made, Table, Unreadable, form
+from recform.execution.forms import Form, Made, Table, Unreadable, form
 
 #: What an expression is: a form, a number, a word, a part, a row of values.
 Value = Any
@@ -239,3 +239,11 @@ def targets(node: ast.stmt) -> list[ast.expr]:
         case ast.AnnAssign():
             return [node.target]
     return []
+
+
+def without_docstring(statements: Sequence[ast.stmt]) -> Sequence[ast.stmt]:
+    """The statements of a function, below what it says of itself."""
+    match statements:
+        case [ast.Expr(value=ast.Constant(value=str())), *rest]:
+            return rest
+    return statements

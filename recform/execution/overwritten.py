@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from recform.readback.forms import Changed, Made, Node, Table
-from recform.readback.parts import Hole, Pieces
+from recform.execution.forms import Changed, Made, Node, Table
+from recform.execution.parts import Hole, Pieces
 
 #: Modules of torch whose result is a tensor of its own, which autograd does not keep.
 MAKERS = ("nn.Conv", "nn.Linear", "nn.BatchNorm")

@@ -10,10 +10,10 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from recform.readback.calls import Calls
-from recform.readback.forms import Changed, Form, Unreadable, add, kind_of
-from recform.readback.library import COMPARED, CONSTANTS
-from recform.readback.parts import (
+from recform.execution.calls import Calls
+from recform.execution.forms import Changed, Form, Unreadable, add, kind_of
+from recform.execution.library import COMPARED, CONSTANTS
+from recform.execution.parts import (
     Asked,
     Each,
     Instance,
@@ -26,10 +26,10 @@ from recform.readback.parts import (
     Value,
     tensor,
 )
-from recform.readback.rows import MEMBER, Items, grows_steadily, joined
+from recform.execution.rows import MEMBER, Items, grows_steadily, joined
 
 if TYPE_CHECKING:
-    from recform.readback.file import File
+    from recform.execution.file import File
 
 #: Stands for the argument in the code of an operator or a function.
 INPUT = "input_x"
@@ -206,14 +206,13 @@ class Reader:
         return str(value)
 
     def _elements(self, nodes: Sequence[ast.expr]) -> Sequence[Value]:
-        return joined(
-            [
-                self._calls.each(self.value(node.value))
-                if isinstance(node, ast.Starred)
-                else [self._noted(self.value(node))]
-                for node in nodes
-            ]
-        )
+        found: list[Sequence[Value]] = [[]]
+        for node in nodes:
+            if isinstance(node, ast.Starred):
+                found += [self._calls.each(self.value(node.value)), []]
+            else:
+                found[-1].append(self._noted(self.value(node)))  # type: ignore[attr-defined]
+        return joined(found) if found[1:] else found[0]
 
     def _run_over(self, over: ast.expr) -> Value:
         """What a loop runs over; any member, where it is a list or several side by side.

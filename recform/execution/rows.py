@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Protocol, overload
 
-from recform.readback.forms import ONE, Made, Node, Table
-from recform.readback.match import nodes_in
-from recform.readback.parts import Hole, Instance, Part, Value
+from recform.execution.forms import ONE, Made, Node, Table
+from recform.execution.match import nodes_in
+from recform.execution.parts import Hole, Instance, Part, Value
 
 #: Stands for the number of a block in the expression that makes a row of them.
 MEMBER = "member"

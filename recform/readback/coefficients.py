@@ -1,0 +1,53 @@
+"""Coefficients of the formula as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import Filled, I, Learned, Scaled
+from recform.blocks.symbolic import Symbolic
+from recform.execution.file import Said
+
+#: What symbols stand for.
+Numbers = Mapping[Symbolic, Any]
+
+
+class Coefficients:
+    """Coefficients as numbers.
+
+    Args:
+        said: is told if the number of a block is read.
+        numbers: what symbols are.
+        scalar: the number of a learned scalar.
+        index: the symbol of the block's number, and how much it is more than a tensor says.
+    """
+
+    def __init__(
+        self,
+        said: Said,
+        numbers: Numbers,
+        scalar: Callable[[Learned], float],
+        index: tuple[Symbolic, int] | None = None,
+    ) -> None:
+        self._numbers, self._said = numbers, said
+        self._scalar, self._index = scalar, index
+        self._known: dict[tuple[Symbolic, Symbolic], float] = {}
+
+    def of(self, tensor: Scaled | Filled) -> float:
+        """The number in front of a tensor."""
+        key = (tensor.coefficient, tensor.at)
+        if key not in self._known:
+            self._said.is_numbered |= tensor.coefficient.has(I)
+            values: dict[Symbolic, Any] = {
+                item: sympy.Float(self._scalar(item))
+                for item in tensor.coefficient.atoms(Learned)
+            }
+            values |= {k: sympy.sympify(v) for k, v in self._numbers.items()}
+            if self._index is not None and tensor.at is not sympy.nan:
+                symbol, more = self._index
+                values[symbol] = tensor.at + more
+            self._known[key] = float(tensor.coefficient.xreplace(values))
+        return self._known[key]

@@ -1,0 +1,104 @@
+"""Indices that name no block, or no time, and what is said of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from recform.compiler import compile_source, from_text
+from recform.diagnostics import CompileError
+from tests.diagnostics.mistakes import ONE, mistakes
+
+TIMED = "stages 4 x 3\ntimes 2\nX_<i,t> = W_i*X_<i-1,t> + {}*X_<i,t-1>\n"
+
+
+@pytest.mark.parametrize(
+    ("declared", "used", "hint"),
+    [
+        ("", "b_t", "declare it: `scalar b_t = 0.5` (learned)"),
+        ("", "b_<t-1>", "declare it: `scalar b_t = 0.5` (learned)"),
+        ("scalar b_i = 0.5", "b_t", "write b_i or b_<i,t>; `scalar b_t = 0.5`"),
+        ("const b_i = i", "b_t", "write b_i or b_<i,t>; `scalar b_t = 0.5`"),
+        ("scalar b_t = 0.5", "b", "write b_t here"),
+        ("scalar b_t = 0.5", "b_2", "write b_t here"),
+        ("scalar b_t = 0.5", "b_<i,t>", "write b_t here"),
+        ("scalar b = 0.5", "b_t", "write b here"),
+    ],
+)
+def test_hints_for_scalars_of_a_time(declared: str, used: str, hint: str) -> None:
+    (item,) = mistakes(f"{declared}\n{TIMED.format(used)}")
+    assert (item.code, item.labels[0].span.text) in (("RF304", used), ("RF201", used))
+    assert hint in item.hint
+
+
+@pytest.mark.parametrize(
+    ("equation", "code", "place", "hint"),
+    [
+        ("X_<2..L/3> = W_i*X_<i-1>", "RF315", "X_<2..L/3>", "floor(L/2) is a block for"),
+        ("X_<i..L> = W_i*X_<i-1>", "RF217", "X_<i..L>", "X_<2..5> = ..., with i on the"),
+        ("X_<2..4> = W_i*X_<L-i>", "RF301", "X_<L-i>", ""),
+        ("X_<3..4> = W_<L-i>*X_<i-1>", "RF316", "W_<L-i>", "write W_i, which is of the"),
+        ("Y_i = X_<L-i>", "RF316", "L-i", "X_<L/2+1..L> = "),
+        ("X_4 = X_<L-i>", "RF316", "L-i", "X_<L/2+1..L> = "),
+        ("X_<3..4> = W_i*X_<L-40-i>", "RF106", "L-40-i", ""),
+        ("X_L = W_L*X_<L-1>", "RF217", "X_L", "here X_4 = ..., with numbers for L"),
+        ("X_<L-1> = X_<L-2>", "RF217", "X_<L-1>", "here X_3 = ..."),
+        ("X_<last> = W_i*X_<i-1>", "RF304", "last", "the last block is L in the output"),
+        ("X_<1..end> = W_i*X_<i-1>", "RF304", "end", "the last block is L"),
+        ("X_<first..2> = W_i*X_<i-1>", "RF304", "first", "first stands alone on the left"),
+        ("output X_<last>", "RF304", "last", "the last block is L in the output"),
+        ("X_1 = X_<j>", "RF304", "j", "an index is i, i-1, i-2, ... or a number"),
+    ],
+)  # fmt: skip
+def test_blocks_that_an_index_does_not_name(
+    equation: str, code: str, place: str, hint: str
+) -> None:
+    """The hint says what to write; what it says compiles."""
+    (found,) = mistakes(f"stages 8 x 2, 8 x 2 / 2\n{ONE}\n{equation}")
+    assert found.code == code
+    assert found.labels[0].span.text == place
+    assert found.hint.startswith(hint)
+    text = f"stages 8 x 2, 8 x 2 / 2\n{ONE}\nX_<2..4> = W_i*X_<i-1>"
+    compile_source(from_text(text))
+
+
+def test_the_last_block_where_stages_differ() -> None:
+    text = f"scope stage\nstages 8 x 2, 8 x 3 / 2\n{ONE}\nX_L = X_1"
+    (found,) = mistakes(text)
+    assert found.hint.startswith("for example X_4 = ...")
+
+
+def test_an_index_of_a_definition_that_is_none() -> None:
+    text = (
+        "R(x, n=4) = concat(Y_<1..n>)\n    where S_<1..n> = split(x, n), K = conv(3, cin)\n"
+        "    where Y_1 = S_1\n    where Y_k = K_k*(S_k + Y_<j-1>)\n"
+        f"stages 8 x 2\nW = R\n{ONE}"
+    )
+    (found,) = mistakes(text)
+    assert (found.code, found.labels[0].span.text) == ("RF304", "j")
+    assert "letter of its own equation" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("equation", "code"),
+    [
+        ("X_<3..2> = D_i*X_<i-1>", "RF217"),
+        ("X_<0..2> = D_i*X_<i-1>", "RF217"),
+        ("X_<2..L/3> = D_i*X_<i-1>", "RF315"),
+        ("X_<3..4> = D_i*X_<L-i>\nscope stage", "RF302"),
+        ("X_<1..2> = D_i*X_<L-i>\nscope stage", "RF301"),
+        ("X_<1..2000> = D_i*X_<i-1>", "RF106"),
+        ("X_<1..9> = D_i*X_<i-1>", "RF302"),
+        ("X_<1..2> = D_i*X_<i-1>\nX_<2..3> = D_i*X_<i-1>", "RF207"),
+        ("X_<first> = D_i*X_<first-1>", "RF217"),
+        ("X_<first+1> = D_<first>*X_<first-1>", "RF217"),
+        ("const k = (3, 5, 7) per stage", "RF218"),
+        ("const k = (3, 5) per channel", "RF212"),
+        ("const k_i = (3, 5) per stage", "RF212"),
+        ("const k = (3, 5) per stage\nhead conv(k) > avgpool > linear(10)", "RF218"),
+    ],
+)
+def test_equations_and_numbers_of_several_blocks(equation: str, code: str) -> None:
+    text = f"stages 8 x 2, 8 x 2 / 2\nX_i = X_<i-1> + W_i*X_<i-1>\n{equation}\n"
+    with pytest.raises(CompileError) as caught:
+        compile_source(from_text(text))
+    assert code in {item.code for item in caught.value.diagnostics}

@@ -1,0 +1,116 @@
+"""The command `equiv`, and what stands around the equations that it compares."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from recform.cli.app import app
+from recform.compiler import compile_source, from_text
+from recform.equality.compare import compare
+from recform.equality.verdict import ANY
+from tests.equality.test_equiv import EQ20, EQ21, EXAMPLES, ONLY_LINEAR
+
+FRAME = """input 3 x 8 x 8
+stem {stem}
+stages {stages}
+head avgpool > linear(10)
+B = {body}
+X_i = X_<i-1> + B_i*X_<i-1>
+"""
+
+
+SAME = {"stem": "conv(3, c) > bn", "stages": "4 x 2", "body": "conv(3, c) > bn > relu"}
+
+
+@pytest.mark.parametrize(
+    ("part", "other", "shown"),
+    [
+        ("stem", "conv(5, c) > bn", "stem: conv(3, c) > bn in A, conv(5, c) > bn in B"),
+        ("stages", "4 x 2, 8 x 2 / 2", "stages: 4 x 2 in A, 4 x 2, 8 x 2 / 2 in B"),
+        (
+            "body",
+            "conv(3, c) > relu",
+            "B: conv(3, c) > bn > relu in A, conv(3, c) > relu in B",
+        ),
+        # The same pipeline in other words.
+        ("stem", "first: conv(kernel=3, width=c) > bn", None),
+        ("body", "conv(3, c, stride=1) > bn > relu", None),
+    ],
+)
+def test_the_frame_is_compared(part: str, other: str, shown: str | None) -> None:
+    first, second = (
+        compile_source(from_text(FRAME.format(**values)))[0].formula
+        for values in (SAME, SAME | {part: other})
+    )
+    found = compare(first, second)
+    assert found.answer == ANY
+    assert [change.text(("A", "B")) for change in found.frame] == [shown] * bool(shown)
+
+
+def test_the_frame_counts_for_the_status(tmp_path: Path) -> None:
+    for name, stem in (("a.rf", "conv(3, c)"), ("b.rf", "conv(3, c) > relu")):
+        (tmp_path / name).write_text(FRAME.format(**SAME | {"stem": stem}))
+    files = [str(tmp_path / name) for name in ("a.rf", "b.rf")]
+    result = CliRunner().invoke(app, ["equiv", *files])
+    assert result.exit_code == 3
+    assert "equal, but not all that stands around the equations\n" in result.output
+    assert "Around the equations they differ" in result.output
+    assert CliRunner().invoke(app, ["equiv", *files, "--ignore-frame"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "options", "status"),
+    [
+        (EQ20, EQ21, (), 0),
+        (EQ21, "X_i = W_i*X_<i-1> + X_<i-2>", (), 1),
+        # A term that reaches back nine blocks is in no network of eight.
+        (f"{EQ21} + X_<i-9>", EQ21, (), 4),
+        ("X_i = W_i*(X_<i-1> + X_0)", "X_i = W_i*X_<i-1> + W_i*X_0", (), 1),
+        ("X_i = W_i*(X_<i-1> + X_0)", "X_i = W_i*X_<i-1> + W_i*X_0", ("--linear",), 0),
+    ],
+)
+def test_the_status(
+    left: str, right: str, options: tuple[str, ...], status: int, tmp_path: Path
+) -> None:
+    files = [str(tmp_path / name) for name in ("a.rf", "b.rf")]
+    for file, text in zip(files, (left, right), strict=True):
+        Path(file).write_text(f"stages 4 x 8\n{text}")
+    result = CliRunner().invoke(app, ["equiv", *files, *options])
+    assert result.exit_code == status, result.output
+    assert ": equal\n" not in result.output or status == 0
+
+
+def recform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "recform", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command(tmp_path: Path) -> None:
+    files = [str(EXAMPLES / name) for name in ("eq20.rf", "eq21.rf", "a41.rf")]
+    result = recform(tmp_path, "equiv", *files[:2])
+    assert result.returncode == 0
+    assert result.stdout.startswith("Eq20 and Eq21: equal\n")
+    assert "X_1 = (1 + W_1)*X_0" in result.stdout
+    result = recform(tmp_path, "equiv", files[0], files[2], "-o", "out.py", "--json")
+    assert result.returncode == 1
+    data = json.loads(result.stdout)["result"]
+    assert (data["answer"], data["differs_at_depth"]) == ("different", 1)
+    assert (tmp_path / "out.py").read_text() == data["example"]["program"]
+
+
+def test_linear_is_enough_if_asked_for(tmp_path: Path) -> None:
+    for name, text in zip(("a.rf", "b.rf"), ONLY_LINEAR[0], strict=True):
+        (tmp_path / name).write_text(f"stages 4 x 8\n{text}\n")
+    assert recform(tmp_path, "equiv", "a.rf", "b.rf").returncode == 1
+    assert recform(tmp_path, "equiv", "a.rf", "b.rf", "--linear").returncode == 0
