@@ -62,6 +62,7 @@ from fractions import Fraction as Q
 SEED = {seed}
 WIDTH = {width}
 SIZE = {size}
+LARGEST = 10**4000  # and no number is multiplied any more
 
 
 def matrix(name, columns):
@@ -99,7 +100,11 @@ def add(*vectors):
 
 
 def times(*vectors):
-    return [math.prod(parts) for parts in fitting(vectors)]
+    made = [math.prod(parts) for parts in fitting(vectors)]
+    ratios = [Q(a).as_integer_ratio() for a in made if isinstance(a, Q | int)]
+    if any(abs(top) > LARGEST or bottom > LARGEST for top, bottom in ratios):
+        raise OverflowError("numbers too long to be shown")
+    return made
 
 
 def scale(weight, x):
@@ -153,8 +158,8 @@ class Example:
     Attributes:
         depth: the number of blocks.
         seed: from which the numbers are made.
-        linear: whether operators are matrices; otherwise the square of each number is
-            added.
+        linear: whether operators are matrices; otherwise a bounded function of each
+            number is added, so that numbers stay short from block to block.
         outputs: of the two networks.
         program: Python that computes them again.
     """
@@ -201,9 +206,9 @@ def example(
             size=size,
             kind=": a matrix"
             if linear
-            else ": a matrix, and the square of each number",
+            else ": a matrix, and what is bounded of each number",
             **_OPERATOR[any(map(_takes_several, formulas))],
-            applied="y" if linear else "[a + a * a for a in y]",
+            applied="y" if linear else "[a + math.floor(a) ** 2 % 7 for a in y]",
             functions=functions,
             bodies="\n\n".join(bodies),
             names="first_network(x), second_network(x)",
@@ -212,7 +217,10 @@ def example(
         )
         outputs = _run(program)
         if outputs is not None and _differ(*outputs):
-            first, second = (tuple(map(_number, values)) for values in outputs)
+            try:
+                first, second = (tuple(map(_number, values)) for values in outputs)
+            except ValueError:
+                continue  # longer than Python prints
             return Example(depth, seed, linear, (first, second), program)
     return None
 
