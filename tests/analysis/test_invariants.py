@@ -76,6 +76,8 @@ def test_only_for_linear_operators() -> None:
         "X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2>",
         "scalar k_i = 0.5\nX_i = (1-k_i)*X_<i-1> + k_i*X_<i-2> + W_i*X_<i-1>",
         REVNET,
+        # The product of 1/(k^2 + 1) is not made of factorials.
+        "X_i = 1/(i^2 + 1)*X_<i-1> + W_i*X_<i-1>",
     ],
 )
 def test_none(text: str) -> None:
