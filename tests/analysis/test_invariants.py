@@ -180,6 +180,14 @@ def test_inverse(text: str) -> None:
     assert found.exists
 
 
+@pytest.mark.parametrize("number", ["(i - 5)", "(L - i)", "k_i*max(0, i - 6)"])
+def test_an_inverse_where_a_block_divides_by_zero(number: str) -> None:
+    """It is said while that is not 0, and tried on the other blocks."""
+    text = f"scalar k_i = 0.5\nX_i = W_i*X_<i-1> + k_i*{number}*X_<i-2>"
+    (check,) = [c for c in verify(formula(text), build) if "inverse" in c.claim]
+    assert check.holds
+
+
 OBSTACLES = {
     "X_i = W_i*X_<i-1>": "the operator itself would have to be inverted",
     "X_i = X_<i-1> + W_i*X_<i-1>": "only if the operator is a contraction",
