@@ -344,10 +344,8 @@ def _where_positive(atoms: Atoms, other: Atom, atom: Atom, p: Value) -> Value | 
         return p
     q = rectified(atoms, other)
     if q is not None:
-        atoms.work(len(p))
         ratios = [q[m] / w for m, w in p.items() if m in q and (q[m] / w).is_Rational]
         for ratio in dict.fromkeys(ratios):
-            atoms.work(len(p) + len(q))
             if ratio > 0 and is_positive(atoms, minus(q, scaled(ratio, p))):
                 return q
             if ratio < 0 and is_positive(atoms, minus(scaled(ratio, p), q)):

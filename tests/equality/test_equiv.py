@@ -670,11 +670,3 @@ def test_numbers_of_an_example_stay_short(weight: str) -> None:
     assert found.example is not None
     assert found.example.depth == 7
     assert all(len(n) < 100 for side in found.example.outputs for n in side)
-
-
-def test_numbers_too_long_to_be_shown_are_not() -> None:
-    """Each block has the eighth power of what it gets: Python prints no such numbers."""
-    power = "A_i = X_<i-1>*X_<i-1>\nB_i = A_i*A_i\nX_i = B_i*B_i*W_i*X_<i-1>"
-    first, second = formula(f"{power}\noutput X_L"), formula(f"{power}\noutput 2*X_L")
-    assert example((first, second), 2, linear=True) is not None
-    assert example((first, second), 6, linear=True) is None
