@@ -201,7 +201,7 @@ def example(
             size=size,
             kind=": a matrix"
             if linear
-            else ": a matrix, and what is bounded of each number",
+            else ": a matrix, and a bounded function of each number",
             **_OPERATOR[any(map(_takes_several, formulas))],
             applied="y" if linear else "[a + math.floor(a) ** 2 % 7 for a in y]",
             functions=functions,
