@@ -106,7 +106,7 @@ def added(terms: Iterable[str]) -> str:
     return text or "0"
 
 
-class _Words(StrPrinter):  # type: ignore[misc]
+class _Words(StrPrinter):
     """Numbers with the functions of the language, by the names that they have there."""
 
     def _print_Function(self, expr: Symbolic) -> str:
