@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 import sympy
+from sympy.core.sorting import default_sort_key
 from sympy.printing.latex import greek_letters_set, translate
+from sympy.printing.str import StrPrinter
 
 from recform.algebra.decimals import Decimals, in_decimals
 from recform.algebra.expr import (
@@ -40,6 +42,8 @@ from recform.blocks.symbolic import Symbolic
 from recform.operators.activation import RECIPROCAL
 
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
+#: What SymPy calls otherwise than the language does.
+_NAMED = {"Abs": "abs", "Max": "max", "Min": "min", "ceiling": "ceil"}
 #: All numbers are fractions.
 EXACT: Decimals = {}
 
@@ -102,9 +106,26 @@ def added(terms: Iterable[str]) -> str:
     return text or "0"
 
 
+class _Words(StrPrinter):
+    """Numbers with the functions of the language, by the names that they have there."""
+
+    def _print_Function(self, expr: Symbolic) -> str:
+        name = expr.func.__name__
+        return f"{_NAMED.get(name, name)}({self.stringify(expr.args, ', ')})"
+
+    _print_Abs = _print_Function
+
+    def _print_LatticeOp(self, expr: Symbolic) -> str:
+        args = sorted(expr.args, key=default_sort_key)
+        return f"{_NAMED[expr.func.__name__]}({self.stringify(args, ', ')})"
+
+    def _print_Exp1(self, expr: Symbolic) -> str:
+        return "e"
+
+
 @lru_cache(maxsize=4096, typed=True)
 def _number(value: Symbolic) -> str:
-    return str(sympy.sstr(value)).replace("**", "^")
+    return str(_Words().doprint(value)).replace("**", "^")
 
 
 class _Plain:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from recform.algebra.expr import I, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import added, plain
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.backward import network_of, seeds_of
 from recform.derivation.words import has_free_letters
 from recform.diagnostics import CompileError, Diagnostics
@@ -114,15 +115,24 @@ def _same_equations(left: Formula, right: Formula) -> bool:
         == {renamed[e.unknown]: named(e.right) for e in right.equations}
         and {b.left: b.right for b in left.boundaries}
         == {named(b.left): named(b.right) for b in right.boundaries}
-        and _relative_ends(left) == _relative_ends(right)
+        and _relative_rules(left)
+        == {(renamed[name], e, named(r)) for name, e, r in _relative_rules(right)}
         and left.output == named(right.output)
     )
 
 
-def _relative_ends(formula: Formula) -> set[object]:
-    """The ranges that are other ones in a network of another depth."""
-    rules = [b.rule for b in formula.boundaries if b.rule is not None]
-    return {rule.ends for rule in rules if rule.relative}
+def _relative_rules(
+    formula: Formula,
+) -> set[tuple[str, tuple[Symbolic, Symbolic] | None, Tensor]]:
+    """Unknown, range and right side of what a network of another depth has elsewhere.
+
+    Blocks may be the same by chance: 2 to L/2 and 2 to L-2 of four.
+    """
+    return {
+        (b.left.name, b.rule.ends, b.rule.right)
+        for b in formula.boundaries
+        if b.rule is not None and b.rule.relative and isinstance(b.left, State)
+    }
 
 
 def _same(left: Formula, right: Formula) -> Verdict:

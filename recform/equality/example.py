@@ -157,8 +157,8 @@ class Example:
     Attributes:
         depth: the number of blocks.
         seed: from which the numbers are made.
-        linear: whether operators are matrices; otherwise the square of each number is
-            added.
+        linear: whether operators are matrices; otherwise a bounded function of each
+            number is added, so that numbers stay short from block to block.
         outputs: of the two networks.
         program: Python that computes them again.
     """
@@ -205,9 +205,9 @@ def example(
             size=size,
             kind=": a matrix"
             if linear
-            else ": a matrix, and the square of each number",
+            else ": a matrix, and a bounded function of each number",
             **_OPERATOR[any(map(_takes_several, formulas))],
-            applied="y" if linear else "[a + a * a for a in y]",
+            applied="y" if linear else "[a + math.floor(a) ** 2 % 7 for a in y]",
             functions=functions,
             bodies="\n\n".join(bodies),
             names="first_network(x), second_network(x)",

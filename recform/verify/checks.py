@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from recform.algebra.expr import State, Tensor, subtensors
+import sympy
+
+from recform.algebra.expr import I, State, Tensor, subtensors
 from recform.algebra.formula import Formula
 from recform.analysis.invariants.invariants import Invariant, invariants
 from recform.analysis.invariants.inverse import Inverse, inverse
@@ -281,7 +283,13 @@ def _backwards(
         for step in solved.steps:
             right = tensor_of(step.right)
             target = back.unroller.replaced(step.tensor, block)
-            if right is not None and target not in back.values:
+            if right is None or target in back.values:
+                continue
+            factor = step.factor.xreplace({I: sympy.Integer(block)})
+            if forward.number(factor) == 0:
+                # It is said for blocks in which nothing is divided by zero.
+                back.values[target] = forward.at(target, 0)
+            else:
                 value = back.value(back.unroller.replaced(right, block))
                 back.values[target] = found[target] = value
     return found

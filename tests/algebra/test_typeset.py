@@ -33,6 +33,19 @@ def test_powers_are_printed_as_the_language_has_them() -> None:
     assert r"\frac{\left(-1\right)^{i} \alpha_{i}^{2}}{2}" in latex(equation.right)
 
 
+@pytest.mark.parametrize(
+    "number",
+    ["abs(i-5)", "max(i-3, 0)", "min(i, L/2, 7)", "ceil(i/3)", "floor(i/2)", "e*i"],
+)
+def test_functions_of_numbers_have_their_names_in_the_language(number: str) -> None:
+    (equation,) = compile_source(from_text(f"X_i = {number}*W_i*X_<i-1> + X_<i-1>"))[
+        0
+    ].formula.equations
+    shown = plain(equation.right)
+    again = compile_source(from_text(f"X_i = {shown}"))[0]
+    assert again.formula.equations[0].right == equation.right
+
+
 def test_a_function_with_an_underscore_has_no_index() -> None:
     text = "X_i = leaky_relu(X_<i-1>)"
     (equation,) = compile_source(from_text(text))[0].formula.equations

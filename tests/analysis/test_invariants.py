@@ -76,6 +76,8 @@ def test_only_for_linear_operators() -> None:
         "X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2>",
         "scalar k_i = 0.5\nX_i = (1-k_i)*X_<i-1> + k_i*X_<i-2> + W_i*X_<i-1>",
         REVNET,
+        # The product of 1/(k^2 + 1) is not made of factorials.
+        "X_i = 1/(i^2 + 1)*X_<i-1> + W_i*X_<i-1>",
     ],
 )
 def test_none(text: str) -> None:
@@ -176,6 +178,14 @@ def test_inverse(text: str) -> None:
     found = inverse(formula(text))
     assert [step.text() for step in found.steps] == INVERSES[text]
     assert found.exists
+
+
+@pytest.mark.parametrize("number", ["(i - 5)", "(L - i)", "k_i*max(0, i - 6)"])
+def test_an_inverse_where_a_block_divides_by_zero(number: str) -> None:
+    """It is said while that is not 0, and tried on the other blocks."""
+    text = f"scalar k_i = 0.5\nX_i = W_i*X_<i-1> + k_i*{number}*X_<i-2>"
+    (check,) = [c for c in verify(formula(text), build) if "inverse" in c.claim]
+    assert check.holds
 
 
 OBSTACLES = {

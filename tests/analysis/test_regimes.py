@@ -561,3 +561,15 @@ def test_histories_of_single_blocks(own: str) -> None:
     checks = verify(made, build)
     assert len(checks) >= 4
     assert all(check.holds for check in checks)
+
+
+def test_a_number_of_blocks_in_front_of_the_output() -> None:
+    text = "stages 8 x 4\nX_i = X_<i-1>\nX_<3..4> = X_<i-1> + W_i*X_<i-1>\noutput L*X_L"
+    made = compile_source(from_text(text))[0].formula
+    (row,) = analyse(made, Diagnostics()).jacobians
+    assert row.own is not None
+    assert [f"{item.left} = {item.right}" for item in row.own.written[4]][1:] == [
+        "d(4*X_4)/dX_3 = 4 + 4*W_4",
+        "d(4*X_4)/dX_2 = 4 + 4*W_4 + 4*W_3 + 4*W_4*W_3",
+        "d(4*X_4)/dX_1 = 4 + 4*W_4 + 4*W_3 + 4*W_4*W_3",
+    ]

@@ -476,3 +476,35 @@ def test_sums_over_depth_are_compared_as_formulas() -> None:
     other = verdict(left, DEPTH + "X_i = sum(k, 0, i, a_<i,k>*Y_k)\noutput X_L")
     assert not other.equal
     assert any("not tried on numbers" in note for note in other.notes)
+
+
+@pytest.mark.parametrize("weight", ["", "1/3*"])
+def test_numbers_of_an_example_stay_short(weight: str) -> None:
+    """Four operators a block, and the first difference is in block 8."""
+    chain = f"X_i = {weight}W_i*W_i*W_i*W_i*X_<i-1>"
+    more = " + W_i*(X_<i-7> + X_0) - W_i*X_<i-7> - W_i*X_0"
+    found = verdict(chain, chain + more)
+    assert found.answer == LINEAR
+    assert found.example is not None
+    assert found.example.depth == 7
+    assert all(len(n) < 100 for side in found.example.outputs for n in side)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        # Of four blocks, L/2 and L-2 are one, and so are L-i and i-2 in block L-1.
+        (("2..L/2", "X_<i-1>"), ("2..L-2", "X_<i-1>")),
+        (("L-1..L-1", "X_<L-i>"), ("L-1..L-1", "X_<i-2>")),
+    ],
+)
+def test_ranges_that_are_the_same_by_chance(
+    first: tuple[str, str], second: tuple[str, str]
+) -> None:
+    def made(x: tuple[str, str], y: tuple[str, str]) -> Formula:
+        lines = ["stages 4 x 4", "X_i = X_<i-1> + W_i*X_<i-1>", "Y_i = Y_<i-1> + X_i"]
+        lines += [f"X_<{x[0]}> = W_i*{x[1]}", f"Y_<{y[0]}> = 2*X_i + {y[1]}"]
+        return compile_source(from_text("\n".join([*lines, "output Y_L"])))[0].formula
+
+    assert compare(made(first, second), made(first, second)).answer == ANY
+    assert not compare(made(first, second), made(second, first)).equal

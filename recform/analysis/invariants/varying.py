@@ -101,13 +101,14 @@ def _product(ratio: Symbolic) -> Symbolic | None:
         small = ratio.is_Rational and abs(ratio) < 1
         return (1 / ratio) ** -I if small else ratio**I
     k = sympy.Symbol("k", integer=True, positive=True)
-    top, bottom = sympy.fraction(ratio)
-    roots = [
-        root
-        for part in (top, bottom)
-        for root in sympy.roots(sympy.Poly(part, I), filter="Z")
-    ]
-    first = max([1, *(int(root) + 1 for root in roots)])
+    roots: list[int] = []
+    for part in sympy.fraction(ratio):
+        polynomial = sympy.Poly(part, I)
+        found = sympy.roots(polynomial, filter="Z")
+        if sum(found.values()) < polynomial.degree():
+            return None  # other roots make no factorials
+        roots += map(int, found)
+    first = max([1, *(root + 1 for root in roots)])
     with suppress(NotImplementedError, ValueError):
         made = sympy.gammasimp(sympy.product(ratio.xreplace({I: k}), (k, first, I)))
         made = sympy.factor(made.rewrite(sympy.factorial))

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import sympy
+
 from recform.algebra.expr import L
 from recform.analysis.jacobian.closed import (
     MOST,
@@ -190,7 +192,7 @@ class Pieced:
         found: dict[tuple[str, int], Polynomial] = {}
         names = list(self._general)
         rows: dict[str, list[Formulas]] = {name: [] for name in names}
-        output = self._linear.formula.output.xreplace({L: self._length})
+        output = self._linear.formula.output.xreplace({L: sympy.Integer(self._length)})
         for block in range(self._length, max(self._length - STEPS, 1) - 1, -1):
             # The last one that a block computes first: what reads a tensor is behind it.
             for name in [*self._written_at(block)][::-1]:
@@ -228,5 +230,5 @@ class Pieced:
         """A polynomial with the numbers of the blocks in it."""
         return polynomial.moved(START, block).mapped(
             lambda letter: numbered(letter, self._length),
-            lambda value: value.xreplace({L: self._length}),
+            lambda value: value.xreplace({L: sympy.Integer(self._length)}),
         )

@@ -15,6 +15,7 @@ from enum import Enum
 import sympy
 
 from recform.algebra.expr import L
+from recform.algebra.typeset import plain_scalar
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.model import symbol
 from recform.source import Span
@@ -167,4 +168,4 @@ def _linear(
 
 def plain_names(value: Symbolic) -> str:
     """A weight as text, with the variables' names in the file."""
-    return re.sub(r"#\d+", "", str(value)).replace("**", "^")
+    return re.sub(r"#\d+", "", plain_scalar(value))
