@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +10,9 @@ import typer
 
 from recform.cli import answer, common
 from recform.diagnostics import CompileError, Diagnostic, Diagnostics, Severity, refuse
+from recform.files import keep_open
 from recform.settings import Settings
+from recform.source import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
     from recform.report.derive import Derived
@@ -73,10 +76,13 @@ def _spare(output: Path) -> None:
     from recform.derivation.file import MARK
 
     name = output.as_posix()
-    try:
-        found = output.read_text(errors="replace") if output.is_file() else ""
-    except OSError:
-        return  # Whoever writes it says why that cannot be.
+    found = ""
+    # Whoever writes it says why that cannot be.
+    with suppress(OSError, ValueError):
+        if output.is_file():
+            with output.open(errors="replace") as stream:
+                keep_open(stream.fileno(), name)
+                found = stream.read(MAX_FILE_BYTES)
     if found.strip() and MARK not in found:
         refuse(
             "RF503",
