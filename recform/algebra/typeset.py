@@ -41,7 +41,7 @@ from recform.operators.activation import RECIPROCAL
 
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
 #: All numbers are fractions.
-EXACT: Decimals = {}
+EXACT = Decimals()
 
 
 def plain(tensor: Tensor, decimals: Decimals = EXACT) -> str:
