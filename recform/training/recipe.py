@@ -135,10 +135,7 @@ def recipe_of(name: str, overrides: Iterable[str] = ()) -> Recipe:
         if not equals:
             report.error("RF803", f"{text[:40]!r} is not KEY=VALUE", hint="lr=0.05")
             continue
-        if (key := key.strip()) in changes.values:
-            report.error("RF803", f"{key[:40]} is changed twice")
-            continue
-        changes.take(key, _value(value.strip()), None, f"--override {text}")
+        changes.take(key.strip(), _value(value.strip()), None, f"--override {text}")
     report.check()
     return _consistent(_changed(recipe, changes.values), report)
 

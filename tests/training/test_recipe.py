@@ -288,7 +288,6 @@ def test_what_is_no_recipe(tmp_path: Path) -> None:
         (["warmup=20"], "warmup"),
         (["momentum=0"], "nesterov"),
         (["optimizer=adamw", "momentum=1"], "momentum is below 1"),
-        (["lr=0.1", "lr=0.2"], "lr is changed twice"),
     ],
 )
 def test_settings_that_do_not_go_together(overrides: list[str], word: str) -> None:
