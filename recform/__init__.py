@@ -147,7 +147,9 @@ def load(
 
     Takes what :func:`compile` takes, and raises what it raises.
     """
-    return compile(
+    from inspect import unwrap
+
+    made: Compiled = unwrap(compile)(  # What is wrong is told of this call.
         formula,
         network,
         plugins=plugins,
@@ -161,7 +163,8 @@ def load(
         optimizer=optimizer,
         for_device=for_device,
         **params,
-    ).module()
+    )
+    return made.module()
 
 
 @public("save_weights", formula=KNOWN)

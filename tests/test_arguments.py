@@ -170,3 +170,28 @@ def test_what_is_said() -> None:
     # A text is no row of plugins, though it is one of letters.
     found = said(lambda: recform.load(ONE, plugins="operators.py"))
     assert found.hint == 'such as plugins=["operators.py"]'
+
+
+@pytest.mark.parametrize("call", [recform.load, recform.compile])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("batch", 4), ("dtype", "bf16"), ("optimizer", "adam"), ("for_device", "h100")],
+)
+def test_what_is_of_a_budget_without_one(
+    call: Callable[..., object], name: str, value: object
+) -> None:
+    """It may be a parameter of the file; of a file without one the hint tells both."""
+    text = "X_i = X_<i-1> + W_i*X_<i-1>"
+    with pytest.raises(CompileError) as error:
+        call(text, **{name: value})
+    assert f"without a budget of memory, {name} is a parameter" in str(error.value)
+    if isinstance(value, int):
+        call(f"param {name} = 2\nstages 8*{name} x 2\n{text}", **{name: value})
+
+
+def test_a_wrong_batch_is_told_of_the_call_that_was_made() -> None:
+    text = "X_i = X_<i-1> + W_i*X_<i-1>"
+    for call in (recform.load, recform.compile):
+        with pytest.raises(CompileError) as error:
+            call(text, memory_budget="1GiB", batch=0)
+        assert f"{call.__name__}, batch: 0 is no whole number" in str(error.value)

@@ -308,6 +308,13 @@ class Formula:
         return decimals_in([*texts, *(b.text for b in self.boundaries), *constants])
 
     @property
+    def pipelines(self) -> tuple[Pipeline, ...]:
+        """All that it has, around the blocks and in them."""
+        around = (self.stem, self.head, self.adapter, self.rise)
+        between = (self.transition, self.lift)
+        return tuple(p for p in (*around, *between, *self.operators.values()) if p)
+
+    @property
     def inputs(self) -> tuple[Shape, ...]:
         """The shapes of all that the network takes, in the order in which it does."""
         return self.input, *self.contexts.values()

@@ -16,17 +16,30 @@ SCALE = sympy.Symbol("1/s", integer=True, positive=True)
 INCOMING = sympy.Symbol("cin", integer=True, positive=True)
 SYMBOLS = {"c": WIDTH, "s": STRIDE, "cin": INCOMING, "i": I, "L": L}
 
-#: What the constructors of generated classes call the numbers of a place.
+#: What the constructors of generated classes call the features that come in, and those
+#: that are made: these are their first parameters.
+FEATURES_IN = ("in_channels", "in_features")
+FEATURES_OUT = ("channels", "features")
+#: What they call the numbers of a place.
 GENERATED = (
-    *("in_channels", "in_features", "channels", "features", "stride", "i", "depth"),
-    "scale",
+    *(*FEATURES_IN, *FEATURES_OUT, "stride", "i", "depth", "scale"),
     *("height", "width", "positions"),
 )
 
 
+def unnumbered(name: str) -> str:
+    """The parameter without the number of the input that it is for."""
+    return name.rstrip("0123456789").removesuffix("_")
+
+
 def is_generated(name: str) -> bool:
     """Whether a parameter is a number of the place, of whichever input."""
-    return name in GENERATED or name.rstrip("0123456789").removesuffix("_") in GENERATED
+    return name in GENERATED or unnumbered(name) in GENERATED
+
+
+def is_width(name: str) -> bool:
+    """Whether a parameter is one of the features that come in, or of those made."""
+    return unnumbered(name) in (*FEATURES_IN, *FEATURES_OUT)
 
 
 #: The index of the first block of a stage: ``X_<first>``.

@@ -45,7 +45,7 @@ _SUM, _PRODUCT, _ATOM = 1, 2, 3
 #: What SymPy calls otherwise than the language does.
 _NAMED = {"Abs": "abs", "Max": "max", "Min": "min", "ceiling": "ceil"}
 #: All numbers are fractions.
-EXACT: Decimals = {}
+EXACT = Decimals()
 
 
 def plain(tensor: Tensor, decimals: Decimals = EXACT) -> str:

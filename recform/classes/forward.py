@@ -317,4 +317,5 @@ def _into_loop(
         made = initial[stack.kept[0]] if 0 in stack.kept else ""
         # Where it has a name by now, it is not computed again.
         made = next((named for named, text in new if text == made), made)
-        yield Assign(name, Code(f"[{made}]"), type="list[Tensor]")
+        kind = "" if made else "list[Tensor]"
+        yield Assign(name, Code(f"[{made}]"), type=kind)

@@ -211,12 +211,7 @@ class NetworkWriter:
         """The keywords of the constructor, with the file's values."""
         for name in sorted({"in_channels", "in_features"} & used):
             yield Parameter(name, "int", str(self._formula.input.features))
-        for param in self._formula.params:
-            if param.free and param.name in used:
-                value = param.value
-                whole = bool(value.is_Integer)
-                shown = str(int(value)) if whole else repr(float(value))
-                yield Parameter(param.name, "int" if whole else "float", shown)
+        yield from self._workshop.free(used)
 
     def _classes_of_pieces(self) -> None:
         """Classes of stem, head and transitions that are not inlined."""

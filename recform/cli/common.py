@@ -350,10 +350,16 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
     """``["classes=100"]`` as numbers and flags.
 
     Raises:
-        typer.BadParameter: if one is no ``name=value`` with a number, true or false.
+        typer.BadParameter: if one is no ``name=value`` with a number, true or false, or
+            two have one name.
     """
+    values: dict[str, Any] = {}
     try:
-        return dict(map(setting, settings))
+        for name, value in map(setting, settings):
+            if name in values:
+                raise ValueError(f"{name} is set twice")
+            values[name] = value
+        return values
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--set") from None
 

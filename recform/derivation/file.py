@@ -12,6 +12,9 @@ from recform.syntax import nodes as n
 #: The blocks of a file without a `stages` statement.
 _DEFAULT_BLOCKS = 8
 
+#: What a derived file says of itself.
+MARK = "# Derived from the general formula"
+
 
 def taken_names(section: Section) -> list[str]:
     """Names that mean something in a file already."""
@@ -30,7 +33,7 @@ def derived_lines(found: Derivation, section: Section) -> list[str]:
     """The statements that stand for the general formula."""
     recursion = found.recursion
     given = " ".join(found.wanted.text.split())
-    lines = [f"# Derived from the general formula {given}", *recursion.equations()]
+    lines = [f"{MARK} {given}", *recursion.equations()]
     for block, names in enumerate(
         (silent_starts(recursion) or ())[: _blocks(section) + 1]
     ):

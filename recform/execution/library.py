@@ -68,7 +68,8 @@ LAID_OUT = "self.to(memory_format=torch.channels_last)"
 _WRITTEN = frozenset(
     {
         *("torch.cat", "torch.stack", "torch.einsum", "torch.softmax"),
-        *("torch.full", "torch.tensor", "torch.maximum", "torch.minimum"),
+        *("torch.full", "torch.zeros", "torch.ones", "torch.tensor"),
+        *("torch.maximum", "torch.minimum"),
         *("torch.rsqrt", "torch.sin", "torch.cos", "torch.linalg.vector_norm"),
         *("torch.tensordot", "torch.cumsum", ".movedim", ".unsqueeze", ".flatten"),
         *("scan", "started", "scan_on", "started_on", ".mean", ".amax"),
@@ -136,13 +137,21 @@ def start_of(made: Made) -> Start | None:
             ((node, factor),) = terms
             match node.parts:
                 case ("call", "torch.full", (float() as size, *ones), float() as value):
-                    # As many equal numbers as a width has, without a list of them.
-                    one = Start.of([factor * value], len(ones))
-                    if all(item == 1 for item in ones):
-                        return replace(one, count=int(size))
+                    return _alike(size, ones, factor * value)
+                case ("call", "torch.zeros", float() as size, *ones):
+                    return _alike(size, ones, 0.0)
+                case ("call", "torch.ones", float() as size, *ones):
+                    return _alike(size, ones, factor)
                 case ("call", "torch.tensor", tuple() as numbers):
                     return Start.of([factor * number for number in numbers])
     return None
+
+
+def _alike(size: float, ones: list[Any], value: float) -> Start | None:
+    """As many equal numbers as a width has, without a list of them."""
+    if any(item != 1 for item in ones):
+        return None
+    return replace(Start.of([value], len(ones)), count=int(size))
 
 
 @cache

@@ -26,7 +26,7 @@ from recform.lowering.equations.relations import EquationReader
 from recform.lowering.flows.network import NetworkFlows
 from recform.outline.clashes import check_names
 from recform.outline.constructor import Fix, free_params, hides, in_equations
-from recform.outline.frame import INPUT, FrameReader
+from recform.outline.frame import INPUT, FrameReader, of_budget
 from recform.outline.sections import LIFT, RISE, Section, layout_defaults, sections
 from recform.outline.settings import init_rules, name_rules
 from recform.outline.survey import Survey, survey
@@ -80,9 +80,8 @@ def _check_settings(
             report.error(
                 "RF501",
                 f"the file has no parameter {name!r}",
-                hint=meant(
-                    name, known, f"its parameters: {', '.join(known) or 'none'}"
-                ),
+                hint=of_budget(name)
+                or meant(name, known, f"its parameters: {', '.join(known) or 'none'}"),
             )
 
 

@@ -277,8 +277,16 @@ def with_sizes(
             try:
                 number(value)
             except ValueError as error:
-                report.error("RF504", f"{name}: {error}", hint=f"such as {name}=10")
+                hint = of_budget(name) or f"such as {name}=10"
+                report.error("RF504", f"{name}: {error}", hint=hint)
     return found
+
+
+def of_budget(name: str) -> str:
+    """A hint for what Python takes for a budget of memory alone; empty for all else."""
+    if name not in ("batch", "dtype", "optimizer", "for_device"):
+        return ""
+    return f"without a budget of memory, {name} is a parameter of the file"
 
 
 def _sizes(value: Any, report: Diagnostics) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from recform.algebra.formula import Table
+from recform.algebra.symbols import FEATURES_IN, FEATURES_OUT
 from recform.blocks.shape import Size
 from recform.plan.namespace import Namespace
 
@@ -80,7 +81,7 @@ class Columns:
         self._wanted.setdefault(column, []).extend(wanted)
 
     def settle(self, priority: Mapping[str, int], names: Namespace) -> None:
-        """Gives names; a column gets the one of highest priority that is left.
+        """Gives names; a column gets the first one of highest priority that is left.
 
         Args:
             priority: of some names, the highest first.
@@ -94,7 +95,7 @@ class Columns:
                 self._names[column] = column.table
                 continue
             left = [n for n in wanted if n not in self._names.values()] or wanted
-            best = min(left, key=lambda name: (priority.get(name, 99), name))
+            best = min(left, key=lambda name: priority.get(name, len(priority)))
             self._names[column] = names.new(best)
 
     def text(self, column: Column) -> str:
@@ -104,12 +105,11 @@ class Columns:
     def arguments(self) -> tuple[Given, ...]:
         """The arguments, in the constructor's order."""
         given = [Given(name, column) for column, name in self._names.items()]
-        given.sort(key=lambda item: (item.column.kind.value, _first(item.name)))
+        given.sort(key=lambda item: (item.column.kind.value, _turn(item.name)))
         return tuple(given)
 
 
-def _first(name: str) -> tuple[int, str]:
-    """The block's own comes first, as ``stride`` does; ``channels`` after all that come in."""
-    if name in ("in_channels", "in_features", "stride"):
-        return (0, name)
-    return (2 if name in ("channels", "features") else 1, name)
+def _turn(name: str) -> int:
+    """What comes in, what the block makes, and what is wider or older than the two."""
+    first = (FEATURES_IN, FEATURES_OUT, ("stride",))
+    return next((n for n, names in enumerate(first) if name in names), len(first))

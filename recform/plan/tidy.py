@@ -24,7 +24,11 @@ from recform.plan.expressions import Code, names_in
 def tidied(made: Definition) -> Definition:
     """A definition whose functions return what they make: ``return f(x)``."""
     if isinstance(made, Class):
-        return replace(made, methods=tuple(map(_function, made.methods)))
+        return replace(
+            made,
+            methods=tuple(map(_function, made.methods)),
+            going=tuple(map(_function, made.going)),
+        )
     return _function(made)
 
 

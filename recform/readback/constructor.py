@@ -13,6 +13,7 @@ from typing import Any
 
 from sympy import prime, sympify
 
+from recform.algebra.definitions.body import counts_of
 from recform.algebra.formula import Formula, Param
 from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.symbols import INCOMING as CIN
@@ -88,7 +89,12 @@ def _defaults(kind: ast.AST) -> Given:
 def _wanted(graph: NetworkGraph, printed: Printed) -> dict[str, object]:
     """All arguments that a constructor may have, with what they are by the formula."""
     formula = graph.recurrence.formula
-    own = {p.name: _number(p) for p in formula.params if p.free}
+    counts = counts_of(formula.pipelines)
+    own = {
+        p.name: _number(p) if parameter(p.name) in counts else float(p.value)
+        for p in formula.params
+        if p.free
+    }
     channels = int(formula.input.features)
     if not is_timms(printed):
         is_image = formula.input.layout is Layout.IMAGE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from recform.algebra.symbols import is_width
 from recform.blocks import code
 from recform.blocks.shape import Size
 from recform.plan.expressions import Argument, Code, Expression, Make
@@ -15,17 +16,19 @@ _ONE = Code("1")
 def given(
     values: Iterable[tuple[str, Expression]], *, shows_stride: bool = False
 ) -> tuple[Argument, ...]:
-    """The arguments of a class.
+    """The arguments of a class, by name from the first that nobody would know without.
 
     Args:
         values: of its parameters, by their names.
         shows_stride: whether a stride of 1 is written, which is what is left out.
     """
-    return tuple(
-        Argument(value, name if name == "stride" else "")
-        for name, value in values
-        if name != "stride" or shows_stride or value != _ONE
-    )
+    result: list[Argument] = []
+    for name, value in values:
+        if name != "stride" or shows_stride or value != _ONE:
+            told = is_width(name) or (name != "stride" and value == Code(name))
+            named = any(item.keyword for item in result) or not told
+            result.append(Argument(value, name if named else ""))
+    return tuple(result)
 
 
 def made_at(

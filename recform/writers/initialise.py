@@ -30,6 +30,8 @@ _RULES = {
     "zeros": "zeros_({w})",
     "ones": "ones_({w})",
 }
+#: What torch calls a tensor of one number everywhere.
+_CALLED = {"0.0": "zeros", "1.0": "ones"}
 
 
 def initialisation(network: NetworkGraph, loops: Loops) -> tuple[Statement, ...]:
@@ -151,8 +153,16 @@ def scalar_parameter(start: float, sizes: Sequence[str] = ()) -> Code:
     """
     if not sizes:
         return Code(f"nn.Parameter(torch.tensor([{start!r}]))")
+    return _alike(sizes, repr(start))
+
+
+def _alike(sizes: Sequence[str], start: str) -> Code:
+    """A parameter of numbers that start alike."""
+    shown = ", ".join(sizes)
+    if start in _CALLED:
+        return Code(f"nn.Parameter(torch.{_CALLED[start]}({shown}))")
     comma = "," if len(sizes) == 1 else ""
-    return Code(f"nn.Parameter(torch.full(({', '.join(sizes)}{comma}), {start!r}))")
+    return Code(f"nn.Parameter(torch.full(({shown}{comma}), {start}))")
 
 
 def member_parameter(
@@ -180,7 +190,7 @@ def member_parameter(
 
     general = start(starts.value)
     if not starts.own and starts.value.is_number:
-        return Code(f"nn.Parameter(torch.full(({count},), {general}))")
+        return _alike([count], general)
     text = general
     for place, value in reversed(starts.own):
         where = coefficient_text(place.xreplace(at), {}, torch=False)

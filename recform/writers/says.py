@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import sympy
+
 from recform.algebra.expr import Apply, Context, I, L, State, Tensor, subtensors
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Over
@@ -61,6 +63,9 @@ def step_equations(recurrence: Recurrence, step: Step) -> list[str]:
 
 
 def _said(recurrence: Recurrence, step: Step, slot: Slot) -> str:
+    if step.role.place is Place.BACK:
+        item = State(slot.name, slot.index) if isinstance(slot, ModuleSlot) else slot
+        return plain(_from_end(step, item), recurrence.formula.decimals)
     if step.role == REGULAR or step.at > recurrence.order + 1:
         return show(slot, step.at, step.absolute, recurrence.formula.decimals)
     if isinstance(slot, ModuleSlot):
@@ -85,19 +90,32 @@ def _written_out(recurrence: Recurrence, step: Step) -> list[str]:
             if tensor in several and not step.absolute:
                 texts.append(several[tensor])
                 continue
-            if step.role.place is Place.BACK:
-                end = step.at + step.role.number - 1
-                left = relative(tensor, end, step.absolute)
-                right = relative(right, end, step.absolute)
-                tensor, right = _of_last(left), _of_last(right)
-            texts.append(f"{tensor} = {plain(right, formula.decimals)}")
+            here = _from_end if step.role.place is Place.BACK else _in_numbers
+            left, right = here(step, tensor), here(step, right)
+            texts.append(f"{left} = {plain(right, formula.decimals)}")
     return texts
 
 
-def _of_last(tensor: Tensor) -> Tensor:
-    """A tensor of block i, which is the last one."""
+def _from_end(step: Step, tensor: Tensor) -> Tensor:
+    """A tensor of one of the last blocks, counted back from `L`."""
+    end = step.at + step.role.number - 1
+    last = {I: L}
     return reindexed(
-        tensor, lambda index: index.xreplace({I: L}), lambda value, at: (value, at)
+        relative(tensor, end, step.absolute),
+        lambda index: index.xreplace(last),
+        lambda value, at: (value.xreplace(last), at),
+    )
+
+
+def _in_numbers(step: Step, tensor: Tensor) -> Tensor:
+    """A tensor of a step whose coefficients have the number of its block."""
+    return reindexed(
+        tensor,
+        lambda index: index,
+        lambda value, at: (
+            value if at is sympy.nan else value.xreplace({I: at}),
+            sympy.nan,
+        ),
     )
 
 

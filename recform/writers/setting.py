@@ -11,7 +11,14 @@ from fractions import Fraction
 
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Table
-from recform.algebra.symbols import SCALE, STRIDE, WIDTH, size
+from recform.algebra.symbols import (
+    FEATURES_IN,
+    SCALE,
+    STRIDE,
+    WIDTH,
+    size,
+    unnumbered,
+)
 from recform.blocks import Layout, Shape
 from recform.blocks.shape import Size, as_stride
 from recform.blocks.symbolic import Symbolic
@@ -28,10 +35,9 @@ _SYMBOLS = {
     "i": I,
     "depth": L,
 }
-#: Constructor parameters in their order; free parameters of the file follow.
+#: Constructor parameters in their order, behind the features that come in; free
+#: parameters of the file follow.
 _ORDER = (
-    "in_channels",
-    "in_features",
     "channels",
     "features",
     "i",
@@ -154,7 +160,11 @@ def ordered(used: set[str], own: Sequence[str] = ()) -> tuple[str, ...]:
         used: their names.
         own: those that an author has put into an order.
     """
-    known = [name for name in _ORDER if name in used]
+    known = sorted(
+        (name for name in used if unnumbered(name) in FEATURES_IN),
+        key=lambda name: (name.removeprefix(unnumbered(name)), name),
+    )
+    known += [name for name in _ORDER if name in used]
     rank = {name: number for number, name in enumerate(own)}
     extra = sorted(
         used - {*known, "stride"}, key=lambda name: (rank.get(name, len(rank)), name)

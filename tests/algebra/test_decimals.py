@@ -8,21 +8,23 @@ import pytest
 import sympy
 
 import recform
-from recform.algebra.decimals import decimals_in
+from recform.algebra.decimals import Decimals, decimals_in
 from recform.algebra.typeset import latex, plain, plain_scalar
 
 FRAME = "input 4 x 4 x 4\nstages 4 x 3\nscalar a_i = 1\nW = conv(1, c)\n"
 
 
+def written(texts: list[str]) -> dict[sympy.Expr, str]:
+    return dict(decimals_in(texts).written)
+
+
 def test_which_numbers_are_decimals() -> None:
-    found = decimals_in(
-        ["X_i = 0.5*X_<i-1> + 1e-3*X_<i-2> + .25*W_i*X_<i-1> - 2.0*X_0"]
-    )
+    found = written(["X_i = 0.5*X_<i-1> + 1e-3*X_<i-2> + .25*W_i*X_<i-1> - 2.0*X_0"])
     exact = {sympy.Rational(1, 2): "0.5", sympy.Rational(1, 1000): "1e-3"}
     assert found == {**exact, sympy.Rational(1, 4): ".25"}
     # What stands there as a fraction, too, stays one; names and indices are no numbers.
-    assert decimals_in(["X_i = 0.5*X_<i-1> + 1/2*X_<i-2>"]) == {}
-    assert decimals_in(["X_12 = x0.5 + e3*f1e5 + 7"]) == {}
+    assert written(["X_i = 0.5*X_<i-1> + 1/2*X_<i-2>"]) == {}
+    assert written(["X_12 = x0.5 + e3*f1e5 + 7"]) == {}
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,7 @@ def test_which_numbers_are_decimals() -> None:
 )
 def test_a_coefficient_reads_back(value: str, text: str) -> None:
     number = sympy.sympify(value, locals={"a": sympy.Symbol("a", positive=True)})
-    shown = plain_scalar(number, {sympy.Rational(1, 2): "0.5"})
+    shown = plain_scalar(number, Decimals({sympy.Rational(1, 2): "0.5"}))
     assert shown == text
     back = sympy.sympify(shown, locals={"a": sympy.Symbol("a", positive=True)})
     assert sympy.nsimplify(back - number) == 0
@@ -71,3 +73,23 @@ def test_constants_and_fractions() -> None:
     assert "X_2 = X_1 + 1/4*W_2*X_1" in source
     source = recform.compile(f"{text}X_2 = X_1 + h*W_2*X_1").source
     assert "X_2 = X_1 + 0.25*W_2*X_1" in source
+
+
+@pytest.mark.parametrize(
+    ("own", "text"),
+    [
+        ("0.9*X_<i-1> + (1 - 0.9)*W_i*X_<i-1>", "0.1"),
+        ("X_<i-1> + 0.3*0.3*W_i*X_<i-1>", "0.09"),
+        ("X_<i-1> + 2.5*0.3*W_i*X_<i-1>", "0.75"),
+        ("X_<i-1> + 0.5*(1 - 0.5)*W_i*X_<i-1>", "0.25"),
+        ("X_<i-1> + 0.001*0.001*W_i*X_<i-1>", "0.000001"),
+        ("X_<i-1> + 0.0001*0.001*W_i*X_<i-1>", "1/10000000"),  # digits without end
+        ("0.9*X_<i-1> + (1 - 1/2)*W_i*X_<i-1>", "1/2"),  # of an author of fractions
+        ("0.9*X_<i-1> + W_i*X_<i-1>/4", "1/4"),
+        ("X_<i-1> + 3^(-1)*W_i*X_<i-1> + 0.5*X_<i-1>", "1/3"),
+    ],
+)
+def test_what_is_reckoned_of_decimals_is_a_decimal(own: str, text: str) -> None:
+    compiled = recform.compile(f"{FRAME}X_i = {own}")
+    right = plain(compiled.formula.equations[0].right, compiled.formula.decimals)
+    assert f" {text}*W_i*X_<i-1>" in right

@@ -286,3 +286,39 @@ def test_streams_that_are_closed(tmp_path: Path) -> None:
     result = shell(tmp_path, "recform compile - -o net.rf < net.rf")
     assert result.returncode == 1 and "RF503" in result.stderr
     assert (tmp_path / "net.rf").read_text().startswith("X_i")
+
+
+def test_a_formula_that_was_not_derived_stays(tmp_path: Path) -> None:
+    """What `derive` writes is a formula file, as those of the user are."""
+    given, mine, made = (tmp_path / f"{name}.rf" for name in ("given", "mine", "made"))
+    given.write_text("stages 8 x 4\npaths skip* pass*\n")
+    mine.write_text("# of my own\nX_i = X_<i-1>\n")
+    link = tmp_path / "link.rf"
+    link.symlink_to(mine)
+    for path in (mine, link):
+        result = CliRunner().invoke(app, ["derive", str(given), "-o", str(path)])
+        assert result.exit_code == 1
+        assert "RF503" in result.stderr
+        assert mine.read_text() == "# of my own\nX_i = X_<i-1>\n"
+    made.write_text("\n")
+    for _ in range(2):  # what it has written itself it writes anew
+        result = CliRunner().invoke(app, ["derive", str(given), "-o", str(made)])
+        assert result.exit_code == 0, result.stderr
+        assert "X_i = " in made.read_text()
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in COMMANDS if any("--set" in p.opts for p in COMMANDS[n].params)]
+)
+def test_a_parameter_is_set_once(name: str, tmp_path: Path) -> None:
+    """The last of two values was taken, and nobody was told."""
+    (tmp_path / "net.rf").write_text(f"param k = 2\n{_NET.replace('4', 'k', 1)}")
+    files = [
+        str(tmp_path / "net.rf")
+        for item in COMMANDS[name].params
+        if item.param_type_name == "argument"
+    ]
+    twice = ["--set", "k=3", "--set", "k=4"]
+    result = CliRunner().invoke(app, [name, *files, *twice])
+    assert result.exit_code == 2
+    assert "k is set twice" in result.stderr

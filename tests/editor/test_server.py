@@ -520,7 +520,7 @@ def test_many_random_edits(client: Client, tmp_path: Path) -> None:
     edits(client, tmp_path, 1000, seed=random.randrange(1 << 32))
 
 
-def answered(*messages: dict[str, Any]) -> list[dict[str, Any]]:
+def answered(*messages: dict[str, Any] | bytes) -> list[dict[str, Any]]:
     """What a server answers to messages; it gets status 0, and says nothing else."""
     said = b""
     for message in (
@@ -529,7 +529,8 @@ def answered(*messages: dict[str, Any]) -> list[dict[str, Any]]:
         {"id": 2, "method": "shutdown"},
         {"method": "exit"},
     ):
-        data = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        is_text = isinstance(message, bytes)
+        data = message if is_text else json.dumps({"jsonrpc": "2.0"} | message).encode()
         said += b"Content-Length: %d\r\n\r\n%b" % (len(data), data)
     done = subprocess.run(
         [sys.executable, "-m", "recform", "lsp"],
@@ -556,6 +557,14 @@ def test_a_question_that_cannot_be_read_is_answered() -> None:
     )
     errors = {item["id"]: item["error"]["code"] for item in found if "error" in item}
     assert errors.keys() == {3, 4}
+
+
+@pytest.mark.parametrize("text", [b"{", b"no", b'{"id": 3', b"\xff\xfe{}"])
+def test_what_is_no_json_is_answered(text: bytes) -> None:
+    """As JSON-RPC has it: an error without the id that nobody could read."""
+    found = answered(text)
+    assert [item["id"] for item in found] == [1, None, 2]
+    assert found[1]["error"]["code"] == -32700
 
 
 def test_without_the_extra(capsys: pytest.CaptureFixture[str]) -> None:

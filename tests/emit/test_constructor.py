@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from inspect import signature
 
 import pytest
@@ -127,3 +128,104 @@ def test_the_stride_of_a_block_stands_before_those_of_adapters() -> None:
         "X_i = W_i*X_<i-1> + G_i*X_<i-2>"
     )
     assert "stride: int = 1, gx_stride: int = 1" in recform.compile(text).source
+
+
+def parameters(text: str) -> dict[str, list[str]]:
+    """The parameters of each constructor, by its class."""
+    found = {}
+    for kind in ast.parse(recform.compile(text).source).body:
+        for made in kind.body if isinstance(kind, ast.ClassDef) else []:
+            if isinstance(made, ast.FunctionDef) and made.name == "__init__":
+                takes = ast.unparse(made.args).removeprefix("self")
+                found[kind.name] = takes.removeprefix(", ").split(", ")
+    return found
+
+
+@pytest.mark.parametrize("lag", [2, 3, 8, 17])
+def test_a_block_takes_what_comes_in_what_it_makes_and_then_what_is_older(
+    lag: int,
+) -> None:
+    text = (
+        f"input 8\nstages 8 x {lag + 1}, 12 x 1, 16 x {lag + 1}\nW = linear(c)\n"
+        f"X_i = W_i*X_<i-1> + X_<i-{lag}>"
+    )
+    step = parameters(text)["Step"]
+    assert step == [
+        "in_features: int",
+        "features: int",
+        f"x_prev{lag}_features: int",
+    ]
+
+
+def test_the_width_of_the_block_has_its_name_wherever_else_adapters_lead() -> None:
+    """The sum of older tensors is formed in the width of the stage before."""
+    text = (
+        "stages 16 x 3, 32 x 3 / 2\nW = conv(3, c, stride=s)\nscalar a_i = 0.3\n"
+        "V_i = 0.9*V_<i-1> + W_i*X_<i-1>\n"
+        "X_i = X_<i-1> + V_i + sum(k, 1, 3, a_k*X_<i-k>)\noutput X_L"
+    )
+    made = recform.compile(text).source
+    assert "self.W = WBlock(in_channels, channels, stride=stride)" in made
+    assert "channels2" not in made
+
+
+def test_what_comes_in_through_adapters_alone_is_called_so() -> None:
+    text = (
+        "input 16\nstages 16 x 2, 24 x 3\nW = linear(c) > tanh\nU = linear(c)\n"
+        "X_i = X_<i-1> + W_i*X_<i-1> + W_i*relu(U_<i-1>*X_<i-2> + X_<i-1>)"
+    )
+    assert parameters(text)["Step"] == ["in_features: int", "features: int"]
+
+
+def test_numbers_without_a_name_are_features_alone() -> None:
+    text = (
+        "input 16 x 12\nstages 8 x 3, 12 x 3\nconst kernel = (3, 5) per stage\n"
+        "stem linear(c) > positions\n"
+        "W = linear(c) > droppath(0.2*i/L)\n"
+        "X_i = X_<i-1> + W_i*X_<i-1> + kernel*X_<i-2>"
+    )
+    calls = [
+        node
+        for node in ast.walk(ast.parse(recform.compile(text).source))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("WBlock", "Step", "Stem", "SecondStep")
+    ]
+    own = parameters(text)
+    for call in calls:
+        names = [item.split(":")[0] for item in own.get(ast.unparse(call.func), [])]
+        for name, given in zip(names, call.args, strict=False):
+            assert (
+                "features" in name or "channels" in name or ast.unparse(given) == name
+            )
+
+
+@pytest.mark.parametrize("rate", [0, 1, 0.5])
+def test_a_rate_is_no_whole_number_whatever_the_file_says(rate: float) -> None:
+    text = (
+        f"param drop = {rate}\nparam deep = {rate}\nstages 8 x 3\n"
+        "SE(x, ratio=2, p=0) = x*sigmoid(G*x)\n"
+        "    where G = avgpool > linear(cin/ratio) > dropout(p) > linear(cin)\n"
+        "W = conv(3, c) > dropout(drop) > SE > droppath(deep*i/L)\n"
+        "head avgpool > dropout(drop) > linear(classes)\nparam classes = 10\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>"
+    )
+    made = parameters(text)
+    *_, whole = made.values()
+    shown = float(rate)
+    assert whole[1:] == [
+        f"drop: float={shown}",
+        f"deep: float={shown}",
+        "classes: int=10",
+    ]
+    assert made["SE"] == ["in_channels: int", "ratio: int=2", "p: float=0.0"]
+    assert "drop: float" in made["WBlock"]
+
+
+def test_what_counts_in_a_rate_is_a_whole_number() -> None:
+    text = (
+        "param total = 17\nstages 8 x 3\n"
+        "W = conv(3, c) > droppath(0.1*i/total)\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>"
+    )
+    *_, whole = parameters(text).values()
+    assert whole[1] == "total: int=17"

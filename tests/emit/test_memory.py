@@ -76,6 +76,17 @@ def test_gradients(name: str, depth: int | None) -> None:
         torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-11)
 
 
+@pytest.mark.parametrize("form", [form for form in Memory if form != "plain"])
+def test_without_numbers(form: Memory) -> None:
+    """What counts shapes and operations runs a network, and its gradients, on `meta`."""
+    with torch.device("meta"):
+        network = recform.load(REVERSIBLE, memory=form)
+    network(torch.empty(2, 3, 8, 8, device="meta")).sum().backward()
+    for parameter in network.parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.is_meta
+
+
 def test_the_code_of_the_network_stays_as_it_is() -> None:
     """But for a line around its pass; so it is compiled, pickled and copied as ever."""
     text = TEXTS["subtraction"]

@@ -266,13 +266,13 @@ FAULTS = {
     "weights for more members": ("lists", r"i=1 \+ k", "i=3 + k"),
     "a scalar for fewer channels": (
         "weighed",
-        r"self\.q = nn\.Parameter\(torch\.full\(\(4,",
-        "self.q = nn.Parameter(torch.full((2,",
+        r"self\.q = nn\.Parameter\(torch\.ones\(4",
+        "self.q = nn.Parameter(torch.ones(2",
     ),
     "a shared scalar for fewer channels": (
         "weighed",
-        r"self\.p = nn\.Parameter\(torch\.full\(\(4,",
-        "self.p = nn.Parameter(torch.full((2,",
+        r"self\.p = nn\.Parameter\(torch\.ones\(4",
+        "self.p = nn.Parameter(torch.ones(2",
     ),
     "the list of the one before": (
         "lists",

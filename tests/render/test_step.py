@@ -343,7 +343,7 @@ def test_numbers_and_constants() -> None:
     assert constants == ["1"]
     momentum = drawn("language/momentum.rf")
     factors = [n.meaning for n in momentum.nodes if n.kind is Kind.scale]
-    assert factors == ["0.9*V_<i-1>", "1/10*F_i*X_<i-1>"]
+    assert factors == ["0.9*V_<i-1>", "0.1*F_i*X_<i-1>"]
 
 
 def test_states_that_read_alike_have_ids_of_their_own() -> None:

@@ -116,3 +116,12 @@ def test_names_of_runs(tmp_path: Path) -> None:
     assert "did you mean run?" in wrong.stderr
     for words in (["show"], ["list", "run"], ["drop"]):
         assert runner.invoke(app, ["runs", *words]).exit_code == 2
+
+
+@pytest.mark.parametrize("more", [[], ["show", "a"]])
+def test_a_file_in_the_place_of_the_folder(more: list[str], tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("")
+    arguments = ["runs", *more, "--runs", str(tmp_path / "runs")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert "RF006" in result.stderr

@@ -7,8 +7,9 @@ index left in them but numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import sympy
 
@@ -17,7 +18,16 @@ from recform.algebra.expr import Apply, Elementwise, Input, State, Tensor
 from recform.algebra.formula import LearnedScalar
 from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.tracing import memories
-from recform.blocks import Argument, Arguments, Cost, Memory, Operator, Shape, Work
+from recform.blocks import (
+    Argument,
+    Arguments,
+    Cost,
+    Memory,
+    Operator,
+    Shape,
+    Work,
+    symbols_in,
+)
 from recform.blocks.acts import Inner
 from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
@@ -153,6 +163,32 @@ class Body(Operator):
         The default of an argument is the symbol that it has inside.
         """
         return {argument.default: a[argument.name] for argument in self.arguments}
+
+    @cached_property
+    def counts(self) -> frozenset[Symbolic]:
+        """The symbols in the arguments of its operators that count something."""
+        return counts_of(self.operators.values())
+
+
+def counts_of(pipelines: Iterable[Pipeline]) -> frozenset[Symbolic]:
+    """The symbols in arguments that count something, by what operators take there.
+
+    A rate (``drop``, or ``drop*i/L``) counts nothing, whatever number it is.
+    """
+    found: set[Symbolic] = set()
+    for step in (step for pipeline in pipelines for step in pipeline.steps):
+        operator = step.operator
+        for argument in operator.arguments:
+            is_whole = (
+                argument.default in operator.counts
+                if isinstance(operator, Body)
+                else not argument.kind.free
+            )
+            value = step.arguments[argument.name]
+            for symbol in symbols_in(value):
+                if is_whole or (value / symbol).has(symbol):
+                    found.add(symbol)
+    return frozenset(found)
 
 
 def every_step(pipeline: Pipeline, seen: set[Body] | None = None) -> Iterator[Step]:

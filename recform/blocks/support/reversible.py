@@ -66,6 +66,7 @@ class Reversible:
         self.casts = [
             (kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
             for kind in sorted(kinds)
+            if torch.amp.is_autocast_available(kind)
         ]
         #: What operators hold and may change as they run, statistics left out: in the end
         #: what was changed, as it was before.

@@ -10,6 +10,7 @@ import sympy
 from recform.algebra.expr import Apply, Filled, I, L, Scaled, Tensor
 from recform.algebra.formula import Scope
 from recform.algebra.placed import Placed, placed
+from recform.algebra.symbols import FEATURES_IN, FEATURES_OUT
 from recform.blocks import Shape
 from recform.blocks.identifiers import identifier
 from recform.blocks.symbolic import Symbolic
@@ -26,10 +27,8 @@ from recform.writers.setting import Setting
 
 #: Which name a merged column gets.
 _PRIORITY = {
-    "channels": 0,
-    "features": 0,
-    "in_channels": 1,
-    "in_features": 1,
+    **dict.fromkeys(FEATURES_OUT, 0),
+    **dict.fromkeys(FEATURES_IN, 1),
     "stride": 2,
 }
 
@@ -211,7 +210,7 @@ class Owned:
                 if column is None:
                     self.free.add(parameter)
                     continue
-                wanted = self._adapter_names(parameter, sites[0].value)
+                wanted = self._adapter_names(parameter, sites[0].value, column)
                 self.columns.add(column, *wanted)
 
     def adapter_column(
@@ -248,16 +247,21 @@ class Owned:
         source, target = block.shapes[site.value], block.arrives(site)
         return Bridge(source, target, source.stride_to(target) or 1)
 
-    def _adapter_names(self, parameter: str, value: Tensor) -> tuple[str, ...]:
+    def _adapter_names(
+        self, parameter: str, value: Tensor, column: Column
+    ) -> tuple[str, ...]:
         """How an adapter's parameter is called in the step, if it is not merged.
 
-        What goes from a block to the next one has the stride of the block.
+        What goes from a block to the next one has the features that come in, and the
+        stride of the block; what is brought to the width of the stage has that.
         """
-        if parameter in ("channels", "features"):
-            return (parameter,)
         own = f"{self._variable(value)}_{parameter.removeprefix('in_')}"
-        is_new = self._step.at - newest(value) <= 1
-        return (parameter, own) if parameter == "stride" and is_new else (own,)
+        if parameter in FEATURES_OUT:
+            own = f"{self._variable(value)}_out_{parameter}"
+            is_own = column.values == tuple(segment.width for segment in self.segments)
+        else:
+            is_own = self._step.at - newest(value) <= 1
+        return (parameter, own) if is_own else (own,)
 
     def _variable(self, tensor: Tensor) -> str:
         return variable(tensor, self._step.at, self._recurrence.order)

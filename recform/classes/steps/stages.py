@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from recform.algebra.symbols import is_width
 from recform.blocks.shape import Size
 from recform.graph.model import NetworkGraph, Segment
 from recform.plan.columns import Kind
@@ -20,9 +21,6 @@ from recform.plan.expressions import (
     Number,
 )
 from recform.plan.network import StepPlan
-
-#: Arguments that are given by their names.
-_NAMED = (Kind.INDEX, Kind.DEPTH, Kind.TABLE)
 
 
 @dataclass(frozen=True)
@@ -117,13 +115,9 @@ class StageWriter:
             step.arguments, group.start, group.growth, strict=True
         ):
             number = Number(value, growth if group.count > 1 else 0)
-            kind = given.column.kind
-            named = kind in _NAMED or any(item.keyword for item in arguments)
-            if kind is Kind.STRIDE:
-                if number != Number(1):
-                    arguments.append(Argument(number, given.name))
-            else:
-                arguments.append(Argument(number, given.name if named else ""))
+            if given.column.kind is not Kind.STRIDE or number != Number(1):
+                name = "" if is_width(given.name) else given.name
+                arguments.append(Argument(number, name))
         arguments += (Argument(Code(name), name) for name in step.free)
         return Make(step.name, tuple(arguments))
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recform.cli import answer, common
-from recform.diagnostics import CompileError, Diagnostic, Diagnostics, Severity
+from recform.diagnostics import CompileError, Diagnostic, Diagnostics, Severity, refuse
+from recform.files import keep_open
 from recform.settings import Settings
+from recform.source import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
     from recform.report.derive import Derived
@@ -57,6 +60,7 @@ def command(
         answer.show(compiled[0].warnings)
         reports = [backward(item.formula) for item in compiled]
     if output is not None and derived is not None:
+        _spare(output)
         common.write_whole(output, derived.file, ".rf")
         if not as_json and not latex:
             return
@@ -65,6 +69,27 @@ def command(
         return
     for report in common.apart(reports):
         typer.echo(report.latex() if latex else report.text())
+
+
+def _spare(output: Path) -> None:
+    """Raises a CompileError if a formula that was not derived stands there (RF503)."""
+    from recform.derivation.file import MARK
+
+    name = output.as_posix()
+    found = ""
+    # Whoever writes it says why that cannot be.
+    with suppress(OSError, ValueError):
+        if output.is_file():
+            with output.open(errors="replace") as stream:
+                keep_open(stream.fileno(), name)
+                found = stream.read(MAX_FILE_BYTES)
+    if found.strip() and MARK not in found:
+        refuse(
+            "RF503",
+            f"{name} is a formula file that was not derived, and would be written over",
+            "write to another file",
+            file=name,
+        )
 
 
 def unbuildable(

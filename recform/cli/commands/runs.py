@@ -34,6 +34,9 @@ def command(
         raise typer.BadParameter(f"{what!r} is neither list nor show")
     if (name is None) == (what == "show"):
         raise typer.BadParameter("show takes the NAME of a run, and list none")
+    if runs.is_file():
+        place = runs.as_posix()
+        refuse("RF006", f"{place} is a file, not a folder of runs", file=place)
     from recform.training.runs import all_runs
 
     known = all_runs(runs)

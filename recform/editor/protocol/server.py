@@ -8,6 +8,7 @@ what is known by then.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sys
 from collections.abc import Callable, Iterable
@@ -17,7 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+from pygls.exceptions import (
+    JsonRpcException,
+    JsonRpcInvalidParams,
+    JsonRpcParseError,
+)
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol
 from pygls.uris import to_fs_path
@@ -74,6 +79,20 @@ class _Protocol(LanguageServerProtocol):
             raise
 
 
+class _Speaker(LanguageServer):
+    """The server that reads and writes; what is no JSON gets an answer, too."""
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        if not isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+            super().report_server_error(error, source)
+            return
+        answer = JsonRpcParseError(
+            f"the message is no JSON: {error}"
+        ).to_response_error()
+        said = {"code": answer.code, "message": answer.message}
+        self.protocol._send_data({"jsonrpc": "2.0", "id": None, "error": said})
+
+
 class Server:
     """The open files of a client, and the answers to its questions.
 
@@ -93,7 +112,7 @@ class Server:
         self._late: set[str] = set()
         self._busy: asyncio.Task[None] | None = None
         self._worker = Worker()
-        self.pygls = LanguageServer(
+        self.pygls = _Speaker(
             "recform",
             __version__,
             text_document_sync_kind=types.TextDocumentSyncKind.Full,

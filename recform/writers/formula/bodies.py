@@ -163,10 +163,17 @@ class ClassWriter:
 
     def _typed(self, name: str) -> Parameter:
         default = self._defaults.get(name)
-        if default is None:
+        own = {
+            self._own[a.name]: a.default
+            for a in self._body.arguments
+            if a.name in self._own
+        }
+        if name not in own:
             return self._workshop.typed([name])[0]
-        kind = "int" if isinstance(default, int) else "float"
-        return Parameter(name, kind, repr(default))
+        kind = int if own[name] in self._body.counts else float
+        return Parameter(
+            name, kind.__name__, "" if default is None else repr(kind(default))
+        )
 
     # -- what it owns
 

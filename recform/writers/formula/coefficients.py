@@ -18,6 +18,11 @@ class _CoefficientPrinter(ExpressionPrinter):
     def __init__(self, names: Mapping[Symbolic, str], torch: bool) -> None:
         super().__init__()
         self._names_of = names
+        self._known = {
+            symbol: sympy.Rational(text)
+            for symbol, text in names.items()
+            if text[:1].isdigit()
+        }
         self._torch = torch
 
     def _print_Learned(self, expr: Learned) -> str:
@@ -29,8 +34,17 @@ class _CoefficientPrinter(ExpressionPrinter):
     def _print_Rational(self, expr: Symbolic) -> str:
         return number(expr)
 
+    def _print_Add(self, expr: Symbolic, order: str | None = None) -> str:
+        """A sum of numbers is a number: `1 / (i - 1)` is `1 / 6` in block 7."""
+        value = expr.xreplace(self._known)
+        if value.is_Rational:
+            return self._print_Rational(value)
+        return str(super()._print_Add(expr, order))
+
     def parenthesize(self, item: Symbolic, level: int, strict: bool = False) -> str:
         """Brackets where they are needed: a rational is a literal, no quotient."""
+        if item.is_Add:
+            item = value if (value := item.xreplace(self._known)).is_Rational else item
         if item.is_Rational and item >= 0:
             return self._print_Rational(item)
         return str(super().parenthesize(item, level, strict))

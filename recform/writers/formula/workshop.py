@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import replace
 
-from recform.algebra.definitions.body import Body
+from recform.algebra.definitions.body import Body, counts_of
 from recform.algebra.definitions.cell import Cell
 from recform.algebra.formula import Formula
-from recform.algebra.pipeline import Pipeline
+from recform.algebra.pipeline import Pipeline, symbols_of
 from recform.algebra.symbols import GENERATED, STRIDE, SYMBOLS
 from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.identifiers import IN_FORWARD, identifier, is_taken
@@ -29,6 +30,18 @@ from recform.writers.pipelines import (
 from recform.writers.setting import Setting
 
 
+def _rates(formula: Formula) -> set[str]:
+    """The arguments that are no whole numbers, or need not be any by what they are for."""
+    used = formula.pipelines
+    rates = symbols_of(used) - {*SYMBOLS.values(), *counts_of(used)}
+    tables = (t for t in formula.tables if any(isinstance(n, float) for n in t.values))
+    return {
+        *map(str, rates),
+        *(p.name for p in formula.params if p.free and not p.value.is_Integer),
+        *(table.argument for table in tables),
+    }
+
+
 class Workshop:
     """Where the classes of a network are made, each when it is first needed.
 
@@ -48,13 +61,7 @@ class Workshop:
         self.prefix = prefix
         self.made: list[Definition] = []
         self.tables = tuple(table.argument for table in formula.tables)
-        self._rates = {
-            p.name for p in formula.params if p.free and not p.value.is_Integer
-        } | {
-            table.argument
-            for table in formula.tables
-            if any(isinstance(value, float) for value in table.values)
-        }
+        self._rates = _rates(formula)
         self._own: dict[Body, dict[str, str]] = {}
         self._written: dict[tuple[Body, tuple[Layout, ...]], BodyCode] = {}
 
@@ -70,6 +77,14 @@ class Workshop:
     def typed(self, names: Iterable[str]) -> tuple[Parameter, ...]:
         """Parameters of a constructor, with their types."""
         return tuple(typed(name, name in self._rates) for name in names)
+
+    def free(self, used: Container[str]) -> Iterator[Parameter]:
+        """The parameters of the file that are used and free, with the file's values."""
+        for param in self.formula.params:
+            if param.free and param.name in used:
+                (made,) = self.typed([param.name])
+                kind = float if made.type == "float" else int
+                yield replace(made, default=repr(kind(param.value)))
 
     def line(self, span: Span | None) -> Line | None:
         """The line that a comment names."""

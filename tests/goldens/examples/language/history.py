@@ -33,7 +33,7 @@ class WBlock(nn.Module):
 
 
 class FirstStep(nn.Module):
-    """X_1 = W_1*X_0 + 1/i*X_0
+    """X_1 = W_1*X_0 + 1*X_0
 
     Takes x_prev = X_0.
     Hands on X_1, X_0.

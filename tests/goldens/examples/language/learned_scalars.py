@@ -70,8 +70,8 @@ class Step(nn.Module):
     def __init__(
         self,
         in_channels: int,
-        x_prev2_channels: int,
         channels: int,
+        x_prev2_channels: int,
         stride: int = 1,
         x_prev2_stride: int = 1,
     ) -> None:
@@ -125,23 +125,23 @@ class LMResNet(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
         self.stem = Stem(in_channels, 64)
-        self.stage1 = nn.ModuleList([FirstStep(), Step(64, 64, 64)])
+        self.stage1 = nn.ModuleList([FirstStep(), Step(64, 64, x_prev2_channels=64)])
         self.stage2 = nn.ModuleList(
             [
-                Step(64, 64, 128, stride=2, x_prev2_stride=2),
-                Step(128, 64, 128, x_prev2_stride=2),
+                Step(64, 128, x_prev2_channels=64, stride=2, x_prev2_stride=2),
+                Step(128, 128, x_prev2_channels=64, x_prev2_stride=2),
             ]
         )
         self.stage3 = nn.ModuleList(
             [
-                Step(128, 128, 256, stride=2, x_prev2_stride=2),
-                Step(256, 128, 256, x_prev2_stride=2),
+                Step(128, 256, x_prev2_channels=128, stride=2, x_prev2_stride=2),
+                Step(256, 256, x_prev2_channels=128, x_prev2_stride=2),
             ]
         )
         self.stage4 = nn.ModuleList(
             [
-                Step(256, 256, 512, stride=2, x_prev2_stride=2),
-                Step(512, 256, 512, x_prev2_stride=2),
+                Step(256, 512, x_prev2_channels=256, stride=2, x_prev2_stride=2),
+                Step(512, 512, x_prev2_channels=256, x_prev2_stride=2),
             ]
         )
         self.head = Head(512, classes)

@@ -42,7 +42,7 @@ def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
 
 
 class FirstStep(nn.Module):
-    """V_1 = 1/10*F_1*X_0
+    """V_1 = 0.1*F_1*X_0
     X_1 = X_0 + V_1
 
     Takes x_prev = X_0.

@@ -62,7 +62,7 @@ class Step(nn.Module):
         self, in_channels: int, channels: int, i: int, drop: float, stride: int = 1
     ) -> None:
         super().__init__()
-        self.W = WBlock(in_channels, channels, i, 4, drop, stride=stride)
+        self.W = WBlock(in_channels, channels, i, depth=4, drop=drop, stride=stride)
         self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:

@@ -131,9 +131,9 @@ class FifthStep(nn.Module):
 class LastStep(nn.Module):
     """X_L = W_L*X_<L-1> + 0.5*W_<L-1>*X_<L-2> + 0.25*W_<L-2>*X_<L-3> + X_<L-3>
 
-    Takes x_prev = X_<i-1>, partial_prev = 0.5*W_<i-1>*X_<i-2> +
-    (0.25*W_<i-2>*X_<i-3> + X_<i-3>).
-    Hands on X_i.
+    Takes x_prev = X_<L-1>, partial_prev = 0.5*W_<L-1>*X_<L-2> +
+    (0.25*W_<L-2>*X_<L-3> + X_<L-3>).
+    Hands on X_L.
     """
 
     def __init__(self) -> None:

@@ -114,8 +114,8 @@ class Step(nn.Module):
 
     def __init__(self, i: int, drop: float) -> None:
         super().__init__()
-        self.A = ABlock(48, i, 4, drop)
-        self.M = MBlock(48, 48, i, 4, drop)
+        self.A = ABlock(48, i, depth=4, drop=drop)
+        self.M = MBlock(48, 48, i, depth=4, drop=drop)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         y = x_prev + self.A(x_prev)  # rf:14
@@ -161,7 +161,7 @@ class VisionTransformer(nn.Module):
 
     def __init__(self, in_channels: int = 3, drop: float = 0.1) -> None:
         super().__init__()
-        self.stem = Stem(in_channels, 32, 32)
+        self.stem = Stem(in_channels, height=32, width=32)
         self.blocks = nn.Sequential(*[Step(i=1 + k, drop=drop) for k in range(4)])
         self.head = Head(48)
 

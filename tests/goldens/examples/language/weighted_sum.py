@@ -125,8 +125,9 @@ class LastStep(nn.Module):
     """X_L = X_<L-1> + (a_1*W_<L-1>*X_<L-2> + a_2*W_<L-2>*X_<L-3> +
     a_3*W_<L-3>*X_<L-4>)
 
-    Takes x_prev = X_4, wx_prev3 = W_2*X_1, wx_prev2 = W_3*X_2, wx_prev = W_4*X_3.
-    Hands on X_5.
+    Takes x_prev = X_<L-1>, wx_prev3 = W_<L-3>*X_<L-4>, wx_prev2 = W_<L-2>*X_<L-3>,
+    wx_prev = W_<L-1>*X_<L-2>.
+    Hands on X_L.
     """
 
     def forward(

@@ -106,7 +106,7 @@ class FirstStep(nn.Module):
         self.N = NBlock(64)
         self.M = MBlock(64, 64)
         self.A = ABlock(64)
-        self.q = nn.Parameter(torch.full((64,), 0.0))
+        self.q = nn.Parameter(torch.zeros(64))
 
     def forward(self, p_prev: Tensor) -> tuple[Tensor, list[Tensor]]:
         p_ends = [p_prev]  # rf:22
@@ -134,7 +134,7 @@ class Step(nn.Module):
         self.N = NBlock(64)
         self.M = MBlock(64, 64)
         self.A = ABlock(64)
-        self.q = nn.Parameter(torch.full((64,), 0.0))
+        self.q = nn.Parameter(torch.zeros(64))
 
     def forward(
         self, p_prev: Tensor, p_ends_prev: list[Tensor]
@@ -164,7 +164,7 @@ class OpeningStep(nn.Module):
         self.N = NBlock(64)
         self.M = MBlock(64, 64)
         self.A = ABlock(64)
-        self.q = nn.Parameter(torch.full((64,), 0.0))
+        self.q = nn.Parameter(torch.zeros(64))
 
     def forward(
         self, p_prev: Tensor, p_ends_prev: list[Tensor]
@@ -216,9 +216,9 @@ class GroupedAttentionResiduals(nn.Module):
 
     def __init__(self, in_features: int = 256) -> None:
         super().__init__()
-        self.stem = Stem(in_features, 64, 64)
+        self.stem = Stem(in_features, 64, positions=64)
         self.R = NBlock(64)
-        self.r = nn.Parameter(torch.full((64,), 0.0))
+        self.r = nn.Parameter(torch.zeros(64))
         self.stage1 = nn.ModuleList([FirstStep(), *[Step() for _ in range(3)]])
         self.stage2 = nn.ModuleList([OpeningStep(), *[Step() for _ in range(3)]])
         self.stage3 = nn.ModuleList([OpeningStep(), *[Step() for _ in range(3)]])

@@ -184,7 +184,7 @@ class SBlock(nn.Module):
 class ABlock(nn.Module):
     """A = attend(heads) > linear(c)"""
 
-    def __init__(self, features: int, in_features_3: int) -> None:
+    def __init__(self, in_features_3: int, features: int) -> None:
         super().__init__()
         self.attend = Attend(4)
         self.fc = nn.Linear(in_features_3, features)

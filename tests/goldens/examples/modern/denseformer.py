@@ -141,7 +141,7 @@ class DenseFormer(nn.Module):
 
     def __init__(self, in_features: int = 256) -> None:
         super().__init__()
-        self.stem = Stem(in_features, 64, 64)
+        self.stem = Stem(in_features, 64, positions=64)
         self.blocks = nn.ModuleList([Step(i=1 + k) for k in range(12)])
         self.head = Head(64)
 

@@ -207,7 +207,7 @@ class Dit(nn.Module):
 
     def __init__(self, in_channels: int = 3) -> None:
         super().__init__()
-        self.stem = Stem(in_channels, 48, 16, 16)
+        self.stem = Stem(in_channels, 48, height=16, width=16)
         self.T = TBlock(64, 48)
         self.E = EBlock(10, 48)
         self.N = NBlock(48)

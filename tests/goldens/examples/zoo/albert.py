@@ -145,7 +145,7 @@ class ALBERTBase(nn.Module):
 
     def __init__(self, in_features: int = 30002) -> None:
         super().__init__()
-        self.stem = Stem(in_features, 768, 512)
+        self.stem = Stem(in_features, 768, positions=512)
         self.A = ABlock(768)
         self.N = NBlock(768)
         self.M = MBlock(768, 768)

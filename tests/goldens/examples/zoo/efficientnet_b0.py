@@ -127,7 +127,7 @@ class FirstStep(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.block = v_block(32, 16, 3)
+        self.block = v_block(32, 16, kernel=3)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return self.block(x_prev)  # rf:23
@@ -159,7 +159,7 @@ class Step(nn.Module):
 
     def __init__(self, channels: int, i: int, kernel: int) -> None:
         super().__init__()
-        self.D = DBlock(i, 16)
+        self.D = DBlock(i, depth=16)
         self.block = w_block(channels, channels, kernel)
 
     def forward(self, x_prev: Tensor) -> Tensor:

@@ -105,7 +105,7 @@ class HyperConnections(nn.Module):
 
     def __init__(self, in_features: int = 48, classes: int = 10) -> None:
         super().__init__()
-        self.stem = Stem(in_features, 64, 64)
+        self.stem = Stem(in_features, 64, positions=64)
         self.blocks = nn.ModuleList([Step(i=1 + k) for k in range(6)])
         self.head = Head(64, classes)
 
