@@ -45,6 +45,7 @@ from recform.graph.model import Block, Module, Place, Site, Totals
 from recform.graph.partial import Stuck
 from recform.graph.pipelines import PipelineRunner
 from recform.graph.places import find
+from recform.graph.refusals import Refusals
 from recform.graph.saved import Saved
 from recform.graph.scalars import ScalarSizes
 from recform.graph.stages import Strides, TensorStages
@@ -108,6 +109,7 @@ class BlockShapes(Shapes):
         self.adapters = BlockAdapters(
             self.formula, self.place.length, self.runner, self.report
         )
+        self._refusals = Refusals(self.report, self.span)
         self.saved = Saved(
             self.step,
             self.kept,
@@ -332,69 +334,28 @@ class BlockShapes(Shapes):
             try:
                 target = meeting_shape(terms, spreads, declared, self.stages.is_fresh)
             except Unmet as unmet:
-                self._cannot_meet(tensor, *unmet.terms)
+                self._refusals.unmet(tensor, *unmet.terms)
         spreads = staying(shapes, target, spreads)
         for part, shape in zip(parts, shapes, strict=True):
             if shape != target and not spreads(shape, target):
                 self.adapt(tensor, part, target)
         return target
 
-    def _cannot_meet(self, parent: Tensor, first: Term, other: Term) -> NoReturn:
-        """Reports two operators that make different shapes.
-
-        Raises:
-            Stuck: always.
-        """
-        self.report.error(
-            "RF401",
-            "two operators of one block make different shapes: "
-            f"{first.shape} and {other.shape}",
-            self.span(other.tensor),
-            f"this is {other.shape}",
-            others=[Label(self.span(first.tensor), f"this is {first.shape}")],
-            hint="give their blocks the same width, stride and padding",
-        )
-        raise Stuck(parent, (first.tensor, other.tensor))
-
     def adapt(self, parent: Tensor, term: Tensor, target: Shape) -> None:
         """Puts an adapter in front of a term, or of the argument of an operator."""
         value = self.step.bare(term)
         source = self.shape(value)
         if is_of_context(value):
-            self._no_adapter(parent, value, source, target)
+            shown = plain(value, self.formula.decimals)
+            self._refusals.no_adapter(parent, value, shown, source, target)
         if parent.is_many:
-            self.report.error(
-                "RF401",
-                f"this puts {source} and {target} together for each member of a sum, "
-                "and there are no adapters for that",
-                self.span(term),
-                hint="give both one shape, or sum first what has one",
-            )
-            raise Stuck(parent, (value, parent))
+            self._refusals.for_each_member(parent, value, source, target)
         site = Site(value, parent)
         if site not in self.adapters.sites:
             behind = self.stages.behind(value, self.stages.of(parent))
             bridge = (source, target)
             count = self.counts.of(value)
             self.adapters.add(site, bridge, behind, count, self.saved, self.span)
-
-    def _no_adapter(
-        self, parent: Tensor, value: Tensor, source: Shape, target: Shape
-    ) -> NoReturn:
-        """Reports a further input that would need an adapter.
-
-        Raises:
-            Stuck: always.
-        """
-        shown = plain(value, self.formula.decimals)
-        self.report.error(
-            "RF425",
-            f"this is {source}, and stands in a sum or product of {target}; a further "
-            "input belongs to no stage, and has no adapter",
-            self.span(value),
-            hint=f"an operator brings it there: P_i*{shown}, with P = linear(c)",
-        )
-        raise Stuck(parent, (value, parent))
 
     def refuse(
         self, code: str, message: str, tensor: Tensor, parts: Sequence[Tensor]

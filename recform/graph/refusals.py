@@ -1,0 +1,66 @@
+"""What is said of tensors that no adapter brings to one shape (RF401, RF425)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from recform.algebra.expr import Tensor
+from recform.blocks import Shape
+from recform.diagnostics import Diagnostics, Label
+from recform.graph.meeting import Term
+from recform.graph.partial import Stuck
+from recform.source import Span
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """Reports them; each method raises Stuck.
+
+    Attributes:
+        report: gets the diagnostics.
+        span: the place of a tensor in the formula.
+    """
+
+    report: Diagnostics
+    span: Callable[[Tensor], Span]
+
+    def unmet(self, parent: Tensor, first: Term, other: Term) -> NoReturn:
+        """Two operators make different shapes."""
+        self.report.error(
+            "RF401",
+            "two operators of one block make different shapes: "
+            f"{first.shape} and {other.shape}",
+            self.span(other.tensor),
+            f"this is {other.shape}",
+            others=[Label(self.span(first.tensor), f"this is {first.shape}")],
+            hint="give their blocks the same width, stride and padding",
+        )
+        raise Stuck(parent, (first.tensor, other.tensor))
+
+    def no_adapter(
+        self, parent: Tensor, value: Tensor, shown: str, source: Shape, target: Shape
+    ) -> NoReturn:
+        """A further input would need an adapter."""
+        self.report.error(
+            "RF425",
+            f"this is {source}, and stands in a sum or product of {target}; a further "
+            "input belongs to no stage, and has no adapter",
+            self.span(value),
+            hint=f"an operator brings it there: P_i*{shown}, with P = linear(c)",
+        )
+        raise Stuck(parent, (value, parent))
+
+    def for_each_member(
+        self, parent: Tensor, value: Tensor, source: Shape, target: Shape
+    ) -> NoReturn:
+        """Members of a sum would need one each."""
+        self.report.error(
+            "RF401",
+            f"this puts {source} and {target} together for each member of a sum, "
+            "and there are no adapters for that",
+            self.span(value),
+            hint="give both one shape, or sum first what has one",
+        )
+        raise Stuck(parent, (value, parent))
