@@ -190,7 +190,7 @@ def test_an_inverse_where_a_block_divides_by_zero(number: str) -> None:
 
 OBSTACLES = {
     "X_i = W_i*X_<i-1>": "the operator itself would have to be inverted",
-    "X_i = X_<i-1> + W_i*X_<i-1>": "only if the operator is a contraction",
+    "X_i = X_<i-1> + W_i*X_<i-1>": "sure to converge if the operator is a contraction",
     EQ20: "the operator itself would have to be inverted",
     "X_i = relu(X_<i-2> + W_i*X_<i-1>)": "relu would have to be undone",
     "X_i = X_<i-1> + W_i*X_<i-1>*X_<i-2>": "a product of tensors would have to be divided",

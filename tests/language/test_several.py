@@ -66,7 +66,7 @@ def test_stages_of_two_widths() -> None:
         "input 4\nstem none\nhead none\nstages 4 x 2, 6 x 3\nW = linear(c)\n"
         "U = linear(3)\nB = bilinear(c)\nX_i = X_<i-1> + B_i(W_i*X_<i-1>, U_i*X_<i-1>)"
     )
-    assert "in_features: int, features: int, in_features_2: int" in item.source
+    assert "in_features: int, in_features_2: int, features: int" in item.source
 
 
 def compiled(text: str, plugin: Path) -> Compiled:

@@ -95,8 +95,16 @@ PRINTED: dict[str, tuple[str, str, str]] = {
         "shortcut(x_prev2)",
     ),
     "a block too many": ("long", r"range\((\d+)\)", "range(10)"),
-    "another width": ("adapted", r"Step\(4, 4, 6,", "Step(4, 4, 4,"),
-    "no stride": ("adapted", r"Step\(4, 4, 6, stride=2", "Step(4, 4, 6, stride=1"),
+    "another width": (
+        "adapted",
+        r"Step\(4, 6, x_prev2_channels=4, s",
+        "Step(4, 6, x_prev2_channels=6, s",
+    ),
+    "no stride": (
+        "adapted",
+        r"(Step\(4, 6, x_prev2_channels=4, stride=)2",
+        r"\g<1>1",
+    ),
     "another number of the block": (
         "handed",
         r"math\.sqrt\(i\)",
@@ -170,7 +178,7 @@ PRINTED: dict[str, tuple[str, str, str]] = {
     "a list begins with another value": ("skips", r"= \[x\]", "= [self.head(x)]"),
     "a list is made anew": (
         "skips",
-        r"(        x_skips: .*\n)((.*\n)*?)(        for block in self\.blocks\[4:\]:)",
+        r"(        x_skips = .*\n)((.*\n)*?)(        for block in self\.blocks\[4:\]:)",
         r"\1\2\1\4",
     ),
     "a value from before is put on a list": (
