@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import sympy
 
@@ -12,6 +13,8 @@ from recform.algebra.formula import Boundary, Equation, Formula, Ranged, Rule
 from recform.algebra.indices import has_mirror
 from recform.algebra.reindex import at_block
 from recform.blocks.symbolic import Symbolic
+
+_Said = TypeVar("_Said", bound=Boundary | Ranged)
 
 
 def blocks_between(ends: tuple[Symbolic, Symbolic], length: int) -> range | None:
@@ -104,6 +107,23 @@ def beside_general(
     ]
     own = {b.left for b in kept if not b.several}
     return [b for b in kept if not (b.several and b.left in own)]
+
+
+def in_force(formula: Formula) -> set[Ranged]:
+    """The ranges that say something of a block here."""
+    held = {(b.left.name, b.rule) for b in formula.boundaries if b.several}
+    return {
+        item
+        for item in formula.ranges
+        if (item.unknown, item.rule) in held or formula.is_general(item)
+    }
+
+
+def in_order(formula: Formula, items: Iterable[_Said]) -> list[_Said]:
+    """Equations in the order of the file, those of the files that it uses first."""
+    return sorted(
+        items, key=lambda item: (item.span.source is formula.source, item.span.start)
+    )
 
 
 def with_rights(formula: Formula, change: Callable[[Tensor], Tensor]) -> Formula:

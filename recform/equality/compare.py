@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from recform.algebra.expr import I, State, Tensor
 from recform.algebra.formula import Formula
-from recform.algebra.ranged import blocks_between
+from recform.algebra.ranged import in_force
 from recform.algebra.typeset import added, plain
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.backward import network_of, seeds_of
@@ -165,20 +165,20 @@ def _depth_by_depth(left: Formula, right: Formula) -> Verdict:
     """The verdict where equations are said in L: no block is as the one before it.
 
     Nothing is proved then of all depths. They are compared up to those of the files, and
-    on until each range has had a block.
+    on until each range has been in force.
     """
     blocks = left.lengths[0], right.lengths[0]
     checked, differs, shown = 0, None, None
     answer = OPEN
-    waiting = [item for formula in (left, right) for item in formula.ranges]
+    waiting = set(left.ranges) | set(right.ranges)
     for depth in range(1, MAX_DEPTH + 1):
         if depth > max(blocks) and not waiting:
             break
-        waiting = [r for r in waiting if not blocks_between(r.ends, depth)]
         pair = at_depth(left, depth), at_depth(right, depth)
         if pair[0] is None or pair[1] is None:
             continue
         both = pair[0], pair[1]
+        waiting -= in_force(both[0]) | in_force(both[1])
         if not differ_at(both, depth):
             checked = depth
             continue
@@ -188,10 +188,11 @@ def _depth_by_depth(left: Formula, right: Formula) -> Verdict:
             answer = DIFFERENT
         break
     own = None
-    if differs is None and blocks[0] == blocks[1] <= checked:
+    if blocks[0] == blocks[1] <= checked:
         own = OwnDepth(blocks[0], "", True)
-    elif differs is not None and shown is not None:
-        own = own_depth((left, right), differs, shown)
+    # One of them may have no network of the smaller depth.
+    elif shown and all(at_depth(f, min(blocks)) for f in (left, right)):
+        own = own_depth((left, right), shown.depth, shown)
     return replace(
         _same(left, right),
         answer=answer,

@@ -19,6 +19,7 @@ from recform.algebra.ranged import (
     beside_general,
     blocks_between,
     generals,
+    in_order,
     placed,
 )
 from recform.algebra.reindex import at_block
@@ -177,15 +178,13 @@ def at_depth(formula: Formula, length: int) -> Formula | None:
     boundaries = beside_general(made, first.values())
     if len({b.left for b in boundaries}) < len(boundaries):
         return None  # a block has two equations
-    # In the order of the file.
-    boundaries.sort(key=lambda b: (b.span.source is formula.source, b.span.start))
     deep = replace(
         formula,
         equations=tuple(
             as_equation(first[e.unknown]) if e.unknown in first else e
             for e in formula.equations
         ),
-        boundaries=tuple(boundaries),
+        boundaries=tuple(in_order(formula, boundaries)),
     )
     good = all(fits(deep, item, length) for item in boundaries if item.several)
     return deep if good else None
@@ -212,15 +211,16 @@ def in_blocks(numbers: Sequence[int]) -> str:
     return f"block{'s' * (len(numbers) > 1)} {ranges(numbers)}"
 
 
-def where(regime: Regime, length: int) -> str:
+def where(regime: Regime, formula: Formula) -> str:
     """``blocks 4-6``, or ``blocks 1-3, 7 and later`` for the general equations.
 
     Args:
-        regime: of a network of ``length`` blocks; deeper ones have the general equations.
-        length: the number of blocks.
+        regime: of the network.
+        formula: the network. Deeper ones have more blocks of the general equations, unless
+            it says other things there.
     """
-    blocks = regime.blocks
-    if not regime.general:
+    blocks, length = regime.blocks, longest(formula)
+    if not regime.general or (blocks and formula.relative):
         return in_blocks(blocks)
     if not blocks or blocks[-1] != length:
         known = f"{in_blocks(blocks)} or " if blocks else ""
