@@ -8,6 +8,7 @@ never rewritten by SymPy. Coefficients and indices are ordinary SymPy expression
 
 :mod:`operators` are applied, tensors are written (:mod:`typeset`) and moved to other
 indices (:mod:`reindex`). A network is a Formula (:mod:`formula`, with :mod:`labels`,
-:mod:`symbols` and :mod:`said`, what its author wrote); :mod:`tracing` follows
-shapes through its pipelines, and :mod:`definitions` are operators made of equations.
+:mod:`symbols`, :mod:`ranged`, equations for ranges of blocks, and :mod:`said`, what its
+author wrote); :mod:`tracing` follows shapes through its pipelines, and
+:mod:`definitions` are operators made of equations.
 """

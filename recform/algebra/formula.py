@@ -12,7 +12,7 @@ import sympy
 
 from recform.algebra.decimals import Decimals, decimals_in
 from recform.algebra.expr import History, I, K, L, Tensor, subtensors
-from recform.algebra.indices import has_mirror
+from recform.algebra.indices import counts_from_end
 from recform.algebra.labels import Naming
 from recform.algebra.pipeline import Pipeline
 from recform.blocks import Library, Shape, Stride
@@ -209,7 +209,30 @@ class Rule:
     def relative(self) -> bool:
         """Whether it says other things in a network of another depth."""
         ends = self.ends is not None and any(end.has(L) for end in self.ends)
-        return ends or has_mirror(self.right)
+        return ends or counts_from_end(self.right)
+
+
+@dataclass(frozen=True)
+class Ranged:
+    """``X_<L/2+1..L> = right``, whichever blocks it has here, if any.
+
+    Attributes:
+        unknown: its name.
+        rule: the right side, and the ends of the range.
+        span: the whole equation.
+        text: as it stands in the file (spaces folded).
+    """
+
+    unknown: str
+    rule: Rule
+    span: Span = field(compare=False)
+    text: str = ""
+
+    @property
+    def ends(self) -> tuple[Symbolic, Symbolic]:
+        """Its first and its last block."""
+        assert self.rule.ends is not None
+        return self.rule.ends
 
 
 @dataclass(frozen=True)
@@ -257,7 +280,9 @@ class Formula:
         scalars: likewise.
         tables: numbers of each stage or block, in the order of the file.
         equations: in the order of the file.
-        boundaries: likewise.
+        boundaries: likewise; of ranges, those of the blocks that are there.
+        ranges: the equations for ranges of blocks, in the order of the file: what they say
+            of a network of another depth. One may be the equation in general here.
         output: what the head gets (what the transition gets, with ``scope stage``).
         names, init: the settings of the file.
         name_spans: where each name is said; for operators that `names` does not name,
@@ -294,6 +319,7 @@ class Formula:
     init: Mapping[str, InitRule]
     spans: Mapping[Tensor, Span] = field(compare=False, repr=False)
     library: Library = field(compare=False, repr=False)
+    ranges: tuple[Ranged, ...] = ()
     said: Mapping[str, Tensor] = field(compare=False, repr=False, default_factory=dict)
     starts: Mapping[str, Symbolic] = field(
         compare=False, repr=False, default_factory=dict
@@ -305,7 +331,8 @@ class Formula:
         """The numbers that its equations and constants have as decimals."""
         constants = re.findall(r"(?m)^\s*const\b[^\n#]*", self.source.text)
         texts = [text for e in self.equations for text in (e.text, *e.beside)]
-        return decimals_in([*texts, *(b.text for b in self.boundaries), *constants])
+        texts += [b.text for b in self.boundaries] + [r.text for r in self.ranges]
+        return decimals_in([*texts, *constants])
 
     @property
     def pipelines(self) -> tuple[Pipeline, ...]:
@@ -339,7 +366,23 @@ class Formula:
     @property
     def relative(self) -> bool:
         """Whether its equations say other things in a network of another depth."""
-        return any(b.rule is not None and b.rule.relative for b in self.boundaries)
+        opening = (b.rule for b in self.boundaries if b.rule is not None)
+        ranges = (item.rule for item in self.ranges if not self._is_all(item))
+        return any(rule.relative for rule in (*opening, *ranges))
+
+    @property
+    def ranged(self) -> frozenset[str]:
+        """The unknowns of which ranges alone speak."""
+        return frozenset(item.unknown for item in self.ranges if self.is_general(item))
+
+    def is_general(self, item: Ranged) -> bool:
+        """Whether a range is the equation in general here."""
+        mine = (e.span for e in self.equations if e.unknown == item.unknown)
+        return item.span in mine
+
+    def _is_all(self, item: Ranged) -> bool:
+        """Whether a range is all blocks of any depth, and their equation in general."""
+        return item.ends == (1, L) and self.is_general(item)
 
     @property
     def lengths(self) -> tuple[int, ...]:

@@ -46,6 +46,15 @@ def has_mirror(tensor: Tensor) -> bool:
     )
 
 
+def counts_from_end(tensor: Tensor) -> bool:
+    """Whether a tensor of a formula names a block by ``L``: ``X_<L-i>``, ``X_<L-4>``."""
+    return any(
+        isinstance(index := getattr(part, name, None), sympy.Expr) and index.has(L)
+        for part in subtensors(tensor)
+        for name in ("index", "last")
+    )
+
+
 _TIME = re.compile(r"\.(-?\d+)$")
 
 

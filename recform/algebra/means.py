@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 import sympy
 
 from recform.algebra.expr import State, Tensor
 from recform.algebra.formula import Boundary, Formula
+from recform.algebra.ranged import with_rights
 from recform.blocks.symbolic import Symbolic
 
 
@@ -33,6 +34,7 @@ def counted(formula: Formula) -> Formula:
     rights = [e.right for e in formula.equations]
     rights += [b.right for b in formula.boundaries if b.right is not None]
     rights += [b.rule.right for b in formula.boundaries if b.rule is not None]
+    rights += [item.rule.right for item in formula.ranges]
     found = {
         item for right in [*rights, formula.output] for item in right.atoms(Members)
     }
@@ -44,21 +46,8 @@ def counted(formula: Formula) -> Formula:
     def exact(tensor: Tensor) -> Tensor:
         return tensor.xreplace(numbers)  # type: ignore[no-any-return]
 
-    return replace(
-        formula,
-        equations=tuple(replace(e, right=exact(e.right)) for e in formula.equations),
-        boundaries=tuple(_exact(b, exact) for b in formula.boundaries),
-        output=exact(formula.output),
-        spans={exact(tensor): span for tensor, span in formula.spans.items()},
-    )
-
-
-def _exact(boundary: Boundary, exact: Callable[[Tensor], Tensor]) -> Boundary:
-    right = None if boundary.right is None else exact(boundary.right)
-    rule = boundary.rule
-    if rule is not None:
-        rule = replace(rule, right=exact(rule.right))
-    return replace(boundary, right=right, rule=rule)
+    spans = {exact(tensor): span for tensor, span in formula.spans.items()}
+    return replace(with_rights(formula, exact), spans=spans)
 
 
 def _zeros(boundaries: Iterable[Boundary]) -> dict[str, tuple[int, ...]]:

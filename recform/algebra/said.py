@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from recform.algebra.decimals import Decimals
-from recform.algebra.formula import Boundary, Formula
+from recform.algebra.formula import Boundary, Formula, Ranged
+from recform.algebra.ranged import in_order
 from recform.algebra.typeset import plain
 
 
@@ -14,13 +15,15 @@ def equation_texts(formula: Formula) -> tuple[str, ...]:
 
 
 def boundary_texts(formula: Formula) -> tuple[str, ...]:
-    """The boundary equations; one for several blocks stands once."""
-    texts = (_boundary(item, formula.decimals) for item in formula.boundaries)
+    """The boundary equations; one for several blocks stands once, if for none as well."""
+    items: list[Boundary | Ranged] = [*formula.boundaries]
+    items += [item for item in formula.ranges if not formula.is_general(item)]
+    texts = (_boundary(item, formula.decimals) for item in in_order(formula, items))
     return tuple(dict.fromkeys(texts))
 
 
-def _boundary(boundary: Boundary, decimals: Decimals) -> str:
-    if boundary.several:
+def _boundary(boundary: Boundary | Ranged, decimals: Decimals) -> str:
+    if isinstance(boundary, Ranged) or boundary.several:
         return boundary.text
     right = "0" if boundary.right is None else plain(boundary.right, decimals)
     return f"{plain(boundary.left, decimals)} = {right}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from recform.algebra.formula import Formula, Scope
+from recform.algebra.formula import Boundary, Formula, Ranged, Scope
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.analysis.invariants.invariants import Invariant, invariants
 from recform.analysis.invariants.inverse import Inverse, inverse
@@ -239,14 +239,13 @@ def _of_depth(formula: Formula, depth: int, report: Diagnostics) -> Formula:
     """
     deep = at_depth(formula, depth)
     if deep is None:
-        ranges = [
-            b for b in formula.boundaries if b.rule is not None and b.rule.relative
-        ]
+        rules: list[Boundary | Ranged] = [*formula.ranges, *formula.boundaries]
         report.error(
             "RF315",
-            f"with {depth} blocks, a range does not begin and end at a block",
-            ranges[0].span,
-            hint="ask for another depth; floor(L/2) is a block for every L",
+            f"with {depth} blocks, the equations for ranges of blocks do not fit",
+            next(r.span for r in rules if r.rule is not None and r.rule.relative),
+            hint="`recform check` of the file with so many blocks says why; "
+            "floor(L/2) is a block for every L",
         )
         report.check()
     assert deep is not None

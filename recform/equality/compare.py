@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from recform.algebra.expr import I, State, Tensor
 from recform.algebra.formula import Formula
+from recform.algebra.ranged import in_force
 from recform.algebra.typeset import added, plain
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.backward import network_of, seeds_of
@@ -126,18 +127,19 @@ def _relative_rules(
 ) -> set[tuple[str, tuple[Symbolic, Symbolic] | None, Tensor]]:
     """Unknown, range and right side of what a network of another depth has elsewhere.
 
-    Blocks may be the same by chance: 2 to L/2 and 2 to L-2 of four.
+    Blocks may be the same by chance: 2 to L/2 and 2 to L-2 of four. A range that is the
+    equation in general leaves nothing: all other blocks have other ranges.
     """
     return {
-        (b.left.name, b.rule.ends, b.rule.right)
-        for b in formula.boundaries
-        if b.rule is not None and b.rule.relative and isinstance(b.left, State)
+        (item.unknown, item.ends, item.rule.right)
+        for item in formula.ranges
+        if item.rule.relative and not formula.is_general(item)
     }
 
 
 def _same(left: Formula, right: Formula) -> Verdict:
     """The verdict on two networks with the same equations."""
-    first, second = (bool(own_blocks(formula)) for formula in (left, right))
+    first, second = (bool(own_blocks(f)) or f.relative for f in (left, right))
     return Verdict(
         names=(left.name, right.name),
         answer=ANY,
@@ -162,16 +164,21 @@ def _unlike(left: Formula, right: Formula, operators: tuple[str, ...]) -> Verdic
 def _depth_by_depth(left: Formula, right: Formula) -> Verdict:
     """The verdict where equations are said in L: no block is as the one before it.
 
-    Nothing is proved then of all depths; up to those of the files they are compared.
+    Nothing is proved then of all depths. They are compared up to those of the files, and
+    on until each range has been in force.
     """
     blocks = left.lengths[0], right.lengths[0]
     checked, differs, shown = 0, None, None
     answer = OPEN
-    for depth in range(1, min(max(blocks), MAX_DEPTH) + 1):
+    waiting = set(left.ranges) | set(right.ranges)
+    for depth in range(1, MAX_DEPTH + 1):
+        if depth > max(blocks) and not waiting:
+            break
         pair = at_depth(left, depth), at_depth(right, depth)
         if pair[0] is None or pair[1] is None:
             continue
         both = pair[0], pair[1]
+        waiting -= in_force(both[0]) | in_force(both[1])
         if not differ_at(both, depth):
             checked = depth
             continue
@@ -180,7 +187,12 @@ def _depth_by_depth(left: Formula, right: Formula) -> Verdict:
         if linear and shown is not None:
             answer = DIFFERENT
         break
-    same = differs is None and blocks[0] == blocks[1] == checked
+    own = None
+    if blocks[0] == blocks[1] <= checked:
+        own = OwnDepth(blocks[0], "", True)
+    # One of them may have no network of the smaller depth.
+    elif shown and all(at_depth(f, min(blocks)) for f in (left, right)):
+        own = own_depth((left, right), shown.depth, shown)
     return replace(
         _same(left, right),
         answer=answer,
@@ -188,7 +200,7 @@ def _depth_by_depth(left: Formula, right: Formula) -> Verdict:
         differs=differs,
         interior=None,
         example=shown,
-        own=OwnDepth(checked, "", True) if same else None,
+        own=own,
     )
 
 
@@ -240,7 +252,9 @@ def _interior(left: Formula, right: Formula) -> bool | None:
 
 
 def _starts(formula: Formula) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(boundary.text for boundary in formula.boundaries))
+    texts = [b.text for b in formula.boundaries]
+    texts += [r.text for r in formula.ranges if not formula.is_general(r)]
+    return tuple(dict.fromkeys(texts))
 
 
 def _notes(formulas: tuple[Formula, Formula]) -> tuple[str, ...]:

@@ -33,10 +33,11 @@ def own_depth(
         return OwnDepth(less, owner, True)
     if first != second or first in (shown.depth, differs):
         return None
-    if first <= MAX_DEPTH and not differ_at(formulas, first):
-        return OwnDepth(first, "", True)
-    found = example(formulas, first, linear=shown.linear)
-    return None if found is None else OwnDepth(first, "", False)
+    # Numbers are known sooner than formulas of so many blocks.
+    if example(formulas, first, linear=shown.linear) is not None:
+        return OwnDepth(first, "", False)
+    same = first <= MAX_DEPTH and not differ_at(formulas, first)
+    return OwnDepth(first, "", True) if same else None
 
 
 def equal_so_far(formulas: tuple[Formula, Formula], checked: int) -> OwnDepth | None:

@@ -132,8 +132,12 @@ def _simple(weight: Symbolic) -> Symbolic:
         return weight
     weight = sympy.expand(weight)
     # Fractions need more than polynomials, and are rare.
-    fractions = any(p.exp.is_negative for p in weight.atoms(sympy.Pow))
-    return sympy.cancel(weight) if fractions else weight
+    return sympy.cancel(weight) if is_fraction(weight) else weight
+
+
+def is_fraction(weight: Symbolic) -> bool:
+    """Whether a weight is no polynomial of its symbols."""
+    return any(p.exp.is_negative for p in weight.atoms(sympy.Pow))
 
 
 def product(left: Value, right: Value) -> Value:

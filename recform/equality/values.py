@@ -53,6 +53,7 @@ from recform.equality.terms import (
     Value,
     cleaned,
     frozen,
+    is_fraction,
     plus,
     scaled,
 )
@@ -60,6 +61,8 @@ from recform.linear.forms import rational
 
 #: A term of a product is as much work as so many terms that are looked at.
 _PRODUCT = 25
+#: So is an operation in a weight that is no number: it is brought in order each time.
+_POLYNOMIAL, _FRACTION = 5, 30
 
 #: Gives the value of an unknown, a history or any other tensor that is known already.
 Known = Callable[[Tensor], Value | None]
@@ -112,11 +115,15 @@ class Evaluator:
                 return function(self._atoms, known_as, inner(tensor.argument))
             case Scaled():
                 weight = self._weight(tensor.coefficient, tensor.at)
-                return gathered(self._atoms, scaled(weight, inner(tensor.tensor)))
+                value = inner(tensor.tensor)
+                self._atoms.work(sum(map(_size, (weight, *value.values()))))
+                return gathered(self._atoms, scaled(weight, value))
             case Filled():
                 return cleaned({ONE: self._weight(tensor.coefficient, tensor.at)})
             case TensorSum():
-                return gathered(self._atoms, plus(*map(inner, tensor.children)))
+                terms = [*map(inner, tensor.children)]
+                self._atoms.work(sum(_size(w) for v in terms for w in v.values()))
+                return gathered(self._atoms, plus(*terms))
             case Pointwise():
                 result: Value = {ONE: sympy.S.One}
                 for child in tensor.children:
@@ -227,6 +234,14 @@ class Evaluator:
             value = value.xreplace({I: self._number(at)})
         value = value.xreplace({L: self._length})
         return rational(value)
+
+
+def _size(weight: Symbolic) -> int:
+    """How much work a weight is, in terms that are looked at; none if it is a number."""
+    if weight.is_Number or weight.is_Symbol:
+        return 0
+    each = _FRACTION if is_fraction(weight) else _POLYNOMIAL
+    return each * int(weight.count_ops())
 
 
 def written_out(

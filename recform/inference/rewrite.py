@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from recform.algebra.definitions.body import Body
 from recform.algebra.expr import Tensor, subtensors
-from recform.algebra.formula import Boundary, Formula
+from recform.algebra.formula import Formula
+from recform.algebra.ranged import with_rights
 from recform.algebra.reindex import remade
 
 #: What stands in the place of a tensor: gets it, and the same with its parts rewritten.
@@ -41,21 +42,10 @@ def with_equations(formula: Formula, change: Change) -> Formula:
     def side(tensor: Tensor) -> Tensor:
         return rewritten(tensor, change)
 
-    def boundary(item: Boundary) -> Boundary:
-        right = None if item.right is None else side(item.right)
-        rule = item.rule and replace(item.rule, right=side(item.rule.right))
-        # Its left side is found again where equations say the same.
-        return replace(item, left=side(item.left), right=right, rule=rule)
-
     spans = dict(formula.spans)
     for tensor, span in formula.spans.items():
         spans.setdefault(side(tensor), span)
-    return replace(
-        formula,
-        equations=tuple(
-            replace(item, right=side(item.right)) for item in formula.equations
-        ),
-        boundaries=tuple(map(boundary, formula.boundaries)),
-        output=side(formula.output),
-        spans=spans,
-    )
+    made = with_rights(formula, side)
+    # A left side is found again where equations say the same.
+    left = tuple(replace(item, left=side(item.left)) for item in made.boundaries)
+    return replace(made, boundaries=left, spans=spans)

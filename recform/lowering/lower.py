@@ -233,6 +233,7 @@ class _Lowering:
             ),
             equations=network.equations,
             boundaries=tuple(boundaries),
+            ranges=equations_reader.ranges,
             output=output[0],
             output_span=output[1],
             names=rules,

@@ -54,6 +54,19 @@ def check(formula: Formula, report: Diagnostics) -> None:
     _no_operators(formula, report)
 
 
+def fits(formula: Formula, boundary: Boundary, depth: int) -> bool:
+    """Whether the block of a boundary equation can compute it.
+
+    Args:
+        formula: the network.
+        boundary: one of its own.
+        depth: how many blocks there are.
+    """
+    report = Diagnostics()
+    _boundary(formula, boundary, depth, report)
+    return not report.has_errors
+
+
 def _no_operators(formula: Formula, report: Diagnostics) -> None:
     """Warns of terms with the operator of a block that does not exist: ``W_0*tanh(X_0)``.
 
@@ -302,6 +315,13 @@ def _boundary(
     for tensor in subtensors(boundary.right):
         if isinstance(tensor, History) and tensor.last.is_Integer:
             _complete(formula, boundary, tensor, at, report)
+        elif isinstance(tensor, History) and tensor.last.has(L):
+            report.error(
+                "RF301",
+                f"{boundary.left} is computed from the last block",
+                span_in(formula, tensor, boundary),
+                hint="L stands in the output, and in equations for ranges of blocks",
+            )
         # What stands in a history is looked at with it.
         if (index := _index_of(tensor)) is not None and index.has(K):
             continue

@@ -11,10 +11,19 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import L, State, Tensor, subtensors
-from recform.algebra.formula import Boundary, Equation, Formula, Rule
+from recform.algebra.expr import State, Tensor, subtensors
+from recform.algebra.formula import Boundary, Formula
 from recform.algebra.indices import has_mirror
+from recform.algebra.ranged import (
+    as_equation,
+    beside_general,
+    blocks_between,
+    generals,
+    in_order,
+    placed,
+)
 from recform.algebra.reindex import at_block
+from recform.recurrence.check import fits
 from recform.recurrence.numbered import newest
 from recform.recurrence.reach import numbers_in, order_of
 from recform.recurrence.unroll import Unroller
@@ -104,10 +113,11 @@ def within(formula: Formula, own: Sequence[Boundary]) -> Formula | None:
     return replace(
         formula,
         equations=tuple(
-            equation if (b := rules.get(equation.unknown)) is None else _as_equation(b)
+            equation if (b := rules.get(equation.unknown)) is None else as_equation(b)
             for equation in formula.equations
         ),
         boundaries=tuple(b for b in formula.boundaries if newest(b.left) < 1),
+        ranges=(),
     )
 
 
@@ -148,36 +158,36 @@ def at_depth(formula: Formula, length: int) -> Formula | None:
     """
     if not formula.relative:
         return formula
-    made: dict[tuple[str, Rule], Boundary] = {}
-    kept: list[Boundary] = []
+    made: list[Boundary] = []
     for boundary in formula.boundaries:
-        if boundary.rule is not None and boundary.rule.ends is not None:
-            made.setdefault((_name(boundary), boundary.rule), boundary)
-        else:
-            kept.append(boundary)
-    own = {boundary.left for boundary in kept}
-    for (name, rule), boundary in made.items():
-        assert rule.ends is not None
-        first, last = (end.xreplace({L: sympy.Integer(length)}) for end in rule.ends)
-        if not (first.is_Integer and last.is_Integer and last <= length):
+        rule = boundary.rule
+        if rule is not None and rule.opens:
+            right = at_block(rule.right, int(boundary.left.index), length)
+            boundary = replace(boundary, right=right)
+        if rule is None or rule.opens:
+            made.append(boundary)
+    for item in formula.ranges:
+        blocks = blocks_between(item.ends, length)
+        if blocks is None:
             return None
-        for block in range(int(first), int(last) + 1):
-            left = State(name, sympy.Integer(block))
-            right = at_block(rule.right, block, length)
-            if any(
-                isinstance(part, State) and _is_late(part, left)
-                for part in subtensors(right)
-            ):
-                return None
-            if left not in own:
-                kept.append(replace(boundary, left=left, right=right))
-    return replace(formula, boundaries=tuple(kept))
-
-
-def _is_late(state: State, left: State) -> bool:
-    """Whether an unknown is not there when a block computes another one."""
-    there = state.index.is_Integer  # what stands in a history is of older blocks
-    return there and bool(state.index > left.index or state == left)
+        made += placed(item, blocks, length)
+    known = {e.unknown for e in formula.equations} - formula.ranged
+    first = generals(made, known, length)
+    if first.keys() != formula.ranged:
+        return None
+    boundaries = beside_general(made, first.values())
+    if len({b.left for b in boundaries}) < len(boundaries):
+        return None  # a block has two equations
+    deep = replace(
+        formula,
+        equations=tuple(
+            as_equation(first[e.unknown]) if e.unknown in first else e
+            for e in formula.equations
+        ),
+        boundaries=tuple(in_order(formula, boundaries)),
+    )
+    good = all(fits(deep, item, length) for item in boundaries if item.several)
+    return deep if good else None
 
 
 def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
@@ -201,15 +211,16 @@ def in_blocks(numbers: Sequence[int]) -> str:
     return f"block{'s' * (len(numbers) > 1)} {ranges(numbers)}"
 
 
-def where(regime: Regime, length: int) -> str:
+def where(regime: Regime, formula: Formula) -> str:
     """``blocks 4-6``, or ``blocks 1-3, 7 and later`` for the general equations.
 
     Args:
-        regime: of a network of ``length`` blocks; deeper ones have the general equations.
-        length: the number of blocks.
+        regime: of the network.
+        formula: the network. Deeper ones have more blocks of the general equations, unless
+            it says other things there.
     """
-    blocks = regime.blocks
-    if not regime.general:
+    blocks, length = regime.blocks, longest(formula)
+    if not regime.general or (blocks and formula.relative):
         return in_blocks(blocks)
     if not blocks or blocks[-1] != length:
         known = f"{in_blocks(blocks)} or " if blocks else ""
@@ -238,11 +249,6 @@ def _order(formula: Formula, own: Sequence[Boundary]) -> int:
 def _name(boundary: Boundary) -> str:
     assert isinstance(boundary.left, State)
     return str(boundary.left.name)
-
-
-def _as_equation(boundary: Boundary) -> Equation:
-    assert boundary.rule is not None
-    return Equation(_name(boundary), boundary.rule.right, boundary.span, boundary.text)
 
 
 def _special(formula: Formula) -> Mapping[int, tuple[Boundary, ...]]:

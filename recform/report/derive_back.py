@@ -142,21 +142,21 @@ def backward(formula: Formula) -> Backward:
     Raises:
         CompileError: if a part has no derivative.
     """
-    if not own_blocks(formula):
+    if not own_blocks(formula) and not formula.relative:
         return _backward(formula)
     length = longest(formula)
     general, *own = regimes(formula, length)
     alone = " alone" + ", block L-i among them" * _reads_itself(formula)
     others: list[Backward] = []
     for regime in own:
-        through = where(regime, length) + alone
+        through = where(regime, formula) + alone
         if regime.formula is None or regime.in_row < 2:
             continue  # Over one block there is nothing to add up.
         found = _backward(regime.formula, first=0)
         others.append(replace(found, where=through, blocks=regime.blocks))
     return replace(
         _backward(formula),
-        where=where(general, length) + alone,
+        where=where(general, formula) + alone,
         blocks=general.blocks,
         boundaries=boundary_texts(formula),
         others=tuple(others),

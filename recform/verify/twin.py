@@ -14,6 +14,7 @@ from recform import graph, recurrence
 from recform.algebra.expr import Context, Input, Part, Tensor, subtensors
 from recform.algebra.formula import Formula, StageSpec
 from recform.algebra.pipeline import Pipeline
+from recform.algebra.ranged import with_rights
 from recform.algebra.symbols import STRIDE, WIDTH
 from recform.algebra.tracing import output_of
 from recform.blocks import (
@@ -58,12 +59,12 @@ def flat(formula: Formula, blocks: int, width: int | None = None) -> Formula:
     """
     width = width or formula.stages[0].width
     sizes = _taken(formula).sizes
-    wide = width * _parts(formula)
-    image = len(sizes) == 3
-    shape = Shape.of((wide, GRID, GRID) if image else (*sizes[:-1], wide))
     deep = at_depth(formula, blocks)
     if deep is None:
         raise NoTwin(f"the equations have no network of {blocks} blocks")
+    wide = width * _parts(deep)
+    image = len(sizes) == 3
+    shape = Shape.of((wide, GRID, GRID) if image else (*sizes[:-1], wide))
     return replace(
         deep.taking(shape),
         stem=Pipeline("stem", (), "none"),
@@ -169,20 +170,7 @@ def linear(formula: Formula, blocks: int, width: int) -> Formula:
 
 def inactive(formula: Formula) -> Formula:
     """The network without its elementwise functions."""
-    return replace(
-        formula,
-        equations=tuple(
-            replace(equation, right=without_activations(equation.right))
-            for equation in formula.equations
-        ),
-        boundaries=tuple(
-            boundary
-            if boundary.right is None
-            else replace(boundary, right=without_activations(boundary.right))
-            for boundary in formula.boundaries
-        ),
-        output=without_activations(formula.output),
-    )
+    return with_rights(formula, without_activations)
 
 
 def _parts(formula: Formula, leaf: Tensor | None = None) -> int:

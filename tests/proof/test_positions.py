@@ -11,11 +11,11 @@ import pytest
 import sympy
 
 import recform
-from recform.algebra.affine import Affine
 from recform.algebra.definitions.body import given
 from recform.algebra.definitions.cell import Cell, before
 from recform.algebra.expr import Apply, Filled, Scaled, State, TensorSum
 from recform.algebra.formula import Formula
+from recform.algebra.multiples import Affine
 from recform.classes.network import plan_network
 from recform.diagnostics import CompileError
 from recform.emit.checked import check

@@ -87,7 +87,7 @@ def test_the_paths_of_another_depth(depth: int) -> None:
 
 
 def test_a_depth_that_no_range_has() -> None:
-    with pytest.raises(CompileError, match="with 8 blocks, a range does not begin"):
+    with pytest.raises(CompileError, match="with 8 blocks, the equations for ranges"):
         recform.compile(UVIT.format(blocks=7)).analyze(depth=8)
 
 

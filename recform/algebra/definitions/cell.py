@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.affine import Affine
 from recform.algebra.definitions.body import Body, given
 from recform.algebra.definitions.inside import Inside
 from recform.algebra.definitions.rounds import Scan
@@ -25,6 +24,7 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.multiples import Affine
 from recform.blocks import (
     Arguments,
     Cost,

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.affine import affine
 from recform.algebra.definitions.cell import Cell, before
 from recform.algebra.expr import (
     Apply,
@@ -24,6 +23,7 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.formula import Boundary, Equation, LearnedScalar, Start
+from recform.algebra.multiples import affine
 from recform.algebra.pipeline import Pipeline, Step, symbols_of
 from recform.algebra.symbols import INCOMING
 from recform.algebra.typeset import indexed

@@ -10,9 +10,10 @@ from typing import NoReturn
 import sympy
 
 from recform.algebra.expr import I, L, State, Tensor, subtensors
-from recform.algebra.formula import Boundary, Equation, Rule, Start
-from recform.algebra.indices import has_mirror, time_of, untimed
+from recform.algebra.formula import Boundary, Equation, Ranged, Rule, Start
+from recform.algebra.indices import counts_from_end, time_of, untimed
 from recform.algebra.operators import Scalar as ScalarOperator
+from recform.algebra.ranged import as_equation, beside_general, generals, placed
 from recform.algebra.reindex import at_block
 from recform.algebra.symbols import FIRST
 from recform.algebra.typeset import indexed
@@ -46,6 +47,7 @@ class EquationReader:
     Attributes:
         unknowns: names with an equation for the blocks in general, once they were read.
         starts: what unknowns are at position 0, where that is said.
+        ranges: the equations for ranges of blocks, once they were read.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class EquationReader:
         self._boundaries: list[Boundary] = []
         self.unknowns: frozenset[str] = frozenset()
         self.starts: dict[str, Start] = {}
+        self.ranges: tuple[Ranged, ...] = ()
 
     def equations(self) -> tuple[list[Equation], list[Boundary]]:
         """The equations and boundary equations; those with mistakes are left out."""
@@ -88,39 +91,16 @@ class EquationReader:
                     hint="give the second unknown a name of its own",
                 )
             seen.setdefault(equation.unknown, equation)
-        self._from_ranges()
-        # An equation for one block goes before one for several.
-        own = {b.left for b in self._boundaries if not b.several}
-        boundaries = [b for b in self._boundaries if not (b.several and b.left in own)]
+        first = generals(self._boundaries, set(seen), self._length).values()
+        if first:
+            place = self._places()
+            self._equations += map(as_equation, first)
+            self._equations.sort(key=lambda e: place[untimed(e.unknown)])
+        boundaries = beside_general(self._boundaries, first)
         told_twice(boundaries, self._report)
         self.unknowns = frozenset(equation.unknown for equation in self._equations)
+        self.ranges = tuple(replace(r, rule=self._begun(r.rule)) for r in self.ranges)
         return self._present(self._equations), [self._started(b) for b in boundaries]
-
-    def _from_ranges(self) -> None:
-        """Of an unknown with ranges alone, the first range is the equation in general.
-
-        Only if all its blocks have one: those that a deeper network would have more are
-        of this range then.
-        """
-        known = {equation.unknown for equation in self._equations}
-        ranges: dict[str, dict[int, Boundary]] = {}
-        for boundary in self._boundaries:
-            left, rule = boundary.left, boundary.rule
-            if isinstance(left, State) and left.name not in known:
-                mine = ranges.setdefault(left.name, {})
-                if left.index >= 1 and (rule is None or not rule.opens):
-                    mine.setdefault(int(left.index), boundary)
-        whole = set(range(1, self._length + 1))
-        for name, blocks in ranges.items():
-            first = blocks.get(1)
-            if first is None or (rule := first.rule) is None or has_mirror(rule.right):
-                continue
-            if whole and whole <= blocks.keys():
-                made = Equation(name, rule.right, first.span, first.text)
-                self._equations.append(made)
-                self._boundaries = [b for b in self._boundaries if b.rule is not rule]
-                place = self._places()
-                self._equations.sort(key=lambda e: place[untimed(e.unknown)])
 
     def _places(self) -> dict[str, int]:
         """Where in the file each unknown has its first equation."""
@@ -135,11 +115,14 @@ class EquationReader:
         """A boundary equation without what lies before the first time; zero, if all."""
         if boundary.right is None:
             return boundary
-        rule = boundary.rule
-        if rule is not None and (right := present(rule.right, self.unknowns)):
-            rule = replace(rule, right=right)
         right = present(boundary.right, self.unknowns)
+        rule = boundary.rule and self._begun(boundary.rule)
         return replace(boundary, right=right, rule=rule)
+
+    def _begun(self, rule: Rule) -> Rule:
+        """The same rule without what lies before the first time, if something is left."""
+        right = present(rule.right, self.unknowns)
+        return rule if right is None else replace(rule, right=right)
 
     def _present(self, equations: list[Equation]) -> list[Equation]:
         """Equations of several times without what lies before the first one."""
@@ -310,7 +293,7 @@ class EquationReader:
         is_range = isinstance(left.indices[0], n.Range)
         with reader.ranging() if is_range else nullcontext():
             value = reader.tensor(renamed(right, {FIRST: "i"}))
-        if not self._length and has_mirror(value):
+        if not self._length and counts_from_end(value):
             self._report.fail(
                 "RF316",
                 "L is another number in each stage, and this is one equation for all",
@@ -318,16 +301,15 @@ class EquationReader:
                 hint="give all stages as many blocks, or leave `scope stage` out",
             )
         rule = Rule(value, not is_range, ends)
+        ranged = Ranged(left.name, rule, item.span, item.span.words)
+        self._boundaries += placed(ranged, blocks, self._length)
+        if is_range:
+            self.ranges += (ranged,)
         for block in blocks:
-            here = at_block(value, block, self._length)
             for part in subtensors(value):
                 if part in reader.spans:
                     made = at_block(part, block, self._length)
                     reader.spans.setdefault(made, reader.spans[part])
-            state = State(left.name, sympy.Integer(block))
-            self._boundaries.append(
-                Boundary(state, here, item.span, item.span.words, rule)
-            )
 
     def _copy(
         self, copy: Copy, first: n.Expr | n.Range, right: n.Expr, item: n.Relation

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from recform.algebra.expr import L, Tensor
 from recform.algebra.formula import Boundary
+from recform.algebra.ranged import blocks_between
 from recform.algebra.symbols import FIRST
 from recform.algebra.typeset import indexed, plain_scalar
 from recform.blocks.symbolic import Symbolic
@@ -131,14 +132,12 @@ class SeveralReader:
                 hint=f"{left.name}_i = ... is for all blocks that have no equation of "
                 f"their own, such as {left.name}_1 = ...",
             )
-        ends = [self._whole(end, left) for end in written]
+        for end in written:
+            self._check_whole(end, left)
+        ends = written[0], written[1]
         # Of a short network, a range that is said in L may have no block.
-        least = ends[0] - 1 if any(end.has(L) for end in written) else ends[0]
-        if (
-            not all(end.is_Integer for end in ends)
-            or not ends[0] >= 1
-            or ends[1] < least
-        ):
+        blocks = blocks_between(ends, self._length)
+        if blocks is None:
             self._report.fail(
                 "RF217",
                 "a range on the left side goes from one block, counted from 1, "
@@ -146,18 +145,17 @@ class SeveralReader:
                 left.span,
                 hint=f"{left.name}_<2..5> = ..., with i on the right side",
             )
-        first, last = map(int, ends)
-        if last > MAX_INDEX:
+        if blocks and blocks[-1] > MAX_INDEX:
             self._report.fail(
                 "RF106",
-                f"this equation is for block {last}; of blocks behind {MAX_INDEX} "
+                f"this equation is for block {blocks[-1]}; of blocks behind {MAX_INDEX} "
                 "none has an equation of its own",
                 left.span,
             )
-        return range(first, last + 1), (written[0], written[1])
+        return blocks, ends
 
-    def _whole(self, end: Symbolic, left: n.Reference) -> Symbolic:
-        """An end of a range as a number: ``L/2`` of 8 blocks is 4.
+    def _check_whole(self, end: Symbolic, left: n.Reference) -> None:
+        """Reports an end of a range that is no block: ``L/2`` of 7 blocks.
 
         Raises:
             Reported: RF315, if that is no whole number.
@@ -172,4 +170,3 @@ class SeveralReader:
                 hint="floor(L/2) is a block for every L; "
                 "or let the stages have an even number of blocks, or an odd one",
             )
-        return number

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import sympy
 
-from recform.algebra.affine import Affine
 from recform.algebra.definitions.body import given
 from recform.algebra.definitions.cell import Cell, before
 from recform.algebra.expr import Apply, Filled, Learned, State, Tensor, subtensors
+from recform.algebra.multiples import Affine
 from recform.blocks import Shape, code, symbols_in
 from recform.blocks.symbolic import Symbolic
 from recform.plan.definitions import (
