@@ -323,6 +323,17 @@ def test_what_has_an_inverse_and_no_use_for_it(text: str, why: str) -> None:
     assert "Backwards" not in str(recform.compile(text).summary())
 
 
+@pytest.mark.parametrize(
+    "stages", ["6 x 2, 6 x 1 / 2", "6 x 2, 4 x 2", "6 x 1, 6 x 3 / 2"]
+)
+def test_blocks_that_are_all_adapted_have_no_use_for_it(stages: str) -> None:
+    """An inverse was written that nothing could run (RF901)."""
+    text = f"{IMAGES}stages {stages}\n{LAYER}".replace("stages 4 x 4, 6 x 3 / 2\n", "")
+    text += "X_i = 0.1*X_<i-2> + X_<i-3> + W_i*X_<i-1>"
+    with pytest.raises(CompileError, match=r"RF532.*adapted in each of them"):
+        _ = recform.compile(text, memory="reversible").source
+
+
 def others(net: nn.Module, make: Callable[[int], nn.Module]) -> None:
     """Puts other modules in the place of those that normalise batches."""
     for module in [*net.modules()]:

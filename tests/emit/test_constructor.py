@@ -170,11 +170,12 @@ def test_the_width_of_the_block_has_its_name_wherever_else_adapters_lead() -> No
 
 
 def test_what_comes_in_through_adapters_alone_is_called_so() -> None:
-    text = (
-        "input 16\nstages 16 x 2, 24 x 3\nW = linear(c) > tanh\nU = linear(c)\n"
-        "X_i = X_<i-1> + W_i*X_<i-1> + W_i*relu(U_<i-1>*X_<i-2> + X_<i-1>)"
-    )
-    assert parameters(text)["Step"] == ["in_features: int", "features: int"]
+    text = "input 16\nstages 16 x 2, 24 x 3\nX_i = relu(X_<i-1>) + X_<i-2>"
+    assert parameters(text)["Step"] == [
+        "in_features: int",
+        "features: int",
+        "x_prev2_features: int",
+    ]
 
 
 def test_numbers_without_a_name_are_features_alone() -> None:

@@ -178,6 +178,14 @@ def test_tidied_keeps_several_names_apart() -> None:
     assert made.body == body
 
 
+def test_tidied_reads_what_goes_on_by_positions() -> None:
+    body = (Assign("h", Code("f(x)")), Return(Code("h")))
+    step = Function("step", (), "Tensor", body)
+    made = tidied(Class("Cell", "", (), (), (), going=(step,)))
+    assert isinstance(made, Class)
+    assert made.going[0].body == (Return(Code("f(x)")),)
+
+
 def test_merged_classes_are_called_by_the_first_name() -> None:
     def block(name: str, line: int, made: str = "nn.ReLU()") -> Class:
         attributes = (Attribute("a", Code(made)),)

@@ -20,12 +20,11 @@ from recform.analysis.invariants.backwards import (
     way_back,
 )
 from recform.analysis.invariants.inverse import Inverse, inverse
-from recform.blocks import Shape
 from recform.blocks.amount import Dtype
 from recform.classes.network import plan_network
 from recform.diagnostics import CompileError, Diagnostics
 from recform.execution.library import REVERSIBLE
-from recform.graph.model import NetworkGraph
+from recform.graph.model import NetworkGraph, Segment
 from recform.linear.forms import tensor_of
 from recform.memory import Back, Memory
 from recform.plan.definitions import (
@@ -177,6 +176,8 @@ class _Inverse:
         formula = self.plan.graph.recurrence.formula
         if why := obstacle(formula, self.step, self.found):
             return why
+        if all(segment.block.sites for segment in self._segments()):
+            return "what its blocks get is adapted in each of them"
         if self.planned.inlined:
             return f"the parts of {self.planned.inlined[0]} are the block's own"
         if any("." in name for name in self._operators()):
@@ -222,7 +223,7 @@ class _Inverse:
         self, made: Tensor, variables: dict[Slot, str], calls: Mapping[str, str]
     ) -> Writer:
         step, modules = self.step, self.planned.modules
-        shapes = next(self._shapes())
+        shapes = next(self._segments()).block.shapes
         newest = made.xreplace({made.index: sympy.Integer(step.at)})
 
         def operator(tensor: Apply) -> str:
@@ -250,12 +251,12 @@ class _Inverse:
             variables=variables,
         )
 
-    def _shapes(self) -> Iterator[Mapping[Tensor, Shape]]:
-        """Those of each block that takes the step."""
+    def _segments(self) -> Iterator[Segment]:
+        """The blocks that take the step."""
         for stage in self.plan.graph.stages:
             for segment in stage.segments:
                 if self.plan.graph.recurrence.steps[segment.step] is self.step:
-                    yield segment.block.shapes
+                    yield segment
 
 
 def _bare(term: Tensor) -> Tensor:
