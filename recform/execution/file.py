@@ -10,6 +10,7 @@ from typing import Any
 
 from recform.blocks.identifiers import MODULE, is_private
 from recform.execution.forms import (
+    WHOLE,
     Form,
     Made,
     Node,
@@ -204,7 +205,7 @@ class File:
         count = self.said.positions
         whole = self.stands(x)
         self.said.incoming[key_of(whole)] = width
-        return [self.table.atom("item", whole, (None, float(k))) for k in range(count)]
+        return [self.table.atom("item", whole, (WHOLE, float(k))) for k in range(count)]
 
     def zeros(self, width: Any) -> Form:
         """What is kept before the first position: how many features it has."""
