@@ -95,6 +95,7 @@ class File:
         ties: modules whose weight is said to be that of another one.
         shares: modules that have one weight, by what that is.
         starting: loops in which constructors start weights, with their classes.
+        laid: classes whose constructors lay weights out in memory.
         asked: what it has called that is not of the file.
         labels: for classes of blocks the attributes that are operators of the formula.
     """
@@ -119,6 +120,7 @@ class File:
         self.changes = 0
         self.overwritten = Overwritten(self.table)
         self.starting: list[tuple[str, ast.For]] = []
+        self.laid: list[str] = []
         self.asked: set[str] = set()
         self.labels: Mapping[str, Collection[str]] = {}
         self._labelled: dict[Instance, str] = {}
