@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
+from recform.classes.layout import CHANNELS_LAST
 from recform.diagnostics import Diagnostics
 from recform.diagnostics.refuted import proving
 from recform.graph.model import NetworkGraph
@@ -46,8 +47,16 @@ def check(
     run: set[ast.FunctionDef] = set()
     for network, plan in zip(networks, plans, strict=True):
         steps = tuple(step.printed for step in plan.steps)
+        laid_out = plan.network.base == CHANNELS_LAST
         printed = Printed(
-            plan.network.name, definitions, steps, plan.stages, scalars, going, run
+            plan.network.name,
+            definitions,
+            steps,
+            plan.stages,
+            scalars,
+            laid_out,
+            going,
+            run,
         )
         span = network.recurrence.formula.equations[0].span
         with proving(span, Diagnostics()):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from recform.blocks.template import IN_PLACE_AT
 from recform.execution.forms import (
+    WHOLE,
     Changed,
     Form,
     Node,
@@ -247,7 +248,7 @@ def _measured(value: Value, axis: int) -> Any:
 def _first(value: Form) -> Any:
     """The tensor of which this is the first position: ``x[:, 0]``; None if none."""
     match _taken(value):
-        case held, (None, 0.0):
+        case held, (axis, 0.0) if axis == WHOLE:
             return held
     return None
 

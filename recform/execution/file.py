@@ -10,6 +10,7 @@ from typing import Any
 
 from recform.blocks.identifiers import MODULE, is_private
 from recform.execution.forms import (
+    WHOLE,
     Form,
     Made,
     Node,
@@ -94,6 +95,7 @@ class File:
         ties: modules whose weight is said to be that of another one.
         shares: modules that have one weight, by what that is.
         starting: loops in which constructors start weights, with their classes.
+        laid: classes whose constructors lay weights out in memory.
         asked: what it has called that is not of the file.
         labels: for classes of blocks the attributes that are operators of the formula.
     """
@@ -118,6 +120,7 @@ class File:
         self.changes = 0
         self.overwritten = Overwritten(self.table)
         self.starting: list[tuple[str, ast.For]] = []
+        self.laid: list[str] = []
         self.asked: set[str] = set()
         self.labels: Mapping[str, Collection[str]] = {}
         self._labelled: dict[Instance, str] = {}
@@ -204,7 +207,7 @@ class File:
         count = self.said.positions
         whole = self.stands(x)
         self.said.incoming[key_of(whole)] = width
-        return [self.table.atom("item", whole, (None, float(k))) for k in range(count)]
+        return [self.table.atom("item", whole, (WHOLE, float(k))) for k in range(count)]
 
     def zeros(self, width: Any) -> Form:
         """What is kept before the first position: how many features it has."""

@@ -86,6 +86,9 @@ Form: TypeAlias = dict[Node, float]
 #: A form or a number: what is computed with.
 Term: TypeAlias = Form | float
 
+#: What is taken of an axis that stays as it is.
+WHOLE = "whole"
+
 #: What a number stands in front of, where a form is wanted.
 ONE = Node(("one",), -1)
 
@@ -166,6 +169,14 @@ class Table:
         front = self.atom("call", ".movedim", value, _rounded(axis), 0.0)
         behind = axis + 1 if axis > 0 else axis
         return self.atom("call", ".unsqueeze", self.frozen(front), _rounded(behind))
+
+    def spread(self, value: Term, new: tuple[bool, ...]) -> Term:
+        """A tensor with new axes of size one; ``new`` says which of its first ones are."""
+        while new and not new[-1]:  # the axes behind stay as they are
+            new = new[:-1]
+        if not new or isinstance(value, float | int):
+            return value
+        return {self.node("spread", new, n): factor for n, factor in value.items()}
 
     def multiply(self, a: Any, b: Any) -> Term:
         """A product of forms and numbers; the numbers are collected in front of it.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from recform.execution.calls import Calls
-from recform.execution.forms import Changed, Form, Unreadable, add, kind_of
+from recform.execution.forms import WHOLE, Changed, Form, Unreadable, add, kind_of
 from recform.execution.library import COMPARED, CONSTANTS
 from recform.execution.parts import (
     Asked,
@@ -349,10 +349,9 @@ class Reader:
                 return held[self._place(place)]
         items = place.elts if isinstance(place, ast.Tuple) else [place]
         found = tuple(map(self._axis, items))
-        if isinstance(place, ast.Tuple) and all(axis is None for axis in found):
-            return (
-                held  # all of each axis, or one of size one: a gate spreads over a grid
-            )
+        if isinstance(place, ast.Tuple) and set(found) <= {WHOLE, None}:
+            held = tensor(self._file, held) if isinstance(held, Leaf) else held
+            return self._table.spread(held, tuple(axis is None for axis in found))
         return self._table.atom("item", self._file.stands(held), found)
 
     def _place(self, node: ast.expr) -> Any:
@@ -365,15 +364,16 @@ class Reader:
         return self.value(node)
 
     def _axis(self, node: ast.expr) -> Any:
-        """What is taken of an axis; None for all of it, and for a new one."""
+        """What is taken of an axis: WHOLE for all of it, and None for a new one."""
         if not isinstance(node, ast.Slice):
-            return self._file.stands(self.value(node))
+            value = self.value(node)
+            return None if value is None else self._file.stands(value)
         ends = tuple(
             None if end is None else self._file.stands(self.value(end))
             for end in (node.lower, node.upper, node.step)
         )
         return (
-            None
+            WHOLE
             if ends in ((None, None, None), (None, None, 1.0))
             else ("slice", *ends)
         )

@@ -99,6 +99,8 @@ class Statements(Reader):
             Unreadable: if that is nothing that is followed here.
         """
         if self.constructs and ast.unparse(node) == LAID_OUT:
+            assert self._kind is not None
+            self._file.laid.append(self._kind.name)
             return
         if not self._changes(node):
             raise Unreadable(ast.unparse(node))

@@ -40,6 +40,7 @@ class Printed:
         scalars: for each class the attributes that are learned scalars, in the order of
             the formula or of the definition; those of steps and of the network with
             their names there.
+        laid_out: whether its weights lie with channels last in memory.
         going: whether it goes on by positions.
         run: the functions that the proof has followed, which it tells here.
     """
@@ -49,5 +50,6 @@ class Printed:
     steps: tuple[PrintedStep, ...]
     stages: tuple[str, ...]
     scalars: Mapping[str, Mapping[str, str]]
+    laid_out: bool = False
     going: bool = False
     run: set[ast.FunctionDef] = field(default_factory=set)

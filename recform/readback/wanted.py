@@ -397,6 +397,22 @@ class Follower:
             result = self._table.atom("call", name, stands(result), stands(form))
         return result
 
+    def _spread(self, parent: Tensor, term: Tensor) -> Value:
+        """A term as it is; a vector gets the axes of the grid over which it spreads."""
+        value = self.form(term)
+        if isinstance(term, Filled) or isinstance(parent, Apply | State):
+            return value
+        shape, target = self._shape(term), self._shape(parent)
+        product = isinstance(parent, Pointwise)
+        if shape.layout is target.layout or not shape.spreads_over(
+            target, product=product
+        ):
+            return value
+        # Members of a list and the batch stand in front, channels of an image, too.
+        old = term.is_many + 1 + (target.layout is Layout.IMAGE)
+        new = (False,) * old + (True,) * len(target.grid)
+        return self._table.spread(value, new)
+
     def _term(self, parent: Tensor, term: Tensor) -> Value:
         """A term, behind its adapter if it has one."""
         value, scales, bare = term, [], self._bare(term)
@@ -405,7 +421,7 @@ class Follower:
             value = value.tensor
         adapter = self._adapters.get(Site(value, parent))
         if adapter is None:
-            return self.form(term)
+            return self._spread(parent, term)
         name, part = adapter
         if (name, value) not in self._adapted:
             given = self.form(value)

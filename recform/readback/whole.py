@@ -155,6 +155,8 @@ class Network(Sides):
             if is_timms(self.printed):
                 self._check_told(network)
             self.code.attribute(network, "forward")
+        if self.code.laid != [self.printed.name] * self.printed.laid_out:
+            raise Refuted(f"{self.what} lays its weights out in another way")
         return network
 
     def _check_told(self, network: Instance) -> None:
