@@ -176,7 +176,15 @@ class Table:
             new = new[:-1]
         if not new or isinstance(value, float | int):
             return value
-        return {self.node("spread", new, n): factor for n, factor in value.items()}
+        return {self._spread(n, new): factor for n, factor in value.items()}
+
+    def _spread(self, node: Node, new: tuple[bool, ...]) -> Node:
+        """The same for a node; a quotient has them in what it divides by."""
+        kind, *rest = node.parts
+        if kind == "inverse" and isinstance(rest[0], Node):
+            divisor = dict(rest[0].parts[1])
+            return self.node("inverse", self.frozen(self.spread(divisor, new)))
+        return self.node("spread", new, node)
 
     def multiply(self, a: Any, b: Any) -> Term:
         """A product of forms and numbers; the numbers are collected in front of it.
