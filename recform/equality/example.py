@@ -204,10 +204,10 @@ def example(
             width=WIDTH,
             size=size,
             kind=": a matrix"
-            if linear
-            else ": a matrix, and a bounded function of each number",
+            + ("" if linear else ", and a bounded function of each number"),
             **_OPERATOR[any(map(_takes_several, formulas))],
-            applied="y" if linear else "[a + math.floor(a) ** 2 % 7 for a in y]",
+            # Without a jump, at which rounding would be all that differs.
+            applied="y" if linear else "[a + abs(a % 4 - 2) * Q(1, 2) for a in y]",
             functions=functions,
             bodies="\n\n".join(bodies),
             names="first_network(x), second_network(x)",
@@ -330,7 +330,7 @@ def _precise(context: Any, scope: dict[str, Any]) -> None:
     def quotient(p: Any, q: int = 1) -> Any:
         return context.mpf(p) / q
 
-    words = "exp log log1p erf erfc sqrt sin cos tanh floor"
+    words = "exp log log1p erf erfc sqrt sin cos tanh"
     functions = {word: getattr(context, word) for word in words.split()}
     scope["Q"], scope["SIZE"] = quotient, quotient(*scope["SIZE"].as_integer_ratio())
     scope["math"] = SimpleNamespace(prod=math.prod, pow=context.power, **functions)

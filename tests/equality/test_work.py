@@ -23,3 +23,16 @@ def test_long_weights_are_work() -> None:
     assert found.own == OwnDepth(60, "", False)
     with pytest.raises(TooLarge):
         Outputs((gated, stepped), 60, linear=False).same(60)
+
+
+def test_products_with_max_are_work_too() -> None:
+    """Factors that are looked at where a `max` is positive count: no end otherwise."""
+    rights = (
+        "max(X_<i-2>*X_<i-1>, W_i*X_<i-1>) + X_<i-1>",
+        "U_i*X_<i-3> + W_i*X_<i-1>",
+    )
+    left, right = (
+        compile_source(from_text(f"stages 4 x 40\ninput 4\nX_i = {text}"))[0].formula
+        for text in rights
+    )
+    assert compare(left, right).answer == DIFFERENT

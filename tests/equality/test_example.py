@@ -1,0 +1,64 @@
+"""The numbers that show a difference: theirs are short, and rounding is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from recform.equality.compare import compare
+from recform.equality.example import example
+from recform.equality.verdict import DIFFERENT, LINEAR, OPEN
+from tests.equality.test_equiv import formula, verdict
+
+
+@pytest.mark.parametrize("blocks", [17, 40, 1000])
+def test_numbers_that_are_squared_in_each_block(blocks: int) -> None:
+    """Behind 17 blocks they have tens of thousands of digits: none of that depth are tried."""
+    left = "input 4\nX_i = X_<i-1>*X_<i-1> + W_i*X_<i-1>"
+    right = "input 4\nX_i = X_<i-1>*X_<i-2> + W_i*X_<i-1>"
+    found = compare(formula(left, blocks), formula(right, blocks))
+    assert found.answer == DIFFERENT and found.example is not None
+    assert found.own is None
+
+
+def test_rounding_is_no_difference() -> None:
+    """A law that is not known: numbers with 16 digits differ, by rounding alone."""
+    product = "X_i = exp(W_i*X_<i-1>)*exp(U_i*X_<i-1>)"
+    for sign, answer in (("+", OPEN), ("-", DIFFERENT)):
+        power = f"X_i = exp(W_i*X_<i-1> {sign} U_i*X_<i-1>)"
+        assert verdict(f"input 4\n{product}", f"input 4\n{power}").answer == answer
+
+
+#: One network each time, which no law says: numbers of 16 digits are rounded.
+ROUNDED = [
+    "W_i*(exp(X_<i-1>)*exp(-X_<i-1>)*X_<i-1>)",
+    "W_i*(X_<i-1>*exp(3*U_i*X_<i-1>)*exp(-3*U_i*X_<i-1>))",
+    "W_i*(X_<i-1>*(exp(U_i*X_<i-1>) + 1)/(exp(U_i*X_<i-1>) + 1))",
+    "W_i*(X_<i-1>*(1 + exp(-U_i*X_<i-1>))*sigmoid(U_i*X_<i-1>))",
+]
+
+
+@pytest.mark.parametrize("right", ROUNDED)
+def test_rounding_is_no_difference_behind_an_operator(right: str) -> None:
+    """What an operator makes has no jump, on whose other side a rounded number lies."""
+    pair = formula(f"input 4\nX_i = {right}"), formula("input 4\nX_i = W_i*X_<i-1>")
+    for depth in (1, 2, 3, 8):
+        assert example(pair, depth, linear=False) is None
+
+
+def test_fractions_beyond_all_floats_are_no_traceback() -> None:
+    """What is squared in each of 11 blocks, and is no float, beside what `tanh` makes."""
+    left = "input 4\nX_i = X_<i-1>*X_<i-1> + W_i*X_<i-1>"
+    right = "input 4\nX_i = X_<i-1> + tanh(W_i*X_<i-1>)"
+    assert compare(formula(left, 11), formula(right, 11)).answer == DIFFERENT
+
+
+@pytest.mark.parametrize("weight", ["", "1/3*"])
+def test_numbers_of_an_example_stay_short(weight: str) -> None:
+    """Four operators a block, and the first difference is in block 8."""
+    chain = f"X_i = {weight}W_i*W_i*W_i*W_i*X_<i-1>"
+    more = " + W_i*(X_<i-7> + X_0) - W_i*X_<i-7> - W_i*X_0"
+    found = verdict(chain, chain + more)
+    assert found.answer == LINEAR
+    assert found.example is not None
+    assert found.example.depth == 7
+    assert all(len(n) < 100 for side in found.example.outputs for n in side)
