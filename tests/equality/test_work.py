@@ -11,6 +11,7 @@ from recform.equality.terms import TooLarge
 from recform.equality.verdict import DIFFERENT, OwnDepth
 
 
+@pytest.mark.long
 def test_long_weights_are_work() -> None:
     """Powers of sigmoid(q) are told apart as numbers first; as formulas they have a limit."""
     frame = "input 4\nstages 4 x 60\nW = linear(c)\nscalar q = 0\nX_i = W_<i-1>*X_<i-1>"

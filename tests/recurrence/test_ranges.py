@@ -18,6 +18,7 @@ from recform.equality.verdict import ANY, DIFFERENT, OPEN, OwnDepth
 from recform.recurrence.regimes import at_depth
 from recform.report.analysis_json import as_dict
 from recform.report.derive_back import backward
+from tests.thinned import thinned
 
 SKIP = "X_i = X_<i-1> + W_i*X_<i-1>\n"
 FILES = {
@@ -71,7 +72,7 @@ def said(network: Formula | None, depth: int | None = None) -> str:
     return json.dumps(as_dict(found), default=str)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", thinned(FILES, 3))
 def test_another_depth_is_the_file_with_as_many_blocks(name: str) -> None:
     files = {depth: made(FILES[name], depth) for depth in DEPTHS}
     wanted = {depth: said(file) for depth, file in files.items()}
