@@ -24,7 +24,7 @@ from recform.analysis.paths.distribution import (
 )
 from recform.analysis.reads import Reads, exact, reads
 from recform.analysis.stability.characteristic import Stability, stability
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import CompileError, Diagnostics, counted
 from recform.linear.model import Linear
 from recform.linear.recurrence import linearise, written_out
 from recform.recurrence.regimes import at_depth, own_blocks, regimes, stretched
@@ -242,7 +242,7 @@ def _of_depth(formula: Formula, depth: int, report: Diagnostics) -> Formula:
         rules: list[Boundary | Ranged] = [*formula.ranges, *formula.boundaries]
         report.error(
             "RF315",
-            f"with {depth} blocks, the equations for ranges of blocks do not fit",
+            f"with {counted(depth, 'block')}, the equations for ranges of blocks do not fit",
             next(r.span for r in rules if r.rule is not None and r.rule.relative),
             hint="`recform check` of the file with so many blocks says why; "
             "floor(L/2) is a block for every L",
