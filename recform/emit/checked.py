@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from recform.blocks.identifiers import support_name
 from recform.classes.layout import CHANNELS_LAST
 from recform.diagnostics import Diagnostics
-from recform.diagnostics.refuted import proving
+from recform.diagnostics.refuted import Refuted, proving
+from recform.execution.parts import PAST
 from recform.graph.model import NetworkGraph
 from recform.plan.definitions import Class, Role
-from recform.plan.kept import without_past
 from recform.plan.network import NetworkPlan
 from recform.readback.plan import Printed
 from recform.readback.printed import check_printed
 from recform.readback.surface import check_base, check_definitions, check_file
+from recform.writers.initialise import used_operators
 
 
 def check(
@@ -37,10 +40,9 @@ def check(
     Raises:
         CompileError: RF901, if it says something else.
     """
-    plain = without_past(tree) if going else tree
     definitions = {
         node.name: node
-        for node in [*plain.body, *ast.parse(base).body]
+        for node in [*tree.body, *ast.parse(base).body]
         if isinstance(node, ast.ClassDef | ast.FunctionDef)
     }
     scalars = {k: v for plan in plans for k, v in _scalars(plan).items()}
@@ -56,13 +58,16 @@ def check(
             scalars,
             laid_out,
             going,
-            run,
+            run=run,
         )
         span = network.recurrence.formula.equations[0].span
         with proving(span, Diagnostics()):
             check_printed(network, printed)
+            if going:
+                check_printed(network, replace(printed, past=PAST))
     with proving(span, Diagnostics()):
-        check_definitions(plain.body, run, going)
+        names = [plan.network.name for plan in plans] if going else []
+        check_definitions(tree.body, run, names)
 
 
 def check_text(
@@ -71,6 +76,8 @@ def check_text(
     tree: ast.Module,
     parts: Sequence[str],
     bases: tuple[str, str],
+    *,
+    going: bool = False,
 ) -> None:
     """Holds a file against what of it is proved.
 
@@ -81,6 +88,7 @@ def check_text(
         parts: what operators bring, what networks derive from, and their source.
         bases: what networks with timm's interface derive from, as it is written and as
             the library has it; empty for none.
+        going: whether they go on by positions.
 
     Raises:
         CompileError: RF901, if it says something else.
@@ -88,8 +96,25 @@ def check_text(
     span = networks[0].recurrence.formula.equations[0].span
     with proving(span, Diagnostics()):
         check_base(*bases)
+        _check_brought(networks, parts[:-1], going)
         names = [node.name for node in tree.body if hasattr(node, "name")]
         check_file(text, parts, names)
+
+
+def _check_brought(
+    networks: Sequence[NetworkGraph], parts: Sequence[str], going: bool
+) -> None:
+    """That what operators bring is theirs: what keeps something, where that is wanted."""
+    brought = {support_name(text): text for text in parts}
+    for network in networks:
+        for operator in used_operators(network):
+            texts = operator.support
+            if going:
+                texts = operator.support_kept or texts
+            for text in texts:
+                name = support_name(text)
+                if brought.get(name, text).rstrip() != text.rstrip():
+                    raise Refuted(f"{name} is not what {operator.name} brings")
 
 
 def _scalars(plan: NetworkPlan) -> Mapping[str, Mapping[str, str]]:

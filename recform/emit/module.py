@@ -117,7 +117,7 @@ def emit(
     whole = "\n\n\n".join(parts)
     made = f"{head}\n{imports(used, classes)}\n\n{whole}"
     bases = (base, base_class() if target.timm else "")
-    check_text(networks, made, tree, parts, bases)
+    check_text(networks, made, tree, parts, bases, going=target.generation)
     return made
 
 

@@ -18,6 +18,7 @@ from recform.execution.forms import (
 )
 from recform.execution.library import NUMBERS, is_made, plain
 from recform.execution.parts import (
+    PAST,
     Asked,
     Each,
     Hole,
@@ -81,9 +82,9 @@ class Calls:
                 return held.pop()
             case ((int() | float()), "view", [-1, *ones]) if ones == [1] * len(ones):
                 return held  # axes of size one: a number for each member
-            case Hole(), "last", values:
+            case Hole() as past, "last", values if past == PAST:
                 return self._file.last(values)
-            case Hole(), "keep", values:
+            case Hole() as past, "keep", values if past == PAST:
                 return self._file.keep(values)
             case dict(), "new_zeros", [batch, int() as width] if (
                 self._incoming(_measured(batch, 0)) is not None
@@ -206,6 +207,8 @@ class Calls:
         over = self._over(name, arguments, options)
         if over is not None:
             return over
+        if PAST in arguments:
+            self._file.turns.check()
         if name.endswith("_"):
             raise Changed(f"{name} changes what it is given")
         place = IN_PLACE_AT.get(name, len(arguments))

@@ -22,6 +22,7 @@ from recform.execution.forms import (
 from recform.execution.library import FRAMES, Start, start_of
 from recform.execution.overwritten import Overwritten
 from recform.execution.parts import (
+    PAST,
     Asked,
     Hole,
     Instance,
@@ -40,9 +41,7 @@ from recform.execution.parts import (
 from recform.execution.reader import INPUT, UNSEEN, Reader
 from recform.execution.rows import Alike, Blocks, Items, Span, alike, follow, span_of
 from recform.execution.statements import Statements
-
-#: What a module keeps of the positions before, where a network goes on by them.
-PAST = Hole("past")
+from recform.execution.turns import Turns, told
 
 
 @dataclass
@@ -56,6 +55,9 @@ class Said:
         makers: functions of libraries that make modules, besides classes.
         defaults: of the arguments of classes that operators bring.
         going: whether the network goes on by positions.
+        past: what modules keep where a network goes on by positions: nothing yet, or
+            PAST.
+        keeping: the classes of modules that keep something there.
         positions: how many positions of tokens show how a recurrence over them goes on.
         incoming: the features of what recurrences over them take, by its key.
         is_numbered: whether the number of a block was read in what the formula says.
@@ -70,6 +72,8 @@ class Said:
     positions: int = 0
     incoming: dict[Hashable, int] = field(default_factory=dict)
     going: bool = False
+    past: Hole | None = None
+    keeping: set[str] = field(default_factory=set)
     is_numbered: bool = False
     run: set[ast.FunctionDef] = field(default_factory=set)
 
@@ -97,6 +101,7 @@ class File:
         starting: loops in which constructors start weights, with their classes.
         laid: classes whose constructors lay weights out in memory.
         asked: what it has called that is not of the file.
+        turns: of what is kept of positions.
         labels: for classes of blocks the attributes that are operators of the formula.
     """
 
@@ -127,6 +132,7 @@ class File:
         self._instances: list[Instance] = []
         self._rows: list[Alike] = []
         self._lines: dict[ast.ClassDef, list[ast.ClassDef]] = {}
+        self.turns = Turns()
 
     @property
     def idle(self) -> list[Instance | Alike]:
@@ -180,6 +186,8 @@ class File:
                 return self.dropped(arguments[0], part.make[1])
             if (layer := self.said.layers.get(part.make)) is not None:
                 return Reader(self, {INPUT: arguments[0]}).value(layer)
+            if part.make[0] in self.said.keeping:
+                self.turns.check()
         node = self.table.node("call", part, *map(self.stands, arguments))
         self._counted(node)
         return {node: 1.0}
@@ -215,11 +223,13 @@ class File:
 
     def last(self, values: Sequence[Value]) -> list[Value]:
         """What was kept where a network goes on by positions, in the place of values."""
+        self.turns.take(len(values))
         stood = tuple(map(self.stands, values))
         return [self.table.atom("kept", k, *stood) for k in range(len(values))]
 
     def keep(self, values: Sequence[Value]) -> None:
         """Keeps values for the positions that come next."""
+        self.turns.put(len(values))
         node = self.table.node("keep", *map(self.stands, values))
         self._counted(node)
 
@@ -316,12 +326,11 @@ class File:
         method = self._method(self._line(instance.kind), name, instance)
         if method is not None:
             return method
-        if name == "past" and self.said.going:
-            return PAST
         for kind in self._line(instance.kind):
             for node in kind.body:
                 if name in map(ast.unparse, targets(node)) and node.value is not None:  # type: ignore[attr-defined]
-                    return Reader(self, {}).value(node.value)  # type: ignore[attr-defined]
+                    value = Reader(self, {}).value(node.value)  # type: ignore[attr-defined]
+                    return told(self.said.past, value) if name == PAST.name else value
         if name in (*UNSEEN, "children", "get_submodule", "get_parameter"):
             return Asked(name, instance)
         return Name(f"self.{name}")

@@ -75,6 +75,10 @@ class Hole(Part):
         return world.ran(self, arguments)
 
 
+#: What a module keeps of the positions before, where a network goes on by them.
+PAST = Hole("past")
+
+
 @dataclass(frozen=True, eq=False)
 class Leaf(Part):
     """A module or a parameter that a library makes."""

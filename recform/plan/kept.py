@@ -9,7 +9,6 @@ with a row for each position or the token before, is said by the class `Past`.
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -134,25 +133,3 @@ def _edits(
 
 def _extent(node: ast.expr) -> tuple[int, int]:
     return node.col_offset, node.end_col_offset or 0
-
-
-class _Plain(ast.NodeTransformer):
-    """Puts back what the plan had in the place of calls of `Past`."""
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        called = ast.unparse(node.func)
-        if called == "Past.rows":
-            return node.args[0]
-        for old, new in _CALLS.items():
-            if new.startswith(f"{called}("):
-                made = old.replace("{x}", ast.unparse(node.args[0]))
-                return ast.parse(made, mode="eval").body
-        return node
-
-
-def without_past(tree: ast.Module) -> ast.Module:
-    """The source of a network, with what the plan had in the place of calls of `Past`."""
-    changed = _Plain().visit(copy.deepcopy(tree))
-    assert isinstance(changed, ast.Module)
-    return changed

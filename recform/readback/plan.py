@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from recform.execution.parts import Hole
 from recform.graph.model import Site
 
 
@@ -42,6 +43,7 @@ class Printed:
             their names there.
         laid_out: whether its weights lie with channels last in memory.
         going: whether it goes on by positions.
+        past: what modules keep then: nothing yet, or PAST.
         run: the functions that the proof has followed, which it tells here.
     """
 
@@ -52,4 +54,5 @@ class Printed:
     scalars: Mapping[str, Mapping[str, str]]
     laid_out: bool = False
     going: bool = False
+    past: Hole | None = None
     run: set[ast.FunctionDef] = field(default_factory=set)

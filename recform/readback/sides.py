@@ -79,7 +79,8 @@ class Sides:
         self.graph, self.printed, self.what = graph, printed, what
         self.formula = graph.recurrence.formula
         positions, run = _positions(self.formula), printed.run
-        said = Said(positions=positions, going=printed.going, run=run)
+        past = printed.past
+        said = Said(positions=positions, going=printed.going, past=past, run=run)
         self.table = said.table
         self.code = File(said, printed.definitions, printed.scalars)
         self.said = File(said, {}, {})

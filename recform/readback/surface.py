@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
 import re
 import symtable
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -31,21 +32,24 @@ IMPORTS: Mapping[str, Collection[str]] = {
 #: What a network with timm's interface has for timm, which its own pass never calls.
 _TOLD = "group_matcher"
 #: The whole of what goes on by positions.
-_STEP = "return past.run(self, x)"
+_STEP = """def step(self, x: Tensor, past: Past) -> Tensor:
+    return past.run(self, x)"""
 _LITERALS = (
     *(ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.UnaryOp, ast.USub, ast.Load),
 )
 
 
 def check_definitions(
-    definitions: Iterable[ast.stmt], run: Collection[ast.FunctionDef], going: bool
+    definitions: Iterable[ast.stmt],
+    run: Collection[ast.FunctionDef],
+    going: Collection[str] = (),
 ) -> None:
     """That classes and functions do nothing besides what the proof has followed.
 
     Args:
         definitions: all that stands in the file below its imports.
         run: the functions that it has run.
-        going: whether networks go on by positions.
+        going: the networks that go on by positions.
 
     Raises:
         Refuted: if one does, or has not been run.
@@ -53,8 +57,11 @@ def check_definitions(
     for node in definitions:
         match node:
             case ast.ClassDef(decorator_list=[], keywords=[], body=body):
+                goes = node.name in going
                 for inner in body:
-                    _check_member(inner, node.name, run, going)
+                    _check_member(inner, node.name, run, goes)
+                if goes and not any(map(_is_step, body)):
+                    raise Refuted(f"{node.name} does not go on by positions")
             case ast.FunctionDef():
                 _check_function(node, "", run)
             case _:
@@ -62,22 +69,30 @@ def check_definitions(
 
 
 def _check_member(
-    node: ast.stmt, kind: str, run: Collection[ast.FunctionDef], going: bool
+    node: ast.stmt, kind: str, run: Collection[ast.FunctionDef], goes: bool
 ) -> None:
     match node:
         case ast.Expr(value=ast.Constant(value=str())):
             return
         case ast.FunctionDef():
-            is_step = going and list(
-                map(ast.unparse, without_docstring(node.body))
-            ) == [_STEP]
-            _check_function(node, f"{kind}.", (node,) if is_step else run)
+            _check_function(
+                node, f"{kind}.", (node,) if goes and _is_step(node) else run
+            )
         case ast.Assign(value=value) | ast.AnnAssign(value=value) if (
             value is None or _is_literal(value)
         ):
             return
         case _:
             raise Refuted(f"{kind} says {_shown(node)}, which is no field")
+
+
+def _is_step(node: ast.stmt) -> bool:
+    """Whether it is the method that goes on by positions, and no more."""
+    if not isinstance(node, ast.FunctionDef):
+        return False
+    plain = copy.copy(node)
+    plain.body = list(without_docstring(node.body))
+    return ast.unparse(plain) == _STEP
 
 
 def _check_function(

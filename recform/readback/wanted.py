@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -42,13 +43,14 @@ from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.operator import FUNCTION_INPUT, Emitted
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics.refuted import Refuted
-from recform.execution.file import PAST, File
+from recform.execution.file import File
 from recform.execution.forms import BROKEN, Form, Term, Unreadable, add, drawn
 from recform.execution.library import Start, defaults_of
-from recform.execution.parts import Leaf, Part, Pieces, Value, call
+from recform.execution.parts import PAST, Leaf, Part, Pieces, Value, call
 from recform.execution.reader import INPUT, Reader
 from recform.graph.model import Site
 from recform.readback.coefficients import Coefficients, Numbers
+from recform.readback.positions import ROWS, looking_back
 
 #: Stands for the module in the code of an operator.
 _MODULE = "module_"
@@ -127,12 +129,15 @@ class Link(Part):
         key = (operator, inputs, tuple(arguments.items()))
         known = said.links.get(key)
         if known is None or not isinstance(known[1], Leaf | None):
-            known = self._read(file, operator.emit_of(inputs, arguments))
+            emitted = operator.emit_of(inputs, arguments)
+            call = looking_back(said, operator, inputs, arguments, emitted.call)
+            known = self._read(file, replace(emitted, call=call))
             said.links[key] = known
         elif known[1] is not None:
             known = known[0], file.leaf(known[1].made.make)
         self._call: ast.expr = known[0]
         self._module: Value = known[1]
+        self._is_tabled = operator.tabled
         if step.shares and self._module is not None:
             file.shares.setdefault(step.shares, []).append(self._module.made)
 
@@ -153,6 +158,10 @@ class Link(Part):
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
         named = (f"input_{name}" for name in self._inputs)
         names = {**dict(zip(named, arguments, strict=True)), _MODULE: self._module}
+        if world.said.going:
+            names[PAST.name] = past = world.said.past
+            if self._is_tabled:
+                names[_MODULE] = _run(world, ROWS, x=self._module, p=past)
         try:
             return Reader(world, names).value(self._call)
         except (Unreadable, *BROKEN) as why:
@@ -217,7 +226,7 @@ class Recurrence(Definition):
         cell = self._body
         assert isinstance(cell, Cell)
         incoming = list(map(given, cell.incoming))
-        linear = cell.affine
+        linear, past = cell.affine, world.said.past
         if linear is not None and linear.rest is not None:
             known = dict(zip(incoming, arguments, strict=True))
             wanted = (linear.factor, linear.rest)
@@ -226,9 +235,9 @@ class Recurrence(Definition):
                 code = "started_on({s}, {f}, {x}, {p})"
                 if not world.said.going:
                     code = "started({s}, {f}, {x})"
-                rest = _run(world, code, s=start, f=factor, x=rest, p=PAST)
+                rest = _run(world, code, s=start, f=factor, x=rest, p=past)
             if world.said.going:
-                return _run(world, "scan_on({f}, {x}, {p})", f=factor, x=rest, p=PAST)
+                return _run(world, "scan_on({f}, {x}, {p})", f=factor, x=rest, p=past)
             ones = linear.factor == Filled(sympy.S.One)
             code = "torch.cumsum({x}, dim=1)" if ones else "scan({f}, {x})"
             return _run(world, code, f=factor, x=rest)
@@ -244,7 +253,7 @@ class Recurrence(Definition):
             add(world.zeros(self._shape(state).features), first.get(state, 0.0))
             for state in cell.recurrent
         ]
-        if world.said.going:
+        if world.said.past is not None:
             kept = world.last(kept)
         past = dict(zip(cell.recurrent, kept, strict=True))
         made = []
@@ -262,7 +271,7 @@ class Recurrence(Definition):
             beside = "torch.cat({x}, dim=-1)"
             alone = len(results) == 1
             made.append(results[0] if alone else _run(world, beside, x=tuple(results)))
-        if world.said.going:
+        if world.said.past is not None:
             world.keep(list(past.values()))
         return _run(world, "torch.stack({x}, dim=1)", x=made)
 
@@ -364,9 +373,13 @@ class Follower:
                 axis = self._axis(tensor)
                 return self._table.atom("cat", axis, *forms)
             case Elementwise():
-                emitted = tensor.function.emit(FUNCTION_INPUT, Arguments({}))
-                names = {INPUT: self.form(tensor.argument)}
-                return Reader(self._file, names).value(_parsed(emitted.call))
+                said, nothing = self._file.said, Arguments({})
+                names = {INPUT: self.form(tensor.argument), PAST.name: said.past}
+                code = tensor.function.emit(FUNCTION_INPUT, nothing).call
+                code = looking_back(
+                    said, tensor.function, (FUNCTION_INPUT,), nothing, code
+                )
+                return Reader(self._file, names).value(_parsed(code))
             case Share():
                 whole = self._file.stands(self.form(tensor.tensor))
                 pieces = Pieces(whole, tensor.parts, self._axis(tensor.tensor))

@@ -31,6 +31,8 @@ Change = Callable[[], object]
 
 _SIGNS: tuple[type[ast.operator], ...] = (ast.Add, ast.Sub, ast.Mult)
 _COMPARED: tuple[type[ast.cmpop], ...] = (ast.Eq, ast.NotEq, ast.Lt, ast.GtE)
+#: What is to be seen besides names, in this order.
+FACTS = ("starts", *("training", "gradients", "state", "output") * 2)
 #: More than rounding, in float64.
 _NEAR = {"rtol": 1e-9, "atol": 1e-11}
 
@@ -73,19 +75,22 @@ class Written:
 
     def network_of(self, code: ast.Module) -> nn.Module:
         """The network of a source, from one seed."""
+        return self.run(code)[0]
+
+    def run(self, code: ast.Module) -> tuple[Any, dict[str, Any]]:
+        """The network, and all that its file has."""
         space: dict[str, Any] = {"__name__": "mutant"}
         exec(compile(f"{self.head}{ast.unparse(code)}", "mutant.py", "exec"), space)
         torch.manual_seed(0)
-        network: nn.Module = space[self.network]()
-        return network
+        return space[self.network](), space
 
     def shows(self, code: ast.Module) -> list[Any]:
         """All that is to be seen of the network of a source, from one seed.
 
         Its state_dict and what it starts with; the same behind a step of training, with
-        gradients; and what it makes in training and afterwards.
+        gradients; and what it makes in training and afterwards, by positions too.
         """
-        network = self.network_of(code)
+        network, space = self.run(code)
         shown: list[Any] = [list(network.state_dict())]
         network.double()
         shown.append(_copied(network))
@@ -101,6 +106,10 @@ class Written:
             (made * weights.view_as(made)).sum().backward()
             shown += [made.detach(), [p.grad for p in network.parameters()]]
             shown += [_copied(network), network.eval()(x).detach()]
+        if self.going:
+            past, cuts = space["Past"](), [1, 1, 1, 2, x.shape[1] - 5]
+            with torch.no_grad():
+                shown.append([network.step(item, past) for item in x.split(cuts, 1)])
         return shown
 
 
@@ -129,8 +138,15 @@ def same(written: Written, code: ast.Module, wanted: list[Any]) -> str:
         return "order" if sorted(found[0]) == sorted(wanted[0]) else "names"
     for place, (a, b) in enumerate(zip(found[1:], wanted[1:], strict=True)):
         if not equal(a, b):
-            return ("starts", *("training", "gradients", "state", "output") * 2)[place]
+            # What is drawn from a seed hangs on the order of making.
+            if not place and _lines(code) == _lines(written.code):
+                return "order"
+            return (*FACTS, "steps")[place]
     return ""
+
+
+def _lines(code: ast.Module) -> list[str]:
+    return sorted(ast.unparse(code).splitlines())
 
 
 def written(name: str, target: Target) -> Written:

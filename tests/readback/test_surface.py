@@ -101,12 +101,12 @@ def test_what_keeps_nothing_is_found(told: str) -> None:
     )
     (method,) = run.body[0].body  # type: ignore[attr-defined]
     with pytest.raises(Refuted, match="keeps"):
-        check_definitions(run.body, {method}, False)
+        check_definitions(run.body, {method})
     right = ast.parse(
         ast.unparse(run).replace(told.replace('"', "'"), "('checkpoint', 5)")
     )
     (method,) = right.body[0].body  # type: ignore[attr-defined]
-    check_definitions(right.body, {method}, False)
+    check_definitions(right.body, {method})
 
 
 RESET = """

@@ -1,0 +1,34 @@
+"""What looks back, where a network goes on by positions: what it is in the code then."""
+
+from __future__ import annotations
+
+from recform.blocks import Arguments, Operator, Shape
+from recform.execution.file import Said
+from recform.execution.library import defaults_of
+from recform.execution.parts import PAST
+
+#: The token before, and a table with a row for each position.
+_SHIFT, ROWS = f"Past.shift({{x}}, {PAST.name})", "Past.rows({x}, {p})"
+
+
+def looking_back(
+    said: Said,
+    operator: Operator,
+    inputs: tuple[Shape, ...],
+    arguments: Arguments,
+    call: str,
+) -> str:
+    """How an operator is called: one that keeps something has a class for it, or a call.
+
+    Args:
+        said: is told of the class.
+        operator: of the library.
+        inputs: the shapes that come in.
+        arguments: of the operator.
+        call: its code where nothing is kept.
+    """
+    if said.going and operator.support_kept:
+        said.keeping |= {defaults_of(text)[0] for text in operator.support_kept}
+    elif said.going and operator.memory_of(inputs, arguments):
+        return _SHIFT
+    return call
