@@ -14,6 +14,7 @@ from recform.algebra.expr import Apply, I, L, Learned, State, Tensor
 from recform.algebra.formula import Scope
 from recform.classes.chain import in_a_row
 from recform.classes.steps.passes import Pass, passes, stack_names
+from recform.graph.calls import stacks
 from recform.plan.definitions import (
     Assign,
     Function,
@@ -29,7 +30,6 @@ from recform.plan.network import NetworkPlan
 from recform.plan.places import HEAD, STEM, Shared, transition
 from recform.recurrence.model import START, Flow, ModuleSlot, Slot, Step
 from recform.writers.formula.coefficients import coefficient_text
-from recform.writers.formula.stacked import stacks
 from recform.writers.formula.statements import BodyWriter
 from recform.writers.formula.terms import ATOM, PRODUCT, SUM, Writer
 from recform.writers.names import base_name, context_names, variable

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from recform.blocks.template import IN_PLACE_AT
 from recform.execution.forms import (
     WHOLE,
     Changed,
+    Drawn,
     Form,
     Node,
     Unreadable,
@@ -80,8 +81,8 @@ class Calls:
             case list(), "pop", []:
                 self._file.popped.append(held)
                 return held.pop()
-            case ((int() | float()), "view", [-1, *ones]) if ones == [1] * len(ones):
-                return held  # axes of size one: a number for each member
+            case Drawn(), "view", [-1, *ones] if ones == [1] * len(ones):
+                return self._table.ones(held, len(ones))
             case Hole() as past, "last", values if past == PAST:
                 return self._file.last(values)
             case Hole() as past, "keep", values if past == PAST:
@@ -92,9 +93,10 @@ class Calls:
                 return self._file.zeros(width)
             case Leaf(), _, _ if held.made.make[0] != "nn.Parameter":
                 raise Changed(f"a module is asked for its {name}")
-        if name == "chunk" and isinstance(arguments[0], int):
-            axis = self._file.stands(options.get("dim", 0))
-            return Pieces(self._file.stands(held), arguments[0], axis)
+        match name, arguments, dict(options):
+            case "chunk", [int() as count], {"dim": axis, **rest} if not rest:
+                stands = self._file.stands
+                return Pieces(stands(held), count, stands(axis))
         return self._library(f".{name}", [held, *arguments], options)
 
     def made(
@@ -136,7 +138,11 @@ class Calls:
         if isinstance(defined, ast.FunctionDef):
             return self._file.body(Method(defined), arguments, options)
         if name in _CONTAINERS:
+            if options:
+                raise Unreadable(f"{name} gets {', '.join(options)}")
             return _container(name, arguments)
+        if options:
+            return self._library(name, arguments, options)
         match name, *arguments:
             case ["range", dict() as length] if (
                 self._incoming(_measured(length, 1)) is not None
@@ -172,7 +178,7 @@ class Calls:
         table, stands = self._table, self._file.stands
         match name, [*arguments], dict(options):
             case "torch.stack", [Each() as each], {**rest} if not rest:
-                return each.form
+                return table.members(each.form)
             case "torch.stack", [value], {**rest} if not rest:
                 return table.stacked(value)
             case "torch.einsum", ["k,k...->...", (int() | float()) as number, whole], {
@@ -184,7 +190,7 @@ class Calls:
                     given = table.dealt(stands(weights), WEIGHED[how])
                     product = table.multiply(given, whole)
                     return table.atom("over", "sum", stands(product))
-            case "torch.softmax", [value], {"dim": 0}:
+            case "torch.softmax", [value], {"dim": 0, **rest} if not rest:
                 return table.atom("over", "softmax", stands(value))
             case ".sum", [value], {"dim": 0, **rest} if not rest:
                 return table.atom("over", "sum", stands(value))
@@ -203,7 +209,7 @@ class Calls:
         self._file.asked.add(name)
         short = name.removeprefix("torch.").removeprefix("math.")
         if short in NUMBERS and all(isinstance(a, float | int) for a in arguments):
-            return NUMBERS[short](*arguments)
+            return self._number(name, NUMBERS[short], arguments)
         over = self._over(name, arguments, options)
         if over is not None:
             return over
@@ -221,12 +227,12 @@ class Calls:
         is_trained = not options and arguments[2:] == [Name("self.training")]
         if name == "F.dropout" and is_trained:
             return self._file.dropped(arguments[0], stands(arguments[1]))
-        if name == "torch.cat" and isinstance(arguments[0], tuple):
-            axis = stands(options.get("dim", 0))
-            return self._table.atom("cat", axis, *map(stands, arguments[0]))
+        match name, arguments, dict(options):
+            case "torch.cat", [tuple() as parts], {"dim": axis, **rest} if not rest:
+                return self._table.atom("cat", stands(axis), *map(stands, parts))
         if name == ".flatten" and (whole := _pooled(arguments)) is not None:
             return self._table.atom(*whole)
-        parts, more = plain(
+        given, more = plain(
             name,
             [stands(item) for item in arguments],
             {key: stands(item) for key, item in options.items()},
@@ -234,8 +240,22 @@ class Calls:
         )
         named = tuple(sorted(more.items()))
         if is_made(name) or name in self._file.said.makers:
-            return self._file.leaf((name, *parts, *named))
-        return self._table.atom("call", name, *parts, *named)
+            return self._file.leaf((name, *given, *named))
+        return self._table.atom("call", name, *given, *named)
+
+    def _number(
+        self, name: str, function: Callable[..., float], numbers: Sequence[Value]
+    ) -> float:
+        """A function of numbers; of those that learn it is torch's, which has a slope.
+
+        Raises:
+            Unreadable: if it is another one.
+        """
+        made = function(*numbers)
+        learns = any(isinstance(number, Drawn) for number in numbers)
+        if learns and not name.startswith("torch."):
+            raise Unreadable(f"{name} of what learns")
+        return Drawn(made) if learns else made
 
 
 def _measured(value: Value, axis: int) -> Any:

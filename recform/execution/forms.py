@@ -93,9 +93,32 @@ WHOLE = "whole"
 ONE = Node(("one",), -1)
 
 
-def drawn(name: str) -> float:
+class Drawn(float):
+    """A number that stands for a parameter, or for what is made of some."""
+
+    __slots__ = ()
+
+
+def _drawing(name: str) -> None:
+    """An operation with a parameter makes what hangs on one."""
+    plain = getattr(float, name)
+
+    def made(self: Drawn, *others: float) -> Any:
+        value = plain(self, *others)
+        return Drawn(value) if isinstance(value, float) else value
+
+    setattr(Drawn, name, made)
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+    _drawing(f"__{_name}__")
+    _drawing(f"__r{_name}__")
+_drawing("__neg__")
+
+
+def drawn(name: str) -> Drawn:
     """The number that stands for a learned scalar: the same each time."""
-    return 0.5 + (zlib.crc32(name.encode()) % 99_991) / 99_991
+    return Drawn(0.5 + (zlib.crc32(name.encode()) % 99_991) / 99_991)
 
 
 class Table:
@@ -145,15 +168,31 @@ class Table:
             return self.atom(*node.parts, *ends)
         return self.atom("listed", ("*", self.frozen(before)), *ends)
 
+    def member(self, whole: Any) -> Form:
+        """Any member of what has some along its first axis; it has no such axis."""
+        return self.atom("member", self.frozen(whole))
+
+    def members(self, made: Any) -> Any:
+        """What is made of any member, of all of them, side by side on the first axis."""
+        if kind_of(made) == "member":
+            (node,) = made
+            return dict(node.parts[1].parts[1])
+        return self.atom("members", self.frozen(made))
+
     def each(self, made: Any) -> Any:
-        """A list of what is made of each member of another one, as made of all at once.
+        """A list of what is made of any member of another one.
 
         If nothing is made of them, it is that list.
         """
-        if kind_of(made) == "stack":
-            (node,) = made
-            return self._lists[node]
+        if kind_of(made) == "member":
+            whole = self.members(made)
+            if kind_of(whole) == "stack":
+                return self._lists[next(iter(whole))]
         return self.atom("each", self.frozen(made))
+
+    def ones(self, number: Term, count: int) -> Term:
+        """Numbers, one for each member, with so many axes of size one behind theirs."""
+        return self.multiply(number, self.atom("ones", float(count)))
 
     def stacked(self, value: Any) -> Form:
         """All members of a list, as one tensor."""

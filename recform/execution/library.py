@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from recform.diagnostics import counted
-from recform.execution.forms import Made, Node
+from recform.execution.forms import Drawn, Made, Node
 
 #: Functions of numbers, by their name without ``torch.`` or ``math.``.
 NUMBERS: dict[str, Callable[..., float]] = {
@@ -103,6 +103,14 @@ def is_made(name: str) -> bool:
     return name.rpartition(".")[2][:1].isupper()
 
 
+def is_plain(value: Any) -> bool:
+    """Whether a value is the one that it is in Python, with all that is in it."""
+    if isinstance(value, tuple | list):
+        return all(map(is_plain, value))
+    is_known = value is None or isinstance(value, str | int | float | range)
+    return is_known and not isinstance(value, Drawn)
+
+
 @dataclass(frozen=True)
 class Start:
     """The numbers that a learned scalar starts with.
@@ -187,5 +195,9 @@ def plain(
         usual = _CONV
     elif "pool2d" in name.lower() and "daptive" not in name:
         usual = {"padding": 0.0, "stride": arguments[-1]}
-    given = {key: item for key, item in options.items() if usual.get(key) != item}
+    given = {
+        key: item
+        for key, item in options.items()
+        if key not in usual or usual[key] != item
+    }
     return list(arguments), given

@@ -194,7 +194,7 @@ class Pieces:
 
 @dataclass(frozen=True)
 class Each:
-    """A list of what is made of each member of another one, as made of all at once."""
+    """A list of what is made of each member of another one, as made of any of them."""
 
     form: Value
 

@@ -11,8 +11,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from recform.execution.calls import Calls
-from recform.execution.forms import WHOLE, Changed, Form, Unreadable, add, kind_of
-from recform.execution.library import COMPARED, CONSTANTS
+from recform.execution.forms import (
+    WHOLE,
+    Changed,
+    Drawn,
+    Form,
+    Unreadable,
+    add,
+    kind_of,
+)
+from recform.execution.library import COMPARED, CONSTANTS, is_plain
 from recform.execution.parts import (
     Asked,
     Each,
@@ -33,7 +41,6 @@ if TYPE_CHECKING:
 
 #: Stands for the argument in the code of an operator or a function.
 INPUT = "input_x"
-
 
 #: What a module can be asked for that the proof does not look at.
 UNSEEN = ("modules", "named_modules", "parameters", "named_parameters")
@@ -99,7 +106,7 @@ class Reader:
 
     def _holds(self, test: ast.expr) -> bool:
         value = self.value(test)
-        if isinstance(value, dict | Part):
+        if isinstance(value, dict | Part | Drawn):
             raise Unreadable(f"if {ast.unparse(test)}")
         return bool(value)
 
@@ -220,7 +227,11 @@ class Reader:
         All is read once: what makes modules makes others each time.
         """
         match over:
-            case ast.Call(func=ast.Name(id="zip"), args=[_, _, *_] as lists):
+            case ast.Call(
+                func=ast.Name(id="zip"),
+                args=[_, _, *_] as lists,
+                keywords=[ast.keyword(arg="strict", value=ast.Constant(value=True))],
+            ):
                 values = list(map(self.value, lists))
                 if all(map(_has_members, values)):
                     return Each(tuple(map(self._member, values)))
@@ -231,7 +242,7 @@ class Reader:
     def _member(self, whole: Any) -> Form:
         """Any member of a list, or of what is made of the members of one."""
         is_list = isinstance(whole, list) or kind_of(whole) in ("slot", "listed")
-        return self._table.stacked(whole) if is_list else whole
+        return self._table.member(self._table.stacked(whole) if is_list else whole)
 
     def _comprehension(
         self, node: ast.ListComp | ast.GeneratorExp, loops: list[ast.comprehension]
@@ -244,7 +255,7 @@ class Reader:
         inner = Reader(self._file, dict(self._names))
         whole = self._run_over(loop.iter)
         if isinstance(whole, Each):
-            # What is made of each member is made of all of them at once.
+            # What is made of any member is made of each of them.
             inner._assign(loop.target, whole.form)
             return Each(inner.value(node.elt))
         if not rest and (blocks := self._blocks(node.elt, loop.target, whole)):
@@ -347,6 +358,8 @@ class Reader:
                 return held.at(self._place(place))
             case tuple() | list():
                 return held[self._place(place)]
+            case int() | float():
+                raise Unreadable(f"{ast.unparse(place)} is taken of a number")
         items = place.elts if isinstance(place, ast.Tuple) else [place]
         found = tuple(map(self._axis, items))
         if isinstance(place, ast.Tuple) and set(found) <= {WHOLE, None}:
@@ -382,9 +395,12 @@ class Reader:
 
     def _call(self, node: ast.Call) -> Value:
         match node.func:
-            case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr=name):
+            case ast.Attribute(
+                value=ast.Call(func=ast.Name(id="super"), args=[], keywords=[]),
+                attr=name,
+            ):
                 above = self._file.above(self._names["self"], self._kind, name)
-                if above is None:
+                if above is None and not node.args and not node.keywords:
                     return None
                 function: Value = above
             case ast.Attribute():
@@ -425,13 +441,6 @@ class Reader:
         if not own and any(word.arg == "out" for word in node.keywords):
             raise Changed(ast.unparse(node))
         return arguments, {k.arg: self.value(k.value) for k in node.keywords if k.arg}
-
-
-def is_plain(value: Value) -> bool:
-    """Whether a value is the one that it is in Python, with all that is in it."""
-    if isinstance(value, tuple | list):
-        return all(map(is_plain, value))
-    return value is None or isinstance(value, str | int | float | range)
 
 
 def _has_members(value: Value) -> bool:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from recform.execution.forms import Raised, Unreadable
-from recform.execution.library import LAID_OUT
+from recform.execution.library import LAID_OUT, is_plain
 from recform.execution.parts import Hole, Method, Value, without_docstring
-from recform.execution.reader import UNSEEN, Reader, is_plain
+from recform.execution.reader import UNSEEN, Reader
 from recform.execution.rows import follow
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,9 +19,11 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
+from recform.algebra.formula import Formula
 from recform.algebra.indices import untimed
+from recform.algebra.pipeline import Pipeline
 from recform.algebra.tracing import Trace
-from recform.blocks import Amount, Shape, Stride
+from recform.blocks import Amount, Layout, Shape, Stride
 from recform.blocks.acts import Link
 from recform.blocks.shape import Size
 from recform.graph.model import Module, Site, Totals
@@ -214,3 +217,18 @@ def _features(inputs: tuple[Shape, ...]) -> list[Size]:
 def _alike(one: Apply, other: Apply) -> bool:
     """Whether two applications are calls of one module."""
     return (one.operator, one.index) == (other.operator, other.index)
+
+
+def stacks(formula: Formula, shape: Callable[[Tensor], Shape], tensor: Apply) -> bool:
+    """Whether an operator takes all members of a list as one tensor."""
+    layout = next(shape(part).layout for part in tensor.arguments if part.is_many)
+    return takes_stack(formula.operators[tensor.operator], layout)
+
+
+def takes_stack(pipeline: Pipeline, layout: Layout) -> bool:
+    """Whether each operator of a pipeline works on the last axis, or on single numbers."""
+    last = layout in (Layout.TOKENS, Layout.VECTOR)
+    return all(
+        step.operator.elementwise or (last and step.operator.stacks)
+        for step in pipeline.steps
+    )

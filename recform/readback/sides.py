@@ -22,12 +22,14 @@ from recform.execution.forms import BROKEN, Made, Raised, Unreadable, drawn
 from recform.execution.library import Start, changes_nothing
 from recform.execution.match import Unlike, matched, shown
 from recform.execution.parts import Leaf, Part, Value, call
+from recform.graph.calls import stacks
 from recform.graph.model import NetworkGraph, Place, Segment, Site
 from recform.readback.coefficients import Coefficients, Numbers
 from recform.readback.constructor import numbers_of
+from recform.readback.follower import Follower
 from recform.readback.plan import Printed
 from recform.readback.starts import Starts, starts_in
-from recform.readback.wanted import Follower, Line
+from recform.readback.wanted import Line
 from recform.recurrence.model import ModuleSlot, Slot, Step, learned_in
 
 
@@ -192,6 +194,7 @@ class Sides:
             shapes.__getitem__,
             step.bare,
             adapters,
+            lambda tensor: stacks(self.formula, shapes.__getitem__, tensor),
         )
         for tensor in step.body:
             follower.form(tensor)

@@ -39,8 +39,8 @@ from recform.algebra.lists import Dealt, Listed, Members, Over
 from recform.blocks import Layout, Operator
 from recform.blocks.function import NUMBERS
 from recform.blocks.symbolic import Symbolic
+from recform.graph.calls import takes_stack
 from recform.recurrence.unroll import Unroller
-from recform.writers.formula.stacked import takes_stack
 
 if TYPE_CHECKING:
     import torch

@@ -13,6 +13,7 @@ from recform.blocks import Shape
 from recform.blocks.identifiers import identifier
 from recform.blocks.symbolic import Symbolic
 from recform.classes.steps.owned import Owned, at_block
+from recform.graph.calls import stacks
 from recform.graph.model import Site
 from recform.plan.definitions import Function, Line, Parameter, Return, Statement
 from recform.plan.expressions import Code
@@ -27,7 +28,7 @@ from recform.recurrence.model import (
     read_by,
 )
 from recform.writers.formula.coefficients import coefficient_text, numeric_parts
-from recform.writers.formula.stacked import slot_type, stacks
+from recform.writers.formula.stacked import slot_type
 from recform.writers.formula.statements import BodyWriter
 from recform.writers.formula.terms import ATOM, PRODUCT, SUM, Writer
 from recform.writers.names import context_names, variable

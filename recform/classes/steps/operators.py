@@ -11,6 +11,7 @@ from recform.algebra.pipeline import Pipeline
 from recform.blocks import Layout, Shape
 from recform.blocks.identifiers import identifier
 from recform.classes.steps.owned import BlockClasses
+from recform.graph.calls import stacks
 from recform.graph.model import NetworkGraph
 from recform.plan.definitions import Branch, Case, Function, Return
 from recform.plan.expressions import Code, Expression, Item, Make, sequential
@@ -18,7 +19,6 @@ from recform.plan.namespace import fail
 from recform.plan.parts import PipelineCode
 from recform.recurrence.model import ModuleSlot
 from recform.writers.calls import given
-from recform.writers.formula.stacked import stacks
 from recform.writers.formula.workshop import Workshop
 from recform.writers.names import class_name, is_inline
 from recform.writers.pipelines import is_whole
