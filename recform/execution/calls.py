@@ -194,7 +194,9 @@ class Calls:
                 return table.atom("over", "softmax", stands(value))
             case ".sum", [value], {"dim": 0, **rest} if not rest:
                 return table.atom("over", "sum", stands(value))
-            case ".sum", [value], {"dim": int() as axis, "keepdim": True}:
+            case ".sum", [value], {"dim": int() as axis, "keepdim": True, **rest} if (
+                not rest
+            ):
                 return table.atom("across", "sum", stands(axis), stands(value))
             case "torch.linalg.vector_norm", [value], {"dim": int() as axis, **rest}:
                 if rest == {"keepdim": True}:

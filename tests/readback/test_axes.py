@@ -68,6 +68,7 @@ SHARES = (
     f"{FRAME}G = avgpool > linear(1)\n"
     "X_i = W_i*X_<i-1> + sum(k, 0, i-1, softmax(k, G_i*X_k)*X_k)"
 )
+DOTS = f"{FRAME}vector q_i = 0.3\nX_i = W_i*X_<i-1> + dot(q_i, X_<i-1>)*X_<i-1>"
 VIEW = ".view(-1, 1, 1, 1, 1)"
 EACH = "torch.stack([self.S(member) for member in xs_prev])"
 #: A formula, what stands in its code, and what is put there.
@@ -86,6 +87,7 @@ FAULTS = [
     (SHARES, "torch.softmax(g_xs_stack, dim=0", "torch.softmax(g_xs_stack, dim=1"),
     (SHARES, "xs_stack, dim=0)", "xs_stack, dim=0, dtype=torch.float16)"),
     (SHARES, "sum(dim=0)", "sum(dim=0, dtype=torch.float16)"),
+    (DOTS, "keepdim=True)", "keepdim=True, dtype=torch.float16)"),
     (SHARES, "weights[:, :, :, None, None]", "weights[:, None, None]"),
 ]
 
