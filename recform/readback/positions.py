@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from recform.blocks import Arguments, Operator, Shape
+from recform.blocks import Arguments, Misfit, Operator, Shape
+from recform.diagnostics.refuted import Refuted
 from recform.execution.file import Said
 from recform.execution.library import defaults_of
 from recform.execution.parts import PAST
@@ -26,9 +27,19 @@ def looking_back(
         inputs: the shapes that come in.
         arguments: of the operator.
         call: its code where nothing is kept.
+
+    Raises:
+        Refuted: if it looks at all positions.
     """
     if said.going and operator.support_kept:
         said.keeping |= {defaults_of(text)[0] for text in operator.support_kept}
-    elif said.going and operator.memory_of(inputs, arguments):
+    elif said.going and _keeps(operator, inputs, arguments):
         return _SHIFT
     return call
+
+
+def _keeps(operator: Operator, inputs: tuple[Shape, ...], arguments: Arguments) -> bool:
+    try:
+        return bool(operator.memory_of(inputs, arguments))
+    except Misfit as misfit:
+        raise Refuted(f"{operator.name} {misfit.message}") from None

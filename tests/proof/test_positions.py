@@ -30,6 +30,7 @@ from recform.proof import Refuted, proof_of
 FRAME = """
 input 5 x 3
 stages 3 x 3
+head linear(3)
 times positions
 A = linear(c)
 B = linear(c)
