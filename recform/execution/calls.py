@@ -201,8 +201,14 @@ class Calls:
             name = f"F.{name.removeprefix('nn.functional.')}"
         self._file.asked.add(name)
         short = name.removeprefix("torch.").removeprefix("math.")
-        if short in NUMBERS and all(isinstance(a, float | int) for a in arguments):
-            return NUMBERS[short](*arguments)
+        if all(isinstance(a, float | int) for a in [*arguments, *options.values()]):
+            match short, [*arguments], dict(options):
+                case "clamp", [number], {"min": bound, **rest} if not rest:
+                    return max(number, bound)
+                case "clamp", [number], {"max": bound, **rest} if not rest:
+                    return min(number, bound)
+                case _, numbers, {**rest} if short in NUMBERS and not rest:
+                    return NUMBERS[short](*numbers)
         over = self._over(name, arguments, options)
         if over is not None:
             return over

@@ -69,7 +69,7 @@ _WRITTEN = frozenset(
     {
         *("torch.cat", "torch.stack", "torch.einsum", "torch.softmax"),
         *("torch.full", "torch.zeros", "torch.ones", "torch.tensor"),
-        *("torch.maximum", "torch.minimum"),
+        *("torch.maximum", "torch.minimum", "torch.clamp"),
         *("torch.rsqrt", "torch.sin", "torch.cos", "torch.linalg.vector_norm"),
         *("torch.tensordot", "torch.cumsum", ".movedim", ".unsqueeze", ".flatten"),
         *("scan", "started", "scan_on", "started_on", ".mean", ".amax"),
