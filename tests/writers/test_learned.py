@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 
 import recform
-from recform.verify.emitted import emitted
 
 FORMULA = """
 input  4
