@@ -7,12 +7,14 @@ made of it, so that nothing has to know where else an operator of the name is kn
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
 
+from recform.blocks.elsewhere import called_elsewhere
 from recform.blocks.operator import Operator
+from recform.diagnostics import meant
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,21 @@ class Library:
         """The operator of this name if equations can use it as a function, or None."""
         operator = self.lookup(name)
         return operator if operator is not None and operator.elementwise else None
+
+    def alike(self, name: str) -> str:
+        """The operator that is called so elsewhere, or in other letters; empty for none."""
+        plain = name.lower().replace("_", "")
+        here = {other.replace("_", ""): other for other in self.operators}
+        return here.get(plain) or called_elsewhere(name)
+
+    def hint(self, name: str, others: Iterable[str], otherwise: str) -> str:
+        """What may be meant by a name that is not known: an operator, or one of others."""
+        alike = self.alike(name)
+        return (
+            f"did you mean {alike!r}?"
+            if alike
+            else meant(name, [*self.names, *others], otherwise)
+        )
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -17,7 +17,6 @@ from recform.classes.steps.owned import BlockClasses
 from recform.classes.steps.stages import StageWriter
 from recform.classes.steps.step import Frame, plan_step
 from recform.graph.model import Block, NetworkGraph, Piece, Place
-from recform.plan.alias import without_alias
 from recform.plan.definitions import (
     Attribute,
     Class,
@@ -147,7 +146,7 @@ class NetworkWriter:
         kept = {self._formula.name, *(step.name for step in self._steps)}
         kept |= {name for name, _ in self._piece_classes.values()}
         definitions = tuple(map(tidied, merged(all_of_them, kept)))
-        return without_alias(replace(plan, definitions=definitions))
+        return replace(plan, definitions=definitions)
 
     def _is_single(self) -> bool:
         """Whether every step takes one tensor and returns one."""

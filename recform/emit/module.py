@@ -16,6 +16,7 @@ from recform.emit.support import support_classes
 from recform.execution.library import LEAN, TOLD
 from recform.graph.model import NetworkGraph
 from recform.memory import Memory, Plan
+from recform.plan.alias import without_alias
 from recform.plan.definitions import Definition, Function
 from recform.plan.kept import keeping
 from recform.plan.lean import framed_base, leaning, planned
@@ -88,6 +89,7 @@ def emit(
         plans = list(map(reversing, plans))
     elif target.inference:
         plans = list(map(laid_out, plans))
+    plans = without_alias(plans)
     code = printed(plans)
     tree = ast.parse(code)
     derived = base or support.get(CHANNELS_LAST, "")

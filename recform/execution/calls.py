@@ -17,7 +17,7 @@ from recform.execution.forms import (
     key_of,
     kind_of,
 )
-from recform.execution.library import NUMBERS, is_made, plain
+from recform.execution.library import LIMITS, NUMBERS, is_made, plain
 from recform.execution.parts import (
     PAST,
     Asked,
@@ -210,8 +210,12 @@ class Calls:
             name = f"F.{name.removeprefix('nn.functional.')}"
         self._file.asked.add(name)
         short = name.removeprefix("torch.").removeprefix("math.")
-        if short in NUMBERS and all(isinstance(a, float | int) for a in arguments):
-            return self._number(name, NUMBERS[short], arguments)
+        numbers = [*arguments, *options.values()]
+        function = NUMBERS.get(short) if not options else None
+        if short == "clamp" and len(arguments) == 1:
+            function = LIMITS.get(tuple(options))
+        if function and all(isinstance(a, float | int) for a in numbers):
+            return self._number(name, function, numbers)
         over = self._over(name, arguments, options)
         if over is not None:
             return over

@@ -32,6 +32,9 @@ NUMBERS: dict[str, Callable[..., float]] = {
     "int": int,
 }
 
+#: `torch.clamp` of a number, by the name of the bound that it has.
+LIMITS: dict[tuple[str, ...], Callable[..., float]] = {("min",): max, ("max",): min}
+
 CONSTANTS = {"math.pi": math.pi, "math.e": math.e}
 #: How values that are known compare, by the signs between them.
 COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
@@ -69,7 +72,7 @@ _WRITTEN = frozenset(
     {
         *("torch.cat", "torch.stack", "torch.einsum", "torch.softmax"),
         *("torch.full", "torch.zeros", "torch.ones", "torch.tensor"),
-        *("torch.maximum", "torch.minimum"),
+        *("torch.maximum", "torch.minimum", "torch.clamp"),
         *("torch.rsqrt", "torch.sin", "torch.cos", "torch.linalg.vector_norm"),
         *("torch.tensordot", "torch.cumsum", ".movedim", ".unsqueeze", ".flatten"),
         *("scan", "started", "scan_on", "started_on", ".mean", ".amax"),

@@ -83,7 +83,7 @@ class OperatorReader:
             "RF202",
             f"there is no operator {function.name!r}",
             function.span,
-            hint=meant(function.name, [*known, *self._definitions], listed),
+            hint=self._library.hint(function.name, self._definitions, listed),
         )
 
     def _arguments(

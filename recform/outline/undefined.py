@@ -70,7 +70,17 @@ def warn_misspelt(
     for name, place in found.items():
         others = [*section.definitions, *(item for item in found if item != name)]
         meant = _meant(name, place.text, section.definitions, others)
-        if meant and place.source is source and place not in said:
+        alike = section.library.alike(name) if len(name) > 1 else ""
+        if place.source is not source or place in said:
+            continue
+        if alike and not meant:
+            report.warning(
+                "RF117",
+                f"{name} has no definition, so it is the default block",
+                place,
+                hint=f"if {alike} is meant, {name} = {alike} says so",
+            )
+        if meant:
             report.warning(
                 "RF117",
                 f"{name} has no definition, so it is the default block",

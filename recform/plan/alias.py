@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from recform.blocks.template import renamed
 from recform.plan.definitions import Class
 from recform.plan.expressions import Code
@@ -12,13 +14,22 @@ from recform.plan.rewrite import rewritten
 _ALIAS = {"F": "nn.functional"}
 
 
-def without_alias(plan: NetworkPlan) -> NetworkPlan:
-    """The plan, with whole names for torch's functions where a module is called F."""
-    classes = [made for made in plan.definitions if isinstance(made, Class)]
+def without_alias(plans: list[NetworkPlan]) -> list[NetworkPlan]:
+    """The plans of a file, with whole names for torch's functions if a module is called F.
+
+    It comes last, for the forms of a network look for code as operators spell it.
+    """
+    classes = [
+        made for plan in plans for made in plan.definitions if isinstance(made, Class)
+    ]
     if not any(a.name in _ALIAS for made in classes for a in made.attributes):
-        return plan
+        return plans
 
     def spelt(node: object) -> object:
-        return Code(renamed(node.text, _ALIAS)) if isinstance(node, Code) else node
+        if not isinstance(node, Code):
+            return node
+        return replace(node, text=renamed(node.text, _ALIAS))
 
-    return plan.changed(lambda definition: rewritten(definition, spelt))
+    return [
+        plan.changed(lambda definition: rewritten(definition, spelt)) for plan in plans
+    ]

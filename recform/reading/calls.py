@@ -11,7 +11,7 @@ from recform.algebra import scalars as sc
 from recform.algebra.expr import Across, Elementwise, Tensor
 from recform.algebra.indices import untimed
 from recform.algebra.operators import Composition, OperatorRef, Scalar, applied, apply
-from recform.diagnostics import Label, Reported, meant
+from recform.diagnostics import Label, Reported
 from recform.outline.survey import BUILT_IN, COMBINE
 from recform.outline.twice import is_parameters
 from recform.reading.base import Value
@@ -175,7 +175,7 @@ class Calls(Ranges):
 
     def _no_operator(self, expr: n.Call) -> NoReturn:
         name, library = expr.function.name, self.names.library
-        known = [*self.names.operators, *library.names, *BUILT_IN, *sc.FUNCTIONS]
+        others = [*self.names.operators, *BUILT_IN, *sc.FUNCTIONS]
         if name in self.names.unknowns or name in self.names.contexts:
             self.report.fail(
                 "RF206",
@@ -187,5 +187,7 @@ class Calls(Ranges):
             "RF202",
             f"there is no function or operator {name!r}",
             expr.function.span,
-            hint=meant(name, known, f"define it: {name} = conv(3, c) > bn > relu"),
+            hint=library.hint(
+                name, others, f"define it: {name} = conv(3, c) > bn > relu"
+            ),
         )

@@ -14,7 +14,7 @@ from recform.source import Span
 
 _QUOTED = re.compile(r'"[^"\n]*"')
 _FLOW = re.compile(r"(stem|head|adapter|transition)\b|[^=]*=")
-_ARROW = re.compile(r"->|\|>|→|\\(?:to|rightarrow)(?![A-Za-z])")
+_ARROW = re.compile(r"->|\|>|\||→|\\(?:to|rightarrow)(?![A-Za-z])")
 
 _LETTER = "A-Za-z\u0370-\u03ff"
 _INDEX = rf"(?:[{_LETTER}]|\d+)(?:\s*[-+]\s*\d+)?"

@@ -31,6 +31,12 @@ MENDED = "RF104"
 #: What declares numbers.
 _NUMBERS = ("param", "const", "scalar", "vector")
 
+#: A sum or product of LaTeX, up to the `=` below it.
+_SUM = re.compile(r"\\?(sum|prod)_\{[^{}]*$")
+#: What LaTeX writes in front of letters.
+_STYLED = re.compile(
+    r"\\(math(cal|bf|rm|bb|frak|sf|scr|it)|boldsymbol|bm|text|operatorname|hat|tilde|bar|vec)"
+)
 #: A name or a number with its index.
 _FACTOR = re.compile(r"\\?\w+(<[^<>]*>|\{[^{}]*\})?'?")
 #: An operator without an index, with its arguments if it has some.
@@ -42,6 +48,12 @@ _FLOWS = ("stem", "head", "adapter", "transition")
 _SIZES = ("stages", "input")
 #: Signs that may be missing: as they are written, between two sides, and between what.
 _SIGNS = {"TIMES": ("*", "*", "factors"), "MORETHAN": (">", " > ", "operators")}
+#: Signs that have no meaning here, and what is written for them.
+_SIGNS_ELSEWHERE = {
+    ";": "a statement ends with its line",
+    "@": "a product is written with `*`",
+    "\\": "a statement ends with its line, and names of LaTeX are a backslash and letters",
+}
 #: A factor of more letters is not written once more.
 _SHORT = 60
 
@@ -86,7 +98,7 @@ def _character(error: Unexpected, statement: Span, report: Diagnostics) -> None:
     place = Span(statement.source, offset, offset + 1)
     char = place.text
     shown = repr(char) if char.isprintable() else f"U+{ord(char):04X}"
-    hint = ""
+    hint = _SIGNS_ELSEWHERE.get(char, "")
     if char == '"':
         hint = "the string is not closed on this line"
     elif char == "_":
@@ -163,8 +175,27 @@ def _token(
         "RF101",
         f"{str(token)!r} cannot stand here: {_wanted(expected)} was expected",
         place,
-        hint=_number(statement, place.start, expected),
+        hint=_number(statement, place.start, expected) or _elsewhere(error, statement),
     )
+
+
+def _elsewhere(error: Unexpected, statement: Span) -> str:
+    """What is written in the place of notation of LaTeX, Python and C."""
+    token, before = str(error.token), str(error.previous)
+    text = statement.text_without_comments
+    if token == "," and "BY" in error.expected and _first_word(statement) in _SIZES:
+        return "there is an `x` between sizes: input 3 x 32 x 32, stages 64 x 2, 128 x 2 / 2"
+    if token == "=" and (found := _SUM.search(text[: error.at])):
+        return f"from k = 0 to i-1 it is {found[1]}(k, 0, i-1, ...)"
+    if token == "=" and before == "=":
+        return "one `=` is enough"
+    if token == "=" and before in {"+", "-", "*", "/"}:
+        return f"an equation says all of it: X_i = X_<i-1> {before} ..."
+    if token == "/" and before == "/":
+        return "a comment starts with `#`"
+    if token == "{" and _STYLED.fullmatch(before):
+        return f"write the letter alone, without {before}"
+    return ""
 
 
 def _missing(error: Unexpected, statement: Span, library: Library) -> str:

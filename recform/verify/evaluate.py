@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, reduce
+from functools import cache, partial, reduce
 from operator import add, mul
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -260,8 +260,21 @@ class Evaluator:
         coefficient = coefficient.xreplace(dict(zip(learned, symbols, strict=True)))
         # Roots of numbers become numbers, since torch takes those of tensors only.
         coefficient = sympy.N(coefficient.xreplace(known), 17)
-        made = sympy.lambdify(symbols, coefficient, modules=[torch, "math"])
+        words = {"max": _extreme(torch.maximum), "min": _extreme(torch.minimum)}
+        made = sympy.lambdify(symbols, coefficient, modules=[words, torch, "math"])
         return made(*(self.number(item) for item in learned))
+
+
+def _extreme(of_two: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """The largest or smallest of learned scalars and numbers."""
+    import torch
+
+    def chosen(*items: Computed) -> torch.Tensor:
+        exact = partial(torch.as_tensor, dtype=torch.float64)
+        tensors = [x if isinstance(x, torch.Tensor) else exact(x) for x in items]
+        return reduce(of_two, tensors)
+
+    return chosen
 
 
 def _are_images(formula: Formula) -> bool:

@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 import sympy
 
-from recform.algebra.expr import Apply, Context, I, L, State, Tensor, subtensors
+from recform.algebra.expr import (
+    Apply,
+    Context,
+    I,
+    L,
+    Part,
+    State,
+    Tensor,
+    subtensors,
+)
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Over
 from recform.algebra.reindex import reindexed
@@ -133,9 +142,16 @@ def line_marks(formula: Formula, step: Step) -> Callable[[Tensor], Line | None]:
         for boundary in formula.boundaries:
             special.setdefault(boundary.left, boundary.span)
     otherwise = formula.equations[0].span
+    named = {
+        step.parts(tensor)[0]: tensor
+        for tensor in reversed(step.body)
+        if isinstance(tensor, State) and step.parts(tensor)
+    }
 
     def line(tensor: Tensor) -> Line | None:
         span = otherwise
+        if isinstance(tensor, Part):
+            tensor = named.get(tensor, tensor)
         if isinstance(tensor, State):
             span = special.get(tensor) or unknowns.get(tensor.name, otherwise)
         elif isinstance(tensor, Apply):

@@ -159,3 +159,30 @@ def test_a_long_statement_takes_no_time(text: str) -> None:
     start = time.process_time()
     answered(Span(source, 0, len(text)), Diagnostics(), standard())
     assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("W = conv2d(3, c)\nX_i = W_i*X_<i-1>", "did you mean 'conv'?"),
+        ("W = LayerNorm > relu\nX_i = W_i*X_<i-1>", "did you mean 'ln'?"),
+        ("X_i = batch_norm(X_<i-1>)", "did you mean 'bn'?"),
+        (
+            "X_i = sum_{k=0}^{i-1} W_i*X_k",
+            "from k = 0 to i-1 it is sum(k, 0, i-1, ...)",
+        ),
+        ("X_i == W_i*X_<i-1>", "one `=` is enough"),
+        ("X_i += W_i*X_<i-1>", "an equation says all of it: X_i = X_<i-1> + ..."),
+        ("X_i = W_i*X_<i-1> // residual", "a comment starts with `#`"),
+        ("X_i = W_i*X_<i-1>;", "a statement ends with its line"),
+        (
+            r"X_i = X_{i-1} + \mathcal{F}_i*X_{i-1}",
+            r"write the letter alone, without \mathcal",
+        ),
+        ("input 3, 32, 32\nX_i = W_i*X_<i-1>", "there is an `x` between sizes"),
+    ],
+)
+def test_signs_and_names_of_other_languages_have_a_hint(text: str, hint: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        recform.compile(text)
+    assert hint in caught.value.diagnostics[0].hint

@@ -143,6 +143,9 @@ UNDEFINED = [
     ("WideA = conv(5, c)", "WideA_i*WildeA_i*X_<i-1>", ["RF117"], "write WideA_i"),
     ("f = conv(5, c)", "f_i*F_i*X_<i-1>", [], ""),
     ("Wi = conv(5, c)", "Wi*X_<i-1>", [], ""),
+    # The name of a layer.
+    ("A = ln", "A_i*LayerNorm_i*X_<i-1>", ["RF117"], "LayerNorm = ln says so"),
+    ("A = ln", "A_i*Leaky_ReLU_i*X_<i-1>", ["RF117"], "if leaky_relu is meant"),
 ]
 
 

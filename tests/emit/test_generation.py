@@ -72,6 +72,9 @@ TEXTS = {
     "X_i = X_<i-1> + A_i(X_<i-1>, K_i*X_<i-1>, X_<i-1>) + B_i(X_0, X_0, X_<i-1>)",
     "the token before": f"{SIGNAL}W = shift > linear(c)\n"
     "X_i = X_<i-1> + shift(W_i*shift(X_<i-1>))*sigmoid(X_<i-1>)",
+    "a module called as torch's functions are": f"{FRAME}"
+    "F = attention(2, causal=true)\nvector u_i = 0.5\n"
+    "X_i = F_i*X_<i-1> + u_i*X_<i-1> + (1 - u_i)*shift(relu(X_<i-1>))",
     "a recurrence": f"{LAYER}H_<i,t> = tanh(U_i*X_<i-1,t> + W_i*H_<i,t-1>)",
     "two positions back": f"{LAYER}"
     "H_<i,t> = tanh(U_i*X_<i-1,t> + W_i*H_<i,t-2>) - 0.5*H_<i,t-1>",

@@ -48,3 +48,12 @@ def test_numbers_of_a_single_block_are_worked_out(more: int) -> None:
     assert f"self.scale = 1 / (i + {more})\n" in source
     assert "self.a = nn.Parameter(torch.zeros(8))" in source
     assert "self.b = nn.Parameter(torch.ones(8))" in source
+
+
+def test_a_split_has_the_line_of_its_equation() -> None:
+    text = "input 8\nstages 8 x 2\nZ_i = tanh(X_<i-1>)\nA_i, B_i = split(W_i*Z_i, 2)\n"
+    source = recform.compile(
+        f"{text}X_i = X_<i-1> + concat(B_i, A_i)\noutput X_L"
+    ).source
+    (split,) = [line for line in source.splitlines() if ".chunk(" in line]
+    assert split.endswith("# rf:4")

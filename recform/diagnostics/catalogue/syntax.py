@@ -92,7 +92,7 @@ ENTRIES = {
         "a default block that is probably another operator (a warning)",
         "An operator without a definition is the default block. One that has an index for "
         "a part of its name, or differs little from one that is defined, is probably "
-        "misspelt.",
+        "misspelt; and one with the name of a layer (`LayerNorm`) is probably to be that.",
         "Wide = conv(3, c, stride=s) > bn > relu\nX_i = X_<i-1> + (Wide_i + Wilde_i)*X_<i-1>",
         "Wide = conv(3, c, stride=s) > bn > relu\nX_i = X_<i-1> + (Wide_i + Wide_i)*X_<i-1>",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 
 import sympy
 from sympy.printing.precedence import PRECEDENCE
@@ -12,8 +13,16 @@ from recform.blocks.code import ExpressionPrinter
 from recform.blocks.symbolic import Symbolic
 
 
+class _Sigmoid(sympy.Function):  # type: ignore[misc]
+    """The word of torch, whose slope is a number even where ``exp`` runs over."""
+
+
 class _CoefficientPrinter(ExpressionPrinter):
-    """Coefficients: numbers become floats, learned scalars their attributes."""
+    """Coefficients: numbers become floats, learned scalars their attributes.
+
+    Learned scalars are tensors, of one number or of many: what is made of them is made by
+    functions of torch, never by Python's own, which take one number and forget its slope.
+    """
 
     def __init__(self, names: Mapping[Symbolic, str], torch: bool) -> None:
         super().__init__()
@@ -58,9 +67,34 @@ class _CoefficientPrinter(ExpressionPrinter):
     def _print_log(self, expr: Symbolic) -> str:
         return self._function("log", expr)
 
+    def _print__Sigmoid(self, expr: Symbolic) -> str:
+        return self._function("sigmoid", expr)
+
+    def _print_floor(self, expr: Symbolic) -> str:
+        return self._function("floor", expr)
+
+    def _print_ceiling(self, expr: Symbolic) -> str:
+        return self._function("ceil", expr)
+
     def _function(self, name: str, expr: Symbolic) -> str:
         module = "torch" if self._torch and expr.has(Learned) else "math"
         return f"{module}.{name}({self._print(expr.args[0])})"
+
+    def _print_Max(self, expr: Symbolic) -> str:
+        return self._extreme(expr, "max", "maximum", "min")
+
+    def _print_Min(self, expr: Symbolic) -> str:
+        return self._extreme(expr, "min", "minimum", "max")
+
+    def _extreme(self, expr: Symbolic, python: str, torch: str, bound: str) -> str:
+        """The largest or smallest: numbers are a bound of what is learned."""
+        plain = [self._print(arg) for arg in expr.args if not arg.has(Learned)]
+        number = f"{python}({', '.join(plain)})" if plain[1:] else "".join(plain)
+        tensors = [self._print(arg) for arg in expr.args if arg.has(Learned)]
+        if not tensors:
+            return number
+        text = reduce(lambda one, other: f"torch.{torch}({one}, {other})", tensors)
+        return f"torch.clamp({text}, {bound}={number})" if plain else text
 
     def _print_Pow(self, expr: Symbolic, rational: bool = False) -> str:
         base, power = expr.as_base_exp()
@@ -107,7 +141,23 @@ def coefficient_text(
     """A coefficient as Python; without symbols it is a literal."""
     if not value.free_symbols and not value.atoms(Learned):
         return number(value)
-    return _CoefficientPrinter(names, torch).doprint(value)
+    return _CoefficientPrinter(names, torch).doprint(_with_sigmoids(value))
+
+
+def _with_sigmoids(value: Symbolic) -> Symbolic:
+    """The same, where `1/(1 + exp(-x))` of something learned is one function."""
+    return value.replace(
+        lambda part: (
+            part.is_Pow
+            and part.exp.could_extract_minus_sign()
+            and part.has(Learned)
+            and part.base.is_Add
+            and len(part.base.args) == 2
+            and part.base.args[0] == 1
+            and isinstance(part.base.args[1], sympy.exp)
+        ),
+        lambda part: _Sigmoid(-part.base.args[1].args[0]) ** -part.exp,
+    )
 
 
 def learned(value: Symbolic) -> list[Learned]:

@@ -1,0 +1,71 @@
+"""Functions of learned scalars: what generated modules make of them, against torch."""
+
+from __future__ import annotations
+
+import torch
+
+import recform
+
+FORMULA = """
+input  4
+stem   none
+head   none
+stages 4 x 1
+scalar a_i = 0.5
+scalar b_i = 0.5
+vector e_i = 0.5
+X_i = max(e_i, 0)*X_<i-1> + min(a_i, 1)*X_0 + max(a_i, e_i, i/L - 2)*X_0^2 \
+    + sigmoid(e_i)*tanh(X_0) + 3/sigmoid(b_i)^2*relu(X_0) + sigmoid(-2*b_i)^3*exp(X_0) \
+    + (floor(e_i) - ceil(b_i))*silu(X_0) + abs(b_i)*sigmoid(X_0)
+""".replace("\\\n", "")
+
+
+def by_hand(a, b, e, x):
+    largest = torch.maximum(torch.maximum(a, e), torch.full_like(e, -1))
+    return (
+        e.clamp(min=0) * x
+        + a.clamp(max=1) * x
+        + largest * x**2
+        + e.sigmoid() * x.tanh()
+        + 3 / b.sigmoid() ** 2 * x.relu()
+        + (-2 * b).sigmoid() ** 3 * x.exp()
+        + (e.floor() - b.ceil()) * torch.nn.functional.silu(x)
+        + b.abs() * x.sigmoid()
+    )
+
+
+def test_functions_of_learned_scalars_are_those_of_torch():
+    network = recform.load(FORMULA).double()
+    traced = torch.fx.symbolic_trace(network)
+    block = network.blocks[0]
+    x = torch.randn(3, 4, dtype=torch.float64)
+    numbers = [block.a, block.b, block.e]
+    for seed in range(3):
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            for number in numbers:
+                number.copy_(2 * torch.randn_like(number))
+        wanted = by_hand(*numbers, x)
+        for made in (network(x), traced(x)):
+            assert torch.allclose(made, wanted, rtol=1e-12, atol=1e-12)
+            slopes = torch.autograd.grad(made.square().sum(), numbers)
+            right = torch.autograd.grad(by_hand(*numbers, x).square().sum(), numbers)
+            for one, other in zip(slopes, right, strict=True):
+                assert torch.allclose(one, other, rtol=1e-10, atol=1e-10)
+
+
+def test_the_slope_of_a_sigmoid_is_a_number_everywhere():
+    network = recform.load(
+        "input 4\nstem none\nhead none\nstages 4 x 1\n"
+        "scalar a_i = -200\nX_i = X_<i-1> + sigmoid(a_i)*tanh(X_<i-1>)\n"
+    )
+    network(torch.randn(2, 4)).sum().backward()
+    assert torch.isfinite(network.blocks[0].a.grad).all()
+
+
+def test_functions_of_learned_scalars_are_verified():
+    compiled = recform.compile(
+        "input 4\nstages 4 x 2\nscalar a_i = 0.5\nvector e_i = 0.5\n"
+        "X_i = max(e_i, 0)*W_i*X_<i-1> + min(a_i, e_i, 1)*X_0\n"
+    )
+    assert all(check.holds is not False for check in compiled.verify())
