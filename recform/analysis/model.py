@@ -27,6 +27,7 @@ from recform.analysis.stability.characteristic import Stability, stability
 from recform.diagnostics import CompileError, Diagnostics, counted
 from recform.linear.model import Linear
 from recform.linear.recurrence import linearise, written_out
+from recform.recurrence.check import check_depth
 from recform.recurrence.regimes import at_depth, own_blocks, regimes, stretched
 from recform.variance.variance import Growth, Moments, growth, moments
 from recform.variance.written import Unknown
@@ -235,7 +236,8 @@ def _of_depth(formula: Formula, depth: int, report: Diagnostics) -> Formula:
     """The network with so many blocks.
 
     Raises:
-        CompileError: RF315, if its equations have none.
+        CompileError: RF315, if its equations have none; RF302, if they name a block
+            that it has not.
     """
     deep = at_depth(formula, depth)
     if deep is None:
@@ -249,6 +251,7 @@ def _of_depth(formula: Formula, depth: int, report: Diagnostics) -> Formula:
         )
         report.check()
     assert deep is not None
+    check_depth(deep, depth, report)
     return deep
 
 

@@ -72,7 +72,7 @@ def width_of(atoms: Atoms, value: Value) -> Symbolic | None:
         _atom_width(atoms, atom)
         for monomial in value
         for atom in monomial
-        if not _is_number(atoms, atom)
+        if not _is_number(atoms, atom) and atoms.key(atom)[0] != "learned"
     ]
     return found[0] if found and all(width == found[0] for width in found) else None
 

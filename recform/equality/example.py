@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,6 +36,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    subtensors,
     with_learned,
 )
 from recform.algebra.formula import Formula
@@ -44,11 +46,12 @@ from recform.blocks import Operator
 from recform.blocks.symbolic import Symbolic
 from recform.equality.functions import functions_in
 from recform.equality.functions import program as program_of
+from recform.equality.widths import vectors_of
 from recform.recurrence.unroll import Unroller
 from recform.verify.evaluate import Untold
 
-#: Numbers of the input; even, so that it can be split.
-WIDTH = 4
+#: Numbers of the input, at least, and most of them.
+_WIDTH, _MOST_WIDTH = 4, 64
 #: How large the numbers of the input are made, one try after the other: functions that
 #: differ only far from zero need large ones, those that saturate small ones.
 _SIZES = (*[1] * 6, *["Q(1, 8)", 100] * 3, *[10000] * 2)
@@ -114,7 +117,7 @@ def shift(weight, x):
     return type(x)(weight + a for a in x)
 
 
-def split(x, parts, which):
+{vectors}def split(x, parts, which):
     size = len(x) // parts
     return x[which * size : (which + 1) * size]
 
@@ -187,11 +190,13 @@ def example(
     if any(map(weighs_members, formulas)):
         return None
     called = functions_in(formulas)
+    vectors = vectors_of(formulas)
     bodies = [
-        _body(formula, depth, name, called)
+        _body(formula, depth, name, called, vectors)
         for formula, name in zip(formulas, ("first", "second"), strict=True)
     ]
     left, right = (formula.name for formula in formulas)
+    width = _width(formulas)
     try:
         functions = program_of(formulas)
     except Untold:
@@ -201,11 +206,12 @@ def example(
             title=f"{left} and {right} differ with {depth} block{'s' * (depth > 1)}.",
             about="Made by recform equiv; needs Python alone.",
             seed=seed,
-            width=WIDTH,
+            width=width,
             size=size,
             kind=": a matrix"
             + ("" if linear else ", and a bounded function of each number"),
             **_OPERATOR[any(map(_takes_several, formulas))],
+            vectors=_VECTORS if vectors else "",
             # Without a jump, at which rounding would be all that differs.
             applied="y" if linear else "[a + abs(a % 4 - 2) * Q(1, 2) for a in y]",
             functions=functions,
@@ -225,7 +231,19 @@ def example(
 #: Python writes numbers of up to 4,300 digits.
 _MOST_BITS = 8192
 #: What makes larger numbers in the program.
-_GROWING = ("op", "add", "times", "scale", "each", "mean")
+_GROWING = ("op", "add", "times", "scale", "scale_each", "each", "mean")
+
+#: Where learned scalars are one number for each feature.
+_VECTORS = """\
+def scale_each(weight, x):
+    return type(x)(weight(n) * a for n, a in enumerate(x))
+
+
+def shift_each(weight, x):
+    return type(x)(weight(n) + a for n, a in enumerate(x))
+
+
+"""
 
 #: What an operator takes and makes: one vector, or vectors with a matrix for each.
 _OPERATOR = {
@@ -242,6 +260,14 @@ _OPERATOR = {
         "        y = [s + sum(a * b for a, b in zip(row, x)) for s, row in zip(y, rows)]",
     },
 }
+
+
+def _width(formulas: Iterable[Formula]) -> int:
+    """How wide the input is, so that it can be split; parts may be split again."""
+    tensors = chain.from_iterable((f.output, *f.rights) for f in formulas)
+    cut = {p.parts for t in tensors for p in subtensors(t) if isinstance(p, Part)}
+    width = math.lcm(_WIDTH, math.prod(cut))
+    return width if width <= _MOST_WIDTH else math.lcm(_WIDTH, *cut)
 
 
 def _takes_several(formula: Formula) -> bool:
@@ -300,7 +326,7 @@ class _Watched:
         body = program[: program.index("\nprint(")]
         called = body.rindex("\nfirst, ")
         exec(compile(body[:called], "<example>", "exec"), scope)
-        scope |= {name: self._around(scope[name]) for name in _GROWING}
+        scope |= {name: self._around(scope[name]) for name in _GROWING if name in scope}
         if self.context is not None:
             _precise(self.context, scope)
         exec(compile(body[called:], "<example>", "exec"), scope)
@@ -347,7 +373,11 @@ def _differ(left: list[Any], right: list[Any], least: Any) -> bool:
 
 
 def _body(
-    formula: Formula, depth: int, name: str, called: Mapping[Operator, str]
+    formula: Formula,
+    depth: int,
+    name: str,
+    called: Mapping[Operator, str],
+    vectors: Collection[str],
 ) -> str:
     """A function with a line for each unknown of each block."""
     unroller = Unroller(formula, depth)
@@ -361,7 +391,10 @@ def _body(
             text = write(unroller.definitions[tensor])
             # A history's name says nothing as a variable.
             shown = plain(tensor) if isinstance(tensor, State) else f"h_{len(names)}"
-            names[tensor] = "".join(c if c.isalnum() else "_" for c in shown).strip("_")
+            name = "".join(c if c.isalnum() else "_" for c in shown).strip("_")
+            while name in names.values():
+                name += "_"
+            names[tensor] = name
             lines.append(f"    {names[tensor]} = {text}")
         return names[tensor]
 
@@ -380,7 +413,8 @@ def _body(
             case Elementwise():
                 return f'each("{called[tensor.function]}", {write(tensor.argument)})'
             case Scaled():
-                return f"scale({_weight(tensor)}, {write(tensor.tensor)})"
+                given = write(tensor.tensor)
+                return f"scale{_each(tensor)}({_weight(tensor)}, {given})"
             case TensorSum():
                 return _sum(tensor)
             case Pointwise():
@@ -402,15 +436,24 @@ def _body(
         others = [write(c) for c in tensor.children if not isinstance(c, Filled)]
         text = others[0] if len(others) == 1 else f"add({', '.join(others)})"
         for number in numbers:
-            text = f"shift({_weight(number)}, {text})"
+            text = f"shift{_each(number)}({_weight(number)}, {text})"
         return text
 
+    def _each(tensor: Scaled | Filled) -> str:
+        learned = tensor.coefficient.atoms(Learned)
+        return "_each" if any(item.name in vectors for item in learned) else ""
+
+    def _scalar(item: Learned) -> Symbolic:
+        index = "" if item.index is sympy.nan else f"_{item.index}"
+        of_feature = item.name in vectors
+        text = f'f"{item.name}{index} {{n}}"' if of_feature else f'"{item.name}{index}"'
+        return sympy.Symbol(f"scalar({text})", real=True)
+
     def _weight(tensor: Scaled | Filled) -> str:
-        value = with_learned(tensor.here, lambda item: sympy.Symbol(_scalar(item)))
-        value = value.xreplace({L: sympy.Integer(depth)})
+        value = with_learned(tensor.here, _scalar).xreplace({L: sympy.Integer(depth)})
         if value.is_Rational:
             return f"Q({value.p}, {value.q})" if value.q != 1 else str(value)
-        return _code(value)
+        return f"lambda n: {_code(value)}" if _each(tensor) else _code(value)
 
     # From the oldest block on, so that no line nests deeper than its equation.
     for block in range(depth + 1):
@@ -420,11 +463,6 @@ def _body(
                 known(state)
     result = "scale(0, x)" if output is None else write(output)
     return f"def {name}_network(x):\n" + "\n".join([*lines, f"    return {result}", ""])
-
-
-def _scalar(item: Learned) -> str:
-    index = "" if item.index is sympy.nan else f"_{item.index}"
-    return f'scalar("{item.name}{index}")'
 
 
 def _code(value: Symbolic) -> str:

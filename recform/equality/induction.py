@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import sympy
 
@@ -31,7 +32,7 @@ from recform.equality.step import step
 from recform.equality.terms import Atoms, Value, plus, scaled
 from recform.equality.values import written_out
 from recform.equality.varying import SAMPLES, bases, through, varies
-from recform.equality.widths import widths_of
+from recform.equality.widths import vectors_of, widths_of
 from recform.linear.forms import power_name
 from recform.recurrence.unroll import Unroller
 from recform.series.series import Row
@@ -66,7 +67,7 @@ class _Induction:
         self._formulas = formulas
         self._work = Work()
         self._linear = linear
-        self._widths = widths_of(formulas)
+        self._atoms = partial(Atoms, widths_of(formulas), vectors_of(formulas))
         self._window = window_of(formulas)
         self._first = first_block(formulas)
         kept = [
@@ -118,7 +119,7 @@ class _Induction:
             )
             for tensor, row in field.solved(map(field.before, relations)).items()
         }
-        atoms = Atoms(self._widths)
+        atoms = self._atoms()
         return step(self._formulas, self._kept, told, atoms, linear=self._linear)
 
     def _among(self, numbers: Mapping[int, Symbolic]) -> Relation:
@@ -159,7 +160,7 @@ class _Induction:
         return field, [field.row(relation) for relation in found]
 
     def _values_at(self, last: int) -> list[Value]:
-        atoms = Atoms(self._widths)
+        atoms = self._atoms()
         result: dict[Kept, Value] = {}
         for side, formula in enumerate(self._formulas):
             unroller = Unroller(formula, last)

@@ -8,7 +8,7 @@ from recform.algebra.expr import History, L, Tensor, Weighted, subtensors
 from recform.algebra.formula import Formula
 from recform.equality.terms import Atoms, Value
 from recform.equality.values import written_out
-from recform.equality.widths import widths_of
+from recform.equality.widths import vectors_of, widths_of
 from recform.recurrence.unroll import Unroller
 
 
@@ -25,7 +25,7 @@ class Outputs:
         self, formulas: tuple[Formula, Formula], depth: int, *, linear: bool
     ) -> None:
         self._linear = linear
-        self._atoms = Atoms(widths_of(formulas))
+        self._atoms = Atoms(widths_of(formulas), vectors_of(formulas))
         self._sides = [
             (formula, Unroller(formula, depth), dict[Tensor, Value]())
             for formula in formulas

@@ -7,7 +7,7 @@ side by side. Atoms are equal if their keys are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from itertools import chain
 from typing import Any, TypeAlias, TypeVar
 
@@ -47,12 +47,16 @@ class Atoms:
 
     Args:
         width: of what a key says, or None if it is not known.
+        vectors: the learned scalars that are one number for each feature.
     """
 
     def __init__(
-        self, width: Callable[[Key], Symbolic | None] = lambda key: None
+        self,
+        width: Callable[[Key], Symbolic | None] = lambda key: None,
+        vectors: Collection[str] = (),
     ) -> None:
         self.said_width = width
+        self.vectors = vectors
         self._numbers: dict[Key, Atom] = {}
         self._keys: list[Key] = []
         self._made: dict[Hashable, Any] = {}

@@ -47,6 +47,7 @@ from recform.equality.concat import (
 from recform.equality.laws import function, multiplied, together
 from recform.equality.terms import (
     ONE,
+    Atom,
     Atoms,
     Key,
     Monomial,
@@ -114,12 +115,17 @@ class Evaluator:
                 known_as = tensor.function.function or tensor.function
                 return function(self._atoms, known_as, inner(tensor.argument))
             case Scaled():
-                weight = self._weight(tensor.coefficient, tensor.at)
+                front = self._front(tensor.coefficient, tensor.at)
                 value = inner(tensor.tensor)
-                self._atoms.work(sum(map(_size, (weight, *value.values()))))
-                return gathered(self._atoms, scaled(weight, value))
+                weights = *front.values(), *value.values()
+                self._atoms.work(sum(map(_size, weights)))
+                if front.keys() <= {ONE}:
+                    made = scaled(front.get(ONE, sympy.S.Zero), value)
+                else:
+                    made = multiplied(self._atoms, front, value)
+                return gathered(self._atoms, made)
             case Filled():
-                return cleaned({ONE: self._weight(tensor.coefficient, tensor.at)})
+                return self._front(tensor.coefficient, tensor.at)
             case TensorSum():
                 terms = [*map(inner, tensor.children)]
                 self._atoms.work(sum(_size(w) for v in terms for w in v.values()))
@@ -223,17 +229,48 @@ class Evaluator:
                 width = widths[0]
         return width
 
-    def _weight(self, coefficient: Symbolic, at: Symbolic) -> Symbolic:
+    def _front(self, coefficient: Symbolic, at: Symbolic) -> Value:
+        """What a tensor is multiplied with: a number, but for learned ones a feature.
+
+        No operator can be exchanged with those, and each part of a tensor has its own.
+        """
+        vectors: set[Symbolic] = set()
+
         def named(item: Learned) -> Symbolic:
             shared = item.index is sympy.nan
             block = "" if shared else f"@{self._index(item.index)}"
-            return sympy.Symbol(item.name + block + "@k" * item.of_members, real=True)
+            name = item.name + block + "@k" * item.of_members
+            made = sympy.Symbol(name, real=True)
+            if item.name in self._atoms.vectors:
+                vectors.add(made)
+            return made
 
         value = with_learned(coefficient, named)
         if value.has(I):
             value = value.xreplace({I: self._number(at)})
         value = value.xreplace({L: self._length})
-        return rational(value)
+        if not vectors:
+            return cleaned({ONE: rational(value)})
+        return plus(
+            *(
+                {self._features(of_features): rational(number)}
+                for number, of_features in (
+                    term.as_independent(*vectors, as_Add=False)
+                    for term in sympy.Add.make_args(sympy.expand(value))
+                )
+            )
+        )
+
+    def _features(self, product: Symbolic) -> Monomial:
+        """Factors that are a number for each feature."""
+        factors: list[Atom] = []
+        for factor in sympy.Mul.make_args(product):
+            base, power = factor.as_base_exp()
+            if not (power.is_Integer and power > 0):
+                base, power = factor, 1
+            if base != 1:
+                factors += [self._atoms.number("learned", base)] * int(power)
+        return tuple(sorted(factors))
 
 
 def _size(weight: Symbolic) -> int:

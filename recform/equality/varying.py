@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import sympy
 
-from recform.algebra.expr import I, L, Weighted, subtensors
+from recform.algebra.expr import I, L, Weighted, subtensors, with_learned
 from recform.algebra.formula import Formula
 from recform.blocks.symbolic import Symbolic
 from recform.linear.forms import power_name
@@ -25,8 +25,14 @@ _MOST_BASES = 6
 
 
 def varies(formulas: Iterable[Formula]) -> bool:
-    """Whether the number of the block stands in a coefficient."""
-    return any(value.has(I, L) for value in _coefficients(formulas))
+    """Whether the number of the block stands in a coefficient.
+
+    A learned number is another one in each block, and no function of its number.
+    """
+    return any(
+        with_learned(value, lambda item: sympy.Symbol(item.name)).has(I, L)
+        for value in _coefficients(formulas)
+    )
 
 
 def bases(formulas: Iterable[Formula]) -> tuple[Symbolic, ...]:

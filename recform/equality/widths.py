@@ -46,6 +46,16 @@ _Width: TypeAlias = Symbolic | _Unsaid
 _KEEPING = ("bn", "ln", "gn", "identity", "dropout", "droppath")
 
 
+def vectors_of(formulas: Iterable[Formula]) -> frozenset[str]:
+    """The learned scalars that are one number for each feature, in any of the networks."""
+    return frozenset(
+        name
+        for formula in formulas
+        for name, scalar in formula.scalars.items()
+        if scalar.per_feature
+    )
+
+
 def widths_of(formulas: tuple[Formula, Formula]) -> Callable[[Key], Symbolic | None]:
     """The width that an atom's key says, or None: for all that functions are applied to."""
     sides = [_Widths(formula) for formula in formulas]

@@ -40,7 +40,21 @@ def check(formula: Formula, report: Diagnostics) -> None:
     Raises:
         CompileError: if there was anything.
     """
-    depth = depth_of(formula)
+    check_depth(formula, depth_of(formula), report)
+    _no_operators(formula, report)
+
+
+def check_depth(formula: Formula, depth: int, report: Diagnostics) -> None:
+    """Reports what no block of a network of some depth can compute.
+
+    Args:
+        formula: the network.
+        depth: how many blocks there are.
+        report: gets RF301 to RF305.
+
+    Raises:
+        CompileError: if there was anything.
+    """
     for equation in formula.equations:
         _causal(formula, equation, report)
         for tensor in subtensors(equation.right):
@@ -51,7 +65,6 @@ def check(formula: Formula, report: Diagnostics) -> None:
     for tensor in subtensors(formula.output):
         _output(formula, tensor, depth, report)
     report.check()
-    _no_operators(formula, report)
 
 
 def fits(formula: Formula, boundary: Boundary, depth: int) -> bool:

@@ -23,6 +23,7 @@ from recform.algebra.ranged import (
     placed,
 )
 from recform.algebra.reindex import at_block
+from recform.reading.base import MAX_INDEX
 from recform.recurrence.check import fits
 from recform.recurrence.numbered import newest
 from recform.recurrence.reach import numbers_in, order_of
@@ -156,6 +157,9 @@ def at_depth(formula: Formula, length: int) -> Formula | None:
         formula: the network.
         length: how many blocks the index runs through.
     """
+    spans = (blocks_between(item.ends, length) for item in formula.ranges)
+    if any(blocks and blocks[-1] > MAX_INDEX for blocks in spans):
+        return None
     if not formula.relative:
         return formula
     made: list[Boundary] = []
@@ -173,11 +177,10 @@ def at_depth(formula: Formula, length: int) -> Formula | None:
         made += placed(item, blocks, length)
     known = {e.unknown for e in formula.equations} - formula.ranged
     first = generals(made, known, length)
-    if first.keys() != formula.ranged:
-        return None
+    apart = beside_general(made, ())
+    if first.keys() != formula.ranged or len({b.left for b in apart}) < len(apart):
+        return None  # a block has no equation, or two
     boundaries = beside_general(made, first.values())
-    if len({b.left for b in boundaries}) < len(boundaries):
-        return None  # a block has two equations
     deep = replace(
         formula,
         equations=tuple(

@@ -573,3 +573,42 @@ def test_a_number_of_blocks_in_front_of_the_output() -> None:
         "d(4*X_4)/dX_2 = 4 + 4*W_4 + 4*W_3 + 4*W_4*W_3",
         "d(4*X_4)/dX_1 = 4 + 4*W_4 + 4*W_3 + 4*W_4*W_3",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "depth", "code"),
+    [
+        ("X_i = X_<i-1> + W_i*X_<i-1>\nX_3 = W_3*X_2", 2, "RF302"),
+        ("X_i = X_<i-1> + W_i*X_<i-1>\noutput X_L + X_3", 2, "RF302"),
+        ("X_<1..L> = X_<i-1> + W_i*X_<i-1>", 257, "RF315"),
+        (
+            "X_<1..L/2> = W_i*X_<i-1>\nX_<L/2+1..L> = X_<i-1> + W_i*X_<i-1>",
+            258,
+            "RF315",
+        ),
+    ],
+)
+def test_no_depth_has_an_answer_that_no_file_has(
+    text: str, depth: int, code: str
+) -> None:
+    """A file with so many blocks is refused."""
+    formula = compile_source(from_text(f"stages 4 x 8\n{text}"))[0].formula
+    for blocks in (depth, 8):
+        try:
+            compile_source(from_text(f"stages 4 x {blocks}\n{text}"))
+        except CompileError as error:
+            assert blocks == depth and error.diagnostics[0].code in ("RF302", "RF106")
+        else:
+            assert blocks == 8
+    with pytest.raises(CompileError) as caught:
+        analyse(formula, Diagnostics(), Asked(depth=depth))
+    assert caught.value.diagnostics[0].code == code
+
+
+@pytest.mark.parametrize("other", ["X_<3..5>", "X_<L-3..L>"])
+def test_a_range_for_all_blocks_and_one_for_some_are_two_equations(other: str) -> None:
+    """Also where one of them would be the equation in general."""
+    text = f"stages 4 x 8\nX_<1..L> = W_i*X_<i-1>\n{other} = X_<i-1> + W_i*X_<i-1>"
+    with pytest.raises(CompileError) as caught:
+        compile_source(from_text(text))
+    assert {found.code for found in caught.value.diagnostics} == {"RF207"}

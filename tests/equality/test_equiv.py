@@ -31,6 +31,7 @@ def verdict(left: str, right: str) -> Verdict:
     return compare(formula(left), formula(right))
 
 
+VECTOR = "vector g_i = 0.5\n"
 TWO = "input 4\nB = bilinear(c)\nW = linear(c)\n"
 EQUAL = [
     (f"{EQ20}\nX_1 = (1+W_1)*X_0", EQ21),
@@ -130,6 +131,10 @@ EQUAL = [
         "X_i = W_i*concat(X_<0..i-1>)\noutput max(X_<0..L>)",
         "X_i = W_i*concat(X_<0..i-3>, X_<i-2>, X_<i-1>)\noutput max(X_<0..L>)",
     ),
+    (
+        f"{VECTOR}X_i = (1 + g_i)^2*W_i*X_<i-1>",
+        f"{VECTOR}X_i = W_i*X_<i-1> + g_i*(2 + g_i)*W_i*X_<i-1>",
+    ),
     # Features side by side, of widths that the operators say.
     (
         "X_i = P_i*(concat(X_<i-1>, W_i*X_<i-1>) + concat(U_i*X_<i-1>, X_<i-1>))",
@@ -177,6 +182,17 @@ UNEQUAL = [
     ("X_i = W_i*U_i*X_<i-1>", "X_i = U_i*W_i*X_<i-1>"),
     ("X_i = W_i*X_<i-1> + X_<i-2>", "X_i = W_i*X_<i-1> + 1.001*X_<i-2>"),
     ("X_i = relu(W_i*X_<i-1>)", "X_i = W_i*X_<i-1>"),
+    # A number for each feature goes through no matrix, and no concat or split.
+    (f"{VECTOR}X_i = W_i*(g_i*X_<i-1>)", f"{VECTOR}X_i = g_i*W_i*X_<i-1>"),
+    (
+        f"{VECTOR}X_i = W_i*(g_i*concat(X_<i-1>, X_0))",
+        f"{VECTOR}X_i = W_i*concat(g_i*X_<i-1>, g_i*X_0)",
+    ),
+    (
+        f"{VECTOR}A_i, B_i = split(g_i*V_i*X_<i-1>, 2)\nX_i = W_i*B_i + U_i*A_i\noutput X_L",
+        f"{VECTOR}A_i, B_i = split(V_i*X_<i-1>, 2)\nX_i = W_i*(g_i*B_i) + U_i*(g_i*A_i)\n"
+        "output X_L",
+    ),
     # Only in block 4, and only late.
     ("X_i = W_i*X_<i-1>\nX_4 = W_4*X_3 + X_0", "X_i = W_i*X_<i-1>"),
     ("X_i = W_i*X_<i-1> + X_<i-5>", "X_i = W_i*X_<i-1>"),
@@ -253,8 +269,8 @@ def test_different(left: str, right: str, tmp_path: Path) -> None:
 
 
 def test_a_difference_is_found_at_the_depth_where_it_starts() -> None:
-    assert verdict(*UNEQUAL[7]).differs == 4
-    assert verdict(*UNEQUAL[8]).differs == 5
+    assert verdict(*UNEQUAL[10]).differs == 4
+    assert verdict(*UNEQUAL[11]).differs == 5
 
 
 def test_the_start_matters_for_eq_20_and_21() -> None:

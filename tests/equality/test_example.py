@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from recform.compiler import compile_source, from_text
 from recform.equality.compare import compare
 from recform.equality.example import example
 from recform.equality.verdict import DIFFERENT, LINEAR, OPEN
@@ -62,3 +63,28 @@ def test_numbers_of_an_example_stay_short(weight: str) -> None:
     assert found.example is not None
     assert found.example.depth == 7
     assert all(len(n) < 100 for side in found.example.outputs for n in side)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        # Variables of the program: an unknown h and the histories.
+        (
+            "h_i = W_i*h_<i-1> + mean(h_<0..i-1>)\noutput h_L",
+            "X_i = W_i*X_<i-1> + mean(X_<0..i-1>)",
+        ),
+        # Its input can be split as the file's.
+        (
+            "A_i, B_i, C_i = split(W_i*X_<i-1>, 3)\nX_i = concat(A_i, B_i, C_i)\noutput X_L",
+            "X_i = W_i*X_<i-1>",
+        ),
+    ],
+)
+def test_one_network_said_twice_has_no_example(left: str, right: str) -> None:
+    """Looked for all the same, as if no law were known."""
+    first, second = (
+        compile_source(from_text(f"stages 6 x 8\n{text}"))[0].formula
+        for text in (left, right)
+    )
+    for depth in (1, 2, 5, 8):
+        assert example((first, second), depth, linear=False) is None

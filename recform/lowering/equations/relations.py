@@ -96,8 +96,9 @@ class EquationReader:
             place = self._places()
             self._equations += map(as_equation, first)
             self._equations.sort(key=lambda e: place[untimed(e.unknown)])
+        # Also a range that is the equation in general says which blocks it is for.
+        told_twice(beside_general(self._boundaries, ()), self._report)
         boundaries = beside_general(self._boundaries, first)
-        told_twice(boundaries, self._report)
         self.unknowns = frozenset(equation.unknown for equation in self._equations)
         self.ranges = tuple(replace(r, rule=self._begun(r.rule)) for r in self.ranges)
         return self._present(self._equations), [self._started(b) for b in boundaries]
