@@ -39,6 +39,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "leaky_relu": F.leaky_relu,
     "hardswish": F.hardswish,
     "hardsigmoid": F.hardsigmoid,
+    "softplus": F.softplus,
     "exp": torch.exp,
     "reciprocal": torch.reciprocal,
 }
@@ -164,7 +165,10 @@ class Flow:
                 return None if None in left else e.Pointwise(*left)
             case e.History():
                 members = [self.settle(member) for member in self.members(tensor)]
-                return tensor if any(m is not None for m in members) else None
+                left = [member for member in members if member is not None]
+                # Of one member it is that member, but for a mean: that has a coefficient.
+                one = len(left) == 1 and tensor.kind in ("concat", "sum", "max", "min")
+                return left[0] if one else tensor if left else None
         if isinstance(tensor, Over):
             inner = self.settle(tensor.tensor)
             there = inner is not None and inner.is_many
@@ -556,22 +560,27 @@ class Flow:
 
     def history(self, history: e.History) -> Any:
         """Kept as one tensor that adds up or grows, from the oldest member on."""
-        members = [self.settle(member) for member in self.members(history)]
-        members = [member for member in members if member is not None]
+        members = self.members(history)
+        left = [part for part in map(self.settle, members) if part is not None]
         if history.kind == "concat":
-            return concat([self.value(member) for member in members])
-        kind = "TensorSum" if history.kind in ("sum", "mean") else history.kind
-        total = self.value(members[0])
-        for member in members[1:]:
-            total = self.met(kind, (total, member), None)
-        return total / len(members) if history.kind == "mean" else total
+            return concat([self.value(member) for member in left])
+        if history.kind == "mean":
+            total = e.History("sum", history.body, history.first, history.last)
+            return self.value(total) / len(left)
+        older = e.History(history.kind, history.body, history.first, history.last - 1)
+        both = [self.settle(part) for part in (older, members[-1])]
+        left = [part for part in both if part is not None]
+        if len(left) == 1:
+            return self.value(left[0])
+        kind = "TensorSum" if history.kind == "sum" else history.kind
+        return self.met(kind, left, None)
 
     # -- terms that meet
 
     def met(self, kind: str, terms: Any, target: tuple[int, ...] | None) -> Any:
         """The terms of a sum, a product or a `max`, brought to one shape and joined."""
-        pairs = [([], t) if isinstance(t, Tensor) else bare(t) for t in terms]
-        values = [t if isinstance(t, Tensor) else self.value(t) for _, t in pairs]
+        pairs = [bare(t) for t in terms]
+        values = [self.value(t) for _, t in pairs]
         product = kind == "Pointwise"
         shaped = [n for n, (_, t) in enumerate(pairs) if not isinstance(t, e.Filled)]
         shapes = [sizes(values[n]) for n in shaped]
@@ -612,15 +621,18 @@ class Flow:
     def target(
         self, terms: list[Any], shapes: list[tuple[int, ...]], product: bool
     ) -> tuple[int, ...]:
-        """The shape of what the block itself makes; else what the stage declares."""
+        """The shape of what the block itself makes; else that of the newest term."""
         declared = self.declared[max(self.block, 1) - 1]
         made = {
             shape
             for term, shape in zip(terms, shapes, strict=True)
             if self.is_made(term, self.block)
         }
-        if made and all(spreads(s, declared, product=product) for s in made):
+        if all(spreads(s, declared, product=product) for s in made or shapes):
             return declared
+        if not made:
+            newest = [self.newest(term) for term in terms]
+            return shapes[newest.index(max(newest))]
         return made.pop() if len(made) == 1 else declared
 
     def brought(
@@ -749,8 +761,6 @@ class Flow:
             case e.History():
                 last = self.settle(self.members(tensor)[-1])
                 return last is not None and self.is_made(last, block)
-            case Tensor():
-                return False
         return any(self.is_made(part, block) for part in tensor.children)
 
     def home(self, applied: e.Apply) -> int:

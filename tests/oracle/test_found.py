@@ -142,6 +142,21 @@ FOUND = {
     "an operator of the last block, with which the next one would begin": VECTORS
     + "stages 3 x 4\nX_i = X_<i-1> + W_i*X_<i-1>\nY_i = W_<i-1>*input\n"
     "Y_<3..4> = U*sum(Y_<3..i-1>) + X_<i-1>*((1 + W_i)*input)\noutput X_L + Y_L",
+    # Rules 6 and 7 in a history that goes on through a third shape: the oracle's own fault.
+    "a history whose members are of three widths": VECTORS
+    + "stages 3 x 1, 6 x 2, 4 x 2\nY_i = W_i*X_<i-1>\n"
+    "X_i = U_i*X_<i-1> + sum(k, 0, i-1, tanh(Y_k))\noutput X_L",
+    "a history that has one member where the width changes": VECTORS
+    + "stages 3 x 1, 4 x 4\n"
+    "X_i = X_<i-1> + W_i*X_<i-1> + mean(sum(k, 1, i-1, 0.5*X_k), input)\n"
+    "X_<first> = U_<first>*X_<first-1>\noutput X_L",
+    # The oracle counted no call of what puts a number beside a tensor.
+    "a number beside the input, for all blocks": VECTORS
+    + "stages 3 x 4\nX_i = W_i*X_<i-1> + U_i*concat(X_0, 0.5, X_<i-1>)\noutput X_L",
+    # Zero but for rounding, where other gradients are as large as 10^9.
+    "a shift in front of a normalisation, far down": IMAGES
+    + "stages 3 x 29\nU = conv(1, c) > bn\n"
+    "X_i = 2*X_<i-1> + W_i*U_i*X_<i-1> + U_i*X_<i-1> + X_0\noutput X_L",
     # Nothing but gates of each other.
     "a square of one number, where the width grows": VECTORS
     + "stages 1 x 1, 3 x 2\nC = linear(c)\nX_i = Z_<i-1>^2\n"

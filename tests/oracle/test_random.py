@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import networkx as nx
 import pytest
 import torch
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from recform.blocks.examples import random_inputs
 from recform.diagnostics import CompileError
+from recform.memory import Memory
+from recform.target import Target
 from tests import Tried
-from tests.oracle.compare import compiled
+from tests.inference.test_inference import apart
+from tests.oracle.compare import compiled, shake
 from tests.oracle.files import recurrences, split_starts, timed
 from tests.oracle.search import few, outcome, search
-from tests.oracle.sums import sums
+from tests.oracle.sums import sums, wide_sums
+from tests.oracle.test_kept import error, passes
+from tests.oracle.wider import wider
 
 torch.set_num_threads(1)
 
@@ -67,6 +76,31 @@ def test_halves_of_the_input(text: str) -> None:
     event(outcome(text))
 
 
+def in_all_forms(text: str) -> str:
+    """What came of a file, whose forms have to do what its network does."""
+    found = outcome(text)
+    if found != "agreed":
+        return found
+    item = compiled(text)
+    torch.manual_seed(0)
+    net = item.module().double().train()
+    shake(net)
+    (x,) = random_inputs(item.formula.inputs, 3, dtype=torch.float64)
+    wanted = passes(copy.deepcopy(net), x)
+    for form in (Memory.lean, Memory.checkpoint):
+        kept = replace(item, target=Target(memory=form)).module().double().train()
+        kept.load_state_dict(net.state_dict())
+        assert error(passes(kept, x), wanted) < 1e-9, form
+    assert apart(item, torch.float64)[0] < 1e-9, "for inference"
+    return found
+
+
+@_few(3)
+@given(st.one_of(wider(staged=False), wider(staged=True)))
+def test_more_kinds_in_all_forms(text: str) -> None:
+    event(in_all_forms(text))
+
+
 #: What the long search draws from, and how many of each it tries in its half hour.
 SEARCHES: dict[str, tuple[st.SearchStrategy[str], int]] = {
     "recurrences": (FLAT, 2000),
@@ -76,6 +110,8 @@ SEARCHES: dict[str, tuple[st.SearchStrategy[str], int]] = {
     "two indices": (timed(1, 12), 600),
     "halves of the input": (split_starts(1, 20), 300),
     "sums over depth": (sums(1, 24), 600),
+    "sums over depth, other shapes": (wide_sums(), 300),
+    "more kinds, in all forms": (wider(), 300),
 }
 
 
@@ -83,7 +119,8 @@ SEARCHES: dict[str, tuple[st.SearchStrategy[str], int]] = {
 @pytest.mark.parametrize("name", SEARCHES)
 def test_search(name: str, scale: float, tried: Tried) -> None:
     strategy, examples = SEARCHES[name]
-    counts = search(strategy, outcome, max(1, round(examples * scale)))
+    try_one = in_all_forms if "forms" in name else outcome
+    counts = search(strategy, try_one, max(1, round(examples * scale)))
     tried(counts)
 
 
