@@ -3,6 +3,7 @@
     python benchmarks/memory_model.py [--plan PLAN] [--real] [--profiler] [FILES]
     python benchmarks/memory_model.py --gpu [--plan PLAN] [--dtype bf16] [FILES --batch N]
     python benchmarks/memory_model.py --faked [--plan PLAN] [--dtype bf16] [FILES]
+    python benchmarks/memory_model.py --every [--part 1/4] [--dtype bf16] [FILES]
 
 Each network of the examples is made and trained for a step, with two examples in float32 as
 on a CPU; storages are watched as the tests watch them (tests/costs/measured.py). That
@@ -11,13 +12,17 @@ some. With --profiler peaks of training are those of torch's profiler, which see
 memory of kernels as well. With --plan they are in another form than the plain one; it can be
 a budget, too. With --gpu networks are on one, peaks are what its allocator counts, and if no
 file is named there are fewer of them, with more examples. With --faked they are on one that
-is not there (tests/faked.py), and storages are watched as on a CPU.
+is not there (tests/faked.py), and storages are watched as on a CPU. With --every each
+network is tried in all forms that it can have, and with timm's interface; what is off by
+more than a hundredth in what is kept, or by three in a peak, gets a row, and the table of
+docs/costs.md stands at the end. With --part 1/4 it is every fourth file, from the first.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,7 +50,7 @@ from tests.costs.measured import (
     on_faked_gpu,
     on_gpu,
 )
-from tests.faked import without_numbers
+from tests.faked import moved, without_numbers
 
 BATCH = 2
 #: Networks on a GPU, and how many examples.
@@ -74,17 +79,21 @@ def multiply_adds(item: Compiled) -> int:
     return counter.get_total_flops() // 2
 
 
-def measured(item: Compiled, batch: int, real: bool) -> Measured:
+def measured(
+    item: Compiled, batch: int, real: bool, dtype: torch.dtype = torch.float32
+) -> Measured:
     """What torch holds on a CPU."""
     if not real:
         source = without_numbers(item.source)
         try:
             with FakeTensorMode(allow_non_fake_inputs=True):
                 net = getattr(load_source(source, item.name), item.name)()
+                if dtype is not torch.float32:
+                    net = moved(net, "cpu", dtype)
                 return measure(net, item.formula.inputs, batch)
         except DataDependentOutputException:
             pass  # the constructor asks for a number
-    return measure(item.module(), item.formula.inputs, batch)
+    return measure(item.module().to(dtype), item.formula.inputs, batch)
 
 
 def profiled(item: Compiled, batch: int) -> int:
@@ -143,7 +152,8 @@ def row(plain: Compiled, folder: Folder, options: argparse.Namespace) -> list[st
         dtype = DTYPES[options.dtype]
         real = on_faked_gpu(net, item.formula.inputs, options.batch, dtype)
     else:
-        real = measured(item, options.batch, options.real)
+        dtype = DTYPES[options.dtype]
+        real = measured(item, options.batch, options.real, dtype)
     training = profiled(item, options.batch) if options.profiler else real.training
     flops = multiply_adds(plain)  # Blocks that run backwards need numbers.
     counted = said.total.multiply_adds * BATCH / options.batch
@@ -158,6 +168,48 @@ def row(plain: Compiled, folder: Folder, options: argparse.Namespace) -> list[st
     ]
 
 
+#: What --every tries: plans, and timm's interface.
+WAYS = [*((str(form), False) for form in Memory), ("plain", True)]
+#: Columns of the table: of which figure so many are off by no more than this.
+BOUNDS = ((0, 0.001), (0, 0.01), (1, 0.01), (1, 0.03), (2, 0.01), (2, 0.03))
+
+
+def every(
+    networks: Iterable[tuple[str, Compiled, Folder]], options: argparse.Namespace
+) -> None:
+    """Tries networks in all forms; prints what is off, and how many are how exact."""
+    dtype, found = DTYPES[options.dtype], {way: list[list[float]]() for way in WAYS}
+    for title, plain, folder in networks:
+        for plan, timm in WAYS:
+            try:
+                target = Target(memory=Memory(plan), timm=timm)
+                item = replace(plain, target=target)
+                if timm:  # of which not every network has the interface
+                    source, name = plain.formula.source, plain.name
+                    (item,) = compile_source(
+                        source, {}, folder, network=name, target=target
+                    )
+                said = item.memory(None, batch=options.batch, dtype=options.dtype)
+                real = measured(item, options.batch, options.real, dtype)
+            except CompileError:
+                continue  # it has no such form
+            ratios = [
+                said.total.kept / max(real.kept, 1),
+                (said.training - said.total.optimizer) / real.training,
+                said.inference / real.inference,
+            ]
+            found[plan, timm].append(ratios)
+            off = [abs(ratio - 1) for ratio in ratios]
+            if off[0] > 0.01 or max(off) > 0.03:
+                cells = " | ".join(f"{ratio:.3f}" for ratio in ratios)
+                way = f"{plan}{', timm' * timm}"
+                print(f"| {title} | {way} | {cells} |", flush=True)
+    for (plan, timm), rows in found.items():
+        counts = [sum(abs(r[n] - 1) <= most for r in rows) for n, most in BOUNDS]
+        cells = " | ".join(map(str, (len(rows), *counts)))
+        print(f"| {plan}{', timm' * timm} | {cells} |")
+
+
 def main() -> None:
     """Prints a row for each network."""
     asked = argparse.ArgumentParser(description=__doc__)
@@ -170,14 +222,26 @@ def main() -> None:
     asked.add_argument("--faked", action="store_true", help="a GPU that is not there")
     asked.add_argument("--dtype", default="fp32", choices=DTYPES)
     asked.add_argument("--batch", type=int, default=BATCH)
+    asked.add_argument("--every", action="store_true", help="each form, what is off")
+    asked.add_argument("--part", default="1/1", help="which of so many parts")
     options = asked.parse_args()
     torch.set_num_threads(1)
     given = dict.fromkeys(options.files, (options.network, options.batch))
     if options.gpu and not given:
         given = {EXAMPLES / name: asked_of for name, asked_of in ON_GPU.items()}
     elif not given:
-        every = sorted(EXAMPLES.rglob("*.rf"))
-        given = dict.fromkeys(every, (None, options.batch))
+        files = sorted(EXAMPLES.rglob("*.rf"))
+        given = dict.fromkeys(files, (None, options.batch))
+    if options.every:
+        place, count = map(int, options.part.split("/"))
+        networks = (
+            (f"{path.parent.name}/{path.stem}: {plain.name}", plain, folder)
+            for path in [*given][place - 1 :: count]
+            for source, folder in [read(path)]
+            for plain in compile_source(source, folder=folder)
+        )
+        every(networks, options)
+        return
     heads = (
         "network",
         "kept",

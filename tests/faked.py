@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -181,8 +182,9 @@ def backward(made: list[Tensor]) -> None:
                 if result is not None:
                     result = _fitting(result, after._input_metadata[place])
                     there = found.setdefault(after, {})
-                    # Like the engine, which adds nothing in place for fake tensors.
-                    there[place] = there[place] + result if place in there else result
+                    before = there.pop(place, None)
+                    there[place] = result if before is None else _both(before, result)
+                    before = None
                 waits[after] -= 1
                 if not waits[after]:
                     last = hasattr(after, "variable")
@@ -191,6 +193,16 @@ def backward(made: list[Tensor]) -> None:
                     del waits[after]
             results = result = there = after = edges = None
     del value
+
+
+def _both(before: Tensor, more: Tensor) -> Tensor:
+    """Two gradients added up: in place, as the engine does it, where nobody has the first.
+
+    We and who calls us have it, and what we ask Python with.
+    """
+    lies = torch._C._storage_Use_Count(before.untyped_storage()._cdata)
+    alone = sys.getrefcount(before) == 3 and lies == 2
+    return before.add_(more) if alone else before + more
 
 
 def _called(node: Any, got: dict[int, Tensor]) -> Sequence[Tensor | None]:

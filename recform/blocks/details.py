@@ -118,16 +118,19 @@ def again(
     bytes: int = 0,
     once: int = 0,
     back: int = 0,
+    besides: int = 0,
 ) -> Inner:
     """An :func:`operation` that a lean pass runs again.
 
     Of it stay ``bytes``, and ``once`` for all examples what is made of nothing that comes
-    in; ``back`` numbers are held besides while its gradient is computed.
+    in; ``besides`` numbers are held besides while it computes, and ``back`` while its
+    gradient is computed.
     """
     kept = Amount(bytes=bytes, once=once)
     cost = Cost(
         saves_bytes=bytes,
         saves_once=once,
+        workspace=besides,
         workspace_back=back,
         cheap=True,
         stays=kept,

@@ -132,6 +132,7 @@ class NetworkWriter:
             self._loops,
             self._single,
             self._rows,
+            self._workshop.unnamed,
         )
         form = self._policy.form or with_forward
         return self._finished(form(plan))

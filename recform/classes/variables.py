@@ -23,11 +23,15 @@ class Variables:
     Attributes:
         steps: of each step of the recurrence.
         starts, ends: of what stands in front of the blocks of each flow, and behind them.
+        unnamed: those inside of definitions that have none.
+        single: whether the blocks of a stage are one nn.Sequential.
     """
 
     steps: tuple[tuple[Tensor, ...], ...]
     starts: tuple[tuple[Tensor, ...], ...]
     ends: tuple[tuple[Tensor, ...], ...]
+    unnamed: frozenset[Tensor]
+    single: bool
 
 
 def variables_of(network: NetworkGraph) -> Variables:
@@ -42,8 +46,8 @@ def variables_of(network: NetworkGraph) -> Variables:
     if not plan.stages:
         # One row, in which blocks are no classes.
         nothing: tuple[tuple[Tensor, ...], ...] = ((),) * len(network.starts)
-        return Variables(steps, nothing, nothing)
+        return Variables(steps, nothing, nothing, plan.unnamed, plan.single)
     ways = ForwardWriter(plan).ways()
-    return Variables(
-        steps, tuple(way.started for way in ways), tuple(way.ended for way in ways)
-    )
+    starts, ends = (way.started for way in ways), (way.ended for way in ways)
+    more = plan.unnamed, plan.single
+    return Variables(steps, tuple(starts), tuple(ends), *more)

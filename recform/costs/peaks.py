@@ -141,14 +141,21 @@ class _Moments:
         return change
 
     def _named(self) -> dict[int, int]:
-        """How long code has a name for each tensor in evaluation: dropout makes none."""
+        """How long code has a name for each tensor in evaluation: dropout makes none.
+
+        What is absent there hands on what it reads, if that is one tensor.
+        """
         buffers = self._tape.buffers
         named = {number: buffer.named for number, buffer in buffers.items()}
         is_really = {number: number for number in named}
         for op in self._tape.operations:
-            if op.absent and len(op.reads) == 1:
+            if not op.absent:
+                continue
+            until = named.pop(op.makes)
+            if len(op.reads) == 1:
                 is_really[op.makes] = same = is_really[op.reads[0]]
-                named[same] = max(named[same], named.pop(op.makes))
+                if same in named:
+                    named[same] = max(named[same], until)
         return named
 
     def tensors(self) -> None:

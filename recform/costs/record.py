@@ -49,7 +49,8 @@ def record(
         variables: of its code, if they are known.
     """
     variables = variables or variables_of(network)
-    return _Recorder(network, iter(written), variables, Writer(gpu=gpu)).network()
+    writer = Writer(gpu=gpu, unnamed=variables.unnamed)
+    return _Recorder(network, iter(written), variables, writer).network()
 
 
 def _variable(slot: Slot) -> str:
@@ -121,8 +122,6 @@ class _Recorder:
         for stage in stages:
             writer.part = f"stage {stage + 1}"
             entry, segments = carried, network.stages[stage].segments
-            steps = (self._recurrence.steps[s.step] for s in segments)
-            single = all(len(s.inputs) == len(s.outputs) == 1 for s in steps)
             for segment in segments:
                 step = self._recurrence.steps[segment.step]
                 named = self._variables.steps[segment.step]
@@ -135,7 +134,7 @@ class _Recorder:
                     if not opened:
                         writer.name(x)  # as the variable of what the stem makes
                         opened = "x" in map(_variable, step.handed)
-            if single:
+            if self._variables.single:
                 # One nn.Sequential: what it gets is held to its end.
                 writer.name(entry[0])
         writer.part = "shared"

@@ -192,10 +192,14 @@ class Writer:
 
     Args:
         gpu: whether it is of what a network does on a GPU.
+        unnamed: tensors inside of definitions that have no variable.
     """
 
-    def __init__(self, *, gpu: bool = False) -> None:
+    def __init__(
+        self, *, gpu: bool = False, unnamed: frozenset[object] = frozenset()
+    ) -> None:
         self.gpu = gpu
+        self._unnamed = unnamed
         self.tape = Tape()
         self.part = ""
         self.unit = 0
@@ -283,7 +287,8 @@ class Writer:
                     self.keep(held[ask], by)
                 self.hand_on(tuple(n for read in item.hands for n in held[read]))
             for name in item.names:
-                self.name(held[name])
+                if name not in self._unnamed:
+                    self.name(held[name])
         self._runs = 1
         self.name(left)
         return made

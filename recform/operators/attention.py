@@ -76,42 +76,44 @@ class Attention(Operator):
             made_by(name, Linear(), x, said=name, note="linear", bias=a.bias)
             for name in "qkv"
         )
-        weighed = _weighed(a, (q, k, v), x.shape)
+        weighed = _weighed(a, (q, k, v), x.shape, (q, k, v))
         out = made_by("out", Linear(), weighed[-1], said="out", note="linear")
-        pairs = weighed[0].numbers
-        keeps = self._keeps(pairs, x.shape, a) if x.shape and pairs else None
-        return at_once((q, k, v, *weighed, out), (x,), keeps, asks=(x.name,))
+        if not x.numbers:
+            return (q, k, v, *weighed, out)
+        # One product makes all three, which are views of it.
+        maps = Cost(3 * q.parameters, 3 * x.numbers * (x.numbers // x.rows))
+        one = operation("qkv", (x,), 3 * x.numbers, (x.name,), cost=maps)
+        views = [Inner(name, ("qkv",), (), ()) for name in "qkv"]
+        q = replace(q, does=(one, views[0]))
+        k, v = replace(k, does=(views[1],)), replace(v, does=(views[2],))
+        result = "heads"
+        if a.dropout == 0:
+            weighed = _kernel(weighed, (q, k, v), a)
+        else:
+            weighed, result = _in_training(weighed), "apart"
+        # The function has names for these until it returns.
+        last = replace(out.does[-1], names=(x.name, "qkv", result))
+        return (q, k, v, *weighed, replace(out, does=(last,)))
 
-    def _keeps(self, pairs: int, x: Shape, a: Arguments) -> Cost:
-        """What torch keeps of ``pairs`` of queries and keys, and holds meanwhile."""
-        # A number for each head and token, from which the attention weights are made
-        # again.
-        rows = Amount(bytes=4 * (pairs // int(x.grid[0])))
-        # Queries, keys, values, and what is put together of them.
-        four = 4 * x.elements
-        fused = Cost(
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        cost, four = super().cost(x, a), 4 * x.elements
+        cost = replace(cost, workspace=four + cost.saves_more * (a.dropout > 0))
+        if a.dropout == 0:
+            return cost
+        # There it is one kernel, which draws, so that it does not run again; it keeps
+        # a number for each head and token, from which the weights are made again.
+        rows = Amount(bytes=4 * int(a.heads) * (x.elements // int(x.features)))
+        gpu = replace(
+            cost,
             saves_more=four,
             saves_bytes=rows.bytes,
             workspace=four,
             workspace_back=four,
             lean=Amount(four) + rows,
-            stays=rows,
+            stays=rows + Amount(x.elements),
+            fused=True,
         )
-        if a.dropout == 0:
-            return fused
-        # On a CPU torch has no such kernel then: it keeps the weights, which of them were
-        # dropped (if not all), and what is left.
-        stays = Amount(bytes=pairs)
-        return replace(
-            fused,
-            saves_more=four + pairs * (3 if a.dropout < 1 else 2),
-            saves_bytes=0,
-            workspace_back=four + pairs,
-            lean=Amount(four + pairs) + stays,
-            stays=stays,
-            # That kernel draws, so that it does not run again.
-            gpu=replace(fused, stays=rows + Amount(x.elements)),
-        )
+        return replace(cost, gpu=gpu)
 
 
 class Attend(Several):
@@ -219,7 +221,7 @@ class Attend(Several):
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
         q, cost = inputs[0], super().cost_of(inputs, a)
         # What is kept is there at once; the rows of the kernel are its own.
-        fused = _is_fused(q, self.shape_of(inputs, a), a)
+        fused = a.dropout == 0 and _is_fused(q, self.shape_of(inputs, a), a)
         rows = 4 * int(a.heads) * int(q.grid[0]) if fused else 0
         return replace(
             cost,
@@ -251,11 +253,15 @@ class Attend(Several):
         _, _, v = given = tuple(last.values())
         if y is None:
             return (*found, *_weighed(a, given, None))
-        if _is_fused(shapes[0], y, a):
-            return (*found, *_kernel(_weighed(a, given, y), given, a))
+        if a.dropout == 0 and _is_fused(shapes[0], y, a):
+            weighed = _kernel(_weighed(a, given, y), given, a)
+            return (*found, *_named(weighed, given))
         free = a["softcap"] is None
         copied = [x for x in given if x in inputs or (free and x is not v)]
-        every = (*found, *_weighed(a, given, y, copied))
+        weighed = _weighed(a, given, y, copied)
+        if a.dropout > 0 and _is_fused(shapes[0], y, a):
+            weighed = _in_training(weighed)
+        every = (*found, *_named(weighed, given))
         # Heads that talk are one operation here.
         return at_once(every, inputs) if a.talking else every
 
@@ -327,11 +333,35 @@ def _weighed(
     if pairs and a.dropout > 0:  # which may be a symbol where sizes are
         more, stays = pairs * (a.dropout < 1), Amount(bytes=pairs)
         drawn = Cost(saves_more=more, cheap=True, stays=stays)
-        dropped.append(operation("dropped", (weights,), pairs, cost=drawn))
+        act = operation("dropped", (weights,), pairs, cost=drawn)
+        dropped.append(_absent(act))
     both = (dropped[0] if dropped else weights), values
     one = _met("apart", both, heads.numbers, k.rows * heads.numbers)
+    if found[1].name == "capped":
+        one = replace(one, names=("capped",))
     does = (*dropped, one, again("heads", (one,), heads.numbers))
     return (*found, replace(heads, does=does))
+
+
+def _named(weighed: Sequence[Detail], given: Sequence[Detail]) -> tuple[Detail, ...]:
+    """The same; code has names for what comes in until it returns."""
+    *others, last = weighed
+    *acts, one = last.does
+    names = (*one.names, *(x.name for x in given))
+    return (*others, replace(last, does=(*acts, replace(one, names=names))))
+
+
+def _absent(act: Inner) -> Inner:
+    """An operation of which there is nothing in evaluation."""
+    return replace(act, links=tuple(replace(x, absent=True) for x in act.links))
+
+
+def _in_training(weighed: Sequence[Detail]) -> tuple[Detail, ...]:
+    """Attention that drops weights, which is torch's kernel in evaluation."""
+    return tuple(
+        replace(x, does=tuple(y if y.tensor == "apart" else _absent(y) for y in x.does))
+        for x in weighed
+    )
 
 
 def _met(
@@ -361,7 +391,10 @@ def _kernel(
     It keeps what comes in, what comes out, and a number of four bytes for each head and query.
     """
     *others, last = weighed
-    turned, rows = a["rotary"] is not None, 4 * int(a.heads) * given[0].rows
+    turned, rows = (
+        "rotary" in a and a["rotary"] is not None,
+        4 * int(a.heads) * given[0].rows,
+    )
     name = "kernel" if turned else last.name
     keeps = Cost(saves_bytes=rows, stays=Amount(bytes=rows))
     asks = (*(x.name for x in given), name)
@@ -382,7 +415,9 @@ def _normed(which: str, x: Detail, heads: Size) -> Detail:
 def _turned(which: str, x: Detail, angles: int) -> Detail:
     """Turned by angles that grow with the position."""
     name = f"{which}turn"
-    does = again(name, (x,), x.numbers, once=angles, back=x.numbers)
+    # Each half of a head is made of two products before both are put together.
+    more = x.numbers
+    does = again(name, (x,), more, once=angles, back=more, besides=more)
     of, note = (x.name,), f"positions of {which}"
     return Detail(name, "rotary", of, note, shape=x.shape, does=(does,))
 
@@ -402,6 +437,6 @@ def _kv_heads(a: Arguments) -> Size:
 
 
 def _is_fused(q: Shape, made: Shape, a: Arguments) -> bool:
-    """Whether torch has a kernel of its own for it."""
+    """Whether torch has a kernel of its own for it, where nothing is dropped."""
     capped, alike = a["softcap"] is not None, made.features == q.features
-    return alike and not capped and not a.talking and a.dropout == 0
+    return alike and not capped and not a.talking

@@ -61,6 +61,7 @@ class NetworkPlan:
         single: whether its blocks take one tensor and return one, in an nn.Sequential.
         rows: the operators of the pieces that it runs itself, by where they are; where
             it is one row, those of all of it, with the head at the end.
+        unnamed: tensors inside of definitions that have no variable in their classes.
     """
 
     graph: NetworkGraph
@@ -72,6 +73,7 @@ class NetworkPlan:
     loops: Loops
     single: bool
     rows: Mapping[Origin, PipelineCode]
+    unnamed: frozenset[Tensor]
 
     @property
     def network(self) -> Class:

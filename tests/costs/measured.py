@@ -53,11 +53,28 @@ class Storages(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
+        if func is torch.ops.aten.add.Tensor and is_engine() and is_alone(args[0]):
+            return args[0].add_(args[1])
         made = func(*args, **(kwargs or {}))
         for item in tree_leaves(made):
             if isinstance(item, Tensor):
                 self.note(item)
         return made
+
+
+def is_engine() -> bool:
+    """Whether autograd goes backward just now."""
+    return not torch.is_grad_enabled() and bool(torch._C._current_autograd_node())
+
+
+def is_alone(gradient: Tensor) -> bool:
+    """Whether nobody but autograd's engine has a gradient, to which another one comes.
+
+    It adds the other one in place then, but for the eyes of a mode. That one, and what
+    Python needs to call it, have four references, and two of where the numbers lie.
+    """
+    lies = torch._C._storage_Use_Count(gradient.untyped_storage()._cdata)
+    return (gradient._use_count(), lies) == (4, 2)
 
 
 def examples(shape: Shape, batch: int, dtype: torch.dtype) -> Tensor:

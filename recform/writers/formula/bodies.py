@@ -66,11 +66,13 @@ class BodyCode:
         name: of the class.
         parameters: what its constructor takes.
         output: the symbolic shape of what it returns.
+        unnamed: the tensors that have no variable, and are made where they are read.
     """
 
     name: str
     parameters: tuple[str, ...]
     output: Shape
+    unnamed: tuple[Tensor, ...] = ()
 
 
 def plan_body(
@@ -132,6 +134,7 @@ class ClassWriter:
             tuple[str, tuple[Layout, ...]], tuple[str, PipelineCode]
         ] = {}
         self._used: set[str] = set()
+        self._unnamed: tuple[Tensor, ...] = ()
 
     def _arguments(self, place: Mapping[Symbolic, Symbolic]) -> dict[str, Symbolic]:
         """The symbols that the arguments of the body have in the class."""
@@ -159,7 +162,7 @@ class ClassWriter:
             going=self._going(methods),
         )
         output = self._inside.shape(self._body.output)
-        return made, BodyCode(self._name, parameters, output)
+        return made, BodyCode(self._name, parameters, output, self._unnamed)
 
     def _typed(self, name: str) -> Parameter:
         default = self._defaults.get(name)
@@ -317,6 +320,10 @@ class ClassWriter:
         writer = self._writer(dict(zip(leaves, takes, strict=True)))
         statements = BodyWriter(step, writer, names, local_name, self._line)
         made = statements.write((), self._inlined_code)
+        bare = self._inside.bare
+        named = set(map(bare, statements.variables))
+        made_here = (t for t in step.body if bare(t) == t)
+        self._unnamed = tuple(t for t in made_here if t not in named)
         result = Return(Code(writer.show(body.output)), self._line(body.output))
         return (forward((*made, result), takes),)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from recform.algebra.definitions.body import Body, counts_of
 from recform.algebra.definitions.cell import Cell
+from recform.algebra.expr import Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.pipeline import Pipeline, symbols_of
 from recform.algebra.symbols import GENERATED, STRIDE, SYMBOLS
@@ -160,6 +161,11 @@ class Workshop:
         """The defaults of a constructor's parameters for arguments of a definition."""
         own = self.own_names(body)
         return {own[name]: value for name, value in body.defaults.items()}
+
+    @property
+    def unnamed(self) -> frozenset[Tensor]:
+        """The tensors of definitions that have no variable in their classes."""
+        return frozenset(t for code in self._written.values() for t in code.unnamed)
 
     def body(self, body: Body, inputs: tuple[Shape, ...]) -> BodyCode:
         """The class of a body for inputs of these layouts."""
