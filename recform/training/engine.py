@@ -29,6 +29,7 @@ from recform.training.checkpoint import Progress
 from recform.training.data import Data
 from recform.training.draws import mixed, order, seeded
 from recform.training.examples import Examples, Pass
+from recform.training.layout import laid_out
 from recform.training.measure import measured, scored
 from recform.training.numerics import Numerics
 from recform.training.optimizer import optimizer
@@ -126,7 +127,7 @@ class Training:
             module = module.to(self._device)
             if len(plan.data.shape) == 3:
                 # Like the images; shards are cut from tensors in the usual order.
-                module = module.to(memory_format=torch.channels_last)
+                module = laid_out(module, self._device)
         self._model, self._optimizer = accelerator.prepare(
             module, optimizer(module, self._recipe)
         )

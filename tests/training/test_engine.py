@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from recform.training import layout
 from recform.training.draws import image_draws, mixed, order
 from recform.training.engine import Plan
 from recform.training.examples import Images, Pass
@@ -70,7 +71,7 @@ def by_hand(plan: Plan) -> tuple[dict[str, Tensor], list[float], list[float]]:
     data, out = plan.data.train, plan.data.validation
     assert isinstance(data, Images) and isinstance(out, Images)
     torch.manual_seed(mixed("start", seed))
-    model = plan.subject.make().to(memory_format=torch.channels_last)
+    model = layout.laid_out(plan.subject.make(), torch.device("cpu"))
     adapting = optimizer(model, recipe)
     steps = len(data) // recipe.batch
     best, kept, losses, held = -1.0, {}, [], []
