@@ -252,14 +252,14 @@ class Calls:
     def _number(
         self, name: str, function: Callable[..., float], numbers: Sequence[Value]
     ) -> float:
-        """A function of numbers; of those that learn it is torch's, which has a slope.
+        """A function of numbers; of those that learn it is one that has a slope.
 
         Raises:
             Unreadable: if it is another one.
         """
         made = function(*numbers)
         learns = any(isinstance(number, Drawn) for number in numbers)
-        if learns and not name.startswith("torch."):
+        if learns and not (name == "abs" or name.startswith("torch.")):
             raise Unreadable(f"{name} of what learns")
         return Drawn(made) if learns else made
 

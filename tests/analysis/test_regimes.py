@@ -496,10 +496,9 @@ def test_every_block_with_an_equation_of_its_own() -> None:
 
 
 def test_a_depth_that_does_not_reach_the_range() -> None:
-    """Nothing is said of deeper networks then, which have it."""
-    (item,) = analysis(FIXED[1].formula(), depth=3).jacobians
-    assert item.own is not None and item.own.behind is None
-    assert [case.where() for case in item.own.cases] == ["L-i = 1-2"]
+    """The file with so many blocks is an error, too."""
+    with pytest.raises(CompileError, match="RF302"):
+        analysis(FIXED[1].formula(), depth=3)
 
 
 # -- diff

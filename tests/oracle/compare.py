@@ -167,8 +167,12 @@ def _counted(formula: Formula, net: nn.Module) -> dict[str, int]:
         for name, pipeline in formula.operators.items()
         if [step.operator.name for step in pipeline.steps] == ["append"]
     }
-    found = counted(net, blocks)
-    return {n: c for n, c in found.items() if n.rpartition(".")[2] not in beside}
+    numbers = {
+        id(module)
+        for name, module in net.named_modules()
+        if name.rpartition(".")[2] in beside
+    }
+    return counted(net, blocks | numbers)
 
 
 def counted(net: nn.Module, but: set[int]) -> dict[str, int]:
