@@ -8,7 +8,9 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
@@ -97,6 +99,17 @@ def _same_numbers() -> None:
     """Tensors are the same on each run, and do not hang on the tests before."""
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(0)
+        _undrawn()
+
+
+@cache
+def _undrawn() -> Any:
+    """What has no numbers draws none: in torch that takes half the time of a module."""
+    from torch.library import Library
+
+    meta = Library("aten", "IMPL", "Meta")
+    meta.impl("normal_", lambda self, mean=0, std=1, *, generator=None: self)
+    return meta
 
 
 @pytest.fixture

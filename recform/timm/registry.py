@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from recform.compiler import Compiled, choose, compile_source, load_source, source_of
 from recform.emit.classifier.plan import Head, head_of
+from recform.modules import without_numbers
 from recform.target import Target
 from recform.timm import networks
 from recform.timm.build import builder
@@ -128,12 +129,11 @@ def _register(compiled: Compiled, name: str, given: dict[str, Any]) -> None:
 
 def _describe(made: type[nn.Module], compiled: Compiled) -> tuple[dict[str, Any], int]:
     """What timm wants to know of a model, and how many levels of features it has."""
-    import torch
     from torch import nn
 
     formula = compiled.formula
     head: Head = head_of(compiled.graph)
-    with torch.device("meta"):
+    with without_numbers():
         model: Any = made()
     first = next(
         (key for key, item in model.named_modules() if isinstance(item, nn.Conv2d)),

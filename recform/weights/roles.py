@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from recform.compiler import Compiled
 from recform.diagnostics import refuse
 from recform.emit.owners import Owner, PlainCode, emit_plain
-from recform.modules import load_source, need_torch
+from recform.modules import load_source, need_torch, without_numbers
 
 if TYPE_CHECKING:
     from torch import nn
@@ -80,16 +80,12 @@ def on_meta(compiled: Compiled, **arguments: Any) -> nn.Module:
         compiled: the network.
         arguments: of its constructor.
     """
-    import torch
-
-    with torch.device("meta"):
+    with without_numbers():
         return compiled.module(**arguments)
 
 
 def _made(source: str, name: str) -> nn.Module:
-    import torch
-
-    with torch.device("meta"):
+    with without_numbers():
         module: nn.Module = getattr(load_source(source, name), name)()
         return module
 

@@ -37,7 +37,7 @@ def test_the_page_says_what_each_shows() -> None:
     assert len({what for _, what in rows}) == len(SHOWN)
 
 
-@pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("every", [24, pytest.param(1, marks=pytest.mark.long)])
 def test_all_examples_pass_ruff_and_mypy(every: int, tmp_path: Path) -> None:
     """All of them at once: the linters take longer to start than to run.
 
