@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -169,9 +169,12 @@ class Compiled:
         from recform.costs.devices import device_of
         from recform.costs.needs import needs, setting_of
         from recform.costs.planning import DEVICE, Budget, uniform, within
+        from recform.emit.classifier.plan import behind_level
 
         kept: Plan | None = self.budget
         asked = setting_of(batch, dtype, optimizer, for_device)
+        if self.target.timm:
+            asked = replace(asked, behind=behind_level(self.graph))
         device = device_of(DEVICE.short if for_device is None else for_device)
         if budget is not None:
             from recform.classes.steps.reversible import ways_back

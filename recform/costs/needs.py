@@ -42,12 +42,15 @@ class Setting:
         dtype: the type of all its numbers.
         optimizer: what learns.
         gpu: whether torch runs it on a GPU, where some operators keep something else.
+        behind: with timm's interface, how many operators of the stem stand behind the
+            level of features that it shows; None without one.
     """
 
     batch: int = 1
     dtype: Dtype = Dtype.fp32
     optimizer: Optimizer = Optimizer.sgd
     gpu: bool = False
+    behind: int | None = None
 
 
 def setting_of(
@@ -182,7 +185,7 @@ def needs(
         plan: what its parts keep for the backward pass; what autograd does, if None.
         short: the tape of the plain network, if that is known.
     """
-    short = short or shortened(network, gpu=setting.gpu)
+    short = short or shortened(network, gpu=setting.gpu, behind=setting.behind)
     forms = plan.forms if plan else (Memory.plain,) * short.units
     size = setting.dtype.size
     held = _Held(short, forms, setting)

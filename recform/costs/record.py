@@ -39,6 +39,7 @@ def record(
     *,
     gpu: bool = False,
     variables: Variables | None = None,
+    behind: int | None = None,
 ) -> Tape:
     """The operations of a network.
 
@@ -47,10 +48,11 @@ def record(
         written: how many blocks each segment has; as many as it has, if nothing is said.
         gpu: whether it runs on a GPU.
         variables: of its code, if they are known.
+        behind: as in a setting.
     """
     variables = variables or variables_of(network)
     writer = Writer(gpu=gpu, unnamed=variables.unnamed)
-    return _Recorder(network, iter(written), variables, writer).network()
+    return _Recorder(network, iter(written), variables, writer, behind).network()
 
 
 def _variable(slot: Slot) -> str:
@@ -67,8 +69,12 @@ class _Recorder:
         written: Iterator[int],
         variables: Variables,
         writer: Writer,
+        behind: int | None,
     ) -> None:
         self._variables = variables
+        self._behind = behind
+        #: The level of features that whoever goes through them still has.
+        self._level: Held = ()
         self._network = network
         self._written = written
         #: How many blocks of this flow are left out so far.
@@ -87,6 +93,8 @@ class _Recorder:
         for name, shape in formula.contexts.items():
             self._contexts[Context(name)] = self._incoming(shape)
         x = self._piece(network.stem, self._incoming(formula.input))
+        first = writer.tape.operations[-self._behind :] if self._behind else ()
+        self._level = first[0].reads if first else x
         by_stage = formula.scope is Scope.STAGE
         for number, flow in enumerate(self._recurrence.flows):
             if number and network.transitions:
@@ -107,7 +115,7 @@ class _Recorder:
         tape.scalars = network.totals.parameters - sum(owned.values())
         return tape
 
-    def _flow(self, flow: Flow, number: int, stages: Iterable[int], x: Held) -> Held:
+    def _flow(self, flow: Flow, number: int, stages: Sequence[int], x: Held) -> Held:
         """The blocks of the network, or of a stage."""
         network = self._network
         writer = self._writer
@@ -137,6 +145,8 @@ class _Recorder:
             if self._variables.single:
                 # One nn.Sequential: what it gets is held to its end.
                 writer.name(entry[0])
+            if stage != stages[-1]:
+                self._show(carried[0])
         writer.part = "shared"
         if number == len(self._recurrence.flows) - 1:
             writer.unit, writer.between = writer.unit + 1, False
@@ -147,7 +157,14 @@ class _Recorder:
         behind = flow.length - self._left_out + 1
         last = self._variables.ends[number]
         made = block(flow.end, last, network.ends[number], behind, end, ())
+        self._show(made[0])
         return made[0]
+
+    def _show(self, level: Held) -> None:
+        """Notes that a level is there: the one before it has had a name until now."""
+        if self._behind is not None:
+            self._writer.name(self._level)
+            self._level = level
 
     def _blocks(self, segment: Segment) -> Iterable[int]:
         """The blocks of a segment; those that are left out are as if they were not there."""

@@ -222,14 +222,18 @@ class Short:
         return border - sum(run.left_out for run in before)
 
 
-def shortened(network: NetworkGraph, *, gpu: bool = False) -> Short:
+def shortened(
+    network: NetworkGraph, *, gpu: bool = False, behind: int | None = None
+) -> Short:
     """The tape of a network, with as few blocks of long rows as show what all do.
 
     Args:
         network: with shapes.
         gpu: whether it runs on a GPU.
+        behind: as in a setting.
     """
-    recorded = partial(_recorded, network, variables_of(network), gpu=gpu)
+    variables = variables_of(network)
+    recorded = partial(_recorded, network, variables, gpu=gpu, behind=behind)
     counts = [s.count for stage in network.stages for s in stage.segments]
     written = [min(count, LOOKED_AT) for count in counts]
     # Blocks that take something off a stack are as many as those that put it there.
@@ -277,9 +281,10 @@ def _recorded(
     written: Sequence[int],
     *,
     gpu: bool,
+    behind: int | None,
 ) -> Short:
     """The tape with so many blocks of each segment, and which of them repeat themselves."""
-    short = Short(record(network, written, gpu=gpu, variables=variables))
+    short = Short(record(network, written, gpu=gpu, variables=variables, behind=behind))
     tape = short.tape
     used = {s.step for stage in network.stages for s in stage.segments}
     taken = [network.recurrence.steps[number] for number in sorted(used)]

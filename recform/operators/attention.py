@@ -256,18 +256,19 @@ class Attend(Several):
         if a.dropout == 0 and _is_fused(shapes[0], y, a):
             weighed = _kernel(_weighed(a, given, y), given, a)
             return (*found, *_named(weighed, given))
-        free = a["softcap"] is None
-        copied = [x for x in given if x in inputs or (free and x is not v)]
+        # A product takes heads apart; positions that are turned, or heads that are
+        # repeated, lie so already.
+        free = a["softcap"] is None and not a.talking
+        apart = [*inputs, *(x for x in found if x.said == RMSNorm.name)]
+        copied = [x for x in given if x in apart or (free and x is not v)]
         weighed = _weighed(a, given, y, copied)
         if a.dropout > 0 and _is_fused(shapes[0], y, a):
             weighed = _in_training(weighed)
-        every = (*found, *_named(weighed, given))
-        # Heads that talk are one operation here.
-        return at_once(every, inputs) if a.talking else every
+        return (*found, *_named(weighed, given))
 
     def opened(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Inner, ...]:
         # Its kernel holds less than the whole, even where there is nothing else.
-        return () if a.talking else self.acts(inputs, a)
+        return self.acts(inputs, a)
 
     def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
         q, k, v = inputs
@@ -305,27 +306,40 @@ def _weighed(
         copied: those of them that are copied first.
     """
     q, k, v = given
-    copies = {x.name: again(f"copied {x.name}", (x,), x.numbers) for x in copied}
-    left, right, values = (copies.get(x.name, x) for x in given)
+    found, talking = list[Detail](), "talking" in a and bool(a.talking)
+    scaled = [again("scaled", (q,), q.numbers)] if talking else []
+    first = scaled[0] if talking else q
+    copies = {x.name: _copied(first if x is q else x, x.numbers) for x in copied}
+    left = copies.get(q.name, first)
+    right, values = (copies.get(x.name, x) for x in (k, v))
+    late = [copies.pop(v.name)] if v.name in copies else []
     shape = None
     if q.shape and k.shape:
         shape = Shape(Layout.PIXELS, a.heads, (*q.shape.grid, *k.shape.grid))
     scores = Detail("scores", "product", (q.name, k.name), shape=shape)
     one = _met("scores", (left, right), scores.numbers, k.rows * q.numbers)
-    does = (*copies.values(), one)
+    does = (*scaled, *copies.values(), replace(one, names=("scaled",) * talking))
     scores = replace(scores, note="q·k, {heads} heads", does=does)
-    found, talking = [scores], "talking" in a and bool(a.talking)
+    found.append(scores)
     if "softcap" in a and a["softcap"] is not None:
         found.append(_capped(scores))
     elif talking:
-        found.append(made_by("before", Linear(), scores, note=_BETWEEN))
+        # Which reads the heads of a query and a key side by side.
+        copy = _copied(scores, scores.numbers)
+        before = made_by(
+            "before", Linear(), replace(scores, name=str(copy.tensor)), note=_BETWEEN
+        )
+        does = (copy, *before.does)
+        found.append(replace(before, of=(scores.name,), does=does))
     limits = ["causal"] if a.causal else []
     limits += ["window {window}"] if "window" in a and a["window"] is not None else []
     limits += ["dropout {dropout}"] if a.dropout != 0 else []
     note = ", ".join(limits)
     found.append(made_by("weights", Softmax(), found[-1], note=note, activation=True))
     if talking:
-        found.append(made_by("behind", Linear(), found[-1], note=_BETWEEN))
+        behind = made_by("behind", Linear(), found[-1], note=_BETWEEN)
+        does = tuple(replace(x, names=("scores",)) for x in behind.does)
+        found.append(replace(behind, does=does))
     weights = found[-1]
     heads = Detail("heads", "product", (weights.name, v.name), "weights·v", shape=made)
     # torch keeps what it multiplies by, and a lean pass which of them are left.
@@ -335,11 +349,15 @@ def _weighed(
         drawn = Cost(saves_more=more, cheap=True, stays=stays)
         act = operation("dropped", (weights,), pairs, cost=drawn)
         dropped.append(_absent(act))
-    both = (dropped[0] if dropped else weights), values
+    last: Detail | Inner = dropped[0] if dropped else weights
+    mixed = [_copied(last, pairs)] if talking else []
+    both = (mixed[0] if talking else last), values
     one = _met("apart", both, heads.numbers, k.rows * heads.numbers)
     if found[1].name == "capped":
         one = replace(one, names=("capped",))
-    does = (*dropped, one, again("heads", (one,), heads.numbers))
+    elif talking:
+        one = replace(one, names=(last.made[0],))
+    does = (*dropped, *mixed, *late, one, again("heads", (one,), heads.numbers))
     return (*found, replace(heads, does=does))
 
 
@@ -362,6 +380,10 @@ def _in_training(weighed: Sequence[Detail]) -> tuple[Detail, ...]:
         replace(x, does=tuple(y if y.tensor == "apart" else _absent(y) for y in x.does))
         for x in weighed
     )
+
+
+def _copied(x: Detail | Inner, numbers: int) -> Inner:
+    return again(f"copied {x.made[0]}", (x,), numbers)
 
 
 def _met(

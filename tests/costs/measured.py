@@ -6,6 +6,7 @@ nobody has it any more.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -53,8 +54,12 @@ class Storages(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        if func is torch.ops.aten.add.Tensor and is_engine() and is_alone(args[0]):
-            return args[0].add_(args[1])
+        if func is torch.ops.aten.add.Tensor and is_alone(args[0]):
+            # A bias, too, is added in place, but for the eyes of a mode: Python has what
+            # it is added to here, in the arguments, and to ask.
+            bias = isinstance(args[1], nn.Parameter) and sys.getrefcount(args[0]) == 3
+            if bias or is_engine():
+                return args[0].add_(args[1])
         made = func(*args, **(kwargs or {}))
         for item in tree_leaves(made):
             if isinstance(item, Tensor):

@@ -12,7 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from recform.blocks.amount import Dtype
-from recform.compiler import Compiled, compile_source, read
+from recform.compiler import Compiled, compile_source, from_text, read
 from recform.costs import record
 from recform.costs.devices import DEVICES
 from recform.costs.needs import Needs, Setting, needs
@@ -300,7 +300,15 @@ EXACT = {
     + f"W = ln > attention(2{more})\nX_i = X_<i-1> + W_i*X_<i-1>"
     for more in ("", ", dropout=0.1", ", causal=true, bias=false")
 }
-EXACT["attend, dropout"] = OF_THREE.format(", dropout=0.1")
+EXACT |= {
+    f"attend{more}": OF_THREE.format(more)
+    for more in (
+        ", dropout=0.1",
+        ", talking=true",
+        ", talking=true, dropout=0.1, qknorm=true",
+        ", talking=true, rotary=10000",
+    )
+}
 EXACT |= {
     # Sums inside of a call have no variable, and what the calls make has one.
     "a definition": FRAMED
@@ -327,6 +335,31 @@ def test_to_a_hundredth(name: str) -> None:
         most = 1.05 if name == "a definition" else 1.01
         assert 0.99 < peak / real.training < most, plan
         assert said.inference == pytest.approx(real.inference, rel=0.01), plan
+
+
+#: Whoever goes through the levels of features has the last one while the next is made.
+LEVELS = {
+    "a stem": FRAMED
+    + "W = conv(3, c, stride=s) > bn\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
+    "pooled": "input 3 x 32 x 32\nstages 4 x 3, 6 x 3 / 2\n"
+    "stem conv(3, 8) > bn > relu > maxpool(3, 2)\nW = conv(3, c, stride=s) > bn\n"
+    "X_i = relu(X_<i-1> + W_i*X_<i-1>)",
+    "none": "input 8 x 16 x 16\nstages 8 x 3, 4 x 2\nstem none\nW = conv(3, c) > bn\n"
+    "X_i = relu(X_<i-1> + W_i*X_<i-1>)",
+    "two things": "input 3 x 8 x 8\nstages 4 x 5\nX_i = relu(W*X_<i-1> + U*X_0)",
+    "stages by themselves": "input 3 x 8 x 8\nscope stage\nstages 4 x 2, 6 x 3 / 2\n"
+    "F = conv(3, c) > bn\nX_i = X_<i-1> + F_i*X_<i-1>",
+}
+
+
+@pytest.mark.parametrize("name", LEVELS)
+def test_with_timms_interface(name: str) -> None:
+    (item,) = compile_source(from_text(LEVELS[name]), {}, target=Target(timm=True))
+    real = measure(item.module(), item.formula.inputs, BATCH)
+    said = item.memory(batch=BATCH)
+    assert said.total.kept == pytest.approx(real.kept, rel=1e-3)
+    assert said.inference == pytest.approx(real.inference, rel=0.03)
+    assert 0.97 < (said.training - said.total.optimizer) / real.training < 1.03
 
 
 def test_storages_are_what_the_profiler_sees() -> None:

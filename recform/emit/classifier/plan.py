@@ -248,6 +248,13 @@ def stem_parts(network: NetworkGraph) -> tuple[Piece, Piece | None]:
     )
 
 
+def behind_level(network: NetworkGraph) -> int:
+    """How many operators of the stem stand behind the level of features that it shows."""
+    stem, every = stem_parts(network)[0], len(network.stem.pipeline.steps)
+    shows = has_layers(stem, network.recurrence.formula)
+    return every - len(stem.pipeline.steps) * shows
+
+
 def has_layers(piece: Piece, formula: Formula) -> bool:
     """Whether a piece is more than functions: what it makes is worth to be shown."""
     return not all(_is_function(step, x, a) for step, x, _, a in walk(piece, formula))
