@@ -33,6 +33,7 @@ from recform.algebra.lists import LISTS, Over
 from recform.blocks.symbolic import Symbolic
 from recform.proof.coefficients import number, scalars
 from recform.proof.indices import place, written
+from recform.proof.shift import shifted
 from recform.proof.stated import Stated
 from recform.proof.values import Node, Values
 
@@ -182,9 +183,18 @@ class Equations:
             there = self.history(node[1], node[2], node[3], known)
         if there is None:
             return None
-        kind, *rest, at = self.values.nodes[there]
-        later = at + index - known if at > self._fixed else at
-        return self.values.make(kind, *rest, later)
+        made = self.made.get(there)
+        if made not in self._applications:
+            return self._later(there, index - known)
+        # An operator that is applied behind the given blocks may make one of their unknowns.
+        made = self._later(made, index - known)
+        return self._applications.setdefault(made, self._later(there, index - known))
+
+    def _later(self, value: int, by: int) -> int:
+        """What a value is some blocks later."""
+        (later,) = shifted(self.values, [value], by, self._fixed)
+        assert isinstance(later, int)
+        return later
 
     def _name(self, node: Node, made: int) -> int:
         named = self.values.make(*node)

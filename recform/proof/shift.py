@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sympy
 
@@ -22,9 +23,11 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.blocks.symbolic import Symbolic
 from recform.proof.coefficients import moved
-from recform.proof.execute import Held
 from recform.proof.indices import place
 from recform.proof.values import Values
+
+if TYPE_CHECKING:
+    from recform.proof.execute import Held
 
 
 @dataclass(frozen=True)

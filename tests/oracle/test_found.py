@@ -131,6 +131,10 @@ FOUND = {
     "Y_i = min(3/4*X_i, (Z_<i-1> + Z_<i-1> + Y_<i-1>), X_i)\n"
     "Z_i = input + Z_<i-1> + tanh(W_i*(X_<i-7> + Y_<i-6>))\n"
     "X_<8..13> = U^2*Z_<i-1> + W_<i-4>*X_<i-1>\noutput X_L",
+    # Behind blocks that the proof goes over, what makes one of their unknowns had no name.
+    "an operator of a block before that is an unknown, with which the output ends": VECTORS
+    + "stages 3 x 9\nX_i = W_i*X_<i-1> + U_i*W_<i-1>*X_<i-2>\nN_i = W_i*X_<i-1>\n"
+    "output X_L + N_<L-1>",
     # What the network hands to its blocks.
     "a step of two stages that get two modules": VECTORS
     + "stages 3 x 3, 3 x 4, 3 x 2\nscope stage\nscalar b = 0.3\n"
