@@ -13,9 +13,9 @@ def laid_out(module: nn.Module, device: torch.device) -> nn.Module:
     """The same module, with the channels of a place side by side: that is fast.
 
     On a CPU all but those convolutions whose backward pass oneDNN gets wrong so: of one
-    pixel, in strides, with fewer input channels than a register has numbers. It writes
-    beside its memory, or gives wrong gradients (uxlfoundation/oneDNN#6035); in the usual
-    order it is right.
+    pixel, in strides, with fewer input channels than a register may have numbers. It can
+    write beside its memory, or give wrong gradients (uxlfoundation/oneDNN#6035); in the
+    usual order it is right.
     """
     module = module.to(memory_format=torch.channels_last)
     for part in module.modules() if device.type == "cpu" else ():

@@ -75,6 +75,8 @@ TEXTS = {
     "a module called as torch's functions are": f"{FRAME}"
     "F = attention(2, causal=true)\nvector u_i = 0.5\n"
     "X_i = F_i*X_<i-1> + u_i*X_<i-1> + (1 - u_i)*shift(relu(X_<i-1>))",
+    "a module called as what is kept is": f"{FRAME}"
+    "past = shift > attention(2, causal=true)\nX_i = X_<i-1> + past_i*X_<i-1>",
     "a recurrence": f"{LAYER}H_<i,t> = tanh(U_i*X_<i-1,t> + W_i*H_<i,t-1>)",
     "two positions back": f"{LAYER}"
     "H_<i,t> = tanh(U_i*X_<i-1,t> + W_i*H_<i,t-2>) - 0.5*H_<i,t-1>",

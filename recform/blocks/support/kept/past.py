@@ -20,7 +20,8 @@ class Past:
 
     def run(self, network: nn.Module, x: Tensor) -> Tensor:
         """What a network makes of positions that stand behind those that it has seen."""
-        modules = [m for m in network.modules() if hasattr(m, "past")]
+        # Of a class that keeps something: a part of a module may be called `past`, too.
+        modules = [m for m in network.modules() if hasattr(type(m), "past")]
         self._next, self._new = [], x.shape[1]
         try:
             for module in modules:
