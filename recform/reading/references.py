@@ -29,6 +29,7 @@ from recform.outline.survey import BUILT_IN
 from recform.reading.base import Value
 from recform.reading.indices import Indices
 from recform.syntax import nodes as n
+from recform.syntax.foreign import counted_by_i
 
 
 class References(Indices):
@@ -251,7 +252,9 @@ class References(Indices):
         """Reports a name in a subscript that stands for no block."""
         name = expr.name
         hint = "an index is i, i-1, i-2, ... or a number"
-        if name in ("last", "end", "N", "n"):
+        if mended := counted_by_i(expr.span):
+            hint = f"blocks are counted by i: write {mended}"
+        elif name in ("last", "end", "N", "n"):
             hint = (
                 "the last block is L in the output; an equation for it has its number, "
                 "such as X_8 = ..."

@@ -23,6 +23,8 @@ _BRACKETS = re.compile(
     rf"(?<![\w\\])([{_LETTER}][{_LETTER}0-9]*'?)\[\s*({_INDEX}(?:\s*,\s*{_INDEX})?)\s*\]"
 )
 _OF_A_BLOCK = re.compile(r"[iL]\b")
+#: An index that is counted by ``i``.
+_COUNTED = re.compile(r"_[<{]?i(?!\w)")
 
 #: `classes = 100`, but not `V_0 = 1`.
 _ASSIGNED = re.compile(
@@ -79,6 +81,21 @@ def answered(statement: Span, report: Diagnostics, library: Library) -> bool:
     else:
         return False
     return True
+
+
+def counted_by_i(letter: Span) -> str:
+    """The line of an index with ``i`` for its letter, as in ``x_{l+1} = x_l + F_l(x_l)``.
+
+    Args:
+        letter: one index of several; nothing comes of a single one, which may mean
+            something else, nor of one that is longer.
+    """
+    text, at, name = letter.source.text, letter.start, letter.text
+    line = text[text.rfind("\n", 0, at) + 1 :].split("\n", 1)[0].split("#", 1)[0]
+    index = re.compile(rf"(?<=_){name}(?!\w)|(?<=_[<{{]){name}(?!\w)")
+    if len(name) > 1 or len(index.findall(line)) < 2 or re.search(_COUNTED, line):
+        return ""
+    return " ".join(index.sub("i", line).split())
 
 
 def _told(

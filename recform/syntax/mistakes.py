@@ -23,6 +23,7 @@ _SHOWN = {
     "RPAR": ")",
     "MORETHAN": ">",
     "RBRACE": "}",
+    "RSQB": "]",
 }
 
 #: The code of a sign that is missing: what is behind is read as if it were there.
@@ -46,8 +47,22 @@ _DEFINED = re.compile(r"[^\W_]+'?\s*(=(?!=)|:=)")
 _FLOWS = ("stem", "head", "adapter", "transition")
 #: Statements that have sizes.
 _SIZES = ("stages", "input")
+#: How the sizes of a statement are written.
+_SIZED = {
+    "stages": "each stage stands for itself: stages 16 x 3, 32 x 4 / 2",
+    "input": "there is an `x` between sizes: input 3 x 32 x 32",
+}
+#: How the numbers of stages are written.
+_LISTED = "numbers of the stages are a const: const k = (3, 5) per stage"
+_TUPLE = "several values stand in round brackets: conv((1, 3), c)"
 #: Signs that may be missing: as they are written, between two sides, and between what.
-_SIGNS = {"TIMES": ("*", "*", "factors"), "MORETHAN": (">", " > ", "operators")}
+_SIGNS = {
+    "TIMES": ("a `*`", "*", "factors"),
+    "MORETHAN": ("a `>`", " > ", "operators"),
+    "BY": ("an `x`", " x ", "sizes"),
+}
+#: Words of Python between two parts of a line.
+_FOR_SOME = {"if", "else", "for", "while"}
 #: Signs that have no meaning here, and what is written for them.
 _SIGNS_ELSEWHERE = {
     ";": "a statement ends with its line",
@@ -135,7 +150,7 @@ def _token(
             "RF101",
             f"the statement ends too early: {wanted} is missing",
             end,
-            hint=_number(statement, statement.end, expected),
+            hint=_number(statement, statement.end, expected) or _SIZED.get(word, ""),
         )
         return
     place = Span(
@@ -157,15 +172,15 @@ def _token(
         short = "\n" not in left.text and left.end - left.start <= _SHORT
         sign, said, of = _SIGNS[missing]
         # Between arguments of an operator it may as well be a comma.
-        listed = sign == "*" and "COMMA" in error.expected and _is_flow(statement)
+        listed = missing == "TIMES" and "COMMA" in error.expected and _is_flow(statement)
         other = f", or {left.text}, {right.text} for two arguments" if listed else ""
         report.error(
             MENDED,
-            f"a `{sign}` is missing between two {of}",
+            f"{sign} is missing between two {of}",
             Span(statement.source, left.start if short else left.end - 1, right.end),
             hint=f"write {left.text}{said}{right.text}{other}"
             if short
-            else f"write `{sign}` in front of {right.text!r}",
+            else f"write `{said.strip()}` in front of {right.text!r}",
         )
         return
     if token.type == "MINUS" and word in _SIZES:
@@ -183,8 +198,13 @@ def _elsewhere(error: Unexpected, statement: Span) -> str:
     """What is written in the place of notation of LaTeX, Python and C."""
     token, before = str(error.token), str(error.previous)
     text = statement.text_without_comments
-    if token == "," and "BY" in error.expected and _first_word(statement) in _SIZES:
-        return "there is an `x` between sizes: input 3 x 32 x 32, stages 64 x 2, 128 x 2 / 2"
+    word = _first_word(statement)
+    if before in _FOR_SOME or token in _FOR_SOME:
+        return "an equation for some of the blocks says which: X_1 = ..., X_<2..4> = ..."
+    if word in _SIZED:
+        return _SIZED[word]
+    if token == "," and "RSQB" in error.expected:
+        return _LISTED if word in {"param", "const"} else _TUPLE
     if token == "=" and (found := _SUM.search(text[: error.at])):
         return f"from k = 0 to i-1 it is {found[1]}(k, 0, i-1, ...)"
     if token == "=" and before == "=":
@@ -206,8 +226,13 @@ def _missing(error: Unexpected, statement: Span, library: Library) -> str:
         or token is None
         or previous.type not in _ENDS_VALUE
         or not _starts_value(token, statement)
+        or not _FOR_SOME.isdisjoint({str(previous), str(token)})
     ):
         return ""
+    if _first_word(statement) in _SIZES and token.type != "LPAR":
+        # Two sizes side by side: of `16 x 4 stride 2` nobody knows what is meant.
+        numbers = previous.type == token.type == "NUMBER"
+        return "BY" if numbers and "BY" in error.expected else ""
     if "MORETHAN" in error.expected:
         left, right = (_CALLED.match(side.text) for side in _sides(error, statement))
         if _is_flow(statement) or (
