@@ -22,6 +22,12 @@ _INDEX = rf"(?:[{_LETTER}]|\d+)(?:\s*[-+]\s*\d+)?"
 _BRACKETS = re.compile(
     rf"(?<![\w\\])([{_LETTER}][{_LETTER}0-9]*'?)\[\s*({_INDEX}(?:\s*,\s*{_INDEX})?)\s*\]"
 )
+#: `X^{(i)}`, `X^i`: above a name; `X_(i-1)`: below it, in brackets of another kind.
+_ABOVE = re.compile(
+    rf"(?<![\w\\])([{_LETTER}][{_LETTER}0-9]*'?)"
+    rf"(?:\^\{{\s*(\(\s*)?({_INDEX})\s*(?(2)\)\s*)\}}|\^([{_LETTER}])(?!\w))"
+)
+_ROUND = re.compile(rf"(?<![\w\\])([{_LETTER}][{_LETTER}0-9]*'?)_\(\s*({_INDEX})\s*\)")
 _OF_A_BLOCK = re.compile(r"[iL]\b")
 #: An index that is counted by ``i``.
 _COUNTED = re.compile(r"_[<{]?i(?!\w)")
@@ -59,6 +65,22 @@ def answered(statement: Span, report: Diagnostics, library: Library) -> bool:
             ("RF120", "an index stands below its name, not in square brackets"),
             found.span(),
             _below(whole, library),
+        )
+    elif (found := _raised(text)) is not None:
+        _told(
+            report,
+            statement,
+            ("RF120", "an index stands below its name, not above it"),
+            found.span(),
+            _lowered(whole, found[3] or found[4]),
+        )
+    elif (found := _ROUND.search(text)) is not None:
+        _told(
+            report,
+            statement,
+            ("RF120", "an index stands in `<` and `>`, not in round brackets"),
+            found.span(),
+            _ROUND.sub(lambda item: _subscript(item[1], item[2]), whole),
         )
     elif found := _SIZES.match(text):
         _told(
@@ -137,11 +159,38 @@ def _below(text: str, library: Library) -> str:
     letter = left.group(2)[:1] if left is not None else "i"
 
     def index(found: re.Match[str]) -> str:
-        name, inner = found.group(1), re.sub(r"\s", "", found.group(2))
+        name, inner = found.group(1), found.group(2)
         if library.lookup(name):
             return found.group()
-        if letter.isalpha() and letter != "L":
-            inner = re.sub(rf"^{letter}\b", "i", inner)
-        return f"{name}_{inner}" if inner.isalnum() else f"{name}_<{inner}>"
+        return _subscript(name, inner, letter)
 
     return _BRACKETS.sub(index, text)
+
+
+# ------------------------------------------------------------------- indices above
+
+
+def _raised(text: str) -> re.Match[str] | None:
+    """The index above the name on the left side, where nothing is a power."""
+    left = _ABOVE.match(text)
+    return left if left is not None and text[left.end() :].lstrip()[:1] == "=" else None
+
+
+def _lowered(text: str, letter: str) -> str:
+    """A statement with what has the letter of its left side above it, or a number, below."""
+    return _ABOVE.sub(
+        lambda found: (
+            _subscript(found[1], found[3] or found[4], letter[:1])
+            if (found[3] or found[4])[:1] in {letter[:1], "0"}
+            else found[0]
+        ),
+        text,
+    )
+
+
+def _subscript(name: str, index: str, letter: str = "i") -> str:
+    """A name with its index below, which counts by ``i`` where it did by a letter."""
+    index = re.sub(r"\s", "", index)
+    if letter.isalpha() and letter != "L":
+        index = re.sub(rf"^{letter}\b", "i", index)
+    return f"{name}_{index}" if index.isalnum() else f"{name}_<{index}>"

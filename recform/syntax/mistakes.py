@@ -172,7 +172,9 @@ def _token(
         short = "\n" not in left.text and left.end - left.start <= _SHORT
         sign, said, of = _SIGNS[missing]
         # Between arguments of an operator it may as well be a comma.
-        listed = missing == "TIMES" and "COMMA" in error.expected and _is_flow(statement)
+        listed = (
+            missing == "TIMES" and "COMMA" in error.expected and _is_flow(statement)
+        )
         other = f", or {left.text}, {right.text} for two arguments" if listed else ""
         report.error(
             MENDED,
@@ -200,7 +202,9 @@ def _elsewhere(error: Unexpected, statement: Span) -> str:
     text = statement.text_without_comments
     word = _first_word(statement)
     if before in _FOR_SOME or token in _FOR_SOME:
-        return "an equation for some of the blocks says which: X_1 = ..., X_<2..4> = ..."
+        return (
+            "an equation for some of the blocks says which: X_1 = ..., X_<2..4> = ..."
+        )
     if word in _SIZED:
         return _SIZED[word]
     if token == "," and "RSQB" in error.expected:

@@ -97,9 +97,10 @@ ENTRIES = {
         "Wide = conv(3, c, stride=s) > bn > relu\nX_i = X_<i-1> + (Wide_i + Wide_i)*X_<i-1>",
     ),
     "RF120": Entry(
-        "an index in square brackets",
-        "The index of a block stands below its name: `X_i`, `X_0`, `X_<i-1>`. Square "
-        "brackets are those of a call, as papers write them: `g_i[X_<i-1>]`.",
+        "an index elsewhere than below its name",
+        "The index of a block stands below its name: `X_i`, `X_0`, `X_<i-1>` or `X_{i-1}`. "
+        "Square brackets are those of a call, as papers write them, `g_i[X_<i-1>]`; what "
+        "stands above a name is a power.",
         "X[i] = X[i-1] + W[i]*X[i-1]",
         ONE,
     ),

@@ -25,7 +25,12 @@ from recform.lowering.equations.left_side import (
     shift_of,
     shift_on_left,
 )
-from recform.lowering.equations.several import SeveralReader, is_several, told_twice
+from recform.lowering.equations.several import (
+    SeveralReader,
+    is_several,
+    told_twice,
+    two_equations,
+)
 from recform.lowering.equations.times import Copy, TimeReader
 from recform.lowering.equations.vanish import present
 from recform.outline.sections import Section
@@ -83,13 +88,7 @@ class EquationReader:
             before = seen.get(equation.unknown)
             if before is not None and untimed(equation.unknown) not in told:
                 told.add(untimed(equation.unknown))
-                self._report.error(
-                    "RF207",
-                    f"{untimed(equation.unknown)} has two equations",
-                    equation.span,
-                    others=[Label(before.span, "the first one")],
-                    hint="give the second unknown a name of its own",
-                )
+                two_equations(before, equation, self._report)
             seen.setdefault(equation.unknown, equation)
         first = generals(self._boundaries, set(seen), self._length).values()
         if first:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from recform.algebra.expr import L, Tensor
-from recform.algebra.formula import Boundary
+from recform.algebra.formula import Boundary, Equation
+from recform.algebra.indices import untimed
 from recform.algebra.ranged import blocks_between
 from recform.algebra.symbols import FIRST
 from recform.algebra.typeset import indexed, plain_scalar
@@ -39,6 +41,37 @@ def told_twice(boundaries: Sequence[Boundary], report: Diagnostics) -> None:
                 others=[Label(first.span, "the first one")],
                 hint=_apart(first, boundary, boundaries),
             )
+
+
+def two_equations(first: Equation, second: Equation, report: Diagnostics) -> None:
+    """Reports a second equation of an unknown (RF207)."""
+    name = untimed(second.unknown)
+    report.error(
+        "RF207",
+        f"{name} has two equations",
+        second.span,
+        others=[Label(first.span, "the first one")],
+        hint=_halfway(first, second) or "give the second unknown a name of its own",
+    )
+
+
+def _halfway(first: Equation, second: Equation) -> str:
+    """Both equations with a name for what the first makes, if the second goes on from it.
+
+    ``X_i = X_<i-1> + A_i*X_<i-1>`` and ``X_i = X_i + M_i*X_i``, as a program does it.
+    """
+    own = re.compile(rf"(?<!\w){re.escape(first.unknown)}(_i(?!\w)|_[<{{]\s*i\s*[>}}])")
+    before, after = (each.text.partition("=")[2].strip() for each in (first, second))
+    starts = [own.match(each.text) for each in (first, second)]
+    if not all(starts) or not own.search(after) or own.search(before):
+        return ""
+    taken = first.span.source.text
+    free = next(
+        (x for x in "YZHUVST" if not re.search(rf"(?<!\w){x}(?![^\W_])", taken)), ""
+    )
+    return free and (
+        f"write {free}_i = {before} and {first.unknown}_i = {own.sub(f'{free}_i', after)}"
+    )
 
 
 def _apart(first: Boundary, second: Boundary, boundaries: Sequence[Boundary]) -> str:
