@@ -305,6 +305,12 @@ def test_a_formula_that_was_not_derived_stays(tmp_path: Path) -> None:
         result = CliRunner().invoke(app, ["derive", str(given), "-o", str(made)])
         assert result.exit_code == 0, result.stderr
         assert "X_i = " in made.read_text()
+        made.write_text(f"{made.read_text()}\n")  # and so if it is laid out otherwise
+    changed = made.read_text().replace("(1 + W_i)", "(1 + 2*W_i)")
+    made.write_text(changed)
+    result = CliRunner().invoke(app, ["derive", str(given), "-o", str(made)])
+    assert result.exit_code == 1 and "was changed since" in result.stderr
+    assert made.read_text() == changed
 
 
 @pytest.mark.parametrize(

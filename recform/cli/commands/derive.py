@@ -35,6 +35,7 @@ def command(
 ) -> None:
     """Make the recursion of a general formula, or the general formula of a recursion."""
     from recform.compiler import compile_source
+    from recform.derivation.file import sealed
     from recform.report.derive import forward
     from recform.report.derive_back import backward
 
@@ -61,7 +62,7 @@ def command(
         reports = [backward(item.formula) for item in compiled]
     if output is not None and derived is not None:
         _spare(output)
-        common.write_whole(output, derived.file, ".rf")
+        common.write_whole(output, sealed(derived.file), ".rf")
         if not as_json and not latex:
             return
     if as_json:
@@ -72,8 +73,8 @@ def command(
 
 
 def _spare(output: Path) -> None:
-    """Raises a CompileError if a formula that was not derived stands there (RF503)."""
-    from recform.derivation.file import MARK
+    """Raises a CompileError if a formula of somebody's own stands there (RF503)."""
+    from recform.derivation.file import is_as_derived
 
     name = output.as_posix()
     found = ""
@@ -83,10 +84,10 @@ def _spare(output: Path) -> None:
             with output.open(errors="replace") as stream:
                 keep_open(stream.fileno(), name)
                 found = stream.read(MAX_FILE_BYTES)
-    if found.strip() and MARK not in found:
+    if found.strip() and not is_as_derived(found):
         refuse(
             "RF503",
-            f"{name} is a formula file that was not derived, and would be written over",
+            f"{name} was not derived, or was changed since, and would be written over",
             "write to another file",
             file=name,
         )
