@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -162,7 +162,11 @@ def decode(
 
 
 def write_whole(
-    path: Path, content: str | bytes, kind: str, keep: Iterable[str | Path] = ()
+    path: Path,
+    content: str | bytes,
+    kind: str,
+    keep: Iterable[str | Path] = (),
+    ours: Callable[[str], bool] | None = None,
 ) -> None:
     """Writes a file in one go: it is there whole, or as it was.
 
@@ -172,15 +176,18 @@ def write_whole(
         content: what the file will hold.
         kind: the ending that names of such files have, such as ``.py``.
         keep: files that are not written over, besides those that were noted.
+        ours: whether a text that stands there may be written over; any may if left out.
 
     Raises:
-        CompileError: if it cannot be written, is one of the files that are read, or is
-            something else by its name (RF503).
+        CompileError: if it cannot be written, is one of the files that are read, is
+            something else by its name, or has a text that is not ours (RF503).
     """
     name = path.as_posix()
     temporary = ""
     try:
         _refuse(path, kind, keep)
+        if ours is not None and path.is_file():
+            _spare(path, ours)
         target = _replaced(path)
         data = content.encode() if isinstance(content, str) else content
         if target is None:
@@ -235,6 +242,19 @@ def _refuse(path: Path, kind: str, keep: Iterable[str | Path]) -> None:
                 f"{which} would be a {other} by its name, and this is a {mine}",
                 hint=f"write to {each.with_suffix(kind).name}",
             )
+
+
+def _spare(path: Path, ours: Callable[[str], bool]) -> None:
+    """Raises a CompileError if a file has a text of somebody's own."""
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        found = stream.read(MAX_FILE_BYTES)
+    if found.strip() and not ours(found):
+        name = path.as_posix()
+        _fail(
+            name,
+            f"{name} is not as recform wrote it, and would be written over",
+            hint="write to another file",
+        )
 
 
 def keep_open(number: int, name: str) -> None:

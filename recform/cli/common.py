@@ -389,19 +389,25 @@ def one_of(**options: bool) -> None:
 STDOUT = Path("-")
 
 
-def write_whole(path: Path | None, content: str | bytes, kind: str) -> None:
+def write_whole(
+    path: Path | None,
+    content: str | bytes,
+    kind: str,
+    ours: Callable[[str], bool] | None = None,
+) -> None:
     """Writes a file in one go: it is there whole, or as it was.
 
     Args:
         path: where to; ``-`` or None is standard output.
         content: what is written.
         kind: the ending that names of such files have.
+        ours: whether a text that stands there may be written over; any may if left out.
 
     Raises:
         CompileError: if it cannot be written, or is to stay as it is (RF503).
     """
     if path is not None and path != STDOUT:
-        files.write_whole(path, content, kind)
+        files.write_whole(path, content, kind, ours=ours)
         return
     with suppress(OSError, ValueError):  # likewise
         files.keep_open(sys.stdout.fileno(), "standard output")

@@ -204,7 +204,7 @@ def example(
     for seed, size in enumerate(_SIZES):
         program = _PROGRAM.format(
             title=f"{left} and {right} differ with {depth} block{'s' * (depth > 1)}.",
-            about="Made by recform equiv; needs Python alone.",
+            about=f"{_MADE}; needs Python alone.",
             seed=seed,
             width=width,
             size=size,
@@ -230,6 +230,15 @@ def example(
 #: Most bits of a number: what squares them in each block has twice as many in the next.
 #: Python writes numbers of up to 4,300 digits.
 _MOST_BITS = 8192
+#: What a program says of itself.
+_MADE = "Made by recform equiv"
+
+
+def is_program(text: str) -> bool:
+    """Whether a file is a program that shows where formulas differ."""
+    return _MADE in text
+
+
 #: What makes larger numbers in the program.
 _GROWING = ("op", "add", "times", "scale", "scale_each", "each", "mean")
 

@@ -52,8 +52,24 @@ def test_a_formula_is_not_written_over(folder: Path) -> None:
     assert (folder / "one.rf").read_text() == ONE_LINE
 
 
+def test_a_program_is_not_written_over(folder: Path) -> None:
+    """`-o train.py` was meant otherwise; what was generated is written anew."""
+    two = "X_i = X_<i-1> + W_i*X_<i-1>\n"
+    (folder / "two.rf").write_text(two)
+    for command in (("compile", "one.rf"), ("equiv", "one.rf", "two.rf")):
+        (folder / "own.py").write_text("precious\n")
+        result = recform(folder, *command, "-o", "own.py")
+        assert result.returncode == 1 and "RF503" in result.stderr
+        assert (folder / "own.py").read_text() == "precious\n"
+        (folder / "own.py").unlink()
+        for _ in range(2):
+            result = recform(folder, *command, "-o", "own.py")
+            assert "RF503" not in result.stderr
+        assert "precious" not in (folder / "own.py").read_text()
+
+
 def test_a_link_stays_a_link(folder: Path) -> None:
-    (folder / "real.py").write_text("old")
+    (folder / "real.py").write_text("\n")
     (folder / "link.py").symlink_to("real.py")
     assert recform(folder, "compile", "one.rf", "-o", "link.py").returncode == 0
     assert (folder / "link.py").is_symlink()

@@ -47,6 +47,7 @@ def command(
 ) -> None:
     """Write the PyTorch module of a formula: to OUT.py, or to standard output."""
     from recform.compiler import emit_source
+    from recform.plan.printer.module import is_generated
 
     if check and output in (None, common.STDOUT):
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
@@ -82,7 +83,7 @@ def command(
         return
     answer.result(made)
     if not as_json or made["source"] is None:
-        common.write_whole(output, source, ".py")
+        common.write_whole(output, source, ".py", is_generated)
 
 
 def _stale(path: Path, source: str) -> tuple[str, str] | None:

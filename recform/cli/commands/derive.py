@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recform.cli import answer, common
-from recform.diagnostics import CompileError, Diagnostic, Diagnostics, Severity, refuse
-from recform.files import keep_open
+from recform.diagnostics import CompileError, Diagnostic, Diagnostics, Severity
 from recform.settings import Settings
-from recform.source import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
     from recform.report.derive import Derived
@@ -35,7 +32,7 @@ def command(
 ) -> None:
     """Make the recursion of a general formula, or the general formula of a recursion."""
     from recform.compiler import compile_source
-    from recform.derivation.file import sealed
+    from recform.derivation.file import is_as_derived, sealed
     from recform.report.derive import forward
     from recform.report.derive_back import backward
 
@@ -61,8 +58,7 @@ def command(
         answer.show(compiled[0].warnings)
         reports = [backward(item.formula) for item in compiled]
     if output is not None and derived is not None:
-        _spare(output)
-        common.write_whole(output, sealed(derived.file), ".rf")
+        common.write_whole(output, sealed(derived.file), ".rf", is_as_derived)
         if not as_json and not latex:
             return
     if as_json:
@@ -70,27 +66,6 @@ def command(
         return
     for report in common.apart(reports):
         typer.echo(report.latex() if latex else report.text())
-
-
-def _spare(output: Path) -> None:
-    """Raises a CompileError if a formula of somebody's own stands there (RF503)."""
-    from recform.derivation.file import is_as_derived
-
-    name = output.as_posix()
-    found = ""
-    # Whoever writes it says why that cannot be.
-    with suppress(OSError, ValueError):
-        if output.is_file():
-            with output.open(errors="replace") as stream:
-                keep_open(stream.fileno(), name)
-                found = stream.read(MAX_FILE_BYTES)
-    if found.strip() and not is_as_derived(found):
-        refuse(
-            "RF503",
-            f"{name} was not derived, or was changed since, and would be written over",
-            "write to another file",
-            file=name,
-        )
 
 
 def unbuildable(

@@ -12,6 +12,8 @@ from recform.plan.printer.lines import Lines, docstring
 from recform.source import Source
 
 #: What a module returns is Any in torch's own types, and some of its methods have none.
+#: What a generated file says of itself.
+_GENERATED = "Generated code: change the formula"
 _TYPES = '# mypy: disable-error-code="no-any-return, no-untyped-call"'
 
 
@@ -46,6 +48,11 @@ def _of_function(function: ast.FunctionDef) -> set[str]:
     return read - own
 
 
+def is_generated(text: str) -> bool:
+    """Whether a file is one that was generated, as its docstring says."""
+    return _GENERATED in text
+
+
 def header(
     source: Source, options: str, classes: list[str], said: Sequence[str] = ()
 ) -> str:
@@ -66,7 +73,7 @@ def header(
         docstring(
             "\n".join(
                 [
-                    f"{', '.join(classes)}, from {file}. Generated code: change the formula,",
+                    f"{', '.join(classes)}, from {file}. {_GENERATED},",
                     "not this file. A comment `rf:N` marks what line N of the formula says.",
                     "",
                     f"source:  {file}",
