@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -26,6 +27,7 @@ from recform.lowering.equations.relations import EquationReader
 from recform.lowering.flows.network import NetworkFlows
 from recform.outline.clashes import check_names
 from recform.outline.constructor import Fix, free_params, hides, in_equations
+from recform.outline.definitions import every_name
 from recform.outline.frame import INPUT, FrameReader, of_budget
 from recform.outline.sections import LIFT, RISE, Section, layout_defaults, sections
 from recform.outline.settings import init_rules, name_rules
@@ -260,14 +262,36 @@ class _Lowering:
             )
             return False
         if not section.equations:
-            report.error(
-                "RF215",
-                f"the network {section.name} has no equation",
-                hint="add one: X_i = X_<i-1> + W_i*X_<i-1>",
-                file=self._source.name,
-            )
+            self._has_none()
             return False
         return True
+
+    def _has_none(self) -> None:
+        """Reports that there is no equation; `x = x + f(x)` was to be one."""
+        section = self._section
+        meant = (
+            (name, item)
+            for name, item in section.definitions.items()
+            if isinstance(item.right.expression, n.Sum)
+        )
+        name, item = next(meant, ("", None))
+        hint = "X_i = X_<i-1> + W_i*X_<i-1>"
+        said = f"the network {section.name} has no equation"
+        if item is None:
+            self._report.error(
+                "RF215", said, hint=f"add one: {hint}", file=self._source.name
+            )
+            return
+        if name in every_name(item.right):
+            own = re.compile(rf"(?<![\w\\]){re.escape(name)}(?!\w)")
+            text = " ".join(item.right.span.text.split())
+            hint = f"{name}_i = {own.sub(f'{name}_<i-1>', text)}"
+        self._report.error(
+            "RF215",
+            f"{said}: {name} has no index, so that this defines an operator",
+            item.span,
+            hint=f"write {hint}",
+        )
 
     def _complete(self, found: Survey) -> None:
         section = self._section

@@ -206,6 +206,8 @@ def test_a_long_statement_takes_no_time(text: str) -> None:
             "write Z_i = X_<i-1> + A_i*Y*X_<i-1> and X_i = Z_i + M_i*relu(Z_i)",
         ),
         ("X_i = A_i*X_<i-1>\nX_i = M_i*X_<i-1>", "a name of its own"),
+        ("x = x + f(relu(x))", "write x_i = x_<i-1> + f(relu(x_<i-1>))"),
+        ("y = x + f*x", "write X_i = X_<i-1> + W_i*X_<i-1>"),
         ("X_i = X_<i-1> + W_j*X_<i-1>", "an index is i, i-1, i-2, ... or a number"),
     ],
 )
