@@ -114,8 +114,10 @@ def counted_by_i(letter: Span) -> str:
     """
     text, at, name = letter.source.text, letter.start, letter.text
     line = text[text.rfind("\n", 0, at) + 1 :].split("\n", 1)[0].split("#", 1)[0]
+    known = name == r"\ell" or len(name) == 1
+    name = re.escape(name)
     index = re.compile(rf"(?<=_){name}(?!\w)|(?<=_[<{{]){name}(?!\w)")
-    if len(name) > 1 or len(index.findall(line)) < 2 or re.search(_COUNTED, line):
+    if not known or len(index.findall(line)) < 2 or re.search(_COUNTED, line):
         return ""
     return " ".join(index.sub("i", line).split())
 

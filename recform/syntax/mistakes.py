@@ -32,8 +32,10 @@ MENDED = "RF104"
 #: What declares numbers.
 _NUMBERS = ("param", "const", "scalar", "vector")
 
-#: A sum or product of LaTeX, up to the `=` below it.
-_SUM = re.compile(r"\\?(sum|prod)_\{[^{}]*$")
+#: A sum or product of LaTeX: its kind, what counts, from where and to where.
+_SUM = re.compile(
+    r"\\?(sum|prod)_\{\s*(\w+)\s*=([^{}=]*)\}(?:\^(?:\{([^{}]*)\}|(\w)))?"
+)
 #: What LaTeX writes in front of letters.
 _STYLED = re.compile(
     r"\\(math(cal|bf|rm|bb|frak|sf|scr|it)|boldsymbol|bm|text|operatorname|hat|tilde|bar|vec)"
@@ -55,6 +57,7 @@ _SIZED = {
 #: How the numbers of stages are written.
 _LISTED = "numbers of the stages are a const: const k = (3, 5) per stage"
 _TUPLE = "several values stand in round brackets: conv((1, 3), c)"
+_BESIDE = "tensors side by side are a concat: concat(X_<i-1>, X_0), concat(X_<0..i-1>)"
 #: Signs that may be missing: as they are written, between two sides, and between what.
 _SIGNS = {
     "TIMES": ("a `*`", "*", "factors"),
@@ -117,7 +120,7 @@ def _character(error: Unexpected, statement: Span, report: Diagnostics) -> None:
     if char == '"':
         hint = "the string is not closed on this line"
     elif char == "_":
-        hint = "an index is written X_i, X_0 or X_<i-1>"
+        hint = "an index is written X_i, X_0 or X_<i-1>, and blocks are counted by i"
     elif not char.isprintable():
         hint = "most editors do not show it; write a space for it, or nothing"
     report.error(
@@ -145,10 +148,9 @@ def _token(
         return
     if token.type == "$END":
         end = Span(statement.source, statement.end, statement.end + 1)
-        wanted = _wanted(expected)
         report.error(
             "RF101",
-            f"the statement ends too early: {wanted} is missing",
+            f"the statement ends too early: {_wanted(expected) or 'something'} is missing",
             end,
             hint=_number(statement, statement.end, expected) or _SIZED.get(word, ""),
         )
@@ -188,9 +190,10 @@ def _token(
     if token.type == "MINUS" and word in _SIZES:
         report.error("RF403", "sizes and numbers of blocks are at least 1", place)
         return
+    wanted = _wanted(expected)
     report.error(
         "RF101",
-        f"{str(token)!r} cannot stand here: {_wanted(expected)} was expected",
+        f"{str(token)!r} cannot stand here" + f": {wanted} was expected" * bool(wanted),
         place,
         hint=_number(statement, place.start, expected) or _elsewhere(error, statement),
     )
@@ -208,9 +211,13 @@ def _elsewhere(error: Unexpected, statement: Span) -> str:
     if word in _SIZED:
         return _SIZED[word]
     if token == "," and "RSQB" in error.expected:
-        return _LISTED if word in {"param", "const"} else _TUPLE
-    if token == "=" and (found := _SUM.search(text[: error.at])):
-        return f"from k = 0 to i-1 it is {found[1]}(k, 0, i-1, ...)"
+        if word in {"param", "const"}:
+            return _LISTED
+        return _TUPLE if _is_flow(statement) else _BESIDE
+    if token == "=" and (found := _sum(text, error.at)):
+        kind, k, first = found[1], found[2], found[3].strip()
+        last = (found[4] or found[5] or "i-1").strip()
+        return f"from {k} = {first} to {last} it is {kind}({k}, {first}, {last}, ...)"
     if token == "=" and before == "=":
         return "one `=` is enough"
     if token == "=" and before in {"+", "-", "*", "/"}:
@@ -220,6 +227,12 @@ def _elsewhere(error: Unexpected, statement: Span) -> str:
     if token == "{" and _STYLED.fullmatch(before):
         return f"write the letter alone, without {before}"
     return ""
+
+
+def _sum(text: str, at: int) -> re.Match[str] | None:
+    """The sum or product of LaTeX whose `=` stands at a place."""
+    found = (sum_ for sum_ in _SUM.finditer(text) if sum_.start() < at < sum_.end())
+    return next(found, None)
 
 
 def _missing(error: Unexpected, statement: Span, library: Library) -> str:
@@ -343,5 +356,5 @@ def _wanted(expected: set[str]) -> str:
         return "'='"
     shown = sorted(_SHOWN[name] for name in expected if name in _SHOWN)
     if not shown:
-        return "the end of the line" if expected == {"$END"} else "something else"
+        return "the end of the line" if expected == {"$END"} else ""
     return " or ".join(f"{item!r}" if len(item) == 1 else item for item in shown)

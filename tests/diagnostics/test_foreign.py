@@ -175,6 +175,13 @@ def test_a_long_statement_takes_no_time(text: str) -> None:
             "X_i = sum_{k=0}^{i-1} W_i*X_k",
             "from k = 0 to i-1 it is sum(k, 0, i-1, ...)",
         ),
+        (
+            r"X_L = X_0 + \prod_{ j = 1 }^L W_j",
+            "from j = 1 to L it is prod(j, 1, L, ...)",
+        ),
+        ("x_i = H_i([x_0, x_1, ..., x_{i-1}])", "concat(X_<0..i-1>)"),
+        (r"x_{\ell} = x_{\ell-1}", "write x_{i} = x_{i-1}"),
+        (r"x_\ell = x_{\ell-1}", "blocks are counted by i"),
         ("X_i == W_i*X_<i-1>", "one `=` is enough"),
         ("X_i += W_i*X_<i-1>", "an equation says all of it: X_i = X_<i-1> + ..."),
         ("X_i = W_i*X_<i-1> // residual", "a comment starts with `#`"),
