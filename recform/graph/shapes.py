@@ -367,7 +367,8 @@ class BlockShapes(Shapes):
         """
         part, other = parts
         if isinstance(tensor, Part):
-            self.report.error(code, f"split {message}", self.span(tensor))
+            hint = "choose a width that is a multiple of the parts"
+            self.report.error(code, f"split {message}", self.span(tensor), hint=hint)
             raise Stuck(tensor, (other, tensor))
         self.report.error(
             code,
