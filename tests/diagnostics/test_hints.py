@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
+import recform
 from tests.diagnostics.mistakes import ONE, mistakes
 
 RECUR = """input 8 x 6
@@ -118,3 +120,24 @@ def test_a_name_with_equations_of_its_own_is_no_operator() -> None:
     text = "B = conv(3, c)\nX_<1..3> = B > relu\nX_i = X_<i-1> + B_i*X_<i-1>"
     (found,) = mistakes(text)
     assert "equation has no `>`" in found.message
+
+
+#: A network that divides a grid by 4, and makes it as fine again.
+FINER = """input 3 x {0} x {0}
+stages 8 x 2, 16 x 2 / 2, 32 x 2 / 2, 16 x 2 / (1/2), 8 x 2 / (1/2)
+W = conv(3, c, stride=s)
+U = upsample(1/s) > conv(3, c)
+X_<1..L/2> = X_<i-1> + W_i*X_<i-1>
+X_<L/2+1..L> = {1}"""
+
+
+@pytest.mark.parametrize(
+    "right",
+    ["X_<i-1> + U_i*X_<i-1> + X_<L-i>", "W_i*concat(U_i*X_<i-1>, X_<L+1-i>)"],
+    ids=["sum", "concat"],
+)
+def test_sizes_that_come_back_to_themselves(right: str) -> None:
+    (found,) = mistakes(FINER.format(18, right))
+    assert found.code == "RF401"
+    assert "multiples of 4" in found.hint
+    recform.compile(FINER.format(20, right)).module()(torch.zeros(1, 3, 20, 24))
