@@ -101,7 +101,7 @@ class Step(nn.Module):
     ) -> tuple[Tensor, list[Tensor]]:
         z = x_prev + self.A(x_prev)  # rf:20
         y = z + self.M(z)  # rf:21
-        ys = [*ys_prev, y]  # rf:20
+        ys = [*ys_prev, y]  # rf:22
         x = torch.einsum("k,k...->...", self.a, torch.stack(ys))  # rf:22
         return x, ys
 
