@@ -161,6 +161,10 @@ def decode(
     return Source(name, text)
 
 
+#: What is done about a place where nothing can be written.
+_ELSEWHERE = "choose a place that you may write to, and that has room"
+
+
 def write_whole(
     path: Path,
     content: str | bytes,
@@ -205,7 +209,9 @@ def write_whole(
         if temporary:
             with suppress(OSError):
                 os.unlink(temporary)
-        _fail(name, f"{name} cannot be written: {reason(error)}")
+        missing = not path.parent.is_dir()
+        hint = f"make the folder {path.parent} first" if missing else _ELSEWHERE
+        _fail(name, f"{name} cannot be written: {reason(error)}", hint)
 
 
 def rewrite(path: Path, text: str) -> None:

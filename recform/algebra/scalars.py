@@ -25,8 +25,8 @@ FUNCTIONS: dict[str, Callable[..., Symbolic]] = {
     "exp": sympy.exp,
     "log": sympy.log,
     "abs": sympy.Abs,
-    "tanh": sympy.tanh,
-    "sigmoid": EXACT["sigmoid"],
+    **{name: EXACT[name] for name in ("sin", "cos", "tanh", "sigmoid", "softplus")},
+    "relu": lambda x: sympy.Max(x, 0),
     "min": sympy.Min,
     "max": sympy.Max,
     "floor": sympy.floor,
@@ -163,17 +163,29 @@ class _Scalars:
                 return self._reference(expr)
             case n.Call():
                 return self._call(expr)
-        self._fail("RF212", f"{self._where} takes a number here", expr.span)
+        self._fail(
+            "RF212",
+            f"{self._where} takes a number here",
+            expr.span,
+            "it is made of numbers and names of numbers: 3, c/2, 0.2*i/L",
+        )
 
     def _number(self, expr: n.Expr) -> Symbolic:
         value = self._read(expr)
         if isinstance(value, bool):
-            self._fail("RF212", "true and false are no numbers", expr.span)
+            hint = "write a number, as 1 or 0"
+            self._fail("RF212", "true and false are no numbers", expr.span, hint)
         return value
 
     def _reference(self, expr: n.Reference) -> Symbolic:
         if expr.indices:
-            self._fail("RF212", f"{self._where} takes no indexed names", expr.span)
+            self._fail(
+                "RF212",
+                f"{self._where} takes no indexed names",
+                expr.span,
+                f"write what it stands for, or const {expr.name} = (...) per block "
+                f"and {expr.name}",
+            )
         if expr.name in self._names:
             return self._names[expr.name]
         if expr.name in CONSTANTS:

@@ -76,7 +76,11 @@ def standard() -> Iterator[None]:
     except _Lost as lost:
         _drop(1)
         report = Diagnostics()
-        report.error("RF503", f"standard output cannot be written: {lost}")
+        report.error(
+            "RF503",
+            f"standard output cannot be written: {lost}",
+            hint="make room where it goes, or send it elsewhere",
+        )
         with suppress(OSError):
             sys.stderr.write(render_text(report))
             sys.stderr.flush()

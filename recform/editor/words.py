@@ -90,8 +90,12 @@ WORDS = {
     "exp": "the exponential of a number, or of each number of a tensor",
     "log": "the natural logarithm of a number",
     "abs": "a number without its sign",
+    "sin": "the sine of a number",
+    "cos": "the cosine of a number",
     "tanh": "the hyperbolic tangent of a number, or of each number of a tensor",
     "sigmoid": "1/(1 + exp(-x)) of a number, or of each number of a tensor",
+    "softplus": "log(1 + exp(x)) of a number, or of each number of a tensor",
+    "relu": "max(x, 0) of a number, or of each number of a tensor",
     "floor": "the largest whole number that is not above a number",
     "ceil": "the smallest whole number that is not below a number",
 }

@@ -23,9 +23,9 @@ from recform.equality.depths import (
 )
 from recform.equality.example import example, weighs_members
 from recform.equality.frame import changes_shape, frame_changes, recurs_otherwise
-from recform.equality.functions import untold
 from recform.equality.induction import Proof, prove
 from recform.equality.kept import Kept, Relation, first_block
+from recform.equality.program import untold
 from recform.equality.terms import TooLarge
 from recform.equality.verdict import ANY, DIFFERENT, LINEAR, OPEN, OwnDepth, Verdict
 from recform.linear.recurrence import linearise

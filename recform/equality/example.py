@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -16,38 +16,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import mpmath
-import sympy
 
 from recform.algebra.expr import (
     Across,
-    Apply,
-    Combine,
-    Concat,
-    Context,
-    Elementwise,
-    Filled,
-    History,
-    Input,
-    L,
-    Learned,
     Part,
-    Pointwise,
-    Scaled,
-    State,
-    Tensor,
-    TensorSum,
     subtensors,
-    with_learned,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Over
-from recform.algebra.typeset import plain
-from recform.blocks import Operator
-from recform.blocks.symbolic import Symbolic
-from recform.equality.functions import functions_in
-from recform.equality.functions import program as program_of
+from recform.equality.program import body, functions_in
+from recform.equality.program import program as program_of
 from recform.equality.widths import vectors_of
-from recform.recurrence.unroll import Unroller
 from recform.verify.evaluate import Untold
 
 #: Numbers of the input, at least, and most of them.
@@ -192,7 +171,7 @@ def example(
     called = functions_in(formulas)
     vectors = vectors_of(formulas)
     bodies = [
-        _body(formula, depth, name, called, vectors)
+        body(formula, depth, name, called, vectors)
         for formula, name in zip(formulas, ("first", "second"), strict=True)
     ]
     left, right = (formula.name for formula in formulas)
@@ -376,122 +355,3 @@ def _differ(left: list[Any], right: list[Any], least: Any) -> bool:
     if len(left) != len(right):
         return True
     return any(abs(a - b) > least for a, b in zip(left, right, strict=True))
-
-
-# --------------------------------------------------------------------------- writing it out
-
-
-def _body(
-    formula: Formula,
-    depth: int,
-    name: str,
-    called: Mapping[Operator, str],
-    vectors: Collection[str],
-) -> str:
-    """A function with a line for each unknown of each block."""
-    unroller = Unroller(formula, depth)
-    output = unroller.output(formula.output)
-    lines: list[str] = []
-    names: dict[Tensor, str] = {}
-
-    def known(tensor: Tensor) -> str:
-        """The variable of an unknown or a history, its line written first."""
-        if tensor not in names:
-            text = write(unroller.definitions[tensor])
-            # A history's name says nothing as a variable.
-            shown = plain(tensor) if isinstance(tensor, State) else f"h_{len(names)}"
-            name = "".join(c if c.isalnum() else "_" for c in shown).strip("_")
-            while name in names.values():
-                name += "_"
-            names[tensor] = name
-            lines.append(f"    {names[tensor]} = {text}")
-        return names[tensor]
-
-    def write(tensor: Tensor) -> str:
-        match tensor:
-            case Input():
-                return "x"
-            case Context():
-                return f'given("{tensor.name}")'
-            case State() | History():
-                return known(tensor)
-            case Apply():
-                index = "" if tensor.index is sympy.nan else f"_{tensor.index}"
-                given = ", ".join(map(write, tensor.arguments))
-                return f'op("{tensor.operator}{index}", {given})'
-            case Elementwise():
-                return f'each("{called[tensor.function]}", {write(tensor.argument)})'
-            case Scaled():
-                given = write(tensor.tensor)
-                return f"scale{_each(tensor)}({_weight(tensor)}, {given})"
-            case TensorSum():
-                return _sum(tensor)
-            case Pointwise():
-                return f"times({', '.join(map(write, tensor.children))})"
-            case Combine() if tensor.kind == "mean":
-                return f"mean({', '.join(map(write, tensor.children))})"
-            case Combine():
-                parts = ", ".join(map(write, tensor.children))
-                return f'combine("{tensor.kind}", {parts})'
-            case Concat():
-                parts = ", ".join(f"*{write(child)}" for child in tensor.children)
-                return f"[{parts}]"
-            case Part():
-                return f"split({write(tensor.tensor)}, {tensor.parts}, {tensor.which})"
-        raise TypeError(type(tensor).__name__)
-
-    def _sum(tensor: TensorSum) -> str:
-        numbers = [c for c in tensor.children if isinstance(c, Filled)]
-        others = [write(c) for c in tensor.children if not isinstance(c, Filled)]
-        text = others[0] if len(others) == 1 else f"add({', '.join(others)})"
-        for number in numbers:
-            text = f"shift{_each(number)}({_weight(number)}, {text})"
-        return text
-
-    def _each(tensor: Scaled | Filled) -> str:
-        learned = tensor.coefficient.atoms(Learned)
-        return "_each" if any(item.name in vectors for item in learned) else ""
-
-    def _scalar(item: Learned) -> Symbolic:
-        index = "" if item.index is sympy.nan else f"_{item.index}"
-        of_feature = item.name in vectors
-        text = f'f"{item.name}{index} {{n}}"' if of_feature else f'"{item.name}{index}"'
-        return sympy.Symbol(f"scalar({text})", real=True)
-
-    def _weight(tensor: Scaled | Filled) -> str:
-        value = with_learned(tensor.here, _scalar).xreplace({L: sympy.Integer(depth)})
-        if value.is_Rational:
-            return f"Q({value.p}, {value.q})" if value.q != 1 else str(value)
-        return f"lambda n: {_code(value)}" if _each(tensor) else _code(value)
-
-    # From the oldest block on, so that no line nests deeper than its equation.
-    for block in range(depth + 1):
-        for equation in formula.equations:
-            state = State(equation.unknown, block)
-            if state in unroller.definitions:
-                known(state)
-    result = "scale(0, x)" if output is None else write(output)
-    return f"def {name}_network(x):\n" + "\n".join([*lines, f"    return {result}", ""])
-
-
-def _code(value: Symbolic) -> str:
-    """A number as Python: exact where it is rational, a float otherwise."""
-    if value.is_Rational:
-        return f"Q({value.p}, {value.q})"
-    if value.is_Symbol:
-        return str(value.name)
-    if value.is_Add:
-        return " + ".join(map(_code, value.args)).join("()")
-    if value.is_Mul:
-        return " * ".join(map(_code, value.args)).join("()")
-    if value.is_Pow and value.exp.is_Integer:
-        return f"({_code(value.base)} ** {int(value.exp)})"
-    if not value.free_symbols:
-        return repr(float(value))
-    if value.is_Pow:
-        return f"math.pow(float({_code(value.base)}), float({_code(value.exp)}))"
-    arguments = ", ".join(f"float({_code(a)})" for a in value.args)
-    name = {"Abs": "abs", "Max": "max", "Min": "min"}.get(
-        value.func.__name__, f"math.{value.func.__name__}"
-    )
-    return f"{name}({arguments})"

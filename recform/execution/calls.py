@@ -259,7 +259,7 @@ class Calls:
         """
         made = function(*numbers)
         learns = any(isinstance(number, Drawn) for number in numbers)
-        if learns and not (name == "abs" or name.startswith("torch.")):
+        if learns and not (name == "abs" or name.startswith(("torch.", "F."))):
             raise Unreadable(f"{name} of what learns")
         return Drawn(made) if learns else made
 

@@ -20,7 +20,11 @@ NUMBERS: dict[str, Callable[..., float]] = {
     "log": math.log,
     "abs": abs,
     "fabs": abs,
+    "sin": math.sin,
+    "cos": math.cos,
     "tanh": math.tanh,
+    "relu": lambda x: max(x, 0),
+    "F.softplus": lambda x: max(x, 0) + math.log1p(math.exp(-abs(x))),
     "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
     "floor": math.floor,
     "ceil": math.ceil,
@@ -88,7 +92,8 @@ _WRITTEN = frozenset(
 def changes_nothing(name: str) -> bool:
     """Whether a function has no effect besides what it makes; of unknown ones, none has."""
     module, _, function = name.rpartition(".")
-    return name in _WRITTEN or (module in ("", "torch", "math") and function in NUMBERS)
+    known = name in NUMBERS or (module in ("torch", "math") and function in NUMBERS)
+    return name in _WRITTEN or known
 
 
 #: Arguments of convolutions and windows that say nothing, by their default values.

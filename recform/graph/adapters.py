@@ -15,6 +15,7 @@ from recform.diagnostics import Diagnostics, Label
 from recform.graph.model import Bridge, Place, Segment, Site, StageGraph, Totals
 from recform.graph.partial import Stuck
 from recform.graph.pipelines import PipelineRunner
+from recform.graph.refusals import even_grids
 from recform.graph.saved import Saved
 from recform.source import Span
 
@@ -92,7 +93,8 @@ class BlockAdapters:
                 "RF401",
                 f"this term is {source} and cannot be brought to {target}",
                 span(value),
-                hint="no stride leads from one to the other; "
+                hint=even_grids(self._formula, source, target)
+                or "no stride leads from one to the other; "
                 "`scope stage` starts the index anew in each stage",
             )
             raise Stuck(site.parent, (value, site.parent))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import mul
 from typing import NoReturn
 
 from recform.algebra.expr import Tensor
+from recform.algebra.formula import Formula
 from recform.blocks import Shape
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.meeting import Term
@@ -64,3 +67,22 @@ class Refusals:
             hint="give both one shape, or sum first what has one",
         )
         raise Stuck(parent, (value, parent))
+
+
+def even_grids(formula: Formula, one: Shape, other: Shape) -> str:
+    """Which images a network takes whose grids do not meet; empty if that is not why.
+
+    A grid that is divided and becomes finer again comes back to itself if nothing was
+    rounded up on the way.
+    """
+    behind = list(accumulate((stage.stride for stage in formula.stages), mul))
+    most = max(1, *behind)
+    rises = any(stage.stride < 1 for stage in formula.stages)
+    sides = list(zip(one.grid, other.grid, strict=False))
+    rounded = all(max(pair) - min(pair) < min(most, *pair) for pair in sides)
+    if not rises or not rounded or one.grid == other.grid:
+        return ""
+    return (
+        f"the stages divide a grid by {most} and make it finer again: choose an input "
+        f"whose height and width are multiples of {most} where the first stage begins"
+    )

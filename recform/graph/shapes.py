@@ -45,7 +45,7 @@ from recform.graph.model import Block, Module, Place, Site, Totals
 from recform.graph.partial import Stuck
 from recform.graph.pipelines import PipelineRunner
 from recform.graph.places import find
-from recform.graph.refusals import Refusals
+from recform.graph.refusals import Refusals, even_grids
 from recform.graph.saved import Saved
 from recform.graph.scalars import ScalarSizes
 from recform.graph.stages import Strides, TensorStages
@@ -367,14 +367,16 @@ class BlockShapes(Shapes):
         """
         part, other = parts
         if isinstance(tensor, Part):
-            self.report.error(code, f"split {message}", self.span(tensor))
+            hint = "choose a width that is a multiple of the parts"
+            self.report.error(code, f"split {message}", self.span(tensor), hint=hint)
             raise Stuck(tensor, (other, tensor))
         self.report.error(
             code,
             f"concat cannot {message}",
             self.span(tensor),
             others=[Label(self.span(part), f"this is {self.shape(part)}")],
-            hint="`scope stage` starts the index anew in each stage, "
+            hint=even_grids(self.formula, self.shape(part), self.shape(other))
+            or "`scope stage` starts the index anew in each stage, "
             "with a transition between them",
         )
         raise Stuck(tensor, (other, part))

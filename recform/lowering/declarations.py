@@ -117,6 +117,8 @@ class DeclarationReader:
                     "RF212",
                     "a learned scalar is `per channel` or one for all",
                     item.span,
+                    hint=f"{name}_i is one for each block, and const {name} = (...) "
+                    f"per {item.per} are numbers that are not learned",
                 )
             if name in each_member:
                 if item.per is not None:
@@ -171,7 +173,10 @@ class DeclarationReader:
         if value is None or isinstance(value, bool):
             if value is not None:
                 self._report.error(
-                    "RF212", "a scalar starts at a number", item.value.span
+                    "RF212",
+                    "a scalar starts at a number",
+                    item.value.span,
+                    hint=f"for example: scalar {item.target.span.text} = 0.5",
                 )
             return sympy.S.Zero
         return value

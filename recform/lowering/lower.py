@@ -28,6 +28,7 @@ from recform.lowering.flows.network import NetworkFlows
 from recform.outline.clashes import check_names
 from recform.outline.constructor import Fix, free_params, hides, in_equations
 from recform.outline.definitions import every_name
+from recform.outline.defined import check_calls
 from recform.outline.frame import INPUT, FrameReader, of_budget
 from recform.outline.sections import LIFT, RISE, Section, layout_defaults, sections
 from recform.outline.settings import init_rules, name_rules
@@ -106,6 +107,8 @@ class _Lowering:
         section, report = self._section, self._report
         if not self._has_equations():
             return None
+        if not check_calls(section, report):
+            return None
         found = survey(section, report)
         self._complete(found)
         params = self._frame.params()
@@ -179,9 +182,10 @@ class _Lowering:
         if not equations and not report.has_errors:
             report.error(
                 "RF215",
-                f"the network {section.name} has no equation for the blocks in general",
+                f"no equation of {section.name} is for all blocks: each is for some of "
+                "them, or for the start",
                 section.equations[0].span,
-                hint="add one: X_i = X_<i-1> + W_i*X_<i-1>",
+                hint="add one, which is for all others: X_i = X_<i-1> + W_i*X_<i-1>",
             )
         if report.has_errors or output is None:
             return None

@@ -48,7 +48,7 @@ class Repeat(Operator):
     name = "repeat"
     about = "each feature so many times in a row: rows of a matrix, all of one number"
     positionwise = True
-    arguments = (Argument("times", Kind.COUNT, about="how often each feature comes"),)
+    arguments = (Argument("times", Kind.SIZE, about="how often each feature comes"),)
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         return x.with_features(x.features * a.times)

@@ -52,6 +52,7 @@ class PixelShuffle(Operator):
                 "RF402",
                 f"makes {square} pixels of each, which does not divide "
                 f"its {x.features} channels",
+                hint=f"choose a width that is a multiple of {square}",
                 argument="scale",
             )
         grid = tuple(size * a.scale for size in x.grid)
@@ -79,6 +80,7 @@ class PixelUnshuffle(Operator):
                 "RF402",
                 f"puts {a.scale} pixels together, which does not divide "
                 f"a grid of {' x '.join(map(str, x.grid))}",
+                hint="choose another scale, or `pad` the image",
                 argument="scale",
             )
         grid = tuple(size // a.scale for size in x.grid)

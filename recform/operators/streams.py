@@ -57,6 +57,7 @@ class Streams(Operator):
             raise Misfit(
                 "RF402",
                 f"makes {a.n} streams of {x.features} features, which {a.n} does not divide",
+                hint="choose a width that is a multiple of the streams",
                 argument="n",
             )
         return x.with_features(x.features // a.n).in_streams(a.n)

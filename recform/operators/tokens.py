@@ -218,7 +218,8 @@ class Positions(Operator):
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         sizes = f"1, {code(x.grid[0])}, {code(x.features)}"
-        return Emitted("{x} + {m}", _parameter(sizes, a))
+        # A token alone would be spread over all positions.
+        return Emitted("{x} + {m}.expand_as({x})", _parameter(sizes, a))
 
 
 def _parameter(sizes: str, a: Arguments) -> str:

@@ -117,6 +117,7 @@ class FrameReader:
                 "an input has one to three sizes: features, "
                 "positions x features, or channels x height x width",
                 item.span,
+                hint="for example: input 3 x 32 x 32",
             )
             return None
         if any(size is None for size in sizes):
@@ -227,7 +228,12 @@ class FrameReader:
         try:
             return Scope(item.where)
         except ValueError:
-            self._report.error("RF212", "the scope is network or stage", item.span)
+            self._report.error(
+                "RF212",
+                "the scope is network or stage",
+                item.span,
+                hint="write scope stage, or leave it out for network",
+            )
             return Scope.NETWORK
 
     def memory(self) -> Memory:

@@ -215,7 +215,10 @@ class OperatorReader:
         shown = expr.span.words
         if (names_in(expr) & self._values.keys()) and not isinstance(expr, n.Tuple):
             shown = _shown(values[0])
-        self._out_of_range(argument, what, shown[:60], expr.span)
+        hint = ""
+        if argument.kind.fixed and any(getattr(v, "free_symbols", ()) for v in values):
+            hint = "it is one number for all blocks: write it out, or as a `param`"
+        self._out_of_range(argument, what, shown[:60], expr.span, hint)
 
     def _filled(self, value: Symbolic, used: set[str]) -> Symbolic:
         """A value with numbers for the parameters that are left to the constructor."""

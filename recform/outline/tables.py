@@ -104,7 +104,10 @@ class TableReader:
             return None
         for value, expr in zip(read, exprs, strict=True):
             if isinstance(value, bool) or not value.is_number:
-                self._report.error("RF212", f"{name} takes numbers", expr.span)
+                hint = f"for example: const {name} = (3, 5) per {item.per}"
+                self._report.error(
+                    "RF212", f"{name} takes numbers", expr.span, hint=hint
+                )
                 return None
         natural = all(value.is_Integer and value > 0 for value in read)
         numbers = tuple(int(v) if v.is_Integer else float(v) for v in read)

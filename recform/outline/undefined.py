@@ -73,21 +73,15 @@ def warn_misspelt(
         alike = section.library.alike(name) if len(name) > 1 else ""
         if place.source is not source or place in said:
             continue
-        if alike and not meant:
-            report.warning(
-                "RF117",
-                f"{name} has no definition, so it is the default block",
-                place,
-                hint=f"if {alike} is meant, {name} = {alike} says so",
-            )
         if meant:
-            report.warning(
-                "RF117",
-                f"{name} has no definition, so it is the default block",
-                place,
-                hint=f"if {meant} is meant, write {_written(place.text, name, meant)}; "
-                f"if not, {name} = ... says what it is",
-            )
+            hint = f"if {meant} is meant, write {_written(place.text, name, meant)}; "
+            hint += f"if not, {name} = ... says what it is"
+        elif alike:
+            hint = f"if {alike} is meant, {name} = {alike} says so"
+        else:
+            continue
+        text = f"{name} has no definition, so it is the default block"
+        report.warning("RF117", text, place, hint=hint)
 
 
 def _meant(name: str, text: str, defined: Iterable[str], others: Iterable[str]) -> str:

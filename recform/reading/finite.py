@@ -69,6 +69,7 @@ class FiniteReader(Reader):
             "numbers of stages and blocks stand in the flows of a definition, "
             "not in its equations",
             expr.span,
+            hint="multiply where the definition is applied, in the network's equation",
         )
 
     def _unknown(self, expr: n.Reference) -> NoReturn:
@@ -88,6 +89,7 @@ class FiniteReader(Reader):
                 "RF212",
                 "i and L stand in the flows of a definition, not in its equations",
                 expr.span,
+                hint="multiply where it is applied: sqrt(i/L)*F_i*X_<i-1>",
             )
         return value
 

@@ -184,7 +184,10 @@ class References(Indices):
             value = self.names.numbers[name]
             if isinstance(value, bool):
                 self.report.fail(
-                    "RF212", f"{name} is true or false, not a number", expr.span
+                    "RF212",
+                    f"{name} is true or false, not a number",
+                    expr.span,
+                    hint=f"give it a number: {name} = 1",
                 )
             return Scalar(value)
         if name in sc.CONSTANTS and name not in self.names.all():

@@ -67,7 +67,12 @@ class Reader(Calls):
                 return self._reference(expr)
             case n.Call():
                 return self._call(expr)
-        self.report.fail("RF212", "this has no place in an equation", expr.span)
+        self.report.fail(
+            "RF212",
+            "this has no place in an equation",
+            expr.span,
+            hint="an equation is made of tensors, operators and numbers",
+        )
 
     def _sum(self, expr: n.Sum) -> Value:
         terms = [(sign, self.value(term), term.span) for sign, term in expr.terms]

@@ -318,9 +318,11 @@ def _boundary(
         if isinstance(tensor, State) and tensor.name not in unknowns:
             report.error(
                 "RF208",
-                f"{tensor.name} has a boundary equation, but no equation",
+                f"{tensor.name} has an equation for some blocks, and none for the others"
+                if tensor == boundary.left and tensor.index > 0
+                else f"{tensor.name} has a boundary equation, but no equation",
                 boundary.span,
-                hint=f"add one: {indexed(tensor.name, I)} = ...",
+                hint=f"add one, which is for all others: {indexed(tensor.name, I)} = ...",
             )
     if boundary.right is None:
         return

@@ -173,6 +173,15 @@ def _token(
         left, right = _sides(error, statement)
         short = "\n" not in left.text and left.end - left.start <= _SHORT
         sign, said, of = _SIGNS[missing]
+        if _is_applied(left, token, library):
+            report.error(
+                "RF214",
+                "an equation has operators by their names, and this one stands here with "
+                "arguments",
+                left,
+                hint=f"define an operator, W = {left.text}, and write W_i(...)",
+            )
+            return
         # Between arguments of an operator it may as well be a comma.
         listed = (
             missing == "TIMES" and "COMMA" in error.expected and _is_flow(statement)
@@ -259,6 +268,17 @@ def _missing(error: Unexpected, statement: Span, library: Library) -> str:
         ):
             return "MORETHAN"
     return "TIMES" if "TIMES" in error.expected else ""
+
+
+def _is_applied(left: Span, token: Token, library: Library) -> bool:
+    """Whether this is ``dropout(0.1)(X_<i-1>)``: an operator with arguments is applied."""
+    called = _CALLED.match(left.text)
+    return (
+        token.type == "LPAR"
+        and left.text.endswith(")")
+        and called is not None
+        and library.lookup(called[1]) is not None
+    )
 
 
 def _is_flow(statement: Span) -> bool:

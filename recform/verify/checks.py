@@ -257,6 +257,11 @@ def _inverse(trial: Trial, solved: Inverse) -> tuple[bool | None, str]:
         return False, f"no later block hands back {error}"
 
 
+def _has_zero(number: Computed) -> bool:
+    """Whether nothing can be divided by a number, or by one of a feature."""
+    return number == 0 if isinstance(number, int | float) else bool((number == 0).any())
+
+
 def _backwards(
     formula: Formula,
     made: Formula,
@@ -286,7 +291,7 @@ def _backwards(
             if right is None or target in back.values:
                 continue
             factor = step.factor.xreplace({I: sympy.Integer(block)})
-            if forward.number(factor) == 0:
+            if _has_zero(forward.number(factor)):
                 # It is said for blocks in which nothing is divided by zero.
                 back.values[target] = forward.at(target, 0)
             else:

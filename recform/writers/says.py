@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import sympy
 
@@ -14,10 +14,10 @@ from recform.algebra.expr import (
     Part,
     State,
     Tensor,
+    TensorSum,
     subtensors,
 )
 from recform.algebra.formula import Formula
-from recform.algebra.lists import Over
 from recform.algebra.reindex import reindexed
 from recform.algebra.said import equation_texts
 from recform.algebra.typeset import plain
@@ -39,6 +39,9 @@ from recform.recurrence.model import (
 from recform.source import Span
 from recform.writers.names import context_names, variable
 from recform.writers.pipelines import line_of
+
+#: How many blocks later a sum may be named that is formed early, and one more.
+_FURTHEST = 33
 
 
 def step_title(recurrence: Recurrence, step: Step, shared: tuple[str, ...]) -> str:
@@ -128,6 +131,24 @@ def _in_numbers(step: Step, tensor: Tensor) -> Tensor:
     )
 
 
+def _place(
+    tensor: Tensor,
+    step: Step,
+    parts: Mapping[Span, frozenset[Tensor]],
+) -> Span | None:
+    """Where an equation says a tensor that has no name, here or of a later block.
+
+    A sum that is formed early is said where all its terms are.
+    """
+    terms = tensor.args if isinstance(tensor, TensorSum) else (tensor,)
+    for at in range(step.at, step.at + _FURTHEST):
+        said = {relative(term, at, step.absolute) for term in terms}
+        for whole, inside in parts.items():
+            if said <= inside:
+                return whole
+    return None
+
+
 def line_marks(formula: Formula, step: Step) -> Callable[[Tensor], Line | None]:
     """For each tensor of a step, the line that says it."""
     unknowns: dict[str, Span] = {}
@@ -142,11 +163,18 @@ def line_marks(formula: Formula, step: Step) -> Callable[[Tensor], Line | None]:
         for boundary in formula.boundaries:
             special.setdefault(boundary.left, boundary.span)
     otherwise = formula.equations[0].span
+    parts = {e.span: frozenset(subtensors(e.right)) for e in formula.equations}
     named = {
         step.parts(tensor)[0]: tensor
         for tensor in reversed(step.body)
         if isinstance(tensor, State) and step.parts(tensor)
     }
+    users: dict[Tensor, State] = {}
+    for tensor in step.body:
+        if isinstance(tensor, State):
+            for part in step.parts(tensor):
+                for inner in subtensors(part):
+                    users.setdefault(inner, tensor)
 
     def line(tensor: Tensor) -> Line | None:
         span = otherwise
@@ -156,9 +184,12 @@ def line_marks(formula: Formula, step: Step) -> Callable[[Tensor], Line | None]:
             span = special.get(tensor) or unknowns.get(tensor.name, otherwise)
         elif isinstance(tensor, Apply):
             span = operators.get(tensor.operator, otherwise)
-        elif isinstance(tensor, Over):
-            said = relative(tensor, step.at, step.absolute)
-            span = formula.spans.get(said, otherwise)
+        elif (said := relative(tensor, step.at, step.absolute)) in formula.spans:
+            span = formula.spans[said]
+        elif tensor in users:
+            return line(users[tensor])
+        else:
+            span = _place(tensor, step, parts) or otherwise
         return line_of(span, formula.source)
 
     return line

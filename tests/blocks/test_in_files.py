@@ -516,3 +516,13 @@ def test_inside_of_definitions(text: str) -> None:
     net = compiled.module()
     net(torch.randn(2, 3, 12, 12)).sum().backward()
     assert not [n for n, p in net.named_parameters() if p.grad is None]
+
+
+@pytest.mark.parametrize("generation", [False, True])
+def test_a_token_alone_is_not_spread_over_all_positions(generation: bool) -> None:
+    text = "input 4 of 3\nstages 2 x 1\nW = linear(c)\nX_i = X_<i-1> + W_i*X_<i-1>"
+    network = recform.load(text, generation=generation)
+    assert network(torch.zeros(2, 4, dtype=torch.long)).shape == (2, 4, 3)
+    for positions in (1, 3, 5):
+        with pytest.raises(RuntimeError, match=r"size of tensor|expanded size"):
+            network(torch.zeros(2, positions, dtype=torch.long))

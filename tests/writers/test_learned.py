@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
+import torch.nn.functional as F
 
 import recform
 
@@ -16,7 +19,9 @@ scalar b_i = 0.5
 vector e_i = 0.5
 X_i = max(e_i, 0)*X_<i-1> + min(a_i, 1)*X_0 + max(a_i, e_i, i/L - 2)*X_0^2 \
     + sigmoid(e_i)*tanh(X_0) + 3/sigmoid(b_i)^2*relu(X_0) + sigmoid(-2*b_i)^3*exp(X_0) \
-    + (floor(e_i) - ceil(b_i))*silu(X_0) + abs(b_i)*sigmoid(X_0)
+    + (floor(e_i) - ceil(b_i))*silu(X_0) + abs(b_i)*sigmoid(X_0) \
+    + softplus(e_i - 1)*cos(b_i)*gelu(X_0) + relu(a_i)*sin(e_i)/softplus(b_i)*elu(X_0) \
+    + softplus(i/L)*softplus(-1)*cos(i)*softplus(X_0)
 """.replace("\\\n", "")
 
 
@@ -29,8 +34,11 @@ def by_hand(a, b, e, x):
         + e.sigmoid() * x.tanh()
         + 3 / b.sigmoid() ** 2 * x.relu()
         + (-2 * b).sigmoid() ** 3 * x.exp()
-        + (e.floor() - b.ceil()) * torch.nn.functional.silu(x)
+        + (e.floor() - b.ceil()) * F.silu(x)
         + b.abs() * x.sigmoid()
+        + F.softplus(e - 1) * b.cos() * F.gelu(x)
+        + a.relu() * e.sin() / F.softplus(b) * F.elu(x)
+        + math.log(1 + math.e) * math.log(1 + 1 / math.e) * math.cos(1) * F.softplus(x)
     )
 
 
@@ -69,3 +77,12 @@ def test_functions_of_learned_scalars_are_verified():
         "X_i = max(e_i, 0)*W_i*X_<i-1> + min(a_i, e_i, 1)*X_0\n"
     )
     assert all(check.holds is not False for check in compiled.verify())
+
+
+def test_the_inverse_is_tried_that_divides_by_a_number_of_each_feature():
+    compiled = recform.compile(
+        "input 4\nstages 4 x 3\nvector g_i = 0.5\nW = linear(c) > tanh\n"
+        "X_i = W_i*X_<i-1> + softplus(g_i)*X_<i-2>\n"
+    )
+    held = {check.claim: check.holds for check in compiled.verify()}
+    assert held["the inverse"] is True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 import pytest
 
@@ -57,3 +58,25 @@ def test_a_split_has_the_line_of_its_equation() -> None:
     ).source
     (split,) = [line for line in source.splitlines() if ".chunk(" in line]
     assert split.endswith("# rf:4")
+
+
+def test_what_has_no_name_is_marked_with_the_line_that_says_it() -> None:
+    """Histories, sums over depth and what is formed early; not with the first equation."""
+    text = """input 6
+stages 6 x 5
+V = linear(c)
+Y_i = relu(W_i*X_<i-1>)
+Z_i = Y_i + max(X_<0..i-1>)
+P_i = X_<i-1> + 0.5*V_<i-1>*X_<i-2> + X_<i-3>
+Q_i = sum(k, 0, i-1, tanh(X_k)) + V_i*X_<i-1>
+R_i = sum(k, 0, i-1, softmax(k, dot(X_k, X_<i-1>))*X_k)
+X_i = Z_i + P_i + Q_i + R_i
+output X_L"""
+    code = recform.compile(text).source
+    step = code[code.index("class Step(") : code.index("class LastStep(")]
+    marks = dict(re.findall(r"^ {8}(\w+) = [^#]*?# rf:(\d+)$", step, re.M))
+    lines = {"x_max": "5", "tanh_x_sum": "7", "weights": "8", "partial": "6"}
+    for name, line in lines.items():
+        found = [mark for made, mark in marks.items() if made.startswith(name)]
+        assert found and found[0] == line, name
+    assert marks["xs"] == "8"

@@ -116,7 +116,8 @@ def _known(output: Path | None, ending: str) -> None:
     if ending in _FORMS:
         if not output.parent.is_dir():  # not told when all is trained
             text = f"{output} cannot be written: there is no folder {output.parent}"
-            refuse("RF503", text, file=output.as_posix())
+            hint = f"make it first: mkdir -p {output.parent}"
+            refuse("RF503", text, hint, file=output.as_posix())
         return
     refuse(
         "RF860",

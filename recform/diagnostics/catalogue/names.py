@@ -90,9 +90,10 @@ ENTRIES = {
     ),
     "RF214": Entry(
         "not a flow",
-        "`>` stands between operators, in definitions; equations use `*`.",
-        "X_i = X_<i-1> > relu",
-        "X_i = relu(W_i*X_<i-1>)",
+        "`>` and the arguments of operators stand in definitions, W = conv(3, c) > bn, which "
+        "have no index; equations use the name, with `*`.",
+        "X_i = X_<i-1> + dropout(0.1)*X_<i-1>",
+        "D = dropout(0.1)\nX_i = X_<i-1> + D_i*X_<i-1>",
     ),
     "RF215": Entry(
         "no equation",

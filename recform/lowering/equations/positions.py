@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import sympy
 
@@ -245,14 +246,39 @@ class _Recurrence:
             for part in subtensors(tensor):
                 for name, index in self.inner.owners(part):
                     if name in names:
-                        self.inner.fail(
-                            "RF230",
-                            f"{indexed(name, index)} stands inside of a recurrence over "
-                            "positions, which owns it, and outside",
-                            part,
-                            "give the other one a name of its own",
-                        )
+                        self._shares(indexed(name, index), part, tensor)
         return bool(shared)
+
+    def _shares(self, shown: str, part: Tensor, tensor: Tensor) -> NoReturn:
+        """Reports what belongs to this recurrence, and stands elsewhere, too."""
+        order = [item.unknown for item in self.network.equations]
+        other = next(
+            (
+                item.unknown
+                for item in self.network.equations
+                if item.right == tensor
+                and any(lag and at.name == item.unknown for at, lag in lagged(tensor))
+            ),
+            None,
+        )
+        if other is None:
+            self.inner.fail(
+                "RF230",
+                f"{shown} stands inside of a recurrence over positions, which owns it, "
+                "and outside",
+                part,
+                "give the other one a name of its own",
+            )
+        mine = self.group[0]
+        if order.index(other) < order.index(mine):
+            raise Reported  # That one has told it.
+        self.inner.fail(
+            "RF230",
+            f"{shown} stands in the recurrence of {mine} over positions and in that of "
+            f"{other}, and each has its own operators and scalars",
+            part,
+            f"give that of {other} a name and a declaration of its own",
+        )
 
     def _outside(self) -> Iterator[Tensor]:
         """All that is said besides the recurrence."""

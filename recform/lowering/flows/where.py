@@ -112,7 +112,9 @@ class WhereReader:
         reader = ScalarReader(self._values, self._report, "a scalar's start")
         value = reader.read(item.value)
         if isinstance(value, bool):
-            self._report.error("RF212", "a scalar starts at a number", item.value.span)
+            hint = f"for example: scalar {item.target.span.text} = 0.5"
+            text = "a scalar starts at a number"
+            self._report.error("RF212", text, item.value.span, hint=hint)
             value = None
         name = item.target.name
         found.scalars[name] = LearnedScalar(

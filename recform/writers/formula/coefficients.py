@@ -17,6 +17,10 @@ class _Sigmoid(sympy.Function):  # type: ignore[misc]
     """The word of torch, whose slope is a number even where ``exp`` runs over."""
 
 
+class _Softplus(sympy.Function):  # type: ignore[misc]
+    """The same of ``log(1 + exp(x))``."""
+
+
 class _CoefficientPrinter(ExpressionPrinter):
     """Coefficients: numbers become floats, learned scalars their attributes.
 
@@ -61,6 +65,12 @@ class _CoefficientPrinter(ExpressionPrinter):
     def _print_exp(self, expr: Symbolic) -> str:
         return self._function("exp", expr)
 
+    def _print_sin(self, expr: Symbolic) -> str:
+        return self._function("sin", expr)
+
+    def _print_cos(self, expr: Symbolic) -> str:
+        return self._function("cos", expr)
+
     def _print_tanh(self, expr: Symbolic) -> str:
         return self._function("tanh", expr)
 
@@ -69,6 +79,9 @@ class _CoefficientPrinter(ExpressionPrinter):
 
     def _print__Sigmoid(self, expr: Symbolic) -> str:
         return self._function("sigmoid", expr)
+
+    def _print__Softplus(self, expr: Symbolic) -> str:
+        return f"F.softplus({self._print(expr.args[0])})"
 
     def _print_floor(self, expr: Symbolic) -> str:
         return self._function("floor", expr)
@@ -94,6 +107,8 @@ class _CoefficientPrinter(ExpressionPrinter):
         if not tensors:
             return number
         text = reduce(lambda one, other: f"torch.{torch}({one}, {other})", tensors)
+        if bound == "min" and number == "0":
+            return f"torch.relu({text})"
         return f"torch.clamp({text}, {bound}={number})" if plain else text
 
     def _print_Pow(self, expr: Symbolic, rational: bool = False) -> str:
@@ -141,22 +156,33 @@ def coefficient_text(
     """A coefficient as Python; without symbols it is a literal."""
     if not value.free_symbols and not value.atoms(Learned):
         return number(value)
-    return _CoefficientPrinter(names, torch).doprint(_with_sigmoids(value))
+    return _CoefficientPrinter(names, torch).doprint(_with_words(value))
 
 
-def _with_sigmoids(value: Symbolic) -> Symbolic:
-    """The same, where `1/(1 + exp(-x))` of something learned is one function."""
+def _with_words(value: Symbolic) -> Symbolic:
+    """The same, where a sigmoid and a softplus of something learned are one function."""
+    value = value.replace(
+        lambda part: isinstance(part, sympy.log) and _is_beside_one(part.args[0]),
+        lambda part: _Softplus(part.args[0].args[1].args[0]),
+    )
     return value.replace(
         lambda part: (
             part.is_Pow
             and part.exp.could_extract_minus_sign()
-            and part.has(Learned)
-            and part.base.is_Add
-            and len(part.base.args) == 2
-            and part.base.args[0] == 1
-            and isinstance(part.base.args[1], sympy.exp)
+            and _is_beside_one(part.base)
         ),
         lambda part: _Sigmoid(-part.base.args[1].args[0]) ** -part.exp,
+    )
+
+
+def _is_beside_one(value: Symbolic) -> bool:
+    """Whether this is `1 + exp(x)` of something learned."""
+    return (
+        value.has(Learned)
+        and value.is_Add
+        and len(value.args) == 2
+        and value.args[0] == 1
+        and isinstance(value.args[1], sympy.exp)
     )
 
 

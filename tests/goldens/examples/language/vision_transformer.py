@@ -136,7 +136,7 @@ class Stem(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.patches(x).flatten(2).transpose(1, 2)  # rf:6
         x = torch.cat((self.class_token.expand(x.shape[0], -1, -1), x), dim=1)  # rf:6
-        return x + self.pos_embedding  # rf:6
+        return x + self.pos_embedding.expand_as(x)  # rf:6
 
 
 class Head(nn.Module):

@@ -190,7 +190,7 @@ class Stem(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.fc(x)  # rf:11
-        return x + self.pos_embedding  # rf:11
+        return x + self.pos_embedding.expand_as(x)  # rf:11
 
 
 class Head(nn.Module):

@@ -101,7 +101,7 @@ class Step(nn.Module):
     ) -> tuple[Tensor, list[Tensor]]:
         z = x_prev + self.A(x_prev)  # rf:20
         y = z + self.M(z)  # rf:21
-        ys = [*ys_prev, y]  # rf:20
+        ys = [*ys_prev, y]  # rf:22
         x = torch.einsum("k,k...->...", self.a, torch.stack(ys))  # rf:22
         return x, ys
 
@@ -116,7 +116,7 @@ class Stem(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.fc(x)  # rf:11
-        return x + self.pos_embedding  # rf:11
+        return x + self.pos_embedding.expand_as(x)  # rf:11
 
 
 class Head(nn.Module):

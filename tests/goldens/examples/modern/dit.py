@@ -179,7 +179,7 @@ class Stem(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.patches(x).flatten(2).transpose(1, 2)  # rf:16
-        return x + self.pos_embedding  # rf:16
+        return x + self.pos_embedding.expand_as(x)  # rf:16
 
 
 class Head(nn.Module):

@@ -122,7 +122,7 @@ class Stem(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.fc1(x)  # rf:9
-        return self.fc2(self.ln(x + self.pos_embedding))  # rf:9
+        return self.fc2(self.ln(x + self.pos_embedding.expand_as(x)))  # rf:9
 
 
 class Head(nn.Module):

@@ -77,7 +77,7 @@ class Stem(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.fc(x)  # rf:18
-        return x + self.pos_embedding  # rf:18
+        return x + self.pos_embedding.expand_as(x)  # rf:18
 
 
 class Head(nn.Module):

@@ -13,7 +13,7 @@ from recform.cli.app import app
 from recform.training.data import KINDS
 from recform.training.recipe import RECIPES, recipe_of
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "training.md").read_text()
 COMPARE = (ROOT / "docs" / "compare.md").read_text()
 RESULTS = (ROOT / "docs" / "results.md").read_text()

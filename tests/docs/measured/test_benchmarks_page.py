@@ -11,7 +11,7 @@ import pytest
 
 import recform
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 
 
 def module(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:

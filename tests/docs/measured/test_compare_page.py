@@ -17,7 +17,7 @@ from recform.comparison.results import parse
 from recform.diagnostics import Diagnostics
 from recform.source import Source
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "compare.md").read_text()
 
 

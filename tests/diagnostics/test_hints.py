@@ -1,0 +1,143 @@
+"""What a newcomer is told to write instead: one mistake, one cause, and its mending."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import recform
+from tests.diagnostics.mistakes import ONE, mistakes
+
+RECUR = """input 8 x 6
+stages 6 x 4
+times positions
+G = linear(c)
+scalar a_i = 0.5
+H_<i,t> = a_i*H_<i,t-1> + G_i*X_<i-1,t>
+K_<i,t> = a_i*K_<i,t-1> + X_<i-1,t>
+X_<i,t> = X_<i-1,t> + H_<i,t> + K_<i,t>
+output X_L"""
+
+#: A file, the only code that it gets, and words of message and hint.
+WRONG = [
+    # Operators are defined in equations.
+    (
+        "F_i = conv(3, c) > bn\nX_i = X_<i-1> + F_i*X_<i-1>",
+        "RF214",
+        "without an index",
+        "write F = conv(3, c) > bn",
+    ),
+    (
+        "stages 16 x 6\nF = conv(3, c)\nF_<1..L-2> = conv(5, c)\n"
+        "X_i = X_<i-1> + F_i*X_<i-1>",
+        "RF214",
+        "F_<1..L-2> = ... is an equation",
+        "write A = conv(5, c), and an equation with A_i for these blocks, X_<1..L-2> = ...",
+    ),
+    (
+        "X_i = X_<i-1> + dropout(0.1)(W_i*X_<i-1>)",
+        "RF214",
+        "by their names",
+        "define an operator, W = dropout(0.1), and write W_i(...)",
+    ),
+    (
+        "X_i = X_<i-1> + droppath(0.2*i/L)*W_i*X_<i-1>",
+        "RF214",
+        "droppath stands here with arguments",
+        "define D = droppath(0.2*i/L), and write D_i in its place",
+    ),
+    (
+        "X_i = X_<i-1> + elu(W_i*X_<i-1>, alpha=0.3)",
+        "RF214",
+        "elu stands here with arguments",
+        "define E = elu(alpha=0.3), and write E_i(...)",
+    ),
+    (
+        "Unit(kernel=3) = conv(kernel, c) > bn\nX_i = X_<i-1> + Unit(5)*X_<i-1>",
+        "RF214",
+        "Unit stands here with arguments",
+        "define U = Unit(5), and write U_i in its place",
+    ),
+    # Equations for some blocks alone.
+    (
+        "stages 16 x 6\nF_<1..L-2> = W_i*X_<i-1>\nX_i = X_<i-1> + F_i",
+        "RF208",
+        "F has an equation for some blocks, and none for the others",
+        "F_i = ...",
+    ),
+    (
+        "stages 16 x 6\nX_<1..L-2> = X_<i-1> + W_i*X_<i-1>",
+        "RF215",
+        "no equation of Net is for all blocks",
+        "which is for all others: X_i",
+    ),
+    (
+        RECUR,
+        "RF230",
+        "a_i stands in the recurrence of H over positions and in that of K",
+        "give that of K a name and a declaration of its own",
+    ),
+    # Values.
+    (
+        f"W = conv(3, 4*c) > pixelshuffle(s)\n{ONE}",
+        "RF210",
+        "pixelshuffle's scale",
+        "one number for all blocks",
+    ),
+    (f"W = conv(3, c_i)\n{ONE}", "RF212", "no indexed names", "per block"),
+    (f"scope stages\n{ONE}", "RF212", "the scope is", "write scope stage"),
+    (f"input 1 x 2 x 3 x 4\n{ONE}", "RF212", "one to three", "input 3 x 32 x 32"),
+    (
+        f"scalar a = 0.5 per stage\n{ONE} + a*X_<i-1>",
+        "RF212",
+        "`per channel` or one for all",
+        "a_i is one for each block",
+    ),
+    (
+        f"stages 6 x 2\nW = conv(3, c) > pixelshuffle(2)\n{ONE}",
+        "RF402",
+        "4 pixels of each",
+        "a multiple of 4",
+    ),
+    (
+        f"input 4 x 6 x 5\nstages 6 x 2\nstem none\nW = pixelunshuffle(2)\n{ONE}",
+        "RF402",
+        "a grid of 6 x 5",
+        "another scale",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "code", "message", "hint"), WRONG)
+def test_what_is_to_be_written(text: str, code: str, message: str, hint: str) -> None:
+    (found,) = mistakes(text)
+    assert found.code == code
+    assert message in found.message
+    assert hint in found.hint
+
+
+def test_a_name_with_equations_of_its_own_is_no_operator() -> None:
+    text = "B = conv(3, c)\nX_<1..3> = B > relu\nX_i = X_<i-1> + B_i*X_<i-1>"
+    (found,) = mistakes(text)
+    assert "equation has no `>`" in found.message
+
+
+#: A network that divides a grid by 4, and makes it as fine again.
+FINER = """input 3 x {0} x {0}
+stages 8 x 2, 16 x 2 / 2, 32 x 2 / 2, 16 x 2 / (1/2), 8 x 2 / (1/2)
+W = conv(3, c, stride=s)
+U = upsample(1/s) > conv(3, c)
+X_<1..L/2> = X_<i-1> + W_i*X_<i-1>
+X_<L/2+1..L> = {1}"""
+
+
+@pytest.mark.parametrize(
+    "right",
+    ["X_<i-1> + U_i*X_<i-1> + X_<L-i>", "W_i*concat(U_i*X_<i-1>, X_<L+1-i>)"],
+    ids=["sum", "concat"],
+)
+def test_sizes_that_come_back_to_themselves(right: str) -> None:
+    (found,) = mistakes(FINER.format(18, right))
+    assert found.code == "RF401"
+    assert "multiples of 4" in found.hint
+    recform.compile(FINER.format(20, right)).module()(torch.zeros(1, 3, 20, 24))
