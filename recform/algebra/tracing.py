@@ -96,16 +96,21 @@ class Trace:
         return any(self.saves_inputs)
 
 
-def statements(links: Iterable[Link]) -> Iterator[list[Link]]:
+def statements(links: Iterable[Link], *, apart: bool = False) -> Iterator[list[Link]]:
     """The operators as code has them, in statements; what makes nothing is left out.
 
     While a statement runs, there is a name for what came into it.
+
+    Args:
+        links: the operators.
+        apart: whether each is a module of an nn.Sequential.
     """
     found: list[Link] = []
     for link in links:
         if link.cost.passes:
             continue
-        if len(found) > 3 or (len(found) > 1 and found[-1].ends):
+        ends = len(found) > 1 and found[-1].ends
+        if len(found) > 3 or ends or (apart and found):
             yield found
             found = []
         found.append(link)
