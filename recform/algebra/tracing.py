@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -141,7 +142,11 @@ def trace(
             weights.append(_weight(step, inputs, values))
         if not (step.operator.elementwise or made.cost.passes):
             turned = step.operator.turns
-        links.append(_link(step, inputs, made))
+        link = _link(step, inputs, made)
+        if step.shares:
+            numbers = math.prod(weights[-1].sizes)
+            link = replace(link, shares=(step.shares, numbers))
+        links.append(link)
         inputs = (made.shape,)
     asks, saves_output, kept = chained(links)
     names = pipeline.inputs if asks is True else asks or ()

@@ -301,6 +301,9 @@ class Writer:
 
     def _operation(self, link: Link, reads: Held, owner: object) -> Held:
         tape, here, cost = self.tape, self.here, link.cost
+        parameters = cost.parameters
+        if link.shares:  # Both who has it and who shares it make its gradient.
+            owner, parameters = link.shares
         trained = bool(cost.parameters) or any(tape.buffers[n].trained for n in reads)
         trained = trained or not reads  # made of what is learned alone, as in a scan
         if owner is None and not trained:
@@ -325,7 +328,7 @@ class Writer:
                 cost.stays,
                 cost.fixed,
                 link.cost.cheap,
-                link.cost.parameters,
+                parameters,
                 owner,
                 link.works,
                 Amount(link.cost.workspace),

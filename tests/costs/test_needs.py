@@ -334,6 +334,9 @@ EXACT |= {
     "between": "input 3 x 8 x 8\nstages 4 x 3\nstem none\nhead none\n"
     'names W = ".", U = "."\nW = conv(3, 3*c) > relu > conv(3, c) > bn\n'
     "U = conv(1, c) > bn > relu > conv(1, c)\nX_i = relu(W_i*X_<i-1> + U_i*X_<i-1>)",
+    # Its gradient is there from the end on, and once more at the beginning.
+    "a weight that two have": "input 12 of 300\nstem embed(c)\nstages 16 x 2\n"
+    "head ln > unembed(stem)\nF = ln > linear(c)\nX_i = X_<i-1> + F_i*X_<i-1>",
     "a loop": HEADED + "N = linear(c)\nW = linear(2*c) > gelu > linear(c)\n"
     "X_i = X_<i-1> + W_i*N*X_<i-1>",
 }
