@@ -337,6 +337,9 @@ EXACT |= {
     # Its gradient is there from the end on, and once more at the beginning.
     "a weight that two have": "input 12 of 300\nstem embed(c)\nstages 16 x 2\n"
     "head ln > unembed(stem)\nF = ln > linear(c)\nX_i = X_<i-1> + F_i*X_<i-1>",
+    # Each call adds its gradient to what those behind it have made, in place.
+    "one module for all": "input 12 x 16\nstages 32 x 4\nstem linear(c)\n"
+    "M = ln > linear(8*c) > gelu > linear(c)\nX_i = X_<i-1> + M*X_<i-1>",
     "a loop": HEADED + "N = linear(c)\nW = linear(2*c) > gelu > linear(c)\n"
     "X_i = X_<i-1> + W_i*N*X_<i-1>",
 }
