@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -96,16 +97,21 @@ class Trace:
         return any(self.saves_inputs)
 
 
-def statements(links: Iterable[Link]) -> Iterator[list[Link]]:
+def statements(links: Iterable[Link], *, apart: bool = False) -> Iterator[list[Link]]:
     """The operators as code has them, in statements; what makes nothing is left out.
 
     While a statement runs, there is a name for what came into it.
+
+    Args:
+        links: the operators.
+        apart: whether each is a module of an nn.Sequential.
     """
     found: list[Link] = []
     for link in links:
         if link.cost.passes:
             continue
-        if len(found) > 3 or (len(found) > 1 and found[-1].ends):
+        ends = len(found) > 1 and found[-1].ends
+        if len(found) > 3 or ends or (apart and found):
             yield found
             found = []
         found.append(link)
@@ -136,7 +142,11 @@ def trace(
             weights.append(_weight(step, inputs, values))
         if not (step.operator.elementwise or made.cost.passes):
             turned = step.operator.turns
-        links.append(_link(step, inputs, made))
+        link = _link(step, inputs, made)
+        if step.shares:
+            numbers = math.prod(weights[-1].sizes)
+            link = replace(link, shares=(step.shares, numbers))
+        links.append(link)
         inputs = (made.shape,)
     asks, saves_output, kept = chained(links)
     names = pipeline.inputs if asks is True else asks or ()

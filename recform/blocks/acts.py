@@ -57,6 +57,7 @@ class Link:
         inside: of what is more than one operation of torch, these one after the other;
             the last is what it makes.
         absent: whether it hands on what comes in, in evaluation.
+        shares: the name of a weight that others have, too, and how many numbers it is.
     """
 
     made: int
@@ -67,6 +68,7 @@ class Link:
     takes: tuple[object, ...] = ()
     inside: Callable[[], tuple[Inner, ...]] | None = field(default=None, compare=False)
     absent: bool = False
+    shares: tuple[str, int] | None = None
 
     def keeping(self, numbers: int) -> Link:
         """One that keeps a copy of what comes in."""

@@ -6,6 +6,8 @@ and is gone when that is through.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recform.algebra.expr import Tensor
@@ -13,6 +15,9 @@ from recform.classes.forward import ForwardWriter
 from recform.classes.network import plan_network
 from recform.graph.model import NetworkGraph
 from recform.plan.namespace import Namespace
+from recform.plan.network import NetworkPlan
+from recform.plan.places import HEAD, Kind, Origin
+from recform.writers.containers import spans
 from recform.writers.names import argument_names
 
 
@@ -24,14 +29,19 @@ class Variables:
         steps: of each step of the recurrence.
         starts, ends: of what stands in front of the blocks of each flow, and behind them.
         unnamed: those inside of definitions that have none.
-        single: whether the blocks of a stage are one nn.Sequential.
+        between: of each step, as of its plan.
+        held: for each stage the last one to whose end what comes into it has a name, for
+            an nn.Sequential with all of them gets it; -1, if there is none.
+        flat: the steps whose blocks are no modules, but rows of them.
     """
 
     steps: tuple[tuple[Tensor, ...], ...]
     starts: tuple[tuple[Tensor, ...], ...]
     ends: tuple[tuple[Tensor, ...], ...]
     unnamed: frozenset[Tensor]
-    single: bool
+    between: tuple[Mapping[Tensor, bool], ...]
+    held: tuple[int, ...]
+    flat: frozenset[int]
 
 
 def variables_of(network: NetworkGraph) -> Variables:
@@ -43,11 +53,34 @@ def variables_of(network: NetworkGraph) -> Variables:
     names = Namespace.module(argument_names(network.recurrence.formula))
     plan = plan_network(network, names)
     steps = tuple(step.variables for step in plan.steps)
+    flat = frozenset(n for n, step in enumerate(plan.steps) if step.flat)
+    between = tuple(step.between for step in plan.steps)
+    more = plan.unnamed, between, _held(plan), flat
     if not plan.stages:
         # One row, in which blocks are no classes.
         nothing: tuple[tuple[Tensor, ...], ...] = ((),) * len(network.starts)
-        return Variables(steps, nothing, nothing, plan.unnamed, plan.single)
+        return Variables(steps, nothing, nothing, *more)
     ways = ForwardWriter(plan).ways()
     starts, ends = (way.started for way in ways), (way.ended for way in ways)
-    more = plan.unnamed, plan.single
     return Variables(steps, tuple(starts), tuple(ends), *more)
+
+
+def _held(plan: NetworkPlan) -> tuple[int, ...]:
+    """As of :class:`Variables`: in one row, containers may have several stages, or none."""
+    stages = range(len(plan.graph.stages))
+    if plan.stages:
+        return tuple(stages) if plan.single else (-1,) * len(stages)
+    parts = plan.rows[HEAD].parts
+    origins = [part.origin for part in parts]
+    firsts = [origins.index(Origin(Kind.STAGE, stage)) for stage in stages]
+    return tuple(
+        max(
+            (
+                bisect_right(firsts, last) - 1
+                for at, last in spans(parts)
+                if at == first
+            ),
+            default=-1,
+        )
+        for first in firsts
+    )

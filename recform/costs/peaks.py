@@ -201,7 +201,7 @@ class _Moments:
         """Counts what operations have besides; and what each is the first to learn.
 
         That is the gradients that stay of its parameters. One that an earlier call adds is
-        there beside; the first sum is a tensor of its own.
+        there beside, until it is added in place.
         """
         number, had = self._tape.learned
         learned, owners = [0] * len(self.kept), dict(had)
@@ -242,7 +242,6 @@ class _Moments:
                     learned[n] = amount
                     backward[0] += amount
                 else:
-                    amount *= 2 if count == 1 else 1
                     backward[2 * n] += amount
                 backward[2 * n + 1] -= amount
         return learned

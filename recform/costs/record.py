@@ -73,6 +73,8 @@ class _Recorder:
     ) -> None:
         self._variables = variables
         self._behind = behind
+        #: What comes into stages that a container has, and the last of these.
+        self._entered: list[tuple[int, Held]] = []
         #: The level of features that whoever goes through them still has.
         self._level: Held = ()
         self._network = network
@@ -129,22 +131,30 @@ class _Recorder:
         self._left_out = 0
         for stage in stages:
             writer.part = f"stage {stage + 1}"
-            entry, segments = carried, network.stages[stage].segments
-            for segment in segments:
+            until = self._variables.held[stage]
+            # Whoever goes through levels of features runs the parts of containers.
+            until = until if self._behind is None else min(until, stage)
+            self._entered.append((until, carried[0]))
+            for segment in network.stages[stage].segments:
+                writer.apart = segment.step in self._variables.flat
                 step = self._recurrence.steps[segment.step]
                 named = self._variables.steps[segment.step]
+                between = self._variables.between[segment.step]
                 for index in self._blocks(segment):
                     writer.unit, writer.between = writer.unit + 1, False
                     given = waiting.given(step, index, carried)
-                    carried = block(step, named, segment.block, index, given, ())
+                    carried = block(
+                        step, named, segment.block, index, given, (), between
+                    )
                     writer.leave(carried)
                     waiting.keep(index, carried)
                     if not opened:
                         writer.name(x)  # as the variable of what the stem makes
                         opened = "x" in map(_variable, step.handed)
-            if self._variables.single:
-                # One nn.Sequential: what it gets is held to its end.
-                writer.name(entry[0])
+            writer.apart = False
+            for until, entry in self._entered:
+                if until >= stage:  # What an nn.Sequential gets is held to its end.
+                    writer.name(entry)
             if stage != stages[-1]:
                 self._show(carried[0])
         writer.part = "shared"
@@ -199,6 +209,7 @@ def _follow(
     index: int,
     given: Sequence[Held],
     x: Held,
+    between: Mapping[Tensor, bool] | None = None,
 ) -> list[Held]:
     """A block: what it hands on.
 
@@ -212,6 +223,7 @@ def _follow(
         index: its number.
         given: what it gets.
         x: what comes into the flow, before the first block.
+        between: the operators that have a variable between them, as of a step's plan.
     """
     held: dict[object, Held] = {
         **contexts,
@@ -219,7 +231,7 @@ def _follow(
         Input(): x,
     }
     recorder = _BlockRecorder(writer, (flow, index), step, block, held)
-    made = recorder.block(given, variables)
+    made = recorder.block(given, variables, between or {})
     if step.role == START:
         contexts |= {t: held[t] for t in step.body if is_of_context(t)}
     return made
@@ -243,6 +255,10 @@ class _BlockRecorder:
         self._held = held
         #: What adapters make that two tensors read, which has a variable.
         self._shared: dict[object, Held] = {}
+        #: The operators with a variable between them, as of a step's plan.
+        self._between: Mapping[Tensor, bool] = {}
+        #: What that variable holds.
+        self._out: Held = ()
         #: Where the operations of a tensor, or of an adapter, begin and end.
         self._where: dict[object, tuple[int, int]] = {}
         self._adapters: Mapping[object, tuple[Link, ...]] = {
@@ -251,18 +267,26 @@ class _BlockRecorder:
             if isinstance(site, Site)
         }
 
-    def block(self, given: Sequence[Held], variables: Sequence[Tensor]) -> list[Held]:
+    def block(
+        self,
+        given: Sequence[Held],
+        variables: Sequence[Tensor],
+        between: Mapping[Tensor, bool],
+    ) -> list[Held]:
         """What it hands on.
 
         Args:
             given: what it gets.
             variables: the tensors that have one; others are made where they are read.
+            between: as of :func:`_follow`.
         """
+        self._between = between
         writer, outputs = self._writer, self._step.outputs
         named = [self._value(tensor) for tensor in variables]
         made = [self._value(x) if isinstance(x, Tensor) else () for x in outputs]
         self._keep()
-        for held in (*given, *named, *self._shared.values()):
+        arguments = () if writer.apart else given
+        for held in (*arguments, *named, *self._shared.values(), self._out):
             writer.name(held)
         return made
 
@@ -349,7 +373,12 @@ class _BlockRecorder:
             self._where[tensor] = (here, here)
             return everything
         links = self._block.works[tensor]
+        writer, inlined = self._writer, tensor in self._between
+        writer.out = self._out if inlined else ()
         made = self._run(links, everything, self._owner(tensor), (tensor,), parts)
+        if inlined:
+            first = everything if self._between[tensor] else ()
+            self._out = writer.left or first or self._out
         if isinstance(tensor, TensorSum):
             terms = self._terms(tensor)
             self._writer.hand_on(tuple(self._handed(terms, parts, made)))

@@ -189,6 +189,9 @@ class Writer:
         part: the part of the network that is written.
         unit: the number of the block that is written.
         between: whether it is through.
+        apart: whether operators are modules in a row, and what comes in has no name.
+        left: what the last chain had a name for before it was through.
+        out: what has the name of that until the first statement of the next one is.
 
     Args:
         gpu: whether it is of what a network does on a GPU.
@@ -203,10 +206,10 @@ class Writer:
         self.tape = Tape()
         self.part = ""
         self.unit = 0
-        self.between = False
+        self.between = self.apart = False
         self._runs = 1
-        #: What the last chain had a name for before it was through.
-        self._left: Held = ()
+        self.left: Held = ()
+        self.out: Held = ()
 
     @property
     def here(self) -> int:
@@ -239,7 +242,7 @@ class Writer:
         """
         x = named = given
         start = self.here
-        for statement in statements(links):
+        for statement in statements(links, apart=self.apart):
             named = x
             for link in statement:
                 link = link.on_gpu if self.gpu else link
@@ -253,7 +256,8 @@ class Writer:
                 if inside:
                     each = parts if here == start and parts else (x,)
                     held = dict(zip(link.takes, each, strict=True))
-                    x = self._opened(inside, held, here_owner)
+                    argument, x = x, self._opened(inside, held, here_owner)
+                    self.name(argument)  # It is one to the end of the call.
                     continue
                 made = self._operation(link, x, here_owner)
                 if copies or (link.cost.saves_input and here > start):
@@ -261,9 +265,11 @@ class Writer:
                 if link.cost.saves_output and link is not links[-1]:
                     self.keep(made, here)
                 x = made
-            self.name(named)
-        self.name(given)
-        self._left = named if named != given else ()
+            self.name((*named, *self.out))
+            self.out = ()
+        if not self.apart:
+            self.name(given)
+        self.left = named if named != given else ()
         return x
 
     def _opened(
@@ -280,7 +286,7 @@ class Writer:
                 item.links, reads, owner and (owner, item.module or number), parts
             )
             held[item.tensor] = made
-            left = self._left or left
+            left = self.left or left
             if self.here > start:
                 for ask in item.asks:
                     by = self.here - 1 if ask == item.tensor else start
@@ -295,6 +301,9 @@ class Writer:
 
     def _operation(self, link: Link, reads: Held, owner: object) -> Held:
         tape, here, cost = self.tape, self.here, link.cost
+        parameters = cost.parameters
+        if link.shares:  # Both who has it and who shares it make its gradient.
+            owner, parameters = link.shares
         trained = bool(cost.parameters) or any(tape.buffers[n].trained for n in reads)
         trained = trained or not reads  # made of what is learned alone, as in a scan
         if owner is None and not trained:
@@ -319,7 +328,7 @@ class Writer:
                 cost.stays,
                 cost.fixed,
                 link.cost.cheap,
-                link.cost.parameters,
+                parameters,
                 owner,
                 link.works,
                 Amount(link.cost.workspace),

@@ -78,6 +78,9 @@ class Join(Operator):
     def shape(self, x: Shape, a: Arguments) -> Shape:
         return x.one_stream.with_features(x.features * x.grid[0])
 
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return Cost(passes=not x.grid[1:], cheap=True)
+
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         turned = "{x}.movedim(1, -2)" if x.grid[1:] else "{x}"
         return Emitted(f"{turned}.flatten(-2)")
@@ -257,7 +260,7 @@ class Offset(Operator):
         return x
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(parameters=int(x.grid[0]) * int(x.features))
+        return Cost(parameters=int(x.grid[0]) * int(x.features), cheap=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         n, features = code(x.grid[0]), code(x.features)

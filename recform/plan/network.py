@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from recform.algebra.expr import Tensor
 from recform.graph.model import NetworkGraph
@@ -29,6 +29,8 @@ class StepPlan:
         made: for each segment what makes its blocks, where there is no class for them.
         flat: how many modules a block is, if it is a list of them.
         variables: the tensors that have one in its code, in the order of its statements.
+        between: those that an operator makes whose parts are the step's own, and whether
+            what comes into it has a name first, which then is that of what is between.
     """
 
     printed: PrintedStep
@@ -39,6 +41,7 @@ class StepPlan:
     made: tuple[Expression, ...] = ()
     flat: int = 0
     variables: tuple[Tensor, ...] = ()
+    between: Mapping[Tensor, bool] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -70,6 +70,17 @@ def fold(parts: Sequence[Part], compose: Compose | None = None) -> list[Part]:
     return result
 
 
+def spans(parts: Sequence[Part]) -> Iterator[tuple[int, int]]:
+    """The first and the last part of each container, of those inside of others as well."""
+    position = 0
+    for run, is_container in _runs(parts):
+        if is_container:
+            yield position, position + len(run) - 1
+            for first, last in spans([member.without() for member in run]):
+                yield position + first, position + last
+        position += len(run)
+
+
 def _runs(parts: Sequence[Part]) -> Iterator[tuple[list[Part], bool]]:
     """Parts in a row that lie in one container, and the others each by itself."""
     position = 0

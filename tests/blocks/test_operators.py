@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from recform.blocks import Layout, Misfit, Shape
 from recform.blocks.examples import empty_examples, random_examples
+from recform.blocks.support.lean import Lean
 from recform.operators import standard
 from tests.blocks.calls import arguments, build, operator
 
@@ -249,6 +251,32 @@ def test_what_autograd_keeps(name: str, x: Any, given: dict[str, Any]) -> None:
     expected += sum(inputs[names.index(item)].elements for item in kept_inputs)
     expected += made.elements if cost.saves_output else 0
     assert sum(kept.values()) == 2 * expected, (kept, result.grad_fn)
+
+
+class Made(TorchDispatchMode):
+    """Notes which operations of torch make numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if not func.is_view and "view" not in func.overloadpacket.__name__:
+            self.names.add(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(("name", "x", "given"), CALLS, ids=IDS)
+def test_what_is_cheap(name: str, x: Any, given: dict[str, Any]) -> None:
+    """What a lean pass runs again is so in what is said of memory."""
+    a, inputs = arguments(name, given), several(x)
+    _, run, _ = build(name, inputs, a)
+    with Made() as made:
+        run(*(random_examples(x, 2) for x in inputs))
+    if made.names and made.names <= Lean.CHEAP:
+        assert operator(name).cost_of(inputs, a).cheap
 
 
 @pytest.mark.parametrize(("name", "x", "given"), CALLS, ids=IDS)

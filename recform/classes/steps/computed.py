@@ -77,8 +77,8 @@ class StepForward:
         self._called = called
         self._shared = shared
 
-    def write(self) -> tuple[Function, tuple[Tensor, ...]]:
-        """The method, and the tensors that have a variable in it, in order."""
+    def write(self) -> tuple[Function, BodyWriter]:
+        """The method, and what has written its statements."""
         step = self._step
         contexts = context_names(self._recurrence)
         names = Namespace.forward(contexts.values())
@@ -119,7 +119,7 @@ class StepForward:
         types = ", ".join(map(self._type, step.outputs))
         kind = types if len(texts) == 1 else f"tuple[{types}]"
         made: tuple[Statement, ...] = (*statements, Return(Code(", ".join(texts))))
-        return Function("forward", tuple(parameters), kind, made), body.variables
+        return Function("forward", tuple(parameters), kind, made), body
 
     def _kind(self, name: str) -> str:
         """The type of an operator or a learned scalar that is handed on."""

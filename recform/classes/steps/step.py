@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import I, L, State, Tensor
+from recform.algebra.expr import I, L, State
 from recform.algebra.pipeline import Pipeline
 from recform.algebra.placed import placed
 from recform.algebra.symbols import size
@@ -35,6 +35,7 @@ from recform.recurrence.model import shared_by
 from recform.writers.calls import given
 from recform.writers.containers import fold
 from recform.writers.formula.coefficients import coefficient_text, numeric_parts
+from recform.writers.formula.statements import BodyWriter
 from recform.writers.initialise import member_parameter, scalar_parameter
 from recform.writers.names import ADAPTER, as_named, is_inline, operator_name
 from recform.writers.pipelines import (
@@ -111,7 +112,7 @@ class _StepWriter:
         definition: Class | Function | None = None
         made: tuple[Expression, ...] = ()
         flat = 0
-        variables: tuple[Tensor, ...] = ()
+        body: BodyWriter | None = None
         if is_inline(self._formula, "step"):
             definition, flat = self._flat()
         elif self._is_operator():
@@ -126,7 +127,7 @@ class _StepWriter:
                 called,
                 self._shared,
             )
-            method, variables = forward.write()
+            method, body = forward.write()
             definition = Class(
                 self._name,
                 step_title(self._recurrence, self._step, self._shared),
@@ -152,7 +153,8 @@ class _StepWriter:
             self._free,
             made,
             flat,
-            variables,
+            body.variables if body else (),
+            body.inlined if body else {},
         )
         return step, definition
 

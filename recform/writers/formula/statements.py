@@ -52,6 +52,9 @@ class BodyWriter:
         self._line = line
         self._indent = indent
         self._made: list[Assign] = []
+        #: The operators whose parts are the step's own, and whether what comes into
+        #: each is given the name of what is between them first.
+        self.inlined: dict[Tensor, bool] = {}
 
     def write(
         self, outputs: Iterable[Slot], inlined: Inliner | None = None
@@ -204,6 +207,7 @@ class BodyWriter:
         given = self._writer.arguments(tensor)
         between, result = chain(code.calls, code.cuts, given, "out", code.inputs)
         line = defined or self._line(tensor)
+        self.inlined[tensor] = between[:1] == [*given]
         for text in between:
             self._set("out", text, line)
         name = self._named(tensor)
