@@ -102,6 +102,8 @@ class File:
         laid: classes whose constructors lay weights out in memory.
         asked: what it has called that is not of the file.
         turns: of what is kept of positions.
+        returned: what was called, and what it made, in the order of their ends.
+        shown: what the last generator yielded, each with how much had returned by then.
         labels: for classes of blocks the attributes that are operators of the formula.
     """
 
@@ -133,6 +135,8 @@ class File:
         self._rows: list[Alike] = []
         self._lines: dict[ast.ClassDef, list[ast.ClassDef]] = {}
         self.turns = Turns()
+        self.returned: list[tuple[Value, Value]] = []
+        self.shown: list[tuple[Value, int]] = []
 
     @property
     def idle(self) -> list[Instance | Alike]:
@@ -149,13 +153,8 @@ class File:
     @property
     def effects(self) -> tuple[int, ...]:
         """What grows with all that is done besides calls of blocks."""
-        lists: tuple[Sized, ...] = (
-            self._order,
-            self.made,
-            self.ties,
-            self._instances,
-            self.popped,
-        )
+        lists: list[Sized] = [self._order, self.made, self.ties, self._instances]
+        lists.append(self.popped)
         return (self.changes, self.learned.total(), *map(len, lists))
 
     @property
@@ -265,7 +264,8 @@ class File:
         starts = method.function.name == "__init__"
         run = reader.construct if starts else reader.run
         result = run(method.function.body)
-        return result if reader.yielded is None else tuple(reader.yielded)
+        self.shown = reader.yielded or self.shown
+        return tuple(v for v, _ in reader.yielded) if reader.yielded else result
 
     def called_method(
         self, instance: Instance, name: str, arguments: Sequence[Value]

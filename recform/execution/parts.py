@@ -24,6 +24,8 @@ class World(Protocol):
     """What a part needs to know of the file that it stands in."""
 
     table: Table
+    #: What was called, and what it has made, in the order of their ends.
+    returned: list[tuple[Value, Value]]
 
     def ran(self, part: Made | Hole, arguments: Sequence[Value]) -> Value:
         """What a module of a library makes of values."""
@@ -206,7 +208,9 @@ def call(world: World, part: Value, arguments: Sequence[Value]) -> Value:
         Unreadable: if it is nothing that can be called.
     """
     if isinstance(part, Part):
-        return part.on(world, arguments)
+        made = part.on(world, arguments)
+        world.returned.append((part, made))
+        return made
     raise Unreadable(f"{part} is called")
 
 
