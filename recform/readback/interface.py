@@ -37,6 +37,7 @@ class Interface:
         code: its file, of which the forward pass has run.
         network: its object there.
         found: the blocks that were called, in order.
+        has_classes: whether all blocks are objects of classes.
     """
 
     def __init__(
@@ -45,9 +46,10 @@ class Interface:
         code: File,
         network: Instance,
         found: Sequence[tuple[Span, Any]],
+        has_classes: bool,
     ) -> None:
         self._graph, self._code, self._network = graph, code, network
-        self._found = found
+        self._found, self._has_classes = found, has_classes
         self._name = network.kind.name
         self._shown = list(code.shown)
         self._returned = list(code.returned)
@@ -112,15 +114,19 @@ class Interface:
         elif stage + 1 == len(stages):
             yield graph.final
         else:
-            yield self._shape(what, stage, value)
+            yield from self._between(what, stage, value)
 
-    def _shape(self, what: str, stage: int, value: Value) -> Shape:
+    def _between(self, what: str, stage: int, value: Value) -> Iterator[Shape]:
         """The shape of what is made of the tensors that the last block of a stage made."""
         stages = self._graph.stages
         outputs: Sequence[Any] = stages[stage].segments[-1].block.outputs
         counts = [sum(s.count for s in item.segments) for item in stages]
         call, last = sum(counts[: stage + 1]) - 1, sum(counts) - 1
         slots = [n.parts for n in nodes_in([value]) if n.parts[0] == "slot"]
+        if not self._has_classes:
+            # What blocks without a class make is made of what their modules make.
+            yield from filter(None, outputs)
+            return
         is_late = any(other != call for _, other, _ in slots)
         if stages[stage].segments[-1].step == stages[-1].segments[-1].step:
             later = Later(self._code.table, call - 1).of(value, last - call)
@@ -130,8 +136,7 @@ class Interface:
                 f"{what} is not what the network would make, if it ended there"
             )
         first = outputs[slots[0][2]] if slots else outputs[0]
-        shape: Shape = first.with_features(_features(value, outputs))
-        return shape
+        yield first.with_features(_features(value, outputs))
 
     # -- what is taken out for fewer levels
 
@@ -142,7 +147,7 @@ class Interface:
         self._code.called_method(
             self._network, "_finish", [self._code.table.atom("features")]
         )
-        ran = [part for part, _ in self._code.returned[before:] if _is_module(part)]
+        ran = self._modules(self._code.returned[before:])
         unnamed = [p for p in ran if not any(_holds(part, p) for part in parts)]
         unrun = [p for p in parts if _place(p) not in map(_place, ran)]
         if unnamed or unrun:
@@ -154,8 +159,8 @@ class Interface:
         names = self._code.attribute(self._network, "_order") or tuple(self._names())
         for row, stop in zip(self._info[:-1], stops, strict=False):
             parts = list(map(self._part, self._pruned(names, row["module"])))
-            ran = [part for part, _ in self._returned[: stops[-1]] if _is_module(part)]
-            early = [p for p, _ in self._returned[:stop] if _is_module(p)]
+            early = self._modules(self._returned[:stop])
+            ran = self._modules(self._returned[: stops[-1]])
             places = set(map(_place, early))
             late = [part for part in ran[len(early) :] if _place(part) not in places]
             lost = [p for p in early if any(_holds(part, p) for part in parts)]
@@ -163,6 +168,16 @@ class Interface:
             if lost or left:
                 what = "too much" if lost else "too little"
                 raise Refuted(f"{self._name} takes out {what} behind {row['module']}")
+
+    def _modules(self, returned: Sequence[tuple[Value, Value]]) -> list[Value]:
+        """Modules that have returned, but for those that stand for functions."""
+        layers = self._code.said.layers
+        return [
+            part
+            for part, _ in returned
+            if _is_module(part)
+            and not (isinstance(part, Leaf) and part.made.make in layers)
+        ]
 
     def _pruned(self, names: Sequence[str], kept: str) -> list[str]:
         """What timm takes out where this is the last level: as the base class says."""
@@ -262,7 +277,8 @@ def _holds(part: Value, other: Value) -> bool:
         return True
     if isinstance(part, Row) and isinstance(part.held, Items):
         return any(
-            id(span.row) == wanted[0] and 0 <= wanted[1] - span.first < span.count
+            (id(span.row) == wanted[0] and 0 <= wanted[1] - span.first < span.count)
+            or (isinstance(span.row, Instance) and _holds(span.row, other))
             for span in part.held.spans
         )
     if isinstance(other, Row) and isinstance(part, Row) and other.held is part.held:

@@ -125,8 +125,12 @@ class Network(Sides):
         if is_timms(self.printed):
             self._check_reset(network.kind)
             if not self._given:
+                has_classes = all(step.is_class for step in self.printed.steps)
+                what = Interface(
+                    self.graph, self.code, network, self.found, has_classes
+                )
                 with self.running():
-                    Interface(self.graph, self.code, network, self.found).check()
+                    what.check()
 
     def check_head(self) -> None:
         """Compares the constructor, and the head of timm's interface alone.
