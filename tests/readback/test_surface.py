@@ -23,6 +23,7 @@ from tests.readback.test_starts import written
 
 PASS = r"(        x = self\.stem\(x\)\n)"
 STEP = r"(        wx = self\.W\(x_prev\).*\n)"
+MADE = r"(    def __init__\(.*\) -> None:\n +super\(\)\.__init__\(\)\n +self\.(\w+) = )"
 FAULTS = {
     "a seed above all": (r"\A", "torch.manual_seed(0)\n"),
     "a type of numbers": (r"\A", "torch.set_default_dtype(torch.float64)\n"),
@@ -54,6 +55,11 @@ FAULTS = {
         r"def forward\(self, x: Tensor\)",
         "def forward(self, x: torch.manual_seed(0))",
     ),
+    # What the class has goes before a module, and of two of one name the last one.
+    "a part and a field": (MADE, r"    \2 = None\n\1"),
+    "a part and a number": (MADE, r"    \2 = 0\n\1"),
+    "two fields": (MADE, r"    more = 0\n    more = 1\n\1"),
+    "a field and a method": (MADE, r"    forward = None\n\1"),
     "a method of nobody": (r"\Z", "\n    def more(self, x):\n        return x\n"),
     "a function of nobody": (r"\Z", "\n\ndef more(x):\n    return x\n"),
 }
