@@ -2,178 +2,35 @@
 
 from __future__ import annotations
 
-import ast
 import builtins
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from numbers import Integral
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from recform.blocks.acts import Inner
 from recform.blocks.amount import Cost
-from recform.blocks.arguments import Argument, Arguments, Kind
+from recform.blocks.arguments import Arguments
 from recform.blocks.code import symbols_in
+from recform.blocks.declared import classes_in
 from recform.blocks.details import Detail
-from recform.blocks.function import Function
 from recform.blocks.operator import (
     FUNCTION_INPUT,
+    SHIFTED,
     Emitted,
     Memory,
     Misfit,
     Operator,
     Several,
-    Weights,
 )
-from recform.blocks.shape import Layout, Shape, Size
+from recform.blocks.shape import Shape, Size
 from recform.blocks.template import free_names, in_place, template
 from recform.modules import raised
 
 _T = TypeVar("_T")
-#: As the grammar reads a name: what follows an underscore is no index.
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(_(?![A-Za-z]$|[0-9]+$)[A-Za-z0-9]+)*")
-#: Words that formulas use themselves.
-_WORDS = frozenset(
-    (
-        *("none", "true", "false", "input", "output", "i", "L", "c", "s", "cin"),
-        *("sum", "prod", "concat", "split", "max", "min", "mean", "pi", "e"),
-        *("sqrt", "exp", "log", "abs", "floor", "ceil"),
-    )
-)
-_CLASS = re.compile(r"class ([A-Za-z_]\w*)\(nn\.Module\):")
 #: What the generated file imports if something of it is named, and what it always does.
 _MODULES, _ALWAYS = ("torch", "F", "math"), ("nn", "Tensor", *dir(builtins))
-
-#: The rules that a class may have; all else that an operator does is recform's own.
-_RULES = frozenset(
-    (
-        *("shape", "cost", "emit", "memory"),
-        *("shape_of", "cost_of", "emit_of", "memory_of"),
-        *("details", "shared"),
-    )
-)
-#: What Python looks for in an object, and may fail anywhere.
-_HOOKS = (
-    "__getattribute__",
-    "__getattr__",
-    "__eq__",
-    "__hash__",
-    "__bool__",
-    "__len__",
-)
-
-#: Kinds of what a class declares, in words; and of what its tuples hold.
-_KINDS = {
-    bool: "true or false",
-    int: "a whole number",
-    str: "a text",
-    tuple: "a tuple",
-    Cost: "a Cost",
-}
-_ITEMS: dict[str, tuple[type, str]] = {
-    "inputs": (str, "text"),
-    "arguments": (Argument, "Argument"),
-    "takes": (Layout, "Layout"),
-    "weights": (Weights, "Weights"),
-    "support": (str, "text"),
-    "support_kept": (str, "text"),
-}
-
-
-def faults(cls: type[Operator]) -> Iterator[str]:
-    """What is wrong with the declaration of an operator, to follow its name."""
-    try:
-        wrong = list(_kinds(cls)) or list(_declaration(cls))
-    except (Exception, SystemExit) as error:  # of metaclasses and the like
-        wrong = [f"has a declaration that cannot be read ({raised(error)})"]
-    yield from wrong
-
-
-def _kinds(cls: type[Operator]) -> Iterator[str]:
-    """What is something else than it is in an operator that leaves it out."""
-    for name, default in vars(Operator).items():
-        kind, value = type(default), getattr(cls, name)
-        if kind not in _KINDS or name.startswith("__"):
-            continue
-        if not isinstance(value, kind):
-            yield f"has {value!r} for `{name}`, and not {_KINDS[kind]}"
-        elif kind is tuple:
-            item, said = _ITEMS[name]
-            for wrong in (x for x in value if type(x) is not item):
-                yield f"has {wrong!r} among its `{name}`, which is no {said}"
-
-
-def _declaration(cls: type[Operator]) -> Iterator[str]:
-    """What is wrong with it, all of it being of its kind."""
-    name = getattr(cls, "name", None)
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or name in _WORDS:
-        yield f"has the name {name!r}, which a formula cannot use"
-    if not isinstance(getattr(cls, "about", None), str):
-        yield "has no `about`, a line that says what it does"
-    for own in sorted(_overridden(cls)):
-        yield f"has `{own}` of its own, which only recform's operators may have"
-    yield from _input_faults(cls)
-    for argument in cls.arguments:
-        if not argument.name.isidentifier():
-            yield f"has an argument of the name {argument.name!r}"
-        elif argument.kind is Kind.CHOICE and not argument.choices:
-            yield f"has no choices for its argument {argument.name!r}"
-    if cls.elementwise and cls.arguments:
-        yield "is elementwise and has arguments, which an equation could not give"
-    yield from _function_faults(cls)
-    for text in cls.support:
-        if not _CLASS.match(text) or not _parses(text):
-            yield "has a `support` text that is no `class Name(nn.Module): ...`"
-
-
-def _overridden(cls: type[Operator]) -> set[str]:
-    """What a class, or a base of it that is not recform's, overrides and may not."""
-    methods = {
-        name
-        for name, value in (*vars(Operator).items(), *vars(Several).items())
-        if (callable(value) or isinstance(value, property)) and name[:2] != "__"
-    }
-    own = {
-        name
-        for base in cls.__mro__
-        if base is not object and base.__module__.partition(".")[0] != "recform"
-        for name, value in vars(base).items()
-        if value is not None  # as Python sets `__hash__` beside `__eq__`
-    }
-    return own & ((methods - _RULES) | {*_HOOKS})
-
-
-def _input_faults(cls: type[Operator]) -> Iterator[str]:
-    """What is wrong with the inputs that an operator names, and with the rules of them."""
-    several = issubclass(cls, Several)
-    if several and cls.emit_of is Several.emit_of:
-        yield "has no `emit_of`, which gives its code"
-    if not several and cls.emit is Operator.emit:
-        yield "has no `emit`, which gives its code"
-    given: object = cls.inputs
-    names = [str(name) for name in given] if isinstance(given, tuple) else ["m"]
-    sound = all(_NAME.fullmatch(name) and name != "m" for name in names)
-    if not sound or len(set(names)) < len(names):
-        yield f"has the inputs {cls.inputs!r}, which are no tuple of different names"
-    elif several and len(names) < 2:
-        yield f"has the inputs {given!r}: a Several takes two tensors or more"
-    elif not several and given != ("x",):
-        yield f"has the inputs {given!r}, which only a Several has"
-
-
-def _function_faults(cls: type[Operator]) -> Iterator[str]:
-    """What is wrong with what an operator says that it computes."""
-    if cls.function is None:
-        return
-    if type(cls.function) is not Function or not isinstance(cls.function.value, str):
-        yield "has a `function` that is no Function"
-    elif not cls.elementwise:
-        yield "has a `function`, and is not elementwise"
-    else:
-        try:
-            _ = cls.function.term
-        except ValueError as error:
-            yield f"has a `function` whose value cannot be read: {error}"
 
 
 def guarded(cls: type[Operator]) -> Operator:
@@ -216,7 +73,9 @@ def _guarded(cls: type[Operator]) -> Operator:
             self, inputs: tuple[Shape, ...], a: Arguments
         ) -> tuple[Memory, ...]:
             rule = super().memory_of
-            return _checked(f"memory{of}", tuple, lambda: rule(inputs, a))
+            made = _checked(f"memory{of}", tuple, lambda: rule(inputs, a))
+            is_shift = made and self.emit_of(inputs, a).call == SHIFTED
+            return made if is_shift else _kept(self, made, f"memory{of}")
 
         def shared(self, x: Shape, a: Arguments) -> tuple[Size, ...]:
             rule = super().shared
@@ -305,6 +164,40 @@ def _counted(cost: Cost, rule: str) -> Cost:
     return cost
 
 
+def _kept(
+    operator: Operator, memories: tuple[Memory, ...], rule: str
+) -> tuple[Memory, ...]:
+    """What an operator keeps of positions, which needs a class that keeps it.
+
+    Raises:
+        Misfit: if there is none, or what is told is nothing that can be kept.
+    """
+    for item in memories:
+        if type(item) is not Memory or not _counts(item):
+            raise Misfit(
+                "RF514",
+                f"gives {item!r} in `{rule}`, which is no Memory of a text and whole "
+                "numbers of at least 0",
+                hint="a mistake of the plugin",
+            )
+    if memories and not operator.support_kept:
+        raise Misfit(
+            "RF514",
+            f"says in `{rule}` that it keeps {memories[0].what} of earlier positions, and "
+            "brings no class that does: it has no `support_kept`",
+            hint="its module in generation, with `self.past.join`; or raise a Misfit in "
+            f"`{rule}`, if it cannot go on by positions",
+        )
+    return memories
+
+
+def _counts(memory: Memory) -> bool:
+    """Whether a memory says how much is kept."""
+    numbers: list[Any] = [memory.features, memory.positions or 0]
+    whole = all(isinstance(n, Integral) and int(n) >= 0 for n in numbers)
+    return whole and isinstance(memory.what, str)
+
+
 def _joined(
     details: tuple[Detail, ...], inputs: tuple[Detail, ...], *, is_known: bool
 ) -> tuple[Detail, ...]:
@@ -381,9 +274,8 @@ def _sound(
         raise Misfit("RF514", text, hint="a mistake of the plugin")
     sizes = (size for x in inputs for size in (x.features, *x.grid))
     symbols = {str(s) for v in (*sizes, *a.values()) for s in symbols_in(v)}
-    own = {found[1] for text in operator.support if (found := _CLASS.match(text))}
     for text in texts:
-        _known(text, symbols | own)
+        _known(text, symbols | classes_in(operator.support))
     return made
 
 
@@ -404,11 +296,3 @@ def _known(text: str, names: set[str]) -> None:
                 if name.id == "x"
                 else "it has torch, nn, F, Tensor and math, and the classes of `support`",
             )
-
-
-def _parses(text: str) -> bool:
-    try:
-        ast.parse(text)
-    except (SyntaxError, ValueError):
-        return False
-    return True

@@ -12,6 +12,10 @@ from recform.blocks.function import Function
 from recform.blocks.shape import Layout, Shape, Size
 from recform.source import Span
 
+#: The code that makes of each position the one before: where a network goes on by positions,
+#: this is kept without a class of its own.
+SHIFTED = "F.pad({x}, (0, 0, 1, -1))"
+
 
 @dataclass(frozen=True)
 class Memory:

@@ -10,10 +10,13 @@ from recform.blocks.identifiers import support_name
 from recform.classes.layout import CHANNELS_LAST
 from recform.diagnostics import Diagnostics
 from recform.diagnostics.refuted import Refuted, proving
+from recform.execution.library import INVERSE
 from recform.execution.parts import PAST
 from recform.graph.model import NetworkGraph
 from recform.plan.definitions import Class, Role
 from recform.plan.network import NetworkPlan
+from recform.readback.constructor import is_timms
+from recform.readback.frames import PLAINLY, Keeping, check_told, frames_of
 from recform.readback.plan import Printed
 from recform.readback.printed import check_printed
 from recform.readback.surface import check_base, check_definitions, check_file
@@ -27,6 +30,7 @@ def check(
     base: str = "",
     *,
     going: bool = False,
+    keeping: Keeping = PLAINLY,
 ) -> None:
     """Holds the source of a file against its networks.
 
@@ -36,6 +40,7 @@ def check(
         tree: the source, with all of their definitions in it.
         going: whether they go on by positions.
         base: the source of what they derive from, if that is no part of it.
+        keeping: what they keep for their backward pass.
 
     Raises:
         CompileError: RF901, if it says something else.
@@ -47,6 +52,7 @@ def check(
     }
     scalars = {k: v for plan in plans for k, v in _scalars(plan).items()}
     run: set[ast.FunctionDef] = set()
+    every: list[tuple[NetworkGraph, Printed]] = []
     for network, plan in zip(networks, plans, strict=True):
         steps = tuple(step.printed for step in plan.steps)
         laid_out = plan.network.base == CHANNELS_LAST
@@ -60,6 +66,7 @@ def check(
             going,
             run=run,
         )
+        every.append((network, printed))
         span = network.recurrence.formula.equations[0].span
         with proving(span, Diagnostics()):
             check_printed(network, printed)
@@ -67,7 +74,12 @@ def check(
                 check_printed(network, replace(printed, past=PAST))
     with proving(span, Diagnostics()):
         names = [plan.network.name for plan in plans] if going else []
-        check_definitions(tree.body, run, names)
+        frames = frames_of(keeping, every, _backwards(plans))
+        check_definitions(tree.body, run, names, frames)
+        for number, (_, printed) in enumerate(every):
+            if is_timms(printed):
+                said = keeping.plans[number] if keeping.plans else None
+                check_told(definitions[printed.name], said)  # type: ignore[arg-type]
 
 
 def check_text(
@@ -78,6 +90,7 @@ def check_text(
     bases: tuple[str, str],
     *,
     going: bool = False,
+    keeping: Keeping = PLAINLY,
 ) -> None:
     """Holds a file against what of it is proved.
 
@@ -89,13 +102,14 @@ def check_text(
         bases: what networks with timm's interface derive from, as it is written and as
             the library has it; empty for none.
         going: whether they go on by positions.
+        keeping: what they keep for their backward pass.
 
     Raises:
         CompileError: RF901, if it says something else.
     """
     span = networks[0].recurrence.formula.equations[0].span
     with proving(span, Diagnostics()):
-        check_base(*bases)
+        check_base(*bases, keeping.frame)
         _check_brought(networks, parts[:-1], going)
         names = [node.name for node in tree.body if hasattr(node, "name")]
         check_file(text, parts, names)
@@ -115,6 +129,16 @@ def _check_brought(
                 name = support_name(text)
                 if brought.get(name, text).rstrip() != text.rstrip():
                     raise Refuted(f"{name} is not what {operator.name} brings")
+
+
+def _backwards(plans: Sequence[NetworkPlan]) -> set[str]:
+    """The classes of blocks that have a method which runs them backwards."""
+    return {
+        made.name
+        for plan in plans
+        for made in plan.definitions
+        if isinstance(made, Class) and any(m.name == INVERSE for m in made.methods)
+    }
 
 
 def _scalars(plan: NetworkPlan) -> Mapping[str, Mapping[str, str]]:

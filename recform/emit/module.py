@@ -26,6 +26,7 @@ from recform.plan.network import NetworkPlan
 from recform.plan.printer.definitions import print_definition
 from recform.plan.printer.lines import Lines
 from recform.plan.printer.module import header, imports, reads
+from recform.readback.frames import Keeping
 from recform.target import PLAIN, Target
 from recform.writers.names import argument_names
 
@@ -93,7 +94,8 @@ def emit(
     code = printed(plans)
     tree = ast.parse(code)
     derived = base or support.get(CHANNELS_LAST, "")
-    check(networks, plans, tree, derived, going=target.generation)
+    asked = Keeping(memory, kept)
+    check(networks, plans, tree, derived, going=target.generation, keeping=asked)
     used = reads(tree)
     if target.timm:
         base = without_unused(base, used)
@@ -119,7 +121,9 @@ def emit(
     whole = "\n\n\n".join(parts)
     made = f"{head}\n{imports(used, classes)}\n\n{whole}"
     bases = (base, base_class() if target.timm else "")
-    check_text(networks, made, tree, parts, bases, going=target.generation)
+    check_text(
+        networks, made, tree, parts, bases, going=target.generation, keeping=asked
+    )
     return made
 
 

@@ -6,6 +6,7 @@ import ast
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from recform.blocks.identifiers import MODULE, is_private
@@ -35,6 +36,7 @@ from recform.execution.parts import (
     Value,
     call,
     check_members,
+    defined,
     targets,
     tensor,
 )
@@ -102,6 +104,8 @@ class File:
         laid: classes whose constructors lay weights out in memory.
         asked: what it has called that is not of the file.
         turns: of what is kept of positions.
+        returned: what was called, and what it made, in the order of their ends.
+        shown: what the last generator yielded, with how much had returned by then.
         labels: for classes of blocks the attributes that are operators of the formula.
     """
 
@@ -133,6 +137,8 @@ class File:
         self._rows: list[Alike] = []
         self._lines: dict[ast.ClassDef, list[ast.ClassDef]] = {}
         self.turns = Turns()
+        self.returned: list[tuple[Value, Value]] = []
+        self.shown: list[tuple[Value, int]] = []
 
     @property
     def idle(self) -> list[Instance | Alike]:
@@ -149,14 +155,8 @@ class File:
     @property
     def effects(self) -> tuple[int, ...]:
         """What grows with all that is done besides calls of blocks."""
-        lists: tuple[Sized, ...] = (
-            self._order,
-            self.made,
-            self.ties,
-            self._instances,
-            self.popped,
-        )
-        return (self.changes, self.learned.total(), *map(len, lists))
+        lists: list[Sized] = [self._order, self.made, self.ties, self._instances]
+        return (self.changes, self.learned.total(), *map(len, [*lists, self.popped]))
 
     @property
     def count(self) -> int:
@@ -265,7 +265,8 @@ class File:
         starts = method.function.name == "__init__"
         run = reader.construct if starts else reader.run
         result = run(method.function.body)
-        return result if reader.yielded is None else tuple(reader.yielded)
+        self.shown = reader.yielded or self.shown
+        return tuple(v for v, _ in reader.yielded) if reader.yielded else result
 
     def called_method(
         self, instance: Instance, name: str, arguments: Sequence[Value]
@@ -284,9 +285,8 @@ class File:
         self, kind: ast.ClassDef, arguments: Sequence[Value], options: Options
     ) -> Instance:
         """An object of a class; its constructor runs when something is asked of it."""
-        made = Instance(kind, self._given(kind, arguments, options))
-        self._instances.append(made)
-        return made
+        self._instances.append(Instance(kind, self._given(kind, arguments, options)))
+        return self._instances[-1]
 
     def row(
         self,
@@ -328,7 +328,7 @@ class File:
             return method
         for kind in self._line(instance.kind):
             for node in kind.body:
-                if name in map(ast.unparse, targets(node)) and node.value is not None:  # type: ignore[attr-defined]
+                if name in map(ast.unparse, targets(node)):
                     value = Reader(self, {}).value(node.value)  # type: ignore[attr-defined]
                     return told(self.said.past, value) if name == PAST.name else value
         if name in (*UNSEEN, "children", "get_submodule", "get_parameter"):
@@ -339,9 +339,10 @@ class File:
         """Gives an object an attribute; a learned scalar is a number.
 
         Raises:
-            Unreadable: if every module has that attribute, or it is no parameter.
+            Unreadable: if its class, or every module, has that; or it is no parameter.
         """
-        if name in MODULE or is_private(name):
+        body = (node for kind in self._line(instance.kind) for node in kind.body)
+        if name in (*MODULE, *chain(*map(defined, body))) or is_private(name):
             raise Unreadable(f"{instance.kind.name} has a {name} of its own")
         drawn_by = self.scalars.get(instance.kind.name, {}).get(name)
         if drawn_by is not None:

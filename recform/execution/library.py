@@ -68,6 +68,13 @@ EITHER = "Either.block"
 #: All of them.
 FRAMES = (LEAN, PLANNED, TOLD, BLOCK, REVERSIBLE, EITHER)
 
+#: The passes through a network that they stand around, of which timm's interface has more
+#: than one.
+PASSES = ("forward", "forward_features", "forward_intermediates")
+
+#: The method of a block that makes of what it hands on what it got.
+INVERSE = "inverse"
+
 #: What a constructor may do besides: how weights lie in memory.
 LAID_OUT = "self.to(memory_format=torch.channels_last)"
 

@@ -24,6 +24,8 @@ class World(Protocol):
     """What a part needs to know of the file that it stands in."""
 
     table: Table
+    #: What was called, and what it has made, in the order of their ends.
+    returned: list[tuple[Value, Value]]
 
     def ran(self, part: Made | Hole, arguments: Sequence[Value]) -> Value:
         """What a module of a library makes of values."""
@@ -206,7 +208,9 @@ def call(world: World, part: Value, arguments: Sequence[Value]) -> Value:
         Unreadable: if it is nothing that can be called.
     """
     if isinstance(part, Part):
-        return part.on(world, arguments)
+        made = part.on(world, arguments)
+        world.returned.append((part, made))
+        return made
     raise Unreadable(f"{part} is called")
 
 
@@ -225,14 +229,20 @@ def check_members(kind: ast.ClassDef) -> None:
     """
     if kind.decorator_list or kind.keywords or len(kind.bases) > 1:
         raise Unreadable(f"{kind.name} is more than a class that derives from one")
-    for node in kind.body:
-        names = [*map(ast.unparse, targets(node))]
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.append(node.name)
-        for name in names:
-            is_torchs = is_private(name) or name in MODULE
-            if is_torchs and name not in _OWN:
-                raise Unreadable(f"{kind.name} has a {name} of its own")
+    names = [name for node in kind.body for name in defined(node)]
+    for name in names:
+        is_torchs = is_private(name) or name in MODULE
+        if is_torchs and name not in _OWN:
+            raise Unreadable(f"{kind.name} has a {name} of its own")
+        if names.count(name) > 1:
+            raise Unreadable(f"{kind.name} has two things that are called {name}")
+
+
+def defined(node: ast.stmt) -> list[str]:
+    """The names that a statement of a class gives a value."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    return list(map(ast.unparse, targets(node)))
 
 
 def targets(node: ast.stmt) -> list[ast.expr]:
@@ -240,7 +250,7 @@ def targets(node: ast.stmt) -> list[ast.expr]:
     match node:
         case ast.Assign():
             return node.targets
-        case ast.AnnAssign():
+        case ast.AnnAssign(value=ast.expr()):
             return [node.target]
     return []
 

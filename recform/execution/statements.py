@@ -33,7 +33,8 @@ class Statements(Reader):
         kind: the class that the function is a method of, if it is one.
 
     Attributes:
-        yielded: what it has shown so far, if it is a generator.
+        yielded: what it has shown so far, if it is a generator, each with how much had
+            returned by then.
         constructs: whether the function is a constructor.
     """
 
@@ -41,7 +42,7 @@ class Statements(Reader):
         self, file: File, names: dict[str, Value], kind: ast.ClassDef | None = None
     ) -> None:
         super().__init__(file, names, kind)
-        self.yielded: list[Value] | None = None
+        self.yielded: list[tuple[Value, int]] | None = None
         self.constructs = False
         self._has_started = False
 
@@ -65,7 +66,8 @@ class Statements(Reader):
             case ast.Expr(value=ast.Constant()) | ast.Pass():
                 return
             case ast.Expr(value=ast.Yield(value=ast.expr() as made)):
-                self.yielded = [*(self.yielded or []), self.value(made)]
+                shown = self.value(made), len(self._file.returned)
+                self.yielded = [*(self.yielded or []), shown]
                 self._file.changes += 1
             case ast.Expr():
                 self._do(node.value)

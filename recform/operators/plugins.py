@@ -20,7 +20,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from recform.arguments import shown
-from recform.blocks.guard import faults, guarded, tried
+from recform.blocks.declared import faults
+from recform.blocks.guard import guarded, tried
 from recform.blocks.library import Library, operators_in
 from recform.blocks.operator import Misfit, Operator
 from recform.diagnostics import Diagnostics

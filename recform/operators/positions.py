@@ -7,6 +7,7 @@ from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
 from recform.blocks.operator import (
     FUNCTION_INPUT,
+    SHIFTED,
     Emitted,
     Memory,
     Misfit,
@@ -39,7 +40,7 @@ class Shift(Operator):
         return (Memory("the token before", int(x.features), 1),)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        return Emitted("F.pad({x}, (0, 0, 1, -1))")
+        return Emitted(SHIFTED)
 
 
 class Repeat(Operator):

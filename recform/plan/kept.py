@@ -12,6 +12,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
+from recform.blocks.operator import SHIFTED
 from recform.plan.definitions import (
     Assign,
     Class,
@@ -30,7 +31,7 @@ STEP, PAST = "step", "past"
 _HELD = f"self.{PAST}"
 #: Calls of the plan, and what they are where something is kept.
 _CALLS = {
-    "F.pad({x}, (0, 0, 1, -1))": f"Past.shift({{x}}, {_HELD})",
+    SHIFTED: f"Past.shift({{x}}, {_HELD})",
 }
 
 

@@ -14,14 +14,18 @@ from dataclasses import replace
 from recform.blocks.identifiers import TIMM_BASE
 from recform.blocks.support import template
 from recform.diagnostics import Diagnostics
-from recform.execution.library import BLOCK, EITHER, LEAN, PLANNED, REVERSIBLE
+from recform.execution.library import (
+    BLOCK,
+    EITHER,
+    LEAN,
+    PASSES,
+    PLANNED,
+    REVERSIBLE,
+)
 from recform.memory import Memory, Plan
 from recform.plan.definitions import Assign, Class, Definition, Function
 from recform.plan.expressions import Code
 from recform.plan.network import NetworkPlan
-
-#: The passes through a network; of timm's interface there are more than one.
-_PASSES = ("forward", "forward_features", "forward_intermediates")
 
 
 def memory_classes(memory: Memory, kept: Sequence[Plan] = ()) -> dict[str, str]:
@@ -95,7 +99,7 @@ def planned(plan: NetworkPlan, kept: Plan) -> NetworkPlan:
 
 def _around(plan: NetworkPlan, frame: str) -> NetworkPlan:
     """The plan with a frame around the passes through the network."""
-    return plan.having(_with(plan.network, frame, _PASSES))
+    return plan.having(_with(plan.network, frame, PASSES))
 
 
 def _with(made: Class, frame: str, names: tuple[str, ...]) -> Class:
@@ -108,5 +112,5 @@ def _with(made: Class, frame: str, names: tuple[str, ...]) -> Class:
 
 def framed_base(text: str, frame: str) -> str:
     """The source of what networks derive from, with a frame around their passes."""
-    passes = "|".join(_PASSES)
+    passes = "|".join(PASSES)
     return re.sub(rf"(?m)^(    )(?=def (?:{passes})\()", rf"\1@{frame}\n\1", text)

@@ -99,7 +99,7 @@ def _wanted(graph: NetworkGraph, printed: Printed) -> dict[str, object]:
     if not is_timms(printed):
         is_image = formula.input.layout is Layout.IMAGE
         return {INCOMING[0] if is_image else INCOMING[1]: channels, **own}
-    dropout, numbers = _dropout(graph.head.pipeline), _numbers_at(graph.head, formula)
+    dropout, numbers = _dropout(graph.head.pipeline), numbers_at(graph.head, formula)
     rate = arguments_of(dropout, numbers)["rate"] if dropout else 0
     timms: dict[str, object] = {
         CLASSES: int(graph.output.features),
@@ -160,7 +160,7 @@ def elsewhere(
         for key, values in moved.items():
             any(read({key: value}, False) for value in values)
     if has_keywords and CLASSES in defaults:
-        bare = POOL in defaults and _is_bare(graph)
+        bare = POOL in defaults and is_bare(graph)
         if not read({CLASSES: 0, **({POOL: ""} if bare else {})}, True):
             raise Refuted(f"{name} does not go without classes")
 
@@ -217,7 +217,7 @@ def is_open(graph: NetworkGraph, channels: int) -> bool:
     """Whether blocks get the same if so many channels come into a network."""
     stem = graph.stem
     other = replace(stem, input=stem.input.with_features(channels))
-    numbers = _numbers_at(other, graph.recurrence.formula)
+    numbers = numbers_at(other, graph.recurrence.formula)
     try:
         return output_of(stem.pipeline, (other.input,), numbers) == stem.output
     except Misfit:
@@ -244,7 +244,7 @@ def _timms(graph: NetworkGraph, given: Given) -> tuple[Step, ...]:
     return (*steps, *([] if given.get(CLASSES) == 0 else [last]))
 
 
-def _is_bare(graph: NetworkGraph) -> bool:
+def is_bare(graph: NetworkGraph) -> bool:
     """Whether nothing but a dropout is between the pooling of a head and its last layer."""
     place = pooling(graph.head, graph.recurrence.formula)
     drops = _dropout(graph.head.pipeline) is not None
@@ -263,7 +263,7 @@ def _number(param: Param) -> int | float:
     return int(value) if value.is_Integer else float(value)
 
 
-def _numbers_at(piece: Piece, formula: Formula) -> dict[Symbolic, Any]:
+def numbers_at(piece: Piece, formula: Formula) -> dict[Symbolic, Any]:
     """What symbols are in a stem or a head."""
     return {
         WIDTH: piece.width,
@@ -277,7 +277,7 @@ def _numbers_at(piece: Piece, formula: Formula) -> dict[Symbolic, Any]:
 def pooling(head: Piece, formula: Formula) -> slice | None:
     """Where a head makes a vector of an image by pooling its whole grid; None if nowhere."""
     steps, shape = head.pipeline.steps, head.input
-    numbers = _numbers_at(head, formula)
+    numbers = numbers_at(head, formula)
     for number, step in enumerate(steps):
         arguments = arguments_of(step, numbers)
         made = step.operator.shape_of((shape,), arguments)
@@ -297,7 +297,7 @@ def told(graph: NetworkGraph, given: Given) -> Given:
         given: all of its arguments.
     """
     formula = graph.recurrence.formula
-    numbers = _numbers_at(graph.head, formula)
+    numbers = numbers_at(graph.head, formula)
     # The last layer may have no classes.
     before = replace(formula.head, steps=formula.head.steps[:-1])
     shapes = [graph.head.input, *shapes_along(before, (graph.head.input,), numbers)]

@@ -16,6 +16,7 @@ from dataclasses import replace
 from recform.blocks import Misfit
 from recform.diagnostics.refuted import Refuted
 from recform.execution.forms import drawn
+from recform.execution.library import INVERSE
 from recform.execution.parts import Hole, Instance, Method, Value, call
 from recform.execution.rows import Span, merged
 from recform.graph.model import NetworkGraph
@@ -30,9 +31,6 @@ from recform.readback.plan import Printed
 from recform.readback.sides import Block, Declined, Sides
 from recform.readback.whole import Network
 from recform.recurrence.model import ModuleSlot, Slot, contexts_of, read_by
-
-#: The method of a block that makes of what it hands on what it got.
-INVERSE = "inverse"
 
 
 def check_printed(graph: NetworkGraph, printed: Printed) -> None:

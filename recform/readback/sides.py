@@ -275,12 +275,14 @@ class Sides:
             return value
         if value not in self._handed:
             before = self.code.count, self.said.count
+            ran = len(self.code.returned)
             given = [self.table.atom("what it gets", n) for n in range(value.takes)]
             # What each side calls is of that side.
             world = self.said if isinstance(value, Line) else self.code
             made = call(world, value, given)
             self._handed[value] = made
             self.code.forget(before[0])
+            del self.code.returned[ran:]
             self.said.forget(before[1])
         return self._handed[value]
 

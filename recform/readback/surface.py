@@ -14,12 +14,13 @@ import re
 import symtable
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 
 from recform.blocks.identifiers import STANDARD, support_name
 from recform.diagnostics.refuted import Refuted
-from recform.execution.library import FRAMES, PLANNED
+from recform.execution.library import EITHER, INVERSE, PASSES, REVERSIBLE
 from recform.execution.parts import without_docstring
-from recform.memory import Memory
+from recform.readback.frames import Frames
 
 #: What a file may import: by the module that has it, and ``""`` for a module itself.
 IMPORTS: Mapping[str, Collection[str]] = {
@@ -40,9 +41,10 @@ _LITERALS = (
 
 
 def check_definitions(
-    definitions: Iterable[ast.stmt],
+    definitions: Sequence[ast.stmt],
     run: Collection[ast.FunctionDef],
     going: Collection[str] = (),
+    frames: Frames = MappingProxyType({}),
 ) -> None:
     """That classes and functions do nothing besides what the proof has followed.
 
@@ -50,10 +52,12 @@ def check_definitions(
         definitions: all that stands in the file below its imports.
         run: the functions that it has run.
         going: the networks that go on by positions.
+        frames: that passes have to stand in.
 
     Raises:
-        Refuted: if one does, or has not been run.
+        Refuted: if one does, or has not been run, or stands in another frame.
     """
+    _check_frames(definitions, frames)
     for node in definitions:
         match node:
             case ast.ClassDef(decorator_list=[], keywords=[], body=body):
@@ -66,6 +70,29 @@ def check_definitions(
                 _check_function(node, "", run)
             case _:
                 raise Refuted(f"the file says {_shown(node)}, which is no definition")
+
+
+def _check_frames(definitions: Sequence[ast.stmt], frames: Frames) -> None:
+    """That each pass stands in its frame, and nothing else in one."""
+    found = {
+        (kind, node.name): [ast.unparse(around) for around in node.decorator_list]
+        for kind, body in [
+            ("", definitions),
+            *((d.name, d.body) for d in definitions if isinstance(d, ast.ClassDef)),
+        ]
+        for node in body
+        if isinstance(node, ast.FunctionDef)
+    }
+    for (kind, _), frame in frames.items():
+        if frame.startswith((REVERSIBLE, EITHER)) and (kind, INVERSE) not in found:
+            raise Refuted(f"{kind} is run backwards, and does not say how")
+    for kind, name in {**found, **frames}:
+        said, wanted = found.get((kind, name), []), frames.get((kind, name))
+        if said != ([wanted] if wanted else []):
+            other = ", ".join(said) or "no frame"
+            raise Refuted(
+                f"{kind}.{name} stands in {other}, and not in {wanted or 'none'}"
+            )
 
 
 def _check_member(
@@ -99,13 +126,6 @@ def _check_function(
     node: ast.FunctionDef, where: str, run: Collection[ast.FunctionDef]
 ) -> None:
     name, given = f"{where}{node.name}", node.args
-    for around in node.decorator_list:
-        maker = around.func if isinstance(around, ast.Call) else around
-        more = [] if maker is around else [*around.args, *around.keywords]  # type: ignore[attr-defined]
-        if ast.unparse(maker) not in FRAMES or not all(map(_is_literal, more)):
-            raise Refuted(f"{name} is what {_shown(around)} makes")
-        if ast.unparse(maker) == PLANNED and not all(map(_is_kept, more)):
-            raise Refuted(f"{name} is told what nothing keeps: {_shown(around)}")
     if given.posonlyargs or given.kwonlyargs or given.vararg or given.kwarg:
         raise Refuted(f"{name} takes more than names")
     if not all(map(_is_literal, given.defaults)):
@@ -116,16 +136,6 @@ def _check_function(
             raise Refuted(f"{name} calls {_shown(note)} for a type")
     if node not in run and not (where and node.name == _TOLD and _only_tells(node)):
         raise Refuted(f"{name} is there, and nobody has run it")
-
-
-def _is_kept(node: ast.AST) -> bool:
-    """Whether this says what so many parts keep."""
-    match node:
-        case ast.Tuple(
-            elts=[ast.Constant(value=str() as word), ast.Constant(value=int() as count)]
-        ):
-            return word in list(Memory) and count > 0
-    return False
 
 
 def _only_tells(node: ast.FunctionDef) -> bool:
@@ -228,18 +238,22 @@ def _defined(text: str) -> tuple[str, ...]:
     return tuple(node.name for node in found)  # type: ignore[attr-defined]
 
 
-def check_base(text: str, own: str) -> None:
+def check_base(text: str, own: str, frame: str = "") -> None:
     """That what networks with timm's interface derive from is the library's, cut short.
 
     Args:
         text: which is written.
         own: the library's.
+        frame: that its passes stand in.
 
     Raises:
         Refuted: if it is not.
     """
-    frames = "|".join(map(re.escape, FRAMES))
-    plain = re.sub(rf"(?m)^    @(?:{frames})\n", "", text)
+    passes = rf"    def (?:{'|'.join(PASSES)})\("
+    around = rf"(?m)^    @{re.escape(frame)}\n(?={passes})"
+    plain = re.sub(around, "", text) if frame else text
+    if frame and len(re.findall(around, text)) != len(re.findall(passes, text)):
+        raise Refuted(f"{support_name(text)} has a pass that does not stand in {frame}")
     rest = iter(_pieces(own))
     for piece in _pieces(plain):
         if piece not in rest:  # which goes on from there

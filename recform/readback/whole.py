@@ -24,6 +24,7 @@ from recform.execution.parts import Hole, Instance, Row, Value, call
 from recform.execution.rows import Later, Span, merged, span_of, spans
 from recform.graph.model import NetworkGraph, Piece, Place, Segment
 from recform.readback.constructor import POOL, Given, is_timms, pooling, told, whole
+from recform.readback.interface import Interface
 from recform.readback.plan import Printed
 from recform.readback.sides import Block, Sides
 from recform.readback.starts import reset_in, starts_of
@@ -88,6 +89,8 @@ class Network(Sides):
         self._wanted: list[_Wanted] = []
         self._place = 0
         self._differ: list[tuple[str, Any, Any]] = []
+        # What flows of blocks make, by the formula.
+        self._made_by: list[Value] = []
         # How many calls of blocks there were: in the code, and by the formula.
         self._calls, self._count = 0, 0
         self._run: dict[Any, list[Span]] = {}
@@ -114,9 +117,20 @@ class Network(Sides):
             raise Refuted("values stay on a list, and no block takes them")
         if self._calls < self._count:
             raise Refuted(f"{self.what} calls {self._calls} blocks")
+        if is_timms(self.printed):
+            shown = [value for value, _ in self.code.shown][-len(self._made_by) :]
+            pairs = zip(shown, self._made_by, strict=False)
+            self._differ += [("a level of features", *pair) for pair in pairs]
         self.compare([*self._differ, ("the output", made, result)])
         if is_timms(self.printed):
             self._check_reset(network.kind)
+            if not self._given:
+                has_classes = all(step.is_class for step in self.printed.steps)
+                what = Interface(
+                    self.graph, self.code, network, self.found, has_classes
+                )
+                with self.running():
+                    what.check()
 
     def check_head(self) -> None:
         """Compares the constructor, and the head of timm's interface alone.
@@ -288,6 +302,7 @@ class Network(Sides):
             held = dict(zip(flow.end.inputs, given, strict=True))
             held |= self._constants
             (x,) = self._ends(flow, number, flow.end, held, [flow.output])
+            self._made_by.append(x)
         for name in graph.recurrence.shared_scalars:
             scalar = self.formula.scalars[name]
             segments = (s for stage in self.graph.stages for s in stage.segments)

@@ -167,6 +167,34 @@ def test_a_name_of_the_library(name: str, mine: Path) -> None:
     assert repr(name) in item.message
 
 
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (
+            "(Memory('sums', x.features),)",
+            "keeps sums of earlier positions, and brings no",
+        ),
+        ("(Memory('sums', -1),)", "no Memory of a text"),
+        ("('sums',)", "no Memory of a text"),
+    ],
+)
+def test_what_is_kept_of_positions_needs_a_class(
+    mine: Path, kept: str, said: str
+) -> None:
+    """In the words of its author: not what the proof would find in the code."""
+    mine.write_text(
+        MINE.replace("import Argument", "import Memory, Argument").replace("* 2", "+ 1")
+        + f"\n    def memory(self, x, a):\n        return {kept}\n"
+    )
+    text = "input 4 x 3\nstages 3 x 1\nhead none\nW = linear(c) > mine\n"
+    text += "X_i = X_<i-1> + W_i*X_<i-1>"
+    assert "+ 1" in recform.compile(text, plugins=[mine]).source
+    with pytest.raises(CompileError) as caught:
+        _ = recform.compile(text, plugins=[mine], generation=True).source
+    (item,) = caught.value.diagnostics
+    assert (item.code, said in item.message) == ("RF514", True)
+
+
 def test_two_plugins_with_one_name(mine: Path) -> None:
     other = mine.with_name("other.py")
     other.write_text(MINE.replace("* 2", "* 3"))
@@ -206,6 +234,17 @@ DECLARATIONS = [
         "3 for `arguments`, and not a tuple",
     ),
     ("    arguments", "    support = 'class A'\n    arguments", "not a tuple"),
+    (
+        "    arguments",
+        "    support_kept = ('def f(x)',)\n    arguments",
+        "a `support_kept` text that is no",
+    ),
+    (
+        "    arguments",
+        "    support = ('class A(nn.Module):\\n    x = 1',)\n"
+        "    support_kept = ('class B(nn.Module):\\n    x = 1',)\n    arguments",
+        "no class A in `support_kept`",
+    ),
     ("    arguments", "    attribute = None\n    arguments", "not a text"),
     ("    arguments", "    moves = 0.5\n    arguments", "not a whole number"),
     ("    arguments", "    costs = 3\n    arguments", "not a Cost"),

@@ -115,7 +115,22 @@ X_i = X_<i-1> + B_i(X_<i-1>, W_i*X_<i-2>) + D_i(X_<i-2>, X_<i-1> + X_<i-2>)
 """
 
 
+#: The last block is another one, behind blocks that the proof goes over by induction: what
+#: it gets is an unknown, and an operator of the block before on that one's input.
+AHEAD = """
+input 3
+stem none
+head none
+stages 3 x 9
+W = linear(c)
+U = linear(c)
+X_i = W_i*X_<i-1> + U_i*W_<i-1>*X_<i-2>
+N_i = W_i*X_<i-1>
+output X_L + N_<L-1>
+"""
+
 FORMULAS = {
+    "ahead": AHEAD,
     "long": LONG,
     "two inputs": TWO_INPUTS,
     "history": HISTORY,

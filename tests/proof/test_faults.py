@@ -22,6 +22,7 @@ from recform.cli.app import app
 from recform.graph.model import Bridge, NetworkGraph, Segment, Site
 from recform.operators import standard
 from recform.proof import Refuted, proof_of
+from recform.proof.equations import Equations
 from recform.recurrence.model import ModuleSlot, Stack, Step
 from tests.proof.networks import FORMULAS, LONG, network
 
@@ -288,7 +289,32 @@ def _superfluous(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
     return {**sites, Site(call, parent): Bridge(shapes[call], shapes[call], 1)}
 
 
+def _named(new: State) -> Callable[[Tensor], Tensor | None]:
+    """N_8, which is W_8*X_7 to the equations, is another unknown."""
+    return lambda tensor: new if tensor == State("N", 8) else None
+
+
 PLANTED: dict[str, tuple[str, Fault]] = {
+    "behind passed blocks, what an operator made later": (
+        "ahead",
+        stepped(rewritten(_named(State("N", 9))), "last"),
+    ),
+    "behind passed blocks, what it is made of": (
+        "ahead",
+        stepped(rewritten(_named(State("X", 8))), "last"),
+    ),
+    "behind passed blocks, the operator of another": (
+        "ahead",
+        stepped(rewritten(_less_owner), "last"),
+    ),
+    "behind passed blocks, one for the other": (
+        "ahead",
+        stepped(lambda s: replace(s, inputs=swapped(s.inputs)), "last"),
+    ),
+    "of passed blocks, one for the other": (
+        "ahead",
+        stepped(lambda s: replace(s, outputs=swapped(s.outputs))),
+    ),
     "inputs the other way round": ("two inputs", stepped(rewritten(_other_way_round))),
     "one input for both": ("two inputs", stepped(rewritten(_one_input))),
     "outputs swapped": (
@@ -414,3 +440,21 @@ def test_what_is_proved_is_said() -> None:
         (10_000, "10000 blocks: 3 followed, 9997 by induction"),
     ):
         assert str(recform.compile(f"{text}stages 4 x {blocks}\n").proof) == said
+
+
+@pytest.mark.parametrize("by", (-1, 0, 1))
+def test_what_passed_blocks_made_has_its_own_name(
+    by: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If it had that of another block, the right network would not be the formula's."""
+    later = Equations._later
+
+    def off(self: Equations, value: int, blocks: int) -> int:
+        return later(self, value, blocks + by)
+
+    monkeypatch.setattr(Equations, "_later", off)
+    if by:
+        with pytest.raises(Refuted):
+            proof_of(network("ahead"))
+    else:
+        assert "by induction" in str(proof_of(network("ahead")))

@@ -45,7 +45,7 @@ class Written:
         head: what stands above the networks' source.
         code: that source.
         given: the networks, their plans, and what these derive from.
-        going: whether they go on by positions.
+        options: what else the proof is told: their form.
         network: the class of the only one.
         shape: of its input.
     """
@@ -53,7 +53,7 @@ class Written:
     head: str
     code: ast.Module
     given: tuple[Any, Any, str]
-    going: bool
+    options: dict[str, Any]
     network: str
     shape: Any
 
@@ -67,7 +67,7 @@ class Written:
         except Refuted:
             return False
         try:
-            check(networks, plans, tree, base, going=self.going)
+            check(networks, plans, tree, base, **self.options)
         except CompileError as error:
             assert "RF901" in str(error)
             return False
@@ -106,7 +106,7 @@ class Written:
             (made * weights.view_as(made)).sum().backward()
             shown += [made.detach(), [p.grad for p in network.parameters()]]
             shown += [_copied(network), network.eval()(x).detach()]
-        if self.going:
+        if self.options["going"]:
             past, cuts = space["Past"](), [1, 1, 1, 2, x.shape[1] - 5]
             with torch.no_grad():
                 shown.append([network.step(item, past) for item in x.split(cuts, 1)])
@@ -169,9 +169,7 @@ def form(made: Compiled) -> Written:
     word = "class" if isinstance(first, ast.ClassDef) else "def"
     head = text[: text.index(f"\n\n\n{word} {first.name}") + 3]
     shape = made.formula.input
-    return Written(
-        head, tree, (networks, plans, base), options["going"], made.name, shape
-    )
+    return Written(head, tree, (networks, plans, base), options, made.name, shape)
 
 
 # ------------------------------------------------------------------------ what changes

@@ -23,7 +23,7 @@ from recform.analysis.invariants.inverse import Inverse, inverse
 from recform.blocks.amount import Dtype
 from recform.classes.network import plan_network
 from recform.diagnostics import CompileError, Diagnostics
-from recform.execution.library import REVERSIBLE
+from recform.execution.library import INVERSE, REVERSIBLE
 from recform.graph.model import NetworkGraph, Segment
 from recform.linear.forms import tensor_of
 from recform.memory import Back, Memory
@@ -39,7 +39,6 @@ from recform.plan.definitions import (
 from recform.plan.expressions import Code
 from recform.plan.namespace import Namespace, fail
 from recform.plan.network import NetworkPlan, StepPlan
-from recform.readback.printed import INVERSE
 from recform.recurrence.model import Place, Slot, Step
 from recform.writers.formula.coefficients import coefficient_text
 from recform.writers.formula.terms import ATOM, PRODUCT, SUM, Writer
