@@ -15,7 +15,8 @@ from sympy.polys.matrices.sdm import sdm_irref
 
 from recform.algebra.expr import I
 from recform.blocks.symbolic import Symbolic
-from recform.equality.terms import Monomial, TooLarge, Value, plus, scaled
+from recform.equality.terms import Monomial, Value, plus, scaled
+from recform.equality.weights import TooLarge
 from recform.series.automaton import Span
 from recform.series.series import Row, add_to, field_of
 
