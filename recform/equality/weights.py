@@ -55,17 +55,23 @@ def in_order(weight: Symbolic) -> Symbolic:
     """
     if weight.is_Number or weight.is_Symbol:
         return weight
-    above, below = _terms(weight)
-    powers = [p for p in weight.atoms(sympy.Pow) if p.exp.is_Integer]
-    is_fraction = any(p.exp.is_negative and p.base.is_Add for p in powers)
-    if is_fraction:
-        degree = max(abs(int(p.exp)) for p in powers)
-        count((above + below) * len(weight.free_symbols) * degree)
-    else:
-        count(above / _QUICKER)
     # Fractions need more than polynomials, and are rare. They come as sums of fractions
     # that are in order: multiplied out, each term would have a denominator of its own.
-    return sympy.cancel(weight) if is_fraction else sympy.expand(weight)
+    if any(p.exp.is_negative and p.base.is_Add for p in weight.atoms(sympy.Pow)):
+        return cancelled(weight)
+    count(_terms(weight)[0] / _QUICKER)
+    return sympy.expand(weight)
+
+
+def cancelled(weight: Symbolic) -> Symbolic:
+    """A weight as one fraction in lowest terms.
+
+    Raises:
+        TooLarge: if that is too much work.
+    """
+    powers = (abs(int(p.exp)) for p in weight.atoms(sympy.Pow) if p.exp.is_Integer)
+    count(sum(_terms(weight)) * len(weight.free_symbols) * max(powers, default=1))
+    return sympy.cancel(weight)
 
 
 def count(work: float) -> None:
