@@ -7,6 +7,7 @@ diagnostic and not the end of the machine's memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import comb, prod
 from typing import NoReturn
 
 import sympy
@@ -19,6 +20,8 @@ from recform.syntax import nodes as n
 
 _MAX_BITS = 256
 _MAX_EXPONENT = 64
+#: Most terms of a number that is multiplied out, those below its lines with each of them.
+_MAX_TERMS = 512
 
 FUNCTIONS: dict[str, Callable[..., Symbolic]] = {
     "sqrt": sympy.sqrt,
@@ -66,14 +69,26 @@ def bounded(value: Symbolic) -> Symbolic:
     """The value itself.
 
     Raises:
-        Unreasonable: if it is a number of too many digits.
+        Unreasonable: if it is a number of too many digits, or a product or power of sums
+            that nobody could write out.
     """
     if (
         value.is_Rational
         and max(int(value.p).bit_length(), int(value.q).bit_length()) > _MAX_BITS
     ):
         raise Unreasonable(beyond("this number", f"2^{_MAX_BITS}"))
+    if (value.is_Mul or value.is_Pow) and _terms(value) > _MAX_TERMS:
+        raise Unreasonable(beyond("this number", f"{_MAX_TERMS} terms, multiplied out"))
     return value
+
+
+def _terms(value: Symbolic) -> int:
+    if value.is_Pow and value.exp.is_Integer:
+        power = abs(int(value.exp))
+        return comb(_terms(value.base) + power - 1, power)
+    if value.is_Mul:
+        return prod(map(_terms, value.args))
+    return sum(map(_terms, value.args)) if value.is_Add else 1
 
 
 class ScalarReader:

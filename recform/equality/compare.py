@@ -26,8 +26,8 @@ from recform.equality.frame import changes_shape, frame_changes, recurs_otherwis
 from recform.equality.induction import Proof, prove
 from recform.equality.kept import Kept, Relation, first_block
 from recform.equality.program import untold
-from recform.equality.terms import TooLarge
 from recform.equality.verdict import ANY, DIFFERENT, LINEAR, OPEN, OwnDepth, Verdict
+from recform.equality.weights import TooLarge, limited
 from recform.linear.recurrence import linearise
 from recform.recurrence.regimes import at_depth, own_blocks
 from recform.series.automaton import equal
@@ -219,6 +219,7 @@ def _comparable(left: Formula, right: Formula) -> None:
         raise CompileError(report)
 
 
+@limited
 def _proof(
     formulas: tuple[Formula, Formula], depth: int, *, linear: bool
 ) -> Proof | None:

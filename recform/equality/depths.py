@@ -5,8 +5,8 @@ from __future__ import annotations
 from recform.algebra.formula import Formula
 from recform.equality.example import Example, example
 from recform.equality.outputs import Outputs
-from recform.equality.terms import TooLarge
 from recform.equality.verdict import OwnDepth
+from recform.equality.weights import TooLarge, limited
 
 #: Most depths that are compared one by one.
 MAX_DEPTH = 100
@@ -60,6 +60,7 @@ def _blocks(formula: Formula) -> int | None:
     return first if set(others) <= {first} else None
 
 
+@limited
 def first_difference(
     formulas: tuple[Formula, Formula], depth: int, *, linear: bool
 ) -> tuple[int | None, int]:
@@ -74,6 +75,7 @@ def first_difference(
     return None, depth
 
 
+@limited
 def differ_at(
     formulas: tuple[Formula, Formula], length: int, *, linear: bool = False
 ) -> bool:

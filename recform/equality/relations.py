@@ -15,7 +15,8 @@ from sympy.polys.matrices.sdm import sdm_irref
 
 from recform.algebra.expr import I
 from recform.blocks.symbolic import Symbolic
-from recform.equality.terms import Monomial, TooLarge, Value, plus, scaled
+from recform.equality.terms import Monomial, Value, plus, scaled
+from recform.equality.weights import TooLarge, cancelled
 from recform.series.automaton import Span
 from recform.series.series import Row, add_to, field_of
 
@@ -162,13 +163,13 @@ class Field:
         names = sorted(free, key=str)
         common = sympy.S.One
         for weight in weights:
-            common = sympy.lcm(common, sympy.fraction(sympy.cancel(weight))[1])
+            common = sympy.lcm(common, sympy.fraction(cancelled(weight))[1])
         return [
             {
                 (monomial, powers): number
                 for monomial, weight in value.items()
                 for powers, number in sympy.Poly(
-                    sympy.cancel(weight * common), *names
+                    cancelled(weight * common), *names
                 ).terms()
             }
             for value in values

@@ -15,6 +15,7 @@ import sympy
 
 from recform.algebra.totals import totals
 from recform.blocks.symbolic import Symbolic
+from recform.equality.weights import TooLarge, in_order
 
 #: An atom's number.
 Atom = int
@@ -32,10 +33,6 @@ Made = TypeVar("Made")
 MAX_TERMS = 4096
 #: Most terms that the laws of functions look at in a comparison of values, some seconds' work.
 MOST_WORK = 1_500_000
-
-
-class TooLarge(Exception):
-    """A value has more terms than is reasonable, or takes too long to bring in order."""
 
 
 class Atoms:
@@ -124,24 +121,10 @@ def cleaned(value: Value) -> Value:
         raise TooLarge
     result = {}
     for monomial, weight in value.items():
-        plain = _simple(weight)
+        plain = in_order(weight)
         if plain != 0:
             result[monomial] = plain
     return result
-
-
-def _simple(weight: Symbolic) -> Symbolic:
-    """A weight in a form that is 0 if and only if it is zero."""
-    if weight.is_Number or weight.is_Symbol:
-        return weight
-    weight = sympy.expand(weight)
-    # Fractions need more than polynomials, and are rare.
-    return sympy.cancel(weight) if is_fraction(weight) else weight
-
-
-def is_fraction(weight: Symbolic) -> bool:
-    """Whether a weight is no polynomial of its symbols."""
-    return any(p.exp.is_negative for p in weight.atoms(sympy.Pow))
 
 
 def product(left: Value, right: Value) -> Value:

@@ -54,7 +54,6 @@ from recform.equality.terms import (
     Value,
     cleaned,
     frozen,
-    is_fraction,
     plus,
     scaled,
 )
@@ -62,8 +61,6 @@ from recform.linear.forms import rational
 
 #: A term of a product is as much work as so many terms that are looked at.
 _PRODUCT = 25
-#: So is an operation in a weight that is no number: it is brought in order each time.
-_POLYNOMIAL, _FRACTION = 5, 30
 
 #: Gives the value of an unknown, a history or any other tensor that is known already.
 Known = Callable[[Tensor], Value | None]
@@ -117,8 +114,6 @@ class Evaluator:
             case Scaled():
                 front = self._front(tensor.coefficient, tensor.at)
                 value = inner(tensor.tensor)
-                weights = *front.values(), *value.values()
-                self._atoms.work(sum(map(_size, weights)))
                 if front.keys() <= {ONE}:
                     made = scaled(front.get(ONE, sympy.S.Zero), value)
                 else:
@@ -128,7 +123,6 @@ class Evaluator:
                 return self._front(tensor.coefficient, tensor.at)
             case TensorSum():
                 terms = [*map(inner, tensor.children)]
-                self._atoms.work(sum(_size(w) for v in terms for w in v.values()))
                 return gathered(self._atoms, plus(*terms))
             case Pointwise():
                 result: Value = {ONE: sympy.S.One}
@@ -271,14 +265,6 @@ class Evaluator:
             if base != 1:
                 factors += [self._atoms.number("learned", base)] * int(power)
         return tuple(sorted(factors))
-
-
-def _size(weight: Symbolic) -> int:
-    """How much work a weight is, in terms that are looked at; none if it is a number."""
-    if weight.is_Number or weight.is_Symbol:
-        return 0
-    each = _FRACTION if is_fraction(weight) else _POLYNOMIAL
-    return each * int(weight.count_ops())
 
 
 def written_out(

@@ -169,11 +169,32 @@ def rational(value: Symbolic) -> Symbolic:
     """
     if value.is_Rational or value.is_Symbol:
         return value
-    if value.is_Add or value.is_Mul or (value.is_Pow and value.exp.is_Integer):
+    if value.is_Pow and value.exp.is_Integer:
+        gate = _gate(value.base) if value.exp.is_negative else None
+        return rational(value.base) ** value.exp if gate is None else gate**-value.exp
+    if value.is_Add or value.is_Mul:
         return value.func(*map(rational, value.args))
     if value.is_Pow and value.base.is_Rational and value.base != 0:
         return _power(value.base, value.exp)
     return sympy.Symbol(f"[{value}]", real=True, positive=value.is_positive)
+
+
+def _gate(below: Symbolic) -> Symbolic | None:
+    """A name for ``sigmoid(x)``, if this stands below the line in it; ``sigmoid(-x)`` has it.
+
+    So no sum stands below the line, and terms are told apart as they are.
+    """
+    power = below - 1
+    if not isinstance(power, sympy.exp):
+        return None
+    x = -power.exp
+    if x.could_extract_minus_sign():
+        return 1 - _named_gate(-x)
+    return _named_gate(x)
+
+
+def _named_gate(x: Symbolic) -> Symbolic:
+    return sympy.Symbol(f"[sigmoid({x})]", real=True, positive=True)
 
 
 def _power(base: Symbolic, exponent: Symbolic) -> Symbolic:

@@ -27,8 +27,8 @@ from recform.lowering.equations.relations import EquationReader
 from recform.lowering.flows.network import NetworkFlows
 from recform.outline.clashes import check_names
 from recform.outline.constructor import Fix, free_params, hides, in_equations
-from recform.outline.definitions import every_name
 from recform.outline.defined import check_calls
+from recform.outline.definitions import every_name
 from recform.outline.frame import INPUT, FrameReader, of_budget
 from recform.outline.sections import LIFT, RISE, Section, layout_defaults, sections
 from recform.outline.settings import init_rules, name_rules

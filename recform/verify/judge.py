@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from recform.verify import passes
-from recform.verify.observe import PASSES, Observation
+from recform.verify.observe import PASSES, STEPS, Observation
 from recform.verify.passes import Difference
 from recform.verify.trials import CLOSE
 
@@ -27,13 +27,16 @@ def worst_of(found: Observation, expected: Observation) -> tuple[bool, str]:
         expected: the one that was emitted afresh.
     """
     largest = 0.0
-    for name, phase in {"start": "", **PASSES}.items():
+    for name, phase in {"start": "", **PASSES, **STEPS}.items():
         here = passes.worst_of(_differences(found, expected, name))
         if not here.error <= CLOSE:
             where = f"{phase}: " if phase else ""
             return False, f"{where}{here.what}{_size(here.error)}"
         largest = max(largest, here.error)
-    return True, f"{_compared(expected)}, relative error {largest:.1e}"
+    steps = "".join(
+        f", {said}" for name, said in STEPS.items() if _of(found.tensors, name)
+    )
+    return True, f"{_compared(expected)}{steps}, relative error {largest:.1e}"
 
 
 def _differences(
@@ -42,6 +45,10 @@ def _differences(
     theirs, ours = _of(found.tensors, name), _of(expected.tensors, name)
     if name == "start":
         yield from _starts(theirs, ours)
+    elif name in STEPS:
+        whole = expected.tensors["eval/output"]
+        for cut, output in theirs.items():
+            yield _value(f"the output {cut}", output, whole, 1e-3)
     else:
         yield _value("the output", theirs.get("output"), ours["output"], 1e-3)
         # What has no gradient has none in both.

@@ -7,11 +7,13 @@ what is compared.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from recform.modules import raised
 from recform.verify.passes import SEED, leaves_of, weighted
@@ -26,6 +28,10 @@ PASSES = {
     "after": "forward in eval after that pass",
     "again": "forward in eval once more",
 }
+#: What a network for generation does besides, told by the name of what is seen of it.
+STEPS = {"step": "position by position"}
+#: So many positions come one by one, all others together.
+SINGLE = 8
 
 
 class Unusable(Exception):
@@ -90,6 +96,9 @@ def observe(
             if name != "after":
                 network.load_state_dict(wanted)
             _pass(network, start, seen, name, training=name == "training")
+    for name, phase in STEPS.items():
+        with _phase(phase):
+            _steps(network, start, seen, name)
     seen.seconds = time.monotonic() - began
     return seen
 
@@ -131,6 +140,42 @@ def _pass(
             seen.facts[f"{name}/{key}"] = "changed by the pass"
     for key, buffer in network.named_buffers():
         seen.tensors[f"{name}/buffer/{key}"] = _kept(buffer)
+
+
+def _steps(
+    network: torch.nn.Module,
+    start: Sequence[torch.Tensor],
+    seen: Observation,
+    name: str,
+) -> None:
+    """What a network that has a ``step`` and a ``Past`` makes of positions in two cuts.
+
+    The two take turns: what is kept has to be in the ``Past``, and nowhere else.
+    """
+    import torch
+
+    made_for = getattr(sys.modules.get(type(network).__module__), "Past", None)
+    if made_for is None or not hasattr(network, "step") or len(start) != 1:
+        return
+    going: Any = network.eval()
+    (x,) = start
+    count = x.shape[1]
+    single, half = min(SINGLE, count), max(1, count // 2)
+    ends = {"one by one": [*range(1, single + 1), count], "in halves": [half, count]}
+    cuts = {
+        cut: [x[:, a:b] for a, b in pairwise([0, *places]) if a < b]
+        for cut, places in ends.items()
+    }
+    pasts = {cut: made_for() for cut in cuts}
+    made: dict[str, list[torch.Tensor]] = {cut: [] for cut in cuts}
+    with torch.no_grad():
+        for turn in range(single + 1):
+            for cut, pieces in cuts.items():
+                made[cut] += [
+                    going.step(p, pasts[cut]) for p in pieces[turn : turn + 1]
+                ]
+    for cut, outputs in made.items():
+        seen.tensors[f"{name}/{cut}"] = _kept(torch.cat(outputs, 1))
 
 
 def _kept(value: torch.Tensor) -> torch.Tensor:

@@ -12,12 +12,11 @@ from recform.diagnostics import CompileError, Diagnostics
 from recform.graph.positions import kept
 from recform.verify.checks import Check
 from recform.verify.emitted import examples
+from recform.verify.observe import SINGLE
 from recform.verify.sizes import thinner
 from recform.verify.trials import CLOSE, error_of, shake
 
 CLAIM = "position by position it makes what it makes at once"
-#: So many positions come one by one, all others together.
-_SINGLE = 8
 
 
 def by_positions(compiled: Compiled) -> Iterator[Check]:
@@ -42,7 +41,7 @@ def by_positions(compiled: Compiled) -> Iterator[Check]:
     shake(network)
     (x,) = examples(shapes)
     past = sys.modules[type(network).__module__].Past()
-    single = min(_SINGLE, x.shape[1])
+    single = min(SINGLE, x.shape[1])
     pieces = [x[:, n : n + 1] for n in range(single)]
     pieces += [x[:, single:]] if x.shape[1] > single else []
     going: Any = network

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from recform.compiler import compile_source, from_text
+from recform.diagnostics import CompileError
 from recform.equality.compare import compare
 from recform.equality.outputs import Outputs
-from recform.equality.terms import TooLarge
-from recform.equality.verdict import DIFFERENT, OwnDepth
+from recform.equality.verdict import ANY, DIFFERENT, OPEN, OwnDepth
+from recform.equality.weights import TooLarge
+
+LONG = pytest.mark.long
+#: Seconds of the processor: more than the five that are the bound, for machines differ.
+MOST = 10.0
 
 
 @pytest.mark.long
@@ -37,3 +44,49 @@ def test_products_with_max_are_work_too() -> None:
         for text in rights
     )
     assert compare(left, right).answer == DIFFERENT
+
+
+def _compared(frame: str, *files: str) -> tuple[str, float]:
+    """The answer, and how long it takes."""
+    left, right = (
+        compile_source(from_text(f"input 4\n{frame}\n{text}"))[0].formula
+        for text in files
+    )
+    start = time.process_time()
+    answer = compare(left, right).answer
+    return answer, time.process_time() - start
+
+
+SKIPPED = (
+    "Y_i = W_i*X_<i-1> + {}\nX_i = Y_i + {}*Y_0\n"
+    "Y_<5..6> = Y_<i-1> + U_i*Y_<i-1>\noutput X_L"
+)
+HALVES = "p_i*X_<i-1>", "p_i/2*X_<i-1> + p_i/2*X_<i-1>"
+LEARNED = (
+    "stages 4 x 6\nscalar p_i = 0.5\nscalar q_i = 0.4\nW = linear(c)\nU = linear(c)"
+)
+
+
+def test_gates_of_learned_scalars_are_no_fractions() -> None:
+    """A sum below the line for each block, all put together, took minutes."""
+    gated = "sigmoid(p_i)", "(1 - sigmoid(-p_i))"
+    files = map(SKIPPED.format, HALVES, gated)
+    answer, seconds = _compared(LEARNED, *files)
+    assert answer == ANY
+    assert seconds < MOST
+
+
+@pytest.mark.parametrize(
+    "number", ["p_i/(p_i + q_i)", pytest.param("1/(1 + p_i^2 + q_i)", marks=LONG)]
+)
+def test_fractions_end_in_time(number: str) -> None:
+    files = (SKIPPED.format(half, number) for half in HALVES)
+    answer, seconds = _compared(LEARNED, *files)
+    assert answer in (ANY, OPEN)
+    assert seconds < MOST
+
+
+def test_no_number_is_longer_than_can_be_written_out() -> None:
+    with pytest.raises(CompileError) as refused:
+        compile_source(from_text("scalar p_i = 1\nX_i = (1 + p_i + i)^40*X_<i-1>"))
+    assert [d.code for d in refused.value.diagnostics] == ["RF106"]
