@@ -410,15 +410,18 @@ def _kernel(
 ) -> tuple[Detail, ...]:
     """The same by torch's own kernel.
 
-    It keeps what comes in, what comes out, and a number of four bytes for each head and query.
+    It keeps what comes in, what comes out, and a number of four bytes for each head and
+    query; and of a window the mask, which is of no example.
     """
     *others, last = weighed
     turned, rows = (
         "rotary" in a and a["rotary"] is not None,
         4 * int(a.heads) * given[0].rows,
     )
+    seen = "window" in a and a["window"] is not None
+    mask = given[0].rows * given[1].rows if seen else 0
     name = "kernel" if turned else last.name
-    keeps = Cost(saves_bytes=rows, stays=Amount(bytes=rows))
+    keeps = Cost(saves_bytes=rows, saves_once=mask, stays=Amount(bytes=rows, once=mask))
     asks = (*(x.name for x in given), name)
     *others, one = at_once((*others, replace(last, name=name)), given, keeps, asks=asks)
     flat = (again(last.name, one.does, one.numbers),) * turned

@@ -359,6 +359,15 @@ def test_to_a_hundredth(name: str) -> None:
         assert said.inference == pytest.approx(real.inference, rel=0.01), plan
 
 
+@pytest.mark.parametrize("plan", ["plain", "lean"])
+def test_a_window_keeps_its_mask(plan: str) -> None:
+    item = compiled(OF_THREE.format(", window=3, causal=true"))
+    for _, said, real in held(item, (plan,)):
+        assert said.total.kept == real.kept
+        peak = said.training - said.total.optimizer
+        assert peak == pytest.approx(real.training, rel=0.01)
+
+
 #: Whoever goes through the levels of features has the last one while the next is made.
 LEVELS = {
     "a stem": FRAMED
