@@ -13,7 +13,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from recform.algebra.said import boundary_texts, equation_texts
+from recform.algebra.written.said import boundary_texts, equation_texts
 from recform.cli.app import app
 from recform.compiled import Compiled
 from recform.compiler import compile_source, read

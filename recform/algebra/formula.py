@@ -10,11 +10,11 @@ from functools import cached_property
 
 import sympy
 
-from recform.algebra.decimals import Decimals, decimals_in
 from recform.algebra.expr import History, I, K, L, Tensor, subtensors
 from recform.algebra.indices import counts_from_end
 from recform.algebra.labels import Naming
 from recform.algebra.pipeline import Pipeline
+from recform.algebra.written.decimals import Decimals, decimals_in
 from recform.blocks import Library, Shape, Stride
 from recform.blocks.symbolic import Symbolic
 from recform.memory import Memory

@@ -15,7 +15,6 @@ from sympy.core.sorting import default_sort_key
 from sympy.printing.latex import greek_letters_set, translate
 from sympy.printing.str import StrPrinter
 
-from recform.algebra.decimals import Decimals, in_decimals
 from recform.algebra.expr import (
     Across,
     Apply,
@@ -38,6 +37,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.indices import time_of, untimed
 from recform.algebra.lists import Dealt, Listed, Members, Mirror, Over, list_of
+from recform.algebra.written.decimals import Decimals, in_decimals
 from recform.blocks.symbolic import Symbolic
 from recform.operators.activation import RECIPROCAL
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from recform.algebra.formula import Boundary, Formula, Ranged, Scope
-from recform.algebra.said import boundary_texts, equation_texts
+from recform.algebra.written.said import boundary_texts, equation_texts
 from recform.analysis.invariants.invariants import Invariant, invariants
 from recform.analysis.invariants.inverse import Inverse, inverse
 from recform.analysis.jacobian.closed import Formulas, Jacobian, by_input, jacobians

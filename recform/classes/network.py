@@ -8,7 +8,7 @@ from dataclasses import replace
 from recform.algebra.formula import Scope
 from recform.algebra.labels import Naming
 from recform.algebra.lists import is_list
-from recform.algebra.said import equation_texts
+from recform.algebra.written.said import equation_texts
 from recform.blocks import Layout, Shape, identifiers
 from recform.classes.chain import ChainWriter, is_chain
 from recform.classes.forward import with_forward

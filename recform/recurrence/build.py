@@ -8,12 +8,12 @@ from itertools import product
 
 import sympy
 
-from recform.algebra.decimals import Decimals
 from recform.algebra.expr import Apply, Context, History, I, State, Tensor, subtensors
 from recform.algebra.formula import Formula
 from recform.algebra.lists import is_list
 from recform.algebra.reindex import reindexed
 from recform.algebra.typeset import plain
+from recform.algebra.written.decimals import Decimals
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.recurrence.blind import warn_if_blind

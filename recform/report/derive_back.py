@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from recform.algebra.expr import Elementwise, I, State, subtensors
 from recform.algebra.formula import Formula
-from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import plain
+from recform.algebra.written.said import boundary_texts, equation_texts
 from recform.analysis.jacobian.products import product_of
 from recform.analysis.jacobian.products import written as nested
 from recform.derivation.backward import (

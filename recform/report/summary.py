@@ -9,8 +9,8 @@ from fractions import Fraction
 from recform.algebra.expr import Apply, History, I, State
 from recform.algebra.formula import Scope
 from recform.algebra.lists import is_list
-from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import latex
+from recform.algebra.written.said import boundary_texts, equation_texts
 from recform.analysis.invariants.backwards import Rebuilt, rebuilt
 from recform.blocks import Stride
 from recform.diagnostics import CompileError, Diagnostics

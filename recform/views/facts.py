@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 import sympy
 
-from recform.algebra.decimals import Decimals
 from recform.algebra.expr import I, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.indices import untimed
 from recform.algebra.typeset import plain
+from recform.algebra.written.decimals import Decimals
 from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics

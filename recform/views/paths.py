@@ -8,11 +8,11 @@ from typing import TypeAlias
 
 import sympy
 
-from recform.algebra.decimals import Decimals
 from recform.algebra.expr import I, L, State
 from recform.algebra.formula import Formula
 from recform.algebra.indices import time_of
 from recform.algebra.typeset import plain, plain_scalar
+from recform.algebra.written.decimals import Decimals
 from recform.analysis.paths.routes import Route, Routes, TooMany
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import CompileError

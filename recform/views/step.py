@@ -10,8 +10,8 @@ import sympy
 
 from recform.algebra.expr import Apply, Context, I, State, Tensor
 from recform.algebra.formula import Formula
-from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import plain
+from recform.algebra.written.said import boundary_texts, equation_texts
 from recform.diagram import text
 from recform.diagram.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
 from recform.graph.model import NetworkGraph, Segment

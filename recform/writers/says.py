@@ -19,8 +19,8 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.reindex import reindexed
-from recform.algebra.said import equation_texts
 from recform.algebra.typeset import plain
+from recform.algebra.written.said import equation_texts
 from recform.blocks.identifiers import identifier
 from recform.plan.definitions import Line
 from recform.plan.namespace import Namespace

@@ -8,8 +8,8 @@ import pytest
 import sympy
 
 import recform
-from recform.algebra.decimals import Decimals, decimals_in
 from recform.algebra.typeset import latex, plain, plain_scalar
+from recform.algebra.written.decimals import Decimals, decimals_in
 
 FRAME = "input 4 x 4 x 4\nstages 4 x 3\nscalar a_i = 1\nW = conv(1, c)\n"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from recform.algebra.decimals import Decimals
 from recform.algebra.formula import Boundary, Formula, Ranged
 from recform.algebra.ranged import in_order
 from recform.algebra.typeset import plain
+from recform.algebra.written.decimals import Decimals
 
 
 def equation_texts(formula: Formula) -> tuple[str, ...]:

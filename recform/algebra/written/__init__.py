@@ -1,0 +1,1 @@
+"""What stands in the file as its author wrote it: numbers and equations."""
