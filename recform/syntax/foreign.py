@@ -37,7 +37,11 @@ _ASSIGNED = re.compile(
     rf"(?!\w*_(?:[{_LETTER}]|\d+)\s*=)([{_LETTER}]\w*)\s*="
     r"(?=[^\n]*\d)((?:[-+*/^().\s]|\d(?:[eE][-+]?\d)?)+)"
 )
-_SIZES = re.compile(r"(stages|input)\s*=\s*(?=\d+\s*[x×])")
+#: `stem = ...`, `head: ...`: statements that a program would assign.
+_STATED = re.compile(
+    r"(network|use|input|stages|scope|memory|stem|head|adapter|transition|output)"
+    r"\s*(=(?!=)|:(?!=))\s*"
+)
 
 
 def answered(statement: Span, report: Diagnostics, library: Library) -> bool:
@@ -82,13 +86,13 @@ def answered(statement: Span, report: Diagnostics, library: Library) -> bool:
             found.span(),
             _ROUND.sub(lambda item: _subscript(item[1], item[2]), whole),
         )
-    elif found := _SIZES.match(text):
+    elif found := _STATED.match(text):
         _told(
             report,
             statement,
-            ("RF122", f"there is no `=` behind `{found.group(1)}`"),
+            ("RF122", f"there is no `{found.group(2)}` behind `{found.group(1)}`"),
             found.span(),
-            f"{found.group(1)} {text[found.end() :]}",
+            f"{found.group(1)} {whole[found.end() :]}",
         )
     elif (found := _ASSIGNED.fullmatch(text)) is not None:
         name, value = found.group(1), found.group(2).strip()
