@@ -213,6 +213,7 @@ class Shapes:
         weighed, coefficient = self.weighed(tensor), self.coefficient(tensor)
         own = self.function(tensor) if isinstance(tensor, Elementwise) else Cost()
         back = own.workspace_back * self.count(tensor) + _shares(tensor) * made // 2
+        back += self._whole(tensor) * made
         learned = (x for x in self.terms(tensor) if self.divides(x) and not is_fixed(x))
         # Minus the gradient that comes in, times the quotient over the divisor.
         back = max(back, *(DIVIDED * made for _ in learned), 0)
@@ -226,6 +227,22 @@ class Shapes:
             uncounted=own.uncounted,
         )
         return Link(made, cost, (Work(reads, made, multiply_adds=weighed),))
+
+    def _whole(self, tensor: Tensor) -> int:
+        """How many gradients are as large as a product before they are summed up.
+
+        That of a factor that spreads is the one that comes in times the other factor.
+        """
+        if tensor.is_many:
+            return 0  # Members are weighed by a product of matrices.
+        if isinstance(tensor, Scaled):
+            return int(bool(tensor.coefficient.atoms(Learned)))
+        if not isinstance(tensor, Pointwise):
+            return 0
+        size, parts = self.shape(tensor).elements, self.terms(tensor)
+        learned = (part for part in parts if not is_fixed(part))
+        # Two factors meet at once.
+        return min(2, sum(self.behind(x, tensor).elements < size for x in learned))
 
     def coefficient(self, tensor: Tensor) -> int:
         """The numbers of a coefficient that is made of learned scalars, as exp(a_i) is."""

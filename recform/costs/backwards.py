@@ -124,8 +124,13 @@ class _Backwards:
         if not self._follows(unit + 1):
             more = Amount()  # It is kept.
         if all(op.owner for op in operations if _asks(op)):
-            # Its operators ran once, each for a term that was taken off.
-            return more + max(terms, key=lambda term: term.held(1, 4), default=Amount())
+            # Its operators ran once, each for a term that was taken off. Where one is
+            # scaled, what is left and what is taken off are divided by that first.
+            scaled = [n for n in own if not operations[buffers[n].born - first].owner]
+            divided = [buffers[n].amount.times(2) for n in scaled]
+            for each in (terms, divided):
+                more += max(each, key=lambda term: term.held(1, 4), default=Amount())
+            return more
         # The equation ran again: what it hands on is made anew of all its terms.
         return more + sum((*terms, *(buffers[n].amount for n in made)), Amount())
 

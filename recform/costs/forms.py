@@ -326,12 +326,11 @@ class Forming:
             elif inner.there is not None:
                 waits = inner.there[1] - number
                 more += NOTHING if waits else inner.amount
-        elif not operation.cheap:
-            more += _rest(inside, operation.lean)
-            inside = operation.lean
         else:
-            more += _rest(inside, stays)
-            inside = stays
+            again = operation.cheap or form is Memory.checkpoint
+            left = stays if again else operation.lean
+            more += _rest(inside, left)
+            inside = left
         if (inside, more, waits) == (operation.inside, NOTHING, 0) and not room.again:
             return operation
         whole = _narrowed(operation)

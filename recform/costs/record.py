@@ -390,7 +390,8 @@ class _BlockRecorder:
         """The terms of a sum that are in it as they are."""
         buffers = self._writer.tape.buffers
         for term, held in zip(terms, parts, strict=True):
-            if isinstance(term, Scaled | Part) or not len(held) == len(made) == 1:
+            itself = not isinstance(term, Scaled) or term in self._block.works
+            if isinstance(term, Part) or not (itself and len(held) == len(made) == 1):
                 continue
             if buffers[held[0]].amount == buffers[made[0]].amount:
                 yield held[0]

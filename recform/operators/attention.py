@@ -421,7 +421,9 @@ def _kernel(
     seen = "window" in a and a["window"] is not None
     mask = given[0].rows * given[1].rows if seen else 0
     name = "kernel" if turned else last.name
-    keeps = Cost(saves_bytes=rows, saves_once=mask, stays=Amount(bytes=rows, once=mask))
+    fixed = Amount(once=mask)
+    stays = fixed + Amount(bytes=rows)
+    keeps = Cost(saves_bytes=rows, saves_once=mask, stays=stays, fixed=fixed)
     asks = (*(x.name for x in given), name)
     *others, one = at_once((*others, replace(last, name=name)), given, keeps, asks=asks)
     flat = (again(last.name, one.does, one.numbers),) * turned

@@ -494,7 +494,42 @@ def test_causes(name: str) -> None:
 
 
 #: Of a few kilobytes, where a gradient that is not there yet weighs.
-ROUGH = ("one part runs back", "stages by themselves", "a state of three")
+ROUGH = ("one part runs back", "a state of three")
+
+FEW = "input 3 x 8 x 8\nstem conv(3, c)\nhead avgpool > linear(4)\nstages 8 x {0}\n"
+#: Of a few kilobytes, as deep as is said: all to a hundredth.
+DEEP = {
+    # Its mask is made of nothing that comes in; a checkpoint runs the kernel again.
+    "window": "input 12 x 8\nstem linear(c)\nstages 8 x {0}\nhead ln > avgpool > linear(4)\n"
+    "Q = linear(c)\nK = linear(c)\nV = linear(c)\n"
+    "A = attend(2, window=3, causal=true) > linear(c)\n"
+    "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, K_i*X_<i-1>, V_i*X_<i-1>)",
+    # The gradient of what spreads is as large as the product before it is summed up.
+    "gate": FEW + "W = conv(3, c)\nG = globalpool > conv(1, c) > sigmoid\n"
+    "X_i = X_<i-1> + W_i*X_<i-1>*G_i*X_<i-1>",
+    "gate in a definition": FEW
+    + "SE(x) = x*sigmoid(G*x) where G = globalpool > conv(1, c)\n"
+    "W = conv(3, c) > SE\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "learned scalar": FEW + "scalar a_i = 0.5 per channel\nW = conv(3, c)\n"
+    "X_i = X_<i-1> + a_i*W_i*X_<i-1>",
+    # A sum hands its gradient on to a product with a number, too.
+    "velocity": FEW + "W = conv(3, c)\nV_i = 0.9*V_<i-1> + W_i*X_<i-1>\n"
+    "X_i = X_<i-1> + V_i\nV_0 = 0\noutput X_L",
+}
+
+
+@pytest.mark.parametrize(
+    "case",
+    thinned([*product(DEEP, (1, 2, 3, 8, 17))], 3, lambda case: f"{case[0]}-{case[1]}"),
+)
+def test_depths(case: tuple[str, int]) -> None:
+    name, depth = case
+    item = compiled(DEEP[name].format(depth))
+    for plan, said, real in held(item, ("plain", "lean", "checkpoint")):
+        assert said.total.kept == real.kept, plan
+        peak = said.training - said.total.optimizer
+        assert peak == pytest.approx(real.training, rel=0.01), plan
+        assert said.inference == pytest.approx(real.inference, rel=0.01), plan
 
 
 def test_parts_make_the_whole() -> None:

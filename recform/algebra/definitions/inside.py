@@ -175,7 +175,8 @@ class Inside(Shapes):
             hands: tuple[Tensor, ...] = ()
             if isinstance(tensor, TensorSum):
                 same = (x for x in reads if self.shape(x) == self.shape(tensor))
-                hands = tuple(self._root(x) for x in same if not isinstance(x, Scaled))
+                whole = ((x, self._root(x)) for x in same)
+                hands = tuple(root for x, root in whole if self.bare(x) == root)
             asks = tuple(dict.fromkeys(map(self.bare, self.asks(tensor))))
             module: object = None
             if isinstance(tensor, Apply):

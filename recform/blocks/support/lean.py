@@ -252,7 +252,6 @@ class Lean(TorchDispatchMode):
             return False
         rest = [*args[1:], *kwargs.values()]
         held = [item for part in rest if isinstance(part, list) for item in part]
-        held += kwargs.values()
         names = [argument.name for argument in schema.arguments]
         if "dropout_p" in names:
             given = dict(zip(names, args, strict=False))
@@ -268,13 +267,15 @@ class Lean(TorchDispatchMode):
         many = bool(args) and isinstance(args[0], tuple | list)
         many = many and any(isinstance(item, Tensor) for item in args[0])
         of = [t for t in (args[0] if many else args) if isinstance(t, Tensor)]
+        count, named = len(of), dict(kwargs or {})
+        of += [t for t in named.values() if isinstance(t, Tensor)]  # as a mask
         inputs = [*map(self.noted, of)]
         if of and all(item.outside for item, _ in inputs):
             self.note(out)
             return
         # A tensor in here would live as long as the note.
         rest = args[1:] if many else [... if isinstance(t, Tensor) else t for t in args]
-        named = kwargs or {}
+        named = {n: ... if isinstance(t, Tensor) else t for n, t in named.items()}
         over, turns = None, False
         if func in self.known:
             name, _, over = self.known[func]
@@ -283,14 +284,14 @@ class Lean(TorchDispatchMode):
         like = out.shape, out.dtype
 
         def make(had: list[Tensor], own: list[bool]) -> Tensor:
-            if many:
-                return func(had, *rest, **named)
             if turns and own == [False, True]:
                 had, own = had[::-1], own[::-1]
             fits = own[:1] == [True] and (had[0].shape, had[0].dtype) == like
-            values = iter(had)
+            values = iter(had[count:] if many else had)
             filled = [next(values) if t is ... else t for t in rest]
-            result = (over if over and fits else func)(*filled, **named)
+            filled = [had[:count], *filled] if many else filled
+            given = {n: next(values) if t is ... else t for n, t in named.items()}
+            result = (over if over and fits else func)(*filled, **given)
             return result if isinstance(result, Tensor) else result[0]
 
         self.note(out, make, inputs)
