@@ -252,7 +252,7 @@ def _refuse(path: Path, kind: str, keep: Iterable[str | Path]) -> None:
 
 def _spare(path: Path, ours: Callable[[str], bool]) -> None:
     """Raises a CompileError if a file has a text of somebody's own."""
-    with path.open(encoding="utf-8", errors="replace") as stream:
+    with path.open(encoding="utf-8-sig", errors="replace") as stream:
         found = stream.read(MAX_FILE_BYTES)
     if found.strip() and not ours(found):
         name = path.as_posix()

@@ -109,6 +109,7 @@ class Cost:
             a batch.
         workspace, workspace_back: numbers that are held while it computes, and while its
             gradient is computed, beside what comes in and out.
+        workspace_once: numbers that are held while it computes, for all examples together.
         passes: whether the output is a view of the input, and so no memory of its own:
             who keeps it keeps the input.
         cheap: whether the output is cheap to make again: neither a convolution nor a
@@ -136,6 +137,7 @@ class Cost:
     saves_once: int = 0
     workspace: int = 0
     workspace_back: int = 0
+    workspace_once: int = 0
     passes: bool = False
     cheap: bool = False
     exact: bool = False
@@ -184,6 +186,7 @@ class Cost:
             saves_once=self.saves_once * count,
             workspace=self.workspace * count,
             workspace_back=self.workspace_back * count,
+            workspace_once=self.workspace_once * count,
             lean=None if self.lean is None else self.lean.times(count),
             stays=self.stays.times(count),
             fixed=self.fixed.times(count),

@@ -152,6 +152,7 @@ def _counted(cost: Cost, rule: str) -> Cost:
         "saves_once",
         "workspace",
         "workspace_back",
+        "workspace_once",
     ):
         value = getattr(cost, name)
         if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:

@@ -331,7 +331,7 @@ class Writer:
                 parameters,
                 owner,
                 link.works,
-                Amount(link.cost.workspace),
+                Amount(link.cost.workspace, once=link.cost.workspace_once),
                 Amount(link.cost.workspace_back),
                 self._runs,
                 link.cost.exact,

@@ -286,7 +286,8 @@ class _Lowering:
                 "RF215", said, hint=f"add one: {hint}", file=self._source.name
             )
             return
-        if name in every_name(item.right):
+        called = re.search(rf"(?<![\w\\]){re.escape(name)}\s*\(", item.right.span.text)
+        if name in every_name(item.right) and called is None:
             own = re.compile(rf"(?<![\w\\]){re.escape(name)}(?!\w)")
             text = " ".join(item.right.span.text.split())
             hint = f"{name}_i = {own.sub(f'{name}_<i-1>', text)}"

@@ -423,7 +423,14 @@ def _kernel(
     name = "kernel" if turned else last.name
     fixed = Amount(once=mask)
     stays = fixed + Amount(bytes=rows)
-    keeps = Cost(saves_bytes=rows, saves_once=mask, stays=stays, fixed=fixed)
+    keeps = Cost(
+        saves_bytes=rows,
+        saves_once=mask,
+        # It is made of one that says which keys are seen, a byte each.
+        workspace_once=mask + -(-mask // 4),
+        stays=stays,
+        fixed=fixed,
+    )
     asks = (*(x.name for x in given), name)
     *others, one = at_once((*others, replace(last, name=name)), given, keeps, asks=asks)
     flat = (again(last.name, one.does, one.numbers),) * turned

@@ -59,8 +59,10 @@ class _Finder:
             hint = f"write {name} = {item.right.span.text}"
             if defined or left.span.text != f"{name}_i":
                 blocks = left.span.text.removeprefix(left.name)
+                single = bool(left.indices) and isinstance(left.indices[0], n.Number)
+                used = f"{name}{blocks}" if single else f"{name}_i"
                 hint += (
-                    f", and an equation with {name}_i for these blocks, X{blocks} = ..."
+                    f", and an equation with {used} for these blocks, X{blocks} = ..."
                 )
             self._fail(
                 f"{left.span.text} = ... is an equation, and this is an operator: one is "
@@ -86,7 +88,6 @@ class _Finder:
         section = self._section
         return (
             isinstance(first, n.Reference)
-            and len(right.parts) > 1
             and not first.indices
             and (
                 first.name in section.definitions

@@ -123,7 +123,8 @@ class References(Indices):
                 "RF304",
                 f"{name} needs an index",
                 expr.span,
-                hint=f"{name}_<i-1> is what the last block made of it",
+                hint=f"{name}_i is this block's, {name}_<i-1> that of the block before, "
+                f"and in the output {name}_L that of the last one",
             )
         if (time is None) == (name in self.names.timed):
             one, two = f"{name}_<i-1>", f"{name}_<i-1,t>"

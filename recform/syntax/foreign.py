@@ -13,6 +13,8 @@ from recform.diagnostics import Diagnostics
 from recform.source import Span
 
 _QUOTED = re.compile(r'"[^"\n]*"')
+#: Names that have a meaning, so that no number has them.
+_WORDS = frozenset(("L", "i", "j", "c", "s", "cin", "pi", "e", "input", "stages"))
 _FLOW = re.compile(r"(stem|head|adapter|transition)\b|[^=]*=")
 _ARROW = re.compile(r"->|\|>|\||→|\\(?:to|rightarrow)(?![A-Za-z])")
 
@@ -27,6 +29,7 @@ _ABOVE = re.compile(
     rf"(?<![\w\\])([{_LETTER}][{_LETTER}0-9]*'?)"
     rf"(?:\^\{{\s*(\(\s*)?({_INDEX})\s*(?(2)\)\s*)\}}|\^([{_LETTER}])(?!\w))"
 )
+_POWER = re.compile(r"(?<=\w)\^\{\s*([1-9]\d*)\s*\}")
 _ROUND = re.compile(rf"(?<![\w\\])([{_LETTER}][{_LETTER}0-9]*'?)_\(\s*({_INDEX})\s*\)")
 _OF_A_BLOCK = re.compile(r"[iL]\b")
 #: An index that is counted by ``i``.
@@ -39,8 +42,8 @@ _ASSIGNED = re.compile(
 )
 #: `stem = ...`, `head: ...`: statements that a program would assign.
 _STATED = re.compile(
-    r"(network|use|input|stages|scope|memory|stem|head|adapter|transition|output)"
-    r"\s*(=(?!=)|:(?!=))\s*"
+    r"(network|use|scope|memory|stem|head|adapter|transition|output|"
+    r"(?:input|stages)(?=\s*[=:]\s*\d+\s*[x×]))\s*(=(?!=)|:(?!=))\s*"
 )
 
 
@@ -54,7 +57,10 @@ def answered(statement: Span, report: Diagnostics, library: Library) -> bool:
     """
     whole = statement.text_without_comments
     text = _QUOTED.sub(lambda found: " " * len(found.group()), whole)
-    if _FLOW.match(text) and (arrow := _ARROW.search(text)):
+    arrow = _ARROW.search(text) if _FLOW.match(text) else None
+    # In an equation `|` is no arrow.
+    of_blocks = "_" in text.partition("=")[0]
+    if arrow is not None and not (of_blocks and arrow.group() == "|"):
         _told(
             report,
             statement,
@@ -94,7 +100,7 @@ def answered(statement: Span, report: Diagnostics, library: Library) -> bool:
             found.span(),
             f"{found.group(1)} {whole[found.end() :]}",
         )
-    elif (found := _ASSIGNED.fullmatch(text)) is not None:
+    elif (found := _ASSIGNED.fullmatch(text)) and found.group(1) not in _WORDS:
         name, value = found.group(1), found.group(2).strip()
         declared = f"times {value}" if name == "times" else f"param {name} = {value}"
         _told(
@@ -118,7 +124,8 @@ def counted_by_i(letter: Span) -> str:
     """
     text, at, name = letter.source.text, letter.start, letter.text
     line = text[text.rfind("\n", 0, at) + 1 :].split("\n", 1)[0].split("#", 1)[0]
-    known = name == r"\ell" or len(name) == 1
+    # x_t is of a time, and perhaps not of a block.
+    known = name == r"\ell" or (len(name) == 1 and name != "t")
     name = re.escape(name)
     index = re.compile(rf"(?<=_){name}(?!\w)|(?<=_[<{{]){name}(?!\w)")
     if not known or len(index.findall(line)) < 2 or re.search(_COUNTED, line):
@@ -184,6 +191,9 @@ def _raised(text: str) -> re.Match[str] | None:
 
 def _lowered(text: str, letter: str) -> str:
     """A statement with what has the letter of its left side above it, or a number, below."""
+    text = _POWER.sub(r"^\1", text)
+    if letter[:1].isalpha() and letter[:1] != "L":
+        text = re.sub(rf"_{letter[:1]}(?!\w)", "_i", text)
     return _ABOVE.sub(
         lambda found: (
             _subscript(found[1], found[3] or found[4], letter[:1])

@@ -196,7 +196,8 @@ def _token(
             else f"write `{said.strip()}` in front of {right.text!r}",
         )
         return
-    if token.type == "MINUS" and word in _SIZES:
+    arrow = statement.source.text.startswith("->", place.start)
+    if token.type == "MINUS" and word in _SIZES and not arrow:
         report.error("RF403", "sizes and numbers of blocks are at least 1", place)
         return
     wanted = _wanted(expected)
@@ -213,6 +214,8 @@ def _elsewhere(error: Unexpected, statement: Span) -> str:
     token, before = str(error.token), str(error.previous)
     text = statement.text_without_comments
     word = _first_word(statement)
+    if token == "for" and " in " in text:
+        return "a sum over blocks is sum(k, 0, i-1, X_k)"
     if before in _FOR_SOME or token in _FOR_SOME:
         return (
             "an equation for some of the blocks says which: X_1 = ..., X_<2..4> = ..."
@@ -231,6 +234,8 @@ def _elsewhere(error: Unexpected, statement: Span) -> str:
         return "one `=` is enough"
     if token == "=" and before in {"+", "-", "*", "/"}:
         return f"an equation says all of it: X_i = X_<i-1> {before} ..."
+    if error.token.type == "NUMBER" and _is_flow(statement):
+        return f"arguments stand in brackets: {before}({token}, ...)"
     if token == "/" and before == "/":
         return "a comment starts with `#`"
     if token == "{" and _STYLED.fullmatch(before):
@@ -259,6 +264,8 @@ def _missing(error: Unexpected, statement: Span, library: Library) -> str:
         # Two sizes side by side: of `16 x 4 stride 2` nobody knows what is meant.
         numbers = previous.type == token.type == "NUMBER"
         return "BY" if numbers and "BY" in error.expected else ""
+    if token.type == "NUMBER" and previous.type == "NAME" and library.lookup(previous):
+        return ""  # Of `conv 3` the number is an argument.
     if "MORETHAN" in error.expected:
         left, right = (_CALLED.match(side.text) for side in _sides(error, statement))
         if _is_flow(statement) or (

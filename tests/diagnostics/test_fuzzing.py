@@ -34,12 +34,12 @@ from tests.warm import recform
     ids=lambda text: text[:12],
 )
 def test_out_of_all_reason_is_answered_fast(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         compile_source(from_text(text))
     except CompileError as error:
         assert str(error)
-    assert time.perf_counter() - start < 10  # two seconds, on a machine that is busy
+    assert time.process_time() - start < 10  # five seconds, on a machine that is slow
 
 
 def test_only_formula_files_are_used(tmp_path: Path) -> None:

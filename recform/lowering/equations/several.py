@@ -63,9 +63,10 @@ def _halfway(first: Equation, second: Equation) -> str:
     own = re.compile(rf"(?<!\w){re.escape(first.unknown)}(_i(?!\w)|_[<{{]\s*i\s*[>}}])")
     before, after = (each.text.partition("=")[2].strip() for each in (first, second))
     starts = [own.match(each.text) for each in (first, second)]
-    if not all(starts) or not own.search(after) or own.search(before):
-        return ""
     taken = first.span.source.text
+    between = taken[first.span.end : second.span.start]
+    if not all(starts) or not own.search(after) or own.search(before + between):
+        return ""
     free = next(
         (x for x in "YZHUVST" if not re.search(rf"(?<!\w){x}(?![^\W_])", taken)), ""
     )

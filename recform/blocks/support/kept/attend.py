@@ -1,7 +1,5 @@
 """Attention that goes on by positions, of tokens with maps of their own."""
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -87,10 +85,10 @@ class Attend(nn.Module):
         """Which keys each query sees."""
         # New queries are the last positions of the keys.
         ahead = 0 if self.past is None else k.shape[2] - q.shape[2]
-        places = torch.arange(ahead, ahead + q.shape[2], device=q.device)[:, None]
-        behind = places - torch.arange(k.shape[2], device=k.device)
-        far = math.inf if self.window is None else self.window
-        return (behind < far) & (behind >= 0 if self.causal else behind > -far)
+        seen = q.new_ones(q.shape[2], k.shape[2], dtype=torch.bool)
+        if self.window is not None:
+            seen = seen.triu(ahead + 1 - self.window).tril(ahead + self.window - 1)
+        return seen.tril(ahead) if self.causal else seen
 
     def attended(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """The values, weighed by how well their keys meet the queries."""
