@@ -363,7 +363,8 @@ class Forming:
         writes = operation.cheap and operation.stays == NOTHING
         over = writes and any(item.size == note.size for item in own)
         # By what is kept of it, it does without what it makes besides.
-        besides = 0 if narrow else operation.workspace.held(1, 4)
+        inside = operation.inside.held(1, 4)
+        besides = 0 if narrow else max(0, operation.workspace.held(1, 4) - inside)
         room.take(0 if over else note.size, besides)
         for item in own:
             item.working = False

@@ -92,7 +92,7 @@ def answered(statement: Span, report: Diagnostics, library: Library) -> bool:
             found.span(),
             _ROUND.sub(lambda item: _subscript(item[1], item[2]), whole),
         )
-    elif found := _STATED.match(text):
+    elif found := _STATED.match(whole):
         _told(
             report,
             statement,

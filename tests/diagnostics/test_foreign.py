@@ -61,6 +61,12 @@ WRITTEN = [
 ]  # fmt: skip
 
 
+def test_a_label_in_quotes_is_no_notation_of_others() -> None:
+    recform.compile(
+        f'head "out": avgpool > "fc_1": linear(10)\nstem "a-b": relu\n{ONE}'
+    )
+
+
 @pytest.mark.parametrize(("wrong", "rest", "code", "hint"), WRITTEN)
 def test_the_hint_is_a_statement(wrong: str, rest: str, code: str, hint: str) -> None:
     (found,) = mistakes(f"{rest}\n{wrong}")

@@ -9,8 +9,6 @@ command: recform compile decoder.rf -o decoder.py
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -122,10 +120,10 @@ class Attend(nn.Module):
 
     def seen(self, q: Tensor, k: Tensor) -> Tensor:
         """Which keys each query sees."""
-        places = torch.arange(q.shape[2], device=q.device)[:, None]
-        behind = places - torch.arange(k.shape[2], device=k.device)
-        far = math.inf if self.window is None else self.window
-        return (behind < far) & (behind >= 0 if self.causal else behind > -far)
+        seen = q.new_ones(q.shape[2], k.shape[2], dtype=torch.bool)
+        if self.window is not None:
+            seen = seen.triu(1 - self.window).tril(self.window - 1)
+        return seen.tril() if self.causal else seen
 
     def attended(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """The values, weighed by how well their keys meet the queries."""
