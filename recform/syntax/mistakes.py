@@ -234,7 +234,7 @@ def _elsewhere(error: Unexpected, statement: Span) -> str:
         return "one `=` is enough"
     if token == "=" and before in {"+", "-", "*", "/"}:
         return f"an equation says all of it: X_i = X_<i-1> {before} ..."
-    if error.token.type == "NUMBER" and _is_flow(statement):
+    if token.isdigit() and _is_flow(statement):
         return f"arguments stand in brackets: {before}({token}, ...)"
     if token == "/" and before == "/":
         return "a comment starts with `#`"

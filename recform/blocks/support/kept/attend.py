@@ -85,7 +85,7 @@ class Attend(nn.Module):
         """Which keys each query sees."""
         # New queries are the last positions of the keys.
         ahead = 0 if self.past is None else k.shape[2] - q.shape[2]
-        seen = q.new_ones(q.shape[2], k.shape[2], dtype=torch.bool)
+        seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device)
         if self.window is not None:
             seen = seen.triu(ahead + 1 - self.window).tril(ahead + self.window - 1)
         return seen.tril(ahead) if self.causal else seen

@@ -120,7 +120,7 @@ class Attend(nn.Module):
 
     def seen(self, q: Tensor, k: Tensor) -> Tensor:
         """Which keys each query sees."""
-        seen = q.new_ones(q.shape[2], k.shape[2], dtype=torch.bool)
+        seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device)
         if self.window is not None:
             seen = seen.triu(1 - self.window).tril(self.window - 1)
         return seen.tril() if self.causal else seen
