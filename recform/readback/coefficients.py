@@ -8,6 +8,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import Filled, I, Learned, Scaled
+from recform.algebra.stable import as_float, with_words
 from recform.blocks.symbolic import Symbolic
 from recform.execution.file import Said
 
@@ -49,5 +50,5 @@ class Coefficients:
             if self._index is not None and tensor.at is not sympy.nan:
                 symbol, more = self._index
                 values[symbol] = tensor.at + more
-            self._known[key] = float(tensor.coefficient.xreplace(values))
+            self._known[key] = as_float(with_words(tensor.coefficient).xreplace(values))
         return self._known[key]
