@@ -11,6 +11,9 @@ import sympy
 from recform.algebra.expr import Learned
 from recform.blocks.symbolic import Symbolic
 
+#: More than any float has before or behind its point: 1 + 1e-323 is not 1.
+_DIGITS = 400
+
 
 class Sigmoid(sympy.Function):
     """The word of torch, whose slope is a number even where ``exp`` runs over."""
@@ -47,15 +50,27 @@ def with_words(value: Symbolic) -> Symbolic:
     )
 
 
+def precise(number: float) -> Symbolic:
+    """A float that stands in an expression, of which :func:`as_float` makes a number."""
+    return sympy.Float(number, _DIGITS)
+
+
 def as_float(value: Symbolic) -> float:
-    """A number without symbols; floats are put into :func:`with_words` of it.
+    """A number without symbols, from very many digits and without the words above.
+
+    So the proof tries what is written by another way than it was written.
 
     Raises:
         OverflowError: if it is larger than any float.
         TypeError: if it is no real number.
     """
-    value = with_words(sympy.sympify(value))
-    return float(value.replace(Softplus, _softplus).replace(Sigmoid, _sigmoid))
+    value = sympy.sympify(value)
+    if not value.has(sympy.exp, sympy.Float):
+        return float(value)
+    try:
+        return float(value.evalf(_DIGITS))
+    except ZeroDivisionError:
+        raise OverflowError(value) from None
 
 
 def _softplus(x: Symbolic) -> Symbolic:

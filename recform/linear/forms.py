@@ -26,7 +26,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.multiples import scaled
 from recform.algebra.reindex import rebuilt
-from recform.algebra.stable import as_float, with_words
+from recform.algebra.stable import as_float, precise
 from recform.algebra.totals import totals
 from recform.algebra.typeset import plain_scalar
 from recform.blocks.symbolic import Symbolic
@@ -137,7 +137,7 @@ def numeric(
         exact = value
     else:
         exact = with_learned(
-            with_words(value), lambda item: sympy.Float(_start(formula, item, length))
+            value, lambda item: precise(_start(formula, item, length))
         ).xreplace({I: sympy.Integer(block), L: sympy.Integer(length)})
     what = "is no real number"
     try:
