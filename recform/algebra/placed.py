@@ -21,6 +21,7 @@ from recform.algebra.expr import (
     _symbolic,
     subtensors,
 )
+from recform.algebra.stable import with_words
 from recform.blocks.symbolic import Symbolic
 
 #: The name of the number of a block within its stage.
@@ -139,6 +140,7 @@ def _order(item: Placed) -> tuple[str, str, str]:
 
 def function(value: Symbolic) -> Callable[[int, int], float]:
     """A coefficient without learned scalars as a function of ``i`` and ``L``."""
+    value = with_words(value)
     found = placed(value)
     symbols = sympy.symbols(f"n:{len(found)}", seq=True)
     plain = value.xreplace(dict(zip(found, symbols, strict=True)))

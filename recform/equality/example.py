@@ -344,7 +344,7 @@ def _precise(context: Any, scope: dict[str, Any]) -> None:
     def quotient(p: Any, q: int = 1) -> Any:
         return context.mpf(p) / q
 
-    words = "exp log log1p erf erfc sqrt sin cos tanh"
+    words = "exp log log1p erf erfc sqrt sin cos tanh floor ceil"
     functions = {word: getattr(context, word) for word in words.split()}
     scope["Q"], scope["SIZE"] = quotient, quotient(*scope["SIZE"].as_integer_ratio())
     scope["math"] = SimpleNamespace(prod=math.prod, pow=context.power, **functions)

@@ -53,6 +53,8 @@ def normal(a):
     return math.erfc(-a / math.sqrt(2)) / 2
 """,
 }
+#: What Python calls functions of SymPy, where it has another word.
+_PYTHONS = {"Abs": "abs", "Max": "max", "Min": "min", "ceiling": "math.ceil"}
 _BUILTINS = ("max", "min", "abs")
 
 
@@ -231,7 +233,5 @@ def _code(value: Symbolic) -> str:
     if value.is_Pow:
         return f"math.pow(float({_code(value.base)}), float({_code(value.exp)}))"
     arguments = ", ".join(f"float({_code(a)})" for a in value.args)
-    name = {"Abs": "abs", "Max": "max", "Min": "min"}.get(
-        value.func.__name__, f"math.{value.func.__name__}"
-    )
+    name = _PYTHONS.get(value.func.__name__, f"math.{value.func.__name__}")
     return f"{name}({arguments})"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from recform.blocks.function import NUMBERS as WORDS
 from recform.diagnostics import counted
 from recform.execution.forms import Drawn, Made, Node
 
@@ -18,14 +19,15 @@ NUMBERS: dict[str, Callable[..., float]] = {
     "sqrt": math.sqrt,
     "exp": math.exp,
     "log": math.log,
+    "log1p": math.log1p,
     "abs": abs,
     "fabs": abs,
     "sin": math.sin,
     "cos": math.cos,
     "tanh": math.tanh,
     "relu": lambda x: max(x, 0),
-    "F.softplus": lambda x: max(x, 0) + math.log1p(math.exp(-abs(x))),
-    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
+    "F.softplus": WORDS["softplus"],
+    "sigmoid": WORDS["sigmoid"],
     "floor": math.floor,
     "ceil": math.ceil,
     "min": min,

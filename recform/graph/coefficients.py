@@ -12,6 +12,7 @@ import sympy
 from recform.algebra.expr import Filled, I, K, L, Learned, Scaled, Tensor
 from recform.algebra.formula import MemberStarts, Scope
 from recform.algebra.placed import function, placed
+from recform.algebra.stable import with_words
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.model import StageGraph
@@ -88,7 +89,7 @@ def _bad_start(starts: MemberStarts, length: int) -> tuple[int, str] | None:
 
 def _of_members(value: Symbolic) -> Callable[[int], _Function]:
     """What a start is for a member, as a function of ``i`` and ``L``."""
-    made = sympy.lambdify((K, I, L), value, modules="math")
+    made = sympy.lambdify((K, I, L), with_words(value), modules="math")
     return lambda k: partial(made, k)
 
 

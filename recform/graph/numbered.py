@@ -10,6 +10,7 @@ import sympy
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Members
+from recform.algebra.stable import with_words
 from recform.algebra.symbols import parameter
 from recform.blocks import Kind, symbols_in
 from recform.blocks.symbolic import Symbolic
@@ -76,7 +77,7 @@ def _function(
     value: Symbolic, values: dict[Symbolic, Symbolic]
 ) -> Callable[[int, int], float]:
     function: Callable[[int, int], float] = sympy.lambdify(
-        (I, L), value.xreplace(values), modules="math"
+        (I, L), with_words(value.xreplace(values)), modules="math"
     )
     return function
 

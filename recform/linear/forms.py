@@ -26,6 +26,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.multiples import scaled
 from recform.algebra.reindex import rebuilt
+from recform.algebra.stable import as_float, precise
 from recform.algebra.totals import totals
 from recform.algebra.typeset import plain_scalar
 from recform.blocks.symbolic import Symbolic
@@ -136,11 +137,11 @@ def numeric(
         exact = value
     else:
         exact = with_learned(
-            value, lambda item: sympy.Float(_start(formula, item, length))
+            value, lambda item: precise(_start(formula, item, length))
         ).xreplace({I: sympy.Integer(block), L: sympy.Integer(length)})
     what = "is no real number"
     try:
-        found = float(exact)
+        found = as_float(exact)
     except OverflowError:
         found = math.inf
     except TypeError:

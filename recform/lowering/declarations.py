@@ -11,6 +11,7 @@ from recform.algebra.expr import I, K, L
 from recform.algebra.formula import LearnedScalar, MemberStarts
 from recform.algebra.indices import untimed
 from recform.algebra.scalars import ScalarReader
+from recform.algebra.stable import as_float
 from recform.algebra.typeset import indexed
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
@@ -132,7 +133,7 @@ class DeclarationReader:
                     name, True, 0.0, False, item.span, self._starts(item)
                 )
                 continue
-            start = float(self._number(self._start(item, {}), item))
+            start = as_float(self._number(self._start(item, {}), item))
             result[name] = LearnedScalar(
                 name, indexed, start, item.per is not None, item.span
             )

@@ -13,6 +13,7 @@ from operator import add, mul
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sympy
+from sympy.printing.pycode import PythonCodePrinter
 
 from recform.algebra.expr import (
     Across,
@@ -36,6 +37,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Dealt, Listed, Members, Over
+from recform.algebra.stable import as_float, with_words
 from recform.blocks import Layout, Operator
 from recform.blocks.function import NUMBERS
 from recform.blocks.symbolic import Symbolic
@@ -46,6 +48,10 @@ if TYPE_CHECKING:
     import torch
 
 
+#: Functions by their names alone: which they are is said by where they are looked up.
+_PLAIN = PythonCodePrinter(
+    {"fully_qualified_modules": False, "allow_unknown_functions": True}
+)
 #: How the axes of an example are read, by how many there are with the batch.
 _LAYOUTS = {2: Layout.VECTOR, 3: Layout.TOKENS, 4: Layout.IMAGE}
 #: What is computed: a tensor of torch's, or a plain number where a term has no tensor.
@@ -253,16 +259,30 @@ class Evaluator:
             known[I] = at
         learned = sorted(coefficient.atoms(Learned), key=str)
         if not learned:
-            return float(coefficient.xreplace(known))
+            return as_float(coefficient.xreplace(known))
         import torch
 
         symbols = sympy.symbols(f"k:{len(learned)}", seq=True)
+        coefficient = with_words(coefficient)
         coefficient = coefficient.xreplace(dict(zip(learned, symbols, strict=True)))
-        # Roots of numbers become numbers, since torch takes those of tensors only.
-        coefficient = sympy.N(coefficient.xreplace(known), 17)
-        words = {"max": _extreme(torch.maximum), "min": _extreme(torch.minimum)}
-        made = sympy.lambdify(symbols, coefficient, modules=[words, torch, "math"])
+        words = {
+            "max": _extreme(torch.maximum),
+            "min": _extreme(torch.minimum),
+            "Sigmoid": torch.sigmoid,
+            "Softplus": _words()["softplus"],
+        }
+        coefficient = _with_floats(coefficient.xreplace(known))
+        made = sympy.lambdify(
+            symbols, coefficient, modules=[words, torch, "math"], printer=_PLAIN
+        )
         return made(*(self.number(item) for item in learned))
+
+
+def _with_floats(value: Symbolic) -> Symbolic:
+    """The same, where functions of numbers are numbers: torch's take tensors only."""
+    if value.free_symbols:
+        return value.func(*map(_with_floats, value.args)) if value.args else value
+    return value if value.is_Rational else sympy.Float(as_float(value), 17)
 
 
 def _extreme(of_two: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:

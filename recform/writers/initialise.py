@@ -10,6 +10,7 @@ from recform.algebra.definitions.body import every_step
 from recform.algebra.expr import K
 from recform.algebra.formula import InitRule, MemberStarts
 from recform.algebra.pipeline import Pipeline, Step
+from recform.algebra.stable import as_float
 from recform.blocks import Operator
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import NetworkGraph
@@ -183,7 +184,7 @@ def member_parameter(
     def start(value: Symbolic) -> str:
         value = value.xreplace({**at, **k})
         return (
-            repr(float(value))
+            repr(as_float(value))
             if value.is_number
             else coefficient_text(value, {}, torch=False)
         )

@@ -88,3 +88,13 @@ def test_one_network_said_twice_has_no_example(left: str, right: str) -> None:
     )
     for depth in (1, 2, 5, 8):
         assert example((first, second), depth, linear=False) is None
+
+
+@pytest.mark.parametrize("word", ["ceil", "floor"])
+def test_a_scalar_that_is_rounded_has_an_example(word: str) -> None:
+    left, right = (
+        f"input 4\nscalar p_i = 0.5\nX_i = {gain}*X_<i-1> + p_i*X_0"
+        for gain in (f"{word}(p_i)", "p_i")
+    )
+    found = compare(formula(left, 2), formula(right, 2))
+    assert found.answer == DIFFERENT and found.example is not None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import mpmath
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -86,3 +88,51 @@ def test_the_inverse_is_tried_that_divides_by_a_number_of_each_feature():
     )
     held = {check.claim: check.holds for check in compiled.verify()}
     assert held["the inverse"] is True
+
+
+#: Gains of a formula with 3 blocks, and what mpmath makes of them in block i.
+GAINS = {
+    "softplus(-30-i)": lambda i: mpmath.log1p(mpmath.exp(-30 - i)),
+    "softplus(-40*i)": lambda i: mpmath.log1p(mpmath.exp(-40 * i)),
+    "softplus(800/i)": lambda i: mpmath.log1p(mpmath.exp(mpmath.mpf(800) / i)),
+    "i*softplus(-60)": lambda i: i * mpmath.log1p(mpmath.exp(-60)),
+    "softplus(700*i)/(700*i)": lambda i: 1,
+    "sigmoid(-1000*i)": lambda i: 1 / (1 + mpmath.exp(1000 * i)),
+    "sigmoid(400*i-800)": lambda i: 1 / (1 + mpmath.exp(800 - 400 * i)),
+}
+
+
+@pytest.mark.parametrize("gain", GAINS)
+def test_functions_of_the_number_of_a_block_keep_their_digits(gain):
+    """Where ``exp`` is small beside 1, and where it is larger than any float."""
+    network = recform.load(
+        "input 4\nstem none\nhead none\nstages 4 x 3\n"
+        f"F = linear(c, bias=false)\nX_i = {gain}*F_i*X_<i-1>\n"
+    ).double()
+    for i, block in enumerate(network.blocks, 1):
+        # In numbers of 700 digits a 1 beside exp(-800) is not lost.
+        with mpmath.workdps(700):
+            wanted = float(GAINS[gain](i))
+        x = torch.ones(1, 4, dtype=torch.float64)
+        with torch.no_grad():
+            next(block.parameters()).copy_(torch.eye(4))
+            assert torch.allclose(block(x), wanted * x, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize(
+    "equation",
+    [
+        "scalar a_i = 0.5\nX_i = softplus(a_i - 2)*X_<i-1> + X_0",
+        "scalar a_i = 0.5\nX_i = softplus(i*a_i + i/L)*X_<i-1> + X_0",
+        "scalar a_i = 720\nX_i = X_<i-1>/(1+softplus(a_i)) + X_0",
+        "scalar a_i = -60\nX_i = X_<i-1> + softplus(a_i)*X_0",
+        "X_i = softplus(-60)*X_<i-1> + X_0",
+    ],
+)
+def test_softplus_is_verified_far_from_zero(equation):
+    compiled = recform.compile(
+        f"input 4\nstem none\nhead none\nstages 4 x 2\n{equation}"
+    )
+    checks = compiled.verify()
+    assert {check.holds for check in checks if check.claim != "the inverse"} == {True}
+    assert all(check.holds is not False for check in checks)

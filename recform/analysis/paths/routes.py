@@ -18,6 +18,7 @@ import sympy
 
 from recform.algebra.expr import Concat, History, I, L, Learned, State, Tensor
 from recform.algebra.formula import Formula
+from recform.algebra.stable import as_float, precise
 from recform.algebra.totals import Sum, totals
 from recform.analysis.paths.counting import Counter
 from recform.blocks.symbolic import Symbolic
@@ -186,9 +187,9 @@ class _Factor:
         """A factor of one term of an equation."""
         factor = sympy.sympify(factor)
         atoms = factor.free_symbols | factor.atoms(Learned)
-        point = {a: sympy.Float(Random(str(a)).uniform(0.5, 1.5)) for a in atoms}
+        point = {a: precise(Random(str(a)).uniform(0.5, 1.5)) for a in atoms}
         try:
-            value = float(factor.xreplace(point))
+            value = as_float(factor.xreplace(point))
         except TypeError:
             return cls(factor, 0.0, math.inf)
         return cls(factor, value, abs(value))

@@ -9,16 +9,9 @@ import sympy
 from sympy.printing.precedence import PRECEDENCE
 
 from recform.algebra.expr import I, L, Learned
+from recform.algebra.stable import as_float, with_words
 from recform.blocks.code import ExpressionPrinter
 from recform.blocks.symbolic import Symbolic
-
-
-class _Sigmoid(sympy.Function):  # type: ignore[misc]
-    """The word of torch, whose slope is a number even where ``exp`` runs over."""
-
-
-class _Softplus(sympy.Function):  # type: ignore[misc]
-    """The same of ``log(1 + exp(x))``."""
 
 
 class _CoefficientPrinter(ExpressionPrinter):
@@ -77,10 +70,13 @@ class _CoefficientPrinter(ExpressionPrinter):
     def _print_log(self, expr: Symbolic) -> str:
         return self._function("log", expr)
 
-    def _print__Sigmoid(self, expr: Symbolic) -> str:
+    def _print_log1p(self, expr: Symbolic) -> str:
+        return self._function("log1p", expr)
+
+    def _print_Sigmoid(self, expr: Symbolic) -> str:
         return self._function("sigmoid", expr)
 
-    def _print__Softplus(self, expr: Symbolic) -> str:
+    def _print_Softplus(self, expr: Symbolic) -> str:
         return f"F.softplus({self._print(expr.args[0])})"
 
     def _print_floor(self, expr: Symbolic) -> str:
@@ -147,7 +143,7 @@ def number(value: Symbolic) -> str:
     value = sympy.sympify(value)
     if value.is_Integer:
         return str(int(value))
-    return repr(float(value))
+    return repr(as_float(value))
 
 
 def coefficient_text(
@@ -156,34 +152,7 @@ def coefficient_text(
     """A coefficient as Python; without symbols it is a literal."""
     if not value.free_symbols and not value.atoms(Learned):
         return number(value)
-    return _CoefficientPrinter(names, torch).doprint(_with_words(value))
-
-
-def _with_words(value: Symbolic) -> Symbolic:
-    """The same, where a sigmoid and a softplus of something learned are one function."""
-    value = value.replace(
-        lambda part: isinstance(part, sympy.log) and _is_beside_one(part.args[0]),
-        lambda part: _Softplus(part.args[0].args[1].args[0]),
-    )
-    return value.replace(
-        lambda part: (
-            part.is_Pow
-            and part.exp.could_extract_minus_sign()
-            and _is_beside_one(part.base)
-        ),
-        lambda part: _Sigmoid(-part.base.args[1].args[0]) ** -part.exp,
-    )
-
-
-def _is_beside_one(value: Symbolic) -> bool:
-    """Whether this is `1 + exp(x)` of something learned."""
-    return (
-        value.has(Learned)
-        and value.is_Add
-        and len(value.args) == 2
-        and value.args[0] == 1
-        and isinstance(value.args[1], sympy.exp)
-    )
+    return _CoefficientPrinter(names, torch).doprint(with_words(value))
 
 
 def learned(value: Symbolic) -> list[Learned]:

@@ -1,0 +1,95 @@
+"""Sigmoids and softpluses in numbers, as computers can work them out.
+
+Exactly, they are made of ``exp`` and ``log``. Of floats, ``log(1 + exp(x))`` has no digit
+left where ``exp(x)`` is small beside 1, and none at all where it is larger than any float.
+"""
+
+from __future__ import annotations
+
+import sympy
+
+from recform.algebra.expr import Learned
+from recform.blocks.symbolic import Symbolic
+
+#: More than any float has before or behind its point: 1 + 1e-323 is not 1.
+_DIGITS = 400
+
+
+class Sigmoid(sympy.Function):
+    """The word of torch, whose slope is a number even where ``exp`` runs over."""
+
+
+class Softplus(sympy.Function):
+    """The same of ``log(1 + exp(x))``."""
+
+
+class log1p(sympy.Function):
+    """``log(1 + x)`` to all digits, named as Python and mpmath name it."""
+
+    is_real = True
+
+
+def with_words(value: Symbolic) -> Symbolic:
+    """The same, where each sigmoid and softplus of something learned is one function.
+
+    Those of numbers are written out, so that no float on the way runs over.
+    """
+    if not value.has(sympy.exp):
+        return value
+    value = value.replace(
+        lambda part: isinstance(part, sympy.log) and _power(part.args[0]) is not None,
+        lambda part: _softplus(_power(part.args[0])),
+    )
+    return value.replace(
+        lambda part: (
+            part.is_Pow
+            and part.exp.could_extract_minus_sign()
+            and _power(part.base) is not None
+        ),
+        lambda part: _sigmoid(-_power(part.base)) ** -part.exp,
+    )
+
+
+def precise(number: float) -> Symbolic:
+    """A float that stands in an expression, of which :func:`as_float` makes a number."""
+    return sympy.Float(number, _DIGITS)
+
+
+def as_float(value: Symbolic) -> float:
+    """A number without symbols, from very many digits and without the words above.
+
+    So the proof tries what is written by another way than it was written.
+
+    Raises:
+        OverflowError: if it is larger than any float.
+        TypeError: if it is no real number.
+    """
+    value = sympy.sympify(value)
+    if not value.has(sympy.exp, sympy.Float):
+        return float(value)
+    try:
+        return float(value.evalf(_DIGITS))
+    except ZeroDivisionError:
+        raise OverflowError(value) from None
+
+
+def _softplus(x: Symbolic) -> Symbolic:
+    if x.has(Learned):
+        return Softplus(x)
+    return sympy.Max(x, 0) + log1p(sympy.exp(-sympy.Abs(x)))
+
+
+def _sigmoid(x: Symbolic) -> Symbolic:
+    if x.has(Learned):
+        return Sigmoid(x)
+    return sympy.exp(sympy.Min(x, 0)) / (1 + sympy.exp(-sympy.Abs(x)))
+
+
+def _power(value: Symbolic) -> Symbolic:
+    """The ``x`` of ``1 + exp(x)``, ``1 + exp(-2)*exp(x)`` too; of all else None."""
+    if not (value.is_Add and len(value.args) == 2 and value.args[0] == 1):
+        return None
+    pairs = [part.as_base_exp() for part in sympy.Mul.make_args(value.args[1])]
+    if any(base != sympy.E for base, _ in pairs):
+        return None
+    return sympy.Add(*(power for _, power in pairs))
