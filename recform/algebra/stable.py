@@ -37,16 +37,16 @@ def with_words(value: Symbolic) -> Symbolic:
     if not value.has(sympy.exp):
         return value
     value = value.replace(
-        lambda part: isinstance(part, sympy.log) and _power(part.args[0]) is not None,
-        lambda part: _softplus(_power(part.args[0])),
+        lambda part: isinstance(part, sympy.log) and exponent(part.args[0]) is not None,
+        lambda part: _softplus(exponent(part.args[0])),
     )
     return value.replace(
         lambda part: (
             part.is_Pow
             and part.exp.could_extract_minus_sign()
-            and _power(part.base) is not None
+            and exponent(part.base) is not None
         ),
-        lambda part: _sigmoid(-_power(part.base)) ** -part.exp,
+        lambda part: _sigmoid(-exponent(part.base)) ** -part.exp,
     )
 
 
@@ -85,8 +85,11 @@ def _sigmoid(x: Symbolic) -> Symbolic:
     return sympy.exp(sympy.Min(x, 0)) / (1 + sympy.exp(-sympy.Abs(x)))
 
 
-def _power(value: Symbolic) -> Symbolic:
-    """The ``x`` of ``1 + exp(x)``, ``1 + exp(-2)*exp(x)`` too; of all else None."""
+def exponent(value: Symbolic) -> Symbolic:
+    """The ``x`` of ``1 + exp(x)``, ``1 + exp(-2)*exp(x)`` too; of all else None.
+
+    Below a line it is what ``sigmoid(-x)`` has there, in a logarithm it is ``softplus(x)``.
+    """
     if not (value.is_Add and len(value.args) == 2 and value.args[0] == 1):
         return None
     pairs = [part.as_base_exp() for part in sympy.Mul.make_args(value.args[1])]

@@ -13,6 +13,8 @@ from recform.blocks.symbolic import Symbolic
 from recform.derivation.backward import network_of, seeds_of
 from recform.derivation.words import has_free_letters
 from recform.diagnostics import CompileError, Diagnostics
+from recform.equality.counterexample.example import example, weighs_members
+from recform.equality.counterexample.program import untold
 from recform.equality.depths import (
     MAX_DEPTH,
     differ_at,
@@ -21,11 +23,9 @@ from recform.equality.depths import (
     own_depth,
     smallest_example,
 )
-from recform.equality.example import example, weighs_members
 from recform.equality.frame import changes_shape, frame_changes, recurs_otherwise
 from recform.equality.induction import Proof, prove
 from recform.equality.kept import Kept, Relation, first_block
-from recform.equality.program import untold
 from recform.equality.verdict import ANY, DIFFERENT, LINEAR, OPEN, OwnDepth, Verdict
 from recform.equality.weights import TooLarge, limited
 from recform.linear.recurrence import linearise

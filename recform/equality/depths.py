@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recform.algebra.formula import Formula
-from recform.equality.example import Example, example
+from recform.equality.counterexample.example import Example, example
 from recform.equality.outputs import Outputs
 from recform.equality.verdict import OwnDepth
 from recform.equality.weights import TooLarge, limited

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recform.equality.example import Example
+from recform.equality.counterexample.example import Example
 from recform.equality.frame import FrameChange
 
 #: How the answer reads.

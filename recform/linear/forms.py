@@ -26,7 +26,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.multiples import scaled
 from recform.algebra.reindex import rebuilt
-from recform.algebra.stable import as_float, precise
+from recform.algebra.stable import as_float, exponent, precise
 from recform.algebra.totals import totals
 from recform.algebra.typeset import plain_scalar
 from recform.blocks.symbolic import Symbolic
@@ -185,10 +185,10 @@ def _gate(below: Symbolic) -> Symbolic | None:
 
     So no sum stands below the line, and terms are told apart as they are.
     """
-    power = below - 1
-    if not isinstance(power, sympy.exp):
+    power = exponent(below)
+    if power is None:
         return None
-    x = -power.exp
+    x = -power
     if x.could_extract_minus_sign():
         return 1 - _named_gate(-x)
     return _named_gate(x)

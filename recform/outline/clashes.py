@@ -10,8 +10,7 @@ from recform.outline.sections import Section
 from recform.outline.survey import Survey
 from recform.source import Span
 from recform.syntax import nodes as n
-
-_RESERVED = ("i", "L", "c", "s", "cin", "input", "in_channels")
+from recform.syntax.statements import RESERVED
 
 
 def check_names(section: Section, found: Survey, report: Diagnostics) -> bool:
@@ -37,7 +36,7 @@ def check_names(section: Section, found: Survey, report: Diagnostics) -> bool:
     ]
     for name, item in named:
         span = item if isinstance(item, Span) else item.span
-        if name in _RESERVED:
+        if name in RESERVED:
             report.error("RF209", f"the name {name!r} has a meaning of its own", span)
             is_sound = False
     if (scalar := section.scalars.get("adapter")) is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from recform.diagnostics import counted
-from recform.equality.example import Example
+from recform.equality.counterexample.example import Example
 from recform.equality.verdict import ANY, DIFFERENT, LINEAR, OPEN, OwnDepth, Verdict
 
 

@@ -11,10 +11,11 @@ import re
 from recform.blocks import Library
 from recform.diagnostics import Diagnostics
 from recform.source import Span
+from recform.syntax.statements import KEYWORDS, RESERVED
 
 _QUOTED = re.compile(r'"[^"\n]*"')
 #: Names that have a meaning, so that no number has them.
-_WORDS = frozenset(("L", "i", "j", "c", "s", "cin", "pi", "e", "input", "stages"))
+_WORDS = {*RESERVED, *KEYWORDS} - {"times"}
 _FLOW = re.compile(r"(stem|head|adapter|transition)\b|[^=]*=")
 _ARROW = re.compile(r"->|\|>|\||→|\\(?:to|rightarrow)(?![A-Za-z])")
 

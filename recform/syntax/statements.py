@@ -39,6 +39,9 @@ KEYWORDS = (
     "paths",
 )
 
+#: Names that have a meaning of their own.
+RESERVED = ("i", "L", "c", "s", "cin", "input", "in_channels")
+
 _CLOSERS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _START = re.compile(
     rf"(?:(?:{'|'.join(KEYWORDS)})\b(?!\s*[=_])|[\w\\<>{{}}+-]+\s*(?:,\s*[\w\\<>{{}}+-]+\s*)*=(?!=))"

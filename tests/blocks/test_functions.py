@@ -29,7 +29,7 @@ from recform.blocks.template import IN_PLACE_AT, in_place, renamed, template
 from recform.cli.app import app
 from recform.diagnostics import CompileError, Diagnostics
 from recform.equality.compare import compare
-from recform.equality.program import program
+from recform.equality.counterexample.program import program
 from recform.equality.verdict import ANY, DIFFERENT, OPEN
 from recform.operators import standard
 from recform.verify.evaluate import function

@@ -13,7 +13,7 @@ from recform.algebra.formula import Formula
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
 from recform.equality.compare import compare
-from recform.equality.example import example
+from recform.equality.counterexample.example import example
 from recform.equality.verdict import ANY, DIFFERENT, LINEAR, OPEN, Verdict
 from recform.report.equiv import lines
 from tests.thinned import thinned

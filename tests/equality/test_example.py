@@ -6,7 +6,7 @@ import pytest
 
 from recform.compiler import compile_source, from_text
 from recform.equality.compare import compare
-from recform.equality.example import example
+from recform.equality.counterexample.example import example
 from recform.equality.verdict import DIFFERENT, LINEAR, OPEN
 from tests.equality.test_equiv import formula, verdict
 

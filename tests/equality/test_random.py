@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from recform.diagnostics import CompileError
 from recform.equality.compare import compare
-from recform.equality.example import example
+from recform.equality.counterexample.example import example
 from recform.equality.verdict import ANY, DIFFERENT, LINEAR
 from tests.equality.test_equiv import formula
 

@@ -7,7 +7,7 @@ import pytest
 from recform.algebra.formula import Formula
 from recform.compiler import compile_source, from_text
 from recform.equality.compare import compare
-from recform.equality.example import example
+from recform.equality.counterexample.example import example
 from recform.equality.verdict import ANY, DIFFERENT
 from recform.report.equiv import lines
 from tests.equality.test_equiv import verdict

@@ -43,7 +43,7 @@ def command(
     depth as far as is known; 5 if nothing is decided.
     """
     from recform.equality.compare import compare
-    from recform.equality.example import is_program
+    from recform.equality.counterexample.example import is_program
     from recform.report.equiv import as_dict, lines
 
     first, second = both.compiled()

@@ -11,9 +11,9 @@ from recform.blocks.identifiers import STANDARD
 from recform.plan.printer.lines import Lines, docstring
 from recform.source import Source
 
-#: What a module returns is Any in torch's own types, and some of its methods have none.
 #: What a generated file says of itself.
 _GENERATED = "Generated code: change the formula"
+#: What a module returns is Any in torch's own types, and some of its methods have none.
 _TYPES = '# mypy: disable-error-code="no-any-return, no-untyped-call"'
 
 

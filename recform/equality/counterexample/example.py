@@ -24,8 +24,8 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Over
-from recform.equality.program import body, functions_in
-from recform.equality.program import program as program_of
+from recform.equality.counterexample.program import body, functions_in
+from recform.equality.counterexample.program import program as program_of
 from recform.equality.widths import vectors_of
 from recform.verify.evaluate import Untold
 
