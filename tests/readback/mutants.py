@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -56,6 +57,13 @@ class Written:
     options: dict[str, Any]
     network: str
     shape: Any
+
+    def refuses(self, pattern: str, text: str) -> bool:
+        """Whether a fault that is planted in its own is not proved."""
+        code = ast.unparse(self.code)
+        found = re.sub(pattern, text, code, count=1)
+        assert found != code, code
+        return not self.accepts(ast.parse(found))
 
     def accepts(self, code: ast.Module) -> bool:
         """Whether a source in the place of its own is proved."""

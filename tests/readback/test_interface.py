@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from functools import cache
 
 import pytest
@@ -92,8 +90,4 @@ def written(text: str) -> Written:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_word_that_is_not_so_is_found(fault: str) -> None:
     text, pattern, other = FAULTS[fault]
-    made = written(text)
-    code = ast.unparse(made.code)
-    found = re.sub(pattern, other, code, count=1)
-    assert found != code, code
-    assert not made.accepts(ast.parse(found))
+    assert written(text).refuses(pattern, other)
