@@ -8,7 +8,7 @@ room and :mod:`recform.operators` knows what a channel, a height or a width is.
 from recform.blocks.acts import Inner, Link
 from recform.blocks.amount import Amount, Cost, Work
 from recform.blocks.arguments import Argument, Arguments, Kind
-from recform.blocks.code import code, fraction, put_in, symbols_in
+from recform.blocks.code import code, put_in, symbols_in
 from recform.blocks.details import Detail, made_by, operation
 from recform.blocks.function import Function
 from recform.blocks.library import Library
@@ -45,7 +45,6 @@ __all__ = [
     "Weights",
     "Work",
     "code",
-    "fraction",
     "made_by",
     "operation",
     "put_in",

@@ -24,4 +24,4 @@ def function_cost(function: Operator, x: Shape) -> Cost:
 
 def function_call(function: Operator) -> Template:
     """Its code."""
-    return template(function.emit_of((FUNCTION_INPUT,), Arguments({})).call)
+    return template(function.written((FUNCTION_INPUT,), Arguments({})).call)

@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import sympy
 from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.pycode import PythonCodePrinter
 
-from recform.blocks.arguments import Value
+from recform.blocks.arguments import Argument, Arguments, Kind, Value
 from recform.blocks.symbolic import Symbolic
+
+
+class Real(sympy.Function):  # type: ignore[misc]
+    """A number, whole or not, that holds symbols; all other values with symbols are sizes."""
+
+    @property
+    def precedence(self) -> int:
+        """How tightly the code of what is in it binds."""
+        return int(min(precedence(self.args[0]), PRECEDENCE["Mul"]))
+
+
+def divided(arguments: Iterable[Argument], a: Arguments) -> Arguments:
+    """Arguments of which those that need not be whole are known as such when written."""
+    kinds = {argument.name: argument.kind for argument in arguments}
+    return Arguments(
+        {
+            name: Real(value)
+            if kinds.get(name) in _NUMBERS and symbols_in(value)
+            else value
+            for name, value in a.items()
+        }
+    )
+
+
+#: Arguments that take numbers which are not whole.
+_NUMBERS = (Kind.RATE, Kind.REAL, Kind.NUMBER)
 
 
 def code(value: Value) -> str:
@@ -74,11 +100,8 @@ def put_in(value: Value, table: Mapping[Symbolic, Value]) -> Value:
     return int(filled) if filled.is_Integer else float(filled)
 
 
-def fraction(value: Symbolic) -> str:
-    """A rate, which need not be whole, as Python source."""
-    number = sympy.sympify(value)
-    if number.is_number:
-        return code(value)
+def _fraction(number: Symbolic) -> str:
+    """A number that need not be whole."""
     constant, rest = sympy.factor_terms(sympy.together(number)).as_coeff_Mul()
     numerator, denominator = sympy.fraction(rest)
     if not _decimal(constant):
@@ -135,6 +158,9 @@ class ExpressionPrinter(PythonCodePrinter):  # type: ignore[misc]
 class _Printer(ExpressionPrinter):
     """Spaces around operators are set later; a rounded quotient is ``//``."""
 
+    def _print_Real(self, expr: Real) -> str:
+        return _fraction(expr.args[0])
+
     def _print_Rational(self, expr: sympy.Rational) -> str:
         text = code(expr)
         return f"({text})" if "/" in text else text
@@ -158,8 +184,9 @@ def _floor(expr: sympy.Expr) -> str:
 
 
 def _python(expr: sympy.Expr) -> str:
-    text = _Printer().doprint(expr)
-    text = text.replace("*", " * ").replace(" *  * ", "**")
+    text = re.sub(r" ?\*(?!\*)(?<!\*\*) ?", " * ", _Printer().doprint(expr))
+    # The exponent 1/3 gets the brackets of its own, and those of an exponent.
+    text = re.sub(r"\((\(\d+ / \d+\))\)", r"\1", text)
     # Spaces stand around a power of more than a name or a number.
     text = re.sub(r"\*\*(?=\()|(?<=\))\*\*", " ** ", text)
     return text[1:-1] if expr.func is sympy.floor else text

@@ -74,7 +74,7 @@ def _guarded(cls: type[Operator]) -> Operator:
         ) -> tuple[Memory, ...]:
             rule = super().memory_of
             made = _checked(f"memory{of}", tuple, lambda: rule(inputs, a))
-            is_shift = made and self.emit_of(inputs, a).call == SHIFTED
+            is_shift = made and self.written(inputs, a).call == SHIFTED
             return made if is_shift else _kept(self, made, f"memory{of}")
 
         def shared(self, x: Shape, a: Arguments) -> tuple[Size, ...]:
@@ -111,7 +111,7 @@ def tried(operator: Operator) -> None:
         if operator.shape_of((x,), a) != x:
             raise Misfit("RF514", "is elementwise and changes the shape")
         operator.cost_of((x,), a)
-    made = operator.emit_of((FUNCTION_INPUT,), a)
+    made = operator.written((FUNCTION_INPUT,), a)
     if made.module:
         raise Misfit("RF514", "is elementwise and has a module")
     if "{x}" not in made.call:

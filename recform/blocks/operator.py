@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from recform.blocks.acts import Inner
 from recform.blocks.amount import Cost, Work
 from recform.blocks.arguments import Argument, Arguments
+from recform.blocks.code import divided
 from recform.blocks.details import Detail, added_up, incoming
 from recform.blocks.function import Function
 from recform.blocks.shape import Layout, Shape, Size
@@ -309,6 +310,10 @@ class Operator:
         """The code, of the shapes of all inputs."""
         (x,) = inputs
         return self.emit(x, a)
+
+    def written(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
+        """The code, in which sizes are divided with ``//`` and numbers with ``/``."""
+        return self.emit_of(inputs, divided(self.arguments, a))
 
 
 def declares(operator: Operator, name: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from recform.blocks.acts import Inner
 from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, given
-from recform.blocks.code import code, fraction
+from recform.blocks.code import code
 from recform.blocks.details import Detail, again, at_once, made_by, operation
 from recform.blocks.operator import (
     Emitted,
@@ -67,7 +67,7 @@ class Attention(Operator):
         parts = [code(x.features), code(a.heads)]
         parts += [] if a.bias else ["bias=False"]
         parts += ["causal=True"] if a.causal else []
-        parts += [f"dropout={fraction(a.dropout)}"] if a.dropout != 0 else []
+        parts += [f"dropout={code(a.dropout)}"] if a.dropout != 0 else []
         return Emitted("{m}({x})", f"SelfAttention({', '.join(parts)})")
 
     def details(self, inputs: tuple[Detail, ...], a: Arguments) -> tuple[Detail, ...]:
@@ -286,7 +286,7 @@ class Attend(Several):
             parts += [f"{name}={code(a[name])}"] if a[name] is not None else []
         parts += [f"normed={code(q.features // a.heads)}"] if a.qknorm else []
         parts += [f"scale={code(a.scale)}"] if a["scale"] is not None else []
-        parts += [f"dropout={fraction(a.dropout)}"] if a.dropout != 0 else []
+        parts += [f"dropout={code(a.dropout)}"] if a.dropout != 0 else []
         parts += ["talking=True"] if a.talking else []
         return Emitted("{m}({q}, {k}, {v})", f"Attend({', '.join(parts)})")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, given
-from recform.blocks.code import code, fraction
+from recform.blocks.code import code
 from recform.blocks.operator import Emitted, Misfit, Operator
 from recform.blocks.shape import Layout, Shape, known
 from recform.operators.window import pair
@@ -111,4 +111,4 @@ class Append(Operator):
         sides = "1, 0" if a.front else "0, 1"
         if x.layout is Layout.IMAGE:
             sides = f"0, 0, 0, 0, {sides}"
-        return Emitted(f"F.pad({{x}}, ({sides}), value={fraction(a.value)})")
+        return Emitted(f"F.pad({{x}}, ({sides}), value={code(a.value)})")

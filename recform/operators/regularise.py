@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
-from recform.blocks.code import fraction
+from recform.blocks.code import code
 from recform.blocks.operator import Emitted, Operator
 from recform.blocks.shape import Shape
 from recform.blocks.support import template
@@ -32,7 +32,7 @@ class Dropout(Operator):
         return Cost(saves_more=mask, cheap=True, stays=stays, gpu=gpu)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        return Emitted("{m}({x})", f"nn.Dropout({fraction(a.rate)})")
+        return Emitted("{m}({x})", f"nn.Dropout({code(a.rate)})")
 
 
 class DropPath(Operator):
@@ -55,4 +55,4 @@ class DropPath(Operator):
         return Cost(saves_more=1, cheap=True, stays=Amount(1))
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        return Emitted("{m}({x})", f"DropPath({fraction(a.rate)})")
+        return Emitted("{m}({x})", f"DropPath({code(a.rate)})")

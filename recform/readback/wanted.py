@@ -101,7 +101,7 @@ class Link(Part):
         key = (operator, inputs, tuple(arguments.items()))
         known = said.links.get(key)
         if known is None or not isinstance(known[1], Leaf | None):
-            emitted = operator.emit_of(inputs, arguments)
+            emitted = operator.written(inputs, arguments)
             call = looking_back(said, operator, inputs, arguments, emitted.call)
             known = self._read(file, replace(emitted, call=call))
             said.links[key] = known

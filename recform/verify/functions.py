@@ -31,7 +31,7 @@ def function_of(compiled: Compiled, name: str) -> Callable[..., torch.Tensor]:
     inputs, calls = shared.inputs, []
     for step in compiled.formula.operators[name].steps:
         arguments = arguments_of(step, {})
-        emitted = step.operator.emit_of(inputs, arguments)
+        emitted = step.operator.written(inputs, arguments)
         if emitted.module:
             raise Missing(name)
         calls.append((step.operator.inputs, emitted.call))

@@ -160,7 +160,7 @@ def _emitted(
         given = ", ".join(f"{{{name}}}" for name in step.operator.inputs)
         alone = len(step.operator.inputs) == 1
         return f"{{m}}({given})", made, made if alone else None
-    emitted = step.operator.emit_of(inputs, arguments)
+    emitted = step.operator.written(inputs, arguments)
     marks = (step.shares, step.operator.tabled)
     module = Code(emitted.module, *marks) if emitted.module else None
     layer = Code(emitted.sequential, *marks) if emitted.sequential else None

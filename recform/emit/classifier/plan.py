@@ -286,7 +286,7 @@ def _is_function(step: Step, x: Shape, arguments: Arguments) -> bool:
     """Whether an operator has no module, nor a place in a container."""
     if isinstance(step.operator, Body) or is_nested(step.label):
         return False
-    return not step.operator.emit_of((x,), arguments).module
+    return not step.operator.written((x,), arguments).module
 
 
 def _with(step: Step, argument: str, keyword: str) -> Step:

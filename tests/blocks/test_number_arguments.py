@@ -1,0 +1,109 @@
+"""Arguments that are numbers, where they depend on sizes: they divide as numbers do."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+import recform
+from recform.blocks import Kind
+from recform.blocks.examples import random_inputs
+from recform.operators import standard
+
+IMAGES = "input 3 x 8 x 8\nstages 4 x {depth}\nW = {body}\nX_i = X_<i-1> + W_i*X_<i-1>"
+TOKENS = (
+    "input 6 x 5\nstages 4 x {depth}\nstem linear(c)\nhead avgpool > linear(2)\n"
+    "W = {body}\nX_i = X_<i-1> + {apply}"
+)
+ATTEND = "attend(2, {}={{n}})"
+#: A pipeline for each argument of the library that is a number.
+PIPELINES = {
+    ("leaky_relu", "slope"): "conv(3) > leaky_relu(slope={n})",
+    ("elu", "alpha"): "conv(3) > elu(alpha={n})",
+    ("prelu", "start"): "conv(3) > prelu(start={n})",
+    ("bn", "eps"): "bn(eps={n}) > conv(3)",
+    ("bn", "momentum"): "bn(momentum={n}) > conv(3)",
+    ("ln", "eps"): "ln(eps={n}) > conv(3)",
+    ("gn", "eps"): "gn(2, eps={n}) > conv(3)",
+    ("rmsnorm", "eps"): "rmsnorm(eps={n}) > conv(3)",
+    ("wsconv", "gamma"): "wsconv(3, gamma={n})",
+    ("wsconv", "gain"): "wsconv(3, gain={n})",
+    ("wsconv", "eps"): "wsconv(3, eps={n})",
+    ("append", "value"): "append({n}) > conv(3, c)",
+    ("dropout", "rate"): "conv(3) > dropout({n})",
+    ("droppath", "rate"): "conv(3) > droppath({n})",
+    ("attention", "dropout"): "attention(2, dropout={n})",
+    ("classtoken", "std"): "linear > classtoken(std={n}, alone=true)",
+    ("positions", "std"): "positions(std={n})",
+    **{
+        ("attend", name): ATTEND.format(name)
+        for name in ("softcap", "rotary", "scale", "dropout")
+    },
+}
+WORDS = (
+    "1/sqrt(c)",
+    "c/12",
+    "1/(i + c)",
+    "(c + 1)/(c + 2)",
+    "c^(-1/3)",
+    "1 - 1/(L + 1)",
+)
+
+
+def numbers() -> Iterator[tuple[str, str]]:
+    for name, operator in standard().operators.items():
+        for argument in operator.arguments:
+            if argument.kind in (Kind.NUMBER, Kind.RATE, Kind.REAL):
+                yield name, argument.name
+
+
+def text(place: tuple[str, str], number: str, depth: int) -> str:
+    body = PIPELINES[place].replace("{n}", number)
+    tokens = place[0] in ("attend", "attention", "classtoken", "positions")
+    frame = TOKENS if tokens else IMAGES
+    apply = "W_i*X_<i-1>"
+    if place[0] == "attend":
+        apply = "W_i(X_<i-1>, X_<i-1>, X_<i-1>)"
+    elif place[0] == "classtoken":
+        apply = "globalpool(W_i*X_<i-1>)"
+    return frame.format(depth=depth, body=body, apply=apply)
+
+
+def test_every_argument_that_is_a_number_is_here() -> None:
+    assert sorted(numbers()) == sorted(PIPELINES)
+
+
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [
+        (at, WORDS[(n + k) % len(WORDS)])
+        for n, at in enumerate(PIPELINES)
+        for k in (0, 2)
+    ],
+    ids=str,
+)
+def test_a_number_of_sizes_is_that_number(place: tuple[str, str], number: str) -> None:
+    """One block computes what it does with the number written out; the proof takes two."""
+    known = {"c": 4, "i": 1, "L": 1, "sqrt": math.sqrt}
+    value = repr(eval(number.replace("^", "**"), known))
+    ours, plain = (recform.compile(text(place, word, 1)) for word in (number, value))
+    made = []
+    for compiled in (ours, plain):
+        torch.manual_seed(0)
+        made.append(compiled.module().double())
+    net, other = made
+    torch.testing.assert_close(net.state_dict(), other.state_dict())
+    inputs = random_inputs(ours.formula.inputs, 3, dtype=torch.float64)
+    for training in (False, True):
+        found = []
+        for module in (net, other):
+            torch.manual_seed(1)
+            found.append(module.train(training)(*inputs))
+        torch.testing.assert_close(*found, rtol=1e-12, atol=1e-12)
+    assert re.search(
+        r"(?<!/)/(?!/)|sqrt|\*\*", recform.compile(text(place, number, 2)).source
+    )
