@@ -52,6 +52,52 @@ class Exp(_Elementwise):
     costs = _SAVES_OUTPUT
 
 
+class Log(_Elementwise):
+    """The natural logarithm."""
+
+    name = "log"
+    about = "natural logarithm of x"
+    function = Function("log(x)")
+    call = "torch.log({x})"
+
+
+class Sqrt(_Elementwise):
+    """The square root."""
+
+    name = "sqrt"
+    about = "square root of x"
+    function = Function("sqrt(x)")
+    call = "torch.sqrt({x})"
+    costs = _SAVES_OUTPUT
+
+
+class Sin(_Elementwise):
+    """The sine."""
+
+    name = "sin"
+    about = "sine of x"
+    function = Function("sin(x)")
+    call = "torch.sin({x})"
+
+
+class Cos(_Elementwise):
+    """The cosine."""
+
+    name = "cos"
+    about = "cosine of x"
+    function = Function("cos(x)")
+    call = "torch.cos({x})"
+
+
+class Abs(_Elementwise):
+    """Each number without its sign."""
+
+    name = "abs"
+    about = "x without its sign"
+    function = Function("abs(x)")
+    call = "torch.abs({x})"
+
+
 class Softplus(_Elementwise):
     """A smooth rectifier."""
 
@@ -120,6 +166,21 @@ class ELU(_Elementwise):
         given = "" if alpha == 1 else code(alpha)
         more = f", {given}" if given else ""
         return Emitted(f"F.elu({{x}}{more})", layer=f"nn.ELU({given})")
+
+
+class SELU(_Elementwise):
+    """The exponential linear unit that keeps mean 0 and variance 1."""
+
+    name = "selu"
+    overwrites = True
+    about = "scale * (x above zero, alpha * (exp(x) - 1) below)"
+    source = "Klambauer et al. (2017), Eq. 2"
+    function = Function(
+        "1.0507009873554805*max(x, 0) + 1.7580993408473766*(exp(min(0, x)) - 1)",
+        grows=True,
+    )
+    call = "F.selu({x})"
+    layer = "SELU"
 
 
 class GELU(_Elementwise):

@@ -29,6 +29,8 @@ MAX_PARTS = 4096
 #: Furthest that an index may lie from ``i``, and largest absolute index.
 MAX_OFFSET = 32
 MAX_INDEX = 256
+#: The largest exponent of a tensor or an operator, which is written out as a product.
+MAX_POWER = 16
 
 
 Value = Tensor | OperatorExpr

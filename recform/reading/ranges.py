@@ -143,11 +143,15 @@ class Ranges(Gathered, SideBySide):
             return self._side_by_side(list(zip(values, arguments, strict=True)))
         for value, argument in zip(values, arguments, strict=True):
             if not isinstance(value, Tensor):
+                number = isinstance(value, Scalar)
                 self.report.fail(
                     "RF206",
                     f"{name} takes tensors, and {argument.span.text} is "
-                    + ("a number" if isinstance(value, Scalar) else "an operator"),
+                    + ("a number" if number else "an operator"),
                     argument.span,
+                    hint=_bounded(name, values, arguments)
+                    if number
+                    else f"apply it first: {argument.span.text}*X_<i-1>",
                 )
         tensors: list[Tensor] = values  # type: ignore[assignment]
         return tensors[0] if len(tensors) == 1 else Combine(name, *tensors)
@@ -256,6 +260,29 @@ class Ranges(Gathered, SideBySide):
 
     def _function(self, expr: n.Call) -> Value:
         raise NotImplementedError
+
+
+def _bounded(name: str, values: list[Value], arguments: list[n.Expr]) -> str:
+    """How tensors are held above or below a number, for a hint."""
+    pairs = list(zip(values, arguments, strict=True))
+    tensors = [a for value, a in pairs if isinstance(value, Tensor)]
+    numbers = [a for value, a in pairs if isinstance(value, Scalar)]
+    if not tensors or len(numbers) != 1 or name not in ("max", "min"):
+        return ""
+    (number,) = numbers
+    tensor = ", ".join(a.span.text for a in tensors)
+    if len(tensors) > 1:
+        tensor = f"{name}({tensor})"
+    elif name == "min" and isinstance(tensors[0], n.Sum):
+        tensor = f"({tensor})"
+    bound = number.span.text
+    if not isinstance(number, n.Number | n.Reference | n.Call | n.Group):
+        bound = f"({bound})"
+    if bound == "0":
+        return f"relu({tensor})" if name == "max" else f"(-relu(-{tensor}))"
+    if name == "max":
+        return f"(relu({tensor} - {bound}) + {bound})"
+    return f"({bound} - relu({bound} - {tensor}))"
 
 
 def _is_plain_name(expr: n.Expr) -> bool:

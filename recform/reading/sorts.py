@@ -39,7 +39,7 @@ from recform.algebra.operators import (
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Label
 from recform.operators.activation import RECIPROCAL
-from recform.reading.base import MAX_OFFSET, MAX_TERMS, Names, Value
+from recform.reading.base import MAX_OFFSET, MAX_POWER, MAX_TERMS, Names, Value
 from recform.reading.calls import Calls
 from recform.reading.members import Range
 from recform.source import Span
@@ -199,17 +199,44 @@ class Reader(Calls):
     def _power(self, expr: n.Power) -> Value:
         base, exponent = self.value(expr.base), self.value(expr.exponent)
         if not isinstance(exponent, Scalar):
-            self.report.fail("RF205", "an exponent is a number", expr.exponent.span)
-        if isinstance(base, Scalar):
-            return Scalar(sc.power(base.value, exponent.value))
-        times = exponent.value
-        if not (times.is_Integer and 1 <= times <= 16):
+            factor = "" if base == Scalar(sympy.E) else f"log({expr.base.span.text})*"
+            above = expr.exponent
+            if not factor and isinstance(above, n.Group):
+                above = above.inner
+            hint = f"exp({factor}{above.span.text})"
+            known = isinstance(base, Scalar) and base.value.is_positive
             self.report.fail(
                 "RF205",
-                "a tensor or an operator takes a whole number from 1 to 16 as exponent",
+                "an exponent is a number",
+                expr.exponent.span,
+                hint=hint if known and isinstance(exponent, Tensor) else "",
+            )
+        if isinstance(base, Scalar):
+            return Scalar(sc.power(base.value, exponent.value))
+        if isinstance(base, Tensor):
+            return self._tensor_power(base, exponent.value, expr)
+        if not (exponent.value.is_Integer and 1 <= exponent.value <= MAX_POWER):
+            text = f"an operator takes a whole number from 1 to {MAX_POWER} as exponent"
+            self.report.fail("RF205", text, expr.exponent.span)
+        return self._multiply([(base, expr.base.span)] * int(exponent.value))
+
+    def _tensor_power(self, base: Tensor, exponent: Symbolic, expr: n.Power) -> Value:
+        """``X^2``, ``X^(1/2)``, ``X^(-1)``: products, roots and quotients."""
+        times = abs(exponent)
+        if not ((2 * times).is_Integer and 0 < times <= MAX_POWER):
+            self.report.fail(
+                "RF205",
+                "the exponent of a tensor is a half or a whole number, from 1/2 to "
+                f"{MAX_POWER} or from -{MAX_POWER} to -1/2",
                 expr.exponent.span,
             )
-        return self._multiply([(base, expr.base.span)] * int(times))
+        factors = [base] * int(times)
+        if not times.is_Integer:
+            root = self.names.library.elementwise("sqrt")
+            assert root is not None
+            factors.append(Elementwise(root, base))
+        made = self._multiply([(factor, expr.base.span) for factor in factors])
+        return made if exponent > 0 else self._inverse(made, expr.base)
 
     def _body(self, body: n.Expr, over: Range) -> Value:
         reader = _HistoryReader(

@@ -38,7 +38,8 @@ BODIES = {
     "> leaky_relu(0.2) > zeropad(2*c) > conv(1, c, stride=s)",
     "rims": "pad(1, mode=reflect) > conv(3, c, padding=0, stride=s) > pad((0, 2), 0) "
     "> conv((1, 3), c, padding=0) > hardsigmoid > identity",
-    "norms": "ln > conv(3, c, stride=s) > rmsnorm(0.001) > silu > softmax > exp",
+    "norms": "ln > conv(3, c, stride=s) > rmsnorm(0.001) > silu > softmax > exp "
+    "> sqrt > log > sin > cos > abs > selu",
     "pools": "avgpool(3, 1, 1, countpad=false) > maxpool(3, s, 1) > conv(1, c, bias=true)"
     " > gelu(tanh=true) > tanh > sigmoid",
     "ceilings": "avgpool(s, ceil=true) > conv(1, c)",

@@ -27,6 +27,7 @@ NAMES = Shape(Layout.IDS, 11, (5,))
 ACTIVATIONS = [
     *("relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "hardswish"),
     *("hardsigmoid", "tanh", "sigmoid", "softplus", "exp"),
+    *("sin", "cos", "abs", "selu"),
 ]
 CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("conv", IMAGE, {"kernel": 3}),
@@ -79,6 +80,7 @@ CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("rmsnorm", IMAGE, {"eps": 1e-3}),
     ("rmsnorm", PIXELS, {}),
     *[(name, IMAGE, {}) for name in ACTIVATIONS],
+    *[(name, TOKENS, {}) for name in ("sqrt", "log")],
     ("leaky_relu", TOKENS, {"slope": 0.2}),
     ("elu", VECTOR, {"alpha": 0.5}),
     ("gelu", TOKENS, {"tanh": True}),

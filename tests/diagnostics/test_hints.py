@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -141,3 +144,48 @@ def test_sizes_that_come_back_to_themselves(right: str) -> None:
     assert found.code == "RF401"
     assert "multiples of 4" in found.hint
     recform.compile(FINER.format(20, right)).module()(torch.zeros(1, 3, 20, 24))
+
+
+VECTORS = "input 4\nstages 4 x 1\nstem none\nhead none\nW = linear(c)\nX_i = "
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "meant"),
+    [
+        ("3*max(X_<i-1>, 0.5)", "RF206", lambda x: 3 * x.clamp(min=0.5)),
+        ("3*min(X_<i-1>, 0.5)", "RF206", lambda x: 3 * x.clamp(max=0.5)),
+        ("min(X_<i-1> - 1, -1/2)", "RF206", lambda x: (x - 1).clamp(max=-0.5)),
+        ("2*max(X_<i-1>, 0)", "RF206", lambda x: 2 * x.relu()),
+        ("2*min(X_<i-1>, 0)", "RF206", lambda x: 2 * x.clamp(max=0)),
+        (
+            "max(1/4, X_<i-1>, -X_<i-1>)",
+            "RF206",
+            lambda x: x.abs().clamp(min=0.25),
+        ),
+        ("2^X_<i-1>", "RF205", lambda x: 2**x),
+        ("e^(-X_<i-1>)", "RF205", lambda x: torch.exp(-x)),
+        ("(1 + L)^(X_<i-1> - 1)", "RF205", lambda x: 2 ** (x - 1)),
+    ],
+)
+def test_a_hint_in_the_place_of_the_mistake_is_what_was_meant(
+    wrong: str, code: str, meant: Callable[[torch.Tensor], torch.Tensor]
+) -> None:
+    (found,) = mistakes(VECTORS + wrong)
+    assert found.code == code
+    called = re.search(r"(max|min)\(.*\)", wrong)
+    text = wrong.replace(called[0], found.hint) if called else found.hint
+    x = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(recform.load(VECTORS + text)(x), meant(x))
+
+
+@pytest.mark.parametrize("number", ["1/2", "1.5", "-1", "-1/2", "-5/2", "16", "-16"])
+def test_powers_of_tensors_are_products_roots_and_quotients(number: str) -> None:
+    x = torch.rand(5, 4, generator=torch.Generator().manual_seed(0)) + 0.5
+    made = recform.load(f"{VECTORS}X_<i-1>^({number})")(x)
+    torch.testing.assert_close(made, x ** eval(number))
+
+
+@pytest.mark.parametrize("number", ["0", "1/3", "17", "-33/2"])
+def test_powers_that_are_none(number: str) -> None:
+    (found,) = mistakes(f"{VECTORS}X_<i-1>^({number})")
+    assert (found.code, found.labels[0].span.text) == ("RF205", f"({number})")

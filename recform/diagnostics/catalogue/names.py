@@ -35,14 +35,15 @@ ENTRIES = {
     ),
     "RF205": Entry(
         "a product of the wrong sorts",
-        "An operator stands in front of what it is applied to; only numbers divide.",
+        "An operator stands in front of what it is applied to, and is no divisor; a tensor is "
+        "no exponent.",
         "X_i = X_<i-1>*W_i",
         "X_i = W_i*X_<i-1>",
     ),
     "RF206": Entry(
         "a function of the wrong sort",
-        "Elementwise functions take tensors, functions of numbers take numbers; a number "
-        "beside the tensors of a concat is fixed.",
+        "Functions take tensors, some of them numbers; max and min take the one or the "
+        "other. A number beside the tensors of a concat is fixed.",
         "X_i = relu(W_i)",
         "X_i = relu(W_i*X_<i-1>)",
     ),
