@@ -6,6 +6,7 @@ formula), run and differentiated, in float64.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ from recform.verify.trials import (
     Measured,
     Trial,
     all_nudged,
+    claim_error,
     error_of,
+    largest,
     nudged,
     settled,
     start_of,
@@ -167,14 +170,16 @@ def measured(
         len(starts),
         inputs=expected.differentiable,
     )
-    if not worst.error <= CLOSE:
+    if math.isnan(worst.error):
+        what = worst.what
+    elif worst.error > CLOSE:
         what = f"{worst.what} differs"
 
     def noise() -> float:
         first = passes.run(network, naive, start, training=False)
         second = passes.run(network, naive, all_nudged(start), training=False)
         both = passes.differences(second, first, ordered=True)
-        return max(item.error for item in both)
+        return largest(item.error for item in both)
 
     return Measured(worst.error, f"{where}{what}, ", noise)
 
@@ -211,13 +216,13 @@ def _invariant(trial: Trial, found: Invariant) -> tuple[bool | None, str]:
                 if isinstance(tensor, State)
             )
             scale = max(1.0, scale)
-            return max(error_of(v, expected, scale) for v in values), values
+            return largest(error_of(v, expected, scale) for v in values), values
 
         error, values = tried(start)
 
         def noise() -> float:
             _, other = tried(all_nudged(start))
-            return max(error_of(a, b) for a, b in zip(other, values, strict=True))
+            return largest(error_of(a, b) for a, b in zip(other, values, strict=True))
 
         return Measured(error, f"{kind}, {blocks} blocks, ", noise)
 
@@ -245,9 +250,8 @@ def _inverse(trial: Trial, solved: Inverse) -> tuple[bool | None, str]:
                 for tensor, value in found.items()
             )
 
-        worst = max(
-            (error_of(value, forward.value(t)) for t, value in found.items()),
-            default=0.0,
+        worst = largest(
+            claim_error(value, forward.value(t)) for t, value in found.items()
         )
         return Measured(worst, f"{blocks} blocks, {len(found)} tensors, ", noise)
 

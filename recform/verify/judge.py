@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from recform.verify import passes
 from recform.verify.observe import PASSES, STEPS, Observation
 from recform.verify.passes import Difference
-from recform.verify.trials import CLOSE
+from recform.verify.trials import CLOSE, NOT_FINITE
 
 if TYPE_CHECKING:
     import torch
@@ -17,22 +17,28 @@ if TYPE_CHECKING:
 Seen = TypeVar("Seen")
 
 
-def worst_of(found: Observation, expected: Observation) -> tuple[bool, str]:
+def worst_of(found: Observation, expected: Observation) -> tuple[bool | None, str]:
     """Whether two modules are the same network, and in what they differ most.
 
-    The first pass in which they differ is named: what comes later follows from it.
+    None if nothing differs, and something has no finite number to tell by. The first pass
+    in which they differ is named: what comes later follows from it.
 
     Args:
         found: the module of a file.
         expected: the one that was emitted afresh.
     """
-    largest = 0.0
+    largest, unknown = 0.0, ""
     for name, phase in {"start": "", **PASSES, **STEPS}.items():
         here = passes.worst_of(_differences(found, expected, name))
-        if not here.error <= CLOSE:
-            where = f"{phase}: " if phase else ""
+        where = f"{phase}: " if phase else ""
+        if here.error > CLOSE:
             return False, f"{where}{here.what}{_size(here.error)}"
-        largest = max(largest, here.error)
+        if math.isnan(here.error):
+            unknown = unknown or f"{where}{here.what}, {NOT_FINITE}"
+        else:
+            largest = max(largest, here.error)
+    if unknown:
+        return None, unknown
     steps = "".join(
         f", {said}" for name, said in STEPS.items() if _of(found.tensors, name)
     )
@@ -101,10 +107,10 @@ def _value(
     known = ours.isfinite()
     if not bool((theirs.isfinite() == known).all()):
         return Difference(f"{what} has numbers that are not finite", math.inf)
+    if not bool(known.any()):
+        return Difference(what, math.nan if known.numel() else 0.0)
     # Where both have none, there is nothing to compare.
     theirs, ours = theirs[known], ours[known]
-    if not ours.numel():
-        return Difference(what, 0.0)
     size = max(scale, float(ours.abs().max()))
     return Difference(what, float((theirs - ours).abs().max()) / size)
 

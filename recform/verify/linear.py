@@ -23,7 +23,9 @@ from recform.verify.matrices import Matrices
 from recform.verify.trials import (
     Measured,
     Trial,
+    claim_error,
     error_of,
+    largest,
     nudge,
     settled,
     start_of,
@@ -64,7 +66,7 @@ def _by_input(trial: Trial, blocks: int) -> Measured:
     law = linearise(made, Diagnostics())
     matrices = Matrices(Evaluator(made, blocks, parts, (x, *contexts)))
     found = propagate(law, blocks, matrices.weigh, matrices.one(x.shape[1]))
-    error = error_of(matrices.whole(found, expected), expected, _LEAST)
+    error = claim_error(matrices.whole(found, expected), expected, _LEAST)
 
     def noise() -> float:
         nudge(parts.network)
@@ -98,7 +100,7 @@ def _by_older_blocks(trial: Trial, blocks: int) -> Measured:
     if not states:
         raise _Nothing
     matrices = Matrices(known)
-    worst = 0.0
+    errors = []
     for state, expected in zip(states, rows, strict=True):
         found = propagate(
             law,
@@ -107,14 +109,16 @@ def _by_older_blocks(trial: Trial, blocks: int) -> Measured:
             matrices.one(known.values[state].shape[1]),
             Source(state.name, At(START, int(state.index))),
         )
-        worst = max(worst, error_of(matrices.whole(found, expected), expected, _LEAST))
+        errors.append(claim_error(matrices.whole(found, expected), expected, _LEAST))
 
     def noise() -> float:
         nudge(parts.network)
         _, _, again = _derivatives(made, blocks, parts, start, names)
-        return max(error_of(a, b, _LEAST) for a, b in zip(again, rows, strict=True))
+        return largest(error_of(a, b, _LEAST) for a, b in zip(again, rows, strict=True))
 
-    return Measured(worst, f"{len(states)} tensors of {blocks} blocks, ", noise)
+    return Measured(
+        largest(errors), f"{len(states)} tensors of {blocks} blocks, ", noise
+    )
 
 
 def _derivatives(

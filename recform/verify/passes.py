@@ -183,13 +183,14 @@ def differences(found: Pass, expected: Pass, *, ordered: bool) -> Iterator[Diffe
 
 
 def worst_of(found: Iterable[Difference]) -> Difference:
-    """The first difference that is no rounding error; the largest of all, if none is."""
-    largest = Difference("", 0.0)
-    for item in found:
-        if not item.error <= CLOSE:
-            return item
-        largest = max(largest, item, key=lambda d: d.error)
-    return largest
+    """The first difference that is no rounding error; the largest of all, if none is.
+
+    If one is not known (NaN) and no other is too large, that one.
+    """
+    items = [Difference("", 0.0), *found]
+    large = [item for item in items if item.error > CLOSE]
+    unknown = [item for item in items if math.isnan(item.error)]
+    return next(iter(large or unknown), max(items, key=lambda d: d.error))
 
 
 def _running(name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,6 +34,8 @@ DEEP = 64
 _SHORTENED = (24, 32, 40, 48, 64, 96, 128, 192, 256)
 #: A difference that is no rounding error is larger than those by such a factor.
 _MORE = 1e4
+#: Why nothing can be told of numbers that are infinite, or none.
+NOT_FINITE = "numbers that are not finite"
 
 
 @dataclass(frozen=True)
@@ -164,11 +166,12 @@ def settled(
         found = measure(blocks)
         if found.error <= CLOSE:
             return True, f"{found.what}relative error {found.error:.1e}"
-        noise = found.noise()
-        if math.isfinite(noise) and not found.error <= _MORE * noise:
+        noise = math.nan if math.isnan(found.error) else found.noise()
+        if math.isfinite(noise) and found.error > _MORE * noise:
             return False, f"{found.what}relative error {found.error:.1e}"
         if blocks <= least:
-            return None, f"{found.what}rounding errors of {noise:.1e} hide all others"
+            hidden = f"rounding errors of {noise:.1e} hide all others"
+            return None, found.what + (hidden if math.isfinite(noise) else NOT_FINITE)
         blocks = max(least, blocks // 2)
 
 
@@ -196,14 +199,35 @@ def _steps(formula: Formula, blocks: int) -> list[tuple[int, int]] | None:
 
 
 def error_of(found: torch.Tensor, expected: torch.Tensor, scale: float = 1.0) -> float:
-    """The largest difference, relative to the largest number (at least ``scale``)."""
+    """The largest difference, relative to the largest number (at least ``scale``).
+
+    NaN if numbers that are expected are not finite: nothing can be told then.
+    """
     if found.shape != expected.shape:
         return math.inf
     if not expected.numel():
         return 0.0
+    if not bool(expected.isfinite().all()):
+        return math.nan
     largest = float(expected.detach().abs().max())
     error = float((found - expected).detach().abs().max()) / max(scale, largest)
     return math.inf if math.isnan(error) else error
+
+
+def claim_error(
+    claim: torch.Tensor, measured: torch.Tensor, scale: float = 1.0
+) -> float:
+    """The same of what a formula claims: that is no number where it has 0 times infinity."""
+    if not bool(claim.isfinite().all()):
+        return math.nan
+    return error_of(claim, measured, scale)
+
+
+def largest(errors: Iterable[float]) -> float:
+    """The largest error; NaN if one of them is, and none is more than rounding."""
+    found = [0.0, *errors]
+    known = max(error for error in found if not math.isnan(error))
+    return math.nan if known <= CLOSE and any(map(math.isnan, found)) else known
 
 
 def start_of(formula: Formula, count: int = 3) -> tuple[torch.Tensor, ...]:

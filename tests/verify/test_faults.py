@@ -39,7 +39,7 @@ def fresh(name: str) -> tuple[Observation, dict[str, Any], Any]:
     return observe(item.module, images, state), held, images
 
 
-def judged(name: str, source: str) -> tuple[bool, str]:
+def judged(name: str, source: str) -> tuple[bool | None, str]:
     expected, state, images = fresh(name)
     module = ModuleType("tampered")
     exec(compile(source, "tampered.py", "exec"), module.__dict__)
