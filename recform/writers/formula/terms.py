@@ -312,28 +312,31 @@ class Writer:
 
     def sum(self, parent: Tensor, parts: tuple[Tensor, ...]) -> str:
         """Terms with their signs between them."""
-        result = ""
-        for position, part in enumerate(parts):
-            text, own = self.term(parent, part)
-            if position and text.startswith("-") and own > SUM:
-                result += f" - {text[1:]}"
-            elif position:
-                result += f" + {text}" if own > SUM else f" + ({text})"
-            else:
-                result = text if own >= SUM else f"({text})"
+        first, *others = parts
+        text, own = self.term(parent, first)
+        result = text if own >= SUM else f"({text})"
+        for part in others:
+            sign, text, own = self.signed(parent, part)
+            result += f" {sign} {text}" if own > SUM else f" {sign} ({text})"
         return result
+
+    def signed(self, parent: Tensor, part: Tensor) -> tuple[str, str, int]:
+        """A term behind others: whether it is added or taken away, and what."""
+        taken = isinstance(part, Scaled) and part.coefficient == -1
+        if taken and part not in self.variables:
+            return "-", *self.term(parent, part.tensor)
+        text, own = self.term(parent, part)
+        if text.startswith("-") and own > SUM:
+            return "-", text[1:], own
+        return "+", text, own
 
     def added(self, tensor: Added, parts: tuple[Tensor, ...]) -> str:
         """A sum as what is added to one of its terms, in place."""
         result = self.show(parts[tensor.place], ATOM)
         for position, part in enumerate(parts):
-            if position == tensor.place:
-                continue
-            text, own = self.term(tensor, part)
-            if text.startswith("-") and own > SUM:
-                result += f".sub_({text[1:]})"
-            else:
-                result += f".add_({text})"
+            if position != tensor.place:
+                sign, text, _ = self.signed(tensor, part)
+                result += f".{'sub_' if sign == '-' else 'add_'}({text})"
         return result
 
     def combine(
