@@ -14,6 +14,7 @@ from recform.algebra.expr import History, I, K, L, Tensor, subtensors
 from recform.algebra.indices import counts_from_end
 from recform.algebra.labels import Naming
 from recform.algebra.pipeline import Pipeline
+from recform.algebra.stable import as_float
 from recform.algebra.written.decimals import Decimals, decimals_in
 from recform.blocks import Library, Shape, Stride
 from recform.blocks.symbolic import Symbolic
@@ -111,23 +112,32 @@ class LearnedScalar:
     Attributes:
         name: as in the file.
         indexed: whether each block has one of its own.
-        start: its first value.
+        start: its first value; in ``i`` and ``L`` if blocks start otherwise.
         per_feature: one for each feature rather than one for all.
         members: how it starts, if it is one for each member of a sum.
     """
 
     name: str
     indexed: bool
-    start: float
+    start: Symbolic
     per_feature: bool
     span: Span = field(compare=False)
     members: MemberStarts | None = None
 
-    def numbers(self, count: int, block: int | None, length: int) -> list[float]:
+    def numbers(self, count: int, block: int | None, length: int | None) -> list[float]:
         """The first values, so many of them, of a block in a network of so many."""
-        if self.members is None or block is None:
+        if self.members is not None and block is not None:
+            assert length is not None
+            return self.members.numbers(block, length, count)
+        if isinstance(self.start, float):
             return [self.start] * count
-        return self.members.numbers(block, length, count)
+        numbers = {I: block, L: length}
+        at = {key: sympy.sympify(n) for key, n in numbers.items() if n is not None}
+        return [as_float(self.start.xreplace(at))] * count
+
+    def has(self, symbol: sympy.Symbol) -> bool:
+        """Whether its first values depend on a symbol."""
+        return (self.members or sympy.sympify(self.start)).has(symbol)
 
     def number(self, block: int, member: int, length: int) -> float:
         """The first value of a block for one member of its sum."""

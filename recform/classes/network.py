@@ -44,7 +44,7 @@ from recform.recurrence.model import (
 )
 from recform.writers.calls import made_at
 from recform.writers.formula.workshop import Workshop
-from recform.writers.initialise import initialisation, scalar_parameter
+from recform.writers.initialise import initialisation, scalar_parameter, start_text
 from recform.writers.names import (
     chosen_names,
     claim_of,
@@ -350,7 +350,7 @@ class NetworkWriter:
             for number in range(len(self._network.shared)):
                 self._shared[Shared(name, number)] = attribute
             sizes = self._scalar_sizes(name) if scalar.per_feature else ()
-            made = scalar_parameter(scalar.start, sizes)
+            made = scalar_parameter(start_text(scalar.start), sizes)
             yield Attribute(attribute, made, Role.SCALAR)
 
     def _start_modules(self, number: int, classes: BlockClasses) -> Iterator[Attribute]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from recform.algebra.expr import State
 from recform.algebra.pipeline import Pipeline
+from recform.algebra.typeset import plain_scalar
 from recform.blocks import Shape
 from recform.compiler import Compiled
 from recform.diagnostics import Diagnostics, counted
@@ -142,7 +143,9 @@ def scalar_line(graph: NetworkGraph, name: str) -> str:
         return ""
     whose = "each block has its own" if scalar.indexed else "one for all blocks"
     per = ", a number for each feature" if scalar.per_feature else ""
-    return f"{whose}{per}; starts at {scalar.start:g}"
+    start = scalar.start
+    said = f"{start:g}" if isinstance(start, float) else plain_scalar(start)
+    return f"{whose}{per}; starts at {said}"
 
 
 def lens(network: Compiled) -> str:

@@ -20,7 +20,8 @@ KEYWORDS = {
     ),
     "scalar": (
         "scalar g_i = 0.1 per channel",
-        "a learned number that starts here: of each block (`g_i`), or of all (`g`)",
+        "a learned number that starts here: of each block (`g_i`, which may start at "
+        "`1/i`), or of all (`g`)",
     ),
     "vector": ("vector q_i = 0", "learned numbers, one a feature, that start here"),
     "input": (

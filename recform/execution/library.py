@@ -144,10 +144,10 @@ class Start:
 
     @classmethod
     def of(cls, numbers: Sequence[float], behind: int = 0) -> Start:
-        """That of these numbers, to nine digits."""
-        different = numbers[:1] if len(set(numbers)) == 1 else numbers
-        values = tuple(float(f"{number:.9g}") for number in different)
-        return cls(len(numbers), values, behind)
+        """That of these numbers, to nine digits; what is left of a sine's zero is none."""
+        rounded = [0.0 if abs(n) < 1e-12 else float(f"{n:.9g}") for n in numbers]
+        different = rounded[:1] if len(set(rounded)) == 1 else rounded
+        return cls(len(numbers), tuple(different), behind)
 
     def __str__(self) -> str:
         values = ", ".join(f"{value:.9g}" for value in self.values[:4])

@@ -9,8 +9,10 @@ from typing import TypeAlias
 
 import sympy
 
+from recform.algebra.definitions.body import every_step
+from recform.algebra.definitions.cell import Cell
 from recform.algebra.expr import Filled, I, K, L, Learned, Scaled, Tensor
-from recform.algebra.formula import MemberStarts, Scope
+from recform.algebra.formula import LearnedScalar, MemberStarts, Scope
 from recform.algebra.placed import function, placed
 from recform.algebra.stable import with_words
 from recform.blocks.symbolic import Symbolic
@@ -51,30 +53,45 @@ def check(
 
 
 def check_starts(recurrence: Recurrence, report: Diagnostics) -> None:
-    """Reports a learned number of a member that starts at no number.
+    """Reports a learned number of a block, or of a member, that starts at no number.
 
     Args:
         recurrence: the steps.
         report: gets RF211 and RF106.
     """
-    scalars = recurrence.formula.scalars
+    formula = recurrence.formula
+    scalars = [*formula.scalars.values()]
+    for pipeline in formula.operators.values():
+        for inner in every_step(pipeline):
+            if isinstance(inner.operator, Cell):
+                scalars += inner.operator.scalars.values()
     for length in dict.fromkeys(flow.length for flow in recurrence.flows):
-        for scalar in scalars.values():
-            if scalar.members is not None:
-                fault = _bad_start(scalar.members, length)
-                if fault:
-                    block, code = fault
-                    report.error(
-                        code,
-                        f"a number of {scalar.name} starts at none in block {block}",
-                        scalar.span,
-                        hint="1/(i+k+1) is a number for each of them",
-                    )
-                    report.check()
+        for scalar in scalars:
+            fault = _bad_start(scalar, length)
+            if fault:
+                block, code = fault
+                start = "1/(i+k+1)" if scalar.members else "1/i"
+                report.error(
+                    code,
+                    f"a number of {scalar.name} starts at none in block {block}",
+                    scalar.span,
+                    hint=f"{start} is a number for each of them",
+                )
+                report.check()
 
 
-def _bad_start(starts: MemberStarts, length: int) -> tuple[int, str] | None:
+def _bad_start(scalar: LearnedScalar, length: int) -> tuple[int, str] | None:
     """A block with a start that is no number, and the code of what is wrong."""
+    if scalar.members is not None:
+        return _bad_member(scalar.members, length)
+    if not (scalar.has(I) or scalar.has(L)):
+        return None
+    start = function(scalar.start)
+    codes = ((block, _fault(start, block, length)) for block in range(1, length + 1))
+    return next(((block, code) for block, code in codes if code), None)
+
+
+def _bad_member(starts: MemberStarts, length: int) -> tuple[int, str] | None:
     value = _of_members(starts.value)
     own = [(_of_members(place), _of_members(start)) for place, start in starts.own]
     last = int(starts.last - I)

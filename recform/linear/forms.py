@@ -137,7 +137,7 @@ def numeric(
         exact = value
     else:
         exact = with_learned(
-            value, lambda item: precise(_start(formula, item, length))
+            value, lambda item: precise(_start(formula, item, block, length))
         ).xreplace({I: sympy.Integer(block), L: sympy.Integer(length)})
     what = "is no real number"
     try:
@@ -155,11 +155,13 @@ def numeric(
     raise NoNumber(" ".join((plain_scalar(value), what, *where)))
 
 
-def _start(formula: Formula, item: Learned, length: int) -> float:
+def _start(formula: Formula, item: Learned, block: int, length: int) -> float:
     """Where a learned scalar starts, that of one member of a sum among them."""
     scalar = formula.scalars[item.name]
     if not item.of_members:
-        return scalar.start
+        index = item.index.xreplace({I: sympy.Integer(block), L: sympy.Integer(length)})
+        (start,) = scalar.numbers(1, index if scalar.indexed else None, length)
+        return start
     return scalar.number(int(item.index), int(item.args[2]), length)
 
 

@@ -16,6 +16,7 @@ from recform.algebra.typeset import indexed
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.outline.frame import FrameReader, params_in
+from recform.outline.operator_calls import names_in
 from recform.outline.sections import Section
 from recform.outline.survey import Survey, second_index
 from recform.reading.sorts import Reader
@@ -133,11 +134,31 @@ class DeclarationReader:
                     name, True, 0.0, False, item.span, self._starts(item)
                 )
                 continue
-            start = as_float(self._number(self._start(item, {}), item))
+            places = {"i": I, "L": L} if indexed else {}
+            if item.target.indices or not self._depends(item):
+                start = self._number(self._start(item, places), item)
+            else:
+                start = sympy.S.Zero
+            if not start.free_symbols:
+                start = as_float(start)
             result[name] = LearnedScalar(
                 name, indexed, start, item.per is not None, item.span
             )
         return result
+
+    def _depends(self, item: n.Scalar) -> bool:
+        """Whether the start of what all blocks share depends on a block, with a report."""
+        found = names_in(item.value) & {"i", "L"} - self._frame.values.keys()
+        if found:
+            name, (which, *_) = item.target.name, sorted(found, reverse=True)
+            self._report.error(
+                "RF201",
+                f"{name} is one for all blocks, so its start knows no {which}",
+                item.value.span,
+                hint=f"each block has its own with an index: scalar {name}_i = "
+                f"{item.value.span.text}",
+            )
+        return bool(found)
 
     def _start(self, item: n.Scalar, more: Mapping[str, Symbolic]) -> Symbolic:
         """What a declaration says that a scalar starts at; None after a diagnostic."""
@@ -205,8 +226,26 @@ class DeclarationReader:
                     "either each block has its own, or there is a numbered list",
                     scalars[name].span,
                 )
-            used[member] = replace(scalars[name], name=member, indexed=False)
+            used[member] = self._listed(scalars[name], member)
         return used
+
+    def _listed(self, scalar: LearnedScalar, member: str) -> LearnedScalar:
+        """One of ``a_1``, ``a_2`` ..., which all blocks share."""
+        start = scalar.start
+        if not isinstance(start, float):
+            start = start.xreplace({I: sympy.Integer(member.rpartition("_")[2])})
+            if start.has(L) or not start.is_real:
+                name, what = scalar.name, "the number of blocks" if start.has(L) else ""
+                self._report.error(
+                    "RF304",
+                    f"{member} is shared by all blocks, and starts at "
+                    + (f"what depends on {what}" if what else "no number"),
+                    scalar.span,
+                    hint=f"scalar {name}_i = 1/(i + 1) is a number for each of a list",
+                )
+                start = 0.0
+            start = as_float(start)
+        return replace(scalar, name=member, indexed=False, start=start)
 
     def _check_own(self, name: str, starts: MemberStarts) -> None:
         """Reports starts of what is no member of the sum."""

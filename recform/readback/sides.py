@@ -210,7 +210,8 @@ class Sides:
         if name in self.formula.scalars:
             scalar, sizes = self.formula.scalars[name], block.segment.block.scalars
             numbers = scalar.numbers(sizes.get(name, 1), block.number, block.length)
-            self.said.said.is_numbered |= scalar.members is not None
+            varies = scalar.members is not None or scalar.has(I)
+            self.said.said.is_numbered |= varies
             _, behind = self.scaled(name, [block.segment.block])
             self.said.learned[name, Start.of(numbers, behind)] += 1
             return drawn(name)

@@ -18,6 +18,7 @@ from recform.algebra.definitions.cell import Cell, before
 from recform.algebra.expr import (
     Filled,
     I,
+    L,
     Tensor,
 )
 from recform.algebra.pipeline import Pipeline, Step
@@ -169,7 +170,9 @@ class Definition(Part):
         for name, scalar in body.scalars.items():
             shape, size = inside.scaled_by(name), int(inside.scalar_size(name))
             behind = len(shape.broadcast_view()) - 1 if shape is not None else 0
-            start = Start.of(scalar.numbers(size, None, 0), behind)
+            begun = scalar.numbers(size, values.get(I), values.get(L))
+            start = Start.of(begun, behind)
+            file.said.is_numbered |= scalar.has(I)
             file.learned[names[name], start] += 1
         self._numbers = Coefficients(
             file.said, values, lambda scalar: drawn(names[scalar.name])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sympy
 
-from recform.algebra.expr import Elementwise, History, I, K, Learned, Tensor
+from recform.algebra.expr import Elementwise, History, I, K, L, Learned, Tensor
 from recform.algebra.totals import totals
 from recform.blocks import Operator
 from recform.blocks.symbolic import Symbolic
@@ -149,9 +150,9 @@ class Matrices:
     def number(self, coefficient: Symbolic, block: int) -> Computed:
         """A coefficient in a block; zero if it has a scalar that the network lacks."""
         if (coefficient, block) not in self._numbers:
-            number = coefficient.xreplace({I: sympy.Integer(block)})
+            at = {I: sympy.Integer(block), L: sympy.Integer(self._evaluator.length)}
             try:
-                number = self._evaluator.number(_indexed(number, block))
+                number = self._evaluator.number(_indexed(coefficient.xreplace(at), at))
             except Missing:
                 number = 0.0
             self._numbers[coefficient, block] = number
@@ -209,11 +210,11 @@ class _Weight:
         return total
 
 
-def _indexed(coefficient: Symbolic, block: int) -> Symbolic:
+def _indexed(coefficient: Symbolic, at: Mapping[Symbolic, Symbolic]) -> Symbolic:
     """Learned scalars with numbers for their indices."""
     return coefficient.xreplace(
         {
-            item: item.at(item.index.xreplace({I: sympy.Integer(block)}))
+            item: item.at(item.index.xreplace(at))
             for item in coefficient.atoms(Learned)
             if item.index is not sympy.nan
         }

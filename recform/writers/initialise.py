@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import sympy
@@ -33,6 +34,10 @@ _RULES = {
 }
 #: What torch calls a tensor of one number everywhere.
 _CALLED = {"0.0": "zeros", "1.0": "ones"}
+#: What makes an expression a float: a decimal, a function, a quotient; and what may make
+#: it a whole number, though it has one.
+_FLOAT = re.compile(r"\.|(?<!/)/(?!/)")
+_EITHER = re.compile(r"\b(min|max|abs|floor|ceil|round)\(")
 
 
 def initialisation(network: NetworkGraph, loops: Loops) -> tuple[Statement, ...]:
@@ -146,15 +151,28 @@ def _steps(network: NetworkGraph) -> Iterator[Step]:
             yield from every_step(pipeline)
 
 
-def scalar_parameter(start: float, sizes: Sequence[str] = ()) -> Code:
+def start_text(value: Symbolic, names: Mapping[Symbolic, str] | None = None) -> str:
+    """What a learned scalar starts at; names stand for ``i`` and ``L``."""
+    at = {symbol: parsed(text) for symbol, text in (names or {}).items()}
+    value = sympy.sympify(value).xreplace(at)
+    if value.is_number:
+        return repr(as_float(value))
+    text = coefficient_text(value, {}, torch=False)
+    # A tensor of whole numbers learns nothing.
+    return (
+        text if _FLOAT.search(text) and not _EITHER.search(text) else f"float({text})"
+    )
+
+
+def scalar_parameter(start: str, sizes: Sequence[str] = ()) -> Code:
     """The expression of a learned scalar: one number, or one for each feature.
 
     One number is a vector of one, for there are optimisers and ways to spread a network
     over machines that take no tensor without a dimension.
     """
     if not sizes:
-        return Code(f"nn.Parameter(torch.tensor([{start!r}]))")
-    return _alike(sizes, repr(start))
+        return Code(f"nn.Parameter(torch.tensor([{start}]))")
+    return _alike(sizes, start)
 
 
 def _alike(sizes: Sequence[str], start: str) -> Code:
@@ -179,15 +197,9 @@ def member_parameter(
     at = {symbol: parsed(text) for symbol, text in names.items()}
     behind = coefficient_text(starts.last.xreplace(at) + 1, {}, torch=False)
     count = coefficient_text(starts.last.xreplace(at) + 1 - first, {}, torch=False)
-    k = {K: sympy.Symbol("k")}
 
     def start(value: Symbolic) -> str:
-        value = value.xreplace({**at, **k})
-        return (
-            repr(as_float(value))
-            if value.is_number
-            else coefficient_text(value, {}, torch=False)
-        )
+        return start_text(value, {**names, K: "k"})
 
     general = start(starts.value)
     if not starts.own and starts.value.is_number:

@@ -162,6 +162,43 @@ def test_another_start_is_found(fault: str) -> None:
         check([plan.graph], [plan], ast.parse(found))
 
 
+#: Starts that depend on the block: of a scalar, of each channel, of a recurrence.
+BLOCKS = """
+input 6 x 4
+stages 4 x 3
+times positions
+G = linear(c)
+scalar a_i = 1/(i + 1)
+scalar b_i = i - L
+scalar d_i = floor(i/2) per channel
+H_<i,t> = tanh(a_i*H_<i,t-1> + G_i*X_<i-1,t>)
+X_<i,t> = d_i*X_<i-1,t> + b_i*H_<i,t>
+output X_L
+"""
+OF_BLOCKS = {
+    "a block late": (r"1 / \(i \+ 1\)", "1 / (i + 2)"),
+    "one of all blocks": (r"1 / \(i \+ 1\)", "0.5"),
+    "a block less": (r"float\(i - 3\)", "float(i - 2)"),
+    "rounded up": (r"math\.floor", "math.ceil"),
+    "blocks from 0 on": (r"Step\(i=1 \+ k\)", "Step(i=k)"),
+    "a recurrence of another block": (r"(Hcell\(.*)\bi\)", r"\g<1>i + 1)"),
+}
+
+
+def test_what_starts_by_the_block_is_right() -> None:
+    plan, code = written(BLOCKS)
+    check([plan.graph], [plan], ast.parse(code))
+
+
+@pytest.mark.parametrize("fault", OF_BLOCKS)
+def test_the_start_of_another_block_is_found(fault: str) -> None:
+    plan, code = written(BLOCKS)
+    found = re.sub(*OF_BLOCKS[fault], code, count=1)
+    assert found != code, code
+    with pytest.raises(CompileError, match="RF901"):
+        check([plan.graph], [plan], ast.parse(found))
+
+
 def test_of_two_starts_of_a_member_the_first_counts() -> None:
     """In block 1 there is one member, of which both are."""
     text = """

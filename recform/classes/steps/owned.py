@@ -280,12 +280,8 @@ class Owned:
         coefficients = [tensor.coefficient for tensor in self._step.coefficients]
         of_index = any(reads_index(value) for value in coefficients)
         of_length = any(value.has(L) for value in coefficients)
-        starts = [
-            found
-            for name in self.scalars
-            if (found := self._formula.scalars[name].members) is not None
-        ]
-        if of_index or starts:
+        starts = [self._formula.scalars[name] for name in self.scalars]
+        if of_index or any(found.members or found.has(I) for found in starts):
             self.columns.add(self.index(), "i")
         if of_length or any(found.has(L) for found in starts):
             self.columns.add(self.depth(), "depth")

@@ -36,7 +36,7 @@ from recform.writers.calls import given
 from recform.writers.containers import fold
 from recform.writers.formula.coefficients import coefficient_text, numeric_parts
 from recform.writers.formula.statements import BodyWriter
-from recform.writers.initialise import member_parameter, scalar_parameter
+from recform.writers.initialise import member_parameter, scalar_parameter, start_text
 from recform.writers.names import ADAPTER, as_named, is_inline, operator_name
 from recform.writers.pipelines import (
     WHOLE,
@@ -319,17 +319,19 @@ class _StepWriter:
         scalar = self._formula.scalars[name]
         attribute = operator_name(self._attributes, self._formula, name)
         self._module_names[name] = f"self.{attribute}"
-        made = scalar_parameter(scalar.start)
+        numbers = {I: self._own.index, L: self._own.depth}
+        names = {s: self._text(made()) for s, made in numbers.items() if scalar.has(s)}
+        start = start_text(scalar.start, names)
+        made = scalar_parameter(start)
         if scalar.per_feature:
             features = self._text(self._own.scalar(name))
             shape = next(iter(self._own.blocks[0].shapes.values()))
             view = [features, *(["1"] * (len(shape.broadcast_view()) - 1))]
-            made = scalar_parameter(scalar.start, view)
+            made = scalar_parameter(start, view)
         if scalar.members is not None:
-            numbers = {I: self._own.index(), L: self._own.depth()}
-            texts = {symbol: self._text(column) for symbol, column in numbers.items()}
+            names[I] = self._text(self._own.index())
             first = self._own.first_member(name)
-            made = member_parameter(scalar.members, first, texts)
+            made = member_parameter(scalar.members, first, names)
         return Attribute(attribute, made, Role.SCALAR)
 
     def _numbers(self) -> Iterator[Attribute]:

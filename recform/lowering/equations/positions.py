@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import methodcaller
 from typing import NoReturn
 
 import sympy
@@ -18,6 +19,7 @@ from recform.algebra.expr import (
     Concat,
     Filled,
     I,
+    L,
     Part,
     State,
     Tensor,
@@ -348,9 +350,14 @@ class _Recurrence:
         )
         about |= dict.fromkeys(start.text for start in self.inner.starts)
         name = self._name(results[0])
+        scalars = {
+            name: network.scalars[name]
+            for name, _ in self.inner.owned
+            if name in network.scalars
+        }
         return Cell(
             name=name,
-            arguments=_places(operators),
+            arguments=_places(operators, scalars),
             defaults={},
             tensors=tuple(
                 part
@@ -364,11 +371,7 @@ class _Recurrence:
             definitions=definitions,
             output=output,
             operators=operators,
-            scalars={
-                name: network.scalars[name]
-                for name, _ in self.inner.owned
-                if name in network.scalars
-            },
+            scalars=scalars,
             about="\n".join(about),
             attribute=name,
             span=self.inner.span,
@@ -409,9 +412,12 @@ def _parts(tensor: Tensor, definitions: Mapping[State, Tensor]) -> tuple[Tensor,
     return tensor.children
 
 
-def _places(operators: Mapping[str, Pipeline]) -> tuple[Argument, ...]:
-    """The symbols of the place that operators use, as arguments of what owns them."""
+def _places(
+    operators: Mapping[str, Pipeline], scalars: Mapping[str, LearnedScalar]
+) -> tuple[Argument, ...]:
+    """The symbols of the place that these use, as arguments of what owns them."""
     symbols = symbols_of(operators.values()) - {INCOMING}
+    symbols |= {s for s in (I, L) if any(map(methodcaller("has", s), scalars.values()))}
     return tuple(
         Argument(str(symbol), Kind.NUMBER, symbol)
         for symbol in sorted(symbols, key=str)

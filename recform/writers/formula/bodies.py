@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import sympy
 
 from recform.algebra.definitions.body import Body
-from recform.algebra.expr import Apply, Filled, Learned, Scaled, State, Tensor
+from recform.algebra.expr import Apply, Filled, I, L, Learned, Scaled, State, Tensor
 from recform.algebra.pipeline import Pipeline
 from recform.algebra.symbols import argument, is_generated
 from recform.blocks import Arguments, Layout, Shape, code, symbols_in
@@ -44,7 +44,7 @@ from recform.writers.calls import given
 from recform.writers.formula.coefficients import coefficient_text
 from recform.writers.formula.statements import BodyWriter
 from recform.writers.formula.terms import ATOM, PRODUCT, SUM, Writer
-from recform.writers.initialise import scalar_parameter
+from recform.writers.initialise import scalar_parameter, start_text
 from recform.writers.names import base_name, class_name, labels_of
 from recform.writers.pipelines import (
     attributes_of,
@@ -200,7 +200,9 @@ class ClassWriter:
             else:
                 self._owned(name, pipeline, members)
         for name, scalar in self._body.scalars.items():
-            self._scalar(name, scalar.per_feature, scalar.start)
+            names = {s: str(self._values[s]) for s in (I, L) if scalar.has(s)}
+            self._used |= {*names.values()}
+            self._scalar(name, scalar.per_feature, start_text(scalar.start, names))
 
     def _inlinable(
         self, families: Mapping[str, Mapping[Symbolic, list[Apply]]]
@@ -282,7 +284,7 @@ class ClassWriter:
         self._used |= names_in(maker) & {str(s) for v in free for s in symbols_in(v)}
         return maker
 
-    def _scalar(self, name: str, per_feature: bool, start: float) -> None:
+    def _scalar(self, name: str, per_feature: bool, start: str) -> None:
         claim = Claim(f"the scalar {name}", self._body.scalars[name].span)
         attribute = self._attributes.letter(name, claim)
         made = scalar_parameter(start)

@@ -176,7 +176,7 @@ class _CellWriter(ClassWriter):
         out = [newest[name] for name in self._body.results]
         return out[0] if len(out) == 1 else f"torch.cat(({', '.join(out)}), dim=-1)"
 
-    def _scalar(self, name: str, per_feature: bool, start: float) -> None:
+    def _scalar(self, name: str, per_feature: bool, start: str) -> None:
         super()._scalar(name, per_feature, start)
         for first in self._body.starts.values():
             for item in first.coefficient.atoms(Learned):

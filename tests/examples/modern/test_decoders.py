@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.examples.modern.test_sequences import made, same
+import recform
+from tests.examples.modern.test_sequences import FILES, made, same
 
 Weights = dict[str, Tensor]
 
@@ -109,7 +110,7 @@ def differential(w: Weights, x: Tensor, depth: int, count: int) -> Tensor:
             scores(turned(a), turned(b), scale) for a, b in ((p, j), (q, k))
         )
         # Eq. 1, and the norm of each head of Eq. 3 with its factor.
-        mixed = (first - (w[f"{key}.l"] + start) * second) @ v
+        mixed = (first - w[f"{key}.l"] * second) @ v
         mixed = (1 - start) * rms(w, mixed, f"{key}.R.norm").transpose(1, 2).flatten(2)
         x = x + linear(w, mixed, f"{key}.O.fc")
         normed = rms(w, x, f"{key}.M.norm")
@@ -137,6 +138,10 @@ def test_differential_attention_is_the_difference_of_softmaxes(
     depth: int, count: int
 ) -> None:
     net = made("differential", depth=depth, heads=count, **SIZES)
+    fresh = recform.load(FILES / "differential.rf", depth=depth)
+    for block, part in enumerate(fresh.blocks):
+        start = 0.8 - 0.6 * math.exp(-0.3 * block)
+        torch.testing.assert_close(part.l.detach(), torch.tensor([start]))
     weights = dict(net.named_parameters())
     x = torch.randn(2, 9, 8, dtype=torch.float64)
     expected = differential(weights, x, depth, count)
