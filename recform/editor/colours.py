@@ -30,6 +30,7 @@ _LEXED = {
 _NAMED = {
     Sort.NETWORK: "class",
     Sort.UNKNOWN: "variable",
+    Sort.INPUT: "variable",
     Sort.OPERATOR: "method",
     Sort.SCALAR: "macro",
     Sort.VECTOR: "macro",

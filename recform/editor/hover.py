@@ -114,6 +114,9 @@ def _facts(document: Document, name: Name, offset: int) -> list[str]:
             return _listed(operator_lines(network.graph, name.text))
         case Sort.UNKNOWN:
             return _listed(unknown_lines(network.graph, name.text))
+        case Sort.INPUT:
+            shape = network.formula.contexts.get(name.text)
+            return [] if shape is None else [f"An example of it is {shape}."]
         case Sort.SCALAR | Sort.VECTOR:
             line = scalar_line(network.graph, name.text)
             return [_sentence(line)] if line else []

@@ -39,6 +39,7 @@ class Sort(Enum):
 
     NETWORK = "network"
     UNKNOWN = "unknown"
+    INPUT = "further input"
     OPERATOR = "operator"
     SCALAR = "learned scalar"
     VECTOR = "learned vector"
@@ -107,6 +108,7 @@ def known_names(section: Section) -> dict[str, Sort]:
             known[item.name] = Sort.PARAMETER
     known |= dict.fromkeys(section.params, Sort.PARAMETER)
     known |= dict.fromkeys(section.consts, Sort.CONSTANT)
+    known |= dict.fromkeys(section.contexts, Sort.INPUT)
     for name, scalar in section.scalars.items():
         is_vector = scalar.span.text.startswith("vector")
         known[name] = Sort.VECTOR if is_vector else Sort.SCALAR
@@ -231,6 +233,10 @@ class _Walker:
                 place = _behind(item.span, item.name)
                 yield Name(place, item.name, Sort.PARAMETER, inside.region, True)
                 yield from self._walk(item.value, inside)
+            case n.Input(name=name) if name:
+                place = _behind(item.span, name)
+                yield Name(place, name, Sort.INPUT, inside.region, declares=True)
+                yield from self._walk(item, inside)
             case n.Const() | n.Scalar():
                 yield from self._declared(item, inside)
             case n.Settings():

@@ -14,6 +14,7 @@ from recform.algebra.scalars import CONSTANTS, FUNCTIONS
 from recform.algebra.symbols import FIRST, SYMBOLS
 from recform.editor.checked import check, compiled
 from recform.editor.document import Document, Refused, opened
+from recform.editor.hover import hover
 from recform.editor.lines import Lines
 from recform.editor.names import Sort
 from recform.editor.rename import edited, rename
@@ -37,7 +38,7 @@ def test_every_word_is_explained() -> None:
 
 
 def test_every_name_of_an_example_means_something() -> None:
-    for path in EXAMPLES[::6]:
+    for path in EXAMPLES:
         for name in document(path).names:
             assert name.sort is not Sort.NOTHING, (path, name)
             assert name.span.text.removeprefix("\\") == name.text
@@ -156,3 +157,16 @@ def test_places_there_and_back(text: str, encoding: str) -> None:
         assert lines.offset(len(before) - 1, column) == offset
     assert lines.offset(99, 0) == len(text)
     assert lines.offset(-1, 5) == 0
+
+
+def test_a_further_input_is_a_name_like_others() -> None:
+    path = EXAMPLES[[item.stem for item in EXAMPLES].index("dit")]
+    dit = document(path)
+    offset = dit.source.text.index("T*time") + 2
+    found = hover(dit, offset)
+    assert found is not None
+    assert found.text == "`time`: further input\n\n```rf\ninput   time = times\n```"
+    text = edited(dit.source, rename(dit, offset, "moment"))
+    before, after = (recform.compile(source) for source in (dit.source.text, text))
+    assert [*after.formula.contexts] == ["moment", *[*before.formula.contexts][1:]]
+    assert len(after.source.split("moment")) == len(before.source.split("time"))

@@ -23,6 +23,7 @@ from recform.source import Span
 _SYMBOLS = {
     Sort.NETWORK.value: types.SymbolKind.Class,
     Sort.UNKNOWN.value: types.SymbolKind.Variable,
+    Sort.INPUT.value: types.SymbolKind.Variable,
     Sort.OPERATOR.value: types.SymbolKind.Function,
     Sort.SCALAR.value: types.SymbolKind.Number,
     Sort.VECTOR.value: types.SymbolKind.Number,
@@ -31,6 +32,7 @@ _SYMBOLS = {
 }
 _COMPLETIONS = {
     Sort.UNKNOWN.value: types.CompletionItemKind.Variable,
+    Sort.INPUT.value: types.CompletionItemKind.Variable,
     Sort.OPERATOR.value: types.CompletionItemKind.Method,
     Sort.LOCAL.value: types.CompletionItemKind.Method,
     Sort.LIBRARY.value: types.CompletionItemKind.Function,
