@@ -7,6 +7,7 @@ one, so that everything after sees a system of equations with one index.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import sympy
 
@@ -80,6 +81,7 @@ def is_before_time(name: str) -> bool:
     return time is not None and time < 1
 
 
+@lru_cache(maxsize=4096)
 def is_of_context(tensor: Tensor) -> bool:
     """Whether a tensor is a further input, or made of such ones by what all blocks share.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import sympy
 
@@ -230,24 +230,24 @@ def read_by(step: Step) -> tuple[int, ...]:
     return tuple(sorted(number for slot, number in last.items() if slot in read))
 
 
-def scalars_in(tensor: Tensor) -> list[ModuleSlot]:
+@lru_cache(maxsize=4096)
+def scalars_in(tensor: Tensor) -> tuple[ModuleSlot, ...]:
     """The learned scalars with an index in a written-out coefficient."""
     if not isinstance(tensor, Scaled | Filled):
-        return []
-    return sorted(
-        (
-            ModuleSlot(item.name, int(item.index))
-            for item in tensor.coefficient.atoms(Learned)
-            if item.index is not sympy.nan
-        ),
-        key=lambda slot: (slot.name, slot.index),
+        return ()
+    found = (
+        ModuleSlot(item.name, int(item.index))
+        for item in tensor.coefficient.atoms(Learned)
+        if item.index is not sympy.nan
     )
+    return tuple(sorted(found, key=lambda slot: (slot.name, slot.index)))
 
 
-def used_in(tensor: Tensor) -> list[ModuleSlot]:
+@lru_cache(maxsize=4096)
+def used_in(tensor: Tensor) -> tuple[ModuleSlot, ...]:
     """The operator and the learned scalars of a block that a tensor is made with."""
     if isinstance(tensor, Apply) and tensor.index is not sympy.nan:
-        return [ModuleSlot(tensor.operator, int(tensor.index))]
+        return (ModuleSlot(tensor.operator, int(tensor.index)),)
     return scalars_in(tensor)
 
 

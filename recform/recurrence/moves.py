@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import sympy
 
 from recform.algebra.expr import Tensor
@@ -10,6 +12,8 @@ from recform.blocks.symbolic import Symbolic
 from recform.recurrence.model import ModuleSlot, Slot, Step
 
 
+# A network is written out as often as there are lengths that its regular step may show in.
+@lru_cache(maxsize=4096)
 def move(tensor: Tensor, distance: int, absolute: int) -> Tensor:
     """A written-out tensor for another block; indices up to ``absolute`` stay."""
 

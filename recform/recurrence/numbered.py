@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import sympy
 
@@ -21,6 +22,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.recurrence.model import scalars_in
 
 
+@lru_cache(maxsize=4096)
 def for_block(tensor: Tensor, block: int, length: int | None) -> Tensor:
     """``i`` becomes a number in indices; coefficients remember it in ``at``."""
     return reindexed(
@@ -39,6 +41,7 @@ def _number(index: Symbolic, block: int, length: int | None) -> Symbolic:
     return index.xreplace(values)
 
 
+@lru_cache(maxsize=4096)
 def for_member(body: Tensor, index: int) -> Tensor:
     """A tensor in ``k`` at an index; a coefficient's number is that of a block."""
     return reindexed(
@@ -53,6 +56,7 @@ def kept_by(mirror: Mirror) -> Tensor:
     return for_member(mirror.body, mirror.block)
 
 
+@lru_cache(maxsize=4096)
 def newest(tensor: Tensor, *, scalars: bool = True) -> int:
     """The highest block number in a written-out tensor; 0 for the input.
 
