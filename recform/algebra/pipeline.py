@@ -8,7 +8,7 @@ from functools import cached_property
 
 import sympy
 
-from recform.blocks import Arguments, Operator, symbols_in
+from recform.blocks import Arguments, Kind, Operator, symbols_in
 from recform.blocks.symbolic import Symbolic
 from recform.source import Span
 
@@ -54,6 +54,16 @@ class Step:
     shares: str = ""
     within: tuple[tuple[str, Span], ...] = field(compare=False, default=())
 
+    @cached_property
+    def symbolic(self) -> tuple[tuple[str, Kind, tuple[Symbolic, ...]], ...]:
+        """The arguments with symbols in them: of which kind they are, and the symbols."""
+        kinds = {a.name: a.kind for a in self.operator.arguments}
+        return tuple(
+            (name, kinds.get(name, Kind.NUMBER), tuple(sorted(free, key=_name)))
+            for name, value in self.arguments.items()
+            if (free := symbols_in(value))
+        )
+
     @property
     def ends(self) -> bool:
         """Whether it ends a statement of code, as activations and windows do.
@@ -90,14 +100,18 @@ class Pipeline:
         return frozenset(
             symbol
             for step in self.steps
-            for value in step.arguments.values()
-            for symbol in symbols_in(value)
+            for _, _, symbols in step.symbolic
+            for symbol in symbols
         )
 
     @property
     def is_function(self) -> bool:
         """Whether it has no module, so that it is no matter whose it is."""
         return all(not step.operator.attribute for step in self.steps)
+
+
+def _name(symbol: Symbolic) -> str:
+    return symbol.name  # type: ignore[no-any-return]
 
 
 def symbols_of(pipelines: Iterable[Pipeline]) -> set[Symbolic]:

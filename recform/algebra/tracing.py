@@ -284,24 +284,19 @@ def arguments_of(step: Step, values: Mapping[Symbolic, Symbolic]) -> Arguments:
     Raises:
         Misfit: if an argument comes out as a number that the operator does not take.
     """
-    stride = sympy.sympify(values.get(STRIDE, 1))
-    if stride.is_Rational and not stride.is_Integer:
-        _no_stride(step, stride)
-    filled: dict[str, Value] = {}
-    for name, value in step.arguments.items():
-        free = symbols_in(value)
-        if free:
-            # SymPy is slow, and most blocks put in the same few numbers.
-            known = sorted((s for s in free if s in values), key=_name)
-            pairs = tuple((symbol, sympy.sympify(values[symbol])) for symbol in known)
-            declared = (a.kind for a in step.operator.arguments if a.name == name)
-            value = _put_in(value, pairs, next(declared, Kind.NUMBER), name)
-        filled[name] = value
+    stride = values.get(STRIDE, 1)
+    if not isinstance(stride, int):
+        stride = sympy.sympify(stride)
+        if stride.is_Rational and not stride.is_Integer:
+            _no_stride(step, stride)
+    if not step.symbolic:
+        return step.arguments
+    filled = dict(step.arguments)
+    for name, kind, symbols in step.symbolic:
+        # SymPy is slow, and most blocks put in the same few numbers.
+        pairs = tuple((s, sympy.sympify(values[s])) for s in symbols if s in values)
+        filled[name] = _put_in(filled[name], pairs, kind, name)
     return Arguments(filled)
-
-
-def _name(symbol: Symbolic) -> str:
-    return symbol.name  # type: ignore[no-any-return]
 
 
 def _no_stride(step: Step, stride: Symbolic) -> None:

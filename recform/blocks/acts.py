@@ -87,15 +87,16 @@ class Link:
 
     def times(self, count: int) -> Link:
         """That of one call for each of ``count`` tensors; its module is one."""
+        if count == 1:
+            return self
         works = tuple(work.times(count) for work in self.works)
-        inside = self.inside if count == 1 else None
         return replace(
             self,
             made=self.made * count,
             cost=self.cost.times(count),
             works=works,
             copied=self.copied * count,
-            inside=inside,
+            inside=None,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from recform.blocks.identifiers import support_name
 from recform.classes.layout import CHANNELS_LAST
@@ -47,7 +48,7 @@ def check(
     """
     definitions = {
         node.name: node
-        for node in [*tree.body, *ast.parse(base).body]
+        for node in [*tree.body, *_parsed(base)]
         if isinstance(node, ast.ClassDef | ast.FunctionDef)
     }
     scalars = {k: v for plan in plans for k, v in _scalars(plan).items()}
@@ -80,6 +81,12 @@ def check(
             if is_timms(printed):
                 said = keeping.plans[number] if keeping.plans else None
                 check_told(definitions[printed.name], said)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=32)
+def _parsed(base: str) -> tuple[ast.stmt, ...]:
+    """The statements of what networks derive from, of which there are few."""
+    return tuple(ast.parse(base).body)
 
 
 def check_text(

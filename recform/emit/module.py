@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import PurePath
 
 from recform.classes.layout import CHANNELS_LAST, laid_out
@@ -99,7 +99,7 @@ def emit(
     used = reads(tree)
     if target.timm:
         base = without_unused(base, used)
-        used |= reads(ast.parse(base))
+        used |= _reads_of(base)
     parts: list[str] = []
     for name, text in reversed(support.items()):
         if name in used:
@@ -127,7 +127,7 @@ def emit(
     return made
 
 
-@cache
+@lru_cache(maxsize=256)
 def _reads_of(text: str) -> frozenset[str]:
     """The names that a class whose text is fixed reads from around it."""
     return reads(ast.parse(text))

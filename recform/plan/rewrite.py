@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
+from operator import is_
 from typing import Any, TypeVar
 
 _Node = TypeVar("_Node")
+#: What most fields of a node are, and no node is.
+_PLAIN = frozenset({str, int, bool, type(None)})
 
 
 def rewritten(node: _Node, change: Callable[[object], object]) -> _Node:
@@ -23,8 +26,8 @@ def rewritten(node: _Node, change: Callable[[object], object]) -> _Node:
 
 def _rewritten(node: object, change: Callable[[object], object]) -> object:
     if isinstance(node, tuple):
-        made = tuple(_rewritten(part, change) for part in node)
-        return node if all(a is b for a, b in zip(made, node, strict=True)) else made
+        made = tuple([_rewritten(part, change) for part in node])
+        return node if all(map(is_, made, node)) else made
     kind: Any = type(node)
     names = _names(kind)
     if names is None:
@@ -32,6 +35,8 @@ def _rewritten(node: object, change: Callable[[object], object]) -> object:
     new = {}
     for name in names:
         old = getattr(node, name)
+        if type(old) in _PLAIN:
+            continue
         if (part := _rewritten(old, change)) is not old:
             new[name] = part
     return change(replace(node, **new) if new else node)  # type: ignore[type-var]

@@ -37,6 +37,9 @@ from recform.algebra.reindex import remade
 from recform.blocks.symbolic import Symbolic
 from recform.recurrence.numbered import for_block, for_member, kept_by
 
+#: What has a definition of its own.
+_NAMED = (State, History)
+
 
 class Unroller:
     """Writes a formula out for the blocks 1 to ``length``.
@@ -125,9 +128,10 @@ class Unroller:
         """What the file says of an unknown of a block."""
         if state in self._boundaries:
             return self._boundaries[state]
-        if state.index < 0:
+        index = int(state.index)
+        if index < 0:
             return None
-        return Input() if state.index == 0 else self._equations[state.name]
+        return self._equations[state.name] if index else Input()
 
     def replaced(self, tensor: Tensor, block: int, *, last: bool = False) -> Tensor:
         """Indices become numbers; coefficients keep ``i`` and remember the block."""
@@ -165,7 +169,8 @@ class Unroller:
                 kept = self.settle(kept_by(tensor))
                 return tensor if kept is not None and self._merged else kept
             case Apply():
-                if tensor.index is not sympy.nan and tensor.index < 0:
+                index = None if tensor.index is sympy.nan else int(tensor.index)
+                if index is not None and index < 0:
                     return None
                 present = [self._shaped(inner) for inner in tensor.arguments]
                 arguments = [inner for inner in present if inner is not None]
@@ -175,11 +180,7 @@ class Unroller:
                     # The same tensor may be there under another name.
                     if named != tensor and self._are_same(named.arguments, arguments):
                         return self.settle(named)
-                if (
-                    tensor.index is not sympy.nan
-                    and tensor.index == 0
-                    and not self._is_start(tensor.operator, arguments)
-                ):
+                if index == 0 and not self._is_start(tensor.operator, arguments):
                     return None
                 return Apply(tensor.operator, tensor.index, *arguments)
             case Scaled():
@@ -393,10 +394,9 @@ class Unroller:
 
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """What a tensor is made from."""
-        if isinstance(tensor, State):
-            return (self.definitions[tensor],)
-        if isinstance(tensor, History):
-            return self.definitions[tensor].children
+        if isinstance(tensor, _NAMED):
+            made = self.definitions[tensor]
+            return (made,) if isinstance(tensor, State) else made.children
         if isinstance(tensor, Mirror):
             kept = self.settle(kept_by(tensor))
             assert kept is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import sympy
 
@@ -134,11 +134,7 @@ class Written:
 
         A list does: it grows as soon as its new member is there.
         """
-        return (
-            isinstance(tensor, State | Input | Mirror)
-            or (is_list(tensor) and isinstance(tensor, History))
-            or (isinstance(tensor, Apply) and tensor.index is not sympy.nan)
-        )
+        return _anchored(tensor)
 
     def _parts_or_end(self, tensor: Tensor) -> tuple[Tensor, ...]:
         return tensor.children if isinstance(tensor, End) else self.parts(tensor)
@@ -237,6 +233,15 @@ class Written:
         return tuple(sorted(used, key=lambda s: (order.index(s.name), s.index)))
 
 
+@lru_cache(maxsize=4096)
+def _anchored(tensor: Tensor) -> bool:
+    return (
+        isinstance(tensor, State | Input | Mirror)
+        or (is_list(tensor) and isinstance(tensor, History))
+        or (isinstance(tensor, Apply) and tensor.index is not sympy.nan)
+    )
+
+
 class End(Tensor):
     """Reads the output after the last block."""
 
@@ -265,6 +270,7 @@ def costs(tensor: Tensor) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def is_cheap(tensor: Tensor) -> bool:
     """Whether a tensor may be formed again from its terms, rather than be carried.
 

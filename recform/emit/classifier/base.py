@@ -24,6 +24,7 @@ def base_attributes() -> frozenset[str]:
     return frozenset(found)
 
 
+@cache
 def base_class() -> str:
     """The class that networks with the interface derive from."""
     text = (
