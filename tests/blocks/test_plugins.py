@@ -261,6 +261,14 @@ DECLARATIONS = [
         '    support = ("class A(nn.Module): (",)\n    arguments',
         "support",
     ),
+    *(
+        (
+            "    arguments",
+            f"    support = ('class {name}(nn.Module):\\n    x = 1',)\n    arguments",
+            f"brings a class {name}, which means something else",
+        )
+        for name in ("print", "F", "self", "partial", "channels", "in_features_2")
+    ),
     ("class Mine(Operator)", "class _Mine(Operator)", "no operator"),
     *(
         (
