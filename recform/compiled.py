@@ -11,6 +11,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from recform.arguments import BadArgument, Takes, public, shown
+from recform.blocks import Misfit
 from recform.diagnostics import Diagnostic, Diagnostics, render_text
 from recform.diagnostics.refuted import FAULT
 from recform.memory import Memory, Plan, checkpoints, memory_of
@@ -336,12 +337,17 @@ def answered(source: Source, report: Diagnostics) -> Iterator[None]:
 
     Raises:
         CompileError: RF103, for each stage follows the author's brackets and names, and some
-            nest beyond reason; RF901, if what a stage takes for granted does not hold.
+            nest beyond reason; RF514, if a plugin's rule fails where nobody else asks it;
+            RF901, if what a stage takes for granted does not hold.
     """
     try:
         yield
     except RecursionError:
         report.error("RF103", "the formula is nested too deep", file=source.name)
+        report.check()
+    except Misfit as misfit:
+        told, place = f"{misfit.operator} {misfit.message}", misfit.place
+        report.error(misfit.code, told, place, file=source.name, hint=misfit.hint)
         report.check()
     except AssertionError as error:
         said = str(error) or "a stage failed"

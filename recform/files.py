@@ -10,14 +10,15 @@ import errno
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from recform.diagnostics import CompileError, Diagnostics, closest
+from recform.seal import is_sealed
 from recform.source import MAX_FILE_BYTES, Source, Span
 
 #: An object of JSON, as a file or an answer has it.
@@ -170,7 +171,8 @@ def write_whole(
     content: str | bytes,
     kind: str,
     keep: Iterable[str | Path] = (),
-    ours: Callable[[str], bool] | None = None,
+    *,
+    guarded: bool = False,
 ) -> None:
     """Writes a file in one go: it is there whole, or as it was.
 
@@ -180,18 +182,19 @@ def write_whole(
         content: what the file will hold.
         kind: the ending that names of such files have, such as ``.py``.
         keep: files that are not written over, besides those that were noted.
-        ours: whether a text that stands there may be written over; any may if left out.
+        guarded: whether what stands there is kept, unless it is as recform wrote it.
 
     Raises:
         CompileError: if it cannot be written, is one of the files that are read, is
-            something else by its name, or has a text that is not ours (RF503).
+            something else by its name, or has a text that somebody changed (RF503).
     """
     name = path.as_posix()
     temporary = ""
     try:
-        _refuse(path, kind, keep)
-        if ours is not None and path.is_file():
-            _spare(path, ours)
+        if guarded:
+            spare(path, kind, keep)
+        else:
+            _refuse(path, kind, keep)
         target = _replaced(path)
         data = content.encode() if isinstance(content, str) else content
         if target is None:
@@ -250,16 +253,25 @@ def _refuse(path: Path, kind: str, keep: Iterable[str | Path]) -> None:
             )
 
 
-def _spare(path: Path, ours: Callable[[str], bool]) -> None:
-    """Raises a CompileError if a file has a text of somebody's own."""
-    with path.open(encoding="utf-8-sig", errors="replace") as stream:
-        found = stream.read(MAX_FILE_BYTES)
-    if found.strip() and not ours(found):
-        name = path.as_posix()
+def spare(path: Path, kind: str, keep: Iterable[str | Path] = ()) -> None:
+    """Raises a CompileError if a file is to stay, or has work of somebody's in it (RF503).
+
+    Args:
+        path: of the file.
+        kind: the ending that names of such files have.
+        keep: files that are not written over, besides those that were noted.
+    """
+    _refuse(path, kind, keep)
+    name = path.as_posix()
+    try:
+        found = path.read_text("utf-8-sig", "replace") if path.is_file() else ""
+    except (OSError, ValueError) as error:
+        _fail(name, f"{name} cannot be read, nor written over: {reason(error)}")
+    if found.strip() and not is_sealed(found, kind):
         _fail(
             name,
             f"{name} is not as recform wrote it, and would be written over",
-            hint="write to another file",
+            hint="write to another file, or take this one away first",
         )
 
 
@@ -294,7 +306,7 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
-def _fail(file: str, message: str, hint: str = "") -> None:
+def _fail(file: str, message: str, hint: str = "") -> NoReturn:
     report = Diagnostics()
     report.error("RF503", message, hint=hint, file=file)
     raise CompileError(report) from None

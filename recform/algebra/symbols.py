@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy
 
 from recform.algebra.expr import I, L
+from recform.blocks.identifiers import FEATURES_IN, FEATURES_OUT, unnumbered
 from recform.blocks.symbolic import Symbolic
 
 #: The width of the stage and the stride of the block.
@@ -15,26 +16,6 @@ SCALE = sympy.Symbol("1/s", integer=True, positive=True)
 #: The features that come into the pipeline.
 INCOMING = sympy.Symbol("cin", integer=True, positive=True)
 SYMBOLS = {"c": WIDTH, "s": STRIDE, "cin": INCOMING, "i": I, "L": L}
-
-#: What the constructors of generated classes call the features that come in, and those
-#: that are made: these are their first parameters.
-FEATURES_IN = ("in_channels", "in_features")
-FEATURES_OUT = ("channels", "features")
-#: What they call the numbers of a place.
-GENERATED = (
-    *(*FEATURES_IN, *FEATURES_OUT, "stride", "i", "depth", "scale"),
-    *("height", "width", "positions"),
-)
-
-
-def unnumbered(name: str) -> str:
-    """The parameter without the number of the input that it is for."""
-    return name.rstrip("0123456789").removesuffix("_")
-
-
-def is_generated(name: str) -> bool:
-    """Whether a parameter is a number of the place, of whichever input."""
-    return name in GENERATED or unnumbered(name) in GENERATED
 
 
 def is_width(name: str) -> bool:

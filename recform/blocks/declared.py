@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Kind
 from recform.blocks.function import Function
+from recform.blocks.identifiers import GLOBAL, TIMM_BASE, is_generated
 from recform.blocks.operator import Operator, Several, Weights
 from recform.blocks.shape import Layout
 from recform.modules import raised
@@ -106,6 +107,9 @@ def _declaration(cls: type[Operator]) -> Iterator[str]:
         for text in getattr(cls, own):
             if not _CLASS.match(text) or not _parses(text):
                 yield f"has a `{own}` text that is no `class Name(nn.Module): ...`"
+    for name in sorted(classes_in((*cls.support, *cls.support_kept))):
+        if name in GLOBAL or name == TIMM_BASE or is_generated(name):
+            yield f"brings a class {name}, which means something else in generated files"
     missing = classes_in(cls.support) - classes_in(cls.support_kept)
     if cls.support_kept and missing:
         yield f"has no class {min(missing)} in `support_kept`, as it has in `support`"

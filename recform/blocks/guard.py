@@ -30,7 +30,8 @@ from recform.modules import raised
 
 _T = TypeVar("_T")
 #: What the generated file imports if something of it is named, and what it always does.
-_MODULES, _ALWAYS = ("torch", "F", "math"), ("nn", "Tensor", *dir(builtins))
+_MODULES = ("torch", "F", "math")
+_ALWAYS = ("nn", "Tensor", *(name for name in dir(builtins) if name[:1] != "_"))
 
 
 def guarded(cls: type[Operator]) -> Operator:
@@ -270,6 +271,9 @@ def _sound(
         )
     if made.module and not operator.attribute.isidentifier():
         raise Misfit("RF514", "has a module, and no `attribute` to keep it under")
+    if "{m}" in made.call and not made.module:
+        text = f"writes code with {{m}}, and has no module: {made.call}"
+        raise Misfit("RF514", text, hint="Emitted(call, module)")
     if more := sorted(read.inputs.difference(operator.inputs)):
         text = f"writes code with {{{more[0]}}}, and has no such input: {made.call}"
         raise Misfit("RF514", text, hint="a mistake of the plugin")
@@ -286,6 +290,12 @@ def _known(text: str, names: set[str]) -> None:
     Raises:
         Misfit: if it does.
     """
+    if called := re.search(r"\.(__\w+)\(", text):
+        raise Misfit(
+            "RF514",
+            f"writes code that calls {called[1]}, which is for Python to call: {text}",
+            hint="write the operation itself, such as {x} * 2",
+        )
     modules = set(re.findall(rf"\b({'|'.join(_MODULES)})\.", text))
     for name in free_names(text):
         if name.id not in modules | names and name.id not in _ALWAYS:

@@ -33,6 +33,15 @@ LOCALS = ("block", "blocks", "state", "stage", "stages", "level", "k", "out")
 #: What means something in every generated file: all that one may import (a test reads
 #: it off the goldens) besides.
 GLOBAL = IN_FORWARD.union({"checkpoint", "TorchDispatchMode"}, *STANDARD.values())
+#: What the constructors of generated classes call the features that come in, and those
+#: that are made: these are their first parameters.
+FEATURES_IN = ("in_channels", "in_features")
+FEATURES_OUT = ("channels", "features")
+#: What they call the numbers of a place.
+GENERATED = (
+    *(*FEATURES_IN, *FEATURES_OUT, "stride", "i", "depth", "scale"),
+    *("height", "width", "positions"),
+)
 #: The class that networks with timm's interface derive from.
 TIMM_BASE = "ImageClassifier"
 
@@ -67,6 +76,16 @@ MODULE = frozenset(
 #: What nn.Sequential and nn.ModuleDict have besides.
 SEQUENTIAL = frozenset({"append", "extend", "insert", "pop", "_get_item_by_idx"})
 DICTIONARY = frozenset({"clear", "items", "keys", "pop", "update", "values"})
+
+
+def unnumbered(name: str) -> str:
+    """The parameter of a constructor without the number of the input that it is for."""
+    return name.rstrip("0123456789").removesuffix("_")
+
+
+def is_generated(name: str) -> bool:
+    """Whether a parameter is a number of the place, of whichever input."""
+    return name in GENERATED or unnumbered(name) in GENERATED
 
 
 def is_private(name: str) -> bool:

@@ -212,7 +212,10 @@ class Operator:
             raise Misfit(
                 "RF227",
                 "looks at all positions at once, and those behind are not there yet",
-                hint="with attention, attend and conv1d(..., causal=true) a "
+                hint="its plugin may say `positionwise = True`, if it works on each "
+                "position by itself, or what it keeps, in `memory`"
+                if self.foreign
+                else "with attention, attend and conv1d(..., causal=true) a "
                 "position depends on those before it alone",
             )
         return ()

@@ -21,6 +21,7 @@ from recform.cli import answer, progress
 from recform.cli.values import Command
 from recform.diagnostics import refuse
 from recform.memory import MOST_EXAMPLES, Memory
+from recform.seal import sealed
 from recform.settings import setting
 from recform.source import MAX_FILE_BYTES, Source
 from recform.target import PLAIN, Target
@@ -390,10 +391,7 @@ STDOUT = Path("-")
 
 
 def write_whole(
-    path: Path | None,
-    content: str | bytes,
-    kind: str,
-    ours: Callable[[str], bool] | None = None,
+    path: Path | None, content: str | bytes, kind: str, *, guarded: bool = False
 ) -> None:
     """Writes a file in one go: it is there whole, or as it was.
 
@@ -401,16 +399,31 @@ def write_whole(
         path: where to; ``-`` or None is standard output.
         content: what is written.
         kind: the ending that names of such files have.
-        ours: whether a text that stands there may be written over; any may if left out.
+        guarded: whether what stands there is kept, unless it is as recform wrote it.
 
     Raises:
         CompileError: if it cannot be written, or is to stay as it is (RF503).
     """
     if path is not None and path != STDOUT:
-        files.write_whole(path, content, kind, ours=ours)
+        files.write_whole(path, content, kind, guarded=guarded)
         return
     with suppress(OSError, ValueError):  # likewise
         files.keep_open(sys.stdout.fileno(), "standard output")
     sys.stdout.flush()
     sys.stdout.buffer.write(content.encode() if isinstance(content, str) else content)
     sys.stdout.buffer.flush()
+
+
+def write_sealed(path: Path | None, text: str, kind: str) -> None:
+    """Writes a text that people may change, over its own earlier one if nobody has.
+
+    Args:
+        path: where to; ``-`` is standard output, and so is None, for the text alone.
+        text: what is written.
+        kind: the ending that names of such files have.
+
+    Raises:
+        CompileError: if it cannot be written, or is to stay as it is (RF503).
+    """
+    whole = text if path is None else sealed(text, kind)
+    write_whole(path, whole, kind, guarded=True)

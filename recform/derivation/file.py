@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 from recform.algebra.formula import Scope
 from recform.derivation.forward import Derivation, Recursion
 from recform.outline.sections import Section
@@ -16,8 +14,6 @@ _DEFAULT_BLOCKS = 8
 
 #: What a derived file says of itself.
 _MARK = "# Derived from the general formula"
-#: The last line of one that was written.
-_SEAL = "# As derived: "
 
 
 def taken_names(section: Section) -> list[str]:
@@ -107,21 +103,3 @@ def derived_file(source: Source, found: list[tuple[Derivation, Section]]) -> str
         comment = f"{rest.strip()}\n" if rest.strip() else ""
         text = text[: place.start] + comment + lines + text[place.end + len(rest) :]
     return text if text.endswith("\n") else f"{text}\n"
-
-
-def sealed(text: str) -> str:
-    """A derived file with a last line by which it is known that nobody has changed it."""
-    return f"{text}{_SEAL}{_digest(text)}\n"
-
-
-def is_as_derived(text: str) -> bool:
-    """Whether a file is one that was derived, and that nobody has changed since.
-
-    How it is laid out does not matter, so that it may have been formatted.
-    """
-    body, _, seal = text.rstrip().rpartition("\n")
-    return seal == f"{_SEAL}{_digest(body)}"
-
-
-def _digest(text: str) -> str:
-    return sha256("".join(text.split()).encode()).hexdigest()[:16]

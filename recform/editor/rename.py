@@ -28,7 +28,7 @@ def renameable(document: Document, offset: int) -> Name:
     if name is None or name.sort is Sort.NOTHING:
         raise Refused("there is no name here that could be changed")
     if name.sort.ours:
-        raise Refused(f"{name.text} is a name of recform's, not of this file")
+        raise Refused(f"{name.text} is no name of this file")
     for item in document.names:
         if item.is_same(name) and item.span.source is not document.source:
             raise Refused(f"{name.text} stands in {item.span.source.name}, too")
@@ -48,8 +48,9 @@ def rename(document: Document, offset: int, new: str) -> tuple[Edit, ...]:
     plain = new.removeprefix("\\")
     if plain in KEYWORDS or (plain in WORDS and plain not in FREE):
         raise Refused(f"{plain} means something else in a formula")
-    if document.reading.library.lookup(plain) is not None:
-        raise Refused(f"{plain} is an operator of recform")
+    if (operator := document.reading.library.lookup(plain)) is not None:
+        whose = "a plugin" if operator.foreign else "recform"
+        raise Refused(f"{plain} is an operator of {whose}")
     if name.sort is Sort.INDEX and len(plain) > 1:
         raise Refused("an index is one letter")
     changed = [k for k, item in enumerate(document.names) if item.is_same(name)]

@@ -27,6 +27,7 @@ from recform.plan.printer.definitions import print_definition
 from recform.plan.printer.lines import Lines
 from recform.plan.printer.module import header, imports, reads
 from recform.readback.frames import Keeping
+from recform.seal import sealed
 from recform.target import PLAIN, Target
 from recform.writers.names import argument_names
 
@@ -119,7 +120,7 @@ def emit(
     said = [line for plan in kept for line in plan.said]
     head = header(formula.source, options, classes, said)
     whole = "\n\n\n".join(parts)
-    made = f"{head}\n{imports(used, classes)}\n\n{whole}"
+    made = sealed(f"{head}\n{imports(used, classes)}\n\n{whole}")
     bases = (base, base_class() if target.timm else "")
     check_text(
         networks, made, tree, parts, bases, going=target.generation, keeping=asked

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from recform.algebra.formula import Param
 from recform.algebra.pipeline import Pipeline, symbols_of
-from recform.algebra.symbols import GENERATED, parameter
+from recform.algebra.symbols import parameter
 from recform.blocks import Arguments, Library, identifiers, put_in
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
@@ -47,7 +47,7 @@ def hides(
         name = param.name
         if name not in free:
             continue
-        if name in GENERATED:
+        if name in identifiers.GENERATED:
             why = f"generated classes have an argument {name!r} of their own"
         elif identifiers.is_taken(name, library):
             why = f"{name!r} means something else in generated files"

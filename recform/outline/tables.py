@@ -9,8 +9,8 @@ import sympy
 from recform.algebra.formula import StageSpec, Table
 from recform.algebra.placed import COUNT, Row, starts
 from recform.algebra.scalars import ScalarReader
-from recform.algebra.symbols import GENERATED, SYMBOLS, size
-from recform.blocks.identifiers import identifier, is_taken
+from recform.algebra.symbols import SYMBOLS, size
+from recform.blocks.identifiers import GENERATED, identifier, is_taken
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.outline.definitions import every_name

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from recform.algebra.formula import Table
-from recform.algebra.symbols import FEATURES_IN, FEATURES_OUT
+from recform.blocks.identifiers import FEATURES_IN, FEATURES_OUT
 from recform.blocks.shape import Size
 from recform.plan.namespace import Namespace
 

@@ -25,7 +25,7 @@ from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.symbols import INCOMING
 from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Shape
-from recform.blocks.operator import Emitted
+from recform.blocks.operator import Emitted, Misfit
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics.refuted import Refuted
 from recform.execution.file import File
@@ -97,12 +97,13 @@ class Link(Part):
     ) -> None:
         operator, said = step.operator, file.said
         self._name, self._inputs = operator.name, operator.inputs
+        self._foreign, self._span = operator.foreign, step.span
         said.defaults |= map(defaults_of, operator.support)
         # A module that is made as another one was is not read again.
         key = (operator, inputs, tuple(arguments.items()))
         known = said.links.get(key)
         if known is None or not isinstance(known[1], Leaf | None):
-            emitted = operator.written(inputs, arguments)
+            emitted = self._emitted(step, inputs, arguments)
             call = looking_back(said, operator, inputs, arguments, emitted.call)
             known = self._read(file, replace(emitted, call=call))
             said.links[key] = known
@@ -113,6 +114,21 @@ class Link(Part):
         self._is_tabled = operator.tabled
         if step.shares and self._module is not None:
             file.shares.setdefault(step.shares, []).append(self._module.made)
+
+    @staticmethod
+    def _emitted(
+        step: Step, inputs: tuple[Shape, ...], arguments: Arguments
+    ) -> Emitted:
+        """The code of the operator for numbers, as that of a plugin may be for symbols only.
+
+        Raises:
+            Misfit: if its rule fails.
+        """
+        try:
+            return step.operator.written(inputs, arguments)
+        except Misfit as misfit:
+            misfit.operator, misfit.place = step.operator.name, step.span
+            raise
 
     def _read(self, file: File, emitted: Emitted) -> tuple[ast.expr, Value]:
         """The code of the operator, and its module, which is made."""
@@ -139,7 +155,11 @@ class Link(Part):
             return Reader(world, names).value(self._call)
         except (Unreadable, *BROKEN) as why:
             text = f"nobody can follow the code of {self._name}: {why}"
-            raise Refuted(text) from None
+            if not self._foreign:
+                raise Refuted(text) from None
+            misfit = Misfit("RF514", f"writes code that nobody can follow: {why}")
+            misfit.operator, misfit.place = self._name, self._span
+            raise misfit from None
 
 
 class Definition(Part):

@@ -11,15 +11,9 @@ from fractions import Fraction
 
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Table
-from recform.algebra.symbols import (
-    FEATURES_IN,
-    SCALE,
-    STRIDE,
-    WIDTH,
-    size,
-    unnumbered,
-)
+from recform.algebra.symbols import SCALE, STRIDE, WIDTH, size
 from recform.blocks import Layout, Shape
+from recform.blocks.identifiers import FEATURES_IN, unnumbered
 from recform.blocks.shape import Size, as_stride
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Piece, Place

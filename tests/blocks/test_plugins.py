@@ -195,6 +195,17 @@ def test_what_is_kept_of_positions_needs_a_class(
     assert (item.code, said in item.message) == ("RF514", True)
 
 
+def test_what_a_plugin_may_say_of_positions(mine: Path) -> None:
+    text = "input 4 x 3\nstages 3 x 1\nhead none\nW = linear(c) > mine\n"
+    text += "X_i = X_<i-1> + W_i*X_<i-1>"
+    with pytest.raises(CompileError) as caught:
+        recform.compile(text, plugins=[mine], generation=True)
+    (item,) = caught.value.diagnostics
+    assert (item.code, "`positionwise = True`" in item.hint) == ("RF227", True)
+    mine.write_text(MINE.replace("    about", "    positionwise = True\n    about"))
+    assert "* 2" in recform.compile(text, plugins=[mine], generation=True).source
+
+
 def test_two_plugins_with_one_name(mine: Path) -> None:
     other = mine.with_name("other.py")
     other.write_text(MINE.replace("* 2", "* 3"))
@@ -261,6 +272,14 @@ DECLARATIONS = [
         '    support = ("class A(nn.Module): (",)\n    arguments',
         "support",
     ),
+    *(
+        (
+            "    arguments",
+            f"    support = ('class {name}(nn.Module):\\n    x = 1',)\n    arguments",
+            f"brings a class {name}, which means something else",
+        )
+        for name in ("print", "F", "self", "partial", "channels", "in_features_2")
+    ),
     ("class Mine(Operator)", "class _Mine(Operator)", "no operator"),
     *(
         (
@@ -301,6 +320,10 @@ FAILURES = [
     ('def emit(self, x, a): return "{x}"', "gives a str in `emit`"),
     ('def emit(self, x, a): return Emitted("{x} +")', "no Python expression"),
     ('def emit(self, x, a): return Emitted("{m}({x})", "nn.ReLU()")', "`attribute`"),
+    ('def emit(self, x, a): return Emitted("{x} * {m}")', "and has no module"),
+    ('def emit(self, x, a): return Emitted("{x}.__mul__(2)")', "calls __mul__"),
+    ("def emit(self, x, a): return Emitted(\"__import__('os')*{x}\")", "__import__, "),
+    ('def emit(self, x, a): return Emitted("{x} * channels")', "code with channels"),
     ("def emit(self, x, a): assert x.features % 3 == 0, x", "AssertionError"),
 ]
 

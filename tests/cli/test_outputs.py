@@ -314,6 +314,43 @@ def test_a_formula_that_was_not_derived_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("command", "out", "change"),
+    [
+        ("compile", "net.py", ("stride=stride", "stride=1")),
+        ("compile", "net.py", ("        return", "      return")),
+        ("equiv", "shown.py", ("SIZE = 1", "SIZE = 2")),
+        ("compare", "table.md", ("93", "94")),
+        ("compare", "table.tex", ("93", "94")),
+        ("render", "step.dot", ("digraph", "strict digraph")),
+        ("render", "step.mmd", ("graph", "%% mine\ngraph")),
+        ("render --to tikz", "step.tex", ("\\begin", "% mine\n\\begin")),
+    ],
+)
+def test_what_somebody_changed_stays(
+    command: str, out: str, change: tuple[str, str], tmp_path: Path
+) -> None:
+    """A text says of itself who has made it, and may have their work in it."""
+    name, *options = command.split()
+    given, _ = prepared(name, tmp_path, options=False)
+    made = tmp_path / out
+    line = [name, *given, *options, "-o", str(made)]
+    for ends in (b"\r\n", b"\n"):  # as git may check it out
+        result = CliRunner().invoke(app, line)
+        assert "RF503" not in result.stderr
+        written = made.read_bytes()
+        made.write_bytes(written.replace(b"\n", ends))
+    changed = made.read_text().replace(*change)
+    assert changed != made.read_text()
+    made.write_text(changed)
+    result = CliRunner().invoke(app, line)
+    assert result.exit_code == 1 and "is not as recform wrote it" in result.stderr
+    assert made.read_text() == changed
+    made.unlink()  # the hint followed
+    CliRunner().invoke(app, line)
+    assert made.read_bytes() == written
+
+
+@pytest.mark.parametrize(
     "name", [n for n in COMMANDS if any("--set" in p.opts for p in COMMANDS[n].params)]
 )
 def test_a_parameter_is_set_once(name: str, tmp_path: Path) -> None:

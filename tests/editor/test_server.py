@@ -336,7 +336,7 @@ def test_rename(net: File) -> None:
     assert net.refused("W = ", "bn") == "bn is an operator of recform"
     assert net.refused("W = ", "i") == "i means something else in a formula"
     assert net.refused("W = ", "2") == "'2' is no name"
-    assert "of recform's" in net.refused("relu", "Y")
+    assert "is no name of this file" in net.refused("relu", "Y")
     assert "there is no name" in net.refused(" + ", "Y")
     assert net.ask("prepare_rename", "W_i").placeholder == "W"
     # An operator without a definition is one by its upper case alone.

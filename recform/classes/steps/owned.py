@@ -10,9 +10,8 @@ import sympy
 from recform.algebra.expr import Apply, Filled, I, L, Scaled, Tensor
 from recform.algebra.formula import Scope
 from recform.algebra.placed import Placed, placed
-from recform.algebra.symbols import FEATURES_IN, FEATURES_OUT
 from recform.blocks import Shape
-from recform.blocks.identifiers import identifier
+from recform.blocks.identifiers import FEATURES_IN, FEATURES_OUT, identifier
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Block, Bridge, NetworkGraph, Place, Segment, Site
 from recform.plan.columns import Column, Columns, Given, Kind

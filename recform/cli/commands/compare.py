@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recform import files
 from recform.cli import answer, common
 from recform.cli.commands.train import Training
 from recform.cli.trials import Compared
@@ -88,12 +89,14 @@ def command(
     if results:
         study = _read(results, lower, report)
     else:
+        if output is not None:
+            files.spare(output, ending)
         study = train_all(compared, training, asked, report)
     study = _reproducible(study, context)
     found = compare(study.results, asked, report)
     answer.show(report)
     if output is not None:
-        common.write_whole(output, _written(study, found, ending), ending)
+        common.write_sealed(output, _written(study, found, ending), ending)
     if as_json:
         from recform.comparison.report.data import as_dict
 

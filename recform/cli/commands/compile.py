@@ -47,7 +47,6 @@ def command(
 ) -> None:
     """Write the PyTorch module of a formula: to OUT.py, or to standard output."""
     from recform.compiler import emit_source
-    from recform.plan.printer.module import is_generated
 
     if check and output in (None, common.STDOUT):
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
@@ -83,7 +82,7 @@ def command(
         return
     answer.result(made)
     if not as_json or made["source"] is None:
-        common.write_whole(output, source, ".py", is_generated)
+        common.write_sealed(output, source, ".py")
 
 
 def _stale(path: Path, source: str) -> tuple[str, str] | None:

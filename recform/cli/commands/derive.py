@@ -32,7 +32,6 @@ def command(
 ) -> None:
     """Make the recursion of a general formula, or the general formula of a recursion."""
     from recform.compiler import compile_source
-    from recform.derivation.file import is_as_derived, sealed
     from recform.report.derive import forward
     from recform.report.derive_back import backward
 
@@ -58,7 +57,7 @@ def command(
         answer.show(compiled[0].warnings)
         reports = [backward(item.formula) for item in compiled]
     if output is not None and derived is not None:
-        common.write_whole(output, sealed(derived.file), ".rf", is_as_derived)
+        common.write_sealed(output, derived.file, ".rf")
         if not as_json and not latex:
             return
     if as_json:

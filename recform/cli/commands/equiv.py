@@ -43,13 +43,12 @@ def command(
     depth as far as is known; 5 if nothing is decided.
     """
     from recform.equality.compare import compare
-    from recform.equality.counterexample.example import is_program
     from recform.report.equiv import as_dict, lines
 
     first, second = both.compiled()
     verdict = compare(first.formula, second.formula)
     if output is not None and verdict.example is not None:
-        common.write_whole(output, verdict.example.program, ".py", is_program)
+        common.write_sealed(output, verdict.example.program, ".py")
     if as_json:
         answer.result(as_dict(verdict))
     else:

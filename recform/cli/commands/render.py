@@ -164,7 +164,11 @@ def command(
         for remark in drawn.remarks:
             typer.echo(f"{remark}.", err=True)
     if not inline:
-        common.write_whole(output, data, f".{wanted.value}")
+        kind = f".{wanted.value}"
+        if wanted in _BINARY:
+            common.write_whole(output, data, kind)
+        else:
+            common.write_sealed(output, data.decode(), kind)
     if status:
         raise typer.Exit(status)
 

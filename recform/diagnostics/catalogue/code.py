@@ -17,7 +17,8 @@ ENTRIES = {
     ),
     "RF503": Entry(
         "not written",
-        "The output cannot be written; nothing was changed.",
+        "The output cannot be written, or is there and not as recform wrote it (its line "
+        "`sealed:` tells); nothing was changed.",
         command="recform compile net.rf -o no/such/folder/net.py",
     ),
     "RF504": Entry(

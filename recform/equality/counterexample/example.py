@@ -27,6 +27,7 @@ from recform.algebra.lists import Over
 from recform.equality.counterexample.program import body, functions_in
 from recform.equality.counterexample.program import program as program_of
 from recform.equality.widths import vectors_of
+from recform.seal import OPEN, sealed
 from recform.verify.evaluate import Untold
 
 #: Numbers of the input, at least, and most of them.
@@ -39,6 +40,8 @@ _PROGRAM = '''\
 """{title}
 
 {about}
+
+{seal}
 """
 
 import math
@@ -183,7 +186,8 @@ def example(
     for seed, size in enumerate(_SIZES):
         program = _PROGRAM.format(
             title=f"{left} and {right} differ with {depth} block{'s' * (depth > 1)}.",
-            about=f"{_MADE}; needs Python alone.",
+            about="Made by recform equiv; needs Python alone.",
+            seal=OPEN,
             seed=seed,
             width=width,
             size=size,
@@ -202,22 +206,13 @@ def example(
         outputs = _run(program)
         if outputs is not None:
             first, second = (tuple(map(_number, values)) for values in outputs)
-            return Example(depth, seed, linear, (first, second), program)
+            return Example(depth, seed, linear, (first, second), sealed(program))
     return None
 
 
 #: Most bits of a number: what squares them in each block has twice as many in the next.
 #: Python writes numbers of up to 4,300 digits.
 _MOST_BITS = 8192
-#: What a program says of itself.
-_MADE = "Made by recform equiv"
-
-
-def is_program(text: str) -> bool:
-    """Whether a file is a program that shows where formulas differ."""
-    return _MADE in text
-
-
 #: What makes larger numbers in the program.
 _GROWING = ("op", "add", "times", "scale", "scale_each", "each", "mean")
 

@@ -9,10 +9,9 @@ from pathlib import PurePath
 
 from recform.blocks.identifiers import STANDARD
 from recform.plan.printer.lines import Lines, docstring
+from recform.seal import OPEN
 from recform.source import Source
 
-#: What a generated file says of itself.
-_GENERATED = "Generated code: change the formula"
 #: What a module returns is Any in torch's own types, and some of its methods have none.
 _TYPES = '# mypy: disable-error-code="no-any-return, no-untyped-call"'
 
@@ -48,15 +47,10 @@ def _of_function(function: ast.FunctionDef) -> set[str]:
     return read - own
 
 
-def is_generated(text: str) -> bool:
-    """Whether a file is one that was generated, as its docstring says."""
-    return _GENERATED in text
-
-
 def header(
     source: Source, options: str, classes: list[str], said: Sequence[str] = ()
 ) -> str:
-    """The docstring of a file.
+    """The docstring of a file, whose seal is open.
 
     Args:
         source: the formula.
@@ -73,7 +67,7 @@ def header(
         docstring(
             "\n".join(
                 [
-                    f"{', '.join(classes)}, from {file}. {_GENERATED},",
+                    f"{', '.join(classes)}, from {file}. Generated code: change the formula,",
                     "not this file. A comment `rf:N` marks what line N of the formula says.",
                     "",
                     f"source:  {file}",
@@ -81,6 +75,7 @@ def header(
                     f"recform: {__version__}",
                     f"command: recform compile {file} -o {stem}.py{options}",
                     *said,
+                    OPEN,
                 ]
             )
         )

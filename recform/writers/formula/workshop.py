@@ -10,9 +10,9 @@ from recform.algebra.definitions.cell import Cell
 from recform.algebra.expr import Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.pipeline import Pipeline, symbols_of
-from recform.algebra.symbols import GENERATED, STRIDE, SYMBOLS
+from recform.algebra.symbols import STRIDE, SYMBOLS
 from recform.blocks import Arguments, Layout, Shape
-from recform.blocks.identifiers import IN_FORWARD, identifier, is_taken
+from recform.blocks.identifiers import GENERATED, IN_FORWARD, identifier, is_taken
 from recform.plan.definitions import Class, Definition, Line, Parameter, forward
 from recform.plan.expressions import Make
 from recform.plan.namespace import Namespace

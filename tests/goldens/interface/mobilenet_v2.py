@@ -5,6 +5,7 @@ source:  mobilenet_v2.rf
 sha256:  28772f6481ec56f26308da84739f73b5b480344d5127bf2e043ff0d89299dd02
 recform: 0.1.0
 command: recform compile mobilenet_v2.rf -o mobilenet_v2.py --timm
+sealed:  15df4050a38182a8
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

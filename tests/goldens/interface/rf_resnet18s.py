@@ -5,6 +5,7 @@ source:  resnet18_s.rf
 sha256:  c1cc7b2f40b05bfa1da8aeb47d98a0eb07c7e6c7e6a6647b84c42141a3659b19
 recform: 0.1.0
 command: recform compile resnet18_s.rf -o resnet18_s.py --timm
+sealed:  e9376dec541cfd9d
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

@@ -5,6 +5,7 @@ source:  revnet.rf
 sha256:  4fe820a6925f93910c083a0df09c9bfb2c381126c92ea915ed3b1230ce2ca3c1
 recform: 0.1.0
 command: recform compile revnet.rf -o revnet.py --timm
+sealed:  9cd15996d053b67c
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

@@ -5,6 +5,7 @@ source:  boundary.rf
 sha256:  d1d1da9fc051a4b6517eb2447f2d4d84a34b6ab689129f8ad03488e0255f718b
 recform: 0.1.0
 command: recform compile boundary.rf -o boundary.py
+sealed:  727e6e321b20376a
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

@@ -5,6 +5,7 @@ source:  depth.rf
 sha256:  8f0f0c1a454176c89cba469e1bb1691bc5d5074ea85745cc954044fccff3147d
 recform: 0.1.0
 command: recform compile depth.rf -o depth.py
+sealed:  a53270d842c2f1d4
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

@@ -5,6 +5,7 @@ source:  feedback.rf
 sha256:  68ab70c8541a0b0f76f2658d4202cc8a0c76ea328c43282f39773f7fc14456f5
 recform: 0.1.0
 command: recform compile feedback.rf -o feedback.py
+sealed:  3c75ce1f079ca013
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

@@ -5,6 +5,7 @@ source:  gated.rf
 sha256:  91f3d36d1c9f7841a9b761b174ff997509f7172438b5d398a6c7017d15994291
 recform: 0.1.0
 command: recform compile gated.rf -o gated.py
+sealed:  f9d9b6865b2eff9f
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

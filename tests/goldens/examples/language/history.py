@@ -5,6 +5,7 @@ source:  history.rf
 sha256:  a1951df76c7e055a2b5d67ac6c346bf496541b2aea2d3f4017b9092de9a49441
 recform: 0.1.0
 command: recform compile history.rf -o history.py
+sealed:  848873bf5c146b8d
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

@@ -5,6 +5,7 @@ source:  init.rf
 sha256:  e197e0759a5718e8290070677c37133b23cfbe9cdd492bbda40c42a24c095e0f
 recform: 0.1.0
 command: recform compile init.rf -o init.py
+sealed:  c9468e2cc5fc6386
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

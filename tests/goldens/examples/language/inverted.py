@@ -5,6 +5,7 @@ source:  inverted.rf
 sha256:  c34e2b16d649947a932a6383415fba5181698c7ab0968cd6205db7f398959a07
 recform: 0.1.0
 command: recform compile inverted.rf -o inverted.py
+sealed:  6cbfd557dea5f6cd
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

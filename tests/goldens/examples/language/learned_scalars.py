@@ -5,6 +5,7 @@ source:  learned_scalars.rf
 sha256:  5b1c88f083357ee2046864691c19eb7165992fd7ee0be46ca3f97defd4e3ac00
 recform: 0.1.0
 command: recform compile learned_scalars.rf -o learned_scalars.py
+sealed:  41f314be3a622d67
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

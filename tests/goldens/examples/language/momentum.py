@@ -5,6 +5,7 @@ source:  momentum.rf
 sha256:  9deda562ac075005d28bc2429a9799d1d72a9b4a30bd16cefa9f6984ca9b6774
 recform: 0.1.0
 command: recform compile momentum.rf -o momentum.py
+sealed:  6bf8067a86cecf39
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

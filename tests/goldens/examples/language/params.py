@@ -5,6 +5,7 @@ source:  params.rf
 sha256:  3685a066730de2486ca2fc4270c42a0f5953669fe8717210b05e0bb8d9ebb84d
 recform: 0.1.0
 command: recform compile params.rf -o params.py
+sealed:  e46335c0427f1945
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

@@ -5,6 +5,7 @@ source:  per_channel.rf
 sha256:  5ecbfb452e927f6f1371f947ae8c7320e64dc45aa14fa36688a533b28b5a0dfd
 recform: 0.1.0
 command: recform compile per_channel.rf -o per_channel.py
+sealed:  98bd7effe79aa92a
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

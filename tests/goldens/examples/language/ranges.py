@@ -5,6 +5,7 @@ source:  ranges.rf
 sha256:  0a1369541f52c455f6bc1976d8e6bbc07b308f4c6287b619b963e6b98c5a7a39
 recform: 0.1.0
 command: recform compile ranges.rf -o ranges.py
+sealed:  089cbac9da90228b
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

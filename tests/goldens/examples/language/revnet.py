@@ -5,6 +5,7 @@ source:  revnet.rf
 sha256:  e030c16270aa593a35975de82ccd17761f01cca9a6ceb6bb8b8b8204360dcc39
 recform: 0.1.0
 command: recform compile revnet.rf -o revnet.py
+sealed:  84ac88bbe0bd3c39
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

@@ -5,6 +5,7 @@ source:  several.rf
 sha256:  b3a76fd600c2536be731298aeba83e71d11fe014ef334f7887b7ae180c63d482
 recform: 0.1.0
 command: recform compile several.rf -o several.py
+sealed:  19e1a973481018a0
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

@@ -5,6 +5,7 @@ source:  shared.rf
 sha256:  333367e84535d02b4ac4290100b8a2cadc4e33f592dbc79a70336f13aba7c5c0
 recform: 0.1.0
 command: recform compile shared.rf -o shared.py
+sealed:  a2d7c67884a7c187
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

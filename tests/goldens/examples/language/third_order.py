@@ -5,6 +5,7 @@ source:  third_order.rf
 sha256:  04cda6262b998cfb2f0c4876794bb257017e35633a820e080a564d9526d0c6cb
 recform: 0.1.0
 command: recform compile third_order.rf -o third_order.py
+sealed:  91af96c26e1eea1c
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

@@ -5,6 +5,7 @@ source:  using.rf
 sha256:  75127dd9a465e338c4205df0a7eef8159643d92b482669d9183928e2d25eecc0
 recform: 0.1.0
 command: recform compile using.rf -o using.py
+sealed:  7985cfd0e7d3ff82
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

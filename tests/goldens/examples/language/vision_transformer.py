@@ -5,6 +5,7 @@ source:  vision_transformer.rf
 sha256:  eca2f8098e77bd9d4c78c04df547da2a3e8023ce7bb27cff77499060adea0747
 recform: 0.1.0
 command: recform compile vision_transformer.rf -o vision_transformer.py
+sealed:  55fc423430a5c5d3
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

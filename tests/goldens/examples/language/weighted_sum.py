@@ -5,6 +5,7 @@ source:  weighted_sum.rf
 sha256:  b23552fc38b6e935f4742c11abc460ad6f76a5f3bd0e911e0ef72902b687bde0
 recform: 0.1.0
 command: recform compile weighted_sum.rf -o weighted_sum.py
+sealed:  b9a10c48cccef920
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

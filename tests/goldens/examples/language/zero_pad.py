@@ -5,6 +5,7 @@ source:  zero_pad.rf
 sha256:  c3a14f4d3b5983f435783615150db5f5a38e7116ec48466181bcacd2bfc9e601
 recform: 0.1.0
 command: recform compile zero_pad.rf -o zero_pad.py
+sealed:  85d16d2304de5602
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

@@ -5,6 +5,7 @@ source:  attention_residuals_grouped.rf
 sha256:  237f1381192f55b22eedfab0ccb9add332b967d412e8d3f674a3c678385ef471
 recform: 0.1.0
 command: recform compile attention_residuals_grouped.rf -o attention_residuals_grouped.py
+sealed:  ffd084ab4585ea20
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

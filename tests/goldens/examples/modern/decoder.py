@@ -5,6 +5,7 @@ source:  decoder.rf
 sha256:  a6623ca215b762d09535db0bafb698e4282a1900b3a85fece7e8004b931396e3
 recform: 0.1.0
 command: recform compile decoder.rf -o decoder.py
+sealed:  1c446b8c303f2918
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

@@ -5,6 +5,7 @@ source:  denseformer.rf
 sha256:  887cc1819f5e5342d768d5e33d3705f45fb6270a56ef7af0c7f0c29c4c4df375
 recform: 0.1.0
 command: recform compile denseformer.rf -o denseformer.py
+sealed:  32f50c88dac5c21d
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

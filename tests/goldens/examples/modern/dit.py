@@ -5,6 +5,7 @@ source:  dit.rf
 sha256:  9d8b5d916684ec80ea41c283541b1d017ed9f14d534ae08eda89e364254737c5
 recform: 0.1.0
 command: recform compile dit.rf -o dit.py
+sealed:  6c28c90b97307103
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

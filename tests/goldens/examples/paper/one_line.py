@@ -5,6 +5,7 @@ source:  one_line.rf
 sha256:  2cf962031b9445cc75d7539dbd250fa6545be14d2feb4194789eed04283cefea
 recform: 0.1.0
 command: recform compile one_line.rf -o one_line.py
+sealed:  af51049abca44be4
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

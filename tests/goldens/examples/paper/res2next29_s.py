@@ -5,6 +5,7 @@ source:  res2next29_s.rf
 sha256:  238d7a8cae134eb1040614f8ee35f93dc0b86ebb50b1b1261310a8167a1b9acb
 recform: 0.1.0
 command: recform compile res2next29_s.rf -o res2next29_s.py
+sealed:  04a34c378fa652dc
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

@@ -5,6 +5,7 @@ source:  resnet_s.rf
 sha256:  2b6b957b0ae071ef92a718899e4bc365ed5fdd84017e340382c8491d3e68a9f2
 recform: 0.1.0
 command: recform compile resnet_s.rf -o resnet_s.py
+sealed:  fb6c2fe7fc4f0103
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

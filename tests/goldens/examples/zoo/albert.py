@@ -5,6 +5,7 @@ source:  albert.rf
 sha256:  33479264dd4802e59a6c0615db043153074be1da3276189dfd5838260ea2fc78
 recform: 0.1.0
 command: recform compile albert.rf -o albert.py
+sealed:  315582a15cb607a4
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

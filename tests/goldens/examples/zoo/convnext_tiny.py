@@ -5,6 +5,7 @@ source:  convnext_tiny.rf
 sha256:  4388cce3fc3fd4e11fc5145f75ac0217ad538b86e9fa91746e057067a3a6f834
 recform: 0.1.0
 command: recform compile convnext_tiny.rf -o convnext_tiny.py
+sealed:  0939f71373feb2d3
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

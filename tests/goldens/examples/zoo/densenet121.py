@@ -5,6 +5,7 @@ source:  densenet121.rf
 sha256:  25ff5c4920baacc19f3952ae4287bdacddebdf5a9d497a01fc42acd1e495b737
 recform: 0.1.0
 command: recform compile densenet121.rf -o densenet121.py
+sealed:  8bb39257aea8065c
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

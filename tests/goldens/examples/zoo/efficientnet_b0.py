@@ -5,6 +5,7 @@ source:  efficientnet_b0.rf
 sha256:  6e5e14c1b79421cebe223cfca8368612c0c21e9668f55321caa6a5af5af34172
 recform: 0.1.0
 command: recform compile efficientnet_b0.rf -o efficientnet_b0.py
+sealed:  b0d1968aab0e32cc
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

@@ -5,6 +5,7 @@ source:  hyper_connections.rf
 sha256:  2c78a1857f96b2708c45f6588a561aadf4fa45e3d2cc9ac4953a60759b6a83fd
 recform: 0.1.0
 command: recform compile hyper_connections.rf -o hyper_connections.py
+sealed:  54016b1ac17cf14a
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

@@ -5,6 +5,7 @@ source:  inception_resnet_v2.rf
 sha256:  8c645921b4f751bbabd884bbe09c92c0fdaf133731099da6d57ec0cb2ff12e99
 recform: 0.1.0
 command: recform compile inception_resnet_v2.rf -o inception_resnet_v2.py
+sealed:  5cb3837eb0f9749b
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

@@ -5,6 +5,7 @@ source:  regnet_y_400mf.rf
 sha256:  9e6980bfad9031c569dcf3a4340907e5c9d71a943eaddbeef038a5607b95091d
 recform: 0.1.0
 command: recform compile regnet_y_400mf.rf -o regnet_y_400mf.py
+sealed:  d08df1b12e100a69
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

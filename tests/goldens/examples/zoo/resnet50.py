@@ -5,6 +5,7 @@ source:  resnet50.rf
 sha256:  7603c2b7f681f25126125ec605ded8827d738058e45b1d89b09e2df15de56295
 recform: 0.1.0
 command: recform compile resnet50.rf -o resnet50.py
+sealed:  b62d40b0f14ebcd1
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"

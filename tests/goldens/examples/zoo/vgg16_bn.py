@@ -5,6 +5,7 @@ source:  vgg16_bn.rf
 sha256:  03537bdfc5a645faff97ffec10d9d8895b11f4bd38b3cf59ae4d416dff5a52d8
 recform: 0.1.0
 command: recform compile vgg16_bn.rf -o vgg16_bn.py
+sealed:  1e81cbe3bac6ad2e
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"
