@@ -85,6 +85,12 @@ class Link:
         cost = self.cost.on_gpu
         return replace(self, cost=cost, inside=None if cost.fused else self.inside)
 
+    @property
+    def in_half(self) -> Link:
+        """The same where numbers have two bytes."""
+        cost = self.cost.in_half
+        return replace(self, cost=cost, made=self.made * (2 if cost.wide else 1))
+
     def times(self, count: int) -> Link:
         """That of one call for each of ``count`` tensors; its module is one."""
         works = tuple(work.times(count) for work in self.works)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -110,12 +110,15 @@ class Cost:
         workspace, workspace_back: numbers that are held while it computes, and while its
             gradient is computed, beside what comes in and out.
         workspace_once: numbers that are held while it computes, for all examples together.
+        workspace_bytes: bytes of other types that are held while it computes.
         passes: whether the output is a view of the input, and so no memory of its own:
             who keeps it keeps the input.
         cheap: whether the output is cheap to make again: neither a convolution nor a
             product of matrices, nor anything else of which a lean pass keeps the result.
         exact: whether its gradient looks for where its input equals its output, so that a
             lean pass keeps the input itself: what is made again may be off by a rounding.
+        changed_in_place: whether torch writes over something that it is made of, so that no
+            pass makes it again.
         unheld: whether torch hands on a view of its result, which nobody holds then: a
             lean pass cannot keep the result to make others of it.
         lean: what a lean pass keeps of :attr:`inside`; None for all of it.
@@ -125,6 +128,9 @@ class Cost:
             again: the angles of positions.
         uncounted: the names of operators in it of which nobody says what they cost.
         gpu: the same where torch has another kernel on a GPU.
+        half: the same for numbers of two bytes, where torch does something else.
+        wide: whether it makes numbers of four bytes even so, of which each is two.
+        converts: whether it only changes the type: its gradient asks for nothing.
         fused: whether it is one kernel, though it may be told as several operations.
     """
 
@@ -138,15 +144,20 @@ class Cost:
     workspace: int = 0
     workspace_back: int = 0
     workspace_once: int = 0
+    workspace_bytes: int = 0
     passes: bool = False
     cheap: bool = False
     exact: bool = False
+    changed_in_place: bool = False
     unheld: bool = False
     lean: Amount | None = None
     stays: Amount = field(default_factory=Amount)
     fixed: Amount = field(default_factory=Amount)
     uncounted: tuple[str, ...] = ()
     gpu: Cost | None = None
+    half: Cost | None = None
+    wide: bool = False
+    converts: bool = False
     fused: bool = False
 
     @property
@@ -166,32 +177,59 @@ class Cost:
         """What it costs on a GPU."""
         return self if self.gpu is None else self.gpu
 
+    @property
+    def held(self) -> Amount:
+        """What is held while it computes."""
+        return Amount(self.workspace, self.workspace_bytes, self.workspace_once)
+
+    @property
+    def in_half(self) -> Cost:
+        """What it costs where numbers have two bytes."""
+        return self if self.half is None else self.half
+
+    @property
+    def widened(self) -> Cost:
+        """One whose numbers have four bytes where those of the network have two."""
+        half = replace(
+            self,
+            wide=True,
+            workspace=2 * self.workspace,
+            workspace_back=2 * self.workspace_back,
+        )
+        return replace(self, half=half)
+
     def changed(self, **changes: Any) -> Cost:
-        """One that differs, on a GPU likewise."""
-        gpu = self.gpu and replace(self.gpu, **changes)
-        return replace(self, **changes, gpu=gpu)
+        """One that differs, on a GPU and in half precision likewise."""
+        return self._everywhere(lambda cost: replace(cost, **changes))
 
     def keeping(self, numbers: int) -> Cost:
         """One that keeps so many numbers more."""
-        gpu = self.gpu and self.gpu.keeping(numbers)
-        return replace(self, saves_more=self.saves_more + numbers, gpu=gpu)
+        return self._everywhere(
+            lambda cost: replace(cost, saves_more=cost.saves_more + numbers)
+        )
 
     def times(self, count: int) -> Cost:
         """That of one call for each of ``count`` tensors; its module is one."""
-        return replace(
-            self,
-            multiply_adds=self.multiply_adds * count,
-            saves_more=self.saves_more * count,
-            saves_bytes=self.saves_bytes * count,
-            saves_once=self.saves_once * count,
-            workspace=self.workspace * count,
-            workspace_back=self.workspace_back * count,
-            workspace_once=self.workspace_once * count,
-            lean=None if self.lean is None else self.lean.times(count),
-            stays=self.stays.times(count),
-            fixed=self.fixed.times(count),
-            gpu=self.gpu and self.gpu.times(count),
+        return self._everywhere(
+            lambda cost: replace(
+                cost,
+                multiply_adds=cost.multiply_adds * count,
+                saves_more=cost.saves_more * count,
+                saves_bytes=cost.saves_bytes * count,
+                saves_once=cost.saves_once * count,
+                workspace=cost.workspace * count,
+                workspace_back=cost.workspace_back * count,
+                workspace_once=cost.workspace_once * count,
+                workspace_bytes=cost.workspace_bytes * count,
+                lean=None if cost.lean is None else cost.lean.times(count),
+                stays=cost.stays.times(count),
+                fixed=cost.fixed.times(count),
+            )
         )
+
+    def _everywhere(self, change: Callable[[Cost], Cost]) -> Cost:
+        gpu, half = (x and x._everywhere(change) for x in (self.gpu, self.half))
+        return replace(change(self), gpu=gpu, half=half)
 
 
 def uncounted(costs: Iterable[Cost]) -> tuple[str, ...]:

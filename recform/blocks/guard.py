@@ -153,6 +153,7 @@ def _counted(cost: Cost, rule: str) -> Cost:
         "workspace",
         "workspace_back",
         "workspace_once",
+        "workspace_bytes",
     ):
         value = getattr(cost, name)
         if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:

@@ -38,6 +38,7 @@ def record(
     written: Sequence[int] = (),
     *,
     gpu: bool = False,
+    size: int = 4,
     variables: Variables | None = None,
     behind: int | None = None,
 ) -> Tape:
@@ -47,17 +48,25 @@ def record(
         network: with shapes.
         written: how many blocks each segment has; as many as it has, if nothing is said.
         gpu: whether it runs on a GPU.
+        size: bytes of a number.
         variables: of its code, if they are known.
         behind: as in a setting.
     """
     variables = variables or variables_of(network)
-    writer = Writer(gpu=gpu, unnamed=variables.unnamed)
+    writer = Writer(gpu=gpu, size=size, unnamed=variables.unnamed)
     return _Recorder(network, iter(written), variables, writer, behind).network()
 
 
 def _variable(slot: Slot) -> str:
     """The name that code would give to an unknown."""
     return slot.name.lower() if isinstance(slot, State) else ""
+
+
+def _is_input(slot: object, step: Step) -> bool:
+    """Whether an unknown is what comes into the flow, for which code has no other name."""
+    while isinstance(slot, State) and slot in step.computed:
+        (slot,) = step.parts(slot)
+    return isinstance(slot, Input)
 
 
 class _Recorder:
@@ -127,7 +136,9 @@ class _Recorder:
         started = carried = block(flow.start, first, network.starts[number], 0, (), x)
         waiting = Lists[Held](flow)
         waiting.keep(0, carried)
-        opened = False
+        # What comes into the flow is there while one of its variables has it.
+        same = [slot for slot in flow.start.outputs if _is_input(slot, flow.start)]
+        opening, opened = {*map(_variable, same)} or {"x"}, False
         self._left_out = 0
         for stage in stages:
             writer.part = f"stage {stage + 1}"
@@ -150,7 +161,7 @@ class _Recorder:
                     waiting.keep(index, carried)
                     if not opened:
                         writer.name(x)  # as the variable of what the stem makes
-                        opened = "x" in map(_variable, step.handed)
+                        opened = opening <= {*map(_variable, step.handed)}
             writer.apart = False
             for until, entry in self._entered:
                 if until >= stage:  # What an nn.Sequential gets is held to its end.

@@ -74,7 +74,8 @@ class Signs:
             self._from(op.makes, op.leaves, since),
             (op.inside, op.lean, op.stays, op.fixed),
             (op.workspace, op.workspace_back, op.remaking),
-            (op.cheap, op.exact, op.unheld, op.absent, op.runs, op.works),
+            (op.cheap, op.exact, op.changed_in_place, op.unheld, op.absent),
+            (op.runs, op.works),
             (op.parameters, op.owner is None, self._owners[number]),
             (made.amount, made.trained, made.copies),
             tuple(end - number for end in ends),
@@ -180,6 +181,7 @@ class Stretch:
             buffers,
             self.first,
             self._whole.result,
+            size=self._whole.size,
             scalars=self._whole.scalars,
             learned=(0, behind),
         )

@@ -76,8 +76,10 @@ class Operation:
         fixed: what of that a checkpoint makes again.
         cheap: whether a lean pass runs it again.
         exact: whether a lean pass keeps what it reads itself.
+        changed_in_place: whether no pass makes its result again.
         unheld: whether nobody has its result but as a view.
         absent: whether it hands on what it reads, in evaluation.
+        converts: whether it only changes the type of numbers.
         parameters: how many it has.
         owner: the operator that it is in, which has them; other operations may have the
             same. None in an equation.
@@ -109,8 +111,10 @@ class Operation:
     workspace_back: Amount
     runs: int = 1
     exact: bool = False
+    changed_in_place: bool = False
     unheld: bool = False
     absent: bool = False
+    converts: bool = False
     hands: Held = ()
     asks: Held = ()
     remaking: Amount = field(default_factory=Amount)
@@ -153,6 +157,7 @@ class Tape:
         buffers: what they read and make, by their numbers.
         first: the number of the first operation.
         result: what the network returns.
+        size: bytes of a number, of which it hangs which kernels torch has.
         units: how many parts it has: blocks, and what stands before and behind them.
         scalars: learned scalars, which no operation has.
         learned: numbers whose gradients are there before the backward pass of this part
@@ -164,6 +169,7 @@ class Tape:
     first: int = 0
     result: Held = ()
     units: int = 1
+    size: int = 4
     scalars: int = 0
     learned: tuple[int, Mapping[object, int]] = field(default_factory=lambda: (0, {}))
 
@@ -195,15 +201,20 @@ class Writer:
 
     Args:
         gpu: whether it is of what a network does on a GPU.
+        size: bytes of a number.
         unnamed: tensors inside of definitions that have no variable.
     """
 
     def __init__(
-        self, *, gpu: bool = False, unnamed: frozenset[object] = frozenset()
+        self,
+        *,
+        gpu: bool = False,
+        size: int = 4,
+        unnamed: frozenset[object] = frozenset(),
     ) -> None:
         self.gpu = gpu
         self._unnamed = unnamed
-        self.tape = Tape()
+        self.tape = Tape(size=size)
         self.part = ""
         self.unit = 0
         self.between = self.apart = False
@@ -242,10 +253,11 @@ class Writer:
         """
         x = named = given
         start = self.here
+        links = [link.on_gpu if self.gpu else link for link in links]
+        links = [link.in_half if self.tape.size < 4 else link for link in links]
         for statement in statements(links, apart=self.apart):
             named = x
             for link in statement:
-                link = link.on_gpu if self.gpu else link
                 copies = link.copied
                 if copies:
                     copy, link = link.apart()
@@ -331,12 +343,14 @@ class Writer:
                 parameters,
                 owner,
                 link.works,
-                Amount(link.cost.workspace, once=link.cost.workspace_once),
+                link.cost.held,
                 Amount(link.cost.workspace_back),
                 self._runs,
                 link.cost.exact,
+                link.cost.changed_in_place,
                 link.cost.unheld,
                 link.absent,
+                link.cost.converts,
                 between=self.between,
             )
         )
@@ -355,7 +369,8 @@ class Writer:
             buffer = self.tape.buffers[number]
             # What an adapter makes stands behind a product that is made of it.
             place = max(by, buffer.born)
-            if operations[place].owner and not self.is_trained(place):
+            op = operations[place]
+            if op.converts or (op.owner and not self.is_trained(place)):
                 continue
             buffer.kept = by if buffer.kept is None else min(buffer.kept, by)
             asks = tuple(dict.fromkeys((*operations[place].asks, number)))

@@ -225,7 +225,8 @@ class Attend(Several):
         rows = 4 * int(a.heads) * int(q.grid[0]) if fused else 0
         return replace(
             cost,
-            workspace=Amount(cost.saves_more, cost.saves_bytes - rows).single,
+            workspace=cost.saves_more,
+            workspace_bytes=cost.saves_bytes - rows,
             workspace_back=sum(x.elements for x in inputs),
         )
 
