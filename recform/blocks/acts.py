@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from recform.blocks.amount import Amount, Cost, Work, uncounted
 
@@ -94,7 +95,7 @@ class Link:
     def times(self, count: int) -> Link:
         """That of one call for each of ``count`` tensors; its module is one."""
         works = tuple(work.times(count) for work in self.works)
-        inside = self.inside if count == 1 else None
+        inside = partial(_many, self.inside, count) if self.inside else None
         return replace(
             self,
             made=self.made * count,
@@ -103,6 +104,14 @@ class Link:
             copied=self.copied * count,
             inside=inside,
         )
+
+
+def _many(inside: Callable[[], tuple[Inner, ...]], count: int) -> tuple[Inner, ...]:
+    """What an operator computes of so many tensors."""
+    return tuple(
+        replace(act, links=tuple(link.times(count) for link in act.links))
+        for act in inside()
+    )
 
 
 def cost_of(
@@ -152,6 +161,7 @@ def cost_of(
         saves_more=inside.numbers + more,
         saves_bytes=inside.bytes,
         saves_once=inside.once,
+        saves_once_bytes=inside.once_bytes,
         uncounted=uncounted(link.cost for act in acts for link in act.links),
         gpu=cost_of(there, inputs, called) if there else None,
     )

@@ -33,22 +33,25 @@ class Amount(NamedTuple):
         numbers: of the network's own type, for each example.
         bytes: what has another type (ids, places of maxima), for each example.
         once: numbers of the network's own type, for all examples together.
+        once_bytes: bytes of other types, for all examples together.
     """
 
     numbers: int = 0
     bytes: int = 0
     once: int = 0
+    once_bytes: int = 0
 
     def __add__(self, other: Amount) -> Amount:  # type: ignore[override]
         return Amount(
             self.numbers + other.numbers,
             self.bytes + other.bytes,
             self.once + other.once,
+            self.once_bytes + other.once_bytes,
         )
 
     def times(self, count: int) -> Amount:
         """That of ``count`` such things."""
-        return Amount(self.numbers * count, self.bytes * count, self.once * count)
+        return Amount(*(part * count for part in self))
 
     def held(self, batch: int, size: int) -> int:
         """The bytes.
@@ -57,7 +60,8 @@ class Amount(NamedTuple):
             batch: how many examples.
             size: bytes of a number.
         """
-        return batch * (size * self.numbers + self.bytes) + size * self.once
+        once = size * self.once + self.once_bytes
+        return batch * (size * self.numbers + self.bytes) + once
 
     @property
     def single(self) -> int:
@@ -107,6 +111,8 @@ class Cost:
             has eight.
         saves_once: numbers that it keeps for all examples together, as the statistics of
             a batch.
+        saves_once_bytes: bytes of other types that it keeps for all examples together, as
+            a mask of which keys are seen.
         workspace, workspace_back: numbers that are held while it computes, and while its
             gradient is computed, beside what comes in and out.
         workspace_once: numbers that are held while it computes, for all examples together.
@@ -131,6 +137,7 @@ class Cost:
         half: the same for numbers of two bytes, where torch does something else.
         wide: whether it makes numbers of four bytes even so, of which each is two.
         converts: whether it only changes the type: its gradient asks for nothing.
+        absent: whether torch does not do it in evaluation.
         fused: whether it is one kernel, though it may be told as several operations.
     """
 
@@ -141,6 +148,7 @@ class Cost:
     saves_more: int = 0
     saves_bytes: int = 0
     saves_once: int = 0
+    saves_once_bytes: int = 0
     workspace: int = 0
     workspace_back: int = 0
     workspace_once: int = 0
@@ -158,12 +166,14 @@ class Cost:
     half: Cost | None = None
     wide: bool = False
     converts: bool = False
+    absent: bool = False
     fused: bool = False
 
     @property
     def inside(self) -> Amount:
         """What it keeps besides its input and its output."""
-        return Amount(self.saves_more, self.saves_bytes, self.saves_once)
+        once = self.saves_once, self.saves_once_bytes
+        return Amount(self.saves_more, self.saves_bytes, *once)
 
     @property
     def inside_lean(self) -> Amount:
@@ -193,6 +203,7 @@ class Cost:
         half = replace(
             self,
             wide=True,
+            saves_more=2 * self.saves_more,
             workspace=2 * self.workspace,
             workspace_back=2 * self.workspace_back,
         )
@@ -217,6 +228,7 @@ class Cost:
                 saves_more=cost.saves_more * count,
                 saves_bytes=cost.saves_bytes * count,
                 saves_once=cost.saves_once * count,
+                saves_once_bytes=cost.saves_once_bytes * count,
                 workspace=cost.workspace * count,
                 workspace_back=cost.workspace_back * count,
                 workspace_once=cost.workspace_once * count,

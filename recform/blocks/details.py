@@ -143,6 +143,12 @@ def again(
     return operation(makes, of, numbers, asks, cost=cost)
 
 
+def widened(act: Inner) -> Inner:
+    """An operation whose numbers have four bytes where others have two."""
+    links = (replace(link, cost=link.cost.widened) for link in act.links)
+    return replace(act, links=tuple(links))
+
+
 def converted(makes: str, of: Detail | Inner, *, wide: bool = False) -> Inner:
     """Numbers of two bytes as others, or back; there is none where they have four."""
     cost = Cost(

@@ -150,6 +150,7 @@ def _counted(cost: Cost, rule: str) -> Cost:
         "saves_more",
         "saves_bytes",
         "saves_once",
+        "saves_once_bytes",
         "workspace",
         "workspace_back",
         "workspace_once",

@@ -413,8 +413,4 @@ def _rest(whole: Amount, part: Amount) -> Amount:
     """What is left of an amount; nothing where a mask of bytes takes the place of numbers."""
     if whole == NOTHING:
         return whole
-    return Amount(
-        max(0, whole.numbers - part.numbers),
-        max(0, whole.bytes - part.bytes),
-        max(0, whole.once - part.once),
-    )
+    return Amount(*(max(0, a - b) for a, b in zip(whole, part, strict=True)))

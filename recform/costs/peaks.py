@@ -173,8 +173,8 @@ class _Moments:
             self.asked,
         )
         for buffer in self._tape.buffers.values():
-            numbers, more, once = buffer.amount
-            amount = batch * (width * numbers + more) + width * once
+            numbers, more, once, bytes = buffer.amount
+            amount = batch * (width * numbers + more) + width * once + bytes
             born = buffer.born - first
             for start, last in buffer.again:
                 backward[2 * (start - first)] += amount

@@ -326,6 +326,7 @@ class Writer:
                 saves_more=0,
                 saves_bytes=0,
                 saves_once=0,
+                saves_once_bytes=0,
                 stays=Amount(),
                 lean=None,
             )
@@ -349,7 +350,7 @@ class Writer:
                 link.cost.exact,
                 link.cost.changed_in_place,
                 link.cost.unheld,
-                link.absent,
+                link.absent or link.cost.absent,
                 link.cost.converts,
                 between=self.between,
             )

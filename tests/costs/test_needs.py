@@ -304,6 +304,8 @@ EXACT |= {
     f"attend{more}": OF_THREE.format(more)
     for more in (
         ", dropout=0.1",
+        ", dropout=0.1, rotary=10000",
+        ", softcap=3, causal=true",
         ", talking=true",
         ", talking=true, dropout=0.1, qknorm=true",
         ", talking=true, rotary=10000",
