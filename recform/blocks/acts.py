@@ -18,7 +18,10 @@ class Inner:
         reads: what it is made of, of what comes in and of what was made before.
         links: what makes it; nothing, if it is what it reads.
         asks: what autograd keeps for it, of these and of what is made.
-        hands: those of what it reads whose gradient is that of this tensor as it is.
+        hands: those of what it reads whose gradient is that of this tensor as it is, or a
+            part of that.
+        cuts: the parts of what it reads that it reads alone: keys, numbers of each, and
+            what they are parts of.
         names: those that code has a name for until here.
         runs: how many like it there are in a row, of which this is written out.
         module: what has its parameters, where others may have the same.
@@ -29,6 +32,7 @@ class Inner:
     links: tuple[Link, ...]
     asks: tuple[object, ...]
     hands: tuple[object, ...] = ()
+    cuts: tuple[tuple[object, int, object], ...] = ()
     names: tuple[object, ...] = ()
     runs: int = 1
     module: object = None

@@ -117,6 +117,10 @@ class Cost:
             gradient is computed, beside what comes in and out.
         workspace_once: numbers that are held while it computes, for all examples together.
         workspace_bytes: bytes of other types that are held while it computes.
+        seen: whether the gradient of what comes in is a view of what is made, as a product
+            of matrices has it of several positions.
+        turned: whether the gradient of its weight is a view of what is made, as a product
+            of matrices has it: another call's is not added up in its place.
         passes: whether the output is a view of the input, and so no memory of its own:
             who keeps it keeps the input.
         cheap: whether the output is cheap to make again: neither a convolution nor a
@@ -153,6 +157,8 @@ class Cost:
     workspace_back: int = 0
     workspace_once: int = 0
     workspace_bytes: int = 0
+    seen: bool = False
+    turned: bool = False
     passes: bool = False
     cheap: bool = False
     exact: bool = False

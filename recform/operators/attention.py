@@ -90,7 +90,9 @@ class Attention(Operator):
         if not x.numbers:
             return (q, k, v, *weighed, out)
         # One product makes all three, which are views of it.
-        maps = Cost(3 * q.parameters, 3 * x.numbers * (x.numbers // x.rows))
+        maps = Cost(
+            3 * q.parameters, 3 * x.numbers * (x.numbers // x.rows), turned=True
+        )
         one = operation("qkv", (x,), 3 * x.numbers, (x.name,), cost=maps)
         views = [Inner(name, ("qkv",), (), ()) for name in "qkv"]
         q = replace(q, does=(one, views[0]))
