@@ -86,7 +86,7 @@ class Trace:
         for links in statements(self.links):
             for number, link in enumerate(links):
                 held = link.made + before + (named if number else 0)
-                most = max(most, held + link.cost.workspace)
+                most = max(most, held + link.cost.held.single)
                 before = link.made
             named = before
         return max(0, most - self.output.elements)

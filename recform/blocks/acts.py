@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from recform.blocks.amount import Amount, Cost, Work, uncounted
 
@@ -17,7 +18,10 @@ class Inner:
         reads: what it is made of, of what comes in and of what was made before.
         links: what makes it; nothing, if it is what it reads.
         asks: what autograd keeps for it, of these and of what is made.
-        hands: those of what it reads whose gradient is that of this tensor as it is.
+        hands: those of what it reads whose gradient is that of this tensor as it is, or a
+            part of that.
+        cuts: the parts of what it reads that it reads alone: keys, numbers of each, and
+            what they are parts of.
         names: those that code has a name for until here.
         runs: how many like it there are in a row, of which this is written out.
         module: what has its parameters, where others may have the same.
@@ -28,6 +32,7 @@ class Inner:
     links: tuple[Link, ...]
     asks: tuple[object, ...]
     hands: tuple[object, ...] = ()
+    cuts: tuple[tuple[object, int, object], ...] = ()
     names: tuple[object, ...] = ()
     runs: int = 1
     module: object = None
@@ -85,19 +90,34 @@ class Link:
         cost = self.cost.on_gpu
         return replace(self, cost=cost, inside=None if cost.fused else self.inside)
 
+    @property
+    def in_half(self) -> Link:
+        """The same where numbers have two bytes."""
+        cost = self.cost.in_half
+        return replace(self, cost=cost, made=self.made * (2 if cost.wide else 1))
+
     def times(self, count: int) -> Link:
         """That of one call for each of ``count`` tensors; its module is one."""
         if count == 1:
             return self
         works = tuple(work.times(count) for work in self.works)
+        inside = partial(_many, self.inside, count) if self.inside else None
         return replace(
             self,
             made=self.made * count,
             cost=self.cost.times(count),
             works=works,
             copied=self.copied * count,
-            inside=None,
+            inside=inside,
         )
+
+
+def _many(inside: Callable[[], tuple[Inner, ...]], count: int) -> tuple[Inner, ...]:
+    """What an operator computes of so many tensors."""
+    return tuple(
+        replace(act, links=tuple(link.times(count) for link in act.links))
+        for act in inside()
+    )
 
 
 def cost_of(
@@ -147,6 +167,7 @@ def cost_of(
         saves_more=inside.numbers + more,
         saves_bytes=inside.bytes,
         saves_once=inside.once,
+        saves_once_bytes=inside.once_bytes,
         uncounted=uncounted(link.cost for act in acts for link in act.links),
         gpu=cost_of(there, inputs, called) if there else None,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -33,22 +33,25 @@ class Amount(NamedTuple):
         numbers: of the network's own type, for each example.
         bytes: what has another type (ids, places of maxima), for each example.
         once: numbers of the network's own type, for all examples together.
+        once_bytes: bytes of other types, for all examples together.
     """
 
     numbers: int = 0
     bytes: int = 0
     once: int = 0
+    once_bytes: int = 0
 
     def __add__(self, other: Amount) -> Amount:  # type: ignore[override]
         return Amount(
             self.numbers + other.numbers,
             self.bytes + other.bytes,
             self.once + other.once,
+            self.once_bytes + other.once_bytes,
         )
 
     def times(self, count: int) -> Amount:
         """That of ``count`` such things."""
-        return Amount(self.numbers * count, self.bytes * count, self.once * count)
+        return Amount(*(part * count for part in self))
 
     def held(self, batch: int, size: int) -> int:
         """The bytes.
@@ -57,7 +60,8 @@ class Amount(NamedTuple):
             batch: how many examples.
             size: bytes of a number.
         """
-        return batch * (size * self.numbers + self.bytes) + size * self.once
+        once = size * self.once + self.once_bytes
+        return batch * (size * self.numbers + self.bytes) + once
 
     @property
     def single(self) -> int:
@@ -107,15 +111,24 @@ class Cost:
             has eight.
         saves_once: numbers that it keeps for all examples together, as the statistics of
             a batch.
+        saves_once_bytes: bytes of other types that it keeps for all examples together, as
+            a mask of which keys are seen.
         workspace, workspace_back: numbers that are held while it computes, and while its
             gradient is computed, beside what comes in and out.
         workspace_once: numbers that are held while it computes, for all examples together.
+        workspace_bytes: bytes of other types that are held while it computes.
+        seen: whether the gradient of what comes in is a view of what is made, as a product
+            of matrices has it of several positions.
+        turned: whether the gradient of its weight is a view of what is made, as a product
+            of matrices has it: another call's is not added up in its place.
         passes: whether the output is a view of the input, and so no memory of its own:
             who keeps it keeps the input.
         cheap: whether the output is cheap to make again: neither a convolution nor a
             product of matrices, nor anything else of which a lean pass keeps the result.
         exact: whether its gradient looks for where its input equals its output, so that a
             lean pass keeps the input itself: what is made again may be off by a rounding.
+        changed_in_place: whether torch writes over something that it is made of, so that no
+            pass makes it again.
         unheld: whether torch hands on a view of its result, which nobody holds then: a
             lean pass cannot keep the result to make others of it.
         lean: what a lean pass keeps of :attr:`inside`; None for all of it.
@@ -125,6 +138,10 @@ class Cost:
             again: the angles of positions.
         uncounted: the names of operators in it of which nobody says what they cost.
         gpu: the same where torch has another kernel on a GPU.
+        half: the same for numbers of two bytes, where torch does something else.
+        wide: whether it makes numbers of four bytes even so, of which each is two.
+        converts: whether it only changes the type: its gradient asks for nothing.
+        absent: whether torch does not do it in evaluation.
         fused: whether it is one kernel, though it may be told as several operations.
     """
 
@@ -135,24 +152,34 @@ class Cost:
     saves_more: int = 0
     saves_bytes: int = 0
     saves_once: int = 0
+    saves_once_bytes: int = 0
     workspace: int = 0
     workspace_back: int = 0
     workspace_once: int = 0
+    workspace_bytes: int = 0
+    seen: bool = False
+    turned: bool = False
     passes: bool = False
     cheap: bool = False
     exact: bool = False
+    changed_in_place: bool = False
     unheld: bool = False
     lean: Amount | None = None
     stays: Amount = field(default_factory=Amount)
     fixed: Amount = field(default_factory=Amount)
     uncounted: tuple[str, ...] = ()
     gpu: Cost | None = None
+    half: Cost | None = None
+    wide: bool = False
+    converts: bool = False
+    absent: bool = False
     fused: bool = False
 
     @property
     def inside(self) -> Amount:
         """What it keeps besides its input and its output."""
-        return Amount(self.saves_more, self.saves_bytes, self.saves_once)
+        once = self.saves_once, self.saves_once_bytes
+        return Amount(self.saves_more, self.saves_bytes, *once)
 
     @property
     def inside_lean(self) -> Amount:
@@ -166,32 +193,61 @@ class Cost:
         """What it costs on a GPU."""
         return self if self.gpu is None else self.gpu
 
+    @property
+    def held(self) -> Amount:
+        """What is held while it computes."""
+        return Amount(self.workspace, self.workspace_bytes, self.workspace_once)
+
+    @property
+    def in_half(self) -> Cost:
+        """What it costs where numbers have two bytes."""
+        return self if self.half is None else self.half
+
+    @property
+    def widened(self) -> Cost:
+        """One whose numbers have four bytes where those of the network have two."""
+        half = replace(
+            self,
+            wide=True,
+            saves_more=2 * self.saves_more,
+            workspace=2 * self.workspace,
+            workspace_back=2 * self.workspace_back,
+        )
+        return replace(self, half=half)
+
     def changed(self, **changes: Any) -> Cost:
-        """One that differs, on a GPU likewise."""
-        gpu = self.gpu and replace(self.gpu, **changes)
-        return replace(self, **changes, gpu=gpu)
+        """One that differs, on a GPU and in half precision likewise."""
+        return self._everywhere(lambda cost: replace(cost, **changes))
 
     def keeping(self, numbers: int) -> Cost:
         """One that keeps so many numbers more."""
-        gpu = self.gpu and self.gpu.keeping(numbers)
-        return replace(self, saves_more=self.saves_more + numbers, gpu=gpu)
+        return self._everywhere(
+            lambda cost: replace(cost, saves_more=cost.saves_more + numbers)
+        )
 
     def times(self, count: int) -> Cost:
         """That of one call for each of ``count`` tensors; its module is one."""
-        return replace(
-            self,
-            multiply_adds=self.multiply_adds * count,
-            saves_more=self.saves_more * count,
-            saves_bytes=self.saves_bytes * count,
-            saves_once=self.saves_once * count,
-            workspace=self.workspace * count,
-            workspace_back=self.workspace_back * count,
-            workspace_once=self.workspace_once * count,
-            lean=None if self.lean is None else self.lean.times(count),
-            stays=self.stays.times(count),
-            fixed=self.fixed.times(count),
-            gpu=self.gpu and self.gpu.times(count),
+        return self._everywhere(
+            lambda cost: replace(
+                cost,
+                multiply_adds=cost.multiply_adds * count,
+                saves_more=cost.saves_more * count,
+                saves_bytes=cost.saves_bytes * count,
+                saves_once=cost.saves_once * count,
+                saves_once_bytes=cost.saves_once_bytes * count,
+                workspace=cost.workspace * count,
+                workspace_back=cost.workspace_back * count,
+                workspace_once=cost.workspace_once * count,
+                workspace_bytes=cost.workspace_bytes * count,
+                lean=None if cost.lean is None else cost.lean.times(count),
+                stays=cost.stays.times(count),
+                fixed=cost.fixed.times(count),
+            )
         )
+
+    def _everywhere(self, change: Callable[[Cost], Cost]) -> Cost:
+        gpu, half = (x and x._everywhere(change) for x in (self.gpu, self.half))
+        return replace(change(self), gpu=gpu, half=half)
 
 
 def uncounted(costs: Iterable[Cost]) -> tuple[str, ...]:

@@ -119,15 +119,18 @@ def again(
     once: int = 0,
     back: int = 0,
     besides: int = 0,
+    parameters: int = 0,
+    wide: bool = False,
 ) -> Inner:
     """An :func:`operation` that a lean pass runs again.
 
     Of it stay ``bytes``, and ``once`` for all examples what is made of nothing that comes
     in; ``besides`` numbers are held besides while it computes, and ``back`` while its
-    gradient is computed.
+    gradient is computed. If it is ``wide``, numbers have four bytes in it.
     """
     kept = Amount(bytes=bytes, once=once)
     cost = Cost(
+        parameters,
         saves_bytes=bytes,
         saves_once=once,
         workspace=besides,
@@ -136,7 +139,22 @@ def again(
         stays=kept,
         fixed=Amount(once=once),
     )
+    cost = cost.widened if wide else cost
     return operation(makes, of, numbers, asks, cost=cost)
+
+
+def widened(act: Inner) -> Inner:
+    """An operation whose numbers have four bytes where others have two."""
+    links = (replace(link, cost=link.cost.widened) for link in act.links)
+    return replace(act, links=tuple(links))
+
+
+def converted(makes: str, of: Detail | Inner, *, wide: bool = False) -> Inner:
+    """Numbers of two bytes as others, or back; there is none where they have four."""
+    cost = Cost(
+        passes=True, cheap=True, half=Cost(cheap=True, wide=wide, converts=True)
+    )
+    return operation(makes, (of,), of.made[1], cost=cost)
 
 
 def made_by(
@@ -195,7 +213,11 @@ def _renamed(act: Inner, names: dict[object, str]) -> Inner:
         return tuple(names.get(tensor, tensor) for tensor in tensors)
 
     return replace(
-        act, tensor=names[act.tensor], reads=each(act.reads), asks=each(act.asks)
+        act,
+        tensor=names[act.tensor],
+        reads=each(act.reads),
+        asks=each(act.asks),
+        names=each(act.names),
     )
 
 

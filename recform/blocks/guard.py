@@ -151,9 +151,11 @@ def _counted(cost: Cost, rule: str) -> Cost:
         "saves_more",
         "saves_bytes",
         "saves_once",
+        "saves_once_bytes",
         "workspace",
         "workspace_back",
         "workspace_once",
+        "workspace_bytes",
     ):
         value = getattr(cost, name)
         if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:

@@ -120,17 +120,16 @@ class _Backwards:
         }
         own = [n for n in read if buffers[n].born >= first and not buffers[n].earlier]
         terms = [buffers[n].amount for n in own if n not in asks and n not in made]
-        more = sum((buffers[n].amount for n in handed), Amount())
+        # What it asks for itself is there already.
+        more = sum((buffers[n].amount for n in handed if n not in asks), Amount())
         if not self._follows(unit + 1):
             more = Amount()  # It is kept.
         if all(op.owner for op in operations if _asks(op)):
             # Its operators ran once, each for a term that was taken off. Where one is
             # scaled, what is left and what is taken off are divided by that first.
             scaled = [n for n in own if not operations[buffers[n].born - first].owner]
-            divided = [buffers[n].amount.times(2) for n in scaled]
-            for each in (terms, divided):
-                more += max(each, key=lambda term: term.held(1, 4), default=Amount())
-            return more
+            each = [buffers[n].amount.times(2) for n in scaled] or terms
+            return more + max(each, key=lambda x: x.held(1, 4), default=Amount())
         # The equation ran again: what it hands on is made anew of all its terms.
         return more + sum((*terms, *(buffers[n].amount for n in made)), Amount())
 

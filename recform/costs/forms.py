@@ -62,6 +62,7 @@ class _Note:
 
     Attributes:
         amount: how much it is.
+        size: to compare it with others: bytes for an example.
         named: the last operation while code has a name for it.
         made: the operation that makes it again; None if only keeping it has it again.
         inputs: what that makes it of.
@@ -79,6 +80,7 @@ class _Note:
     """
 
     amount: Amount
+    size: int
     named: int
     made: int | None = None
     inputs: tuple[_Note, ...] = ()
@@ -93,11 +95,6 @@ class _Note:
     since: int | None = None
     there: tuple[int, int] | None = None
     working: bool = False
-
-    @property
-    def size(self) -> int:
-        """To compare it with others: bytes for an example, at four a number."""
-        return self.amount.held(1, 4)
 
     @property
     def turn(self) -> float:
@@ -172,18 +169,20 @@ class Forming:
 
     def forward(self, tape: Tape) -> None:
         """Follows the forward pass, or goes on with it."""
+        self._tape = tape
         done = len(self._asked)
         buffers = tape.buffers
         if not done:
             for number, b in buffers.items():
                 if b.born < 0 or b.earlier:
                     kept = b.born < 0 or (b.before and not b.alone)
-                    note = _Note(b.amount, b.named, outside=b.born < 0, kept=kept)
+                    note = _Note(b.amount, self._size(b.amount), b.named)
+                    note.outside, note.kept = b.born < 0, kept
                     self._notes[number] = note
-        self._tape = tape
         for number, op in enumerate(tape.operations[done:], tape.first + done):
             buffer = buffers[op.makes]
-            self._notes[op.makes] = _Note(buffer.amount, buffer.named)
+            size = self._size(buffer.amount)
+            self._notes[op.makes] = _Note(buffer.amount, size, buffer.named)
             self._asked.append([])
             self._forward(number, op)
 
@@ -191,6 +190,10 @@ class Forming:
     def last(self) -> int:
         """The number of the operation that is next."""
         return self._tape.last
+
+    def _size(self, amount: Amount) -> int:
+        """To compare it with others: bytes for an example."""
+        return amount.held(1, self._tape.size)
 
     def known(self, number: int, operation: Operation) -> tuple[bool, bool, int]:
         """As of :func:`steps`."""
@@ -253,7 +256,8 @@ class Forming:
                 if operation.exact:
                     note.keep()
                 self._want(note, number, form)
-        if form is Memory.checkpoint or (form is Memory.lean and operation.cheap):
+        cheap = form is Memory.checkpoint or (form is Memory.lean and operation.cheap)
+        if cheap and not operation.changed_in_place:
             self._note(number, operation, own, form)
         if operation.makes in operation.asks:
             self._want(own, number, form)
@@ -263,7 +267,7 @@ class Forming:
         note = self._notes[buffer]
         if note.region != region and not note.kept:
             self._earlier.setdefault(buffer, note)
-            note = _Note(note.amount, note.named, region=region)
+            note = _Note(note.amount, note.size, note.named, region=region)
             self._notes[buffer] = note
         return note
 
@@ -280,7 +284,8 @@ class Forming:
         if narrow:
             inside = _narrowed(operation)  # What stays stands for all of it.
         if inside != NOTHING:
-            inner = self._inner[number] = _Note(inside, number, region=own.region)
+            size = self._size(inside)
+            inner = self._inner[number] = _Note(inside, size, number, region=own.region)
             if narrow:
                 inner.made = number
             elif not fixed:
@@ -341,7 +346,7 @@ class Forming:
             workspace=whole + inside if whole != NOTHING else operation.workspace,
             workspace_back=operation.workspace_back + more,
             # What is there from then on counts by itself.
-            remaking=more + Amount((room.most - room.now) // 4),
+            remaking=more + Amount(bytes=room.most - room.now),
             waiting=inner.amount if inner and waits else NOTHING,
             waits=waits,
             again=tuple(room.again),
@@ -363,8 +368,8 @@ class Forming:
         writes = operation.cheap and operation.stays == NOTHING
         over = writes and any(item.size == note.size for item in own)
         # By what is kept of it, it does without what it makes besides.
-        inside = operation.inside.held(1, 4)
-        besides = 0 if narrow else max(0, operation.workspace.held(1, 4) - inside)
+        inside = self._size(operation.inside)
+        besides = 0 if narrow else max(0, self._size(operation.workspace) - inside)
         room.take(0 if over else note.size, besides)
         for item in own:
             item.working = False
@@ -408,8 +413,4 @@ def _rest(whole: Amount, part: Amount) -> Amount:
     """What is left of an amount; nothing where a mask of bytes takes the place of numbers."""
     if whole == NOTHING:
         return whole
-    return Amount(
-        max(0, whole.numbers - part.numbers),
-        max(0, whole.bytes - part.bytes),
-        max(0, whole.once - part.once),
-    )
+    return Amount(*(max(0, a - b) for a, b in zip(whole, part, strict=True)))

@@ -52,6 +52,11 @@ class Setting:
     gpu: bool = False
     behind: int | None = None
 
+    def shortened(self, network: NetworkGraph) -> Short:
+        """The tape of a network, a few blocks of which stand for all."""
+        size = self.dtype.size
+        return shortened(network, gpu=self.gpu, size=size, behind=self.behind)
+
 
 def setting_of(
     batch: int = 1,
@@ -185,7 +190,7 @@ def needs(
         plan: what its parts keep for the backward pass; what autograd does, if None.
         short: the tape of the plain network, if that is known.
     """
-    short = short or shortened(network, gpu=setting.gpu, behind=setting.behind)
+    short = short or setting.shortened(network)
     forms = plan.forms if plan else (Memory.plain,) * short.units
     size = setting.dtype.size
     held = _Held(short, forms, setting)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from recform.blocks import Amount
+from recform.costs.gradients import MOMENTS, WHILE
 from recform.costs.tape import NOTHING, Tape
 
 
@@ -76,7 +77,7 @@ def held(tape: Tape, batch: int, size: int, borders: Sequence[int] = ()) -> Cour
             sum(moments.kept[a:b]),
             sum(learned[a:b]),
             max(there[a:b], default=0),
-            max(back[2 * a : 2 * b], default=0),
+            max(back[MOMENTS * a : MOMENTS * b], default=0),
         )
         for a, b in pieces
     ]
@@ -105,9 +106,8 @@ class _Moments:
     """What is held from one moment to another; operations are counted from the first.
 
     A moment of the forward pass is an operation. The backward pass goes from the last to the
-    first, and has two moments for each operation: the one with an even number is its
-    gradient, and the odd one before it is when the tensors are made again that it asks for.
-    What comes in is there all the time, and is not counted.
+    first, and has three for each operation (:mod:`recform.costs.gradients`). What comes in
+    is there all the time, and is not counted.
 
     Attributes:
         forward, backward: by how much more is held from each moment on than before it;
@@ -121,7 +121,7 @@ class _Moments:
         self._batch = batch
         self._size = size
         count = len(tape.operations)
-        self.forward, self.backward = [0] * (count + 1), [0] * (2 * count + 1)
+        self.forward, self.backward = [0] * (count + 1), [0] * (MOMENTS * count + 1)
         self.kept, self.asked = [0] * count, [0] * count
 
     def inference(self) -> list[int]:
@@ -173,16 +173,17 @@ class _Moments:
             self.asked,
         )
         for buffer in self._tape.buffers.values():
-            numbers, more, once = buffer.amount
-            amount = batch * (width * numbers + more) + width * once
+            numbers, more, once, bytes = buffer.amount
+            amount = batch * (width * numbers + more) + width * once + bytes
             born = buffer.born - first
             for start, last in buffer.again:
-                backward[2 * (start - first)] += amount
-                backward[2 * (last - first) + 2] -= amount
-            if buffer.trained:
-                last = buffer.read if buffer.graded is None else buffer.graded
-                backward[2 * born] += amount
-                backward[min(2 * (last - first) + 1, 2 * count)] -= amount
+                backward[MOMENTS * (start - first) + WHILE] += amount
+                backward[MOMENTS * (last - first) + MOMENTS] -= amount
+            for span in buffer.gradients:
+                backward[span.last - MOMENTS * first] += (
+                    held := self._held(span.amount)
+                )
+                backward[span.since - MOMENTS * first + 1] -= held
             if buffer.born < 0 or buffer.before:
                 continue
             if buffer.kept is None:
@@ -193,7 +194,7 @@ class _Moments:
                 kept[born] += amount
                 forward[born] += amount
                 asked[buffer.kept - first] += amount
-                backward[2 * (buffer.kept - first)] += amount
+                backward[MOMENTS * (buffer.kept - first) + WHILE] += amount
         for number in self._tape.result:
             backward[0] += self._held(self._tape.buffers[number].amount)
 
@@ -201,7 +202,8 @@ class _Moments:
         """Counts what operations have besides; and what each is the first to learn.
 
         That is the gradients that stay of its parameters. One that an earlier call adds is
-        there beside, until it is added in place.
+        there beside, until it is added in place; the first two are beside their sum, where
+        they are views.
         """
         number, had = self._tape.learned
         learned, owners = [0] * len(self.kept), dict(had)
@@ -209,6 +211,7 @@ class _Moments:
         backward[0] += (self._tape.scalars + number) * self._size
         for n in reversed(range(len(learned))):
             op = self._tape.operations[n]
+            after, now, before = range(MOMENTS * n, MOMENTS * n + MOMENTS)
             inside = 0
             if op.inside != NOTHING:
                 inside = self._held(op.inside)
@@ -216,7 +219,7 @@ class _Moments:
                 self.kept[n] += amount
                 self.asked[n] += amount
                 self.forward[n] += amount
-                backward[2 * n] += amount
+                backward[now] += amount
             if op.workspace != NOTHING:
                 # Some of what is held on the way is kept.
                 amount = max(0, self._held(op.workspace) - inside)
@@ -224,16 +227,24 @@ class _Moments:
                 self.forward[n + 1] -= amount
             if op.workspace_back != NOTHING:
                 amount = self._held(op.workspace_back)
-                backward[2 * n] += amount
-                backward[2 * n + 1] -= amount
+                backward[now] += amount
+                backward[before] -= amount
+            if op.adds != NOTHING:
+                amount = self._held(op.adds)
+                backward[after] += amount
+                backward[before] -= amount
+            if op.sums != NOTHING:
+                amount = self._held(op.sums)
+                backward[after] += amount
+                backward[now] -= amount
             if op.remaking != NOTHING:
                 amount = self._held(op.remaking)
-                backward[2 * n + 1] += amount
-                backward[2 * n + 2] -= amount
+                backward[before] += amount
+                backward[before + 1] -= amount
             if op.waits:
                 amount = self._held(op.waiting)
-                backward[2 * n] += amount
-                backward[2 * (n + op.waits) + 2] -= amount
+                backward[now] += amount
+                backward[before + 1 + MOMENTS * op.waits] -= amount
             if op.parameters:
                 count = owners.get(op.owner, 0)
                 owners[op.owner] = count + 1
@@ -242,8 +253,11 @@ class _Moments:
                     learned[n] = amount
                     backward[0] += amount
                 else:
-                    backward[2 * n] += amount
-                backward[2 * n + 1] -= amount
+                    backward[after] += amount
+                    if count == 1 and op.turned:
+                        backward[after] += amount
+                        backward[now] -= amount
+                backward[before] -= amount
         return learned
 
     def _held(self, amount: Amount) -> int:

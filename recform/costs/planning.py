@@ -15,7 +15,7 @@ from recform.costs.needs import (
     setting_of,
     staying,
 )
-from recform.costs.repeats import Short, shortened
+from recform.costs.repeats import Short
 from recform.costs.tape import Operation, uncollected
 from recform.costs.words import bytes_of, in_bytes
 from recform.diagnostics import Diagnostics
@@ -106,7 +106,7 @@ def points(
         short: its tape, likewise.
     """
     again = partial(_again, setting=setting, device=device)
-    short = short or shortened(network, gpu=setting.gpu, behind=setting.behind)
+    short = short or setting.shortened(network)
     found = choices(short, setting.batch, setting.dtype.size, again, back)
     stay = staying(network, setting)
     seconds = seconds_on(device, plain or needs(network, setting, short=short))
@@ -153,7 +153,7 @@ def within(
         CompileError: RF537, if that is no budget; RF540, if no plan is within it.
     """
     setting = budget.setting
-    short = shortened(network, gpu=setting.gpu, behind=setting.behind)
+    short = setting.shortened(network)
     plain = needs(network, setting, short=short)
     most = _most(budget.most, plain, report)
     found = points(network, setting, back, budget.device, plain, short)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Self
 
 import sympy
 
 from recform.algebra.expr import (
     Apply,
+    Concat,
     Context,
     Elementwise,
     Filled,
+    History,
     Input,
     Part,
     Pointwise,
@@ -27,6 +30,7 @@ from recform.algebra.lists import is_list
 from recform.blocks import Amount, Layout, Shape, Work
 from recform.blocks.acts import Link
 from recform.classes.variables import Variables, variables_of
+from recform.costs.gradients import follow
 from recform.costs.tape import Held, Tape, Writer
 from recform.graph.model import Block, NetworkGraph, Piece, Segment, Site
 from recform.recurrence.model import START, Flow, Slot, Step
@@ -38,6 +42,7 @@ def record(
     written: Sequence[int] = (),
     *,
     gpu: bool = False,
+    size: int = 4,
     variables: Variables | None = None,
     behind: int | None = None,
 ) -> Tape:
@@ -47,17 +52,48 @@ def record(
         network: with shapes.
         written: how many blocks each segment has; as many as it has, if nothing is said.
         gpu: whether it runs on a GPU.
+        size: bytes of a number.
         variables: of its code, if they are known.
         behind: as in a setting.
     """
     variables = variables or variables_of(network)
-    writer = Writer(gpu=gpu, unnamed=variables.unnamed)
+    writer = Writer(gpu=gpu, size=size, unnamed=variables.unnamed)
     return _Recorder(network, iter(written), variables, writer, behind).network()
 
 
 def _variable(slot: Slot) -> str:
     """The name that code would give to an unknown."""
     return slot.name.lower() if isinstance(slot, State) else ""
+
+
+class _Cut(tuple[int, ...]):
+    """A part of a tensor, which holds no numbers of its own.
+
+    Attributes:
+        key: says which part.
+        numbers: how many it is.
+    """
+
+    key: object
+    numbers: int
+
+    def __new__(cls, held: Held, key: object, numbers: int) -> Self:
+        made = super().__new__(cls, held)
+        made.key, made.numbers = key, numbers
+        return made
+
+
+def _joins(tensor: Tensor) -> bool:
+    """Whether a tensor is others side by side."""
+    history = isinstance(tensor, History) and tensor.kind == "concat"
+    return isinstance(tensor, Concat) or history
+
+
+def _is_input(slot: object, step: Step) -> bool:
+    """Whether an unknown is what comes into the flow, for which code has no other name."""
+    while isinstance(slot, State) and slot in step.computed:
+        (slot,) = step.parts(slot)
+    return isinstance(slot, Input)
 
 
 class _Recorder:
@@ -111,7 +147,7 @@ class _Recorder:
             writer.name(held)  # arguments, and what is made of them alone
         tape = writer.tape
         tape.result = x
-        writer.close()
+        follow(tape)
         tape.units = writer.unit + 1
         owned = {o.owner: o.parameters for o in tape.operations}
         tape.scalars = network.totals.parameters - sum(owned.values())
@@ -127,7 +163,13 @@ class _Recorder:
         started = carried = block(flow.start, first, network.starts[number], 0, (), x)
         waiting = Lists[Held](flow)
         waiting.keep(0, carried)
-        opened = False
+        # What comes into the flow is there while a variable has it: its own, or those of
+        # the state, if blocks hand on as many as they take.
+        same = [slot for slot in flow.start.outputs if _is_input(slot, flow.start)]
+        opening, opened = {*map(_variable, same)} or {"x"}, False
+        first_step = self._recurrence.steps[network.stages[stages[0]].segments[0].step]
+        if first_step.carried != len(first_step.handed):
+            opening = {"x"}
         self._left_out = 0
         for stage in stages:
             writer.part = f"stage {stage + 1}"
@@ -150,7 +192,7 @@ class _Recorder:
                     waiting.keep(index, carried)
                     if not opened:
                         writer.name(x)  # as the variable of what the stem makes
-                        opened = "x" in map(_variable, step.handed)
+                        opened = opening <= {*map(_variable, step.handed)}
             writer.apart = False
             for until, entry in self._entered:
                 if until >= stage:  # What an nn.Sequential gets is held to its end.
@@ -346,7 +388,7 @@ class _BlockRecorder:
             link = replace(whole, made=size, works=(Work(reads, size),))
             two = [made, part]
             made = self._run((link,), (*made, *part), None, (tensor,), two)
-            self._writer.hand_on(tuple(self._handed((before, term), two, made)))
+            self._writer.hand_on(tuple(self._handed((before, term), two, made, tensor)))
             before = tensor
         return made
 
@@ -371,7 +413,10 @@ class _BlockRecorder:
         if tensor not in self._block.works:
             here = self._writer.here
             self._where[tensor] = (here, here)
-            return everything
+            if isinstance(tensor, Part):
+                key = (self._flow, self._index, tensor)
+                return _Cut(everything, key, self._block.shapes[tensor].elements)
+            return parts[0] if len(parts) == 1 else everything
         links = self._block.works[tensor]
         writer, inlined = self._writer, tensor in self._between
         writer.out = self._out if inlined else ()
@@ -379,22 +424,28 @@ class _BlockRecorder:
         if inlined:
             first = everything if self._between[tensor] else ()
             self._out = writer.left or first or self._out
-        if isinstance(tensor, TensorSum):
+        if isinstance(tensor, TensorSum) or _joins(tensor):
             terms = self._terms(tensor)
-            self._writer.hand_on(tuple(self._handed(terms, parts, made)))
+            self._writer.hand_on(tuple(self._handed(terms, parts, made, tensor)))
         return made
 
     def _handed(
-        self, terms: Sequence[Tensor], parts: Sequence[Held], made: Held
+        self,
+        terms: Sequence[Tensor],
+        parts: Sequence[Held],
+        made: Held,
+        tensor: Tensor,
     ) -> Iterable[int]:
-        """The terms of a sum that are in it as they are."""
-        buffers = self._writer.tape.buffers
+        """The terms of a sum, or the tensors side by side, that are in it as they are."""
+        buffers, joins = self._writer.tape.buffers, _joins(tensor)
         for term, held in zip(terms, parts, strict=True):
             itself = not isinstance(term, Scaled) or term in self._block.works
-            if isinstance(term, Part) or not (itself and len(held) == len(made) == 1):
+            whole = itself and not isinstance(held, _Cut)
+            if not whole or not (joins or len(held) == 1):
                 continue
-            if buffers[held[0]].amount == buffers[made[0]].amount:
-                yield held[0]
+            for number in held:
+                if joins or buffers[number].amount == buffers[made[0]].amount:
+                    yield number
 
     def _owner(self, tensor: Tensor) -> object:
         """The module that makes a tensor, as other blocks know it."""
@@ -418,6 +469,8 @@ class _BlockRecorder:
         made = self._writer.chain(links, x, owner, parts)
         for key in keys:
             self._where[key] = (first, len(operations) - 1)
+        cuts = [(x.key, x.numbers, x) for x in parts if isinstance(x, _Cut)]
+        self._writer.cut(first, cuts)
         return made
 
     def _keep(self) -> None:

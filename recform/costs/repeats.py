@@ -9,12 +9,12 @@ the number of periods that are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import accumulate
 
-from recform.classes.variables import Variables, variables_of
+from recform.classes.variables import variables_of
 from recform.costs.forms import steps
 from recform.costs.record import record
 from recform.costs.stretches import Signs
@@ -223,17 +223,25 @@ class Short:
 
 
 def shortened(
-    network: NetworkGraph, *, gpu: bool = False, behind: int | None = None
+    network: NetworkGraph,
+    *,
+    gpu: bool = False,
+    size: int = 4,
+    behind: int | None = None,
 ) -> Short:
     """The tape of a network, with as few blocks of long rows as show what all do.
 
     Args:
         network: with shapes.
         gpu: whether it runs on a GPU.
+        size: bytes of a number.
         behind: as in a setting.
     """
     variables = variables_of(network)
-    recorded = partial(_recorded, network, variables, gpu=gpu, behind=behind)
+    written_out = partial(
+        record, gpu=gpu, size=size, variables=variables, behind=behind
+    )
+    recorded = partial(_recorded, network, written_out)
     counts = [s.count for stage in network.stages for s in stage.segments]
     written = [min(count, LOOKED_AT) for count in counts]
     # Blocks that take something off a stack are as many as those that put it there.
@@ -276,15 +284,12 @@ def _middles(written: Sequence[int]) -> list[int]:
 
 def _recorded(
     network: NetworkGraph,
-    variables: Variables,
+    written_out: Callable[[NetworkGraph, Sequence[int]], Tape],
     counts: Sequence[int],
     written: Sequence[int],
-    *,
-    gpu: bool,
-    behind: int | None,
 ) -> Short:
     """The tape with so many blocks of each segment, and which of them repeat themselves."""
-    short = Short(record(network, written, gpu=gpu, variables=variables, behind=behind))
+    short = Short(written_out(network, written))
     tape = short.tape
     used = {s.step for stage in network.stages for s in stage.segments}
     taken = [network.recurrence.steps[number] for number in sorted(used)]

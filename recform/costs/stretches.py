@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Container, Iterable
 from functools import cached_property
 
-from recform.costs.tape import Buffer, Held, Tape, but
+from recform.costs.gradients import MOMENTS, spans
+from recform.costs.tape import Buffer, Held, Span, Tape, but
 
 
 class Signs:
@@ -65,18 +66,19 @@ class Signs:
         op = self.tape.operations[number]
         before = self.tape.operations[max(0, number - 1)]
         made = self.tape.buffers[op.makes]
-        graded = made.read if made.graded is None else made.graded
-        ends = (made.read, made.named, graded, self.touched[op.makes])
+        ends = (made.read, made.named, self.touched[op.makes])
+        gradients = _from(made.gradients, number)
         return (
             (op.unit - before.unit, op.between),
             self._from(op.makes, op.reads, since),
             self._from(op.makes, op.asks, since),
             self._from(op.makes, op.leaves, since),
             (op.inside, op.lean, op.stays, op.fixed),
-            (op.workspace, op.workspace_back, op.remaking),
-            (op.cheap, op.exact, op.unheld, op.absent, op.runs, op.works),
-            (op.parameters, op.owner is None, self._owners[number]),
-            (made.amount, made.trained, made.copies),
+            (op.workspace, op.workspace_back, op.remaking, op.adds, op.sums),
+            (op.cheap, op.exact, op.changed_in_place, op.unheld, op.absent),
+            (op.runs, op.works),
+            (op.parameters, op.turned, op.owner is None, self._owners[number]),
+            (made.amount, made.trained, made.copies, gradients),
             tuple(end - number for end in ends),
         )
 
@@ -96,6 +98,12 @@ class Signs:
             if op.parameters:
                 seen[op.owner] = number, count + 1
         return found[::-1]
+
+
+def _from(gradients: Iterable[Span], number: int) -> tuple[Span, ...]:
+    """When gradients are there, as seen from an operation."""
+    here = MOMENTS * number
+    return tuple(Span(s.amount, s.last - here, s.since - here) for s in gradients)
 
 
 class Stretch:
@@ -141,9 +149,8 @@ class Stretch:
         if number < self._signs.incoming:
             return number
         buffer, first = self._clipped(self._whole.buffers[number]), self.first
-        assert buffer.graded is not None
         named = min(buffer.named, self.last - 1)
-        ends = buffer.read - first, named - first, buffer.graded - first
+        ends = buffer.read - first, named - first, _from(buffer.gradients, first)
         used = self._signs.used[number] >= first
         where = number - self._signs.incoming - first if used else None
         return where, buffer.amount, buffer.trained, buffer.copies, ends
@@ -180,6 +187,7 @@ class Stretch:
             buffers,
             self.first,
             self._whole.result,
+            size=self._whole.size,
             scalars=self._whole.scalars,
             learned=(0, behind),
         )
@@ -202,17 +210,14 @@ class Stretch:
     def _clipped(self, buffer: Buffer) -> Buffer:
         """A tensor as it is there meanwhile."""
         first, last = self.first, self.last
-        graded = buffer.read if buffer.graded is None else buffer.graded
-        inside = graded >= first and buffer.born < last
         born = buffer.born
         return but(
             buffer,
             born=born if born < 0 else min(max(born, first), last - 1),
             # What is read behind this stretch, or in front of it alone, is so of none here.
             read=min(max(buffer.read, first - 1), last),
-            graded=min(max(graded, first), last),
+            gradients=spans(buffer.gradients, first, last),
             named=max(buffer.named, first - 1),
-            trained=buffer.trained and inside,
             before=born >= last,
             earlier=0 <= born < first,
         )

@@ -8,10 +8,10 @@ backward, is an interval of this list.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from recform.algebra.tracing import statements
 from recform.blocks import Amount, Work
@@ -21,6 +21,20 @@ from recform.blocks.acts import Inner, Link
 Held: TypeAlias = "tuple[int, ...]"
 #: No memory at all.
 NOTHING = Amount()
+
+
+class Span(NamedTuple):
+    """Memory that is held for a while in the backward pass.
+
+    Attributes:
+        amount: how much.
+        last, since: the moments (:mod:`recform.costs.gradients`) in which it is, which
+            are counted against the time of the backward pass.
+    """
+
+    amount: Amount
+    last: int
+    since: int
 
 
 @dataclass
@@ -37,8 +51,7 @@ class Buffer:
         again: the first and the last ones between which the backward pass has made it
             again.
         trained: whether it depends on parameters, so that it has a gradient.
-        graded: the last operation in whose backward pass its gradient is a tensor of its
-            own; None where that is `read`, the first to make one.
+        gradients: when there is a gradient of it that counts for it alone.
         copies: how many like it there are, of operations that run in a row.
         before: whether an earlier part of the tape keeps it, and counts it.
         earlier: whether an earlier part makes it.
@@ -50,7 +63,7 @@ class Buffer:
     read: int
     named: int
     trained: bool
-    graded: int | None = None
+    gradients: tuple[Span, ...] = ()
     kept: int | None = None
     again: tuple[tuple[int, int], ...] = ()
     copies: int = 1
@@ -76,18 +89,26 @@ class Operation:
         fixed: what of that a checkpoint makes again.
         cheap: whether a lean pass runs it again.
         exact: whether a lean pass keeps what it reads itself.
+        changed_in_place: whether no pass makes its result again.
         unheld: whether nobody has its result but as a view.
         absent: whether it hands on what it reads, in evaluation.
+        converts: whether it only changes the type of numbers.
         parameters: how many it has.
+        turned: whether their gradient is a view of what is made.
         owner: the operator that it is in, which has them; other operations may have the
             same. None in an equation.
         works: what it computes.
         workspace, workspace_back: what is held while it computes, and its gradient.
+        adds: what comes to gradients that there are already, until it is added to them.
+        sums: what is held besides while it is.
+        seen: whether what its gradient makes of what it reads are views.
         remaking: what is held before its gradient, while tensors are made again for that.
         waiting, waits: what was made again of what it has inside before its own gradient
             asks for it, and by how many operations earlier in the backward pass.
         runs: how often it runs in a row.
-        hands: those of what it reads that get as gradient what it gets.
+        hands: those of what it reads that get as gradient what it gets, or a part of that.
+        cuts: the parts of what it reads that it reads alone: keys, how much they are, and
+            what they are parts of.
         asks: the tensors that its gradient is computed from, each of which autograd keeps.
         again: the operations that its backward pass runs again.
         leaves: what its block hands on, if it is the last one of that.
@@ -107,11 +128,18 @@ class Operation:
     works: tuple[Work, ...]
     workspace: Amount
     workspace_back: Amount
+    adds: Amount = field(default_factory=Amount)
+    sums: Amount = field(default_factory=Amount)
+    seen: bool = False
     runs: int = 1
     exact: bool = False
+    changed_in_place: bool = False
     unheld: bool = False
     absent: bool = False
+    converts: bool = False
+    turned: bool = False
     hands: Held = ()
+    cuts: tuple[tuple[object, Amount, int], ...] = ()
     asks: Held = ()
     remaking: Amount = field(default_factory=Amount)
     waiting: Amount = field(default_factory=Amount)
@@ -153,6 +181,7 @@ class Tape:
         buffers: what they read and make, by their numbers.
         first: the number of the first operation.
         result: what the network returns.
+        size: bytes of a number, of which it hangs which kernels torch has.
         units: how many parts it has: blocks, and what stands before and behind them.
         scalars: learned scalars, which no operation has.
         learned: numbers whose gradients are there before the backward pass of this part
@@ -164,6 +193,7 @@ class Tape:
     first: int = 0
     result: Held = ()
     units: int = 1
+    size: int = 4
     scalars: int = 0
     learned: tuple[int, Mapping[object, int]] = field(default_factory=lambda: (0, {}))
 
@@ -195,15 +225,20 @@ class Writer:
 
     Args:
         gpu: whether it is of what a network does on a GPU.
+        size: bytes of a number.
         unnamed: tensors inside of definitions that have no variable.
     """
 
     def __init__(
-        self, *, gpu: bool = False, unnamed: frozenset[object] = frozenset()
+        self,
+        *,
+        gpu: bool = False,
+        size: int = 4,
+        unnamed: frozenset[object] = frozenset(),
     ) -> None:
         self.gpu = gpu
         self._unnamed = unnamed
-        self.tape = Tape()
+        self.tape = Tape(size=size)
         self.part = ""
         self.unit = 0
         self.between = self.apart = False
@@ -242,10 +277,11 @@ class Writer:
         """
         x = named = given
         start = self.here
+        links = [link.on_gpu if self.gpu else link for link in links]
+        links = [link.in_half if self.tape.size < 4 else link for link in links]
         for statement in statements(links, apart=self.apart):
             named = x
             for link in statement:
-                link = link.on_gpu if self.gpu else link
                 copies = link.copied
                 if copies:
                     copy, link = link.apart()
@@ -292,6 +328,7 @@ class Writer:
                     by = self.here - 1 if ask == item.tensor else start
                     self.keep(held[ask], by)
                 self.hand_on(tuple(n for read in item.hands for n in held[read]))
+                self.cut(start, [(k, n, held[x]) for k, n, x in item.cuts])
             for name in item.names:
                 if name not in self._unnamed:
                     self.name(held[name])
@@ -314,6 +351,7 @@ class Writer:
                 saves_more=0,
                 saves_bytes=0,
                 saves_once=0,
+                saves_once_bytes=0,
                 stays=Amount(),
                 lean=None,
             )
@@ -331,12 +369,16 @@ class Writer:
                 parameters,
                 owner,
                 link.works,
-                Amount(link.cost.workspace, once=link.cost.workspace_once),
+                link.cost.held,
                 Amount(link.cost.workspace_back),
-                self._runs,
-                link.cost.exact,
-                link.cost.unheld,
-                link.absent,
+                seen=cost.seen,
+                runs=self._runs,
+                exact=cost.exact,
+                changed_in_place=cost.changed_in_place,
+                unheld=cost.unheld,
+                absent=link.absent or cost.absent,
+                converts=cost.converts,
+                turned=cost.turned,
                 between=self.between,
             )
         )
@@ -355,7 +397,8 @@ class Writer:
             buffer = self.tape.buffers[number]
             # What an adapter makes stands behind a product that is made of it.
             place = max(by, buffer.born)
-            if operations[place].owner and not self.is_trained(place):
+            op = operations[place]
+            if op.converts or (op.owner and not self.is_trained(place)):
                 continue
             buffer.kept = by if buffer.kept is None else min(buffer.kept, by)
             asks = tuple(dict.fromkeys((*operations[place].asks, number)))
@@ -368,6 +411,19 @@ class Writer:
     def hand_on(self, held: Held) -> None:
         """Notes that tensors get the gradient of the last operation as it is."""
         self.tape.operations[-1] = but(self.tape.operations[-1], hands=held)
+
+    def cut(self, start: int, parts: Iterable[tuple[object, int, Held]]) -> None:
+        """Notes that operations read parts of tensors alone.
+
+        Args:
+            start: the first of these operations, which go on to here.
+            parts: keys, numbers of each, and what they are parts of.
+        """
+        cuts = [(key, Amount(n), whole) for key, n, (whole, *_) in parts]
+        for number in range(start, self.here) if cuts else ():
+            op = self.tape.operations[number]
+            own = tuple(cut for cut in cuts if cut[2] in op.reads)
+            self.tape.operations[number] = but(op, cuts=(*op.cuts, *own))
 
     def leave(self, held: Sequence[Held]) -> None:
         """Notes what a block hands on, when it is through."""
@@ -382,26 +438,3 @@ class Writer:
         here = self.here - 1
         for number in held:
             self.tape.buffers[number].named = max(self.tape.buffers[number].named, here)
-
-    def close(self) -> None:
-        """Notes what gradients come to, when all operations are written.
-
-        One that comes to another is beside it before they are added up. A sum hands its own
-        on to its terms: one tensor is the gradient of several.
-        """
-        buffers = self.tape.buffers
-        for number, op in enumerate(self.tape.operations):
-            trained = [n for n in op.reads if buffers[n].trained]
-            first = [n for n in trained if buffers[n].read == number]
-            second = [n for n in trained if n not in first and n not in op.hands]
-            more = sum((buffers[n].amount for n in second), op.workspace_back)
-            self.tape.operations[number] = but(op, workspace_back=more)
-        #: Of what is handed on, the operation down to which one tensor is the gradient.
-        until: dict[int, int] = {}
-        for number, op in reversed([*enumerate(self.tape.operations)]):
-            same = [n for n in op.reads if n in op.hands and buffers[n].trained]
-            same = [n for n in same if buffers[n].read == number]
-            there = until.get(op.makes, number)
-            for heir in sorted(same, key=lambda n: buffers[n].born):
-                buffers[heir].graded = max(there, buffers[heir].born) - 1
-                there = until[heir] = min(there, buffers[heir].born)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,7 +10,15 @@ from recform.blocks.acts import Inner
 from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import code
-from recform.blocks.details import Detail, again, at_once, made_by, operation
+from recform.blocks.details import (
+    Detail,
+    again,
+    at_once,
+    converted,
+    made_by,
+    operation,
+    widened,
+)
 from recform.blocks.operator import (
     Emitted,
     Memory,
@@ -81,7 +90,9 @@ class Attention(Operator):
         if not x.numbers:
             return (q, k, v, *weighed, out)
         # One product makes all three, which are views of it.
-        maps = Cost(3 * q.parameters, 3 * x.numbers * (x.numbers // x.rows))
+        maps = Cost(
+            3 * q.parameters, 3 * x.numbers * (x.numbers // x.rows), turned=True
+        )
         one = operation("qkv", (x,), 3 * x.numbers, (x.name,), cost=maps)
         views = [Inner(name, ("qkv",), (), ()) for name in "qkv"]
         q = replace(q, does=(one, views[0]))
@@ -90,7 +101,7 @@ class Attention(Operator):
         if a.dropout == 0:
             weighed = _kernel(weighed, (q, k, v), a)
         else:
-            weighed, result = _in_training(weighed), "apart"
+            weighed, result = _in_training(weighed, (q, k, v), (q, k, v), a), "apart"
         # The function has names for these until it returns.
         last = replace(out.does[-1], names=(x.name, "qkv", result))
         return (q, k, v, *weighed, replace(out, does=(last,)))
@@ -225,7 +236,8 @@ class Attend(Several):
         rows = 4 * int(a.heads) * int(q.grid[0]) if fused else 0
         return replace(
             cost,
-            workspace=Amount(cost.saves_more, cost.saves_bytes - rows).single,
+            workspace=cost.saves_more,
+            workspace_bytes=cost.saves_bytes - rows,
             workspace_back=sum(x.elements for x in inputs),
         )
 
@@ -263,7 +275,7 @@ class Attend(Several):
         copied = [x for x in given if x in apart or (free and x is not v)]
         weighed = _weighed(a, given, y, copied)
         if a.dropout > 0 and _is_fused(shapes[0], y, a):
-            weighed = _in_training(weighed)
+            weighed = _in_training(weighed, given, apart, a)
         return (*found, *_named(weighed, given))
 
     def opened(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Inner, ...]:
@@ -374,12 +386,59 @@ def _absent(act: Inner) -> Inner:
     return replace(act, links=tuple(replace(x, absent=True) for x in act.links))
 
 
-def _in_training(weighed: Sequence[Detail]) -> tuple[Detail, ...]:
-    """Attention that drops weights, which is torch's kernel in evaluation."""
-    return tuple(
-        replace(x, does=tuple(y if y.tensor == "apart" else _absent(y) for y in x.does))
-        for x in weighed
-    )
+def _in_training(
+    weighed: Sequence[Detail],
+    given: Sequence[Detail],
+    apart: Sequence[Detail],
+    a: Arguments,
+) -> tuple[Detail, ...]:
+    """Attention that drops weights, which is torch's kernel in evaluation.
+
+    All numbers in it have four bytes, of which it copies those that come in.
+
+    Args:
+        weighed: what it does.
+        given: queries, keys and values.
+        apart: those of them whose heads lie apart.
+        a: the arguments of the operator.
+    """
+    (pairs,) = (x.numbers for x in weighed if x.name == "weights")
+    up = {x.name: converted(f"up {x.name}", x, wide=True) for x in given}
+    # Queries and keys are scaled before heads that lie apart are copied.
+    scaled = {
+        x.name: again(f"scaled {x.name}", (up[x.name],), x.numbers, wide=True)
+        for x in given[:2]
+        if x in apart
+    }
+    now: dict[object, object]
+    now = {name: act.tensor for name, act in {**up, **scaled}.items()}
+    q, k = given[0], given[1]
+    first = scaled[q.name].tensor if q in apart else f"copied {q.name}"
+    names = (first, *(x.tensor for x in up.values()))
+    turned = "rotary" in a and a["rotary"] is not None
+
+    def within(act: Inner) -> tuple[Inner, ...]:
+        if act.tensor == "heads":
+            return (act if turned else _absent(act),)
+        act = widened(replace(act, reads=tuple(now.get(n, n) for n in act.reads)))
+        if act.tensor != "apart":
+            return (_absent(act),)
+        # Its weights come out as well, in two bytes a number; nobody takes them.
+        (link,) = act.links
+        half = replace(
+            link.cost.in_half,
+            absent=True,
+            workspace=pairs + link.made,
+            workspace_once=2 * q.rows * k.rows * a.causal,
+        )
+        link = replace(link, cost=replace(link.cost, half=half))
+        wide = replace(act, tensor="wide", links=(link,))
+        return wide, replace(converted("apart", wide), names=names)
+
+    acts = [tuple(y for act in x.does for y in within(act)) for x in weighed]
+    before = map(_absent, (*up.values(), *scaled.values()))
+    does = ((*before, *acts[0]), *acts[1:])
+    return tuple(replace(x, does=y) for x, y in zip(weighed, does, strict=True))
 
 
 def _copied(x: Detail | Inner, numbers: int) -> Inner:
@@ -398,9 +457,14 @@ def _capped(scores: Detail) -> Detail:
     """Scores between a number and its negative, of those that are seen."""
     size, acts = scores.numbers, []
     act: Detail | Inner = scores
-    for name in ("scaled", "tanh", "up", "capped"):
+    for name in ("scaled", "tanh", "up"):
         act = again(name, (act,), size, ("tanh",) * (name == "tanh"))
         acts.append(act)
+    # Which keys are seen is a byte each, made of nothing that comes in.
+    grid = scores.shape.grid if scores.shape and size else (0,)
+    seen = Amount(once_bytes=math.prod(map(int, grid)))
+    cost = Cost(saves_once_bytes=seen.once_bytes, cheap=True, stays=seen, fixed=seen)
+    acts.append(operation("capped", (act,), size, cost=cost))
     said = "capped", "tanh", (scores.name,), "up to {softcap}"
     return Detail(*said, activation=True, shape=scores.shape, does=tuple(acts))
 

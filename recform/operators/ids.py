@@ -36,6 +36,7 @@ class Embed(Operator):
         return Cost(
             parameters=int(x.features) * int(a.width),
             saves_bytes=8 * x.elements,
+            turned=True,  # Where it is shared, `unembed` has the other gradient.
         )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
@@ -77,7 +78,8 @@ class Unembed(Operator):
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         y = self.shape(x, a)
-        return Cost(multiply_adds=int(x.features) * y.elements, saves_input=True)
+        adds = int(x.features) * y.elements
+        return Cost(multiply_adds=adds, saves_input=True, turned=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         sizes = f"{code(x.features)}, {code(a[IDS])}"

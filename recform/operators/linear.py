@@ -80,7 +80,9 @@ class Linear(Operator):
         y = self.shape(x, a)
         weights = int(x.features) * int(y.features)
         cost = learned(weights, y, y.elements // int(y.features), a)
-        return replace(cost, unheld=not a.bias and x.layout is not Layout.VECTOR)
+        return replace(
+            cost, unheld=not a.bias and x.layout is not Layout.VECTOR, turned=True
+        )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         sizes = (x.features, given(a, "width", x.features))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, made
-from recform.blocks.details import Detail, again, operation
+from recform.blocks.details import Detail, again, converted, operation
 from recform.blocks.operator import Emitted, Operator, Weights
 from recform.blocks.shape import Layout, Shape
 from recform.blocks.support import template
@@ -35,14 +35,18 @@ class BatchNorm(Operator):
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         # Mean and deviation of each channel are kept beside the input.
-        features = int(x.features)
-        return Cost(
-            2 * features,
+        statistics = 2 * int(x.features)
+        cost = Cost(
+            statistics,
             saves_input=True,
-            saves_once=2 * features,
+            saves_once=statistics,
             cheap=True,
-            stays=Amount(once=2 * features),
+            stays=Amount(once=statistics),
         )
+        # On a GPU these have four bytes, whatever comes in.
+        wide = Amount(once=2 * statistics)
+        half = replace(cost, saves_once=wide.once, stays=wide)
+        return replace(cost, gpu=replace(cost, half=half))
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         kind = "nn.BatchNorm2d" if x.layout is Layout.IMAGE else "nn.BatchNorm1d"
@@ -121,11 +125,18 @@ class RMSNorm(Operator):
     def details(self, inputs: tuple[Detail, ...], a: Arguments) -> tuple[Detail, ...]:
         (x,) = inputs
         size, width = x.numbers, x.numbers // max(1, x.rows)
-        # The root is made in place: it is kept, whatever runs again.
-        root = again("root", (x,), 0, (x.name,), bytes=4 * x.rows, back=3 * size)
-        by = again("by", (x, root), size, (x.name,), back=size)
-        scaled = Cost(width, cheap=True, workspace_back=size)
-        does = (root, by, operation("y", (by,), size, ("by",), cost=scaled))
+        # Numbers of two bytes have four in between.
+        up = converted("up", x, wide=True)
+        cost = Cost(changed_in_place=True, workspace=size, workspace_back=3 * size)
+        mean = operation("mean", (up,), x.rows, ("up",), cost=cost.widened)
+        root = again("root", (mean,), x.rows, ("root",), wide=True)
+        asks = ("up", "root")
+        by = again("by", (up, root), size, asks, wide=True, back=size)
+        more = {"parameters": width, "back": size}
+        scaled = again("scaled", (by,), size, ("by",), wide=True, **more)
+        # They have names until all is done.
+        y = replace(converted("y", scaled), names=asks)
+        does = (up, mean, root, by, scaled, y)
         return (Detail("y", self.name, parameters=width, shape=x.shape, does=does),)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:

@@ -132,7 +132,7 @@ class MaxPool(_Pool):
         return Cost(
             saves_input=True,
             saves_bytes=places.bytes,
-            workspace=places.single,
+            workspace_bytes=places.bytes,
             cheap=True,
             stays=Amount(bytes=small * made),
         )

@@ -304,6 +304,8 @@ EXACT |= {
     f"attend{more}": OF_THREE.format(more)
     for more in (
         ", dropout=0.1",
+        ", dropout=0.1, rotary=10000",
+        ", softcap=3, causal=true",
         ", talking=true",
         ", talking=true, dropout=0.1, qknorm=true",
         ", talking=true, rotary=10000",
@@ -340,6 +342,17 @@ EXACT |= {
     # Each call adds its gradient to what those behind it have made, in place.
     "one module for all": "input 12 x 16\nstages 32 x 4\nstem linear(c)\n"
     "M = ln > linear(8*c) > gelu > linear(c)\nX_i = X_<i-1> + M*X_<i-1>",
+    # Its first two gradients are views, and beside their sum.
+    "few numbers": "input 12\nstages 16 x 8\nstem linear(c)\nF = linear(2*c) > tanh "
+    "> linear(c)\nX_i = X_<i-1> + F*X_<i-1>",
+    # Halves get parts of one gradient, to which nothing is added in its place.
+    "side by side": "input 3 x 8 x 8\nstages 8 x 2\nA_0, B_0 = split(input, 2)\n"
+    "F = conv(3, c/2) > bn\nG = conv(3, c/2) > relu\nA_i = A_<i-1> + F_i*B_<i-1>\n"
+    "B_i = relu(B_<i-1> + G_i*A_i)\noutput concat(A_L, B_L)",
+    # The gradient of the wide sum waits while that of each narrow map is added to it.
+    "narrow maps": "input 6 x 32\nstages 32 x 2\nstem linear(c)\nhead none\n"
+    "A = linear(2)\nB = linear(2)\nU = linear(32)\n"
+    "X_i = X_<i-1> + U_i(A_i*X_<i-1>*B_i*X_<i-1>)",
     "a loop": HEADED + "N = linear(c)\nW = linear(2*c) > gelu > linear(c)\n"
     "X_i = X_<i-1> + W_i*N*X_<i-1>",
 }
@@ -353,9 +366,7 @@ def test_to_a_hundredth(name: str) -> None:
     for plan, said, real in held(compiled(EXACT[name]), plans):
         assert said.total.kept == pytest.approx(real.kept, rel=1e-3), plan
         peak = said.training - said.total.optimizer
-        # What is made again there and split has a gradient before all parts have one.
-        most = 1.05 if name == "a definition" else 1.01
-        assert 0.99 < peak / real.training < most, plan
+        assert 0.99 < peak / real.training < 1.01, plan
         assert said.inference == pytest.approx(real.inference, rel=0.01), plan
 
 
@@ -493,12 +504,12 @@ def test_causes(name: str) -> None:
     for plan, said, real in held(compiled(CAUSES[name]), ("plain", *PLANS)):
         assert said.total.kept == pytest.approx(real.kept, rel=0.001), plan
         peak = (said.training - said.total.optimizer) / real.training
-        assert 0.94 < peak < (1.14 if name in ROUGH else 1.06), plan
+        assert 0.94 < peak < (1.1 if name in ROUGH else 1.06), plan
         assert 0.94 < said.inference / real.inference < 1.06, plan
 
 
 #: Of a few kilobytes, where a gradient that is not there yet weighs.
-ROUGH = ("one part runs back", "a state of three")
+ROUGH = ("a state of three",)
 
 FEW = "input 3 x 8 x 8\nstem conv(3, c)\nhead avgpool > linear(4)\nstages 8 x {0}\n"
 #: Of a few kilobytes, as deep as is said: all to a hundredth.

@@ -203,6 +203,7 @@ class Cell(Body):
                     item.links,
                     keys(position, item.asks),
                     keys(position, item.hands),
+                    (),
                     keys(position, named),
                     runs,
                     item.module,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from recform.algebra.expr import (
     Apply,
+    Concat,
     Elementwise,
     Learned,
     Part,
@@ -172,17 +173,34 @@ class Inside(Shapes):
             if self._is_given(tensor) or self.bare(tensor) != tensor:
                 continue
             reads = self.terms(tensor)
-            hands: tuple[Tensor, ...] = ()
-            if isinstance(tensor, TensorSum):
-                same = (x for x in reads if self.shape(x) == self.shape(tensor))
-                whole = ((x, self._root(x)) for x in same)
-                hands = tuple(root for x, root in whole if self.bare(x) == root)
+            hands = tuple(self._handed(tensor, reads))
             asks = tuple(dict.fromkeys(map(self.bare, self.asks(tensor))))
             module: object = None
             if isinstance(tensor, Apply):
                 module = tensor.operator, tensor.index
             named, links = tuple(map(self.bare, reads)), self.links(tensor)
-            yield Inner(tensor, named, links, asks, hands, module=module)
+            cuts = tuple(self._cut(reads))
+            yield Inner(tensor, named, links, asks, hands, cuts, module=module)
+
+    def _handed(self, tensor: Tensor, reads: Iterable[Tensor]) -> Iterator[Tensor]:
+        """What a sum, or tensors side by side, give their gradient as it is."""
+        if not isinstance(tensor, TensorSum | Concat):
+            return
+        for x in reads:
+            root = self._root(x)
+            alike = tensor if isinstance(tensor, TensorSum) else x
+            whole = self.shape(x) == self.shape(alike) == self.shape(root)
+            if whole and self.bare(x) == root:
+                yield root
+
+    def _cut(self, reads: Iterable[Tensor]) -> Iterator[tuple[Tensor, int, Tensor]]:
+        """The parts of tensors that are read alone."""
+        for x in reads:
+            part = x
+            while isinstance(part, State) and self._body.parts(part):
+                (part,) = self._body.parts(part)
+            if isinstance(part, Part):
+                yield part, self.shape(x).elements, self.bare(x)
 
     def _is_given(self, tensor: Tensor) -> bool:
         """Whether a tensor is there before anything is computed."""

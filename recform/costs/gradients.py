@@ -1,0 +1,175 @@
+"""Gradients of a tape's tensors: from when to when there is one, and what is beside it.
+
+A step of the backward pass has three moments: before it, when what it asks for is made again;
+while it computes; and after it, when what it had is gone, and what it made is added to what
+others did. They are counted as the tape counts operations, three for each, against the time
+of the backward pass. A gradient is added in the place of another one that nobody else has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from recform.blocks import Amount
+from recform.costs.tape import NOTHING, Operation, Span, Tape, but
+
+#: The moments of a step, and how many these are.
+AFTER, WHILE, BEFORE, MOMENTS = 0, 1, 2, 3
+
+
+@dataclass(eq=False)
+class _Gradient:
+    """A tensor that is the gradient of some.
+
+    Attributes:
+        amount: how much it is.
+        since: the moment from which on it is told of those that have it.
+        seen: whether it is a view, to which nothing is added in its place.
+        holders: the tensors whose gradient it is.
+    """
+
+    amount: Amount
+    since: int
+    seen: bool = False
+    holders: dict[object, None] = field(default_factory=dict)
+
+
+def follow(tape: Tape) -> None:
+    """Notes on a tape that is written what gradients there are."""
+    _Gradients(tape).follow()
+
+
+class _Gradients:
+    """Follows a backward pass.
+
+    Tensors have their numbers; a part of one that is read by itself has a gradient of its
+    own, and a key, until all of these are put together behind the first that is read.
+    """
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+        self._buffers = tape.buffers
+        self._of: dict[object, _Gradient] = {}
+        #: How much each part is, and what it is of.
+        self._parts: dict[object, tuple[Amount, int]] = {}
+        #: The parts of each tensor that is cut, and what an operation is the first to cut.
+        self._cut: dict[int, dict[object, None]] = {}
+        self._cuts: dict[int, list[int]] = {}
+        for number, op in enumerate(tape.operations):
+            for key, amount, whole in op.cuts:
+                if tape.buffers[whole].trained and whole not in self._cut:
+                    self._cuts.setdefault(number, []).append(whole)
+                self._cut.setdefault(whole, {})[whole, key] = None
+                self._parts[whole, key] = amount, whole
+
+    def follow(self) -> None:
+        """Goes from the last operation to the first."""
+        operations = self._tape.operations
+        for number in self._tape.result:
+            since = MOMENTS * len(operations) - 1
+            self._of[number] = self._made(number, since)
+        for number in reversed(range(len(operations))):
+            if self._buffers[operations[number].makes].trained:
+                operations[number] = self._step(number, operations[number])
+
+    def _amount(self, tensor: object) -> Amount:
+        if isinstance(tensor, int):
+            return self._buffers[tensor].amount
+        return self._parts[tensor][0]
+
+    def _made(self, tensor: object, since: int, *, seen: bool = False) -> _Gradient:
+        """A gradient of a tensor alone."""
+        return _Gradient(self._amount(tensor), since, seen, {tensor: None})
+
+    def _reads(self, op: Operation) -> Iterator[object]:
+        """The tensors, and the parts of such, that get a gradient from an operation."""
+        cut = {whole for _, _, whole in op.cuts}
+        for read in op.reads:
+            if self._buffers[read].trained:
+                if read not in cut:
+                    yield read
+                yield from ((w, key) for key, _, w in op.cuts if w == read)
+
+    def _step(self, number: int, op: Operation) -> Operation:
+        """The backward pass of an operation."""
+        first = MOMENTS * number
+        mine = self._of.pop(op.makes, None) or self._made(op.makes, first + WHILE)
+        adds = sums = NOTHING
+        added = False
+        for read in self._reads(op):
+            handed = read in op.hands
+            before = self._of.get(read)
+            if before is None:
+                self._of[read] = self._first(read, op, mine, first, handed=handed)
+                continue
+            added = added or handed
+            adds += NOTHING if handed else self._amount(read)
+            others = [n for n in before.holders if n != read]
+            others = [n for n in others if handed or n != op.makes]
+            if others or before.seen or before.amount != self._amount(read):
+                sums += self._apart(read, before, first, others)
+        self._leave(op.makes, mine, first + WHILE)
+        if mine.holders:
+            mine.since = first + AFTER
+        elif added:  # What is handed on is there while it is added.
+            sums += mine.amount
+        for whole in self._cuts.get(number, ()):
+            sums += self._whole(whole, first)
+        return but(op, adds=adds, sums=sums)
+
+    def _first(
+        self, read: object, op: Operation, mine: _Gradient, first: int, *, handed: bool
+    ) -> _Gradient:
+        """The gradient that is the first of a tensor in the backward pass."""
+        if not handed:
+            return self._made(read, first + WHILE, seen=op.seen)
+        mine.holders[read] = None
+        return mine
+
+    def _apart(
+        self, read: object, before: _Gradient, first: int, others: Sequence[object]
+    ) -> Amount:
+        """Has a tensor get the sum of two gradients, of which the first stays as it is.
+
+        Returns:
+            What is there besides, while they are added up.
+        """
+        if not others and before.amount == self._amount(read):
+            before.seen = False  # The sum takes its place.
+            return before.amount
+        if others:
+            del before.holders[read]
+        else:
+            self._leave(read, before, first + AFTER)
+        self._of[read] = self._made(read, first + AFTER)
+        return NOTHING
+
+    def _whole(self, whole: int, first: int) -> Amount:
+        """Puts the gradients of the parts of a tensor together.
+
+        Returns:
+            What is there besides, if that is added to another gradient.
+        """
+        for part in self._cut[whole]:
+            if part in self._of:
+                self._leave(part, self._of.pop(part), first + AFTER)
+        if whole in self._of:
+            return self._amount(whole)
+        self._of[whole] = self._made(whole, first + AFTER)
+        return NOTHING
+
+    def _leave(self, tensor: object, gradient: _Gradient, last: int) -> None:
+        """Tells of a gradient that a tensor had it, as its own operation now has."""
+        del gradient.holders[tensor]
+        number = tensor if isinstance(tensor, int) else self._parts[tensor][1]
+        span = Span(gradient.amount, last, gradient.since)
+        made = self._buffers[number]
+        self._buffers[number] = but(made, gradients=(*made.gradients, span))
+
+
+def spans(found: Sequence[Span], first: int, last: int) -> tuple[Span, ...]:
+    """The parts of spans between the moments of two operations, without the last one."""
+    least, most = MOMENTS * first, MOMENTS * last - 1
+    inside = (Span(s.amount, max(s.last, least), min(s.since, most)) for s in found)
+    return tuple(span for span in inside if span.last <= span.since)
