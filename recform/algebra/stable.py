@@ -6,7 +6,10 @@ left where ``exp(x)`` is small beside 1, and none at all where it is larger than
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import sympy
+from sympy.printing.latex import LatexPrinter
 
 from recform.algebra.expr import Learned
 from recform.blocks.symbolic import Symbolic
@@ -15,12 +18,27 @@ from recform.blocks.symbolic import Symbolic
 _DIGITS = 400
 
 
-class Sigmoid(sympy.Function):
+class _Word(sympy.Function):
+    """A function that has a name in the language."""
+
+    name = ""
+
+    def _latex(self, printer: LatexPrinter, exp: str = "") -> str:
+        power = f"^{{{exp}}}" if exp else ""
+        inner = printer.doprint(self.args[0])
+        return rf"\operatorname{{{self.name}}}{power}\left({inner}\right)"
+
+
+class Sigmoid(_Word):
     """The word of torch, whose slope is a number even where ``exp`` runs over."""
 
+    name = "sigmoid"
 
-class Softplus(sympy.Function):
+
+class Softplus(_Word):
     """The same of ``log(1 + exp(x))``."""
+
+    name = "softplus"
 
 
 class log1p(sympy.Function):
@@ -34,11 +52,24 @@ def with_words(value: Symbolic) -> Symbolic:
 
     Those of numbers are written out, so that no float on the way runs over.
     """
+    return _replaced(value, _softplus, _sigmoid)
+
+
+def in_words(value: Symbolic) -> Symbolic:
+    """The same for readers: with the words of the language for all of them."""
+    return _replaced(value, Softplus, Sigmoid)
+
+
+def _replaced(
+    value: Symbolic,
+    softplus: Callable[[Symbolic], Symbolic],
+    sigmoid: Callable[[Symbolic], Symbolic],
+) -> Symbolic:
     if not value.has(sympy.exp):
         return value
     value = value.replace(
         lambda part: isinstance(part, sympy.log) and exponent(part.args[0]) is not None,
-        lambda part: _softplus(exponent(part.args[0])),
+        lambda part: softplus(exponent(part.args[0])),
     )
     return value.replace(
         lambda part: (
@@ -46,7 +77,7 @@ def with_words(value: Symbolic) -> Symbolic:
             and part.exp.could_extract_minus_sign()
             and exponent(part.base) is not None
         ),
-        lambda part: _sigmoid(-exponent(part.base)) ** -part.exp,
+        lambda part: sigmoid(-exponent(part.base)) ** -part.exp,
     )
 
 

@@ -37,13 +37,21 @@ from recform.algebra.expr import (
 )
 from recform.algebra.indices import time_of, untimed
 from recform.algebra.lists import Dealt, Listed, Members, Mirror, Over, list_of
+from recform.algebra.stable import in_words
 from recform.algebra.written.decimals import Decimals, in_decimals
 from recform.blocks.symbolic import Symbolic
 from recform.operators.activation import RECIPROCAL
 
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
 #: What SymPy calls otherwise than the language does.
-_NAMED = {"Abs": "abs", "Max": "max", "Min": "min", "ceiling": "ceil"}
+_NAMED = {
+    "Abs": "abs",
+    "Max": "max",
+    "Min": "min",
+    "ceiling": "ceil",
+    "Sigmoid": "sigmoid",
+    "Softplus": "softplus",
+}
 #: All numbers are fractions.
 EXACT = Decimals()
 
@@ -172,7 +180,7 @@ class _Plain:
         names = {item: sympy.Symbol(self.learned(item)) for item in learned}
         names[K] = sympy.Symbol("k")
         level = _SUM if value.is_Add else _PRODUCT if not value.is_Atom else _ATOM
-        named = in_decimals(value.xreplace(names), self._decimals)
+        named = in_decimals(in_words(value.xreplace(names)), self._decimals)
         return self.expression(named), level
 
     def expression(self, value: Symbolic) -> str:

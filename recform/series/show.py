@@ -82,7 +82,7 @@ class Plain:
         return "0" if tensor is None else plain(tensor)
 
     def scalar(self, weight: Symbolic) -> str:
-        return plain_scalar(weight.xreplace({sympy.E: sympy.Symbol("e")}))
+        return plain_scalar(weight)
 
     def derivative(self, of: str, by: str) -> str:
         """``dX_L/dX_<L-i>``."""

@@ -195,7 +195,7 @@ def _obstacle(
         ]
         if hidden:
             span = _place(formula, name, hidden[0])
-            inside = f"{plain(wanted)} stands inside {plain(hidden[0])}"
+            inside = f"{plain(wanted)} stands inside {_short(plain(hidden[0]))}"
             if bare:
                 return (
                     f"{inside} and beside it: the equation is implicit, and iterating "
@@ -208,6 +208,11 @@ def _obstacle(
         f"{names}: more tensors than equations to solve for them",
         (formula.equations[0].span,),
     )
+
+
+def _short(text: str) -> str:
+    """An expression in a sentence; the whole of it stands in the file."""
+    return text if len(text) <= 80 else f"{text[:77].rstrip()}..."
 
 
 def _undoing(part: Tensor) -> str:
