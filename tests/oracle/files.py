@@ -32,9 +32,9 @@ NUMBERS = (
 )
 DECLARED = """\
 scalar p_i = 0.4
-scalar q_i = 0.3
+scalar q_i = 0.6/(i + 1)
 scalar g = 0.7
-scalar h_i = 0.6 per channel
+scalar h_i = 0.6 - 0.2*i/L per channel
 const a_i = 1/(i+2)
 """
 

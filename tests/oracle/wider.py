@@ -31,12 +31,15 @@ R = avgpool > linear(c) > sigmoid
 MORE_DECLARED = """\
 vector v_i = 0.8
 vector w = 0.3
-scalar l_i = 0.4
+scalar l_i = 0.4/i
 scalar u_<i,k> = 1/(i+k+1)
 scalar z_<i,k> = 0.3
 scalar u_<i,i-1> = 0.5
 """
-FUNCTIONS = ("leaky_relu", "elu", "relu6", "hardswish", "hardsigmoid", "softplus")
+FUNCTIONS = (
+    *("leaky_relu", "elu", "relu6", "hardswish", "hardsigmoid", "softplus"),
+    *("selu", "sin", "cos", "abs"),
+)
 
 
 @dataclass

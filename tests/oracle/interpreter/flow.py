@@ -33,6 +33,10 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "hardswish": F.hardswish,
     "hardsigmoid": F.hardsigmoid,
     "softplus": F.softplus,
+    "selu": F.selu,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "abs": torch.abs,
     "exp": torch.exp,
     "reciprocal": torch.reciprocal,
 }
