@@ -138,16 +138,14 @@ class OperatorReader:
 
     def _is_tensor(self, item: n.Expr | n.Keyword) -> bool:
         """Whether an argument is what comes in, as programs write it."""
-        match item:
-            case n.Reference(name=name, indices=indices) if (
-                name not in self._values and name not in SYMBOLS
-            ):
-                return (
-                    name == "input"
-                    or name[:1].isupper()
-                    or (name == "x" and not indices)
-                )
-        return False
+        if not isinstance(item, n.Reference):
+            return False
+        name, known = item.name, item.name in self._values or item.name in SYMBOLS
+        return not known and (
+            name in ("X", "x", "input")
+            or name in self._definitions
+            or (bool(item.indices) and name[0].isupper())
+        )
 
     def _slot(
         self, operator: Operator, item: n.Expr | n.Keyword, position: int
