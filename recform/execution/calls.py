@@ -34,6 +34,7 @@ from recform.execution.parts import (
     call,
 )
 from recform.execution.rows import Items
+from recform.execution.shown import shown
 
 if TYPE_CHECKING:
     from recform.execution.file import File
@@ -67,7 +68,7 @@ class Calls:
                     self._table.atom("item", self._file.stands(value), k)
                     for k in range(count)
                 ]
-        raise Unreadable(f"a loop through {value}")
+        raise Unreadable(f"a loop through {shown(value)}")
 
     def method(
         self, held: Value, name: str, arguments: Sequence[Value], options: Options

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from typing import Any
 
 from recform.execution.forms import Made, Node, key_of
+from recform.execution.shown import shown
 
 
 class Unlike(Exception):
@@ -242,30 +243,3 @@ def nodes_in(values: Iterable[Any]) -> list[Node]:
             case dict():
                 rest += item
     return sorted(found, key=lambda node: node.number)
-
-
-def shown(value: Any, depth: int = 4) -> str:
-    """A value as words, as far as a person reads."""
-    match value:
-        case Node() if depth == 0:
-            return "..."
-        case Node(parts=("sum", frozenset() as terms)):
-            return shown(dict(terms), depth)
-        case Node(parts=("slot", *names)):
-            return ".".join(map(str, names))
-        case Node(parts=(kind, *parts)):
-            inner = ", ".join(shown(part, depth - 1) for part in parts)
-            return inner if kind == "call" else f"{kind}({inner})"
-        case Made():
-            name, *parts = value.make
-            return f"{name}({', '.join(shown(part, 1) for part in parts)})"
-        case dict():
-            ordered = sorted(value.items(), key=lambda item: item[0].number)
-            texts = [
-                ("" if factor == 1 else f"{factor:.4g}*") + shown(node, depth - 1)
-                for node, factor in ordered
-            ]
-            return " + ".join(texts) if texts else "0"
-        case tuple():
-            return f"({', '.join(shown(part, depth) for part in value)})"
-    return str(value)

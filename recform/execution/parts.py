@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 from recform.blocks.identifiers import MODULE, is_private
 from recform.execution.forms import Form, Made, Table, Unreadable, form
+from recform.execution.shown import shown
 
 #: What an expression is: a form, a number, a word, a part, a row of values.
 Value = Any
@@ -60,6 +61,9 @@ class Name(Part):
 
     text: str
 
+    def __str__(self) -> str:
+        return self.text
+
 
 @dataclass(frozen=True)
 class Hole(Part):
@@ -72,6 +76,9 @@ class Hole(Part):
 
     name: str
     call: int | None = None
+
+    def __str__(self) -> str:
+        return self.name
 
     def on(self, world: World, arguments: Sequence[Value]) -> Value:
         return world.ran(self, arguments)
@@ -211,7 +218,7 @@ def call(world: World, part: Value, arguments: Sequence[Value]) -> Value:
         made = part.on(world, arguments)
         world.returned.append((part, made))
         return made
-    raise Unreadable(f"{part} is called")
+    raise Unreadable(f"{shown(part)} is called")
 
 
 def tensor(world: World, value: Value) -> Form:

@@ -13,6 +13,7 @@ from string import ascii_uppercase
 from recform.algebra.scalars import FUNCTIONS
 from recform.blocks import Operator
 from recform.diagnostics import Diagnostics
+from recform.outline.operator_calls import given_as
 from recform.outline.sections import Section
 from recform.outline.survey import BUILT_IN, references
 from recform.syntax import nodes as n
@@ -152,7 +153,8 @@ class _Finder:
             value = argument.value if isinstance(argument, n.Keyword) else argument
             names = list(references(value))
             if all(ref.name in self._numbers and not ref.indices for ref in names):
-                yield argument.span.text
+                operator = self._section.library.lookup(call.function.name)
+                yield given_as(operator, argument) if operator else argument.span.text
 
     def _letter(self, name: str) -> str:
         """A name that is free for an operator."""

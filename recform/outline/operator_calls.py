@@ -95,6 +95,17 @@ class OperatorReader:
     ) -> Arguments | None:
         values: dict[str, Symbolic] = {}
         sound = True
+        if given and self._is_tensor(given[0]):
+            rest = ", ".join(given_as(operator, item) for item in given[1:])
+            called = f"{operator.name}({rest})" if rest else operator.name
+            self._report.error(
+                "RF203",
+                f"{operator.name} stands in a flow, which gives it what stands in front: "
+                f"{given[0].span.words} is no argument",
+                given[0].span,
+                hint=f"write {called}",
+            )
+            return None
         for position, item in enumerate(given):
             argument = self._slot(operator, item, position)
             if argument is None:
@@ -125,6 +136,17 @@ class OperatorReader:
                 values[argument.name] = argument.default
         return Arguments(values) if sound else None
 
+    def _is_tensor(self, item: n.Expr | n.Keyword) -> bool:
+        """Whether an argument is what comes in, as programs write it."""
+        if not isinstance(item, n.Reference):
+            return False
+        name, known = item.name, item.name in self._values or item.name in SYMBOLS
+        return not known and (
+            name in ("X", "x", "input")
+            or name in self._definitions
+            or (bool(item.indices) and name[0].isupper())
+        )
+
     def _slot(
         self, operator: Operator, item: n.Expr | n.Keyword, position: int
     ) -> Argument | None:
@@ -137,7 +159,9 @@ class OperatorReader:
                 "RF203",
                 f"{operator.name} has no argument {item.name!r}",
                 item.span,
-                hint=meant(
+                hint=f"write {operator.name}({given_as(operator, item)})"
+                if len(operator.arguments) == 1
+                else meant(
                     item.name, [a.name for a in operator.arguments], usage(operator)
                 ),
             )
@@ -258,6 +282,28 @@ class OperatorReader:
         if argument.kind is Kind.RATE and not 0 <= number <= 1:
             return None
         return number
+
+
+def given_as(operator: Operator, item: n.Expr | n.Keyword) -> str:
+    """An argument as it may be given; an only one has no need of another name."""
+    names = [a.name for a in operator.arguments]
+    if isinstance(item, n.Keyword) and len(names) == 1 and item.name not in names:
+        return item.value.span.words
+    return item.span.words
+
+
+#: What may be given for a required argument, by its name or kind.
+_LIKELY = {"kernel": "3", "width": "c", Kind.RATE: "0.1", Kind.FLAG: "true"}
+
+
+def example(operator: Operator) -> str:
+    """A call with what must be given, for hints."""
+    given = (
+        _LIKELY.get(a.name) or _LIKELY.get(a.kind) or next(iter(a.choices), "2")
+        for a in operator.arguments
+        if a.required
+    )
+    return f"{operator.name}({', '.join(given)})"
 
 
 def usage(operator: Operator) -> str:

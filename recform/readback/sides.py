@@ -20,8 +20,9 @@ from recform.diagnostics.refuted import Refuted
 from recform.execution.file import File, Said
 from recform.execution.forms import BROKEN, Made, Raised, Unreadable, drawn
 from recform.execution.library import Start, changes_nothing
-from recform.execution.match import Unlike, matched, shown
+from recform.execution.match import Unlike, matched
 from recform.execution.parts import Leaf, Part, Value, call
+from recform.execution.shown import shown
 from recform.graph.calls import stacks
 from recform.graph.model import NetworkGraph, Place, Segment, Site
 from recform.readback.coefficients import Coefficients, Numbers

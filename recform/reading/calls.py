@@ -18,6 +18,29 @@ from recform.reading.base import Value
 from recform.reading.ranges import Ranges
 from recform.syntax import nodes as n
 
+#: Functions of other languages that a sign stands for here, or another function.
+_SIGNS = {
+    **dict.fromkeys(("add", "plus"), " + "),
+    **dict.fromkeys(("sub", "subtract", "minus"), " - "),
+    **dict.fromkeys(("mul", "multiply", "times"), "*"),
+    **dict.fromkeys(("cat", "concatenate"), ", "),
+}
+
+
+def _by_sign(call: n.Call) -> str:
+    """How ``add(A, B)`` is written; empty for any other function."""
+    sign = _SIGNS.get(call.function.name.lower(), "")
+    if not sign or len(call.arguments) < 2:
+        return ""
+    texts = [item.span.words for item in call.arguments]
+    if sign == ", ":
+        return f"write concat({sign.join(texts)})"
+    later = [
+        f"({x})" if isinstance(item, n.Sum) else x
+        for x, item in zip(texts, call.arguments, strict=True)
+    ]
+    return f"write {sign.join(texts[:1] + later[1:] if sign == ' + ' else later)}"
+
 
 class Calls(Ranges):
     """Reads ``name(...)``."""
@@ -114,7 +137,8 @@ class Calls(Ranges):
                 f"the operator {name} takes "
                 f"{'one tensor' if len(inputs) == 1 else wanted}, not {len(tensors)}",
                 expr.span,
-                hint="put tensors together with concat(...) or a sum first"
+                hint=_by_sign(expr)
+                or "put tensors together with concat(...) or a sum first"
                 if len(inputs) < len(tensors)
                 else f"{expr.function.span.text}({', '.join(inputs)})",
             )
@@ -187,7 +211,8 @@ class Calls(Ranges):
             "RF202",
             f"there is no function or operator {name!r}",
             expr.function.span,
-            hint=library.hint(
+            hint=_by_sign(expr)
+            or library.hint(
                 name, others, f"define it: {name} = conv(3, c) > bn > relu"
             ),
         )

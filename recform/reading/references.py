@@ -31,6 +31,14 @@ from recform.reading.indices import Indices
 from recform.syntax import nodes as n
 from recform.syntax.foreign import counted_by_i
 
+#: What stands in arguments of operators, and nowhere else.
+_OF_OPERATORS = {
+    "c": "the width of the stage",
+    "s": "the stride of the block",
+    "cin": "the features that come in",
+    "in_channels": "the channels that come in",
+}
+
 
 class References(Indices):
     """Reads names with and without an index."""
@@ -287,6 +295,8 @@ class References(Indices):
                 expr.span,
                 hint=f"{name}(...)",
             )
+        if name in _OF_OPERATORS:
+            self._of_operators(expr)
         guess = closest(name, [*self.names.all(), "input"])
         if name[0].isupper() and expr.indices:
             self.report.fail(
@@ -310,4 +320,23 @@ class References(Indices):
                 hint += f"; an operator has a capital letter: {shown.capitalize()}"
         self.report.fail(
             "RF201", f"the name {name!r} is not known", expr.span, hint=hint
+        )
+
+    def _of_operators(self, expr: n.Reference) -> NoReturn:
+        """Reports a word of arguments that is meant as a number."""
+        free = (x for x in "abdghkmpqruvwyz" if x not in self.names.all())
+        name = next(free, "my_number")
+        hint = (
+            f"a number here has another name: write {name}, with `param {name} = 0.5`"
+        )
+        hint += f", or `const {name} = (...) per stage`"
+        if expr.indices:
+            shown = expr.span.text.replace(expr.name, name, 1)
+            hint = f"write {shown}, with `scalar {name}_i = 0.5` (learned)"
+        self.report.fail(
+            "RF201",
+            f"{expr.name} is {_OF_OPERATORS[expr.name]}, and stands in arguments of "
+            "operators alone",
+            expr.span,
+            hint=hint,
         )

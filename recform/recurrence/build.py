@@ -120,6 +120,10 @@ def _check_handed(
             report.check()
 
 
+#: So many blocks more are tried.
+_MORE = 9
+
+
 def _complete(formula: Formula, length: int, report: Diagnostics) -> None:
     """Whether there is an output, and every unknown that is read from block 1 on.
 
@@ -139,20 +143,35 @@ def _complete(formula: Formula, length: int, report: Diagnostics) -> None:
     for equation in formula.equations:
         for k in range(1, length + 1):
             state = State(equation.unknown, k)
-            if output is not None and (equation.unknown not in read or state in zero):
+            if state in zero or (output is not None and equation.unknown not in read):
                 continue
             if unroller.settle(state) is None:
                 report.error(
                     "RF305",
-                    f"nothing is left of {state}: all its terms reach before the start",
+                    f"nothing is left of {state}: all its terms "
+                    f"{'are 0, or ' if zero else ''}reach before the start",
                     equation.span,
                     hint=f"add a boundary equation: {state} = ...",
                 )
                 report.check()
     if output is None:
-        report.error("RF305", "nothing is left of the output", formula.output_span)
+        report.error(
+            "RF305",
+            "nothing is left of the output",
+            formula.output_span,
+            hint=_through(formula, length),
+        )
     report.check()
     check_lists(formula, unroller, length, report)
+
+
+def _through(formula: Formula, length: int) -> str:
+    """How something comes through to the output, of which boundary equations leave nothing."""
+    zero = [f"{b.left} = 0" for b in formula.boundaries if b.right is None]
+    for more in range(length + 1, length + _MORE):
+        if Unroller(formula, more).output(formula.output) is not None:
+            return f"something comes through {more} blocks: stages ... x {more}"
+    return f"leave out {' and '.join(zero)}" if zero else ""
 
 
 def _regular(formula: Formula, reach: Reach) -> tuple[Reach, Writer, Step]:

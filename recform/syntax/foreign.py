@@ -41,6 +41,18 @@ _ASSIGNED = re.compile(
     rf"(?!\w*_(?:[{_LETTER}]|\d+)\s*=)([{_LETTER}]\w*)\s*="
     r"(?=[^\n]*\d)((?:[-+*/^().\s]|\d(?:[eE][-+]?\d)?)+)"
 )
+#: `let a = 3`, `def W(x): return ...`: words that programs put in front of a name.
+_WORD = re.compile(
+    rf"(let|var|val|auto|local|def|define|func|fn|function)\s+"
+    rf"([{_LETTER}][\w']*(?:<[^<>]*>)?)\s*(\([^()]*\))?\s*(?:=(?!=)|:\s*return\b)\s*"
+)
+#: `conv(3x3, c)`: two numbers in the brackets of an operator.
+_BY = re.compile(r"(?<=[(,=])(\s*)(\d+)\s*[xX×]\s*(\d+)(?=\s*[,)])")
+#: Signs of LaTeX between two factors that have no meaning here, and what they mostly are.
+_SIGNS = {"oplus": "+", "⊕": "+", "otimes": "*", "⊗": "*", "ast": "*", "ominus": "-"}
+_SIGN = re.compile(
+    r"(?<=[\w'>})\]])\s*(?:\\(oplus|otimes|ast|ominus)(?![A-Za-z])|([⊕⊗]))\s*(?=[\\\w(])"
+)
 #: `stem = ...`, `head: ...`: statements that a program would assign.
 _STATED = re.compile(
     r"(network|use|scope|memory|stem|head|adapter|transition|output|"
@@ -58,7 +70,8 @@ def answered(statement: Span, report: Diagnostics, library: Library) -> bool:
     """
     whole = statement.text_without_comments
     text = _QUOTED.sub(lambda found: " " * len(found.group()), whole)
-    arrow = _ARROW.search(text) if _FLOW.match(text) else None
+    is_flow = _FLOW.match(text) is not None
+    arrow = _ARROW.search(text) if is_flow else None
     # In an equation `|` is no arrow.
     of_blocks = "_" in text.partition("=")[0]
     if arrow is not None and not (of_blocks and arrow.group() == "|"):
@@ -68,6 +81,24 @@ def answered(statement: Span, report: Diagnostics, library: Library) -> bool:
             ("RF121", f"operators follow each other with `>`, not `{arrow.group()}`"),
             arrow.span(),
             _ARROW.sub(" > ", whole),
+        )
+    elif found := _WORD.match(text):
+        _told(
+            report,
+            statement,
+            ("RF122", f"a statement begins with its name, not with `{found[1]}`"),
+            found.span(1),
+            _without_word(found, whole),
+        )
+    elif found := _SIGN.search(text):
+        sign = found[1] or found[2]
+        other = ", or concat(A, B) if it puts them side by side" * (_SIGNS[sign] == "+")
+        _told(
+            report,
+            statement,
+            ("RF105", f"the sign {found[0].strip()} has no meaning here"),
+            found.span(),
+            _SIGN.sub(lambda item: f" {_SIGNS[item[1] or item[2]]} ", whole) + other,
         )
     elif (found := _bracketed(text, library)) is not None:
         _told(
@@ -101,19 +132,48 @@ def answered(statement: Span, report: Diagnostics, library: Library) -> bool:
             found.span(),
             f"{found.group(1)} {whole[found.end() :]}",
         )
-    elif (found := _ASSIGNED.fullmatch(text)) and found.group(1) not in _WORDS:
-        name, value = found.group(1), found.group(2).strip()
-        declared = f"times {value}" if name == "times" else f"param {name} = {value}"
+    elif is_flow and not of_blocks and (found := _BY.search(text)):
         _told(
             report,
             statement,
-            ("RF122", f"`{name} = ...` defines an operator, and this is a number"),
+            ("RF122", "height and width stand in brackets, and one number is both"),
+            (found.start(2), found.end()),
+            _BY.sub(lambda item: item[1] + _sides(item[2], item[3]), whole),
+        )
+    elif (found := _ASSIGNED.fullmatch(text)) and found.group(1) not in _WORDS:
+        _told(
+            report,
+            statement,
+            ("RF122", f"`{found[1]} = ...` defines an operator, and this is a number"),
             found.span(),
-            declared,
+            _declared(found),
         )
     else:
         return False
     return True
+
+
+def _declared(assigned: re.Match[str]) -> str:
+    """A number as it is declared."""
+    name, value = assigned[1], assigned[2].strip()
+    return f"times {value}" if name == "times" else f"param {name} = {value}"
+
+
+def _without_word(found: re.Match[str], whole: str) -> str:
+    """A statement that a word of programs stands in front of, as it is written here."""
+    name, given, right = found[2], found[3] or "", whole[found.end() :].strip()
+    number = _ASSIGNED.fullmatch(f"{name} = {right}")
+    if number and not given and name not in _WORDS:
+        return _declared(number)
+    # `def W(x): return conv(3, c)` says nothing of x.
+    takes = any(
+        re.search(rf"(?<!\w){x}(?!\w)", right) for x in re.findall(r"\w+", given)
+    )
+    return f"{name}{given if takes else ''} = {right}"
+
+
+def _sides(height: str, width: str) -> str:
+    return height if height == width else f"({height}, {width})"
 
 
 def counted_by_i(letter: Span) -> str:

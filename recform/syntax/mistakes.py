@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from string import ascii_uppercase
 
 from recform.blocks import Library
 from recform.diagnostics import Diagnostics, closest, meant
@@ -68,6 +69,7 @@ _SIGNS = {
 _FOR_SOME = {"if", "else", "for", "while"}
 #: Signs that have no meaning here, and what is written for them.
 _SIGNS_ELSEWHERE = {
+    ".": "names have no point: what PyTorch calls nn.Conv2d is conv, in lower case",
     ";": "a statement ends with its line",
     "@": "a product is written with `*`",
     "\\": "a statement ends with its line, and names of LaTeX are a backslash and letters",
@@ -179,7 +181,7 @@ def _token(
                 "an equation has operators by their names, and this one stands here with "
                 "arguments",
                 left,
-                hint=f"define an operator, W = {left.text}, and write W_i(...)",
+                hint=_defined(left.text, statement.source.text, library),
             )
             return
         # Between arguments of an operator it may as well be a comma.
@@ -191,7 +193,7 @@ def _token(
             MENDED,
             f"{sign} is missing between two {of}",
             Span(statement.source, left.start if short else left.end - 1, right.end),
-            hint=f"write {left.text}{said}{right.text}{other}"
+            hint=f"write {left.text}{said}{right.text}{'...)' * (right.text == '(')}{other}"
             if short
             else f"write `{said.strip()}` in front of {right.text!r}",
         )
@@ -284,8 +286,22 @@ def _is_applied(left: Span, token: Token, library: Library) -> bool:
         token.type == "LPAR"
         and left.text.endswith(")")
         and called is not None
-        and library.lookup(called[1]) is not None
+        and (
+            library.lookup(called[1]) is not None
+            or library.alike(called[1]) != ""
+            or re.fullmatch(r"[A-Z][A-Za-z0-9]+", called[1]) is not None
+        )
     )
+
+
+def _defined(call: str, text: str, library: Library) -> str:
+    """How an operator with arguments is defined, by a letter that the file does not have."""
+    taken = set(re.findall(r"(?<![A-Za-z\\])[A-Z](?![A-Za-z])", text))
+    letter = next(x for x in ("W", *ascii_uppercase, "Op") if x not in taken)
+    name, bracket, given = call.partition("(")
+    if library.lookup(name) is None:
+        name = library.alike(name) or name
+    return f"define an operator, {letter} = {name}{bracket}{given}, and write {letter}_i(...)"
 
 
 def _is_flow(statement: Span) -> bool:

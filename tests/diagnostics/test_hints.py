@@ -41,7 +41,7 @@ WRONG = [
         "X_i = X_<i-1> + dropout(0.1)(W_i*X_<i-1>)",
         "RF214",
         "by their names",
-        "define an operator, W = dropout(0.1), and write W_i(...)",
+        "define an operator, A = dropout(0.1), and write A_i(...)",
     ),
     (
         "X_i = X_<i-1> + droppath(0.2*i/L)*W_i*X_<i-1>",
@@ -189,3 +189,96 @@ def test_powers_of_tensors_are_products_roots_and_quotients(number: str) -> None
 def test_powers_that_are_none(number: str) -> None:
     (found,) = mistakes(f"{VECTORS}X_<i-1>^({number})")
     assert (found.code, found.labels[0].span.text) == ("RF205", f"({number})")
+
+
+W = "W = conv(3, c) > bn\n"
+#: A file, its code, words of the hint, and the file as it is when they are followed.
+FOLLOWED = [
+    (
+        "X_i = add(X_<i-1>, W_i*X_<i-1>)",
+        "RF202",
+        "write X_<i-1> + W_i*X_<i-1>",
+        ONE,
+    ),
+    (
+        "X_i = X_<i-1> + Mul(X_<i-1> - X_0, W_i*X_<i-1>)",
+        "RF203",
+        "write (X_<i-1> - X_0)*W_i*X_<i-1>",
+        "X_i = X_<i-1> + (X_<i-1> - X_0)*W_i*X_<i-1>",
+    ),
+    (
+        "stages 8 x 3\nX_i = W_i*cat(X_<i-1>, X_0)",
+        "RF202",
+        "write concat(X_<i-1>, X_0)",
+        "stages 8 x 3\nX_i = W_i*concat(X_<i-1>, X_0)",
+    ),
+    (
+        r"X_i = X_<i-1> \oplus W_i*X_<i-1>",
+        "RF105",
+        f"write {ONE}, or concat(A, B) if it puts them side by side",
+        ONE,
+    ),
+    (
+        "X_i = X_<i-1> + dropout(W_i*X_<i-1>, p=0.1)",
+        "RF214",
+        "define D = dropout(0.1), and write D_i(...)",
+        "D = dropout(0.1)\nX_i = X_<i-1> + D_i(W_i*X_<i-1>)",
+    ),
+    (
+        f"W = conv(3, c) > dropout(X, p=0.1)\n{ONE}",
+        "RF203",
+        "write dropout(0.1)",
+        f"W = conv(3, c) > dropout(0.1)\n{ONE}",
+    ),
+    (
+        f"W = conv(3, c) > relu(x)\n{ONE}",
+        "RF203",
+        "write relu",
+        f"W = conv(3, c) > relu\n{ONE}",
+    ),
+    (
+        f"{W}X_i = X_<i-1> + W_i*Conv2d(3)(X_<i-1>)",
+        "RF214",
+        "define an operator, A = conv(3), and write A_i(...)",
+        f"{W}A = conv(3)\nX_i = X_<i-1> + W_i*A_i(X_<i-1>)",
+    ),
+    (
+        "X_i = X_<i-1> + conv(X_<i-1>)",
+        "RF203",
+        "define an operator, such as C = conv(3), and write C_i in its place",
+        "C = conv(3)\nX_i = X_<i-1> + C_i(X_<i-1>)",
+    ),
+    (
+        "X_i = X_<i-1> + W_i*X_<i-1>/sqrt(c)",
+        "RF201",
+        "write a, with `param a = 0.5`",
+        "param a = 0.5\nX_i = X_<i-1> + W_i*X_<i-1>/sqrt(a)",
+    ),
+    (
+        "X_i = X_<i-1> + s_i*W_i*X_<i-1>",
+        "RF201",
+        "write a_i, with `scalar a_i = 0.5` (learned)",
+        "scalar a_i = 0.5\nX_i = X_<i-1> + a_i*W_i*X_<i-1>",
+    ),
+    (
+        "stages 8 x 1\nX_1 = 0\nX_i = W_i*X_<i-1> + X_<i-2>",
+        "RF305",
+        "something comes through 2 blocks: stages ... x 2",
+        "stages 8 x 2\nX_1 = 0\nX_i = W_i*X_<i-1> + X_<i-2>",
+    ),
+    (
+        "stages 8 x 1\nX_1 = 0\nX_i = W_i*X_<i-1>",
+        "RF305",
+        "leave out X_1 = 0",
+        "stages 8 x 1\nX_i = W_i*X_<i-1>",
+    ),
+]
+
+
+@pytest.mark.parametrize(("wrong", "code", "hint", "mended"), FOLLOWED)
+def test_what_is_to_be_written_compiles(
+    wrong: str, code: str, hint: str, mended: str
+) -> None:
+    (found,) = mistakes(wrong)
+    assert (found.code, hint in found.hint) == (code, True), found
+    _ = recform.compile(mended).source

@@ -44,7 +44,7 @@ ENTRIES = {
     ),
     "RF105": Entry(
         "a character without meaning",
-        "The language has no use for this character here.",
+        "The language has no use for this character or sign here.",
         "X_i = X_<i-1> + W_i*X_<i-1>;",
         ONE,
     ),
@@ -111,10 +111,11 @@ ENTRIES = {
         f"W = conv(3, c, stride=s) > bn\n{ONE}",
     ),
     "RF122": Entry(
-        "a number without its statement",
-        "`W = ...` defines an operator; a number is declared by `param` (to be changed by "
-        "`--set`), `const` or `scalar`. The other statements have no `=` behind their "
-        "first word.",
+        "a statement as other languages write it",
+        "`W = ...` defines an operator, without a `let` or `def` in front; a number is "
+        "declared by `param` (to be changed by `--set`), `const` or `scalar`. The other "
+        "statements have no `=` behind their first word. Arguments that are a height and a "
+        "width stand in brackets, `conv((1, 3), c)`.",
         f"classes = 100\n{ONE}",
         f"param classes = 100\n{ONE}",
     ),

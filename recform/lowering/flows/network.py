@@ -12,7 +12,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.flows.pipelines import PipelineReader
 from recform.operators.ids import IDS
-from recform.outline.operator_calls import usage
+from recform.outline.operator_calls import example
 from recform.outline.sections import LIFT, RISE, Section, statement_text
 from recform.outline.survey import Survey
 from recform.source import Span
@@ -90,8 +90,8 @@ class NetworkFlows:
                 f"{name} needs its {' and '.join(needed)}, "
                 "which an equation does not give",
                 span,
-                hint=f"define an operator: W = {usage(operator)}, "
-                "and write W_i*X_<i-1>",
+                hint=f"define an operator, such as {name[0].upper()} = {example(operator)}, "
+                f"and write {name[0].upper()}_i in its place",
             )
         step = Step(operator, unsaid(operator.arguments), "", span)
         return Pipeline(name, (step,), name, span)
