@@ -527,6 +527,24 @@ DEEP = {
     "W = conv(3, c) > SE\nX_i = X_<i-1> + W_i*X_<i-1>",
     "learned scalar": FEW + "scalar a_i = 0.5 per channel\nW = conv(3, c)\n"
     "X_i = X_<i-1> + a_i*W_i*X_<i-1>",
+    # Factors meet two by two, as code has them; what they make spreads over the next one.
+    "gates for features and positions": FEW + "G = globalpool > conv(1, c) > sigmoid\n"
+    "S = conv(3, 1) > sigmoid\nW = conv(3, c)\n"
+    "X_i = X_<i-1> + (G_i*X_<i-1>)*(S_i*X_<i-1>)*W_i*X_<i-1>",
+    "three factors in a definition": FEW
+    + "D(x) = x*(A*x)*(B*x) where A = conv(3, c),\n"
+    "    B = conv(3, c)\nW = conv(3, c) > D\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "the largest of three": FEW + "W = conv(3, c)\nU = conv(3, c)\n"
+    "X_i = max(X_<i-1>, W_i*X_<i-1>, U_i*X_<i-1>)",
+    "divided by a third": FEW + "A = conv(3, c)\nB = conv(3, c) > sigmoid\n"
+    "X_i = X_<i-1>*(A_i*X_<i-1>)/(B_i*X_<i-1>)",
+    # The gradient of a mean is one for all that it is of.
+    "a mean": FEW + "A = conv(3, c)\nB = conv(3, c)\n"
+    "X_i = mean(X_<i-1>, A_i*X_<i-1>, B_i*X_<i-1>)",
+    "a mean in a definition": FEW + "D(x) = mean(x, A*x) where A = conv(3, c)\n"
+    "W = conv(3, c) > D\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "one after the other": FEW + "F(x) = 0.5*(A*x) + x where A = conv(3, c)\n"
+    "W = F > F\nX_i = X_<i-1> + W_i*X_<i-1>",
     # A sum hands its gradient on to a product with a number, too.
     "velocity": FEW + "W = conv(3, c)\nV_i = 0.9*V_<i-1> + W_i*X_<i-1>\n"
     "X_i = X_<i-1> + V_i\nV_0 = 0\noutput X_L",
