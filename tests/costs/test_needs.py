@@ -17,8 +17,10 @@ from recform.costs import record
 from recform.costs.devices import DEVICES
 from recform.costs.needs import Needs, Setting, needs
 from recform.costs.peaks import peaks
+from recform.costs.planning import budget_of
 from recform.diagnostics import CompileError
 from recform.memory import Memory
+from recform.report.memory import in_bytes
 from recform.target import Target
 from tests.costs.measured import Measured, examples, kept, learned, measure
 from tests.oracle.compare import compiled
@@ -402,6 +404,20 @@ def test_with_timms_interface(name: str) -> None:
     assert said.total.kept == pytest.approx(real.kept, rel=1e-3)
     assert said.inference == pytest.approx(real.inference, rel=0.03)
     assert 0.97 < (said.training - said.total.optimizer) / real.training < 1.03
+
+
+def test_a_budget_counts_levels() -> None:
+    """The plan that is made of it is of the network with timm's interface."""
+    target = Target(timm=True, budget=budget_of("80%", BATCH))
+    text = from_text(LEVELS["stages by themselves"])
+    (item,) = compile_source(text, {}, target=target)
+    said = item.memory(batch=BATCH)
+    assert item.plan is not None
+    assert f" {in_bytes(said.training)} at most" in item.plan.said[0]
+    real = measure(item.module(), item.formula.inputs, BATCH)
+    assert said.total.kept == pytest.approx(real.kept, rel=1e-3)
+    training = said.training - said.total.optimizer
+    assert training == pytest.approx(real.training, rel=0.03)
 
 
 def test_storages_are_what_the_profiler_sees() -> None:
