@@ -39,7 +39,6 @@ from recform.target import PLAIN, Target
 
 if TYPE_CHECKING:
     from recform.algebra.formula import Formula
-    from recform.costs.planning import Budget
     from recform.graph import NetworkGraph
     from recform.operators.plugins import Plugin
     from recform.proof import Proof
@@ -103,18 +102,25 @@ def compile_source(
             report.warnings,
             file.used,
             replace(target, inference=False),
-            budget=_planned(made, target.budget, report) if target.budget else None,
+            budget=_planned(made, target, report),
         )
         for made, found in networks
     )
     return tuple(map(for_inference, compiled)) if target.inference else compiled
 
 
-def _planned(made: NetworkGraph, budget: Budget, report: Diagnostics) -> Plan:
+def _planned(made: NetworkGraph, target: Target, report: Diagnostics) -> Plan | None:
     """What each part keeps, so that a budget is met (RF537, RF540 if none is)."""
+    budget = target.budget
+    if budget is None:
+        return None
     from recform.classes.steps.reversible import ways_back
     from recform.costs.planning import within
+    from recform.emit.classifier.plan import behind_level
 
+    if target.timm:  # Who goes through levels of features has the one before, too.
+        setting = replace(budget.setting, behind=behind_level(made))
+        budget = replace(budget, setting=setting)
     return within(made, budget, report, ways_back(made, budget.setting.dtype))
 
 

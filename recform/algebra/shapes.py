@@ -213,7 +213,7 @@ class Shapes:
         weighed, coefficient = self.weighed(tensor), self.coefficient(tensor)
         own = self.function(tensor) if isinstance(tensor, Elementwise) else Cost()
         back = own.workspace_back * self.count(tensor) + _shares(tensor) * made // 2
-        back += self._whole(tensor) * made
+        back += self._whole(tensor)
         learned = (x for x in self.terms(tensor) if self.divides(x) and not is_fixed(x))
         # Minus the gradient that comes in, times the quotient over the divisor.
         back = max(back, *(DIVIDED * made for _ in learned), 0)
@@ -226,23 +226,47 @@ class Shapes:
             cheap=self.is_cheap(tensor),
             uncounted=own.uncounted,
         )
-        return Link(made, cost, (Work(reads, made, multiply_adds=weighed),))
+        works = (Work(reads, made, multiply_adds=weighed),)
+        return Link(made, cost, works, meets=tuple(self._meetings(tensor)))
+
+    def _meetings(self, tensor: Tensor) -> Iterator[Link]:
+        """What makes of the first terms or factors of several what they are with the next."""
+        terms, adds = self.terms(tensor), isinstance(tensor, TensorSum)
+        if len(terms) < 3 or not (adds or is_product(tensor)) or self.count(tensor) > 1:
+            return
+        if any(self.count(term) > 1 for term in terms):
+            return
+        target, before = self.shape(tensor), self.behind(terms[0], tensor)
+        learned = not is_fixed(terms[0])
+        for term in terms[1:]:
+            shape = self.behind(term, tensor)
+            both = _together(before, shape, target)
+            size, fixed = both.elements, is_fixed(term)
+            more = learned * (size - before.elements)
+            more += (not fixed) * (size - shape.elements)
+            back = 0 if adds else max(_shares(tensor) * size // 2, more)
+            if self.divides(term) and not fixed:
+                back = max(back, DIVIDED * size)
+            cost = Cost(workspace_back=back, cheap=self.is_cheap(tensor))
+            yield Link(size, cost, (Work(before.elements + shape.elements, size),))
+            before, learned = both, learned or not fixed
 
     def _whole(self, tensor: Tensor) -> int:
-        """How many gradients are as large as a product before they are summed up.
+        """The numbers of gradients as large as a product, before they are summed up.
 
         That of a factor that spreads is the one that comes in times the other factor.
         """
         if tensor.is_many:
             return 0  # Members are weighed by a product of matrices.
         if isinstance(tensor, Scaled):
-            return int(bool(tensor.coefficient.atoms(Learned)))
+            learned = bool(tensor.coefficient.atoms(Learned))
+            return learned * self.shape(tensor).elements * self.count(tensor)
         if not isinstance(tensor, Pointwise):
             return 0
         size, parts = self.shape(tensor).elements, self.terms(tensor)
-        learned = (part for part in parts if not is_fixed(part))
-        # Two factors meet at once.
-        return min(2, sum(self.behind(x, tensor).elements < size for x in learned))
+        factors = (part for part in parts if not is_fixed(part))
+        more = [size - self.behind(x, tensor).elements for x in factors]
+        return sum(sorted(more)[-2:])  # Two factors meet at once.
 
     def coefficient(self, tensor: Tensor) -> int:
         """The numbers of a coefficient that is made of learned scalars, as exp(a_i) is."""
@@ -299,9 +323,38 @@ def full(shapes: Iterable[Shape], spreads: Spreads) -> list[Shape]:
     return [s for s in each if not any(spreads(s, t) for t in each)]
 
 
+def _together(one: Shape, other: Shape, whole: Shape) -> Shape:
+    """The shape of two factors of a product, over which one may spread."""
+    if one == other or one.spreads_over(other, product=True):
+        return other
+    return one if other.spreads_over(one, product=True) else whole
+
+
+def asked(
+    tensor: Tensor, learned: tuple[bool, bool], *, over: bool
+) -> tuple[bool, bool]:
+    """Whether autograd keeps two factors of a product.
+
+    Args:
+        tensor: the product, or the largest of them.
+        learned: whether anything is, of each.
+        over: whether the last one is a divisor.
+    """
+    first, last = learned
+    if _picks(tensor):
+        return (first or last,) * 2
+    return last, first or (over and last)
+
+
 def is_product(tensor: Tensor) -> bool:
     """Whether gradients of its parts depend on the others."""
     return _picks(tensor) or isinstance(tensor, Pointwise)
+
+
+def adds_up(tensor: Tensor) -> bool:
+    """Whether a tensor is a sum of others, or what such a sum is divided by how many."""
+    mean = isinstance(tensor, Combine) and tensor.kind == "mean"
+    return isinstance(tensor, TensorSum) or mean
 
 
 def _shares(tensor: Tensor) -> int:

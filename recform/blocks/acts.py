@@ -22,6 +22,8 @@ class Inner:
             part of that.
         cuts: the parts of what it reads that it reads alone: keys, numbers of each, and
             what they are parts of.
+        meets: whether it is one of those that several terms or factors come to, which runs
+            as soon as what it is made of is there.
         names: those that code has a name for until here.
         runs: how many like it there are in a row, of which this is written out.
         module: what has its parameters, where others may have the same.
@@ -36,6 +38,7 @@ class Inner:
     names: tuple[object, ...] = ()
     runs: int = 1
     module: object = None
+    meets: bool = False
 
     @property
     def made(self) -> tuple[object, int]:
@@ -62,6 +65,7 @@ class Link:
         inside: of what is more than one operation of torch, these one after the other;
             the last is what it makes.
         absent: whether it hands on what comes in, in evaluation.
+        meets: of several factors, which meet two by two, what makes each of these products.
         shares: the name of a weight that others have, too, and how many numbers it is.
     """
 
@@ -73,6 +77,7 @@ class Link:
     takes: tuple[object, ...] = ()
     inside: Callable[[], tuple[Inner, ...]] | None = field(default=None, compare=False)
     absent: bool = False
+    meets: tuple[Link, ...] = ()
     shares: tuple[str, int] | None = None
 
     def keeping(self, numbers: int) -> Link:

@@ -27,6 +27,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Scope
 from recform.algebra.indices import is_of_context
 from recform.algebra.lists import is_list
+from recform.algebra.shapes import adds_up, asked
 from recform.blocks import Amount, Layout, Shape, Work
 from recform.blocks.acts import Link
 from recform.classes.variables import Variables, variables_of
@@ -301,6 +302,8 @@ class _BlockRecorder:
         self._between: Mapping[Tensor, bool] = {}
         #: What that variable holds.
         self._out: Held = ()
+        #: Products that were made of two factors at a time, and what they ask for.
+        self._two_by_two: dict[object, None] = {}
         #: Where the operations of a tensor, or of an adapter, begin and end.
         self._where: dict[object, tuple[int, int]] = {}
         self._adapters: Mapping[object, tuple[Link, ...]] = {
@@ -337,6 +340,8 @@ class _BlockRecorder:
         if tensor not in self._held:
             if self._is_long(tensor):
                 made = self._added_up(tensor)
+            elif tensor in self._block.works and self._block.works[tensor][0].meets:
+                made = self._met(tensor, self._block.works[tensor][0].meets)
             else:
                 parts = [self._part(tensor, term) for term in self._terms(tensor)]
                 made = self._made(tensor, parts)
@@ -369,14 +374,15 @@ class _BlockRecorder:
         return self._run((link,), made, None, (tensor,))
 
     def _is_long(self, tensor: Tensor) -> bool:
-        """Whether a tensor is a sum of more than two tensors."""
-        if not isinstance(tensor, TensorSum) or tensor not in self._block.works:
+        """Whether a tensor is a sum of more than two tensors, or a mean."""
+        if tensor not in self._block.works or not adds_up(tensor):
             return False
-        terms = self._terms(tensor)
-        return len(terms) > 2 and not any(is_list(t) or t.is_many for t in terms)
+        terms, least = self._terms(tensor), 3 - (not isinstance(tensor, TensorSum))
+        many = any(is_list(t) or t.is_many for t in terms)
+        return len(terms) >= least and not many
 
     def _added_up(self, tensor: Tensor) -> Held:
-        """A long sum: each of its terms is added to those before it."""
+        """A long sum: each of its terms is added to those before it. A mean is divided."""
         (whole,) = self._block.works[tensor]
         first, *others = self._terms(tensor)
         made, size = self._part(tensor, first), self._size(tensor, first)
@@ -390,6 +396,27 @@ class _BlockRecorder:
             made = self._run((link,), (*made, *part), None, (tensor,), two)
             self._writer.hand_on(tuple(self._handed((before, term), two, made, tensor)))
             before = tensor
+        if isinstance(tensor, TensorSum):
+            return made
+        link = replace(whole, made=size, works=(Work(size, size),))
+        return self._run((link,), made, None, (tensor,), [made])
+
+    def _met(self, tensor: Tensor, meets: Sequence[Link]) -> Held:
+        """Several factors: each is multiplied by the product of those before it."""
+        first, *others = self._terms(tensor)
+        made = self._part(tensor, first)
+        for term, link in zip(others, meets, strict=True):
+            part, writer = self._part(tensor, term), self._writer
+            number, two = writer.here, (made, part)
+            learned = self._is_learned(made), self._is_learned(part)
+            product = self._run((link,), (*made, *part), None, (tensor,), two)
+            for held, kept in zip(
+                two, asked(tensor, learned, over=self._divides(term)), strict=True
+            ):
+                if kept:
+                    writer.keep(held, number)
+            made = product
+        self._two_by_two[tensor] = None
         return made
 
     def _size(self, tensor: Tensor, term: Tensor) -> int:
@@ -478,6 +505,8 @@ class _BlockRecorder:
         for held in self._block.held:
             for by in held.by:
                 made = by in self._where and held.what in self._held
+                if by in self._two_by_two:
+                    continue
                 if made and self._is_asked(held.what, by):
                     first, last = self._where[by]
                     self._writer.keep(
@@ -503,8 +532,11 @@ class _BlockRecorder:
 
     def _has_gradient(self, tensor: Tensor, part: Tensor) -> bool:
         """Whether anything is learned of what a tensor is made of."""
+        return self._is_learned(self._behind(tensor, part))
+
+    def _is_learned(self, held: Held) -> bool:
         buffers = self._writer.tape.buffers
-        return any(buffers[number].trained for number in self._behind(tensor, part))
+        return any(buffers[number].trained for number in held)
 
     def _behind(self, tensor: Tensor, part: Tensor) -> Held:
         """What a tensor is made of, as :meth:`_part` had it, before it was scaled."""

@@ -314,7 +314,7 @@ class Writer:
         """What an operator computes, of what it takes."""
         made: Held = ()
         left: Held = ()
-        for number, item in enumerate(tensors):
+        for number, item in self._as_run(tensors):
             start, self._runs = self.here, item.runs
             parts = [held[read] for read in item.reads]
             reads = tuple(dict.fromkeys(n for part in parts for n in part))
@@ -335,6 +335,27 @@ class Writer:
         self._runs = 1
         self.name(left)
         return made
+
+    def _as_run(self, tensors: Sequence[Inner]) -> list[tuple[int, Inner]]:
+        """What an operator computes, with its place, in the order in which code runs it.
+
+        In one expression two factors are multiplied before the next one is computed; what
+        has a variable is there before the expression.
+        """
+        named = {n for item in tensors for n in item.names} - self._unnamed
+        places = {item.tensor: number for number, item in enumerate(tensors)}
+        when: list[tuple[int, int]] = []
+        for number, item in enumerate(tensors):
+            terms, before = [*item.reads], item.tensor
+            for other in tensors[number + 1 :] if item.meets else ():
+                if not other.meets or other.reads[0] != before:
+                    break
+                terms += [n for n in other.reads[1:] if n in named]
+                before = other.tensor
+            at = max((when[places[n]][0] for n in terms if n in places), default=0)
+            when.append((at if item.meets else number, number))
+        order = sorted(range(len(tensors)), key=when.__getitem__)
+        return [(number, tensors[number]) for number in order]
 
     def _operation(self, link: Link, reads: Held, owner: object) -> Held:
         tape, here, cost = self.tape, self.here, link.cost

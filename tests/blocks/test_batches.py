@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import ref
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -75,3 +77,14 @@ def test_where_torch_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
         assert is_torch(image, plane)
     monkeypatch.setattr(Batches, "LEAST", 2**15)
     assert is_torch(image, plane)
+
+
+def test_nobody_holds_what_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Autograd keeps a leaf as long as what is made of it, which needs no more of it."""
+    monkeypatch.setattr(Batches, "LEAST", 0)
+    x = torch.randn(4, 3, 8, 8, requires_grad=True)
+    made = Batches.again(nn.BatchNorm2d(3), [], x)
+    behind, there = torch.relu(made), ref(made)
+    del made
+    assert there() is None
+    assert behind.requires_grad

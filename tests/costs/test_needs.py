@@ -17,8 +17,10 @@ from recform.costs import record
 from recform.costs.devices import DEVICES
 from recform.costs.needs import Needs, Setting, needs
 from recform.costs.peaks import peaks
+from recform.costs.planning import budget_of
 from recform.diagnostics import CompileError
 from recform.memory import Memory
+from recform.report.memory import in_bytes
 from recform.target import Target
 from tests.costs.measured import Measured, examples, kept, learned, measure
 from tests.oracle.compare import compiled
@@ -404,6 +406,20 @@ def test_with_timms_interface(name: str) -> None:
     assert 0.97 < (said.training - said.total.optimizer) / real.training < 1.03
 
 
+def test_a_budget_counts_levels() -> None:
+    """The plan that is made of it is of the network with timm's interface."""
+    target = Target(timm=True, budget=budget_of("80%", BATCH))
+    text = from_text(LEVELS["stages by themselves"])
+    (item,) = compile_source(text, {}, target=target)
+    said = item.memory(batch=BATCH)
+    assert item.plan is not None
+    assert f" {in_bytes(said.training)} at most" in item.plan.said[0]
+    real = measure(item.module(), item.formula.inputs, BATCH)
+    assert said.total.kept == pytest.approx(real.kept, rel=1e-3)
+    training = said.training - said.total.optimizer
+    assert training == pytest.approx(real.training, rel=0.03)
+
+
 def test_storages_are_what_the_profiler_sees() -> None:
     """No kernel here has scratch memory, and gradients are added up in place."""
     item = compiled(
@@ -527,6 +543,24 @@ DEEP = {
     "W = conv(3, c) > SE\nX_i = X_<i-1> + W_i*X_<i-1>",
     "learned scalar": FEW + "scalar a_i = 0.5 per channel\nW = conv(3, c)\n"
     "X_i = X_<i-1> + a_i*W_i*X_<i-1>",
+    # Factors meet two by two, as code has them; what they make spreads over the next one.
+    "gates for features and positions": FEW + "G = globalpool > conv(1, c) > sigmoid\n"
+    "S = conv(3, 1) > sigmoid\nW = conv(3, c)\n"
+    "X_i = X_<i-1> + (G_i*X_<i-1>)*(S_i*X_<i-1>)*W_i*X_<i-1>",
+    "three factors in a definition": FEW
+    + "D(x) = x*(A*x)*(B*x) where A = conv(3, c),\n"
+    "    B = conv(3, c)\nW = conv(3, c) > D\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "the largest of three": FEW + "W = conv(3, c)\nU = conv(3, c)\n"
+    "X_i = max(X_<i-1>, W_i*X_<i-1>, U_i*X_<i-1>)",
+    "divided by a third": FEW + "A = conv(3, c)\nB = conv(3, c) > sigmoid\n"
+    "X_i = X_<i-1>*(A_i*X_<i-1>)/(B_i*X_<i-1>)",
+    # The gradient of a mean is one for all that it is of.
+    "a mean": FEW + "A = conv(3, c)\nB = conv(3, c)\n"
+    "X_i = mean(X_<i-1>, A_i*X_<i-1>, B_i*X_<i-1>)",
+    "a mean in a definition": FEW + "D(x) = mean(x, A*x) where A = conv(3, c)\n"
+    "W = conv(3, c) > D\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "one after the other": FEW + "F(x) = 0.5*(A*x) + x where A = conv(3, c)\n"
+    "W = F > F\nX_i = X_<i-1> + W_i*X_<i-1>",
     # A sum hands its gradient on to a product with a number, too.
     "velocity": FEW + "W = conv(3, c)\nV_i = 0.9*V_<i-1> + W_i*X_<i-1>\n"
     "X_i = X_<i-1> + V_i\nV_0 = 0\noutput X_L",

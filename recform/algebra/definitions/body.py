@@ -129,7 +129,8 @@ class Body(Operator):
     ) -> tuple[Inner, ...]:
         """What it computes, where its shapes are known."""
         made = tuple(inside.opened())
-        names = tuple(item.tensor for item in made)
+        # What stands in the middle of an expression has none.
+        names = tuple(x.tensor for x in made if not isinstance(x.tensor, tuple))
         return (*made, Inner(None, (inside.bare(self.output),), (), (), names=names))
 
     def known(self, inputs: tuple[Shape, ...], a: Arguments) -> Inside:

@@ -18,7 +18,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.algebra.shapes import Shapes, divisors, full
+from recform.algebra.shapes import Shapes, adds_up, asked, divisors, full
 from recform.algebra.tracing import Trace, output_of, trace
 from recform.blocks import Arguments, Cost, Misfit, Shape, Work
 from recform.blocks.acts import Inner, Link, cost_of
@@ -173,22 +173,52 @@ class Inside(Shapes):
             if self._is_given(tensor) or self.bare(tensor) != tensor:
                 continue
             reads = self.terms(tensor)
+            named: tuple[object, ...] = tuple(map(self.bare, reads))
+            links = self.links(tensor)
+            if links and links[0].meets:
+                yield from self._met(tensor, reads, links[0].meets)
+                continue
             hands = tuple(self._handed(tensor, reads))
             asks = tuple(dict.fromkeys(map(self.bare, self.asks(tensor))))
             module: object = None
             if isinstance(tensor, Apply):
                 module = tensor.operator, tensor.index
-            named, links = tuple(map(self.bare, reads)), self.links(tensor)
             cuts = tuple(self._cut(reads))
+            if adds_up(tensor) and not isinstance(tensor, TensorSum):
+                # The gradient of a mean is divided once, for all that it is of.
+                yield Inner((tensor, "sum"), named, links, (), hands, cuts)
+                named, hands, cuts = ((tensor, "sum"),), (), ()
             yield Inner(tensor, named, links, asks, hands, cuts, module=module)
+
+    def _met(
+        self, tensor: Tensor, reads: Sequence[Tensor], meets: Sequence[Link]
+    ) -> Iterator[Inner]:
+        """Several terms or factors, which meet two by two."""
+        before, *others = map(self.bare, reads)
+        made: object = before
+        adds, first = isinstance(tensor, TensorSum), [*self._handed(tensor, reads[:1])]
+        whole: list[object] = [*first]
+        for number, (term, link) in enumerate(zip(others, meets, strict=True)):
+            part = reads[number + 1]
+            flags = asked(tensor, (True, True), over=self.divides(part))
+            both, own = (made, term), (link,)
+            asks = [x for x, kept in zip(both, flags, strict=True) if kept and not adds]
+            hands = (*whole, *self._handed(tensor, [part]))
+            name = (tensor, number) if number + 1 < len(meets) else tensor
+            cuts = tuple(self._cut(reads[: 2 if not number else 0] or (part,)))
+            yield Inner(name, both, own, tuple(asks), hands, cuts, meets=True)
+            made, whole = name, [name] * (adds and link.made == self._numbers(tensor))
+
+    def _numbers(self, tensor: Tensor) -> int:
+        return self.shape(tensor).elements
 
     def _handed(self, tensor: Tensor, reads: Iterable[Tensor]) -> Iterator[Tensor]:
         """What a sum, or tensors side by side, give their gradient as it is."""
-        if not isinstance(tensor, TensorSum | Concat):
+        if not adds_up(tensor) and not isinstance(tensor, Concat):
             return
         for x in reads:
             root = self._root(x)
-            alike = tensor if isinstance(tensor, TensorSum) else x
+            alike = x if isinstance(tensor, Concat) else tensor
             whole = self.shape(x) == self.shape(alike) == self.shape(root)
             if whole and self.bare(x) == root:
                 yield root

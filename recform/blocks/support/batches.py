@@ -51,7 +51,8 @@ class Batches:
             scale = (variance + module.eps).rsqrt()
             factor = scale if module.weight is None else scale * module.weight
             made.mul_(factor.view(each))
-            if module.bias is not None:
-                made.add_(module.bias.view(each))
         found += x.detach(), mean, scale
+        if module.bias is not None:
+            # It hangs on that: a leaf autograd holds as long as what is made of it.
+            made.add_(module.bias.view(each))
         return made.requires_grad_()
