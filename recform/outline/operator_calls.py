@@ -102,7 +102,7 @@ class OperatorReader:
                 "RF203",
                 f"{operator.name} stands in a flow, which gives it what stands in front: "
                 f"{given[0].span.words} is no argument",
-                given[0].span,
+                span,
                 hint=f"write {called}",
             )
             return None
@@ -159,7 +159,8 @@ class OperatorReader:
                 "RF203",
                 f"{operator.name} has no argument {item.name!r}",
                 item.span,
-                hint=f"write {operator.name}({given_as(operator, item)})"
+                hint=f"write {given_as(operator, item)}; {operator.name} has one argument, "
+                f"{operator.arguments[0].name}"
                 if len(operator.arguments) == 1
                 else meant(
                     item.name, [a.name for a in operator.arguments], usage(operator)

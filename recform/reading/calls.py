@@ -210,8 +210,8 @@ class Calls(Ranges):
         self.report.fail(
             "RF202",
             f"there is no function or operator {name!r}",
-            expr.function.span,
-            hint=_by_sign(expr)
+            expr.span if (sign := _by_sign(expr)) else expr.function.span,
+            hint=sign
             or library.hint(
                 name, others, f"define it: {name} = conv(3, c) > bn > relu"
             ),

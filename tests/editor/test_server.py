@@ -192,6 +192,10 @@ def test_quick_fixes(net: File) -> None:
         "Y = avgpool(kernel=2": "Y = avgpool(kernel=2)",
         "classes = 100": "param classes = 100",
         "stage 4 x 2": "stages 4 x 2",
+        "def W = conv(3, c)": "W = conv(3, c)",
+        "W = conv(1x3, c)": "W = conv((1, 3), c)",
+        "W = conv(X, 3, c)": "W = conv(3, c)",
+        "W = conv(3, c) > dropout(p=0.1)": "W = conv(3, c) > dropout(0.1)",
     }.items():
         rest = "X_i = X_<i-1> + W_i*X_<i-1>"
         net.write(f"{wrong}\n{rest}")
@@ -213,6 +217,14 @@ def test_quick_fixes(net: File) -> None:
     assert [net.edited(action.edit) for action in net.actions()] == [
         f"scalar \\k = 0.5\n{line}",
         f"const \\k = 0.5\n{line}",
+    ]
+    net.write("X_i = X_<i-1> + mul(2, W_i*X_<i-1>)")
+    assert [net.edited(action.edit) for action in net.actions()] == [
+        "X_i = X_<i-1> + 2*W_i*X_<i-1>"
+    ]
+    net.write("X_i = X_<i-1> \\oplus W_i*X_<i-1>")
+    assert [net.edited(action.edit) for action in net.actions()] == [
+        "X_i = X_<i-1> + W_i*X_<i-1>"
     ]
     # The hint of this one is no replacement.
     net.write("X_i = X_<i-1> + 2^W_i*X_<i-1>")
