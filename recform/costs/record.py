@@ -462,13 +462,16 @@ class _BlockRecorder:
         parts: Sequence[Held],
         made: Held,
         tensor: Tensor,
-    ) -> Iterable[int]:
+    ) -> Iterable[object]:
         """The terms of a sum, or the tensors side by side, that are in it as they are."""
         buffers, joins = self._writer.tape.buffers, _joins(tensor)
         for term, held in zip(terms, parts, strict=True):
             itself = not isinstance(term, Scaled) or term in self._block.works
-            whole = itself and not isinstance(held, _Cut)
-            if not whole or not (joins or len(held) == 1):
+            if not itself or not (joins or len(held) == 1):
+                continue
+            if isinstance(held, _Cut):
+                if joins or Amount(held.numbers) == buffers[made[0]].amount:
+                    yield held[0], held.key
                 continue
             for number in held:
                 if joins or buffers[number].amount == buffers[made[0]].amount:

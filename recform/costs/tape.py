@@ -138,7 +138,7 @@ class Operation:
     absent: bool = False
     converts: bool = False
     turned: bool = False
-    hands: Held = ()
+    hands: tuple[object, ...] = ()
     cuts: tuple[tuple[object, Amount, int], ...] = ()
     asks: Held = ()
     remaking: Amount = field(default_factory=Amount)
@@ -429,7 +429,7 @@ class Writer:
         """Whether what an operation makes has a gradient; learned scalars left out."""
         return self.tape.buffers[self.tape.operations[operation].makes].trained
 
-    def hand_on(self, held: Held) -> None:
+    def hand_on(self, held: tuple[object, ...]) -> None:
         """Notes that tensors get the gradient of the last operation as it is."""
         self.tape.operations[-1] = but(self.tape.operations[-1], hands=held)
 
