@@ -17,7 +17,6 @@ from recform.compiler import Compiled, emit_source
 from recform.diagnostics import CompileError, Diagnostic
 from recform.operators import standard
 from tests import warm
-from tests.blocks.commands import run_recform
 
 FRAME = "input 3 x 8 x 8\nstages 8 x 2\n"
 NET = f"{FRAME}W = conv(3, c) > mine\nX_i = X_<i-1> + W_i*X_<i-1>"
@@ -430,7 +429,7 @@ def test_a_shape_that_code_does_not_make(
         "X_i = X_<i-1> + W_i*X_<i-1>\n"
     )
     given = (command, "net.rf", *options, "--plugin", "mine.py")
-    done = run_recform(tmp_path, *given)
+    done = warm.recform(tmp_path, *given)
     said = "mat1 and mat2 shapes cannot be multiplied"
     assert done.returncode == 1
     if command == "verify":

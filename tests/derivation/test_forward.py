@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from itertools import product
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from recform.series.automaton import equal
 from recform.series.series import SKIP, Move, Series, Word
 from recform.series.show import LATEX, PLAIN
 from recform.syntax.parse import parse
+from tests import warm
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PASS = Move(("W",))
@@ -309,16 +308,6 @@ def test_numbers_of_no_common_field_are_letters() -> None:
 # ------------------------------------------------------------------------- the command
 
 
-def recform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "recform", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 FILE = """# what is wanted
 network Wanted
 stages 8 x 3
@@ -329,40 +318,44 @@ W = conv(3, c, stride=s) > bn
 
 def test_the_file_keeps_the_rest(tmp_path: Path) -> None:
     (tmp_path / "wanted.rf").write_text(FILE)
-    result = recform(tmp_path, "derive", "wanted.rf", "-o", "out.rf")
+    result = warm.recform(tmp_path, "derive", "wanted.rf", "-o", "out.rf")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     text = (tmp_path / "out.rf").read_text()
     assert "\nX_i = (1 + W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n" in text
     for kept in ("# what is wanted", "stages 8 x 3", "# Eq. (12)", "W = conv"):
         assert kept in text
     assert "\npaths" not in text
-    assert recform(tmp_path, "check", "out.rf").returncode == 0
+    assert warm.recform(tmp_path, "check", "out.rf").returncode == 0
 
 
 def test_json_and_the_way_back(tmp_path: Path) -> None:
     (tmp_path / "wanted.rf").write_text(FILE)
-    data = json.loads(recform(tmp_path, "derive", "wanted.rf", "--json").stdout)[
+    data = json.loads(warm.recform(tmp_path, "derive", "wanted.rf", "--json").stdout)[
         "result"
     ]
     assert data["equations"] == ["X_i = (1 + W_i)*X_<i-1> - W_<i-1>*X_<i-2>"]
     assert (data["rank"], data["order"], data["network"]) == (2, 2, "Wanted")
-    recform(tmp_path, "derive", "wanted.rf", "-o", "out.rf")
-    back = json.loads(recform(tmp_path, "derive", "out.rf", "--json").stdout)["result"]
+    warm.recform(tmp_path, "derive", "wanted.rf", "-o", "out.rf")
+    back = json.loads(warm.recform(tmp_path, "derive", "out.rf", "--json").stdout)[
+        "result"
+    ]
     assert back["formulas"][0]["paths"] == "skip* W*"
 
 
 def test_what_is_wrong_leaves_the_output_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "out.rf").write_text("precious\n")
     (tmp_path / "wanted.rf").write_text("paths skp*\n")
-    result = recform(tmp_path, "derive", "wanted.rf", "-o", "out.rf")
+    result = warm.recform(tmp_path, "derive", "wanted.rf", "-o", "out.rf")
     assert result.returncode == 1 and "error[RF640]" in result.stderr
     assert (tmp_path / "out.rf").read_text() == "precious\n"
     (tmp_path / "wanted.rf").write_text(FILE)
-    result = recform(tmp_path, "derive", "wanted.rf", "-o", "out.rf", "--order", "1")
+    result = warm.recform(
+        tmp_path, "derive", "wanted.rf", "-o", "out.rf", "--order", "1"
+    )
     assert result.returncode == 1 and "error[RF637]" in result.stderr
     assert "2 blocks back" in result.stderr
     (tmp_path / "plain.rf").write_text("X_i = W_i*X_<i-1>\n")
-    assert recform(tmp_path, "derive", "plain.rf", "-o", "out.rf").returncode == 2
+    assert warm.recform(tmp_path, "derive", "plain.rf", "-o", "out.rf").returncode == 2
     assert (tmp_path / "out.rf").read_text() == "precious\n"
 
 

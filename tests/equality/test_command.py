@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from recform.cli.app import app
 from recform.compiler import compile_source, from_text
 from recform.equality.compare import compare
 from recform.equality.verdict import ANY
+from tests import warm
 from tests.equality.test_equiv import EQ20, EQ21, EXAMPLES, ONLY_LINEAR
 
 FRAME = """input 3 x 8 x 8
@@ -86,23 +85,15 @@ def test_the_status(
     assert ": equal\n" not in result.output or status == 0
 
 
-def recform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "recform", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_the_command(tmp_path: Path) -> None:
     files = [str(EXAMPLES / name) for name in ("eq20.rf", "eq21.rf", "a41.rf")]
-    result = recform(tmp_path, "equiv", *files[:2])
+    result = warm.recform(tmp_path, "equiv", *files[:2])
     assert result.returncode == 0
     assert result.stdout.startswith("Eq20 and Eq21: equal\n")
     assert "X_1 = (1 + W_1)*X_0" in result.stdout
-    result = recform(tmp_path, "equiv", files[0], files[2], "-o", "out.py", "--json")
+    result = warm.recform(
+        tmp_path, "equiv", files[0], files[2], "-o", "out.py", "--json"
+    )
     assert result.returncode == 1
     data = json.loads(result.stdout)["result"]
     assert (data["answer"], data["differs_at_depth"]) == ("different", 1)
@@ -112,5 +103,5 @@ def test_the_command(tmp_path: Path) -> None:
 def test_linear_is_enough_if_asked_for(tmp_path: Path) -> None:
     for name, text in zip(("a.rf", "b.rf"), ONLY_LINEAR[0], strict=True):
         (tmp_path / name).write_text(f"stages 4 x 8\n{text}\n")
-    assert recform(tmp_path, "equiv", "a.rf", "b.rf").returncode == 1
-    assert recform(tmp_path, "equiv", "a.rf", "b.rf", "--linear").returncode == 0
+    assert warm.recform(tmp_path, "equiv", "a.rf", "b.rf").returncode == 1
+    assert warm.recform(tmp_path, "equiv", "a.rf", "b.rf", "--linear").returncode == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from itertools import product
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from recform.algebra.formula import Formula
 from recform.compiler import compile_source, from_text
 from recform.equality.difference import PathDifference, path_difference, path_lines
 from recform.report import summarise
+from tests import warm
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "paper"
 
@@ -108,13 +108,9 @@ def test_the_command(names: tuple[str, str], tmp_path: Path) -> None:
     files = [str(EXAMPLES / f"{name}.rf") for name in names]
 
     def run(*more: str) -> str:
-        return subprocess.run(
-            [sys.executable, "-m", "recform", "diff", *files, *more],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
+        done = warm.recform(tmp_path, "diff", *files, *more)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     data = json.loads(run("--json"))["result"]
     summaries = [
@@ -143,13 +139,7 @@ def test_numbers_of_stages_that_differ(tmp_path: Path) -> None:
         (tmp_path / f"{name}.rf").write_text(NUMBERS.format(numbers))
 
     def run(command: str, *more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "recform", command, "A.rf", "B.rf", *more],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return warm.recform(tmp_path, command, "A.rf", "B.rf", *more)
 
     shown = run("diff").stdout
     assert "    X_i = X_<i-1> + W_i*X_<i-1>" in shown
