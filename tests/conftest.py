@@ -60,9 +60,11 @@ def pytest_collection_modifyitems(
     # A marker expression, or a test that is named, says what is wanted.
     if config.option.markexpr or any("::" in argument for argument in config.args):
         return
-    long = [item for item in items if item.get_closest_marker("long")]
-    config.hook.pytest_deselected(items=long)
-    items[:] = [item for item in items if item not in long]
+    left: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    for item in items:
+        left[item.get_closest_marker("long") is None].append(item)
+    config.hook.pytest_deselected(items=left[False])
+    items[:] = left[True]
 
 
 def pytest_collection_finish() -> None:

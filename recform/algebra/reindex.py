@@ -52,24 +52,34 @@ def reindexed(tensor: Tensor, index: Index, coefficient: Coefficient) -> Tensor:
         index: of an unknown, an operator, a learned scalar, the last block of a history.
         coefficient: its learned scalars have their new indices already.
     """
-    memo: dict[Tensor, Tensor] = {}
+    return _Reindexing(index, coefficient).of(tensor)
 
-    def new(value: Symbolic) -> Symbolic:
-        return value if value is sympy.nan else index(value)
 
-    def visit(part: Tensor) -> Tensor:
-        if part not in memo:
-            memo[part] = made(part)
-        return memo[part]
+class _Reindexing:
+    """A walk through tensors, none of which is read twice."""
 
-    def made(part: Tensor) -> Tensor:
+    def __init__(self, index: Index, coefficient: Coefficient) -> None:
+        self._index, self._coefficient = index, coefficient
+        self._memo: dict[Tensor, Tensor] = {}
+
+    def of(self, part: Tensor) -> Tensor:
+        """A tensor, or a part of it, with its new indices."""
+        if part not in self._memo:
+            self._memo[part] = self._made(part)
+        return self._memo[part]
+
+    def _new(self, value: Symbolic) -> Symbolic:
+        return value if value is sympy.nan else self._index(value)
+
+    def _made(self, part: Tensor) -> Tensor:
+        new = self._new
         match part:
             case State():
                 return State(part.name, new(part.index))
             case Mirror():
                 return Mirror(part.body, new(part.index), part.shift, part.length)
             case Apply():
-                inner = map(visit, part.arguments)
+                inner = map(self.of, part.arguments)
                 return Apply(part.operator, new(part.index), *inner)
             case History():
                 return History(part.kind, part.body, part.first, new(part.last))
@@ -78,13 +88,12 @@ def reindexed(tensor: Tensor, index: Index, coefficient: Coefficient) -> Tensor:
                     item: item.at(new(item.index))
                     for item in part.coefficient.atoms(Learned)
                 }
-                value, at = coefficient(part.coefficient.xreplace(learned), part.at)
+                named = part.coefficient.xreplace(learned)
+                value, at = self._coefficient(named, part.at)
                 if isinstance(part, Filled):
                     return Filled(value, at)
-                return Scaled(value, visit(part.tensor), at)
-        return rebuilt(part, visit)
-
-    return visit(tensor)
+                return Scaled(value, self.of(part.tensor), at)
+        return rebuilt(part, self.of)
 
 
 def numbered(tensor: Tensor, block: int, length: int) -> Tensor:

@@ -7,7 +7,7 @@ shape rules of the operators work on both.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 from typing import TypeAlias
@@ -113,7 +113,7 @@ class Shape:
 
     def with_features(self, features: Size) -> Shape:
         """The same grid with other features."""
-        return replace(self, features=features)
+        return Shape(self.layout, features, self.grid)
 
     def in_streams(self, n: Size) -> Shape:
         """That of n streams, each of which has this shape."""
@@ -134,7 +134,8 @@ class Shape:
         """The shape after a stride, if its grid is one that strides divide."""
         if not self.is_divided:
             return self
-        return replace(self, grid=tuple(-(-int(size) // stride) for size in self.grid))
+        grid = tuple(-(-int(size) // stride) for size in self.grid)
+        return Shape(self.layout, self.features, grid)
 
     def spreads_over(self, target: Shape, *, product: bool = False) -> bool:
         """Whether this is one number a feature for a tensor with a grid: a gate.
