@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import torch
 from torch import nn
 
 from recform.blocks.examples import random_examples
-from recform.compiler import Compiled, choose, compile_source, from_text, read
+from recform.compiler import Compiled, choose, compile_source, from_text
 from recform.diagnostics import CompileError
+from tests.compiled import networks
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -31,11 +33,11 @@ X_i = relu(X_<i-1> + k_i*W_i*X_<i-1>)
 
 def example(name: str, network: str | None = None, **settings: Any) -> Compiled:
     """A network of a file in `examples`; the first one if none is named."""
-    source, folder = read(EXAMPLES / f"{name}.rf")
-    compiled = compile_source(source, settings, folder)
+    compiled = networks(f"{name}.rf", **settings)
     return compiled[0] if network is None else choose(compiled, network)
 
 
+@cache
 def small(*changes: tuple[str, str], **settings: Any) -> Compiled:
     """The small network with some words changed."""
     text = SMALL
