@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from tests.linear.test_linear import linear
 FLAT = "stages 8 x 6\n"
 
 
+@lru_cache(maxsize=128)
 def formula(text: str) -> Formula:
     return compile_source(from_text(text))[0].formula
 

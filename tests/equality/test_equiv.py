@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ EQ20 = "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>"
 EQ21 = "X_i = W_i*X_<i-1> + X_0"
 
 
+@lru_cache(maxsize=128)
 def formula(text: str, blocks: int = 8) -> Formula:
     return compile_source(from_text(f"stages 4 x {blocks}\n{text}"))[0].formula
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import pytest
 
 from recform.algebra.expr import Across, Combine, Input, State
@@ -17,6 +19,7 @@ from tests.compiled import NAMES, networks
 from tests.thinned import thinned
 
 
+@lru_cache(maxsize=128)
 def linear(text: str, *, activations: bool = True) -> Linear:
     formula = compile_source(from_text(text))[0].formula
     return linearise(formula, Diagnostics(), activations=activations)
