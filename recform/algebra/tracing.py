@@ -352,7 +352,27 @@ def number_of(value: Symbolic, kind: Kind, name: str) -> int | float:
                 argument=name,
             )
         return int(value)
-    number = float(value)
+    number = _real(value, name)
     if kind is Kind.RATE and not 0 <= number <= 1:
         raise Misfit("RF404", f"gets a {name} of {number} here, not one from 0 to 1")
     return int(value) if value.is_Integer and not kind.free else number
+
+
+def _real(value: Symbolic, name: str) -> float:
+    """A number as a float.
+
+    Raises:
+        Misfit: if it is none, or larger than any float.
+    """
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    except TypeError:
+        number = math.nan
+    if math.isnan(number) or value.has(sympy.zoo):
+        raise Misfit("RF211", f"gets no number as its {name} here", argument=name)
+    if math.isinf(number):
+        what = f"gets a number as its {name} here that is larger than any float"
+        raise Misfit("RF106", what, argument=name)
+    return number

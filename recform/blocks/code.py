@@ -104,7 +104,7 @@ def _fraction(number: Symbolic) -> str:
     """A number that need not be whole."""
     constant, rest = sympy.factor_terms(sympy.together(number)).as_coeff_Mul()
     numerator, denominator = sympy.fraction(rest)
-    if not _decimal(constant):
+    if constant.is_Rational and not _decimal(constant):
         # As a product that is not worked out: the sum below stays as it is.
         denominator = sympy.Mul(constant.q, denominator, evaluate=denominator == 1)
         constant = sympy.Integer(constant.p)
@@ -114,15 +114,14 @@ def _fraction(number: Symbolic) -> str:
     if constant != 1:
         text = f"{code(constant)} * {text}" if numerator != 1 else code(constant)
     if denominator != 1:
-        below = _python(denominator)
-        text += (
-            f" / {f'({below})' if denominator.is_Add or denominator.is_Mul else below}"
-        )
+        below = _factor(denominator)
+        text += f" / {f'({below})' if denominator.is_Mul else below}"
     return text
 
 
 def _factor(expr: sympy.Expr) -> str:
-    return f"({_python(expr)})" if expr.is_Add else _python(expr)
+    held = expr.is_Add or expr.func is sympy.floor
+    return f"({_python(expr)})" if held else _python(expr)
 
 
 @lru_cache(maxsize=4096, typed=True)
@@ -164,6 +163,9 @@ class _Printer(ExpressionPrinter):
     def _print_Rational(self, expr: sympy.Rational) -> str:
         text = code(expr)
         return f"({text})" if "/" in text else text
+
+    def _print_Float(self, expr: sympy.Float) -> str:
+        return code(expr)
 
     def _print_floor(self, expr: sympy.Expr) -> str:
         return f"({_floor(expr.args[0])})"

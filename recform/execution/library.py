@@ -194,6 +194,19 @@ def defaults_of(text: str) -> tuple[str, Mapping[str, Any]]:
     return kind.name, found
 
 
+#: What classes of torch take where nothing is said, of what operators say of them.
+USUAL: Mapping[str, Mapping[str, Any]] = {
+    "nn.BatchNorm1d": {"eps": 1e-5, "momentum": 0.1},
+    "nn.BatchNorm2d": {"eps": 1e-5, "momentum": 0.1},
+    "nn.LayerNorm": {"eps": 1e-5},
+    "nn.GroupNorm": {"eps": 1e-5},
+    "nn.PReLU": {"init": 0.25},
+    "nn.MultiheadAttention": {"dropout": 0.0},
+}
+#: And the last argument of what takes it by its place, with how many stand before it.
+LAST: Mapping[str, tuple[int, Any]] = {"F.elu": (1, 1.0), "nn.ELU": (0, 1.0)}
+
+
 def plain(
     name: str,
     arguments: Sequence[Any],
@@ -212,6 +225,10 @@ def plain(
         usual = _CONV
     elif "pool2d" in name.lower() and "daptive" not in name:
         usual = {"padding": 0.0, "stride": arguments[-1]}
+    usual = {**USUAL.get(name, {}), **usual}
+    place, last = LAST.get(name, (0, None))
+    if len(arguments) == place + 1 and arguments[place] == last:
+        arguments = arguments[:place]
     given = {
         key: item
         for key, item in options.items()

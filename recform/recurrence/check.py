@@ -189,9 +189,16 @@ def _owned(tensor: Tensor, place: Span, report: Diagnostics) -> None:
                 hint=f"did you mean {indexed(tensor.operator, I)}?",
             )
     elif isinstance(tensor, Scaled | Filled):
-        for item in tensor.coefficient.atoms(Learned):
+        for item in sorted(tensor.coefficient.atoms(Learned), key=str):
             step = offset(item.index)
-            if item.of_members and step:
+            if item.index.has(L):
+                report.error(
+                    "RF301",
+                    f"block i cannot use the scalar {indexed(item.name, item.index)}",
+                    place,
+                    hint="L stands in the output, and in equations for ranges of blocks",
+                )
+            elif item.of_members and step:
                 report.error(
                     "RF313",
                     f"block i has weights of its own: {indexed(item.name, I, K)}",
@@ -348,12 +355,29 @@ def _boundary(
                     f"{boundary.left} is computed from {tensor}, which comes later",
                     span_in(formula, tensor, boundary),
                 )
-        if isinstance(tensor, Apply) and tensor.index.is_Integer and tensor.index > at:
-            report.error(
-                "RF303",
-                f"{boundary.left} cannot use the operator of a later block",
-                span_in(formula, tensor, boundary),
-            )
+        for what, name, index in _owners(tensor):
+            if index.has(L):
+                report.error(
+                    "RF301",
+                    f"{boundary.left} cannot use {what} {indexed(name, index)}",
+                    span_in(formula, tensor, boundary),
+                    hint="L stands in the output, and in equations for ranges of blocks",
+                )
+            elif index.is_Integer and index > at:
+                report.error(
+                    "RF303",
+                    f"{boundary.left} cannot use {what} of a later block",
+                    span_in(formula, tensor, boundary),
+                )
+
+
+def _owners(tensor: Tensor) -> Iterator[tuple[str, str, Symbolic]]:
+    """The operator and the learned scalars of a tensor, with the blocks that own them."""
+    if isinstance(tensor, Apply):
+        yield "the operator", tensor.operator, tensor.index
+    elif isinstance(tensor, Scaled | Filled):
+        for item in sorted(tensor.coefficient.atoms(Learned), key=str):
+            yield "the scalar", item.name, item.index
 
 
 def _complete(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ import torch
 import recform
 from recform.blocks import Kind
 from recform.blocks.examples import random_inputs
+from recform.execution.library import LAST, USUAL
 from recform.operators import standard
+from tests.diagnostics.mistakes import mistakes
 
 IMAGES = "input 3 x 8 x 8\nstages 4 x {depth}\nW = {body}\nX_i = X_<i-1> + W_i*X_<i-1>"
 TOKENS = (
@@ -107,3 +110,85 @@ def test_a_number_of_sizes_is_that_number(place: tuple[str, str], number: str) -
     assert re.search(
         r"(?<!/)/(?!/)|sqrt|\*\*", recform.compile(text(place, number, 2)).source
     )
+
+
+VECTORS = "input 6\nstages 6 x 3\nW = linear(c) > {body}\nX_i = X_<i-1> + W_i*X_<i-1>"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("elu(1/i)", "elu(i)", "elu(c/6)", "elu(c/cin)", "ln(eps=i/100000)"),
+        *("bn(eps=i/100000)", "bn(momentum=i/10)", "prelu(start=i/4)"),
+        *("Half(c/6)", "Half", "rmsnorm(eps=i/1000000)"),
+    ],
+)
+def test_what_is_the_default_in_one_block_is_proved(body: str) -> None:
+    """Code says the number, and an operator that is told it leaves it out."""
+    own = "Half(a=1/i) = linear(c) > elu(a)\n" if "Half" in body else ""
+    text = VECTORS.replace("W =", f"{own}W =").format(body=body)
+    assert recform.load(text) is not None
+
+
+def test_the_usual_numbers_are_those_of_torch() -> None:
+    known = {"nn": torch.nn, "F": torch.nn.functional}
+    for name, usual in USUAL.items():
+        module, _, attribute = name.partition(".")
+        found = inspect.signature(getattr(known[module], attribute)).parameters
+        assert {key: found[key].default for key in usual} == usual
+    for name, (place, value) in LAST.items():
+        module, _, attribute = name.partition(".")
+        found = inspect.signature(getattr(known[module], attribute)).parameters
+        assert [*found.values()][place].default == value
+
+
+@pytest.mark.parametrize(
+    ("number", "value"),
+    [
+        ("floor(c/5)/2", 0.5),
+        ("1/floor(c/2)", 1 / 3),
+        ("ceil(c/4)/5", 0.4),
+        ("3*floor(c/4)*floor(7/L)", 6.0),
+        ("floor(c/4) - 1/2", 0.5),
+        ("2/(floor(c/4)*floor(c/2))", 2 / 3),
+    ],
+)
+def test_what_is_rounded_is_a_factor(number: str, value: float) -> None:
+    x = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
+    made = []
+    for said in (number, repr(value)):
+        torch.manual_seed(0)
+        made.append(recform.load(VECTORS.format(body=f"leaky_relu({said})"))(x))
+    torch.testing.assert_close(*made)
+
+
+@pytest.mark.parametrize("number", ["p/c", "p*i/L", "p/sqrt(c)", "p", "p*floor(c/4)"])
+@pytest.mark.parametrize("given", [0.1, 0.75, 1, 1 / 3])
+def test_parameters_that_python_gives(number: str, given: float) -> None:
+    text = f"param p = 0.25\n{VECTORS.format(body=f'leaky_relu({number})')}"
+    x = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
+    made = []
+    for said in (text, text.replace("p = 0.25", f"p = {given!r}")):
+        torch.manual_seed(0)
+        options = {"p": given} if said is text else {}
+        made.append(recform.load(said, **options)(x))
+    torch.testing.assert_close(*made)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("elu(1/(i - 1))", "RF211"),
+        ("leaky_relu(log(i - 1))", "RF211"),
+        ("leaky_relu(sqrt(i - 2))", "RF211"),
+        ("ln(eps=1/(c - 6))", "RF211"),
+        ("dropout(1/(i - 1))", "RF211"),
+        ("leaky_relu(exp(1000*i))", "RF106"),
+        ("leaky_relu(exp(1000*c))", "RF106"),
+        ("dropout(i)", "RF404"),
+    ],
+)
+def test_numbers_that_are_none(body: str, code: str) -> None:
+    (found,) = mistakes(VECTORS.format(body=body))
+    assert found.code == code
+    assert found.labels[0].span.text.startswith(body.partition("(")[0])

@@ -282,3 +282,26 @@ def test_what_is_to_be_written_compiles(
     (found,) = mistakes(wrong)
     assert (found.code, hint in found.hint) == (code, True), found
     _ = recform.compile(mended).source
+
+
+@pytest.mark.parametrize(
+    ("equation", "code", "message"),
+    [
+        (
+            "X_i = X_<i-1> + a_L*W_i*X_<i-1>",
+            "RF301",
+            "block i cannot use the scalar a_L",
+        ),
+        ("X_i = W_i*X_<i-1> + a_<L-1>", "RF301", "the scalar a_<L-1>"),
+        (f"{ONE}\nX_2 = a_L*X_1", "RF301", "X_2 cannot use the scalar a_L"),
+        (f"{ONE}\nX_2 = W_L*X_1", "RF301", "X_2 cannot use the operator W_L"),
+        (f"{ONE}\nX_<1..2> = a_L*X_<i-1>", "RF303", "X_1 cannot use the scalar"),
+        (f"{ONE}\nX_<L-1..L> = W_L*X_<i-1>", "RF303", "cannot use the operator"),
+    ],
+)
+def test_what_belongs_to_the_last_block(equation: str, code: str, message: str) -> None:
+    text = f"stages 6 x 3\nscalar a_i = 0.5\n{equation}"
+    if "a_" not in equation:
+        text = text.replace("scalar a_i = 0.5\n", "")
+    found = mistakes(text)[0]
+    assert found.code == code and message in found.message
