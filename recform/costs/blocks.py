@@ -1,0 +1,366 @@
+"""Follows one block: each tensor that its step makes, and what keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Self
+
+import sympy
+
+from recform.algebra.expr import (
+    Apply,
+    Concat,
+    Elementwise,
+    Filled,
+    History,
+    Input,
+    Part,
+    Pointwise,
+    Scaled,
+    Tensor,
+    TensorSum,
+)
+from recform.algebra.indices import is_of_context
+from recform.algebra.lists import is_list
+from recform.algebra.shapes import adds_up, asked
+from recform.blocks import Amount, Work
+from recform.blocks.acts import Link
+from recform.costs.tape import Held, Writer
+from recform.graph.model import Block, Site
+from recform.recurrence.model import START, Step
+
+
+class _Cut(tuple[int, ...]):
+    """A part of a tensor, which holds no numbers of its own.
+
+    Attributes:
+        key: says which part.
+        numbers: how many it is.
+    """
+
+    key: object
+    numbers: int
+
+    def __new__(cls, held: Held, key: object, numbers: int) -> Self:
+        made = super().__new__(cls, held)
+        made.key, made.numbers = key, numbers
+        return made
+
+
+def _joins(tensor: Tensor) -> bool:
+    """Whether a tensor is others side by side."""
+    history = isinstance(tensor, History) and tensor.kind == "concat"
+    return isinstance(tensor, Concat) or history
+
+
+def follow_block(
+    writer: Writer,
+    contexts: dict[object, Held],
+    flow: int,
+    step: Step,
+    variables: Sequence[Tensor],
+    block: Block,
+    index: int,
+    given: Sequence[Held],
+    x: Held,
+    between: Mapping[Tensor, bool] | None = None,
+) -> list[Held]:
+    """A block: what it hands on.
+
+    Args:
+        writer: writes the tape.
+        contexts: what each block has; the start adds what it makes.
+        flow: the number of the flow.
+        step: what the block computes.
+        variables: the tensors that have one in its code, in order.
+        block: what it looks like.
+        index: its number.
+        given: what it gets.
+        x: what comes into the flow, before the first block.
+        between: the operators that have a variable between them, as of a step's plan.
+    """
+    held: dict[object, Held] = {
+        **contexts,
+        **dict(zip(step.inputs, given, strict=True)),
+        Input(): x,
+    }
+    recorder = _BlockRecorder(writer, (flow, index), step, block, held)
+    made = recorder.block(given, variables, between or {})
+    if step.role == START:
+        contexts |= {t: held[t] for t in step.body if is_of_context(t)}
+    return made
+
+
+class _BlockRecorder:
+    """Follows one block."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        place: tuple[int, int],
+        step: Step,
+        block: Block,
+        held: dict[object, Held],
+    ) -> None:
+        self._writer = writer
+        self._flow, self._index = place
+        self._step = step
+        self._block = block
+        self._held = held
+        #: What adapters make that two tensors read, which has a variable.
+        self._shared: dict[object, Held] = {}
+        #: The operators with a variable between them, as of a step's plan.
+        self._between: Mapping[Tensor, bool] = {}
+        #: What that variable holds.
+        self._out: Held = ()
+        #: Products that were made of two factors at a time, and what they ask for.
+        self._two_by_two: dict[object, None] = {}
+        #: Where the operations of a tensor, or of an adapter, begin and end.
+        self._where: dict[object, tuple[int, int]] = {}
+        self._adapters: Mapping[object, tuple[Link, ...]] = {
+            (site.value, block.sites[site].target): links
+            for site, links in block.works.items()
+            if isinstance(site, Site)
+        }
+
+    def block(
+        self,
+        given: Sequence[Held],
+        variables: Sequence[Tensor],
+        between: Mapping[Tensor, bool],
+    ) -> list[Held]:
+        """What it hands on.
+
+        Args:
+            given: what it gets.
+            variables: the tensors that have one; others are made where they are read.
+            between: as of :func:`_follow`.
+        """
+        self._between = between
+        writer, outputs = self._writer, self._step.outputs
+        named = [self._value(tensor) for tensor in variables]
+        made = [self._value(x) if isinstance(x, Tensor) else () for x in outputs]
+        self._keep()
+        arguments = () if writer.apart else given
+        for held in (*arguments, *named, *self._shared.values(), self._out):
+            writer.name(held)
+        return made
+
+    def _value(self, tensor: Tensor) -> Held:
+        """A tensor, which is made first if it is not there."""
+        if tensor not in self._held:
+            if self._is_long(tensor):
+                made = self._added_up(tensor)
+            elif tensor in self._block.works and self._block.works[tensor][0].meets:
+                made = self._met(tensor, self._block.works[tensor][0].meets)
+            else:
+                parts = [self._part(tensor, term) for term in self._terms(tensor)]
+                made = self._made(tensor, parts)
+            self._held[tensor] = made
+        return self._held[tensor]
+
+    def _terms(self, tensor: Tensor) -> list[Tensor]:
+        """What a tensor is made of, but for numbers that have no tensor."""
+        parts = self._step.parts(tensor)
+        return [part for part in parts if not isinstance(part, Filled)]
+
+    def _part(self, tensor: Tensor, part: Tensor) -> Held:
+        """What a tensor is made of, behind the adapter if there is one."""
+        bare = self._step.bare(part)
+        site = Site(bare, tensor)
+        if site not in self._block.sites:
+            return self._value(part)
+        made = self._adapted(bare, site)
+        return self._scaled(part, made) if isinstance(part, Scaled) else made
+
+    def _scaled(self, tensor: Scaled, adapted: Held) -> Held:
+        """A scaled tensor whose adapter stands behind the bare one."""
+        inner = tensor.tensor
+        made = self._scaled(inner, adapted) if isinstance(inner, Scaled) else adapted
+        if tensor not in self._block.works:
+            return made
+        (link,) = self._block.works[tensor]
+        size = self._writer.tape.buffers[adapted[0]].amount.numbers
+        link = replace(link, made=size, works=(Work(size, size),))
+        return self._run((link,), made, None, (tensor,))
+
+    def _is_long(self, tensor: Tensor) -> bool:
+        """Whether a tensor is a sum of more than two tensors, or a mean."""
+        if tensor not in self._block.works or not adds_up(tensor):
+            return False
+        terms, least = self._terms(tensor), 3 - (not isinstance(tensor, TensorSum))
+        many = any(is_list(t) or t.is_many for t in terms)
+        return len(terms) >= least and not many
+
+    def _added_up(self, tensor: Tensor) -> Held:
+        """A long sum: each of its terms is added to those before it. A mean is divided."""
+        (whole,) = self._block.works[tensor]
+        first, *others = self._terms(tensor)
+        made, size = self._part(tensor, first), self._size(tensor, first)
+        before = first
+        for term in others:
+            part = self._part(tensor, term)
+            reads = size + self._size(tensor, term)
+            size = max(size, self._size(tensor, term))
+            link = replace(whole, made=size, works=(Work(reads, size),))
+            two = [made, part]
+            made = self._run((link,), (*made, *part), None, (tensor,), two)
+            self._writer.hand_on(tuple(self._handed((before, term), two, made, tensor)))
+            before = tensor
+        if isinstance(tensor, TensorSum):
+            return made
+        link = replace(whole, made=size, works=(Work(size, size),))
+        return self._run((link,), made, None, (tensor,), [made])
+
+    def _met(self, tensor: Tensor, meets: Sequence[Link]) -> Held:
+        """Several factors: each is multiplied by the product of those before it."""
+        first, *others = self._terms(tensor)
+        made = self._part(tensor, first)
+        for term, link in zip(others, meets, strict=True):
+            part, writer = self._part(tensor, term), self._writer
+            number, two = writer.here, (made, part)
+            learned = self._is_learned(made), self._is_learned(part)
+            product = self._run((link,), (*made, *part), None, (tensor,), two)
+            for held, kept in zip(
+                two, asked(tensor, learned, over=self._divides(term)), strict=True
+            ):
+                if kept:
+                    writer.keep(held, number)
+            made = product
+        self._two_by_two[tensor] = None
+        return made
+
+    def _size(self, tensor: Tensor, term: Tensor) -> int:
+        """The numbers of a term, behind the adapter if there is one."""
+        site = Site(self._step.bare(term), tensor)
+        shape = self._block.shapes[tensor if site in self._block.sites else term]
+        return shape.elements
+
+    def _adapted(self, value: Tensor, site: Site) -> Held:
+        key = (value, self._block.sites[site].target)
+        if key not in self._held:
+            links = self._adapters[key]
+            owner = (self._flow, self._index, key)
+            self._held[key] = self._run(links, self._value(value), owner, (key, site))
+        else:
+            self._shared[key] = self._held[key]
+        return self._held[key]
+
+    def _made(self, tensor: Tensor, parts: list[Held]) -> Held:
+        everything = tuple(dict.fromkeys(number for part in parts for number in part))
+        if tensor not in self._block.works:
+            here = self._writer.here
+            self._where[tensor] = (here, here)
+            if isinstance(tensor, Part):
+                key = (self._flow, self._index, tensor)
+                return _Cut(everything, key, self._block.shapes[tensor].elements)
+            return parts[0] if len(parts) == 1 else everything
+        links = self._block.works[tensor]
+        writer, inlined = self._writer, tensor in self._between
+        writer.out = self._out if inlined else ()
+        made = self._run(links, everything, self._owner(tensor), (tensor,), parts)
+        if inlined:
+            first = everything if self._between[tensor] else ()
+            self._out = writer.left or first or self._out
+        if isinstance(tensor, TensorSum) or _joins(tensor):
+            terms = self._terms(tensor)
+            self._writer.hand_on(tuple(self._handed(terms, parts, made, tensor)))
+        return made
+
+    def _handed(
+        self,
+        terms: Sequence[Tensor],
+        parts: Sequence[Held],
+        made: Held,
+        tensor: Tensor,
+    ) -> Iterable[object]:
+        """The terms of a sum, or the tensors side by side, that are in it as they are."""
+        buffers, joins = self._writer.tape.buffers, _joins(tensor)
+        for term, held in zip(terms, parts, strict=True):
+            itself = not isinstance(term, Scaled) or term in self._block.works
+            if not itself or not (joins or len(held) == 1):
+                continue
+            if isinstance(held, _Cut):
+                if joins or Amount(held.numbers) == buffers[made[0]].amount:
+                    yield held[0], held.key
+                continue
+            for number in held:
+                if joins or buffers[number].amount == buffers[made[0]].amount:
+                    yield number
+
+    def _owner(self, tensor: Tensor) -> object:
+        """The module that makes a tensor, as other blocks know it."""
+        if not isinstance(tensor, Apply):
+            return None
+        if tensor.index is sympy.nan:
+            return (self._flow, tensor.operator)
+        block = int(tensor.index) - self._step.at + self._index
+        return (self._flow, tensor.operator, block)
+
+    def _run(
+        self,
+        links: Sequence[Link],
+        x: Held,
+        owner: object,
+        keys: tuple[object, ...],
+        parts: Sequence[Held] = (),
+    ) -> Held:
+        operations = self._writer.tape.operations
+        first = len(operations)
+        made = self._writer.chain(links, x, owner, parts)
+        for key in keys:
+            self._where[key] = (first, len(operations) - 1)
+        cuts = [(x.key, x.numbers, x) for x in parts if isinstance(x, _Cut)]
+        self._writer.cut(first, cuts)
+        return made
+
+    def _keep(self) -> None:
+        """Notes which tensors autograd keeps, and for which operation."""
+        for held in self._block.held:
+            for by in held.by:
+                made = by in self._where and held.what in self._held
+                if by in self._two_by_two:
+                    continue
+                if made and self._is_asked(held.what, by):
+                    first, last = self._where[by]
+                    self._writer.keep(
+                        self._held[held.what], last if held.what == by else first
+                    )
+
+    def _is_asked(self, what: object, by: object) -> bool:
+        """Whether a gradient of what a tensor is made of asks for another.
+
+        There is none of the network's own input. Operators know that by themselves, and
+        a learned scalar has one in any case.
+        """
+        if not isinstance(by, Tensor) or isinstance(by, Apply | Scaled):
+            return True
+        kept, terms = self._held[what], self._terms(by)
+        if not isinstance(by, Pointwise):
+            return any(self._has_gradient(by, term) for term in terms)
+        same = [term for term in terms if self._behind(by, term) == kept]
+        # A factor is asked for by the others, and a square or a divisor by itself, too.
+        itself = len(same) != 1 or self._divides(same[0])
+        others = [term for term in terms if itself or term not in same]
+        return any(self._has_gradient(by, term) for term in others)
+
+    def _has_gradient(self, tensor: Tensor, part: Tensor) -> bool:
+        """Whether anything is learned of what a tensor is made of."""
+        return self._is_learned(self._behind(tensor, part))
+
+    def _is_learned(self, held: Held) -> bool:
+        buffers = self._writer.tape.buffers
+        return any(buffers[number].trained for number in held)
+
+    def _behind(self, tensor: Tensor, part: Tensor) -> Held:
+        """What a tensor is made of, as :meth:`_part` had it, before it was scaled."""
+        bare = self._step.bare(part)
+        site = Site(bare, tensor)
+        if site in self._block.sites:
+            return self._held[bare, self._block.sites[site].target]
+        return self._held[part]
+
+    def _divides(self, tensor: Tensor) -> bool:
+        """Whether code has a quotient in the place of one over a tensor."""
+        return isinstance(tensor, Elementwise) and tensor not in self._block.works
