@@ -59,17 +59,17 @@ def _cells(part: Part) -> list[str]:
 
 
 def _times(needs: Needs, console: Console) -> None:
+    again = any(time.again for time in needs.times)
     bounds = Table(box=box.SIMPLE, pad_edge=False)
     bounds.add_column("at least", no_wrap=True)
     bounds.add_column("training step", justify="right", no_wrap=True)
+    if again:
+        bounds.add_column("run again in it", justify="right", no_wrap=True)
     bounds.add_column("inference", justify="right", no_wrap=True)
     bounds.add_column("", no_wrap=True)
     bounds.add_column("its figures are from")
     for time in needs.times:
         fits = "" if time.fits is not False else "memory too small"
-        if time.again:
-            again = f"{in_seconds(time.again)} of it again"
-            fits = f"{again}; {fits}" if fits else again
-        training, inference = in_seconds(time.training), in_seconds(time.inference)
-        bounds.add_row(time.device, training, inference, fits, time.source)
+        times = [time.training, *([time.again] if again else []), time.inference]
+        bounds.add_row(time.device, *map(in_seconds, times), fits, time.source)
     console.print(bounds)

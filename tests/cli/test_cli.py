@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -287,6 +288,18 @@ def test_memory(folder: Path) -> None:
     found = json.loads(recform(folder, *given, "--json").stdout)["result"]["memory"]
     assert found["total"]["parameters"] == 4 * 11_347_786
     assert found["training"] > found["total"]["kept"] > found["inference"]
+
+
+@pytest.mark.parametrize(("plan", "shown"), [("reversible", True), ("plain", False)])
+def test_what_runs_again_has_a_column_with_a_heading(
+    folder: Path, plan: str, shown: bool
+) -> None:
+    file = Path(__file__).resolve().parents[2] / "examples" / "language" / "revnet.rf"
+    said = recform(folder, "summary", str(file), "--memory", "--plan", plan).stdout
+    (heading,) = [line for line in said.splitlines() if "at least" in line]
+    columns = [part for part in re.split(r"\s{2,}", heading.strip()) if part]
+    again = ["run again in it"] if shown else []
+    assert columns[1:-1] == ["training step", *again, "inference"]
 
 
 def test_version_and_usage(folder: Path) -> None:
