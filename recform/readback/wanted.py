@@ -157,7 +157,12 @@ class Link(Part):
             text = f"nobody can follow the code of {self._name}: {why}"
             if not self._foreign:
                 raise Refuted(text) from None
-            misfit = Misfit("RF514", f"writes code that nobody can follow: {why}")
+            told = f": {why}" if isinstance(why, Unreadable) else ""
+            misfit = Misfit(
+                "RF514",
+                f"writes code that the proof cannot follow{told}",
+                "calls of torch and of tensors, sums and products can be followed",
+            )
             misfit.operator, misfit.place = self._name, self._span
             raise misfit from None
 

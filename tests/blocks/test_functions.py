@@ -318,8 +318,8 @@ def test_code_that_cannot_be_followed() -> None:
     with pytest.raises(CompileError) as caught:
         _ = recform.compile("W = listed\nX_i = W_i*X_<i-1>", plugins=[Listed]).source
     (item,) = caught.value.diagnostics
-    assert item.code == "RF901"
-    assert item.message.startswith("nobody can follow the code of listed: ")
+    assert item.code == "RF514"
+    assert item.message == "listed writes code that the proof cannot follow"
 
 
 EVERYWHERE = """

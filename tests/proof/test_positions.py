@@ -205,7 +205,7 @@ PRINTED: dict[str, tuple[str, str, str]] = {
     "the other operator": ("pair", r"self\.A\(", "self.B("),
     "what is kept is not read": ("loop", r"self\.A\(h\)", "self.A(b)"),
     "another function": ("loop", r"torch\.tanh", "torch.sigmoid"),
-    "another sign": ("long", r" - \(h2", " + (h2"),
+    "another sign": ("long", r" - h2", " + h2"),
     "values swapped": ("pair", r"return (\w+), (\w+)", r"return \2, \1"),
     "arguments of a position swapped": (
         "long",
