@@ -6,6 +6,7 @@ left where ``exp(x)`` is small beside 1, and none at all where it is larger than
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import sympy
@@ -102,6 +103,16 @@ def as_float(value: Symbolic) -> float:
         return float(value.evalf(_DIGITS))
     except ZeroDivisionError:
         raise OverflowError(value) from None
+
+
+def as_any_float(value: Symbolic) -> float:
+    """The same: infinite if it is larger than any float, NaN if it is no real number."""
+    try:
+        return as_float(value)
+    except OverflowError:
+        return math.inf
+    except TypeError:
+        return math.nan
 
 
 def _softplus(x: Symbolic) -> Symbolic:

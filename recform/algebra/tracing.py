@@ -12,6 +12,7 @@ from typing import NamedTuple
 import sympy
 
 from recform.algebra.pipeline import Pipeline, Step
+from recform.algebra.stable import as_any_float
 from recform.algebra.symbols import INCOMING, MAX_SIZE, STRIDE
 from recform.blocks import (
     Amount,
@@ -364,13 +365,8 @@ def _real(value: Symbolic, name: str) -> float:
     Raises:
         Misfit: if it is none, or larger than any float.
     """
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    except TypeError:
-        number = math.nan
-    if math.isnan(number) or value.has(sympy.zoo):
+    number = as_any_float(value)
+    if math.isnan(number):
         raise Misfit("RF211", f"gets no number as its {name} here", argument=name)
     if math.isinf(number):
         what = f"gets a number as its {name} here that is larger than any float"

@@ -26,7 +26,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.multiples import scaled
 from recform.algebra.reindex import rebuilt
-from recform.algebra.stable import as_float, exponent, precise
+from recform.algebra.stable import as_any_float, exponent, precise
 from recform.algebra.totals import totals
 from recform.algebra.typeset import plain_scalar
 from recform.blocks.symbolic import Symbolic
@@ -140,12 +140,7 @@ def numeric(
             value, lambda item: precise(_start(formula, item, block, length))
         ).xreplace({I: sympy.Integer(block), L: sympy.Integer(length)})
     what = "is no real number"
-    try:
-        found = as_float(exact)
-    except OverflowError:
-        found = math.inf
-    except TypeError:
-        found = math.nan
+    found = as_any_float(exact)
     if math.isfinite(found):
         return found
     if math.isinf(found):

@@ -235,13 +235,13 @@ class DeclarationReader:
         if not isinstance(start, float):
             start = start.xreplace({I: sympy.Integer(member.rpartition("_")[2])})
             if start.has(L) or not start.is_real:
-                name, what = scalar.name, "the number of blocks" if start.has(L) else ""
+                what = "what depends on the number of blocks"
                 self._report.error(
                     "RF304",
                     f"{member} is shared by all blocks, and starts at "
-                    + (f"what depends on {what}" if what else "no number"),
+                    f"{what if start.has(L) else 'no number'}",
                     scalar.span,
-                    hint=f"scalar {name}_i = 1/(i + 1) is a number for each of a list",
+                    hint=f"scalar {scalar.name}_i = 1/(i + 1) is a number for each",
                 )
                 start = 0.0
             start = as_float(start)

@@ -52,7 +52,7 @@ def same(found: list[Tensor], expected: list[float]) -> None:
         torch.testing.assert_close(one, torch.full_like(one, number))
 
 
-@pytest.mark.parametrize("depth", [1, 2, 17])
+@pytest.mark.parametrize("depth", [1, 2, 17, 40])
 @pytest.mark.parametrize("start", STARTS)
 def test_each_block_starts_at_its_number(start: str, depth: int) -> None:
     frame = FRAME.format(stages=f"4 x {depth}") + "param p = 3\n"

@@ -129,39 +129,6 @@ LABELS = {
 }
 
 
-@cache
-def written(text: str = TEXT) -> tuple[NetworkPlan, str]:
-    (made,) = compile_source(from_text(text))
-    plan = plan_network(made.graph, Namespace())
-    return plan, printed([plan])
-
-
-@pytest.mark.parametrize("text", (TEXT, APART))
-def test_what_is_written_is_right(text: str) -> None:
-    plan, code = written(text)
-    check([plan.graph], [plan], ast.parse(code))
-
-
-@pytest.mark.parametrize("fault", LABELS)
-def test_another_label_is_found(fault: str) -> None:
-    plan, code = written(APART)
-    found = re.sub(*LABELS[fault], code, count=1)
-    assert found != code, code
-    with pytest.raises(CompileError, match="RF901"):
-        check([plan.graph], [plan], ast.parse(found))
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_another_start_is_found(fault: str) -> None:
-    plan, code = written()
-    pattern, text = FAULTS[fault]
-    flags = re.DOTALL if fault == "a rule of a part" else re.NOFLAG
-    found = re.sub(pattern, text, code, count=1, flags=flags)
-    assert found != code, code
-    with pytest.raises(CompileError, match="RF901"):
-        check([plan.graph], [plan], ast.parse(found))
-
-
 #: Starts that depend on the block: of a scalar, of each channel, of a recurrence.
 BLOCKS = """
 input 6 x 4
@@ -185,18 +152,42 @@ OF_BLOCKS = {
 }
 
 
-def test_what_starts_by_the_block_is_right() -> None:
-    plan, code = written(BLOCKS)
+@cache
+def written(text: str = TEXT) -> tuple[NetworkPlan, str]:
+    (made,) = compile_source(from_text(text))
+    plan = plan_network(made.graph, Namespace())
+    return plan, printed([plan])
+
+
+def refused(text: str, fault: tuple[str, str], flags: re.RegexFlag = re.NOFLAG) -> None:
+    """Plants a fault in the code of a formula: what is matched, and what stands there."""
+    plan, code = written(text)
+    found = re.sub(*fault, code, count=1, flags=flags)
+    assert found != code, code
+    with pytest.raises(CompileError, match="RF901"):
+        check([plan.graph], [plan], ast.parse(found))
+
+
+@pytest.mark.parametrize("text", (TEXT, APART, BLOCKS))
+def test_what_is_written_is_right(text: str) -> None:
+    plan, code = written(text)
     check([plan.graph], [plan], ast.parse(code))
+
+
+@pytest.mark.parametrize("fault", LABELS)
+def test_another_label_is_found(fault: str) -> None:
+    refused(APART, LABELS[fault])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_another_start_is_found(fault: str) -> None:
+    flags = re.DOTALL if fault == "a rule of a part" else re.NOFLAG
+    refused(TEXT, FAULTS[fault], flags)
 
 
 @pytest.mark.parametrize("fault", OF_BLOCKS)
 def test_the_start_of_another_block_is_found(fault: str) -> None:
-    plan, code = written(BLOCKS)
-    found = re.sub(*OF_BLOCKS[fault], code, count=1)
-    assert found != code, code
-    with pytest.raises(CompileError, match="RF901"):
-        check([plan.graph], [plan], ast.parse(found))
+    refused(BLOCKS, OF_BLOCKS[fault])
 
 
 def test_of_two_starts_of_a_member_the_first_counts() -> None:
