@@ -123,6 +123,8 @@ class Cost:
             of matrices has it: another call's is not added up in its place.
         passes: whether the output is a view of the input, and so no memory of its own:
             who keeps it keeps the input.
+        given: whether the output is its parameter, seen by each example: no memory of its
+            own, and made of nothing that comes in.
         cheap: whether the output is cheap to make again: neither a convolution nor a
             product of matrices, nor anything else of which a lean pass keeps the result.
         exact: whether its gradient looks for where its input equals its output, so that a
@@ -160,6 +162,7 @@ class Cost:
     seen: bool = False
     turned: bool = False
     passes: bool = False
+    given: bool = False
     cheap: bool = False
     exact: bool = False
     changed_in_place: bool = False

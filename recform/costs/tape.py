@@ -54,6 +54,7 @@ class Buffer:
         gradients: when there is a gradient of it that counts for it alone.
         copies: how many like it there are, of operations that run in a row.
         before: whether an earlier part of the tape keeps it, and counts it.
+        given: whether it is a parameter, which is there all the time.
         earlier: whether an earlier part makes it.
         alone: whether only parts keep it that are run backwards: no other knows of that.
     """
@@ -70,6 +71,7 @@ class Buffer:
     before: bool = False
     earlier: bool = False
     alone: bool = False
+    given: bool = False
 
 
 @dataclass(frozen=True)
@@ -359,6 +361,7 @@ class Writer:
 
     def _operation(self, link: Link, reads: Held, owner: object) -> Held:
         tape, here, cost = self.tape, self.here, link.cost
+        reads = () if cost.given else reads
         parameters = cost.parameters
         if link.shares:  # Both who has it and who shares it make its gradient.
             owner, parameters = link.shares
@@ -409,7 +412,7 @@ class Writer:
             buffer.named = max(buffer.named, here)
         amount = Amount(link.made)
         made = Buffer(amount, here, here, here, trained, copies=self._runs)
-        return self._buffer(made)
+        return self._buffer(but(made, before=cost.given, given=cost.given))
 
     def keep(self, held: Held, by: int) -> None:
         """Notes that tensors are kept for the gradient of an operation."""

@@ -524,6 +524,36 @@ def test_causes(name: str) -> None:
         assert 0.94 < said.inference / real.inference < 1.06, plan
 
 
+#: What stands in front of all others is a parameter, in which no example has a share.
+CLASS_TOKEN = """
+input 12 x 8
+stem linear(c)
+stages 8 x 4
+head ln > token > linear(4)
+N = ln
+W = linear(c) > gelu > linear(c)
+A = attend(2) > linear(c)
+V = linear(c)
+K = classtoken(0.02, alone=true)
+Z_i = N_i*behind(C_<i-1>, X_<i-1>)
+X_i = X_<i-1> + W_i*N_i*X_<i-1>
+X_<L-1..L> = X_<i-1>
+C_i = K*X_<i-1>
+C_<L-1..L> = C_<i-1> + A_i(N_i*C_<i-1>, V_i*Z_i, Z_i)
+output C_L
+"""
+
+
+def test_class_token() -> None:
+    for plan, said, real in held(
+        compiled(CLASS_TOKEN), ("plain", "lean", "checkpoint")
+    ):
+        assert said.total.kept == real.kept, plan
+        peak = said.training - said.total.optimizer
+        assert peak == pytest.approx(real.training, rel=0.01), plan
+        assert said.inference == pytest.approx(real.inference, rel=0.01), plan
+
+
 FEW = "input 3 x 8 x 8\nstem conv(3, c)\nhead avgpool > linear(4)\nstages 8 x {0}\n"
 #: Of a few kilobytes, as deep as is said: all to a hundredth.
 DEEP = {
