@@ -586,6 +586,9 @@ DEEP = {
     "X_i = mean(X_<i-1>, A_i*X_<i-1>, B_i*X_<i-1>)",
     "a mean in a definition": FEW + "D(x) = mean(x, A*x) where A = conv(3, c)\n"
     "W = conv(3, c) > D\nX_i = X_<i-1> + W_i*X_<i-1>",
+    # A single member is scaled, and made again; of more there is a product of matrices.
+    "weighed members": FEW + "scalar g_<i,k> = 0.5\nW = conv(3, c)\n"
+    "Y_i = W_i*sum(k, 0, i-1, sigmoid(g_<i,k>)*Y_k)\noutput Y_L",
     "one after the other": FEW + "F(x) = 0.5*(A*x) + x where A = conv(3, c)\n"
     "W = F > F\nX_i = X_<i-1> + W_i*X_<i-1>",
     # A sum hands its gradient on to a product with a number, too.
