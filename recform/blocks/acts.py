@@ -22,6 +22,8 @@ class Inner:
             part of that.
         cuts: the parts of what it reads that it reads alone: keys, numbers of each, and
             what they are parts of.
+        slices: those of what it reads of which it reads a part: their gradient is as large
+            as all of it, and made of that part's.
         meets: whether it is one of those that several terms or factors come to, which runs
             as soon as what it is made of is there.
         names: those that code has a name for until here.
@@ -39,6 +41,7 @@ class Inner:
     runs: int = 1
     module: object = None
     meets: bool = False
+    slices: tuple[object, ...] = ()
 
     @property
     def made(self) -> tuple[object, int]:
@@ -57,6 +60,7 @@ class Link:
 
     Attributes:
         made: how many numbers; 0 for a view of what comes in.
+        once: how many it makes for all examples together.
         cost: what it costs.
         works: what it computes.
         ends: whether code begins a statement behind it.
@@ -79,6 +83,12 @@ class Link:
     absent: bool = False
     meets: tuple[Link, ...] = ()
     shares: tuple[str, int] | None = None
+    once: int = 0
+
+    @property
+    def amount(self) -> Amount:
+        """How much it makes."""
+        return Amount(self.made, once=self.once)
 
     def keeping(self, numbers: int) -> Link:
         """One that keeps a copy of what comes in."""
@@ -136,7 +146,7 @@ def cost_of(
         output: what comes out.
     """
     views: dict[object, object] = {}
-    sizes: dict[object, int] = {}
+    sizes: dict[object, Amount] = {}
     asked: dict[object, None] = {}
     owned: set[object] = set()
     parameters = multiply_adds = 0
@@ -148,9 +158,9 @@ def cost_of(
         return tensor
 
     for act in acts:
-        made = [link.made for link in act.links if not link.cost.passes]
+        made = [link for link in act.links if not link.cost.passes]
         if made:
-            sizes[act.tensor] = made[-1] * act.runs
+            sizes[act.tensor] = made[-1].amount.times(act.runs)
         elif act.reads:
             views[act.tensor] = act.reads[0]
         asked |= dict.fromkeys(map(root, act.asks))
@@ -161,7 +171,8 @@ def cost_of(
             parameters += sum(link.cost.parameters for link in act.links)
     kept = tuple(name for tensor, name in inputs.items() if tensor in asked)
     called, output = output, root(output)
-    more = sum(sizes.get(tensor, 0) for tensor in asked if tensor != output)
+    others = (sizes.get(tensor, Amount()) for tensor in asked if tensor != output)
+    inside = sum(others, inside)
     other = any(link.cost.gpu for act in acts for link in act.links)
     there = [act.on_gpu for act in acts] if other else ()
     return Cost(
@@ -169,7 +180,7 @@ def cost_of(
         multiply_adds=multiply_adds,
         saves_input=kept if len(inputs) > 1 else bool(kept),
         saves_output=output in asked and output not in inputs,
-        saves_more=inside.numbers + more,
+        saves_more=inside.numbers,
         saves_bytes=inside.bytes,
         saves_once=inside.once,
         saves_once_bytes=inside.once_bytes,

@@ -111,6 +111,7 @@ class Operation:
         hands: those of what it reads that get as gradient what it gets, or a part of that.
         cuts: the parts of what it reads that it reads alone: keys, how much they are, and
             what they are parts of.
+        slices: those of what it reads whose gradient is made of that of a part, behind it.
         asks: the tensors that its gradient is computed from, each of which autograd keeps.
         again: the operations that its backward pass runs again.
         leaves: what its block hands on, if it is the last one of that.
@@ -142,6 +143,7 @@ class Operation:
     turned: bool = False
     hands: tuple[object, ...] = ()
     cuts: tuple[tuple[object, Amount, int], ...] = ()
+    slices: Held = ()
     asks: Held = ()
     remaking: Amount = field(default_factory=Amount)
     waiting: Amount = field(default_factory=Amount)
@@ -329,7 +331,11 @@ class Writer:
                 for ask in item.asks:
                     by = self.here - 1 if ask == item.tensor else start
                     self.keep(held[ask], by)
-                self.hand_on(tuple(n for read in item.hands for n in held[read]))
+                hands, slices = (
+                    tuple(n for read in some for n in held[read])
+                    for some in (item.hands, item.slices)
+                )
+                self.hand_on(hands, slices)
                 self.cut(start, [(k, n, held[x]) for k, n, x in item.cuts])
             for name in item.names:
                 if name not in self._unnamed:
@@ -410,8 +416,7 @@ class Writer:
             buffer = tape.buffers[number]
             buffer.read = here
             buffer.named = max(buffer.named, here)
-        amount = Amount(link.made)
-        made = Buffer(amount, here, here, here, trained, copies=self._runs)
+        made = Buffer(link.amount, here, here, here, trained, copies=self._runs)
         return self._buffer(but(made, before=cost.given, given=cost.given))
 
     def keep(self, held: Held, by: int) -> None:
@@ -432,9 +437,15 @@ class Writer:
         """Whether what an operation makes has a gradient; learned scalars left out."""
         return self.tape.buffers[self.tape.operations[operation].makes].trained
 
-    def hand_on(self, held: tuple[object, ...]) -> None:
-        """Notes that tensors get the gradient of the last operation as it is."""
-        self.tape.operations[-1] = but(self.tape.operations[-1], hands=held)
+    def hand_on(self, held: tuple[object, ...], slices: Held = ()) -> None:
+        """Notes that tensors get the gradient of the last operation as it is.
+
+        Args:
+            held: these.
+            slices: those of which it reads a part.
+        """
+        last = self.tape.operations[-1]
+        self.tape.operations[-1] = but(last, hands=held, slices=slices)
 
     def cut(self, start: int, parts: Iterable[tuple[object, int, Held]]) -> None:
         """Notes that operations read parts of tensors alone.

@@ -586,6 +586,16 @@ DEEP = {
     "X_i = mean(X_<i-1>, A_i*X_<i-1>, B_i*X_<i-1>)",
     "a mean in a definition": FEW + "D(x) = mean(x, A*x) where A = conv(3, c)\n"
     "W = conv(3, c) > D\nX_i = X_<i-1> + W_i*X_<i-1>",
+    # What a scan reads of tensors are parts of them, and gradients of these come after.
+    "a scan": "input 12 x 6\nstem linear(c)\nstages 8 x {0}\nhead ln > avgpool > linear(4)\n"
+    "times positions\nG = linear(c) > sigmoid\nC = linear(c)\n"
+    "H_<i,t> = G_i*X_<i-1,t>*H_<i,t-1> + C_i*X_<i-1,t>\n"
+    "X_<i,t> = X_<i-1,t> + H_<i,t>\noutput X_L",
+    # Its factors are the same for all examples, and multiplied by each other all the same.
+    "a scan by a learned factor": "input 13 x 6\nstem linear(c)\nstages 8 x {0}\n"
+    "head ln > avgpool > linear(4)\ntimes positions\nscalar r_i = 2 per channel\n"
+    "C = linear(c)\nH_<i,t> = sigmoid(r_i)*H_<i,t-1> + C_i*X_<i-1,t>\n"
+    "X_<i,t> = X_<i-1,t> + H_<i,t>\noutput X_L",
     # A single member is scaled, and made again; of more there is a product of matrices.
     "weighed members": FEW + "scalar g_<i,k> = 0.5\nW = conv(3, c)\n"
     "Y_i = W_i*sum(k, 0, i-1, sigmoid(g_<i,k>)*Y_k)\noutput Y_L",
