@@ -222,6 +222,7 @@ class Shapes:
             saves_more=self.between(tensor),
             saves_once=coefficient,
             workspace_back=back,
+            seen=bool(weighed),
             stays=Amount(once=coefficient),
             cheap=self.is_cheap(tensor),
             uncounted=own.uncounted,

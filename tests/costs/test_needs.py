@@ -586,6 +586,11 @@ DEEP = {
     "X_i = mean(X_<i-1>, A_i*X_<i-1>, B_i*X_<i-1>)",
     "a mean in a definition": FEW + "D(x) = mean(x, A*x) where A = conv(3, c)\n"
     "W = conv(3, c) > D\nX_i = X_<i-1> + W_i*X_<i-1>",
+    # The gradients of such products are views, and their sum is another tensor.
+    "members weighed again and again": FEW + "scalar g_<i,k> = 0.5\n"
+    "scalar h_<i,k> = 0.5\nscalar f_<i,k> = 0.5\nW = conv(1, c)\n"
+    "Y_i = W_i*sum(k, 0, i-1, g_<i,k>*Y_k) + relu(sum(k, 0, i-1, h_<i,k>*Y_k))\n"
+    "    + relu(sum(k, 0, i-1, f_<i,k>*Y_k))\noutput Y_L",
     # What a scan reads of tensors are parts of them, and gradients of these come after.
     "a scan": "input 12 x 6\nstem linear(c)\nstages 8 x {0}\nhead ln > avgpool > linear(4)\n"
     "times positions\nG = linear(c) > sigmoid\nC = linear(c)\n"
