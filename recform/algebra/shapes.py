@@ -215,8 +215,10 @@ class Shapes:
         back = own.workspace_back * self.count(tensor) + _shares(tensor) * made // 2
         back += self._whole(tensor)
         learned = (x for x in self.terms(tensor) if self.divides(x) and not is_fixed(x))
-        # Minus the gradient that comes in, times the quotient over the divisor.
-        back = max(back, *(DIVIDED * made for _ in learned), 0)
+        # Minus the gradient that comes in, times the quotient over the divisor, which is
+        # summed up if that spreads.
+        each = ((1 + DIVIDED) * made - self.shape(x).elements for x in learned)
+        back = max(back, *each, 0)
         cost = Cost(
             multiply_adds=weighed,
             saves_more=self.between(tensor),

@@ -119,6 +119,8 @@ class Cost:
         workspace_bytes: bytes of other types that are held while it computes.
         seen: whether the gradient of what comes in is a view of what is made, as a product
             of matrices has it of several positions.
+        hands: whether the gradient of what comes in is a view of that of what is made, as a
+            sum has it.
         turned: whether the gradient of its weight is a view of what is made, as a product
             of matrices has it: another call's is not added up in its place.
         passes: whether the output is a view of the input, and so no memory of its own:
@@ -160,6 +162,7 @@ class Cost:
     workspace_once: int = 0
     workspace_bytes: int = 0
     seen: bool = False
+    hands: bool = False
     turned: bool = False
     passes: bool = False
     given: bool = False

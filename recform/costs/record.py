@@ -120,13 +120,14 @@ class _Recorder:
         started = carried = block(flow.start, first, network.starts[number], 0, (), x)
         waiting = Lists[Held](flow)
         waiting.keep(0, carried)
-        # What comes into the flow is there while a variable has it: its own, or those of
-        # the state, if blocks hand on as many as they take.
-        same = [slot for slot in flow.start.outputs if _is_input(slot, flow.start)]
-        opening, opened = {*map(_variable, same)} or {"x"}, False
+        # What comes into the flow is there while a variable has it: its own, or that of
+        # the state if it is one, and blocks hand on as many as they take.
         first_step = self._recurrence.steps[network.stages[stages[0]].segments[0].step]
-        if first_step.carried != len(first_step.handed):
-            opening = {"x"}
+        opening, opened = {"x"}, False
+        if first_step.carried == len(first_step.handed):
+            pairs = zip(flow.start.outputs, first_step.handed, strict=False)
+            same = {_variable(to) for slot, to in pairs if _is_input(slot, flow.start)}
+            opening = same if len(same) == 1 else opening
         self._left_out = 0
         for stage in stages:
             writer.part = f"stage {stage + 1}"

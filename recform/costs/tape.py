@@ -335,7 +335,8 @@ class Writer:
                     tuple(n for read in some for n in held[read])
                     for some in (item.hands, item.slices)
                 )
-                self.hand_on(hands, slices)
+                if hands or slices:
+                    self.hand_on(hands, slices)
                 self.cut(start, [(k, n, held[x]) for k, n, x in item.cuts])
             for name in item.names:
                 if name not in self._unnamed:
@@ -402,6 +403,7 @@ class Writer:
                 link.cost.held,
                 Amount(link.cost.workspace_back),
                 seen=cost.seen,
+                hands=reads if cost.hands else (),
                 runs=self._runs,
                 exact=cost.exact,
                 changed_in_place=cost.changed_in_place,

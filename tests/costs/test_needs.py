@@ -591,6 +591,14 @@ DEEP = {
     "scalar h_<i,k> = 0.5\nscalar f_<i,k> = 0.5\nW = conv(1, c)\n"
     "Y_i = W_i*sum(k, 0, i-1, g_<i,k>*Y_k) + relu(sum(k, 0, i-1, h_<i,k>*Y_k))\n"
     "    + relu(sum(k, 0, i-1, f_<i,k>*Y_k))\noutput Y_L",
+    # The gradient of the sum of all streams is that of each of them.
+    "streams": "input 12 x 8\nstem linear(c) > copies(3)\nstages 8 x {0}\n"
+    "head merge > ln > avgpool > linear(4)\nT = ln > linear(4*c) > gelu > linear(c)\n"
+    "A = weave\nB = write(3)\nR = read\nH_i = A_i*H_<i-1> + B_i*T_i*R_i*H_<i-1>",
+    # What comes into the blocks has a variable of its own to their end.
+    "two that start alike": FEW + "W = conv(3, 3*c) > relu > conv(3, c)\n"
+    "A_0 = input\nB_0 = input\nA_i = A_<i-1> + W_i*B_<i-1>\nB_i = B_<i-1> + 0.5*A_i\n"
+    "output A_L + B_L",
     # What a scan reads of tensors are parts of them, and gradients of these come after.
     "a scan": "input 12 x 6\nstem linear(c)\nstages 8 x {0}\nhead ln > avgpool > linear(4)\n"
     "times positions\nG = linear(c) > sigmoid\nC = linear(c)\n"
