@@ -70,6 +70,8 @@ class _Recorder:
         self._entered: list[tuple[int, Held]] = []
         #: The level of features that whoever goes through them still has.
         self._level: Held = ()
+        #: What variables of the state hold, those of earlier blocks behind the last one's.
+        self._state: list[Held] = []
         self._network = network
         self._written = written
         #: How many blocks of this flow are left out so far.
@@ -100,8 +102,9 @@ class _Recorder:
         writer.part = "head"
         x = self._piece(network.head, x)
         writer.name(x)
-        for held in self._contexts.values():
-            writer.name(held)  # arguments, and what is made of them alone
+        # Arguments, and what is made of them alone; and the rest of the last state.
+        for held in (*self._contexts.values(), *self._state[1:]):
+            writer.name(held)
         tape = writer.tape
         tape.result = x
         follow(tape)
@@ -128,7 +131,7 @@ class _Recorder:
             pairs = zip(flow.start.outputs, first_step.handed, strict=False)
             same = {_variable(to) for slot, to in pairs if _is_input(slot, flow.start)}
             opening = same if len(same) == 1 else opening
-        self._left_out = 0
+        self._left_out, self._state = 0, []
         for stage in stages:
             writer.part = f"stage {stage + 1}"
             until = self._variables.held[stage]
@@ -148,6 +151,10 @@ class _Recorder:
                     )
                     writer.leave(carried)
                     waiting.keep(index, carried)
+                    handed = carried[: len(step.handed)]
+                    self._state[: len(handed)] = handed
+                    for held in self._state[len(handed) :]:
+                        writer.name(held)  # as no variable of this block is
                     if not opened:
                         writer.name(x)  # as the variable of what the stem makes
                         opened = opening <= {*map(_variable, step.handed)}
