@@ -600,7 +600,7 @@ DEEP = {
     "A_0 = input\nB_0 = input\nA_i = A_<i-1> + W_i*B_<i-1>\nB_i = B_<i-1> + 0.5*A_i\n"
     "output A_L + B_L",
     # The last block takes fewer tensors: the variable of the other has it to the end.
-    "far back": FEW + "W = conv(3, c) > bn\n"
+    "far back": FEW + "W = conv(3, c) > relu > conv(1, c) > bn\n"
     "X_i = W_i*X_<i-1> + 0.5*W_<i-1>*X_<i-2> + 0.25*W_<i-2>*X_<i-3> + X_<i-3>",
     # What a scan reads of tensors are parts of them, and gradients of these come after.
     "a scan": "input 12 x 6\nstem linear(c)\nstages 8 x {0}\nhead ln > avgpool > linear(4)\n"
