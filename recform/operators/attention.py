@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from recform.blocks.acts import Inner
 from recform.blocks.amount import Amount, Cost
@@ -101,7 +102,8 @@ class Attention(Operator):
         if a.dropout == 0:
             weighed = _kernel(weighed, (q, k, v), a)
         else:
-            weighed, result = _in_training(weighed, (q, k, v), (q, k, v), a), "apart"
+            given = q, k, v
+            weighed, result = _wide(weighed, given, given, a, trains=True), "apart"
         # The function has names for these until it returns.
         last = replace(out.does[-1], names=(x.name, "qkv", result))
         return (q, k, v, *weighed, replace(out, does=(last,)))
@@ -265,7 +267,8 @@ class Attend(Several):
         _, _, v = given = tuple(last.values())
         if y is None:
             return (*found, *_weighed(a, given, None))
-        if a.dropout == 0 and _is_fused(shapes[0], y, a):
+        fused = _is_fused(shapes[0], y, a)
+        if a.dropout == 0 and fused:
             weighed = _kernel(_weighed(a, given, y), given, a)
             return (*found, *_named(weighed, given))
         # A product takes heads apart; positions that are turned, or heads that are
@@ -274,8 +277,8 @@ class Attend(Several):
         apart = [*inputs, *(x for x in found if x.said == RMSNorm.name)]
         copied = [x for x in given if x in apart or (free and x is not v)]
         weighed = _weighed(a, given, y, copied)
-        if a.dropout > 0 and _is_fused(shapes[0], y, a):
-            weighed = _in_training(weighed, given, apart, a)
+        if free:
+            weighed = _wide(weighed, given, apart, a, trains=fused)
         return (*found, *_named(weighed, given))
 
     def opened(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Inner, ...]:
@@ -386,13 +389,15 @@ def _absent(act: Inner) -> Inner:
     return replace(act, links=tuple(replace(x, absent=True) for x in act.links))
 
 
-def _in_training(
+def _wide(
     weighed: Sequence[Detail],
     given: Sequence[Detail],
     apart: Sequence[Detail],
     a: Arguments,
+    *,
+    trains: bool,
 ) -> tuple[Detail, ...]:
-    """Attention that drops weights, which is torch's kernel in evaluation.
+    """Attention for which torch has no kernel: step by step.
 
     All numbers in it have four bytes, of which it copies those that come in.
 
@@ -401,7 +406,9 @@ def _in_training(
         given: queries, keys and values.
         apart: those of them whose heads lie apart.
         a: the arguments of the operator.
+        trains: whether it is so in training alone, where it drops weights.
     """
+    without = _absent if trains else lambda act: act
     (pairs,) = (x.numbers for x in weighed if x.name == "weights")
     up = {x.name: converted(f"up {x.name}", x, wide=True) for x in given}
     # Queries and keys are scaled before heads that lie apart are copied.
@@ -419,26 +426,29 @@ def _in_training(
 
     def within(act: Inner) -> tuple[Inner, ...]:
         if act.tensor == "heads":
-            return (act if turned else _absent(act),)
+            return (act if turned else without(act),)
         act = widened(replace(act, reads=tuple(now.get(n, n) for n in act.reads)))
         if act.tensor != "apart":
-            return (_absent(act),)
+            return (without(act),)
         # Its weights come out as well, in two bytes a number; nobody takes them.
         (link,) = act.links
-        half = replace(
-            link.cost.in_half,
-            absent=True,
-            workspace=pairs + link.made,
-            workspace_once=2 * q.rows * k.rows * a.causal,
-        )
-        link = replace(link, cost=replace(link.cost, half=half))
-        wide = replace(act, tensor="wide", links=(link,))
-        return wide, replace(converted("apart", wide), names=names)
+        more, mask = link.made * trains, 2 * q.rows * k.rows * a.causal
+        wide = replace(_holding(act, pairs + more, mask, absent=trains), tensor="wide")
+        last = replace(converted("apart", wide), names=names)
+        return wide, last if trains else _holding(last, pairs, mask)
 
     acts = [tuple(y for act in x.does for y in within(act)) for x in weighed]
-    before = map(_absent, (*up.values(), *scaled.values()))
+    before = map(without, (*up.values(), *scaled.values()))
     does = ((*before, *acts[0]), *acts[1:])
     return tuple(replace(x, does=y) for x, y in zip(weighed, does, strict=True))
+
+
+def _holding(act: Inner, numbers: int, once: int, **more: Any) -> Inner:
+    """An operation that holds so many numbers besides, of two bytes each."""
+    (link,) = act.links
+    more |= {"workspace": numbers, "workspace_once": once}
+    half = replace(link.cost.in_half, **more)
+    return replace(act, links=(replace(link, cost=replace(link.cost, half=half)),))
 
 
 def _copied(x: Detail | Inner, numbers: int) -> Inner:

@@ -48,6 +48,7 @@ class Streams(Operator):
     """Features dealt out to streams, as `split` cuts them."""
 
     name = "streams"
+    costs = Cost(passes=True)
     takes = _PLAIN
     about = "cuts the features into n streams"
     positionwise = True

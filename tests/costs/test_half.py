@@ -42,6 +42,15 @@ HALF = {
     "dropped weights, turned": TOKENS + "Q = linear(c)\nK = linear(c)\nV = linear(c)\n"
     "A = attend(2, dropout=0.1, rotary=10000) > linear(c)\n"
     "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, K_i*X_<i-1>, V_i*X_<i-1>)",
+    # For values of another width than keys there is none at all.
+    "wider values": TOKENS + "Q = linear(c/2)\nK = linear(c/2)\nV = linear(c)\n"
+    "A = attend(2, causal=true, rotary=100) > linear(c)\n"
+    "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, K_i*X_<i-1>, V_i*X_<i-1>)",
+    "wider values, normalised": TOKENS
+    + "Q = linear(c/2)\nK = linear(c/2)\nV = linear(c)\nA = attend(2)\nO = linear(c)\n"
+    "R = streams(2) > rmsnorm > join\n"
+    "Z_i = X_<i-1> - A_i(Q_i*X_<i-1>, K_i*X_<i-1>, V_i*X_<i-1>)\n"
+    "X_i = X_<i-1> + O_i*R_i*Z_i",
     "other norms": "input 3 x 8 x 8\nstages 8 x 3\n"
     "W = conv(3, c) > bn > relu > maxpool(3, stride=1, padding=1) > conv(3, c) > gn(2)\n"
     "X_i = relu(X_<i-1> + W_i*X_<i-1>)",
