@@ -24,6 +24,7 @@ class Inner:
             what they are parts of.
         slices: those of what it reads of which it reads a part: their gradient is as large
             as all of it, and made of that part's.
+        gpu: what is in its place on a GPU, if that is something else.
         meets: whether it is one of those that several terms or factors come to, which runs
             as soon as what it is made of is there.
         names: those that code has a name for until here.
@@ -42,6 +43,7 @@ class Inner:
     module: object = None
     meets: bool = False
     slices: tuple[object, ...] = ()
+    gpu: tuple[Inner, ...] | None = None
 
     @property
     def made(self) -> tuple[object, int]:
@@ -49,9 +51,16 @@ class Inner:
         return self.tensor, self.links[-1].made if self.links else 0
 
     @property
-    def on_gpu(self) -> Inner:
+    def on_gpu(self) -> tuple[Inner, ...]:
         """The same on a GPU."""
-        return replace(self, links=tuple(link.on_gpu for link in self.links))
+        if self.gpu is not None:
+            return self.gpu
+        return (replace(self, links=tuple(link.on_gpu for link in self.links)),)
+
+    def instead(self, change: Callable[[Inner], Inner]) -> Inner:
+        """Another one, and likewise what is in its place on a GPU."""
+        gpu = self.gpu and tuple(map(change, self.gpu))
+        return replace(change(self), gpu=gpu)
 
 
 @dataclass(frozen=True)
@@ -129,10 +138,11 @@ class Link:
 
 def _many(inside: Callable[[], tuple[Inner, ...]], count: int) -> tuple[Inner, ...]:
     """What an operator computes of so many tensors."""
-    return tuple(
-        replace(act, links=tuple(link.times(count) for link in act.links))
-        for act in inside()
-    )
+
+    def times(act: Inner) -> Inner:
+        return replace(act, links=tuple(link.times(count) for link in act.links))
+
+    return tuple(act.instead(times) for act in inside())
 
 
 def cost_of(
@@ -174,7 +184,8 @@ def cost_of(
     others = (sizes.get(tensor, Amount()) for tensor in asked if tensor != output)
     inside = sum(others, inside)
     other = any(link.cost.gpu for act in acts for link in act.links)
-    there = [act.on_gpu for act in acts] if other else ()
+    other = other or any(act.gpu is not None for act in acts)
+    there = [act for each in acts for act in each.on_gpu] if other else ()
     return Cost(
         parameters=parameters,
         multiply_adds=multiply_adds,

@@ -318,6 +318,8 @@ class Writer:
         """What an operator computes, of what it takes."""
         made: Held = ()
         left: Held = ()
+        if self.gpu:
+            tensors = [other for item in tensors for other in item.on_gpu]
         for number, item in self._as_run(tensors):
             start, self._runs = self.here, item.runs
             parts = [held[read] for read in item.reads]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate, pairwise
 from typing import Any
 
 from recform.blocks.acts import Inner
@@ -17,6 +18,7 @@ from recform.blocks.details import (
     at_once,
     converted,
     made_by,
+    on_gpu,
     operation,
     widened,
 )
@@ -254,13 +256,15 @@ class Attend(Several):
             found.append(detail)
             last[which] = detail
 
-        for which, heads in (("q", a.heads), ("k", _kv_heads(a))):
-            if a.qknorm:
+        if a.qknorm:
+            for which, heads in (("q", a.heads), ("k", _kv_heads(a))):
                 then(which, _normed(which, last[which], heads))
-            if a["rotary"] is not None:
+        if a["rotary"] is not None:
+            names = last["q"].name, last["k"].name
+            for which in "qk":
                 # Cosines and sines of half the features of a head.
                 angles = inputs[0].numbers // max(1, inputs[0].rows) * last[which].rows
-                then(which, _turned(which, last[which], angles // a.heads))
+                then(which, _turned(which, last[which], angles // a.heads, names))
         if a["kvheads"] not in (None, a.heads):
             for which in "kv":
                 then(which, _repeated(which, last[which], a))
@@ -268,9 +272,9 @@ class Attend(Several):
         if y is None:
             return (*found, *_weighed(a, given, None))
         fused = _is_fused(shapes[0], y, a)
+        kernel = _named(_kernel(_weighed(a, given, y), given, a), given)
         if a.dropout == 0 and fused:
-            weighed = _kernel(_weighed(a, given, y), given, a)
-            return (*found, *_named(weighed, given))
+            return (*found, *kernel)
         # A product takes heads apart; positions that are turned, or heads that are
         # repeated, lie so already.
         free = a["softcap"] is None and not a.talking
@@ -279,7 +283,17 @@ class Attend(Several):
         weighed = _weighed(a, given, y, copied)
         if free:
             weighed = _wide(weighed, given, apart, a, trains=fused)
-        return (*found, *_named(weighed, given))
+        weighed = _named(weighed, given)
+        if not free:
+            return (*found, *weighed)
+        # On a GPU it is a kernel, whatever it drops.
+        acts = on_gpu([act for x in weighed for act in x.does], kernel[-1].does)
+        counts = accumulate((len(x.does) for x in weighed), initial=0)
+        each = (
+            replace(x, does=acts[i:j])
+            for x, (i, j) in zip(weighed, pairwise(counts), strict=True)
+        )
+        return (*found, *each)
 
     def opened(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Inner, ...]:
         # Its kernel holds less than the whole, even where there is nothing else.
@@ -497,18 +511,35 @@ def _kernel(
     name = "kernel" if turned else last.name
     fixed = Amount(once=mask)
     stays = fixed + Amount(bytes=rows)
+    draws = a.dropout > 0
     keeps = Cost(
         saves_bytes=rows,
         saves_once=mask,
+        # What it draws it draws again for its own gradient alone.
+        changed_in_place=draws,
         # It is made of one that says which keys are seen, a byte each.
         workspace_once=mask + -(-mask // 4),
         stays=stays,
         fixed=fixed,
     )
-    asks = (*(x.name for x in given), name)
+    asks, alike = (*(x.name for x in given), name), last.numbers == given[0].numbers
     *others, one = at_once((*others, replace(last, name=name)), given, keeps, asks=asks)
-    flat = (again(last.name, one.does, one.numbers),) * turned
+    flat = (_flat(last.name, one, apart=not mask and alike),) * turned
     return (*others, replace(one, name=last.name, does=(*one.does, *flat)))
+
+
+def _flat(name: str, kernel: Detail, *, apart: bool) -> Inner:
+    """The heads side by side, as a GPU has them if its kernel is the one that saves memory.
+
+    Args:
+        name: of them.
+        kernel: what makes them.
+        apart: whether another one takes numbers of two bytes there.
+    """
+    copy = Cost(cheap=True)
+    gpu = Cost(passes=True, cheap=True, half=copy if apart else None)
+    cost = replace(copy, gpu=gpu)
+    return operation(name, kernel.does, kernel.numbers, cost=cost)
 
 
 def _normed(which: str, x: Detail, heads: Size) -> Detail:
@@ -520,12 +551,13 @@ def _normed(which: str, x: Detail, heads: Size) -> Detail:
     return replace(made_by(name, RMSNorm(), apart, note=note), shape=x.shape)
 
 
-def _turned(which: str, x: Detail, angles: int) -> Detail:
-    """Turned by angles that grow with the position."""
+def _turned(which: str, x: Detail, angles: int, names: tuple[str, ...]) -> Detail:
+    """Turned by angles that grow with the position; these have names until then."""
     name = f"{which}turn"
     # Each half of a head is made of two products before both are put together.
     more = x.numbers
-    does = again(name, (x,), more, once=angles, back=more, besides=more)
+    one = again(name, (x,), more, once=angles, back=more, besides=more)
+    does = replace(one, names=names)
     of, note = (x.name,), f"positions of {which}"
     return Detail(name, "rotary", of, note, shape=x.shape, does=(does,))
 
