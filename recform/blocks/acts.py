@@ -118,7 +118,11 @@ class Link:
     def in_half(self) -> Link:
         """The same where numbers have two bytes."""
         cost = self.cost.in_half
-        return replace(self, cost=cost, made=self.made * (2 if cost.wide else 1))
+        # What only changes the type reads the other one.
+        of = cost.wide != cost.converts
+        works = tuple(replace(x, from_wide=of, wide=cost.wide) for x in self.works)
+        made = self.made * (2 if cost.wide else 1)
+        return replace(self, cost=cost, made=made, works=works)
 
     def times(self, count: int) -> Link:
         """That of one call for each of ``count`` tensors; its module is one."""

@@ -77,17 +77,32 @@ class Work:
         reads, makes: how many numbers come in, and how many come out.
         parameters: how many of them it reads.
         multiply_adds: of convolutions and products of matrices.
+        from_wide, wide: whether what comes in, and what comes out, has four bytes a number
+            where those of the network have two.
     """
 
     reads: int
     makes: int
     parameters: int = 0
     multiply_adds: int = 0
+    from_wide: bool = False
+    wide: bool = False
 
     def times(self, count: int) -> Work:
         """As much of it as ``count`` examples have; the parameters are the same."""
         sizes = self.reads * count, self.makes * count
-        return Work(*sizes, self.parameters, self.multiply_adds * count)
+        work = Work(*sizes, self.parameters, self.multiply_adds * count)
+        return replace(work, from_wide=self.from_wide, wide=self.wide)
+
+    @property
+    def read(self) -> int:
+        """How much it reads: numbers of the network's own type."""
+        return self.reads * (1 + self.from_wide)
+
+    @property
+    def made(self) -> int:
+        """How much it makes, likewise."""
+        return self.makes * (1 + self.wide)
 
     @property
     def elementwise(self) -> int:

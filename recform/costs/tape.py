@@ -188,6 +188,7 @@ class Tape:
         size: bytes of a number, of which it hangs which kernels torch has.
         units: how many parts it has: blocks, and what stands before and behind them.
         scalars: learned scalars, which no operation has.
+        differs: whether a GPU has other operations than a CPU.
         learned: numbers whose gradients are there before the backward pass of this part
             of a network, and how often each owner has had one by then.
     """
@@ -199,6 +200,7 @@ class Tape:
     units: int = 1
     size: int = 4
     scalars: int = 0
+    differs: bool = False
     learned: tuple[int, Mapping[object, int]] = field(default_factory=lambda: (0, {}))
 
     @property
@@ -281,6 +283,7 @@ class Writer:
         """
         x = named = given
         start = self.here
+        self.tape.differs |= any(link.cost.gpu for link in links)
         links = [link.on_gpu if self.gpu else link for link in links]
         links = [link.in_half if self.tape.size < 4 else link for link in links]
         for statement in statements(links, apart=self.apart):

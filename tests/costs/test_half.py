@@ -86,6 +86,31 @@ def test_statistics_on_a_gpu(plan: str) -> None:
     assert said.total.kept == real.kept
 
 
+NORM = "input 12 x 16\nstem none\nhead none\nstages 16 x 1\nW = rmsnorm\nX_i = W_i*X_<i-1>"
+
+
+def test_bytes_that_are_moved() -> None:
+    """On a CPU most of `rmsnorm` has four bytes a number: twice as many are moved."""
+    batch, width, rows, numbers = 3, 16, 12, 12 * 16
+    up, mean, root = (numbers, 2 * numbers), (2 * numbers, 2 * rows), (2 * rows, 2 * rows)
+    by, scaled = (2 * (numbers + rows), 2 * numbers), (2 * numbers, 2 * numbers)
+    does = (up, mean, root, by, scaled, (2 * numbers, numbers))
+    moved = batch * sum(3 * reads + 2 * makes for reads, makes in does)
+    moved += 3 * width + 5 * width  # Of the step, and of learning.
+    said = compiled(NORM).memory(batch=batch, dtype="bf16")
+    assert said.total.moved == 2 * moved
+    assert said.total.elementwise == batch * (4 * numbers + 2 * rows)
+
+
+def test_times_on_a_gpu_are_those_of_its_kernels() -> None:
+    """Whatever device memory is told of: `rmsnorm` is one kernel there."""
+    item = compiled(NORM)
+    here, there = (item.memory(for_device=x).times for x in ("laptop", "h100"))
+    for one, other in zip(here, there, strict=True):
+        assert (one.training, one.inference) == (other.training, other.inference)
+    assert here[0].inference < here[-1].inference
+
+
 def test_a_budget_is_of_the_type() -> None:
     """Plans are found for what norms keep of numbers of two bytes."""
     item = compiled(HALF["rmsnorm"])
