@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-from recform.algebra.expr import Context, Input, State
+from recform.algebra.expr import Concat, Context, Input, State
 from recform.algebra.formula import Scope
-from recform.blocks import Amount, Layout, Shape
+from recform.blocks import Amount, Cost, Layout, Shape, Work
+from recform.blocks.acts import Link
 from recform.classes.variables import Variables, variables_of
 from recform.costs.blocks import follow_block
 from recform.costs.gradients import follow
-from recform.costs.tape import Held, Tape, Writer
+from recform.costs.tape import Held, Tape, Writer, but
 from recform.graph.model import NetworkGraph, Piece, Segment
 from recform.recurrence.model import Flow, Slot, Step
 from recform.recurrence.stacks import Lists
@@ -135,8 +136,10 @@ class _Recorder:
         for stage in stages:
             writer.part = f"stage {stage + 1}"
             until = self._variables.held[stage]
-            # Whoever goes through levels of features runs the parts of containers.
-            until = until if self._behind is None else min(until, stage)
+            if self._behind is not None:
+                # Whoever goes through levels of features runs the parts of containers,
+                # and rows of blocks by a function.
+                until = stage if self._variables.in_row else min(until, stage)
             self._entered.append((until, carried[0]))
             for segment in network.stages[stage].segments:
                 writer.apart = segment.step in self._variables.flat
@@ -163,7 +166,7 @@ class _Recorder:
                 if until >= stage:  # What an nn.Sequential gets is held to its end.
                     writer.name(entry)
             if stage != stages[-1]:
-                self._show(carried[0])
+                self._show(self._put_together(flow, carried))
         writer.part = "shared"
         if number == len(self._recurrence.flows) - 1:
             writer.unit, writer.between = writer.unit + 1, False
@@ -176,6 +179,22 @@ class _Recorder:
         made = block(flow.end, last, network.ends[number], behind, end, ())
         self._show(made[0])
         return made[0]
+
+    def _put_together(self, flow: Flow, state: Sequence[Held]) -> Held:
+        """The level of features behind a stage: of a state of several what the end makes.
+
+        Nobody but those who look at levels has it, so that it has no gradient.
+        """
+        if self._behind is None or flow.output in flow.end.inputs:
+            return state[0]
+        buffers, output = self._writer.tape.buffers, flow.output
+        parts = [n for held in state[: flow.end.carried] for n in held]
+        sizes = [buffers[number].amount.numbers for number in parts]
+        size = sum(sizes) if isinstance(output, Concat) else max(sizes)
+        link = Link(size, Cost(cheap=True), (Work(sum(sizes), size),))
+        made = self._writer.chain((link,), tuple(dict.fromkeys(parts)), None)
+        buffers[made[0]] = but(buffers[made[0]], trained=False)
+        return made
 
     def _show(self, level: Held) -> None:
         """Notes that a level is there: the one before it has had a name until now."""

@@ -86,13 +86,19 @@ def test_statistics_on_a_gpu(plan: str) -> None:
     assert said.total.kept == real.kept
 
 
-NORM = "input 12 x 16\nstem none\nhead none\nstages 16 x 1\nW = rmsnorm\nX_i = W_i*X_<i-1>"
+NORM = (
+    "input 12 x 16\nstem none\nhead none\nstages 16 x 1\nW = rmsnorm\nX_i = W_i*X_<i-1>"
+)
 
 
 def test_bytes_that_are_moved() -> None:
     """On a CPU most of `rmsnorm` has four bytes a number: twice as many are moved."""
     batch, width, rows, numbers = 3, 16, 12, 12 * 16
-    up, mean, root = (numbers, 2 * numbers), (2 * numbers, 2 * rows), (2 * rows, 2 * rows)
+    up, mean, root = (
+        (numbers, 2 * numbers),
+        (2 * numbers, 2 * rows),
+        (2 * rows, 2 * rows),
+    )
     by, scaled = (2 * (numbers + rows), 2 * numbers), (2 * numbers, 2 * numbers)
     does = (up, mean, root, by, scaled, (2 * numbers, numbers))
     moved = batch * sum(3 * reads + 2 * makes for reads, makes in does)

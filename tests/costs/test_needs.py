@@ -393,6 +393,16 @@ LEVELS = {
     "two things": "input 3 x 8 x 8\nstages 4 x 5\nX_i = relu(W*X_<i-1> + U*X_0)",
     "stages by themselves": "input 3 x 8 x 8\nscope stage\nstages 4 x 2, 6 x 3 / 2\n"
     "F = conv(3, c) > bn\nX_i = X_<i-1> + F_i*X_<i-1>",
+    # What the end makes of a state of two is made behind each stage.
+    "two side by side": "input 3 x 16 x 16\nstages 4 x 2, 8 x 2 / 2\nstem conv(3, 8) > relu\n"
+    "F = conv(3, c, stride=s) > bn > relu\nA_0, B_0 = split(input, 2)\n"
+    "A_i = A_<i-1> + F_i*B_<i-1>\nB_i = B_<i-1> + F_i*B_<i-1>\noutput concat(A_L, B_L)",
+    # Blocks are run by a function, which has what comes into the first to their end.
+    "in a row": "input 3 x 16 x 16\nscope stage\nstages 8 x 3, 16 x 2\nstem conv(3, 8) > relu > maxpool(2)\n"
+    "transition maxpool(2)\n"
+    'names stages = ".", W = ".", head = ".", step = ("a", "b", "c", "d", "e")\n'
+    "W(x) = V*relu(U*x) where U = conv(3, 4*c), V = conv(3, c)\n"
+    "head avgpool > linear(10)\nX_i = W_i*X_<i-1>",
 }
 
 
