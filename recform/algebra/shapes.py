@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NoReturn
 
 from recform.algebra.expr import (
@@ -229,6 +230,7 @@ class Shapes:
             cheap=self.is_cheap(tensor),
             uncounted=own.uncounted,
         )
+        cost = _halved(cost, _picks(tensor) * made)
         works = (Work(reads, made, multiply_adds=weighed),)
         return Link(made, cost, works, meets=tuple(self._meetings(tensor)))
 
@@ -251,6 +253,7 @@ class Shapes:
             if self.divides(term) and not fixed:
                 back = max(back, DIVIDED * size)
             cost = Cost(workspace_back=back, cheap=self.is_cheap(tensor))
+            cost = _halved(cost, _picks(tensor) * size)
             yield Link(size, cost, (Work(before.elements + shape.elements, size),))
             before, learned = both, learned or not fixed
 
@@ -367,6 +370,12 @@ def _shares(tensor: Tensor) -> int:
     torch has two masks of a byte, half of the gradient, and what it chooses of both.
     """
     return 5 if _picks(tensor) else 0
+
+
+def _halved(cost: Cost, size: int) -> Cost:
+    """The cost of what picks so many numbers: of two bytes each, masks are half as large."""
+    more = cost.workspace_back + -(-size // 2)
+    return replace(cost, half=replace(cost, workspace_back=more)) if size else cost
 
 
 def _picks(tensor: Tensor) -> bool:

@@ -51,6 +51,9 @@ HALF = {
     "R = streams(2) > rmsnorm > join\n"
     "Z_i = X_<i-1> - A_i(Q_i*X_<i-1>, K_i*X_<i-1>, V_i*X_<i-1>)\n"
     "X_i = X_<i-1> + O_i*R_i*Z_i",
+    # Which of two numbers is the larger is a byte each, half of a number here.
+    "the largest": "input 3 x 8 x 8\nstages 8 x 3\nhead none\nW = conv(3, c) > sigmoid\n"
+    "X_i = max(X_<i-1>, W_i*X_<i-1>)",
     "other norms": "input 3 x 8 x 8\nstages 8 x 3\n"
     "W = conv(3, c) > bn > relu > maxpool(3, stride=1, padding=1) > conv(3, c) > gn(2)\n"
     "X_i = relu(X_<i-1> + W_i*X_<i-1>)",
