@@ -398,7 +398,8 @@ LEVELS = {
     "F = conv(3, c, stride=s) > bn > relu\nA_0, B_0 = split(input, 2)\n"
     "A_i = A_<i-1> + F_i*B_<i-1>\nB_i = B_<i-1> + F_i*B_<i-1>\noutput concat(A_L, B_L)",
     # Blocks are run by a function, which has what comes into the first to their end.
-    "in a row": "input 3 x 16 x 16\nscope stage\nstages 8 x 3, 16 x 2\nstem conv(3, 8) > relu > maxpool(2)\n"
+    "in a row": "input 3 x 16 x 16\nscope stage\nstages 8 x 3, 16 x 2\n"
+    "stem conv(3, 8) > relu > maxpool(2)\n"
     "transition maxpool(2)\n"
     'names stages = ".", W = ".", head = ".", step = ("a", "b", "c", "d", "e")\n'
     "W(x) = V*relu(U*x) where U = conv(3, 4*c), V = conv(3, c)\n"
