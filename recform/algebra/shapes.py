@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NoReturn
 
 from recform.algebra.expr import (
@@ -215,17 +216,21 @@ class Shapes:
         back = own.workspace_back * self.count(tensor) + _shares(tensor) * made // 2
         back += self._whole(tensor)
         learned = (x for x in self.terms(tensor) if self.divides(x) and not is_fixed(x))
-        # Minus the gradient that comes in, times the quotient over the divisor.
-        back = max(back, *(DIVIDED * made for _ in learned), 0)
+        # Minus the gradient that comes in, times the quotient over the divisor, which is
+        # summed up if that spreads.
+        each = ((1 + DIVIDED) * made - self.shape(x).elements for x in learned)
+        back = max(back, *each, 0)
         cost = Cost(
             multiply_adds=weighed,
             saves_more=self.between(tensor),
             saves_once=coefficient,
             workspace_back=back,
+            seen=bool(weighed),
             stays=Amount(once=coefficient),
             cheap=self.is_cheap(tensor),
             uncounted=own.uncounted,
         )
+        cost = _halved(cost, _picks(tensor) * made)
         works = (Work(reads, made, multiply_adds=weighed),)
         return Link(made, cost, works, meets=tuple(self._meetings(tensor)))
 
@@ -248,6 +253,7 @@ class Shapes:
             if self.divides(term) and not fixed:
                 back = max(back, DIVIDED * size)
             cost = Cost(workspace_back=back, cheap=self.is_cheap(tensor))
+            cost = _halved(cost, _picks(tensor) * size)
             yield Link(size, cost, (Work(before.elements + shape.elements, size),))
             before, learned = both, learned or not fixed
 
@@ -364,6 +370,12 @@ def _shares(tensor: Tensor) -> int:
     torch has two masks of a byte, half of the gradient, and what it chooses of both.
     """
     return 5 if _picks(tensor) else 0
+
+
+def _halved(cost: Cost, size: int) -> Cost:
+    """The cost of what picks so many numbers: of two bytes each, masks are half as large."""
+    more = cost.workspace_back + -(-size // 2)
+    return replace(cost, half=replace(cost, workspace_back=more)) if size else cost
 
 
 def _picks(tensor: Tensor) -> bool:

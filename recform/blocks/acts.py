@@ -22,6 +22,9 @@ class Inner:
             part of that.
         cuts: the parts of what it reads that it reads alone: keys, numbers of each, and
             what they are parts of.
+        slices: those of what it reads of which it reads a part: their gradient is as large
+            as all of it, and made of that part's.
+        gpu: what is in its place on a GPU, if that is something else.
         meets: whether it is one of those that several terms or factors come to, which runs
             as soon as what it is made of is there.
         names: those that code has a name for until here.
@@ -39,6 +42,8 @@ class Inner:
     runs: int = 1
     module: object = None
     meets: bool = False
+    slices: tuple[object, ...] = ()
+    gpu: tuple[Inner, ...] | None = None
 
     @property
     def made(self) -> tuple[object, int]:
@@ -46,9 +51,16 @@ class Inner:
         return self.tensor, self.links[-1].made if self.links else 0
 
     @property
-    def on_gpu(self) -> Inner:
+    def on_gpu(self) -> tuple[Inner, ...]:
         """The same on a GPU."""
-        return replace(self, links=tuple(link.on_gpu for link in self.links))
+        if self.gpu is not None:
+            return self.gpu
+        return (replace(self, links=tuple(link.on_gpu for link in self.links)),)
+
+    def instead(self, change: Callable[[Inner], Inner]) -> Inner:
+        """Another one, and likewise what is in its place on a GPU."""
+        gpu = self.gpu and tuple(map(change, self.gpu))
+        return replace(change(self), gpu=gpu)
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,7 @@ class Link:
 
     Attributes:
         made: how many numbers; 0 for a view of what comes in.
+        once: how many it makes for all examples together.
         cost: what it costs.
         works: what it computes.
         ends: whether code begins a statement behind it.
@@ -79,6 +92,12 @@ class Link:
     absent: bool = False
     meets: tuple[Link, ...] = ()
     shares: tuple[str, int] | None = None
+    once: int = 0
+
+    @property
+    def amount(self) -> Amount:
+        """How much it makes."""
+        return Amount(self.made, once=self.once)
 
     def keeping(self, numbers: int) -> Link:
         """One that keeps a copy of what comes in."""
@@ -99,7 +118,11 @@ class Link:
     def in_half(self) -> Link:
         """The same where numbers have two bytes."""
         cost = self.cost.in_half
-        return replace(self, cost=cost, made=self.made * (2 if cost.wide else 1))
+        # What only changes the type reads the other one.
+        of = cost.wide != cost.converts
+        works = tuple(replace(x, from_wide=of, wide=cost.wide) for x in self.works)
+        made = self.made * (2 if cost.wide else 1)
+        return replace(self, cost=cost, made=made, works=works)
 
     def times(self, count: int) -> Link:
         """That of one call for each of ``count`` tensors; its module is one."""
@@ -119,10 +142,11 @@ class Link:
 
 def _many(inside: Callable[[], tuple[Inner, ...]], count: int) -> tuple[Inner, ...]:
     """What an operator computes of so many tensors."""
-    return tuple(
-        replace(act, links=tuple(link.times(count) for link in act.links))
-        for act in inside()
-    )
+
+    def times(act: Inner) -> Inner:
+        return replace(act, links=tuple(link.times(count) for link in act.links))
+
+    return tuple(act.instead(times) for act in inside())
 
 
 def cost_of(
@@ -136,7 +160,7 @@ def cost_of(
         output: what comes out.
     """
     views: dict[object, object] = {}
-    sizes: dict[object, int] = {}
+    sizes: dict[object, Amount] = {}
     asked: dict[object, None] = {}
     owned: set[object] = set()
     parameters = multiply_adds = 0
@@ -148,9 +172,9 @@ def cost_of(
         return tensor
 
     for act in acts:
-        made = [link.made for link in act.links if not link.cost.passes]
+        made = [link for link in act.links if not link.cost.passes]
         if made:
-            sizes[act.tensor] = made[-1] * act.runs
+            sizes[act.tensor] = made[-1].amount.times(act.runs)
         elif act.reads:
             views[act.tensor] = act.reads[0]
         asked |= dict.fromkeys(map(root, act.asks))
@@ -161,15 +185,17 @@ def cost_of(
             parameters += sum(link.cost.parameters for link in act.links)
     kept = tuple(name for tensor, name in inputs.items() if tensor in asked)
     called, output = output, root(output)
-    more = sum(sizes.get(tensor, 0) for tensor in asked if tensor != output)
+    others = (sizes.get(tensor, Amount()) for tensor in asked if tensor != output)
+    inside = sum(others, inside)
     other = any(link.cost.gpu for act in acts for link in act.links)
-    there = [act.on_gpu for act in acts] if other else ()
+    other = other or any(act.gpu is not None for act in acts)
+    there = [act for each in acts for act in each.on_gpu] if other else ()
     return Cost(
         parameters=parameters,
         multiply_adds=multiply_adds,
         saves_input=kept if len(inputs) > 1 else bool(kept),
         saves_output=output in asked and output not in inputs,
-        saves_more=inside.numbers + more,
+        saves_more=inside.numbers,
         saves_bytes=inside.bytes,
         saves_once=inside.once,
         saves_once_bytes=inside.once_bytes,

@@ -77,17 +77,32 @@ class Work:
         reads, makes: how many numbers come in, and how many come out.
         parameters: how many of them it reads.
         multiply_adds: of convolutions and products of matrices.
+        from_wide, wide: whether what comes in, and what comes out, has four bytes a number
+            where those of the network have two.
     """
 
     reads: int
     makes: int
     parameters: int = 0
     multiply_adds: int = 0
+    from_wide: bool = False
+    wide: bool = False
 
     def times(self, count: int) -> Work:
         """As much of it as ``count`` examples have; the parameters are the same."""
         sizes = self.reads * count, self.makes * count
-        return Work(*sizes, self.parameters, self.multiply_adds * count)
+        work = Work(*sizes, self.parameters, self.multiply_adds * count)
+        return replace(work, from_wide=self.from_wide, wide=self.wide)
+
+    @property
+    def read(self) -> int:
+        """How much it reads: numbers of the network's own type."""
+        return self.reads * (1 + self.from_wide)
+
+    @property
+    def made(self) -> int:
+        """How much it makes, likewise."""
+        return self.makes * (1 + self.wide)
 
     @property
     def elementwise(self) -> int:
@@ -119,10 +134,14 @@ class Cost:
         workspace_bytes: bytes of other types that are held while it computes.
         seen: whether the gradient of what comes in is a view of what is made, as a product
             of matrices has it of several positions.
+        hands: whether the gradient of what comes in is a view of that of what is made, as a
+            sum has it.
         turned: whether the gradient of its weight is a view of what is made, as a product
             of matrices has it: another call's is not added up in its place.
         passes: whether the output is a view of the input, and so no memory of its own:
             who keeps it keeps the input.
+        given: whether the output is its parameter, seen by each example: no memory of its
+            own, and made of nothing that comes in.
         cheap: whether the output is cheap to make again: neither a convolution nor a
             product of matrices, nor anything else of which a lean pass keeps the result.
         exact: whether its gradient looks for where its input equals its output, so that a
@@ -158,8 +177,10 @@ class Cost:
     workspace_once: int = 0
     workspace_bytes: int = 0
     seen: bool = False
+    hands: bool = False
     turned: bool = False
     passes: bool = False
+    given: bool = False
     cheap: bool = False
     exact: bool = False
     changed_in_place: bool = False

@@ -212,13 +212,24 @@ def _renamed(act: Inner, names: dict[object, str]) -> Inner:
     def each(tensors: Iterable[object]) -> tuple[object, ...]:
         return tuple(names.get(tensor, tensor) for tensor in tensors)
 
-    return replace(
-        act,
-        tensor=names[act.tensor],
-        reads=each(act.reads),
-        asks=each(act.asks),
-        names=each(act.names),
-    )
+    def renamed(act: Inner) -> Inner:
+        return replace(
+            act,
+            tensor=names[act.tensor],
+            reads=each(act.reads),
+            asks=each(act.asks),
+            hands=each(act.hands),
+            names=each(act.names),
+        )
+
+    return act.instead(renamed)
+
+
+def on_gpu(acts: Sequence[Inner], others: Sequence[Inner]) -> tuple[Inner, ...]:
+    """Operations that are others on a GPU."""
+    first, *rest = acts
+    left = (replace(act, gpu=()) for act in rest)
+    return replace(first, gpu=tuple(others)), *left
 
 
 def at_once(
@@ -262,7 +273,10 @@ def added_up(details: Sequence[Detail], inputs: Sequence[str]) -> Cost:
     costs = [link.cost for act in acts for link in act.links]
     cost = cost_of(acts, {name: name for name in inputs}, details[-1].name)
     one = costs[0] if len(costs) == 1 else _FREE
-    there = [replace(x, does=tuple(act.on_gpu for act in x.does)) for x in details]
+    there = [
+        replace(x, does=tuple(act for each in x.does for act in each.on_gpu))
+        for x in details
+    ]
     return replace(
         cost,
         parameters=sum(detail.parameters for detail in details),

@@ -33,6 +33,7 @@ class Variables:
         held: for each stage the last one to whose end what comes into it has a name, for
             an nn.Sequential with all of them gets it; -1, if there is none.
         flat: the steps whose blocks are no modules, but rows of them.
+        in_row: whether no stage has a container.
     """
 
     steps: tuple[tuple[Tensor, ...], ...]
@@ -42,6 +43,7 @@ class Variables:
     between: tuple[Mapping[Tensor, bool], ...]
     held: tuple[int, ...]
     flat: frozenset[int]
+    in_row: bool
 
 
 def variables_of(network: NetworkGraph) -> Variables:
@@ -55,7 +57,7 @@ def variables_of(network: NetworkGraph) -> Variables:
     steps = tuple(step.variables for step in plan.steps)
     flat = frozenset(n for n, step in enumerate(plan.steps) if step.flat)
     between = tuple(step.between for step in plan.steps)
-    more = plan.unnamed, between, _held(plan), flat
+    more = plan.unnamed, between, _held(plan), flat, not plan.stages
     if not plan.stages:
         # One row, in which blocks are no classes.
         nothing: tuple[tuple[Tensor, ...], ...] = ((),) * len(network.starts)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 
 from recform.blocks import Amount
-from recform.costs.tape import Buffer, Operation, Tape, but
+from recform.costs.tape import Buffer, Held, Operation, Tape, but
 from recform.memory import Memory
 
 
@@ -104,9 +104,9 @@ class _Backwards:
         for number in self._crossing(first):
             if number not in left:
                 self._has(row, number, start, runs)
-        return list(self._run_twice(unit, runs))
+        return list(self._run_twice(unit, runs, left))
 
-    def _besides(self, unit: int) -> Amount:
+    def _besides(self, unit: int, left: Held) -> Amount:
         """What is there when a block has run back and forth, beside what is asked for."""
         first, last = self._places[unit]
         buffers, operations = self._tape.buffers, self._tape.cut(first, last + 1)
@@ -120,18 +120,35 @@ class _Backwards:
         }
         own = [n for n in read if buffers[n].born >= first and not buffers[n].earlier]
         terms = [buffers[n].amount for n in own if n not in asks and n not in made]
-        # What it asks for itself is there already.
-        more = sum((buffers[n].amount for n in handed if n not in asks), Amount())
-        if not self._follows(unit + 1):
-            more = Amount()  # It is kept.
+        # There already is what it got or asks for itself, and what the row leaves.
+        others = [n for n in made if n not in asks and n not in left]
+        more = sum((buffers[n].amount for n in others), Amount())
         if all(op.owner for op in operations if _asks(op)):
             # Its operators ran once, each for a term that was taken off. Where one is
             # scaled, what is left and what is taken off are divided by that first.
             scaled = [n for n in own if not operations[buffers[n].born - first].owner]
             each = [buffers[n].amount.times(2) for n in scaled] or terms
-            return more + max(each, key=lambda x: x.held(1, 4), default=Amount())
-        # The equation ran again: what it hands on is made anew of all its terms.
-        return more + sum((*terms, *(buffers[n].amount for n in made)), Amount())
+            return more + max(each, key=_bytes, default=Amount())
+        return more + self._equation(first, last, asks)
+
+    def _equation(self, first: int, last: int, asks: Container[int]) -> Amount:
+        """The most that is there while an equation runs again, of what operators made."""
+        buffers, every = (
+            self._tape.buffers,
+            [*enumerate(self._tape.cut(first, last + 1), first)],
+        )
+        equation = [number for number, op in every if not op.owner]
+        reads = {n for _, op in every if not op.owner for n in op.reads}
+        made = [
+            (number if not op.owner else first, buffers[op.makes])
+            for number, op in every
+            if op.makes not in asks and (not op.owner or op.makes in reads)
+        ]
+        there = (
+            sum((b.amount for since, b in made if since <= at <= b.named), Amount())
+            for at in equation
+        )
+        return max(there, key=_bytes, default=Amount())
 
     def _crossing(self, border: int) -> list[int]:
         """The tensors that operations before a border make, and others behind it read."""
@@ -142,7 +159,7 @@ class _Backwards:
             and (buffer.earlier or (0 <= buffer.born < border and not buffer.before))
         ]
 
-    def _run_twice(self, unit: int, runs: int) -> Iterable[Operation]:
+    def _run_twice(self, unit: int, runs: int, left: Held) -> Iterable[Operation]:
         """The operations of a block: what they had inside is there since it has run back."""
         first, last = self._places[unit]
         held = Amount()
@@ -154,7 +171,7 @@ class _Backwards:
             back = op.workspace_back + held
             made = but(op, inside=Amount(), workspace_back=back)
             if number == runs:
-                more = held + self._besides(unit)
+                more = held + self._besides(unit, left)
                 made = but(made, remaking=more, again=tuple(range(first, last + 1)))
             yield made
 
@@ -162,3 +179,8 @@ class _Backwards:
 def _asks(op: Operation) -> bool:
     """Whether a gradient asks for anything of the forward pass."""
     return bool(op.asks) or op.inside != Amount()
+
+
+def _bytes(amount: Amount) -> int:
+    """To compare it with others."""
+    return amount.held(1, 4)

@@ -177,12 +177,14 @@ class Forming:
                 if b.born < 0 or b.earlier:
                     kept = b.born < 0 or (b.before and not b.alone)
                     note = _Note(b.amount, self._size(b.amount), b.named)
-                    note.outside, note.kept = b.born < 0, kept
+                    note.outside, note.kept = b.born < 0 or b.given, kept
                     self._notes[number] = note
         for number, op in enumerate(tape.operations[done:], tape.first + done):
             buffer = buffers[op.makes]
             size = self._size(buffer.amount)
-            self._notes[op.makes] = _Note(buffer.amount, size, buffer.named)
+            note = _Note(buffer.amount, size, buffer.named)
+            note.outside = note.kept = buffer.given
+            self._notes[op.makes] = note
             self._asked.append([])
             self._forward(number, op)
 

@@ -98,6 +98,8 @@ class _Gradients:
         adds = sums = NOTHING
         added = False
         for read in self._reads(op):
+            if read in op.slices:
+                continue
             handed = read in op.hands
             before = self._of.get(read)
             if before is None:
@@ -114,6 +116,7 @@ class _Gradients:
             mine.since = first + AFTER
         elif added:  # What is handed on is there while it is added.
             sums += mine.amount
+        sums += self._sliced(op, mine, first)
         for whole in self._cuts.get(number, ()):
             sums += self._whole(whole, first)
         return but(op, adds=adds, sums=sums)
@@ -126,6 +129,35 @@ class _Gradients:
             return self._made(read, first + WHILE, seen=op.seen)
         mine.holders[read] = None
         return mine
+
+    def _sliced(self, op: Operation, mine: _Gradient, first: int) -> Amount:
+        """Has tensors get their gradient of which an operation read a part.
+
+        One after the other, from the last, has one as large as it is made of its part's.
+
+        Returns:
+            What is there besides, while they are.
+        """
+        reads = [n for n in op.reads if n in op.slices and self._buffers[n].trained]
+        most = told = had = NOTHING
+        while reads:
+            parts = NOTHING if mine.holders else mine.amount.times(len(reads))
+            read = reads.pop()
+            before, whole = self._of.get(read), self._amount(read)
+            there = had + parts + whole
+            if before is None:
+                self._of[read] = self._made(read, first + AFTER)
+                had, told = had + whole, told + whole
+            else:
+                others = [n for n in before.holders if n != read]
+                if others or before.seen or before.amount != whole:
+                    there += self._apart(read, before, first, others)
+                if self._of[read] is not before:
+                    left = NOTHING if others else before.amount
+                    there += left + whole
+                    had, told = had + whole, told + left + whole
+            most = max(most, there, key=_numbers)
+        return Amount(*(max(0, a - b) for a, b in zip(most, told, strict=True)))
 
     def _apart(
         self, read: object, before: _Gradient, first: int, others: Sequence[object]
@@ -173,3 +205,8 @@ def spans(found: Sequence[Span], first: int, last: int) -> tuple[Span, ...]:
     least, most = MOMENTS * first, MOMENTS * last - 1
     inside = (Span(s.amount, max(s.last, least), min(s.since, most)) for s in found)
     return tuple(span for span in inside if span.last <= span.since)
+
+
+def _numbers(amount: Amount) -> int:
+    """To compare it with others: the bytes of an example."""
+    return amount.held(1, 4)

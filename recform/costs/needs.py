@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -197,8 +197,12 @@ def needs(
     incoming = incoming_of(network, setting)
     parameters = network.totals.parameters * size
     training = staying(network, setting) + held.peak
-    often = [short.often[op.unit] * op.runs for op in short.tape.operations]
-    computed = list(zip(short.tape.operations, often, strict=True))
+    run = {setting.gpu: (_computed(short), held.again)}
+    if short.tape.differs:
+        other = replace(setting, gpu=not setting.gpu)
+        there = other.shortened(network)
+        run[other.gpu] = _computed(there), _Held(there, forms, other).again
+    run.setdefault(not setting.gpu, run[setting.gpu])
     most = inference(short.tape, setting.batch, size)
     return Needs(
         network.recurrence.formula.name,
@@ -207,16 +211,28 @@ def needs(
         str(setting.optimizer),
         tuple((str(form), count) for form, count in rows_of(forms)),
         incoming,
-        tuple(_parts(network, computed, setting, held.kept)),
-        _part("all", network.totals, sum(held.kept.values()), computed, setting),
+        tuple(_parts(network, run[setting.gpu][0], setting, held.kept)),
+        _part(
+            "all",
+            network.totals,
+            sum(held.kept.values()),
+            run[setting.gpu][0],
+            setting,
+        ),
         training,
         incoming + parameters + most,
         tuple(
-            _time(device, computed, held.again, network, setting, training)
+            _time(device, *run[device.gpu], network, setting, training)
             for device in DEVICES
         ),
         network.uncounted,
     )
+
+
+def _computed(short: Short) -> list[tuple[Operation, int]]:
+    """The operations, and how often each of them runs."""
+    operations = short.tape.operations
+    return [(op, short.often[op.unit] * op.runs) for op in operations]
 
 
 class _Held:
@@ -319,13 +335,13 @@ def _part(
 
 
 def _forward(work: Work, setting: Setting) -> int:
-    numbers = setting.batch * (work.reads + work.makes) + work.parameters
+    numbers = setting.batch * (work.read + work.made) + work.parameters
     return setting.dtype.size * numbers
 
 
 def _backward(work: Work, setting: Setting) -> int:
     """The gradient of what was made, what was read, and the gradients of both."""
-    numbers = setting.batch * (2 * work.reads + work.makes) + 2 * work.parameters
+    numbers = setting.batch * (2 * work.read + work.made) + 2 * work.parameters
     return setting.dtype.size * numbers
 
 
@@ -360,22 +376,25 @@ def _time(
 
 def forward_time(op: Operation, device: Device, setting: Setting) -> float:
     """The least seconds that an operation takes."""
-    rate = device.operations[setting.dtype]
     return sum(
         max(
-            2 * setting.batch * work.multiply_adds / rate,
+            2 * setting.batch * work.multiply_adds / _rate(work, device, setting),
             _forward(work, setting) / device.bandwidth,
         )
         for work in op.works
     )
 
 
+def _rate(work: Work, device: Device, setting: Setting) -> float:
+    """Additions and multiplications a second, of numbers of its type."""
+    return device.operations[Dtype.fp32 if work.wide else setting.dtype]
+
+
 def _backward_time(op: Operation, device: Device, setting: Setting) -> float:
     """A gradient of the input and one of the weights: twice the work."""
-    rate = device.operations[setting.dtype]
     return sum(
         max(
-            4 * setting.batch * work.multiply_adds / rate,
+            4 * setting.batch * work.multiply_adds / _rate(work, device, setting),
             _backward(work, setting) / device.bandwidth,
         )
         for work in op.works

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-from recform.algebra.expr import Context, Input, State
+from recform.algebra.expr import Concat, Context, Input, State
 from recform.algebra.formula import Scope
-from recform.blocks import Amount, Layout, Shape
+from recform.blocks import Amount, Cost, Layout, Shape, Work
+from recform.blocks.acts import Link
 from recform.classes.variables import Variables, variables_of
 from recform.costs.blocks import follow_block
 from recform.costs.gradients import follow
-from recform.costs.tape import Held, Tape, Writer
+from recform.costs.tape import Held, Tape, Writer, but
 from recform.graph.model import NetworkGraph, Piece, Segment
 from recform.recurrence.model import Flow, Slot, Step
 from recform.recurrence.stacks import Lists
@@ -70,6 +71,8 @@ class _Recorder:
         self._entered: list[tuple[int, Held]] = []
         #: The level of features that whoever goes through them still has.
         self._level: Held = ()
+        #: What variables of the state hold, those of earlier blocks behind the last one's.
+        self._state: list[Held] = []
         self._network = network
         self._written = written
         #: How many blocks of this flow are left out so far.
@@ -100,8 +103,9 @@ class _Recorder:
         writer.part = "head"
         x = self._piece(network.head, x)
         writer.name(x)
-        for held in self._contexts.values():
-            writer.name(held)  # arguments, and what is made of them alone
+        # Arguments, and what is made of them alone; and the rest of the last state.
+        for held in (*self._contexts.values(), *self._state[1:]):
+            writer.name(held)
         tape = writer.tape
         tape.result = x
         follow(tape)
@@ -120,19 +124,22 @@ class _Recorder:
         started = carried = block(flow.start, first, network.starts[number], 0, (), x)
         waiting = Lists[Held](flow)
         waiting.keep(0, carried)
-        # What comes into the flow is there while a variable has it: its own, or those of
-        # the state, if blocks hand on as many as they take.
-        same = [slot for slot in flow.start.outputs if _is_input(slot, flow.start)]
-        opening, opened = {*map(_variable, same)} or {"x"}, False
+        # What comes into the flow is there while a variable has it: its own, or that of
+        # the state if it is one, and blocks hand on as many as they take.
         first_step = self._recurrence.steps[network.stages[stages[0]].segments[0].step]
-        if first_step.carried != len(first_step.handed):
-            opening = {"x"}
-        self._left_out = 0
+        opening, opened = {"x"}, False
+        if first_step.carried == len(first_step.handed):
+            pairs = zip(flow.start.outputs, first_step.handed, strict=False)
+            same = {_variable(to) for slot, to in pairs if _is_input(slot, flow.start)}
+            opening = same if len(same) == 1 else opening
+        self._left_out, self._state = 0, []
         for stage in stages:
             writer.part = f"stage {stage + 1}"
             until = self._variables.held[stage]
-            # Whoever goes through levels of features runs the parts of containers.
-            until = until if self._behind is None else min(until, stage)
+            if self._behind is not None:
+                # Whoever goes through levels of features runs the parts of containers,
+                # and rows of blocks by a function.
+                until = stage if self._variables.in_row else min(until, stage)
             self._entered.append((until, carried[0]))
             for segment in network.stages[stage].segments:
                 writer.apart = segment.step in self._variables.flat
@@ -147,6 +154,10 @@ class _Recorder:
                     )
                     writer.leave(carried)
                     waiting.keep(index, carried)
+                    handed = carried[: len(step.handed)]
+                    self._state[: len(handed)] = handed
+                    for held in self._state[len(handed) :]:
+                        writer.name(held)  # as no variable of this block is
                     if not opened:
                         writer.name(x)  # as the variable of what the stem makes
                         opened = opening <= {*map(_variable, step.handed)}
@@ -155,7 +166,7 @@ class _Recorder:
                 if until >= stage:  # What an nn.Sequential gets is held to its end.
                     writer.name(entry)
             if stage != stages[-1]:
-                self._show(carried[0])
+                self._show(self._put_together(flow, carried))
         writer.part = "shared"
         if number == len(self._recurrence.flows) - 1:
             writer.unit, writer.between = writer.unit + 1, False
@@ -168,6 +179,22 @@ class _Recorder:
         made = block(flow.end, last, network.ends[number], behind, end, ())
         self._show(made[0])
         return made[0]
+
+    def _put_together(self, flow: Flow, state: Sequence[Held]) -> Held:
+        """The level of features behind a stage: of a state of several what the end makes.
+
+        Nobody but those who look at levels has it, so that it has no gradient.
+        """
+        if self._behind is None or flow.output in flow.end.inputs:
+            return state[0]
+        buffers, output = self._writer.tape.buffers, flow.output
+        parts = [n for held in state[: flow.end.carried] for n in held]
+        sizes = [buffers[number].amount.numbers for number in parts]
+        size = sum(sizes) if isinstance(output, Concat) else max(sizes)
+        link = Link(size, Cost(cheap=True), (Work(sum(sizes), size),))
+        made = self._writer.chain((link,), tuple(dict.fromkeys(parts)), None)
+        buffers[made[0]] = but(buffers[made[0]], trained=False)
+        return made
 
     def _show(self, level: Held) -> None:
         """Notes that a level is there: the one before it has had a name until now."""

@@ -78,7 +78,7 @@ class Signs:
             (op.cheap, op.exact, op.changed_in_place, op.unheld, op.absent),
             (op.runs, op.works),
             (op.parameters, op.turned, op.owner is None, self._owners[number]),
-            (made.amount, made.trained, made.copies, gradients),
+            (made.amount, made.trained, made.copies, made.given, gradients),
             tuple(end - number for end in ends),
         )
 
@@ -153,7 +153,7 @@ class Stretch:
         ends = buffer.read - first, named - first, _from(buffer.gradients, first)
         used = self._signs.used[number] >= first
         where = number - self._signs.incoming - first if used else None
-        return where, buffer.amount, buffer.trained, buffer.copies, ends
+        return where, buffer.amount, buffer.trained, buffer.copies, buffer.given, ends
 
     def before(self, holds: Iterable[int]) -> frozenset[int]:
         """The places here of tensors from before, by those among all that cross over.
@@ -218,6 +218,6 @@ class Stretch:
             read=min(max(buffer.read, first - 1), last),
             gradients=spans(buffer.gradients, first, last),
             named=max(buffer.named, first - 1),
-            before=born >= last,
+            before=buffer.given or born >= last,
             earlier=0 <= born < first,
         )

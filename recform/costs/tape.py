@@ -54,6 +54,7 @@ class Buffer:
         gradients: when there is a gradient of it that counts for it alone.
         copies: how many like it there are, of operations that run in a row.
         before: whether an earlier part of the tape keeps it, and counts it.
+        given: whether it is a parameter, which is there all the time.
         earlier: whether an earlier part makes it.
         alone: whether only parts keep it that are run backwards: no other knows of that.
     """
@@ -70,6 +71,7 @@ class Buffer:
     before: bool = False
     earlier: bool = False
     alone: bool = False
+    given: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ class Operation:
         hands: those of what it reads that get as gradient what it gets, or a part of that.
         cuts: the parts of what it reads that it reads alone: keys, how much they are, and
             what they are parts of.
+        slices: those of what it reads whose gradient is made of that of a part, behind it.
         asks: the tensors that its gradient is computed from, each of which autograd keeps.
         again: the operations that its backward pass runs again.
         leaves: what its block hands on, if it is the last one of that.
@@ -140,6 +143,7 @@ class Operation:
     turned: bool = False
     hands: tuple[object, ...] = ()
     cuts: tuple[tuple[object, Amount, int], ...] = ()
+    slices: Held = ()
     asks: Held = ()
     remaking: Amount = field(default_factory=Amount)
     waiting: Amount = field(default_factory=Amount)
@@ -184,6 +188,7 @@ class Tape:
         size: bytes of a number, of which it hangs which kernels torch has.
         units: how many parts it has: blocks, and what stands before and behind them.
         scalars: learned scalars, which no operation has.
+        differs: whether a GPU has other operations than a CPU.
         learned: numbers whose gradients are there before the backward pass of this part
             of a network, and how often each owner has had one by then.
     """
@@ -195,6 +200,7 @@ class Tape:
     units: int = 1
     size: int = 4
     scalars: int = 0
+    differs: bool = False
     learned: tuple[int, Mapping[object, int]] = field(default_factory=lambda: (0, {}))
 
     @property
@@ -277,6 +283,7 @@ class Writer:
         """
         x = named = given
         start = self.here
+        self.tape.differs |= any(link.cost.gpu for link in links)
         links = [link.on_gpu if self.gpu else link for link in links]
         links = [link.in_half if self.tape.size < 4 else link for link in links]
         for statement in statements(links, apart=self.apart):
@@ -314,6 +321,8 @@ class Writer:
         """What an operator computes, of what it takes."""
         made: Held = ()
         left: Held = ()
+        if self.gpu:
+            tensors = [other for item in tensors for other in item.on_gpu]
         for number, item in self._as_run(tensors):
             start, self._runs = self.here, item.runs
             parts = [held[read] for read in item.reads]
@@ -327,7 +336,12 @@ class Writer:
                 for ask in item.asks:
                     by = self.here - 1 if ask == item.tensor else start
                     self.keep(held[ask], by)
-                self.hand_on(tuple(n for read in item.hands for n in held[read]))
+                hands, slices = (
+                    tuple(n for read in some for n in held[read])
+                    for some in (item.hands, item.slices)
+                )
+                if hands or slices:
+                    self.hand_on(hands, slices)
                 self.cut(start, [(k, n, held[x]) for k, n, x in item.cuts])
             for name in item.names:
                 if name not in self._unnamed:
@@ -359,6 +373,7 @@ class Writer:
 
     def _operation(self, link: Link, reads: Held, owner: object) -> Held:
         tape, here, cost = self.tape, self.here, link.cost
+        reads = () if cost.given else reads
         parameters = cost.parameters
         if link.shares:  # Both who has it and who shares it make its gradient.
             owner, parameters = link.shares
@@ -393,6 +408,7 @@ class Writer:
                 link.cost.held,
                 Amount(link.cost.workspace_back),
                 seen=cost.seen,
+                hands=reads if cost.hands else (),
                 runs=self._runs,
                 exact=cost.exact,
                 changed_in_place=cost.changed_in_place,
@@ -407,9 +423,8 @@ class Writer:
             buffer = tape.buffers[number]
             buffer.read = here
             buffer.named = max(buffer.named, here)
-        amount = Amount(link.made)
-        made = Buffer(amount, here, here, here, trained, copies=self._runs)
-        return self._buffer(made)
+        made = Buffer(link.amount, here, here, here, trained, copies=self._runs)
+        return self._buffer(but(made, before=cost.given, given=cost.given))
 
     def keep(self, held: Held, by: int) -> None:
         """Notes that tensors are kept for the gradient of an operation."""
@@ -429,9 +444,15 @@ class Writer:
         """Whether what an operation makes has a gradient; learned scalars left out."""
         return self.tape.buffers[self.tape.operations[operation].makes].trained
 
-    def hand_on(self, held: tuple[object, ...]) -> None:
-        """Notes that tensors get the gradient of the last operation as it is."""
-        self.tape.operations[-1] = but(self.tape.operations[-1], hands=held)
+    def hand_on(self, held: tuple[object, ...], slices: Held = ()) -> None:
+        """Notes that tensors get the gradient of the last operation as it is.
+
+        Args:
+            held: these.
+            slices: those of which it reads a part.
+        """
+        last = self.tape.operations[-1]
+        self.tape.operations[-1] = but(last, hands=held, slices=slices)
 
     def cut(self, start: int, parts: Iterable[tuple[object, int, Held]]) -> None:
         """Notes that operations read parts of tensors alone.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeGuard
 
 from recform.algebra.expr import History, K, Pointwise, Scaled, Tensor
 from recform.algebra.formula import Formula
@@ -54,15 +55,20 @@ class Counts:
 
     def weighed(self, tensor: Tensor) -> int:
         """The multiply-adds of a sum that weighs its members: it is a product by a row."""
-        if not isinstance(tensor, Over) or tensor.kind != "sum":
+        if not self._weighs(tensor) or self.scales(tensor):
             return 0
+        return self._shape(tensor.tensor).elements * self.of(tensor.tensor)
+
+    def scales(self, tensor: Tensor) -> bool:
+        """Whether it weighs a single member: that is scaled, and no product of matrices."""
+        return self._weighs(tensor) and self.of(tensor.tensor) == 1
+
+    def _weighs(self, tensor: Tensor) -> TypeGuard[Over]:
+        if not isinstance(tensor, Over) or tensor.kind != "sum":
+            return False
         inner = tensor.tensor
         scaled = isinstance(inner, Scaled) and inner.coefficient.has(K)
-        count = self.of(inner)
-        # A single member is scaled, which is no product of matrices.
-        if count == 1 or not (scaled or self.is_by_features(inner)):
-            return 0
-        return self._shape(inner).elements * count
+        return scaled or self.is_by_features(inner)
 
     def is_by_features(self, tensor: Tensor) -> bool:
         """Whether it is all members, each times its feature of one tensor."""

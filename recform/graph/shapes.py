@@ -231,7 +231,8 @@ class BlockShapes(Shapes):
         """Whether a tensor is cheap to make again."""
         if isinstance(tensor, History):
             return not is_list(tensor)
-        return isinstance(tensor, Members) or super().is_cheap(tensor)
+        cheap = isinstance(tensor, Members) or self.counts.scales(tensor)
+        return cheap or super().is_cheap(tensor)
 
     def asks(self, tensor: Tensor) -> Iterator[Tensor]:
         """What autograd keeps for the gradient of a tensor that no operator makes."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate, pairwise
+from typing import Any
 
 from recform.blocks.acts import Inner
 from recform.blocks.amount import Amount, Cost
@@ -16,6 +18,7 @@ from recform.blocks.details import (
     at_once,
     converted,
     made_by,
+    on_gpu,
     operation,
     widened,
 )
@@ -101,7 +104,8 @@ class Attention(Operator):
         if a.dropout == 0:
             weighed = _kernel(weighed, (q, k, v), a)
         else:
-            weighed, result = _in_training(weighed, (q, k, v), (q, k, v), a), "apart"
+            given = q, k, v
+            weighed, result = _wide(weighed, given, given, a, trains=True), "apart"
         # The function has names for these until it returns.
         last = replace(out.does[-1], names=(x.name, "qkv", result))
         return (q, k, v, *weighed, replace(out, does=(last,)))
@@ -252,31 +256,44 @@ class Attend(Several):
             found.append(detail)
             last[which] = detail
 
-        for which, heads in (("q", a.heads), ("k", _kv_heads(a))):
-            if a.qknorm:
+        if a.qknorm:
+            for which, heads in (("q", a.heads), ("k", _kv_heads(a))):
                 then(which, _normed(which, last[which], heads))
-            if a["rotary"] is not None:
+        if a["rotary"] is not None:
+            names = last["q"].name, last["k"].name
+            for which in "qk":
                 # Cosines and sines of half the features of a head.
                 angles = inputs[0].numbers // max(1, inputs[0].rows) * last[which].rows
-                then(which, _turned(which, last[which], angles // a.heads))
+                then(which, _turned(which, last[which], angles // a.heads, names))
         if a["kvheads"] not in (None, a.heads):
             for which in "kv":
                 then(which, _repeated(which, last[which], a))
         _, _, v = given = tuple(last.values())
         if y is None:
             return (*found, *_weighed(a, given, None))
-        if a.dropout == 0 and _is_fused(shapes[0], y, a):
-            weighed = _kernel(_weighed(a, given, y), given, a)
-            return (*found, *_named(weighed, given))
+        fused = _is_fused(shapes[0], y, a)
+        kernel = _named(_kernel(_weighed(a, given, y), given, a), given)
+        if a.dropout == 0 and fused:
+            return (*found, *kernel)
         # A product takes heads apart; positions that are turned, or heads that are
         # repeated, lie so already.
         free = a["softcap"] is None and not a.talking
         apart = [*inputs, *(x for x in found if x.said == RMSNorm.name)]
         copied = [x for x in given if x in apart or (free and x is not v)]
         weighed = _weighed(a, given, y, copied)
-        if a.dropout > 0 and _is_fused(shapes[0], y, a):
-            weighed = _in_training(weighed, given, apart, a)
-        return (*found, *_named(weighed, given))
+        if free:
+            weighed = _wide(weighed, given, apart, a, trains=fused)
+        weighed = _named(weighed, given)
+        if not free:
+            return (*found, *weighed)
+        # On a GPU it is a kernel, whatever it drops.
+        acts = on_gpu([act for x in weighed for act in x.does], kernel[-1].does)
+        counts = accumulate((len(x.does) for x in weighed), initial=0)
+        each = (
+            replace(x, does=acts[i:j])
+            for x, (i, j) in zip(weighed, pairwise(counts), strict=True)
+        )
+        return (*found, *each)
 
     def opened(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Inner, ...]:
         # Its kernel holds less than the whole, even where there is nothing else.
@@ -386,13 +403,15 @@ def _absent(act: Inner) -> Inner:
     return replace(act, links=tuple(replace(x, absent=True) for x in act.links))
 
 
-def _in_training(
+def _wide(
     weighed: Sequence[Detail],
     given: Sequence[Detail],
     apart: Sequence[Detail],
     a: Arguments,
+    *,
+    trains: bool,
 ) -> tuple[Detail, ...]:
-    """Attention that drops weights, which is torch's kernel in evaluation.
+    """Attention for which torch has no kernel: step by step.
 
     All numbers in it have four bytes, of which it copies those that come in.
 
@@ -401,7 +420,9 @@ def _in_training(
         given: queries, keys and values.
         apart: those of them whose heads lie apart.
         a: the arguments of the operator.
+        trains: whether it is so in training alone, where it drops weights.
     """
+    without = _absent if trains else lambda act: act
     (pairs,) = (x.numbers for x in weighed if x.name == "weights")
     up = {x.name: converted(f"up {x.name}", x, wide=True) for x in given}
     # Queries and keys are scaled before heads that lie apart are copied.
@@ -419,26 +440,29 @@ def _in_training(
 
     def within(act: Inner) -> tuple[Inner, ...]:
         if act.tensor == "heads":
-            return (act if turned else _absent(act),)
+            return (act if turned else without(act),)
         act = widened(replace(act, reads=tuple(now.get(n, n) for n in act.reads)))
         if act.tensor != "apart":
-            return (_absent(act),)
+            return (without(act),)
         # Its weights come out as well, in two bytes a number; nobody takes them.
         (link,) = act.links
-        half = replace(
-            link.cost.in_half,
-            absent=True,
-            workspace=pairs + link.made,
-            workspace_once=2 * q.rows * k.rows * a.causal,
-        )
-        link = replace(link, cost=replace(link.cost, half=half))
-        wide = replace(act, tensor="wide", links=(link,))
-        return wide, replace(converted("apart", wide), names=names)
+        more, mask = link.made * trains, 2 * q.rows * k.rows * a.causal
+        wide = replace(_holding(act, pairs + more, mask, absent=trains), tensor="wide")
+        last = replace(converted("apart", wide), names=names)
+        return wide, last if trains else _holding(last, pairs, mask)
 
     acts = [tuple(y for act in x.does for y in within(act)) for x in weighed]
-    before = map(_absent, (*up.values(), *scaled.values()))
+    before = map(without, (*up.values(), *scaled.values()))
     does = ((*before, *acts[0]), *acts[1:])
     return tuple(replace(x, does=y) for x, y in zip(weighed, does, strict=True))
+
+
+def _holding(act: Inner, numbers: int, once: int, **more: Any) -> Inner:
+    """An operation that holds so many numbers besides, of two bytes each."""
+    (link,) = act.links
+    more |= {"workspace": numbers, "workspace_once": once}
+    half = replace(link.cost.in_half, **more)
+    return replace(act, links=(replace(link, cost=replace(link.cost, half=half)),))
 
 
 def _copied(x: Detail | Inner, numbers: int) -> Inner:
@@ -487,18 +511,35 @@ def _kernel(
     name = "kernel" if turned else last.name
     fixed = Amount(once=mask)
     stays = fixed + Amount(bytes=rows)
+    draws = a.dropout > 0
     keeps = Cost(
         saves_bytes=rows,
         saves_once=mask,
+        # What it draws it draws again for its own gradient alone.
+        changed_in_place=draws,
         # It is made of one that says which keys are seen, a byte each.
         workspace_once=mask + -(-mask // 4),
         stays=stays,
         fixed=fixed,
     )
-    asks = (*(x.name for x in given), name)
+    asks, alike = (*(x.name for x in given), name), last.numbers == given[0].numbers
     *others, one = at_once((*others, replace(last, name=name)), given, keeps, asks=asks)
-    flat = (again(last.name, one.does, one.numbers),) * turned
+    flat = (_flat(last.name, one, apart=not mask and alike),) * turned
     return (*others, replace(one, name=last.name, does=(*one.does, *flat)))
+
+
+def _flat(name: str, kernel: Detail, *, apart: bool) -> Inner:
+    """The heads side by side, as a GPU has them if its kernel is the one that saves memory.
+
+    Args:
+        name: of them.
+        kernel: what makes them.
+        apart: whether another one takes numbers of two bytes there.
+    """
+    copy = Cost(cheap=True)
+    gpu = Cost(passes=True, cheap=True, half=copy if apart else None)
+    cost = replace(copy, gpu=gpu)
+    return operation(name, kernel.does, kernel.numbers, cost=cost)
 
 
 def _normed(which: str, x: Detail, heads: Size) -> Detail:
@@ -510,12 +551,13 @@ def _normed(which: str, x: Detail, heads: Size) -> Detail:
     return replace(made_by(name, RMSNorm(), apart, note=note), shape=x.shape)
 
 
-def _turned(which: str, x: Detail, angles: int) -> Detail:
-    """Turned by angles that grow with the position."""
+def _turned(which: str, x: Detail, angles: int, names: tuple[str, ...]) -> Detail:
+    """Turned by angles that grow with the position; these have names until then."""
     name = f"{which}turn"
     # Each half of a head is made of two products before both are put together.
     more = x.numbers
-    does = again(name, (x,), more, once=angles, back=more, besides=more)
+    one = again(name, (x,), more, once=angles, back=more, besides=more)
+    does = replace(one, names=names)
     of, note = (x.name,), f"positions of {which}"
     return Detail(name, "rotary", of, note, shape=x.shape, does=(does,))
 

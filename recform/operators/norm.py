@@ -7,7 +7,7 @@ from dataclasses import replace
 from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, made
-from recform.blocks.details import Detail, again, converted, operation
+from recform.blocks.details import Detail, again, converted, on_gpu, operation
 from recform.blocks.operator import Emitted, Operator, Weights
 from recform.blocks.shape import Layout, Shape
 from recform.blocks.support import template
@@ -136,7 +136,9 @@ class RMSNorm(Operator):
         scaled = again("scaled", (by,), size, ("by",), wide=True, **more)
         # They have names until all is done.
         y = replace(converted("y", scaled), names=asks)
-        does = (up, mean, root, by, scaled, y)
+        # On a GPU it is one kernel, which keeps no quotient.
+        kernel = operation("y", (x,), size, (x.name,), cost=_kernel(width, x.rows))
+        does = on_gpu((up, mean, root, by, scaled, y), (kernel,))
         return (Detail("y", self.name, parameters=width, shape=x.shape, does=does),)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
@@ -144,21 +146,19 @@ class RMSNorm(Operator):
         # four bytes, whatever comes in.
         cost = super().cost(x, a)
         bytes = cost.saves_bytes + 4 * cost.saves_more
-        # On a GPU it is one kernel, which keeps no quotient.
-        rows = Amount(bytes=4 * (x.elements // int(x.features)))
-        gpu = Cost(
-            cost.parameters,
-            saves_input=True,
-            saves_bytes=rows.bytes,
-            cheap=True,
-            stays=rows,
-            fused=True,
-        )
+        kernel = _kernel(cost.parameters, x.elements // int(x.features))
+        gpu = replace(kernel, saves_input=True, fused=True)
         return replace(cost, saves_more=0, saves_bytes=bytes, gpu=gpu)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         given = f"{code(x.features)}, eps={code(a.eps)}"
         return _over_features(x, "RMSNorm", given)
+
+
+def _kernel(width: int, rows: int) -> Cost:
+    """What a GPU keeps of `rmsnorm`: a number of four bytes for each row."""
+    stays = Amount(bytes=4 * rows)
+    return Cost(width, saves_bytes=stays.bytes, cheap=True, stays=stays)
 
 
 class GroupNorm(Operator):

@@ -20,6 +20,7 @@ from recform.blocks.support import template
 
 _SOURCE = "Zhu et al. (2025), Hyper-Connections"
 _PLAIN = (Layout.TOKENS, Layout.VECTOR, Layout.PIXELS)
+_SUM = Cost(hands=True)
 _COUNT = Argument("n", Kind.SIZE, about="how many streams")
 _FIRST = Argument("first", Kind.SIZE, 1, "which stream starts at 1, the others at 0")
 
@@ -47,6 +48,7 @@ class Streams(Operator):
     """Features dealt out to streams, as `split` cuts them."""
 
     name = "streams"
+    costs = Cost(passes=True)
     takes = _PLAIN
     about = "cuts the features into n streams"
     positionwise = True
@@ -90,6 +92,7 @@ class Merge(Operator):
     """The end of several streams."""
 
     name = "merge"
+    costs = Cost(hands=True)
     takes = (Layout.STREAMS,)
     about = "the sum of all streams"
     source = _SOURCE
@@ -120,7 +123,7 @@ class Read(Operator):
         return shape
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(int(x.grid[0]), x.elements, saves_input=True)
+        return Cost(int(x.grid[0]), x.elements, saves_input=True, seen=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         start = f"torch.eye({code(x.grid[0])})[{code(a.first - 1)}]"
@@ -145,8 +148,10 @@ class Write(Operator):
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         # It is a product element by element; so are its gradients, before they are summed.
-        made = int(a.n) * x.elements
-        return Cost(int(a.n), saves_input=True, workspace_back=2 * made, cheap=True)
+        back = (2 * int(a.n) - 1) * x.elements
+        return Cost(
+            int(a.n), saves_input=True, workspace_back=back, seen=True, cheap=True
+        )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted(
@@ -167,7 +172,7 @@ class Weave(Operator):
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         n = int(x.grid[0])
-        return Cost(n * n, n * x.elements, saves_input=True)
+        return Cost(n * n, n * x.elements, saves_input=True, seen=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted(
@@ -195,7 +200,8 @@ class Mix(Several):
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
         weights, x = inputs
-        return Cost(multiply_adds=int(weights.features) * x.elements, saves_input=True)
+        work = int(weights.features) * x.elements
+        return Cost(multiply_adds=work, saves_input=True, seen=True)
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         return Emitted('torch.einsum("bs...t,bs...c->bt...c", {weights}, {x})')
@@ -218,8 +224,8 @@ class Spread(Several):
         return x.in_streams(weights.grid[0])
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
-        made = self.shape_of(inputs, a).elements
-        return Cost(saves_input=True, workspace_back=2 * made, cheap=True)
+        back = 2 * self.shape_of(inputs, a).elements - sum(x.elements for x in inputs)
+        return Cost(saves_input=True, workspace_back=back, cheap=True)
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         return Emitted("{weights} * {x}.unsqueeze(1)")
@@ -321,10 +327,10 @@ class Sinkhorn(Operator):
         found: list[Inner] = []
         for step in range(a.steps):
             for axis, number in (("columns", columns), ("rows", rows)):
-                by = operation(f"{axis} {step}", (last,), number)
+                by = operation(f"{axis} {step}", (last,), number, cost=_SUM)
                 # Each division keeps the matrix, and the sums that it is divided by.
                 asks = (last.tensor, by.tensor)
-                last = again(f"by {axis} {step}", (last, by), size, asks, back=2 * size)
+                last = again(f"by {axis} {step}", (last, by), size, asks, back=3 * size)
                 found += [by, last]
         does = (*found[:-1], replace(last, tensor="divided"))
         said, note = "columns, rows / sums", "{steps} times in turn"

@@ -167,7 +167,7 @@ class ClassToken(Operator):
         return Shape(Layout.TOKENS, x.features, (others + 1,))
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(parameters=int(x.features), cheap=True)
+        return Cost(parameters=int(x.features), given=bool(a.alone), cheap=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         token = "{m}.expand({x}.shape[0], -1, -1)"

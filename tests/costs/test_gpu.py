@@ -19,6 +19,10 @@ pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GP
 
 TOKENS = "input 32 x 32\nstages 32 x 4\nstem linear(c)\n"
 IMAGES = "input 3 x 8 x 8\nstages 16 x 3\n"
+OF_THREE = (
+    TOKENS + "Q = linear(c)\nK = linear(c)\nV = linear(c)\nA = attend({}) > linear(c)\n"
+    "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, K_i*X_<i-1>, V_i*X_<i-1>)"
+)
 #: What torch has other kernels for there.
 TEXTS = {
     "attention that drops weights": TOKENS
@@ -28,6 +32,16 @@ TEXTS = {
     "dropout in a definition": IMAGES
     + "G(x) = tanh(D*x)*x where D = conv(1, c) > dropout(0.3)\n"
     "W = conv(3, c) > bn > G\nX_i = W_i*X_<i-1>",
+    # Norms of heads, and attention whatever it drops and however wide values are, are
+    # kernels there; before positions are turned, all that is turned has a name.
+    "norms of heads": OF_THREE.format("4, qknorm=true, rotary=100, causal=true"),
+    "attend that drops weights": OF_THREE.format("4, dropout=0.1, causal=true"),
+    "a window that drops weights": OF_THREE.format(
+        "2, dropout=0.1, window=3, rotary=9"
+    ),
+    "wider values": OF_THREE.format("2, causal=true, rotary=9").replace(
+        "Q = linear(c)\nK = linear(c)", "Q = linear(c/2)\nK = linear(c/2)"
+    ),
     "rmsnorm": TOKENS + "F = rmsnorm > linear(c) > silu > linear(c)\n"
     "X_i = X_<i-1> + F_i*X_<i-1>",
 }

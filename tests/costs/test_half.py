@@ -42,6 +42,18 @@ HALF = {
     "dropped weights, turned": TOKENS + "Q = linear(c)\nK = linear(c)\nV = linear(c)\n"
     "A = attend(2, dropout=0.1, rotary=10000) > linear(c)\n"
     "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, K_i*X_<i-1>, V_i*X_<i-1>)",
+    # For values of another width than keys there is none at all.
+    "wider values": TOKENS + "Q = linear(c/2)\nK = linear(c/2)\nV = linear(c)\n"
+    "A = attend(2, causal=true, rotary=100) > linear(c)\n"
+    "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, K_i*X_<i-1>, V_i*X_<i-1>)",
+    "wider values, normalised": TOKENS
+    + "Q = linear(c/2)\nK = linear(c/2)\nV = linear(c)\nA = attend(2)\nO = linear(c)\n"
+    "R = streams(2) > rmsnorm > join\n"
+    "Z_i = X_<i-1> - A_i(Q_i*X_<i-1>, K_i*X_<i-1>, V_i*X_<i-1>)\n"
+    "X_i = X_<i-1> + O_i*R_i*Z_i",
+    # Which of two numbers is the larger is a byte each, half of a number here.
+    "the largest": "input 3 x 8 x 8\nstages 8 x 3\nhead none\nW = conv(3, c) > sigmoid\n"
+    "X_i = max(X_<i-1>, W_i*X_<i-1>)",
     "other norms": "input 3 x 8 x 8\nstages 8 x 3\n"
     "W = conv(3, c) > bn > relu > maxpool(3, stride=1, padding=1) > conv(3, c) > gn(2)\n"
     "X_i = relu(X_<i-1> + W_i*X_<i-1>)",
@@ -75,6 +87,37 @@ def test_statistics_on_a_gpu(plan: str) -> None:
     real = on_faked_gpu(net, item.formula.inputs, 6, torch.bfloat16)
     said = item.memory(plan, batch=6, dtype="bf16", for_device="h100")
     assert said.total.kept == real.kept
+
+
+NORM = (
+    "input 12 x 16\nstem none\nhead none\nstages 16 x 1\nW = rmsnorm\nX_i = W_i*X_<i-1>"
+)
+
+
+def test_bytes_that_are_moved() -> None:
+    """On a CPU most of `rmsnorm` has four bytes a number: twice as many are moved."""
+    batch, width, rows, numbers = 3, 16, 12, 12 * 16
+    up, mean, root = (
+        (numbers, 2 * numbers),
+        (2 * numbers, 2 * rows),
+        (2 * rows, 2 * rows),
+    )
+    by, scaled = (2 * (numbers + rows), 2 * numbers), (2 * numbers, 2 * numbers)
+    does = (up, mean, root, by, scaled, (2 * numbers, numbers))
+    moved = batch * sum(3 * reads + 2 * makes for reads, makes in does)
+    moved += 3 * width + 5 * width  # Of the step, and of learning.
+    said = compiled(NORM).memory(batch=batch, dtype="bf16")
+    assert said.total.moved == 2 * moved
+    assert said.total.elementwise == batch * (4 * numbers + 2 * rows)
+
+
+def test_times_on_a_gpu_are_those_of_its_kernels() -> None:
+    """Whatever device memory is told of: `rmsnorm` is one kernel there."""
+    item = compiled(NORM)
+    here, there = (item.memory(for_device=x).times for x in ("laptop", "h100"))
+    for one, other in zip(here, there, strict=True):
+        assert (one.training, one.inference) == (other.training, other.inference)
+    assert here[0].inference < here[-1].inference
 
 
 def test_a_budget_is_of_the_type() -> None:

@@ -393,6 +393,17 @@ LEVELS = {
     "two things": "input 3 x 8 x 8\nstages 4 x 5\nX_i = relu(W*X_<i-1> + U*X_0)",
     "stages by themselves": "input 3 x 8 x 8\nscope stage\nstages 4 x 2, 6 x 3 / 2\n"
     "F = conv(3, c) > bn\nX_i = X_<i-1> + F_i*X_<i-1>",
+    # What the end makes of a state of two is made behind each stage.
+    "two side by side": "input 3 x 16 x 16\nstages 4 x 2, 8 x 2 / 2\nstem conv(3, 8) > relu\n"
+    "F = conv(3, c, stride=s) > bn > relu\nA_0, B_0 = split(input, 2)\n"
+    "A_i = A_<i-1> + F_i*B_<i-1>\nB_i = B_<i-1> + F_i*B_<i-1>\noutput concat(A_L, B_L)",
+    # Blocks are run by a function, which has what comes into the first to their end.
+    "in a row": "input 3 x 16 x 16\nscope stage\nstages 8 x 3, 16 x 2\n"
+    "stem conv(3, 8) > relu > maxpool(2)\n"
+    "transition maxpool(2)\n"
+    'names stages = ".", W = ".", head = ".", step = ("a", "b", "c", "d", "e")\n'
+    "W(x) = V*relu(U*x) where U = conv(3, 4*c), V = conv(3, c)\n"
+    "head avgpool > linear(10)\nX_i = W_i*X_<i-1>",
 }
 
 
@@ -520,12 +531,39 @@ def test_causes(name: str) -> None:
     for plan, said, real in held(compiled(CAUSES[name]), ("plain", *PLANS)):
         assert said.total.kept == pytest.approx(real.kept, rel=0.001), plan
         peak = (said.training - said.total.optimizer) / real.training
-        assert 0.94 < peak < (1.1 if name in ROUGH else 1.06), plan
+        assert 0.94 < peak < 1.06, plan
         assert 0.94 < said.inference / real.inference < 1.06, plan
 
 
-#: Of a few kilobytes, where a gradient that is not there yet weighs.
-ROUGH = ("a state of three",)
+#: What stands in front of all others is a parameter, in which no example has a share.
+CLASS_TOKEN = """
+input 12 x 8
+stem linear(c)
+stages 8 x 4
+head ln > token > linear(4)
+N = ln
+W = linear(c) > gelu > linear(c)
+A = attend(2) > linear(c)
+V = linear(c)
+K = classtoken(0.02, alone=true)
+Z_i = N_i*behind(C_<i-1>, X_<i-1>)
+X_i = X_<i-1> + W_i*N_i*X_<i-1>
+X_<L-1..L> = X_<i-1>
+C_i = K*X_<i-1>
+C_<L-1..L> = C_<i-1> + A_i(N_i*C_<i-1>, V_i*Z_i, Z_i)
+output C_L
+"""
+
+
+def test_class_token() -> None:
+    for plan, said, real in held(
+        compiled(CLASS_TOKEN), ("plain", "lean", "checkpoint")
+    ):
+        assert said.total.kept == real.kept, plan
+        peak = said.training - said.total.optimizer
+        assert peak == pytest.approx(real.training, rel=0.01), plan
+        assert said.inference == pytest.approx(real.inference, rel=0.01), plan
+
 
 FEW = "input 3 x 8 x 8\nstem conv(3, c)\nhead avgpool > linear(4)\nstages 8 x {0}\n"
 #: Of a few kilobytes, as deep as is said: all to a hundredth.
@@ -559,6 +597,35 @@ DEEP = {
     "X_i = mean(X_<i-1>, A_i*X_<i-1>, B_i*X_<i-1>)",
     "a mean in a definition": FEW + "D(x) = mean(x, A*x) where A = conv(3, c)\n"
     "W = conv(3, c) > D\nX_i = X_<i-1> + W_i*X_<i-1>",
+    # The gradients of such products are views, and their sum is another tensor.
+    "members weighed again and again": FEW + "scalar g_<i,k> = 0.5\n"
+    "scalar h_<i,k> = 0.5\nscalar f_<i,k> = 0.5\nW = conv(1, c)\n"
+    "Y_i = W_i*sum(k, 0, i-1, g_<i,k>*Y_k) + relu(sum(k, 0, i-1, h_<i,k>*Y_k))\n"
+    "    + relu(sum(k, 0, i-1, f_<i,k>*Y_k))\noutput Y_L",
+    # The gradient of the sum of all streams is that of each of them.
+    "streams": "input 12 x 8\nstem linear(c) > copies(3)\nstages 8 x {0}\n"
+    "head merge > ln > avgpool > linear(4)\nT = ln > linear(4*c) > gelu > linear(c)\n"
+    "A = weave\nB = write(3)\nR = read\nH_i = A_i*H_<i-1> + B_i*T_i*R_i*H_<i-1>",
+    # What comes into the blocks has a variable of its own to their end.
+    "two that start alike": FEW + "W = conv(3, 3*c) > relu > conv(3, c)\n"
+    "A_0 = input\nB_0 = input\nA_i = A_<i-1> + W_i*B_<i-1>\nB_i = B_<i-1> + 0.5*A_i\n"
+    "output A_L + B_L",
+    # The last block takes fewer tensors: the variable of the other has it to the end.
+    "far back": FEW + "W = conv(3, c) > relu > conv(1, c) > bn\n"
+    "X_i = W_i*X_<i-1> + 0.5*W_<i-1>*X_<i-2> + 0.25*W_<i-2>*X_<i-3> + X_<i-3>",
+    # What a scan reads of tensors are parts of them, and gradients of these come after.
+    "a scan": "input 12 x 6\nstem linear(c)\nstages 8 x {0}\nhead ln > avgpool > linear(4)\n"
+    "times positions\nG = linear(c) > sigmoid\nC = linear(c)\n"
+    "H_<i,t> = G_i*X_<i-1,t>*H_<i,t-1> + C_i*X_<i-1,t>\n"
+    "X_<i,t> = X_<i-1,t> + H_<i,t>\noutput X_L",
+    # Its factors are the same for all examples, and multiplied by each other all the same.
+    "a scan by a learned factor": "input 13 x 6\nstem linear(c)\nstages 8 x {0}\n"
+    "head ln > avgpool > linear(4)\ntimes positions\nscalar r_i = 2 per channel\n"
+    "C = linear(c)\nH_<i,t> = sigmoid(r_i)*H_<i,t-1> + C_i*X_<i-1,t>\n"
+    "X_<i,t> = X_<i-1,t> + H_<i,t>\noutput X_L",
+    # A single member is scaled, and made again; of more there is a product of matrices.
+    "weighed members": FEW + "scalar g_<i,k> = 0.5\nW = conv(3, c)\n"
+    "Y_i = W_i*sum(k, 0, i-1, sigmoid(g_<i,k>)*Y_k)\noutput Y_L",
     "one after the other": FEW + "F(x) = 0.5*(A*x) + x where A = conv(3, c)\n"
     "W = F > F\nX_i = X_<i-1> + W_i*X_<i-1>",
     # A sum hands its gradient on to a product with a number, too.

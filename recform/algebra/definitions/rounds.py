@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from recform.blocks import Amount, Cost, Work
 from recform.blocks.acts import Inner, Link
@@ -29,13 +30,14 @@ class Scan:
         reads: tuple[object, ...],
         numbers: int,
         asks: tuple[object, ...] = (),
-        names: tuple[object, ...] = (),
         once: int = 0,
+        back: int = 0,
+        **more: Any,
     ) -> Inner:
         """An operation; all of them are cheap to run again."""
-        cost = Cost(cheap=True, saves_once=once)
-        link = Link(numbers, cost, (Work(numbers, numbers),))
-        return Inner(tensor, reads, (link,), asks, names=names)
+        cost = Cost(cheap=True, workspace_back=back)
+        link = Link(numbers, cost, (Work(numbers, numbers),), once=once)
+        return Inner(tensor, reads, (link,), asks, **more)
 
     def numbers(self, factor: object) -> Iterator[Inner]:
         """Factors that are the same for all examples: of ``1/(1 + exp(-r))`` exp stays."""
@@ -63,26 +65,65 @@ class Scan:
         # What the factors are multiplied with is asked for by their gradients.
         other = (lambda x: (x,)) if self.learned else (lambda x: ())
         step, early, late = ((name, length) for name in ("factors", "early", "added"))
-        once = half * self.width if factor is not None and not self.features else 0
-        yield self.made(step, factors, half * self.features, factors, once=once)
-        asks = (*factors, *other(given))
-        yield self.made(early, (*factors, given), half * self.width, asks)
-        yield self.made(late, (early, given), half * self.width)
+        # If they are the same, their gradient is one for each example at first.
+        same = factor is not None and not self.features
+        once, of_factors = half * self.width * same, self.width * bool(factors)
+        late_ones, early_ones = (
+            ((name, length), half * self.features, factor)
+            for name in ("late factors", "early factors")
+        )
+        yield self.made(
+            step,
+            factors,
+            half * self.features,
+            factors,
+            once=once,
+            cuts=(late_ones, early_ones) if self.features else (),
+        )
+        yield self.made(
+            early,
+            (*factors, given),
+            half * self.width,
+            (*factors, *other(given)),
+            back=half * (self.width + of_factors * same),
+            slices=(given,),
+            cuts=(late_ones,) if self.features else (),
+        )
+        size = half * self.width
+        yield self.made(late, (early, given), size, hands=(early,), slices=(given,))
         yield from self.rounds(half, factor and step, late)
         pairs = self.result(half, late)
         product, sums, first, both = (
             (name, length) for name in ("product", "between", "first", "both")
         )
-        asks = (*factors, *other(pairs))
-        size, names = between * self.width, (step, late)
-        yield self.made(product, (*factors, pairs), size, asks, names)
-        yield self.made(sums, (product, given), size)
-        yield self.made(first, (given, sums), size + self.width)
-        yield self.made(both, (first, pairs), 2 * half * self.width)
+        # All pairs are read if there is one more position behind them.
+        some = () if length % 2 else (pairs,)
+        yield self.made(
+            product,
+            (*factors, pairs),
+            between * self.width,
+            (*factors, *other(pairs)),
+            back=between * (self.width * len(some) + of_factors),
+            slices=some if same else (*factors, *some),
+            names=(step, late),
+        )
+        size = between * self.width
+        yield self.made(sums, (product, given), size, hands=(product,), slices=(given,))
+        size += self.width
+        yield self.made(first, (given, sums), size, hands=(sums,), slices=(given,))
+        yield self.made(
+            both,
+            (first, pairs),
+            2 * half * self.width,
+            hands=(pairs,) if length % 2 else (first, pairs),
+            slices=(first,) if length % 2 else (),
+        )
         result = self.result(length, given)
         yield self.made(
             result,
             (both, first),
             length * self.width,
+            hands=(both,),
+            slices=(first,),
             names=(pairs, sums, first, both, given),
         )
