@@ -406,18 +406,18 @@ def _errors(lost: Errors, bound: Errors, gain: float, depth: int) -> str:
         return text
     if lost.factor is None:
         return "rounding errors have no bound: a divisor starts at 0"
-    text = f"rounding errors grow by {lost.factor:.4g} a block with operators left out"
-    text += _over(lost.factor, depth)
+    text = f"rounding errors grow by {lost.factor:.4g} a block in the long run with"
+    text += f" operators left out{_over(lost, depth)}"
     if bound.factor is not None:
         text += f"; by at most {bound.factor:.4g} with a gain of {gain:g}"
-        text += _over(bound.factor, depth)
+        text += _over(bound, depth)
     return text
 
 
-def _over(growth: float, depth: int) -> str:
+def _over(growth: Errors, depth: int) -> str:
     """What a growth comes to over all blocks, as a power of ten."""
-    if growth <= 1 + 1e-9:
+    power = growth.largest(depth)
+    if power <= 1e-9:
         return ""
-    power = depth * math.log10(growth)
     times = f"{10**power:.3g}" if power < 6 else f"10^{power:.0f}"
-    return f" ({times} times over {depth} blocks)"
+    return f" (at most {times} times over {depth} blocks)"
