@@ -17,7 +17,7 @@ from recform.analysis.paths.distribution import TABLE, Distribution, Paths
 from recform.analysis.stability.characteristic import Stability
 from recform.analysis.stability.rounding import Errors
 from recform.diagnostics import counted
-from recform.recurrence.regimes import in_blocks, ranges, runs
+from recform.recurrence.regimes import in_blocks, ranges
 from recform.report.terminal import console_of
 from recform.variance.variance import Growth, Moments
 
@@ -382,10 +382,7 @@ def _inverse(analysis: Analysis) -> Iterator[_Item]:
     for step in found.steps:
         note = f" (while {step.divisor} is not 0)" if step.divisor else ""
         yield step.text() + note
-    depth = max(item.flow.length for item in analysis.flows)
-    like = (block for block in range(1, depth + 1) if block not in analysis.own)
-    depth = max((last - first + 1 for first, last in runs(like)), default=0)
-    yield _errors(found.lost, found.bound, analysis.asked.gain, depth)
+    yield _errors(found.lost, found.bound, analysis.asked.gain, analysis.alike)
     for blocks, why in (
         (analysis.borders, "change the shape, where terms are adapted"),
         (analysis.own, "have an equation of their own"),
@@ -420,4 +417,4 @@ def _over(growth: Errors, depth: int) -> str:
     if power <= 1e-9:
         return ""
     times = f"{10**power:.3g}" if power < 6 else f"10^{power:.0f}"
-    return f" (at most {times} times over {depth} blocks)"
+    return f" (at most {times} times over {counted(depth, 'block')})"

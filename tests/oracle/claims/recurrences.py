@@ -110,7 +110,7 @@ def recurrences(
             number, ahead = writer.one(
                 "i*|(i-1)*",
                 "2^i*|2^(i-1)*",
-                "1/i*|1/(i-1)*",
+                "1/(i+1)*|1/i*",
                 "(i+1)*|i*",
                 "q*|q*",
                 "2*|2*",

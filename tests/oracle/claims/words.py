@@ -72,6 +72,49 @@ def _op(item: Any) -> Op:
     return item if isinstance(item, Op) else Op(lambda x: item * x)
 
 
+class Linear(Op):
+    """An operator that is a matrix: sums and products are worked out at once."""
+
+    def __init__(self, matrix: Array) -> None:
+        super().__init__(lambda x: matrix @ x)
+        object.__setattr__(self, "matrix", matrix)
+
+    matrix: Array
+
+    def _other(self, other: Any) -> Array | None:
+        if isinstance(other, Linear):
+            return other.matrix
+        if isinstance(other, Op) or (isinstance(other, Array) and other.ndim):
+            return None
+        return float(other) * np.eye(len(self.matrix))
+
+    def __mul__(self, other: Any) -> Any:
+        matrix = self._other(other)
+        return (
+            super().__mul__(other) if matrix is None else Linear(self.matrix @ matrix)
+        )
+
+    def __rmul__(self, other: Any) -> Any:
+        matrix = self._other(other)
+        return (
+            super().__rmul__(other) if matrix is None else Linear(matrix @ self.matrix)
+        )
+
+    def __add__(self, other: Any) -> Op:
+        matrix = self._other(other)
+        return (
+            super().__add__(other) if matrix is None else Linear(self.matrix + matrix)
+        )
+
+    __radd__ = __add__
+
+    def __rsub__(self, other: Any) -> Op:
+        return -1 * self + other
+
+    def __neg__(self) -> Op:
+        return Linear(-self.matrix)
+
+
 @dataclass(frozen=True)
 class Waiting:
     """``x*W``: the operator is for the next tensor on its right."""
@@ -189,7 +232,8 @@ KNOWN: dict[str, Any] = {
 
 def value(text: str, names: Mapping[str, Any]) -> Any:
     """What an expression is, with values for its names."""
-    return eval(code(text), {"__builtins__": {}, **KNOWN, **names})
+    with np.errstate(all="ignore"):
+        return eval(code(text), {"__builtins__": {}, **KNOWN, **names})
 
 
 # ---------------------------------------------------------------------------- recurrences
@@ -307,8 +351,7 @@ def matrices(
             if (name, block) not in found:
                 drawn = rng.standard_normal((size, size)) / math.sqrt(size)
                 found[name, block] = scale * drawn
-            matrix = found[name, block]
-            return Op(lambda x: matrix @ x)
+            return Linear(found[name, block])
 
         return at
 
