@@ -197,7 +197,7 @@ def inverse(lines: list[str]) -> str:
     except Refused as reason:
         return f"refused {reason}"
     if not found["exists"]:
-        return _obstacle(lines, found["obstacle"])
+        return _obstacle(lines)
     names = {**operators(6, straight=False), **numbers(7)}
     made = run(lines, _start(8), names, BLOCKS)
     if not _finite(made):
@@ -230,11 +230,10 @@ def _offset(text: str) -> int:
     return int(match[1]) if match else 0
 
 
-def _obstacle(lines: list[str], obstacle: str) -> str:
+def _obstacle(lines: list[str]) -> str:
     """Whether any operators can be undone all the same: told as it is, and no failure."""
-    if any(name in " ".join(lines) for name in FUNCTIONS) or "*X_<i-1>*" in " ".join(
-        lines
-    ):
+    text = " ".join(lines)
+    if any(name in text for name in FUNCTIONS) or re.search(r">\*[XYZ]_", text):
         return "no inverse"
     sizes = []
     for seed in range(4):
@@ -248,9 +247,7 @@ def _obstacle(lines: list[str], obstacle: str) -> str:
 # ------------------------------------------------------------------------------ stability
 
 
-def step_matrix(
-    lines: list[str], names: Mapping[str, Any], block: int, total: int = BLOCKS
-) -> Array:
+def step_matrix(lines: list[str], names: Mapping[str, Any], block: int) -> Array:
     """What a block makes of numbers that are handed on, as a matrix.
 
     The unknowns of block i-1 come first, then those of block i-2, ...
@@ -270,7 +267,7 @@ def step_matrix(
             )
             for name in unknowns
         }
-        made = Run({**names, **given, "L": total}, total)
+        made = Run({**names, **given, "L": BLOCKS}, BLOCKS)
         left = {line[0]: line.split(" = ")[1] for line in lines}
         while left:
             name = next(
