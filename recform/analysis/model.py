@@ -21,6 +21,7 @@ from recform.analysis.paths.distribution import (
     joined,
     origins,
     paths,
+    stage_counts,
 )
 from recform.analysis.reads import Reads, exact, reads
 from recform.analysis.stability.characteristic import Stability, stability
@@ -28,7 +29,8 @@ from recform.diagnostics import CompileError, Diagnostics, counted
 from recform.linear.model import Linear
 from recform.linear.recurrence import linearise, written_out
 from recform.recurrence.check import check_depth
-from recform.recurrence.regimes import at_depth, own_blocks, regimes, stretched
+from recform.recurrence.regimes import at_depth, own_blocks, regimes, runs
+from recform.recurrence.restaged import restaged
 from recform.variance.variance import Growth, Moments, growth, moments
 from recform.variance.written import Unknown
 
@@ -155,6 +157,13 @@ class Analysis:
             return None
         return joined([flow.paths[0].net for flow in self.flows])
 
+    @property
+    def alike(self) -> int:
+        """How many blocks in a row have no equation of their own, at most."""
+        depth = max(item.flow.length for item in self.flows)
+        like = (block for block in range(1, depth + 1) if block not in self.own)
+        return max((last - first + 1 for first, last in runs(like)), default=0)
+
 
 def analyse(
     formula: Formula, report: Diagnostics, asked: Asked | None = None
@@ -171,10 +180,8 @@ def analyse(
     """
     asked = asked or Asked()
     _check(formula, asked, report)
-    if asked.depth is not None and formula.scope is Scope.NETWORK:
-        (flow,) = flows(formula, asked.depth)
-        formula = stretched(formula, [stage.first for stage in flow.stages])
     if asked.depth is not None:
+        formula = restaged(formula, stage_counts(formula, asked.depth))
         formula = _of_depth(formula, asked.depth, report)
     try:
         plain = linearise(formula, Diagnostics(), activations=False)
@@ -345,11 +352,14 @@ def _borders(formula: Formula) -> tuple[int, ...]:
     """The first blocks of stages whose shape differs from what comes in."""
     if formula.scope is Scope.STAGE:
         return ()
-    borders, before = [], 0
+    borders, before, strided = [], 0, False
     width: int | None = None
     for stage in formula.stages:
-        if width is not None and (stage.width != width or stage.stride != 1):
+        strided = strided or stage.stride != 1
+        if not stage.blocks:  # At a depth that was asked for.
+            continue
+        if width is not None and (stage.width != width or strided):
             borders.append(before + 1)
         before += stage.blocks
-        width = stage.width
+        width, strided = stage.width, False
     return tuple(borders)

@@ -102,11 +102,14 @@ class Function:
             normal (the distribution function of the normal distribution).
         grows: whether it falls nowhere: then ``max(f(x), f(y)) = f(max(x, y))``.
         gate: whether it grows, lies between 0 and 1, and ``f(-x) = 1 - f(x)``.
+        steepest: no two of its values are further apart than so many times their
+            arguments; None where it is not told, or there is no such number.
     """
 
     value: str
     grows: bool = False
     gate: bool = False
+    steepest: float | None = None
 
     @property
     def term(self) -> Term:

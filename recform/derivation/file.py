@@ -34,9 +34,10 @@ def derived_lines(found: Derivation, section: Section) -> list[str]:
     recursion = found.recursion
     given = " ".join(found.wanted.text.split())
     lines = [f"{_MARK} {given}", *recursion.equations()]
-    for block, names in enumerate(
-        (silent_starts(recursion) or ())[: _blocks(section) + 1]
-    ):
+    # Where some get nothing again and again, the file says so of the start, and what is
+    # compiled of it is refused, whatever the output reads.
+    silent = silent_starts(recursion) or [list(recursion.unknowns[1:])]
+    for block, names in enumerate(silent[: _blocks(section) + 1]):
         lines += [f"{name}_{block} = 0" for name in names]
     if len(recursion.unknowns) > 1 and "output" not in section.single:
         lines.append(f"output {recursion.unknowns[0]}_L")

@@ -36,7 +36,7 @@ class ReLU(_Elementwise):
     name = "relu"
     overwrites = True
     about = "max(x, 0)"
-    function = Function("max(x, 0)", grows=True)
+    function = Function("max(x, 0)", grows=True, steepest=1)
     call = "F.relu({x})"
     layer = "ReLU"
     costs = _SAVES_OUTPUT
@@ -76,7 +76,7 @@ class Sin(_Elementwise):
 
     name = "sin"
     about = "sine of x"
-    function = Function("sin(x)")
+    function = Function("sin(x)", steepest=1)
     call = "torch.sin({x})"
 
 
@@ -85,7 +85,7 @@ class Cos(_Elementwise):
 
     name = "cos"
     about = "cosine of x"
-    function = Function("cos(x)")
+    function = Function("cos(x)", steepest=1)
     call = "torch.cos({x})"
 
 
@@ -94,7 +94,7 @@ class Abs(_Elementwise):
 
     name = "abs"
     about = "x without its sign"
-    function = Function("abs(x)")
+    function = Function("abs(x)", steepest=1)
     call = "torch.abs({x})"
 
 
@@ -103,7 +103,7 @@ class Softplus(_Elementwise):
 
     name = "softplus"
     about = "log(1 + exp(x))"
-    function = Function("softplus(x)", grows=True)
+    function = Function("softplus(x)", grows=True, steepest=1)
     call = "F.softplus({x})"
     layer = "Softplus"
 
@@ -129,7 +129,7 @@ class ReLU6(_Elementwise):
     overwrites = True
     about = "min(max(x, 0), 6)"
     source = "Krizhevsky (2010); Howard et al. (2017)"
-    function = Function("min(max(x, 0), 6)", grows=True)
+    function = Function("min(max(x, 0), 6)", grows=True, steepest=1)
     call = "F.relu6({x})"
     layer = "ReLU6"
 
@@ -141,7 +141,7 @@ class LeakyReLU(_Elementwise):
     overwrites = True
     about = "max(x, 0) + slope * min(x, 0)"
     source = "Maas, Hannun and Ng (2013)"
-    function = Function("max(x, 0) + min(0, x)/100", grows=True)
+    function = Function("max(x, 0) + min(0, x)/100", grows=True, steepest=1)
     arguments = (Argument("slope", Kind.NUMBER, 0.01, "below zero"),)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
@@ -158,7 +158,7 @@ class ELU(_Elementwise):
     overwrites = True
     about = "x above zero, alpha * (exp(x) - 1) below"
     source = "Clevert, Unterthiner and Hochreiter (2016)"
-    function = Function("max(x, 0) + exp(min(0, x)) - 1", grows=True)
+    function = Function("max(x, 0) + exp(min(0, x)) - 1", grows=True, steepest=1)
     arguments = (Argument("alpha", Kind.NUMBER, 1.0, "minus where it ends below"),)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
@@ -178,6 +178,7 @@ class SELU(_Elementwise):
     function = Function(
         "1.0507009873554805*max(x, 0) + 1.7580993408473766*(exp(min(0, x)) - 1)",
         grows=True,
+        steepest=1.7580993408473768,
     )
     call = "F.selu({x})"
     layer = "SELU"
@@ -189,7 +190,7 @@ class GELU(_Elementwise):
     name = "gelu"
     about = "x times the normal distribution function of x"
     source = "Hendrycks and Gimpel (2016)"
-    function = Function("x * normal(x)")
+    function = Function("x * normal(x)", steepest=1.129)
     arguments = (Argument("tanh", Kind.FLAG, False, "by the tanh formula of GPT-2"),)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
@@ -205,7 +206,7 @@ class SiLU(_Elementwise):
     overwrites = True
     about = "x * sigmoid(x)"
     source = "Elfwing, Uchibe and Doya (2018)"
-    function = Function("x * sigmoid(x)")
+    function = Function("x * sigmoid(x)", steepest=1.1)
     call = "F.silu({x})"
     layer = "SiLU"
 
@@ -217,7 +218,7 @@ class HardSwish(_Elementwise):
     overwrites = True
     about = "x * hardsigmoid(x)"
     source = "Howard et al. (2019)"
-    function = Function("x * min(max(x/6 + 1/2, 0), 1)")
+    function = Function("x * min(max(x/6 + 1/2, 0), 1)", steepest=1.5)
     call = "F.hardswish({x})"
     layer = "Hardswish"
 
@@ -229,7 +230,7 @@ class HardSigmoid(_Elementwise):
     overwrites = True
     about = "min(max(x/6 + 1/2, 0), 1)"
     source = "Courbariaux, Bengio and David (2015); Howard et al. (2019)"
-    function = Function("hardsigmoid(x)", grows=True, gate=True)
+    function = Function("hardsigmoid(x)", grows=True, gate=True, steepest=1 / 6)
     call = "F.hardsigmoid({x})"
     layer = "Hardsigmoid"
 
@@ -239,7 +240,7 @@ class Tanh(_Elementwise):
 
     name = "tanh"
     about = "hyperbolic tangent"
-    function = Function("tanh(x)", grows=True)
+    function = Function("tanh(x)", grows=True, steepest=1)
     call = "torch.tanh({x})"
     layer = "Tanh"
     costs = _SAVES_OUTPUT
@@ -250,7 +251,7 @@ class Sigmoid(_Elementwise):
 
     name = "sigmoid"
     about = "1 / (1 + exp(-x))"
-    function = Function("sigmoid(x)", grows=True, gate=True)
+    function = Function("sigmoid(x)", grows=True, gate=True, steepest=1 / 4)
     call = "torch.sigmoid({x})"
     layer = "Sigmoid"
     costs = _SAVES_OUTPUT

@@ -60,8 +60,8 @@ def as_dict(analysis: Analysis) -> dict[str, object]:
             "obstacle": inverse_.obstacle or None,
             "error_growth": inverse_.lost.factor,
             "error_bound": inverse_.bound.factor,
-            "error_growth_over": _over(inverse_.lost),
-            "error_bound_over": _over(inverse_.bound),
+            "error_growth_over": _over(inverse_.lost, analysis.alike),
+            "error_bound_over": _over(inverse_.bound, analysis.alike),
             "adapters_in_blocks": list(analysis.borders),
             "blocks_with_own_equation": list(analysis.own),
         },
@@ -110,9 +110,14 @@ def _stability(found: Stability | None) -> dict[str, object]:
     }
 
 
-def _over(found: Errors) -> dict[str, object] | None:
-    """Growth over all blocks, where it depends on the block."""
-    return {"blocks": found.blocks, "factor": found.over} if found.blocks else None
+def _over(found: Errors, depth: int) -> dict[str, object] | None:
+    """Growth over any of so many blocks in a row, at most; None for one past any float."""
+    if found.blocks:
+        return {"blocks": found.blocks, "factor": found.over}
+    if found.factor is None:
+        return None
+    power = found.largest(depth)
+    return {"blocks": depth, "factor": 10**power if power < 308 else None}
 
 
 def _formula(item: Formulas) -> dict[str, str]:

@@ -17,7 +17,7 @@ from recform.analysis.paths.distribution import TABLE, Distribution, Paths
 from recform.analysis.stability.characteristic import Stability
 from recform.analysis.stability.rounding import Errors
 from recform.diagnostics import counted
-from recform.recurrence.regimes import in_blocks, ranges, runs
+from recform.recurrence.regimes import in_blocks, ranges
 from recform.report.terminal import console_of
 from recform.variance.variance import Growth, Moments
 
@@ -382,10 +382,7 @@ def _inverse(analysis: Analysis) -> Iterator[_Item]:
     for step in found.steps:
         note = f" (while {step.divisor} is not 0)" if step.divisor else ""
         yield step.text() + note
-    depth = max(item.flow.length for item in analysis.flows)
-    like = (block for block in range(1, depth + 1) if block not in analysis.own)
-    depth = max((last - first + 1 for first, last in runs(like)), default=0)
-    yield _errors(found.lost, found.bound, analysis.asked.gain, depth)
+    yield _errors(found.lost, found.bound, analysis.asked.gain, analysis.alike)
     for blocks, why in (
         (analysis.borders, "change the shape, where terms are adapted"),
         (analysis.own, "have an equation of their own"),
@@ -406,18 +403,18 @@ def _errors(lost: Errors, bound: Errors, gain: float, depth: int) -> str:
         return text
     if lost.factor is None:
         return "rounding errors have no bound: a divisor starts at 0"
-    text = f"rounding errors grow by {lost.factor:.4g} a block with operators left out"
-    text += _over(lost.factor, depth)
+    text = f"rounding errors grow by {lost.factor:.4g} a block in the long run with"
+    text += f" operators left out{_over(lost, depth)}"
     if bound.factor is not None:
         text += f"; by at most {bound.factor:.4g} with a gain of {gain:g}"
-        text += _over(bound.factor, depth)
+        text += _over(bound, depth)
     return text
 
 
-def _over(growth: float, depth: int) -> str:
+def _over(growth: Errors, depth: int) -> str:
     """What a growth comes to over all blocks, as a power of ten."""
-    if growth <= 1 + 1e-9:
+    power = growth.largest(depth)
+    if power <= 1e-9:
         return ""
-    power = depth * math.log10(growth)
     times = f"{10**power:.3g}" if power < 6 else f"10^{power:.0f}"
-    return f" ({times} times over {depth} blocks)"
+    return f" (at most {times} times over {counted(depth, 'block')})"

@@ -249,7 +249,26 @@ def test_growth_of_rounding_errors() -> None:
     found = inverse(formula("X_i = W_i*X_<i-1> + X_<i-2>"), gain=1.0)
     assert found.lost.factor == pytest.approx(1)
     assert found.bound.factor == pytest.approx((1 + 5**0.5) / 2)
+    # What V is off by, X takes in block after block: more than (10/9)^8 = 2.3 times.
+    lost = inverse(formula(text + "\noutput X_L")).lost
+    assert 10 ** lost.largest(8) == pytest.approx(
+        1 + sum((10 / 9) ** k for k in range(8))
+    )
+    assert 10 ** found.lost.largest(8) == pytest.approx(1)
     assert spectral_radius([[0.0, 1.0], [2.0, 1.0]]) == pytest.approx(2)
+
+
+def test_functions_stretch_errors_as_far_as_they_are_steep() -> None:
+    text = "X_i = {}(W_i*X_<i-1>) + X_<i-2>"
+    for name, slope in {
+        "tanh": 1,
+        "silu": 1.1,
+        "hardswish": 1.5,
+        "sigmoid": 1 / 4,
+    }.items():
+        found = inverse(formula(text.format(name)), gain=1.0).bound
+        assert found.factor == pytest.approx((slope + (slope**2 + 4) ** 0.5) / 2)
+    assert inverse(formula(text.format("exp")), gain=1.0).bound.factor is None
 
 
 def test_growth_of_errors_that_depends_on_the_block() -> None:
@@ -263,6 +282,12 @@ def test_growth_of_errors_that_depends_on_the_block() -> None:
         pairs = zip(newer, older, strict=True)
         newer, older = older, [block * a + block / 2 * b for a, b in pairs]
     assert found.bound.over == pytest.approx(max(sum(newer), sum(older)))
+    # Errors fall behind block 4, and grow in front of it: over all blocks they are 8 times
+    # as large, over the first three 64 times.
+    text = (
+        "X_i = 2^(i-4)*X_<i-1> + W_i*Y_<i-1>\nY_i = Y_<i-1> + U_i*X_i\noutput X_L + Y_L"
+    )
+    assert inverse(formula(text)).lost.over == pytest.approx(64)
     # The coefficient is 0 in block 4: X_<i-2> cannot be told there.
     found = inverse(formula("X_i = (i - 4)*X_<i-2> + W_i*X_<i-1>"))
     assert (found.lost.over, found.lost.blocks) == (None, 5)

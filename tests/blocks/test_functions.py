@@ -158,6 +158,13 @@ def test_what_is_declared_holds(name: str) -> None:
     values = [known.at(number) for number in line]
     if known.grows or known.gate:
         assert all(a <= b + 1e-12 for a, b in itertools.pairwise(values))
+    steps = [
+        (b - a) / (y - x)
+        for (x, a), (y, b) in itertools.pairwise(zip(line, values, strict=True))
+        if x < y
+    ]
+    if known.steepest is not None:
+        assert max(map(abs, steps)) <= known.steepest + 1e-9
     if known.gate:
         assert all(0 <= value <= 1 for value in values)
         assert all(abs(known.at(-x) + known.at(x) - 1) < 1e-12 for x in line)

@@ -309,5 +309,6 @@ def test_an_inverse_is_for_blocks_in_a_row() -> None:
     assert "not across blocks that have an equation of their own: 4-5" in shown
     # Blocks 6 to 9: X_<i-2> = 2*X_i, the square root of 2 a block.
     assert (
-        "grow by 1.414 a block with operators left out (4 times over 4 blocks)" in shown
+        "grow by 1.414 a block in the long run with operators left out (at most 4 times "
+        "over 4 blocks)" in shown
     )

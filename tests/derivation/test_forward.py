@@ -224,6 +224,16 @@ def test_random_paths(route: str) -> None:
     assert equal(again.series, wanted)
 
 
+def test_what_starts_as_nothing_says_so_whatever_the_output_reads() -> None:
+    """Y_0 would be the input otherwise, and the network have other paths than wanted."""
+    found = derived("stages 8 x 4\noutput X_L + X_<L-1>\npaths pass pass\n")
+    assert [d.code for d in found.warnings] == ["RF634", "RF642"]
+    assert found.file.splitlines()[-2:] == ["Y_0 = 0", "Z_0 = 0"]
+    with pytest.raises(CompileError) as caught:
+        compile_source(from_text(found.file))
+    assert [d.code for d in caught.value.diagnostics] == ["RF305"]
+
+
 def test_large_ones_are_refused_or_shown_in_short() -> None:
     with pytest.raises(CompileError) as caught:
         derived(says("1 + W_<L-60>"))

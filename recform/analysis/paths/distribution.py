@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate, pairwise
 
 from recform.algebra.formula import Formula, Scope
 from recform.analysis.paths.counting import Counter
@@ -217,25 +218,31 @@ def flows(formula: Formula, depth: int | None = None) -> tuple[Flow, ...]:
         depth: another number of blocks: stages are stretched alike, and each flow of
             ``scope stage`` gets as many.
     """
+    counts = stage_counts(formula, depth)
     if formula.scope is Scope.STAGE:
         return tuple(
-            Flow(
-                f"stage {number + 1}",
-                depth or stage.blocks,
-                (Stage(1, depth or stage.blocks, stage.width),),
+            Flow(f"stage {number + 1}", count, (Stage(1, count, stage.width),))
+            for number, (stage, count) in enumerate(
+                zip(formula.stages, counts, strict=True)
             )
-            for number, stage in enumerate(formula.stages)
         )
-    total = sum(stage.blocks for stage in formula.stages)
-    depth = depth or total
-    made, before, last = [], 0, 0
-    for stage in formula.stages:
-        before += stage.blocks
-        end = before * depth // total
-        if end > last:
-            made.append(Stage(last + 1, end, stage.width))
-            last = end
-    return (Flow("network", depth, tuple(made)),)
+    made, last = [], 0
+    for stage, count in zip(formula.stages, counts, strict=True):
+        if count:
+            made.append(Stage(last + 1, last + count, stage.width))
+            last += count
+    return (Flow("network", last, tuple(made)),)
+
+
+def stage_counts(formula: Formula, depth: int | None) -> list[int]:
+    """The blocks of each stage, at another depth if one is asked for."""
+    counts = [stage.blocks for stage in formula.stages]
+    if depth is None:
+        return counts
+    if formula.scope is Scope.STAGE:
+        return [depth for _ in counts]
+    ends = [before * depth // sum(counts) for before in accumulate(counts)]
+    return [end - before for before, end in pairwise([0, *ends])]
 
 
 def origins(linear: Linear, block: int) -> tuple[Source, ...]:

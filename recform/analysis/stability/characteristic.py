@@ -21,7 +21,7 @@ from recform.algebra.expr import I, Scaled, State, Tensor, subtensors, with_lear
 from recform.algebra.formula import Equation, Formula
 from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
-from recform.diagnostics import Diagnostics
+from recform.diagnostics import Diagnostics, counted
 from recform.linear.forms import NoNumber, numeric
 from recform.linear.model import Linear
 from recform.linear.words import Letter, Polynomial
@@ -369,7 +369,7 @@ def _warn(
     length = sum(stage.blocks for stage in formula.stages)
     # Equations of their own are said to be for those blocks.
     where = "" if len(blocks) == length else f" of {ranges(blocks)}"
-    times = f"{over:.3g} times over {len(row)} blocks"
+    times = f"{over:.3g} times over {counted(len(row), 'block')}"
     total = f" {each}{where}: {times}" if each else f" {times}{where}"
     best: tuple[float, Tensor, Equation] | None = None
     for equation in formula.equations:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,8 +26,8 @@ from recform.linear.forms import Form, NoNumber, form, numeric, state
 #: Older tensors, each with what it is computed of, in the order of computation.
 Steps = Sequence[tuple[State, Form]]
 Matrix = list[list[float]]
-#: Blocks whose numbers are multiplied one by one.
-_MOST_BLOCKS = 1024
+#: Blocks whose numbers are multiplied one by one, all rows of them.
+_MOST_BLOCKS = 128
 
 
 @dataclass(frozen=True)
@@ -34,27 +35,45 @@ class Errors:
     """The growth of errors.
 
     Attributes:
-        factor: in each block; None where it depends on the block, is open, or where
-            something is divided by 0.
-        over: how many times larger the largest error can become over ``blocks``, where
-            numbers depend on the block; likewise.
+        factor: in each block, in the long run; None where it depends on the block, is
+            open, or where something is divided by 0.
+        over: how many times larger the largest error can become over up to ``blocks``
+            blocks in a row, where numbers depend on the block; likewise.
         blocks: how many these are; 0 where all blocks are alike.
+        step: what a block makes of errors, where all are alike and it is known.
     """
 
     factor: float | None
     over: float | None = None
     blocks: int = 0
+    step: tuple[tuple[float, ...], ...] = ()
 
     def after(self, blocks: int, error: float) -> float | None:
-        """What an error that each of some blocks makes anew adds up to; None if open."""
+        """About what an error that each of some blocks makes anew adds up to; None if open."""
         if self.blocks:
             return None if self.over is None else blocks * error * max(1.0, self.over)
         if self.factor is None:
             return None
         grown = 0.0
-        for _ in range(min(blocks, _MOST_BLOCKS)):
+        for _ in range(blocks):
             grown = grown * self.factor + error
         return grown
+
+    def largest(self, blocks: int) -> float:
+        """How many times larger an error can become in blocks that are alike.
+
+        The largest one over up to so many blocks, as the logarithm to the base 10.
+        """
+        most = height = 0.0
+        power = [list(row) for row in self.step]
+        for _ in range(blocks):
+            size = _size(power)
+            if not size:
+                break
+            height += math.log10(size)
+            most = max(most, height)
+            power = _times(self.step, [[x / size for x in row] for row in power])
+        return most
 
 
 #: Nothing is known.
@@ -72,21 +91,41 @@ def errors(formula: Formula, steps: Steps, gain: float | None) -> Errors:
     """
     if not any(value.has(I) for _, right in steps for value in _numbers(right)):
         matrix = _matrix(formula, steps, gain, 1, 1)
-        return Errors(None if matrix is None else spectral_radius(matrix))
+        if matrix is None:
+            return OPEN
+        return Errors(spectral_radius(matrix), step=tuple(map(tuple, matrix)))
     length = max(formula.lengths)
     oldest = max(-int(tensor.index - I) for tensor, _ in steps)
     blocks = range(min(oldest, length), length + 1)
     if len(blocks) > _MOST_BLOCKS:
         return Errors(None, None, len(blocks))
-    product = None
-    for block in reversed(blocks):
-        matrix = _matrix(formula, steps, gain, block, length)
+    each = [_matrix(formula, steps, gain, block, length) for block in reversed(blocks)]
+    return Errors(None, _over_any(each), len(blocks))
+
+
+def _over_any(each: Sequence[Matrix | None]) -> float | None:
+    """The largest error over any of these blocks in a row, of one that was 1."""
+    most = 0.0
+    open_ends: list[Matrix] = []
+    for matrix in each:
         if matrix is None:
-            return Errors(None, None, len(blocks))
-        step = sympy.Matrix(matrix)
-        product = step if product is None else step * product
-    assert product is not None
-    return Errors(None, float(product.norm(sympy.oo)), len(blocks))
+            return None
+        open_ends = [_times(matrix, made) for made in open_ends] + [matrix]
+        most = max([most, *map(_size, open_ends)])
+    return most
+
+
+def _times(left: Sequence[Sequence[float]], right: Matrix) -> Matrix:
+    columns = list(zip(*right, strict=True))
+    return [
+        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns]
+        for row in left
+    ]
+
+
+def _size(matrix: Matrix) -> float:
+    """How large the largest number can become, of numbers up to 1."""
+    return max((sum(map(abs, row)) for row in matrix), default=0.0)
 
 
 def _numbers(right: Form) -> list[Symbolic]:
@@ -127,7 +166,12 @@ def _matrix(
                 inner = row(tensor.arguments[0])
                 return None if inner is None else [(gain or 0.0) * x for x in inner]
             case Elementwise():
-                return row(tensor.argument)
+                inner, told = row(tensor.argument), tensor.function.function
+                steepest = told.steepest if told is not None else None
+                steepest = 1.0 if tensor.function.moves else steepest
+                if inner is None or steepest is None:
+                    return None
+                return [steepest * x for x in inner]
             case Filled():
                 return [0.0] * size
             case TensorSum() | Scaled():

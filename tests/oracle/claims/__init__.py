@@ -1,0 +1,1 @@
+"""What recform says of a formula (in words and numbers), tried by loops over matrices."""
