@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from recform.algebra.expr import I, State, Tensor
+from recform.algebra.expr import Elementwise, I, State, Tensor, subtensors
 from recform.algebra.formula import Formula
 from recform.algebra.ranged import in_force
 from recform.algebra.typeset import added, plain
@@ -26,6 +26,7 @@ from recform.equality.depths import (
 from recform.equality.frame import changes_shape, frame_changes, recurs_otherwise
 from recform.equality.induction import Proof, prove
 from recform.equality.kept import Kept, Relation, first_block
+from recform.equality.powers import is_partial
 from recform.equality.verdict import ANY, DIFFERENT, LINEAR, OPEN, OwnDepth, Verdict
 from recform.equality.weights import TooLarge, limited
 from recform.linear.recurrence import linearise
@@ -265,6 +266,11 @@ def _notes(formulas: tuple[Formula, Formula]) -> tuple[str, ...]:
     if _same_equations(*formulas):
         return tuple(notes)
     notes.append("all tensors of the equations have one shape")
+    if any(map(_is_partial, formulas)):
+        notes.append(
+            "there is a value wherever one is needed: below a line, under a root and in a "
+            "logarithm"
+        )
     if any(map(weighs_members, formulas)):
         notes.append(
             "sums over depth, dot and norm were compared as formulas, and not tried on "
@@ -276,6 +282,13 @@ def _notes(formulas: tuple[Formula, Formula]) -> tuple[str, ...]:
             "other adapters; these were left out"
         )
     return tuple(notes)
+
+
+def _is_partial(formula: Formula) -> bool:
+    """Whether something in its equations has no value for some numbers."""
+    tensors = [p for t in (formula.output, *formula.rights) for p in subtensors(t)]
+    functions = {p.function.function for p in tensors if isinstance(p, Elementwise)}
+    return any(known is not None and is_partial(known) for known in functions)
 
 
 def relation_texts(relations: Iterable[Relation]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ unknown, and is not taken for different.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from functools import cache, partial, reduce
@@ -21,7 +21,9 @@ from recform.blocks.function import EXACT
 from recform.blocks.symbolic import Symbolic
 from recform.equality.concat import each, side_by_side
 from recform.equality.max import (
+    EXP,
     NORMAL,
+    OVER,
     SIGMOID,
     Known,
     is_gate,
@@ -31,6 +33,18 @@ from recform.equality.max import (
     minus,
     rectified,
     relevant,
+    remember_square,
+    starts_negative,
+)
+from recform.equality.powers import (
+    COS,
+    SIN,
+    exponential,
+    is_partial,
+    logarithm,
+    reciprocal,
+    root,
+    simpler,
 )
 from recform.equality.terms import (
     MAX_TERMS,
@@ -88,6 +102,10 @@ def _written(atoms: Atoms, word: str, parts: Sequence[Value]) -> Value:
         _Unwritten: if no law knows it.
     """
     x = parts[0]
+    made = partial(function, atoms)
+    several: Callable[[Iterable[Value]], Value] = partial(
+        reduce, partial(multiplied, atoms)
+    )
     match word:
         case "+":
             return plus(*parts)
@@ -95,8 +113,13 @@ def _written(atoms: Atoms, word: str, parts: Sequence[Value]) -> Value:
             return minus(*parts)
         case "*":
             return multiplied(atoms, *parts)
-        case "**" if (power := _whole(parts[1])) is not None:
-            return reduce(partial(multiplied, atoms), [x] * power)
+        case "/":
+            return several([x, *reciprocal(atoms, parts[1], made)])
+        case "**" if (halves := _halves(parts[1])) is not None:
+            factors = [x] * (abs(halves) // 2)
+            factors += root(atoms, x, made) if halves % 2 else []
+            whole = several(factors)
+            return whole if halves > 0 else function(atoms, OVER, whole)
         case "max" | "min":
             return together(atoms, word, parts)
         case "abs":
@@ -110,19 +133,30 @@ def _written(atoms: Atoms, word: str, parts: Sequence[Value]) -> Value:
             return minus(scaled(sympy.Integer(2), gate), {ONE: sympy.S.One})
         case "sigmoid" | "normal":
             return function(atoms, NORMAL if word == "normal" else SIGMOID, x)
-    made = sympy.nan
-    if all(value.keys() <= {ONE} for value in parts):
-        made = EXACT[word](*(value.get(ONE, sympy.S.Zero) for value in parts))
-    if not made.is_Rational:
+        case "sqrt":
+            return several(root(atoms, x, made))
+        case "exp":
+            return several(exponential(atoms, x, made))
+        case "log":
+            return logarithm(atoms, x, made)
+        case "softplus":
+            return logarithm(atoms, plus({ONE: sympy.S.One}, made(EXP, x)), made)
+        case "sin" if starts_negative(x):
+            return _negative(function(atoms, SIN, _negative(x)))
+        case "cos" if starts_negative(x):
+            return function(atoms, COS, _negative(x))
+    if word == "**":
         raise _Unwritten
-    return cleaned({ONE: made})
+    if not x and word in ("sin", "cos"):
+        return _number(Fraction(word == "cos"))
+    return _atom(atoms, Function(f"{word}(x)"), x)
 
 
-def _whole(value: Value) -> int | None:
-    """A number as a power that is written out."""
-    number = value.get(ONE, sympy.S.Zero)
-    fits = value.keys() <= {ONE} and number.is_Integer and 0 < number <= _MOST_POWER
-    return int(number) if fits else None
+def _halves(value: Value) -> int | None:
+    """How many halves a power is that is written out."""
+    halves = 2 * value.get(ONE, sympy.S.Zero)
+    fits = value.keys() <= {ONE} and halves.is_Integer and halves
+    return int(halves) if fits and abs(halves) <= 2 * _MOST_POWER else None
 
 
 def _most_terms(known: Function) -> int:
@@ -152,12 +186,12 @@ def _atom(atoms: Atoms, known: Known, x: Value) -> Value:
     if gate and not x:
         return {ONE: sympy.S.Half}
     pair = _two_values(atoms, x) if _at_zero(known) is not None else None
-    if gate and (_starts_negative(x) if pair is None else not pair[2]):
+    if gate and (starts_negative(x) if pair is None else not pair[2]):
         return minus({ONE: sympy.S.One}, _atom(atoms, known, _negative(x)))
     if pair is None:
         return atoms.value("f", known, frozen(x))
     a, b, is_larger = pair
-    if gate and _starts_negative(plus(a, b)):
+    if gate and starts_negative(plus(a, b)):
         mirrored = together(atoms, "max", [_negative(a), _negative(b)])
         both = plus(*(function(atoms, known, value) for value in (a, b, mirrored)))
         return minus(both, {ONE: sympy.S.One})
@@ -197,10 +231,6 @@ def _two_values(atoms: Atoms, x: Value) -> tuple[Value, Value, bool] | None:
 
 def _holds_max(atoms: Atoms, monomial: Monomial) -> bool:
     return any(atoms.key(atom)[0] == "max" for atom in monomial)
-
-
-def _starts_negative(x: Value) -> bool:
-    return bool(x) and bool(x[min(x)].could_extract_minus_sign())
 
 
 def _negative(x: Value) -> Value:
@@ -316,17 +346,26 @@ def multiplied(atoms: Atoms, left: Value, right: Value) -> Value:
     parts = []
     for monomial, weight in made.items():
         atoms.work(len(monomial))
-        simpler = _simplified(atoms, monomial)
-        if simpler is not None:
-            atoms.work(len(simpler))
-        parts.append({monomial: weight} if simpler is None else scaled(weight, simpler))
-    return plus(*parts)
+        found = _simplified(atoms, monomial)
+        if found is not None:
+            atoms.work(len(found))
+        parts.append({monomial: weight} if found is None else scaled(weight, found))
+    whole = plus(*parts)
+    if len(left) > 1 and len(right) > 1:
+        atoms.products.setdefault(frozen(whole), (left, right))
+        if left == right:
+            remember_square(atoms, whole)
+    return whole
 
 
 def _simplified(atoms: Atoms, monomial: Monomial) -> Value | None:
     """A product whose other factors are looked at where a ``max(0, p)`` is not zero."""
     if not 1 < len(monomial) <= _MOST_FACTORS:
         return None
+    found = atoms.once(("simpler", monomial), partial(simpler, atoms, monomial))
+    if found is not None:
+        rest, made = found
+        return multiplied(atoms, {rest: sympy.S.One}, made)
     for place, atom in enumerate(monomial):
         inner = rectified(atoms, atom)
         if inner is None:
@@ -334,14 +373,14 @@ def _simplified(atoms: Atoms, monomial: Monomial) -> Value | None:
         for position, other in enumerate(monomial):
             if position == place:
                 continue
-            found = atoms.once(
+            there = atoms.once(
                 ("where positive", other, atom),
                 partial(_where_positive, atoms, other, atom, inner),
             )
-            if found is None:
+            if there is None:
                 continue
-            rest = tuple(a for n, a in enumerate(monomial) if n != position)
-            return multiplied(atoms, {rest: sympy.S.One}, found)
+            left = tuple(a for n, a in enumerate(monomial) if n != position)
+            return multiplied(atoms, {left: sympy.S.One}, there)
     return None
 
 
@@ -363,9 +402,12 @@ def _where_positive(atoms: Atoms, other: Atom, atom: Atom, p: Value) -> Value | 
 
 
 def _replaced(atoms: Atoms, other: Atom, atom: Atom, p: Value) -> Value | None:
-    """An elementwise function with p for an atom in its arguments; None without it."""
+    """An elementwise function with p for an atom in its arguments; None without it.
+
+    A root of p may have no value where the product is zero.
+    """
     kind, *rest = atoms.key(other)
-    if kind not in ("f", "max"):
+    if kind not in ("f", "max") or (kind == "f" and is_partial(rest[0])):
         return None
     arguments = [rest[1]] if kind == "f" else rest[0]
     if not any((atom,) == monomial for value in arguments for monomial, _ in value):

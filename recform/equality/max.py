@@ -17,8 +17,10 @@ import sympy
 from recform.blocks import Function, Operator
 from recform.blocks.symbolic import Symbolic
 from recform.equality.terms import (
+    ONE,
     Atom,
     Atoms,
+    Frozen,
     Monomial,
     Value,
     cleaned,
@@ -29,9 +31,13 @@ from recform.equality.terms import (
 
 #: An elementwise function: what it computes, or its operator where nobody says that.
 Known: TypeAlias = Function | Operator
-#: Functions that laws know by themselves, both gates.
+#: Functions that laws know by themselves; the first two are gates.
 SIGMOID = Function("sigmoid(x)", grows=True, gate=True)
 NORMAL = Function("normal(x)", grows=True, gate=True)
+EXP = Function("exp(x)")
+LOG = Function("log(x)")
+ROOT = Function("sqrt(x)")
+OVER = Function("1 / x")
 #: How many values of a ``max`` inside of another are taken out.
 _MOST_VALUES = 12
 #: How many values are looked at to see that one of them is not negative.
@@ -57,9 +63,14 @@ def largest(atoms: Atoms, values: Sequence[Value]) -> Value:
         for taken in tried
     ]
     taken, rest = min(moved, key=lambda pair: [_order(value) for value in pair[1]])
-    size = _content(rest)
+    size = content(rest)
     primitive = tuple(frozen(scaled(1 / size, value)) for value in rest)
     return plus(common, taken, scaled(size, atoms.value("max", primitive)))
+
+
+def starts_negative(x: Value) -> bool:
+    """Whether the first term has a minus sign: so of a value and its negative one does."""
+    return bool(x) and bool(x[min(x)].could_extract_minus_sign())
 
 
 def minus(left: Value, right: Value) -> Value:
@@ -96,7 +107,26 @@ def relevant(atoms: Atoms, values: Sequence[Value]) -> list[Value]:
 def is_positive(atoms: Atoms, value: Value) -> bool:
     """Whether a value is seen to be nowhere below zero."""
     key = "is positive", frozen(value)
-    return atoms.once(key, lambda: _is_positive(atoms, value, [_MOST_LOOKS]))
+    return _is_square(atoms, value) or atoms.once(
+        key, lambda: _is_positive(atoms, value, [_MOST_LOOKS])
+    )
+
+
+def _is_square(atoms: Atoms, value: Value) -> bool:
+    """Whether a value was made as a square, or is larger by a number."""
+    found = atoms.squares.get(_without_number(value))
+    return found is not None and bool(
+        (value.get(ONE, sympy.S.Zero) - found).is_nonnegative
+    )
+
+
+def remember_square(atoms: Atoms, value: Value) -> None:
+    """Remembers that a value is one."""
+    atoms.squares[_without_number(value)] = value.get(ONE, sympy.S.Zero)
+
+
+def _without_number(value: Value) -> Frozen:
+    return frozen({m: w for m, w in value.items() if m != ONE})
 
 
 def _is_positive(atoms: Atoms, value: Value, looks: list[int]) -> bool:
@@ -161,7 +191,13 @@ def is_positive_atom(atoms: Atoms, atom: Atom) -> bool:
     kind, *rest = atoms.key(atom)
     if kind == "max":
         return frozen({}) in rest[0]
-    return kind == "f" and is_gate(rest[0])
+    if kind != "f":
+        return False
+    if rest[0] == OVER:
+        return is_positive(atoms, dict(rest[1]))
+    if rest[0] == LOG:
+        return is_positive(atoms, minus(dict(rest[1]), {ONE: sympy.S.One}))
+    return is_gate(rest[0]) or rest[0] in (EXP, ROOT)
 
 
 def rectified(atoms: Atoms, atom: Atom) -> Value | None:
@@ -208,7 +244,7 @@ def _is_added_max(atoms: Atoms, monomial: Monomial, weight: Symbolic) -> bool:
     return bool(_is_max(atoms, monomial) and weight.is_Rational and weight > 0)
 
 
-def _content(values: Sequence[Value]) -> Symbolic:
+def content(values: Sequence[Value]) -> Symbolic:
     """A positive number that all weights are multiples of: rational ones of whole numbers."""
     weights = [weight for value in values for weight in value.values()]
     if not weights:
@@ -221,5 +257,5 @@ def _content(values: Sequence[Value]) -> Symbolic:
             size *= base ** (shared if base.is_positive else shared - shared % 2)
     rest = [weight / size for weight in weights]
     if all(weight.is_Rational for weight in rest):
-        size *= sympy.gcd_list(rest)
+        size *= abs(sympy.gcd_list(rest))
     return size

@@ -54,6 +54,10 @@ class Atoms:
     ) -> None:
         self.said_width = width
         self.vectors = vectors
+        #: Sums that were made as squares, without a number in them, and that number.
+        self.squares: dict[Frozen, Symbolic] = {}
+        #: What was multiplied out, and of which sums.
+        self.products: dict[Frozen, tuple[Value, Value]] = {}
         self._numbers: dict[Key, Atom] = {}
         self._keys: list[Key] = []
         self._made: dict[Hashable, Any] = {}

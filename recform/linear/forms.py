@@ -26,7 +26,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.multiples import scaled
 from recform.algebra.reindex import rebuilt
-from recform.algebra.stable import as_any_float, exponent, precise
+from recform.algebra.stable import as_any_float, precise
 from recform.algebra.totals import totals
 from recform.algebra.typeset import plain_scalar
 from recform.blocks.symbolic import Symbolic
@@ -167,25 +167,71 @@ def rational(value: Symbolic) -> Symbolic:
     """
     if value.is_Rational or value.is_Symbol:
         return value
+    if isinstance(value, sympy.tanh):
+        return 2 * _gate(2 * value.args[0]) - 1
+    if value.is_Mul or _is_below(value) or isinstance(value, sympy.exp):
+        return _product(value)
     if value.is_Pow and value.exp.is_Integer:
-        gate = _gate(value.base) if value.exp.is_negative else None
-        return rational(value.base) ** value.exp if gate is None else gate**-value.exp
-    if value.is_Add or value.is_Mul:
+        return rational(value.base) ** value.exp
+    if value.is_Add:
         return value.func(*map(rational, value.args))
     if value.is_Pow and value.base.is_Rational and value.base != 0:
         return _power(value.base, value.exp)
     return sympy.Symbol(f"[{value}]", real=True, positive=value.is_positive)
 
 
-def _gate(below: Symbolic) -> Symbolic | None:
-    """A name for ``sigmoid(x)``, if this stands below the line in it; ``sigmoid(-x)`` has it.
+def _is_below(value: Symbolic) -> bool:
+    """Whether it is one over a sum."""
+    return bool(value.is_Pow and value.exp.is_Integer and value.exp < 0) and bool(
+        value.base.is_Add
+    )
 
-    So no sum stands below the line, and terms are told apart as they are.
+
+def _product(value: Symbolic) -> Symbolic:
+    """A product, with a gate for ``exp(u) + exp(v)`` below the line.
+
+    ``1/(exp(u) + exp(v))`` is ``exp(-u)*sigmoid(u - v)``. So no sum stands there, and terms
+    are told apart as they are.
     """
-    power = exponent(below)
-    if power is None:
-        return None
-    x = -power
+    factors = sympy.Mul.make_args(value)
+    gated = any(_is_below(f) and _two_powers(f.base) for f in factors)
+    summed = next((f for f in factors if f.is_Add), None) if gated else None
+    if summed is not None:
+        # Each term has an exponential of its own, which may be one of those below.
+        rest = value / summed
+        return sympy.Add(*(_product(rest * term) for term in summed.args))
+    powers = [f.args[0] for f in factors if isinstance(f, sympy.exp)]
+    power, result = sympy.Add(*powers), sympy.S.One
+    for factor in factors:
+        pair = _two_powers(factor.base) if _is_below(factor) else None
+        if pair is None:
+            if factor.is_Pow and factor.exp.is_Integer:
+                result *= rational(factor.base) ** factor.exp
+            elif not isinstance(factor, sympy.exp):
+                result *= rational(factor)
+            continue
+        weight, *both = pair
+        u, v = both if power == both[0] else both[::-1]
+        power += factor.exp * u
+        result *= (_gate(u - v) / weight) ** -factor.exp
+    return result * _power(sympy.E, power)
+
+
+def _two_powers(below: Symbolic) -> tuple[Symbolic, Symbolic, Symbolic] | None:
+    """w, u and v of ``w*exp(u) + w*exp(v)``."""
+    found = []
+    for term in below.args:
+        weight, rest = term.as_coeff_Mul()
+        pairs = [part.as_base_exp() for part in sympy.Mul.make_args(rest)]
+        if any(base != sympy.E for base, _ in pairs if base != 1):
+            return None
+        found.append((weight, sympy.Add(*(p for base, p in pairs if base != 1))))
+    (weight, u), (other, v) = found if len(found) == 2 else [(0, 0), (1, 0)]
+    return (weight, u, v) if weight == other else None
+
+
+def _gate(x: Symbolic) -> Symbolic:
+    """A name for ``sigmoid(x)``; ``sigmoid(-x)`` has it too."""
     if x.could_extract_minus_sign():
         return 1 - _named_gate(-x)
     return _named_gate(x)
@@ -200,7 +246,7 @@ def _power(base: Symbolic, exponent: Symbolic) -> Symbolic:
     result = sympy.S.One
     for term in sympy.Add.make_args(sympy.expand(exponent)):
         count, rest = term.as_coeff_Mul()
-        if rest == 1 and count.is_Integer:
+        if rest == 1 and count.is_Integer and base.is_Rational:
             result *= base**count
         elif count.is_Integer:
             result *= power_name(base, rest) ** count
@@ -211,7 +257,7 @@ def _power(base: Symbolic, exponent: Symbolic) -> Symbolic:
 
 def power_name(base: Symbolic, exponent: Symbolic) -> Symbolic:
     """The name of a power in :func:`rational`; ``1/2`` has that of 2, below the line."""
-    if base.p == 1 and base != 1:
+    if base.is_Rational and base.p == 1 and base != 1:
         return 1 / power_name(1 / base, exponent)
     return sympy.Symbol(f"[{base}**{exponent}]", real=True, positive=base.is_positive)
 

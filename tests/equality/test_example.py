@@ -23,13 +23,13 @@ def test_numbers_that_are_squared_in_each_block(blocks: int) -> None:
 
 def test_rounding_is_no_difference() -> None:
     """A law that is not known: numbers with 16 digits differ, by rounding alone."""
-    product = "X_i = exp(W_i*X_<i-1>)*exp(U_i*X_<i-1>)"
+    w, u = "W_i*X_<i-1>", "U_i*X_<i-1>"
+    apart = f"input 4\nX_i = sin({w})*cos({u}) + cos({w})*sin({u})"
     for sign, answer in (("+", OPEN), ("-", DIFFERENT)):
-        power = f"X_i = exp(W_i*X_<i-1> {sign} U_i*X_<i-1>)"
-        assert verdict(f"input 4\n{product}", f"input 4\n{power}").answer == answer
+        assert verdict(apart, f"input 4\nX_i = sin({w} {sign} {u})").answer == answer
 
 
-#: One network each time, which no law says: numbers of 16 digits are rounded.
+#: One network each time: numbers of 16 digits are rounded.
 ROUNDED = [
     "W_i*(exp(X_<i-1>)*exp(-X_<i-1>)*X_<i-1>)",
     "W_i*(X_<i-1>*exp(3*U_i*X_<i-1>)*exp(-3*U_i*X_<i-1>))",

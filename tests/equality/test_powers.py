@@ -1,0 +1,140 @@
+"""Formulas with reciprocals, roots, exponentials and logarithms are compared."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import sympy
+
+from recform.blocks import Function
+from recform.equality.counterexample.example import example
+from recform.equality.laws import function, multiplied, together
+from recform.equality.terms import ONE, Atoms, plus
+from recform.equality.verdict import ANY, DIFFERENT, OPEN
+from tests.equality.test_equiv import formula, verdict
+
+#: With p and q, two tensors of a block, and learned scalars a, b.
+EQUAL = [
+    # Exponentials.
+    ("exp(p)*exp(q)", "exp(p + q)"),
+    ("exp(p)^2*exp(-2*p)*q", "q"),
+    ("log(exp(p)) + exp(log(q))", "p + q"),
+    ("log(1 + exp(p))", "softplus(p)"),
+    ("log(exp(p) + exp(q))", "p + softplus(q - p)"),
+    ("softplus(p) - softplus(-p)", "p"),
+    ("log(sigmoid(p))", "-softplus(-p)"),
+    ("log(1 - sigmoid(p))", "-softplus(p)"),
+    ("exp(-softplus(p))", "sigmoid(-p)"),
+    # What is below a line.
+    ("p/(1 + exp(-p))", "silu(p)"),
+    ("1/(2 + 2*exp(p))", "sigmoid(-p)/2"),
+    ("exp(p)/(exp(p) + exp(q))", "sigmoid(p - q)"),
+    ("(exp(p) - exp(-p))/(exp(p) + exp(-p))", "tanh(p)"),
+    (
+        "exp(p)/(exp(p) + exp(q) + exp(2*q))",
+        "1/(1 + exp(q - p) + exp(2*q - p))",
+    ),
+    ("1/(2 + exp(-p))", "exp(p)/(1 + 2*exp(p))"),
+    ("p/(1 + q^2) + p*q^2/(1 + q^2)", "p"),
+    ("p/(-2*q)", "-p/q/2"),
+    ("p*q/q", "p"),
+    ("q/(1/p)", "p*q"),
+    ("p/(q*(p + q))", "p/q/(p + q)"),
+    ("1/sigmoid(p)", "1 + exp(-p)"),
+    ("p/norm(q)/norm(q)", "p/norm(q)^2"),
+    ("p/(1 + abs(q))", "p/max(1 + q, 1 - q)"),
+    # Roots.
+    ("sqrt(p^2)", "abs(p)"),
+    ("sqrt((sin(p) + cos(q))^2)", "abs(sin(p) + cos(q))"),
+    ("sqrt(4*q)", "2*sqrt(q)"),
+    ("sqrt(q/3)", "sqrt(3*q)/3"),
+    ("sqrt(p)*sqrt(p)*q", "p*q"),
+    ("p/sqrt(q)", "p*q^(-1/2)"),
+    ("relu(1 + (sin(p) + cos(q))^2)", "1 + (sin(p) + cos(q))^2"),
+    ("sqrt(1/q)*q", "sqrt(q)"),
+    ("q^(3/2)", "q*sqrt(q)"),
+    ("log(sqrt(q))", "log(q)/2"),
+    ("sqrt(exp(2*p))", "exp(p)"),
+    # Sine and cosine.
+    ("sin(-p) + cos(-q)", "cos(q) - sin(p)"),
+    ("q*sin(p)^2 + q*cos(p)^2", "q"),
+    # Learned scalars.
+    ("exp(a_i)/(exp(a_i) + exp(b_i))*p + q", "sigmoid(a_i - b_i)*p + q"),
+    ("exp(b_i)/(exp(a_i) + exp(b_i))*p + q", "(1 - sigmoid(a_i - b_i))*p + q"),
+    ("tanh(a_i)*p + q", "(2*sigmoid(2*a_i) - 1)*p + q"),
+    ("(exp(a_i) - exp(-a_i))/(exp(a_i) + exp(-a_i))*p + q", "tanh(a_i)*p + q"),
+    ("1/(2 + exp(-a_i))*p + q", "exp(a_i)/(2*exp(a_i) + 1)*p + q"),
+    ("(exp(a_i) + 1)*(exp(b_i) + 1)*p", "(1 + exp(a_i) + exp(b_i) + exp(a_i + b_i))*p"),
+]
+#: Near to a law, and not one.
+DIFFERENT_ONES = [
+    ("sqrt(p^2)", "p"),
+    ("exp(p)*exp(q)", "exp(p) + exp(q)"),
+    ("exp(p)/(exp(p) + exp(q))", "sigmoid(q - p)"),
+    ("exp(p)/(exp(p) + 2*exp(q))", "sigmoid(p - q)"),
+    ("log(1 + exp(p))", "softplus(-p)"),
+    ("p/(1 + q^2) + p*q^2/(1 + q)", "p"),
+    ("sin(-p)", "sin(p)"),
+    ("exp(a_i)/(exp(a_i) + exp(b_i))*p + q", "sigmoid(b_i - a_i)*p + q"),
+    ("tanh(a_i)*p + q", "(2*sigmoid(a_i) - 1)*p + q"),
+]
+
+
+START = "scalar a_i = 0.3\nscalar b_i = -0.2\n"
+PLACES = {"p": "(W_i*X_<i-1>)", "q": "X_<i-1>"}
+
+
+def written(text: str) -> str:
+    """A file, with the tensors in the places of p and q."""
+    right = re.sub(r"\b[pq]\b", lambda found: PLACES[found[0]], text)
+    return f"{START if 'a_i' in text else ''}X_i = U_i*X_<i-1> + {right}"
+
+
+@pytest.mark.parametrize(("left", "right"), EQUAL)
+def test_equal(left: str, right: str) -> None:
+    texts = written(left), written(right)
+    assert verdict(*texts).answer == ANY
+    pair = formula(texts[0]), formula(texts[1])
+    for depth in (1, 2):
+        assert example(pair, depth, linear=False) is None
+
+
+@pytest.mark.parametrize(("left", "right"), DIFFERENT_ONES)
+def test_different(left: str, right: str) -> None:
+    assert verdict(written(left), written(right)).answer == DIFFERENT
+
+
+def test_a_product_in_a_logarithm_may_be_of_two_negative_numbers() -> None:
+    assert verdict(written("log(p*q)"), written("log(p) + log(q)")).answer == OPEN
+    assert verdict(written("log(exp(p)*q)"), written("p + log(q)")).answer == ANY
+
+
+def test_what_has_to_have_a_value_is_said() -> None:
+    said = "a value wherever"
+    for left, right in (
+        ("p*q/q", "p"),
+        ("sqrt(p)^2", "p"),
+        ("p + log(q) - log(q)", "p"),
+    ):
+        assert any(
+            said in note for note in verdict(written(left), written(right)).notes
+        )
+    assert not any(
+        said in note for note in verdict(written("p"), written("2*p - p")).notes
+    )
+
+
+def test_a_product_that_is_zero_needs_no_value() -> None:
+    """Where the first factor is zero, the logarithm of the second formula has no value."""
+    atoms = Atoms()
+    x = atoms.value("x")
+    rectified = together(atoms, "max", [x, {}])
+    log = Function("log(x)")
+    left, right = (
+        multiplied(
+            atoms, rectified, function(atoms, log, plus({ONE: sympy.S.One}, inner))
+        )
+        for inner in (rectified, x)
+    )
+    assert left != right
