@@ -52,7 +52,7 @@ def code(value: Value) -> str:
     if number.is_Integer:
         return str(int(number))
     if number.is_Rational or number.is_Float:
-        if number.is_Rational and not _decimal(number):
+        if number.is_Rational and not is_decimal(number):
             return f"{number.p} / {number.q}"
         return repr(float(number))
     return _quotient(number)
@@ -71,7 +71,8 @@ def made(cls: str, *given: Value, **named: tuple[Value, Value]) -> str:
     return f"{cls}({', '.join(parts)})"
 
 
-def _decimal(number: sympy.Rational) -> bool:
+def is_decimal(number: sympy.Rational) -> bool:
+    """Whether a rational number has an end as a decimal."""
     q = int(number.q)
     for prime in (2, 5):
         while q % prime == 0:
@@ -104,7 +105,7 @@ def _fraction(number: Symbolic) -> str:
     """A number that need not be whole."""
     constant, rest = sympy.factor_terms(sympy.together(number)).as_coeff_Mul()
     numerator, denominator = sympy.fraction(rest)
-    if constant.is_Rational and not _decimal(constant):
+    if constant.is_Rational and not is_decimal(constant):
         # As a product that is not worked out: the sum below stays as it is.
         denominator = sympy.Mul(constant.q, denominator, evaluate=denominator == 1)
         constant = sympy.Integer(constant.p)

@@ -15,6 +15,7 @@ from recform.algebra.labels import Naming
 from recform.algebra.means import counted
 from recform.algebra.pipeline import Pipeline, symbols_of
 from recform.algebra.placed import COUNT, Placed, names_in
+from recform.algebra.written.constants import Constant
 from recform.blocks import defaults
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, meant
@@ -249,6 +250,7 @@ class _Lowering:
             said=network.said,
             starts={k: v.value for k, v in equations_reader.starts.items()},
             library=section.library,
+            constants=tuple(Constant(k, v) for k, v in numbers.items()),
         )
         check_numbers(made, reader, report)
         return counted(made)

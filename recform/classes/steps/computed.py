@@ -27,7 +27,7 @@ from recform.recurrence.model import (
     contexts_of,
     read_by,
 )
-from recform.writers.formula.coefficients import coefficient_text, numeric_parts
+from recform.writers.formula.coefficients import coefficient_text
 from recform.writers.formula.stacked import slot_type
 from recform.writers.formula.statements import BodyWriter
 from recform.writers.formula.terms import ATOM, PRODUCT, SUM, Writer
@@ -43,12 +43,12 @@ class Called:
     Attributes:
         modules: the expression of each operator and learned scalar of the block.
         inlined: the code of operators whose parts are the block's own.
-        numbers: the attributes of parts of coefficients that depend on the block.
+        said: coefficients that depend on the block, with the attributes for their parts.
     """
 
     modules: Mapping[str, str]
     inlined: Mapping[str, PipelineCode]
-    numbers: Mapping[Symbolic, str]
+    said: Mapping[Symbolic, Symbolic]
 
 
 class StepForward:
@@ -188,15 +188,7 @@ class StepForward:
     ) -> tuple[str, int]:
         value, step = tensor.coefficient, self._step
         if value.has(I) or value.has(L):
-            # All at once: a number may be a part of another one.
-            value = value.xreplace(
-                {
-                    part: sympy.Symbol(
-                        self._called.numbers[at_block(part, tensor, step)]
-                    )
-                    for part in numeric_parts(value)
-                }
-            )
+            value = self._called.said[at_block(value, tensor, step)]
         text = coefficient_text(value, dict(scalars), torch=True)
         if value.is_Add:
             return text, SUM

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import sympy
-
 from recform.algebra.expr import I, L, State
 from recform.algebra.pipeline import Pipeline
-from recform.algebra.placed import placed
 from recform.algebra.symbols import size
 from recform.blocks import Shape, symbols_in
 from recform.blocks.symbolic import Symbolic
 from recform.classes.steps.computed import Called, StepForward
-from recform.classes.steps.owned import BlockClasses, Owned, at_block, reads_index
+from recform.classes.steps.numbers import Numbers
+from recform.classes.steps.owned import BlockClasses, Owned
 from recform.graph.model import Bridge, NetworkGraph, Segment
 from recform.plan.columns import Column, Kind
 from recform.plan.definitions import (
@@ -34,7 +32,6 @@ from recform.readback.plan import PrintedStep
 from recform.recurrence.model import shared_by
 from recform.writers.calls import given
 from recform.writers.containers import fold
-from recform.writers.formula.coefficients import coefficient_text, numeric_parts
 from recform.writers.formula.statements import BodyWriter
 from recform.writers.initialise import member_parameter, scalar_parameter, start_text
 from recform.writers.names import ADAPTER, as_named, is_inline, operator_name
@@ -104,7 +101,7 @@ class _StepWriter:
             for name in shared_by(self._step)
             if name in frame.classes.functions
         }
-        self._number_names: dict[Symbolic, str] = {}
+        self._said: Mapping[Symbolic, Symbolic] = {}
         self._own = Owned(frame.network, index, frame.classes, self._attributes)
         self._free = tuple(sorted(self._own.free))
 
@@ -119,7 +116,7 @@ class _StepWriter:
             made = tuple(map(self._operator, self._own.segments))
         else:
             attributes = tuple(self._owned())
-            called = Called(self._module_names, self._inline, self._number_names)
+            called = Called(self._module_names, self._inline, self._said)
             forward = StepForward(
                 self._recurrence,
                 self._step,
@@ -247,7 +244,9 @@ class _StepWriter:
                 yield self._scalar(name)
             else:
                 yield from self._module(name)
-        yield from self._numbers()
+        numbers = Numbers(self._recurrence, self._step, self._own, self._attributes)
+        self._said = numbers.said
+        yield from numbers.attributes
 
     def _adapters(self) -> Iterator[Attribute]:
         for attribute, bridges in self._own.bridges.items():
@@ -333,28 +332,6 @@ class _StepWriter:
             first = self._own.first_member(name)
             made = member_parameter(scalar.members, first, names)
         return Attribute(attribute, made, Role.SCALAR)
-
-    def _numbers(self) -> Iterator[Attribute]:
-        """Coefficients of ``i`` and ``L``, worked out once."""
-        for tensor in self._step.coefficients:
-            value = tensor.coefficient
-            if not value.has(I) and not value.has(L):
-                continue
-            for part in numeric_parts(value):
-                shifted = at_block(part, tensor, self._step)
-                if shifted in self._number_names:
-                    continue
-                attribute = self._attributes.new("scale")
-                self._number_names[shifted] = f"self.{attribute}"
-                names: dict[Symbolic, str] = {L: self._text(self._own.depth())}
-                if reads_index(shifted):
-                    names[I] = self._text(self._own.index())
-                for item in placed(shifted):
-                    symbol = sympy.Symbol(f"_{len(names)}")
-                    names[symbol] = self._text(self._own.placed(item))
-                    shifted = shifted.xreplace({item: symbol})
-                text = coefficient_text(shifted, names, torch=False)
-                yield Attribute(attribute, Code(text), Role.NUMBER)
 
 
 def _symbol(text: str) -> Symbolic:

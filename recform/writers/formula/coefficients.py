@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
 
 import sympy
@@ -10,7 +10,7 @@ from sympy.printing.precedence import PRECEDENCE
 
 from recform.algebra.expr import I, L, Learned
 from recform.algebra.stable import as_float, with_words
-from recform.blocks.code import ExpressionPrinter
+from recform.blocks.code import ExpressionPrinter, is_decimal
 from recform.blocks.symbolic import Symbolic
 
 
@@ -46,6 +46,19 @@ class _CoefficientPrinter(ExpressionPrinter):
         if value.is_Rational:
             return self._print_Rational(value)
         return str(super()._print_Add(expr, order))
+
+    def _as_ordered_terms(
+        self, expr: Symbolic, order: str | None = None
+    ) -> list[Symbolic]:
+        """``1 - k + a`` for ``-k + a + 1``: a sum does not begin with a minus."""
+        terms = list(super()._as_ordered_terms(expr, order))
+        if terms[0].could_extract_minus_sign():
+            firsts = [term for term in terms if term.is_number and term > 0]
+            firsts += [t for t in terms if not t.could_extract_minus_sign()]
+            for first in firsts[:1]:
+                terms.remove(first)
+                terms.insert(0, first)
+        return terms
 
     def parenthesize(self, item: Symbolic, level: int, strict: bool = False) -> str:
         """Brackets where they are needed: a rational is a literal, no quotient."""
@@ -123,6 +136,10 @@ class _CoefficientPrinter(ExpressionPrinter):
         first, _ = expr.as_coeff_Mul()
         above: list[Symbolic] = []
         below: list[Symbolic] = []
+        if not is_decimal(first):
+            # `h / 6`, where a sixth as a decimal has no end.
+            below.append(sympy.Integer(first.q))
+            expr = expr * first.q
         for factor in (-expr if first < 0 else expr).as_ordered_factors():
             inverse = factor.is_Pow and factor.exp.is_Rational and factor.exp < 0
             (below if inverse else above).append(1 / factor if inverse else factor)
@@ -152,6 +169,10 @@ def coefficient_text(
     """A coefficient as Python; without symbols it is a literal."""
     if not value.free_symbols and not value.atoms(Learned):
         return number(value)
+    known = {k: sympy.Rational(text) for k, text in names.items() if text.isdecimal()}
+    plain = value.xreplace(known)
+    if plain.is_Rational:
+        return number(plain) if is_decimal(plain) else f"{plain.p} / {plain.q}"
     return _CoefficientPrinter(names, torch).doprint(with_words(value))
 
 
@@ -160,26 +181,19 @@ def learned(value: Symbolic) -> list[Learned]:
     return sorted(value.atoms(Learned), key=str)
 
 
-def numeric_parts(value: Symbolic) -> list[Symbolic]:
-    """The largest parts of a coefficient without learned scalars, but with i or L."""
+def in_parts(value: Symbolic, said: Callable[[Symbolic], Symbolic]) -> Symbolic:
+    """A coefficient with other words for what is reckoned once.
+
+    Args:
+        value: the coefficient.
+        said: gets the largest parts without learned scalars, but with ``i`` or ``L``.
+    """
+    if not value.has(I, L):
+        return value
     if not value.atoms(Learned):
-        return [value]
-    if isinstance(value, sympy.Add | sympy.Mul):
-        plain = [arg for arg in value.args if not arg.atoms(Learned)]
-        plain = [arg for arg in plain if arg.has(I) or arg.has(L)]
-        rest = [arg for arg in value.args if arg.atoms(Learned)]
-        return [
-            *plain,
-            *(
-                part
-                for arg in rest
-                if arg.has(I) or arg.has(L)
-                for part in numeric_parts(arg)
-            ),
-        ]
-    return [
-        part
-        for arg in value.args
-        if arg.has(I) or arg.has(L)
-        for part in numeric_parts(arg)
-    ]
+        return said(value)
+    if not isinstance(value, sympy.Add | sympy.Mul):
+        return value.func(*(in_parts(arg, said) for arg in value.args))
+    plain = [arg for arg in value.args if not arg.atoms(Learned)]
+    others = (in_parts(arg, said) for arg in value.args if arg.atoms(Learned))
+    return value.func(in_parts(value.func(*plain), said), *others)
