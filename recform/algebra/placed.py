@@ -138,17 +138,22 @@ def _order(item: Placed) -> tuple[str, str, str]:
     return item.row.name, item.row.numbers, str(item.index)
 
 
-def function(value: Symbolic) -> Callable[[int, int], float]:
-    """A coefficient without learned scalars as a function of ``i`` and ``L``."""
+def function(value: Symbolic, given: Sequence[Symbolic] = ()) -> Callable[..., float]:
+    """A coefficient without learned scalars as a function of ``i`` and ``L``.
+
+    Args:
+        value: the coefficient.
+        given: further symbols, of which it is a function, too.
+    """
     value = with_words(value)
     found = placed(value)
     symbols = sympy.symbols(f"n:{len(found)}", seq=True)
     plain = value.xreplace(dict(zip(found, symbols, strict=True)))
-    made = sympy.lambdify((I, L, *symbols), plain, modules="math")
+    made = sympy.lambdify((I, L, *given, *symbols), plain, modules="math")
 
-    def at(block: int, length: int) -> float:
+    def at(block: int, length: int, *values: float) -> float:
         numbers = (float(item.row.at(block - item.behind)) for item in found)
-        return float(made(block, length, *numbers))
+        return float(made(block, length, *values, *numbers))
 
     return at
 

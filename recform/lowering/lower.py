@@ -250,7 +250,11 @@ class _Lowering:
             said=network.said,
             starts={k: v.value for k, v in equations_reader.starts.items()},
             library=section.library,
-            constants=tuple(Constant(k, v) for k, v in numbers.items()),
+            constants=tuple(
+                Constant(name, value, tuple(sorted(reader.constants[name])))
+                for name, value in numbers.items()
+                if name in reader.constants
+            ),
         )
         check_numbers(made, reader, report)
         return counted(made)

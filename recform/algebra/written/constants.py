@@ -18,6 +18,8 @@ from recform.blocks.symbolic import Symbolic
 
 #: Most names that are looked for in a number, and ways that are followed at once.
 _MOST, _WIDE = 4, 24
+#: Parts of a number that nobody would write with names.
+_LONG = 200
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,12 @@ class Constant:
     Attributes:
         name: as in the file.
         value: in ``i`` and ``L``.
+        behind: how many blocks back equations read it: 0 and 1 for ``k_i - k_<i-1>``.
     """
 
     name: str
     value: Symbolic
+    behind: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True)
@@ -51,29 +55,36 @@ class Named:
         return self.constant.value.xreplace({I: I - self.behind})
 
 
-def candidates(constants: Iterable[Constant], order: int) -> list[Named]:
-    """All that a coefficient may be said with, the constants of the block first.
+def candidates(constants: Iterable[Constant], lag: int = 0) -> list[Named]:
+    """All that a coefficient may be said with.
 
     Args:
         constants: of the formula.
-        order: how many blocks back it reads.
+        lag: how many blocks back the equation is of which it is.
     """
     found = [constant for constant in constants if is_of_block(constant.value)]
-    lags = [(c, lag) for lag in range(order + 1) for c in found]
-    return [Named(c, lag) for c, lag in lags if not lag or c.value.has(I)]
+    return [
+        Named(constant, behind + lag if constant.value.has(I) else 0)
+        for constant in found
+        for behind in constant.behind
+    ]
 
 
 def in_names(value: Symbolic, names: Sequence[Named]) -> Symbolic:
-    """A number in ``i`` and ``L``, said by names alone; itself where that is not so.
+    """A number in ``i`` and ``L``, said with names; itself where that takes longer.
 
-    Of several ways the shortest is taken, and of these the one with the first names.
+    Names alone are best; of several ways the shortest is taken, and of these the one with
+    the first names.
     """
+    if _cost(value)[0] > _LONG:
+        return value
+    names = [name for name in names if _with(value, name) != value]
     ways = found = [value]
     for _ in range(_MOST):
         ways = [_with(way, name) for way in ways if is_of_block(way) for name in names]
         ways = sorted(dict.fromkeys(ways), key=_cost)[:_WIDE]
         found = [*found, *ways]
-    return min((way for way in found if not is_of_block(way)), key=_cost, default=value)
+    return min(found, key=lambda way: (is_of_block(way), _cost(way)))
 
 
 def is_of_block(value: Symbolic) -> bool:
@@ -91,13 +102,12 @@ def _with(value: Symbolic, name: Named) -> Symbolic:
     """The same number with a name for what is made of it."""
     if value == name.value:
         return name.symbol
-    if not is_of_block(value):
+    if not is_of_block(value) or not value.args or isinstance(value, Placed):
         return value
     for way in (_as_factors, _as_terms):
-        if (said := way(value, name)) is not None:
+        said = way(value, name)
+        if said is not None and _cost(said) < _cost(value):
             return said
-    if not value.args or isinstance(value, Placed):
-        return value
     return value.func(*(_with(part, name) for part in value.args))
 
 
@@ -130,4 +140,4 @@ def _as_factors(value: Symbolic, name: Named) -> Symbolic:
     if not (number == 1 or power.is_Integer) or not (2 * power).is_Integer:
         return None
     rest = (b ** (e - power * own.get(b, 0)) for b, e in theirs.items())
-    return sympy.Mul(*rest) * number**-power * name.symbol**power
+    return sympy.Mul(*rest, number**-power, name.symbol**power)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import sympy
 
@@ -44,7 +45,6 @@ class Numbers:
     def __init__(
         self, recurrence: Recurrence, step: Step, own: Owned, attributes: Namespace
     ) -> None:
-        self._names = candidates(recurrence.formula.constants, recurrence.order)
         self._own, self._scope = own, attributes
         self._made: dict[Symbolic, Attribute] = {}
         #: Coefficients of ``i`` and ``L``, with the attributes for their parts.
@@ -52,20 +52,24 @@ class Numbers:
         for tensor in step.coefficients:
             value = at_block(tensor.coefficient, tensor, step)
             if is_of_block(value) and value not in self.said:
-                self.said[value] = in_parts(value, self._part)
+                lag = 0 if tensor.at is sympy.nan else step.at - int(tensor.at)
+                names = candidates(recurrence.formula.constants, lag)
+                self.said[value] = in_parts(value, partial(self._part, names))
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:
         """What the constructor works out once."""
         return tuple(self._made.values())
 
-    def _part(self, value: Symbolic) -> Symbolic:
+    def _part(self, names: Sequence[Named], value: Symbolic) -> Symbolic:
         """A number without learned scalars, said by attributes."""
-        named = in_names(value, self._names)
-        own = [name for name in self._names if named.has(name.symbol)]
-        if is_of_block(named) or not self._is_exact(value, named, own):
+        if value.as_coeff_Mul()[0] < 0:
+            return -self._part(names, -value)
+        named = in_names(value, names)
+        own = [name for name in names if named.has(name.symbol)]
+        if not own or not self._is_exact(value, named, own):
             return self._attribute(value, _NAMELESS)
-        return named.xreplace(
+        made = named.xreplace(
             {
                 name.symbol: self._attribute(
                     name.value, name.constant.name + aged(name.behind)
@@ -73,11 +77,18 @@ class Numbers:
                 for name in own
             }
         )
+        if all(map(_is_reckoned, sympy.preorder_traversal(made))):
+            return made
+        return self._attribute(value, _NAMELESS, made)
 
-    def _attribute(self, value: Symbolic, wanted: str) -> Symbolic:
+    def _attribute(
+        self, value: Symbolic, wanted: str, said: Symbolic | None = None
+    ) -> Symbolic:
+        """The attribute of a number, and how that is said, if not by itself."""
         if value not in self._made:
             name = self._scope.new(wanted)
-            self._made[value] = Attribute(name, self._code(value), Role.NUMBER)
+            code = self._code(value if said is None else said)
+            self._made[value] = Attribute(name, code, Role.NUMBER)
         return sympy.Symbol(f"self.{self._made[value].name}")
 
     def _code(self, value: Symbolic) -> Code:
@@ -95,10 +106,10 @@ class Numbers:
     def _is_exact(self, value: Symbolic, named: Symbolic, own: list[Named]) -> bool:
         """Whether floats keep a number that is made of constants, in all blocks."""
         wanted, parts = function(value), [function(name.value) for name in own]
-        made = sympy.lambdify([name.symbol for name in own], named, modules="math")
+        made = function(named, [name.symbol for name in own])
         for block, length in self._blocks():
             try:
-                got = made(*(part(block, length) for part in parts))
+                got = made(block, length, *(part(block, length) for part in parts))
                 if not math.isclose(got, wanted(block, length), rel_tol=_NEAR):
                     return False
             except (ArithmeticError, ValueError):
@@ -110,3 +121,10 @@ class Numbers:
         for segment, length in zip(self._own.segments, self._own.depths(), strict=True):
             for block in range(segment.first, segment.first + segment.count):
                 yield block, length
+
+
+def _is_reckoned(part: Symbolic) -> bool:
+    """Whether it is an attribute, a number, a step of the four rules or a whole power."""
+    if part.is_Pow:
+        return bool(part.exp.is_Integer)
+    return bool(part.is_Add or part.is_Mul or (part.is_Atom and not is_of_block(part)))

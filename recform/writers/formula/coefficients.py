@@ -13,6 +13,8 @@ from recform.algebra.stable import as_float, with_words
 from recform.blocks.code import ExpressionPrinter, is_decimal
 from recform.blocks.symbolic import Symbolic
 
+_HALF = sympy.Rational(1, 2)
+
 
 class _CoefficientPrinter(ExpressionPrinter):
     """Coefficients: numbers become floats, learned scalars their attributes.
@@ -66,7 +68,8 @@ class _CoefficientPrinter(ExpressionPrinter):
             item = value if (value := item.xreplace(self._known)).is_Rational else item
         if item.is_Rational and item >= 0:
             return self._print_Rational(item)
-        return str(super().parenthesize(item, level, strict))
+        text = str(super().parenthesize(item, level, strict))
+        return f"({text})" if isinstance(item, sympy.floor) and "//" in text else text
 
     def _print_exp(self, expr: Symbolic) -> str:
         return self._function("exp", expr)
@@ -93,6 +96,10 @@ class _CoefficientPrinter(ExpressionPrinter):
         return f"F.softplus({self._print(expr.args[0])})"
 
     def _print_floor(self, expr: Symbolic) -> str:
+        above, below = sympy.fraction(sympy.together(expr.args[0]))
+        if above.is_integer and below.is_Integer:
+            level = PRECEDENCE["Mul"]
+            return f"{self.parenthesize(above, level)} // {below}"
         return self._function("floor", expr)
 
     def _print_ceiling(self, expr: Symbolic) -> str:
@@ -131,6 +138,21 @@ class _CoefficientPrinter(ExpressionPrinter):
             return f"torch.rsqrt({inner})" if learned else f"1 / math.sqrt({inner})"
         return f"torch.sqrt({inner})" if learned else f"math.sqrt({inner})"
 
+    def _rooted(
+        self, above: list[Symbolic], below: list[Symbolic]
+    ) -> tuple[list[Symbolic], list[Symbolic]]:
+        """Factors of a quotient of numbers, with one root in the place of several."""
+        roots = [
+            [f for f in factors if f.is_Pow and f.exp == _HALF and not f.has(Learned)]
+            for factors in (above, below)
+        ]
+        if sum(map(len, roots)) < 2:
+            return above, below
+        inner = sympy.Mul(*(f.base for f in roots[0]), *(1 / f.base for f in roots[1]))
+        root = sympy.Pow(inner, _HALF, evaluate=False)
+        rest = [f for f in above if f not in roots[0] and f != 1]
+        return [*rest, root], [f for f in below if f not in roots[1]]
+
     def _print_Mul(self, expr: Symbolic) -> str:
         """``a * b / c``; SymPy itself puts no spaces around operators."""
         first, _ = expr.as_coeff_Mul()
@@ -143,6 +165,7 @@ class _CoefficientPrinter(ExpressionPrinter):
         for factor in (-expr if first < 0 else expr).as_ordered_factors():
             inverse = factor.is_Pow and factor.exp.is_Rational and factor.exp < 0
             (below if inverse else above).append(1 / factor if inverse else factor)
+        above, below = self._rooted(above, below)
         inside = PRECEDENCE["Mul"]
         sign = "-" if first < 0 else ""
         # `-x**2` is the negative of a square.
@@ -172,7 +195,8 @@ def coefficient_text(
     known = {k: sympy.Rational(text) for k, text in names.items() if text.isdecimal()}
     plain = value.xreplace(known)
     if plain.is_Rational:
-        return number(plain) if is_decimal(plain) else f"{plain.p} / {plain.q}"
+        is_quotient = not plain.is_Integer and (value.is_Pow or not is_decimal(plain))
+        return f"{plain.p} / {plain.q}" if is_quotient else number(plain)
     return _CoefficientPrinter(names, torch).doprint(with_words(value))
 
 
