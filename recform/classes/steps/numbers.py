@@ -24,6 +24,7 @@ from recform.plan.expressions import Code
 from recform.plan.namespace import Namespace
 from recform.recurrence.model import Recurrence, Step
 from recform.writers.formula.coefficients import coefficient_text, in_parts
+from recform.writers.initialise import is_float
 from recform.writers.names import aged
 
 #: What a number is called that has no name in the file.
@@ -45,6 +46,7 @@ class Numbers:
     def __init__(
         self, recurrence: Recurrence, step: Step, own: Owned, attributes: Namespace
     ) -> None:
+        self._constants = recurrence.formula.constants
         self._own, self._scope = own, attributes
         self._made: dict[Symbolic, Attribute] = {}
         #: Coefficients of ``i`` and ``L``, with the attributes for their parts.
@@ -53,13 +55,26 @@ class Numbers:
             value = at_block(tensor.coefficient, tensor, step)
             if is_of_block(value) and value not in self.said:
                 lag = 0 if tensor.at is sympy.nan else step.at - int(tensor.at)
-                names = candidates(recurrence.formula.constants, lag)
+                names = candidates(self._constants, lag)
                 self.said[value] = in_parts(value, partial(self._part, names))
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:
         """What the constructor works out once."""
         return tuple(self._made.values())
+
+    def start(self, value: Symbolic) -> str:
+        """What a learned scalar starts at, said by attributes; empty if it is not so."""
+        names = [n for n in candidates(self._constants) if n.value in self._made]
+        named = in_names(value, names) if names and is_of_block(value) else value
+        own = [name for name in names if named.has(name.symbol)]
+        if not own or not _is_said(named) or not self._is_exact(value, named, own):
+            return ""
+        made = {name.symbol: self._attribute(name.value, "") for name in own}
+        text = coefficient_text(named.xreplace(made), {}, torch=False)
+        codes = (self._made[name.value].value for name in own)
+        floats = any(isinstance(c, Code) and is_float(c.text) for c in codes)
+        return text if floats else f"float({text})"
 
     def _part(self, names: Sequence[Named], value: Symbolic) -> Symbolic:
         """A number without learned scalars, said by attributes."""
@@ -77,7 +92,7 @@ class Numbers:
                 for name in own
             }
         )
-        if all(map(_is_reckoned, sympy.preorder_traversal(made))):
+        if _is_said(made):
             return made
         return self._attribute(value, _NAMELESS, made)
 
@@ -121,6 +136,11 @@ class Numbers:
         for segment, length in zip(self._own.segments, self._own.depths(), strict=True):
             for block in range(segment.first, segment.first + segment.count):
                 yield block, length
+
+
+def _is_said(value: Symbolic) -> bool:
+    """Whether a number can stand where it is used: names, and few rules between them."""
+    return all(map(_is_reckoned, sympy.preorder_traversal(value)))
 
 
 def _is_reckoned(part: Symbolic) -> bool:

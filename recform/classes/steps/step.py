@@ -237,16 +237,36 @@ class _StepWriter:
         """What the constructor makes."""
         scalars = self._own.scalars
         parts = [*self._own.operators(), ADAPTER, *scalars]
+        made: list[Attribute] = []
         for name in as_named(self._formula, parts):
             if name == ADAPTER:
-                yield from self._adapters()
+                made += self._adapters()
             elif name in scalars:
-                yield self._scalar(name)
+                made.append(self._scalar(name))
             else:
-                yield from self._module(name)
+                made += self._module(name)
         numbers = Numbers(self._recurrence, self._step, self._own, self._attributes)
         self._said = numbers.said
+        begun = self._begun(numbers)
+        # Numbers stand last, but in front of what begins with them.
+        first = next(
+            (n for n, item in enumerate(made) if item.name in begun), len(made)
+        )
+        yield from made[:first]
         yield from numbers.attributes
+        yield from (begun.get(item.name, item) for item in made[first:])
+
+    def _begun(self, numbers: Numbers) -> dict[str, Attribute]:
+        """The learned scalars that begin with a number of the block, by attribute."""
+        found = {}
+        for name in self._own.scalars:
+            start = self._formula.scalars[name].start
+            text = "" if isinstance(start, float) else numbers.start(start)
+            if text:
+                attribute = self._module_names[name].removeprefix("self.")
+                value = self._starting(name, text)
+                found[attribute] = Attribute(attribute, value, Role.SCALAR)
+        return found
 
     def _adapters(self) -> Iterator[Attribute]:
         for attribute, bridges in self._own.bridges.items():
@@ -315,23 +335,30 @@ class _StepWriter:
         return self._own.columns.text(column)
 
     def _scalar(self, name: str) -> Attribute:
-        scalar = self._formula.scalars[name]
         attribute = operator_name(self._attributes, self._formula, name)
         self._module_names[name] = f"self.{attribute}"
+        return Attribute(attribute, self._starting(name), Role.SCALAR)
+
+    def _starting(self, name: str, said: str = "") -> Code:
+        """A learned scalar.
+
+        Args:
+            name: of it.
+            said: where it starts, if that is said by attributes.
+        """
+        scalar = self._formula.scalars[name]
         numbers = {I: self._own.index, L: self._own.depth}
         names = {s: self._text(made()) for s, made in numbers.items() if scalar.has(s)}
-        start = start_text(scalar.start, names)
-        made = scalar_parameter(start)
-        if scalar.per_feature:
-            features = self._text(self._own.scalar(name))
-            shape = next(iter(self._own.blocks[0].shapes.values()))
-            view = [features, *(["1"] * (len(shape.broadcast_view()) - 1))]
-            made = scalar_parameter(start, view)
         if scalar.members is not None:
             names[I] = self._text(self._own.index())
-            first = self._own.first_member(name)
-            made = member_parameter(scalar.members, first, names)
-        return Attribute(attribute, made, Role.SCALAR)
+            return member_parameter(scalar.members, self._own.first_member(name), names)
+        start = said or start_text(scalar.start, names)
+        if not scalar.per_feature:
+            return scalar_parameter(start)
+        features = self._text(self._own.scalar(name))
+        shape = next(iter(self._own.blocks[0].shapes.values()))
+        view = [features, *(["1"] * (len(shape.broadcast_view()) - 1))]
+        return scalar_parameter(start, view)
 
 
 def _symbol(text: str) -> Symbolic:

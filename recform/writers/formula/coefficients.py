@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import reduce
 
@@ -129,8 +130,8 @@ class _CoefficientPrinter(ExpressionPrinter):
 
     def _print_Pow(self, expr: Symbolic, rational: bool = False) -> str:
         base, power = expr.as_base_exp()
-        if power == -1:
-            return f"1 / {self.parenthesize(base, PRECEDENCE['Mul'] + 1)}"
+        if power.is_Integer and power < 0:
+            return f"1 / {self.parenthesize(base**-power, PRECEDENCE['Mul'] + 1)}"
         if abs(power) != sympy.Rational(1, 2):
             return super()._print_Pow(expr, rational)  # type: ignore[no-any-return]
         inner, learned = self._print(base), expr.has(Learned)
@@ -197,7 +198,9 @@ def coefficient_text(
     if plain.is_Rational:
         is_quotient = not plain.is_Integer and (value.is_Pow or not is_decimal(plain))
         return f"{plain.p} / {plain.q}" if is_quotient else number(plain)
-    return _CoefficientPrinter(names, torch).doprint(with_words(value))
+    text = _CoefficientPrinter(names, torch).doprint(with_words(value))
+    # Spaces stand around a power of more than a name or a number.
+    return re.sub(r"\*\*(?=\()|(?<=\))\*\*", " ** ", text)
 
 
 def learned(value: Symbolic) -> list[Learned]:
