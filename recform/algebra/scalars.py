@@ -6,6 +6,7 @@ diagnostic and not the end of the machine's memory.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from math import comb, prod
 from typing import NoReturn
@@ -14,6 +15,7 @@ import sympy
 
 from recform.algebra.expr import I
 from recform.algebra.placed import Placed
+from recform.algebra.stable import as_any_float
 from recform.blocks.function import EXACT
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Unread, beyond, meant
@@ -81,6 +83,8 @@ def bounded(value: Symbolic) -> Symbolic:
         and max(int(value.p).bit_length(), int(value.q).bit_length()) > _MAX_BITS
     ):
         raise Unreasonable(beyond("this number", f"2^{_MAX_BITS}"))
+    if value.is_number and value.has(sympy.exp) and math.isinf(as_any_float(value)):
+        raise Unreasonable(beyond("this number", "10^308"))
     if (value.is_Mul or value.is_Pow) and _terms(value) > _MAX_TERMS:
         raise Unreasonable(beyond("this number", f"{_MAX_TERMS} terms, multiplied out"))
     return value

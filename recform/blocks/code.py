@@ -55,6 +55,8 @@ def code(value: Value) -> str:
         if number.is_Rational and not is_decimal(number):
             return f"{number.p} / {number.q}"
         return repr(float(number))
+    if number.is_number:
+        return repr(float(number))  # a root, say: it is divided as numbers are
     return _quotient(number)
 
 
@@ -103,6 +105,8 @@ def put_in(value: Value, table: Mapping[Symbolic, Value]) -> Value:
 
 def _fraction(number: Symbolic) -> str:
     """A number that need not be whole."""
+    if number.has(sympy.exp):
+        return _python(number)  # below a common line it may be too large for a float
     constant, rest = sympy.factor_terms(sympy.together(number)).as_coeff_Mul()
     numerator, denominator = sympy.fraction(rest)
     if constant.is_Rational and not is_decimal(constant):
@@ -168,11 +172,20 @@ class _Printer(ExpressionPrinter):
     def _print_Float(self, expr: sympy.Float) -> str:
         return code(expr)
 
+    def parenthesize(self, item: Symbolic, level: int, strict: bool = False) -> str:
+        """Brackets where they are needed: a decimal is a literal, no quotient."""
+        if item.is_Rational and item >= 0 and is_decimal(item):
+            return code(item)
+        return str(super().parenthesize(item, level, strict))
+
     def _print_floor(self, expr: sympy.Expr) -> str:
         return f"({_floor(expr.args[0])})"
 
     def _print_ceiling(self, expr: sympy.Expr) -> str:
         return f"(-({_floor(-expr.args[0])}))"
+
+    def _print_log1p(self, expr: sympy.Expr) -> str:
+        return f"math.log1p({self._print(expr.args[0])})"
 
     def _print_Min(self, expr: sympy.Expr) -> str:
         return f"min({', '.join(sorted(_python(part) for part in expr.args))})"
@@ -188,6 +201,7 @@ def _floor(expr: sympy.Expr) -> str:
 
 def _python(expr: sympy.Expr) -> str:
     text = re.sub(r" ?\*(?!\*)(?<!\*\*) ?", " * ", _Printer().doprint(expr))
+    text = re.sub(r"(?<=[^ /])/(?=[^ /])", " / ", text)
     # The exponent 1/3 gets the brackets of its own, and those of an exponent.
     text = re.sub(r"\((\(\d+ / \d+\))\)", r"\1", text)
     # Spaces stand around a power of more than a name or a number.

@@ -84,3 +84,58 @@ def test_where_there_is_no_such_number(line: str, code: str, hint: str) -> None:
     found = mistakes(f"{frame}{line}\nX_i = X_<i-1> + W_i*X_<i-1>")
     assert [item.code for item in found] == [code]
     assert hint in found[0].hint
+
+
+#: Numbers whose way to code or to floats led through one that is too large or too small.
+FAR = {
+    "1/exp(1000*i)": lambda i: 0.0,
+    "exp(-300*i)": lambda i: math.exp(-300 * i),
+    "sigmoid(-1000*i)": lambda i: 0.0,
+    "1/(1 + exp(500*i))": lambda i: math.exp(-500 * i) if i == 1 else 0.0,
+    "softplus(1000*i)/10000": lambda i: i / 10,
+    "exp(i)/(exp(i) + 1)": lambda i: 1 / (1 + math.exp(-i)),
+    "exp(-2)": lambda i: math.exp(-2),
+    "sqrt(2)/3": lambda i: math.sqrt(2) / 3,
+}
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 8, 40])
+@pytest.mark.parametrize("number", FAR)
+def test_numbers_far_from_one_in_arguments(number: str, depth: int) -> None:
+    frame = f"input 6\nstages 6 x {depth}\nstem none\nhead none\n"
+    text = f"{frame}W = droppath({number})\nX_i = X_<i-1> + W_i*X_<i-1>"
+    if "softplus" in number and depth > 10:
+        assert [item.code for item in mistakes(text)] == ["RF404"]
+        return
+    rates = [m.rate for m in recform.load(text).modules() if hasattr(m, "rate")]
+    wanted = [FAR[number](i) for i in range(1, depth + 1)]
+    assert rates == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("number", ["exp(-2)", "sqrt(2)/3", "1/sqrt(3)", "1/3", "i/3"])
+def test_a_number_beside_a_tensor_is_what_it_is(number: str) -> None:
+    """A root or an exponential was divided as sizes are, and was 0."""
+    text = (
+        f"input 6\nstages 7 x 1\nstem none\nhead none\nX_i = concat({number}, X_<i-1>)"
+    )
+    made = recform.load(text)(torch.zeros(1, 6))
+    wanted = {"exp(-2)": math.exp(-2), "sqrt(2)/3": math.sqrt(2) / 3}
+    first = wanted.get(number, 1 / math.sqrt(3) if "sqrt" in number else 1 / 3)
+    assert made[0, 0].item() == pytest.approx(first, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "X_i = X_<i-1> + exp(700)*exp(700)*W_i*X_<i-1>",
+        "X_i = X_<i-1> + exp(1000*L)*W_i*X_<i-1>",
+        "X_i = X_<i-1> + W_i*X_<i-1>\noutput exp(1000*L)*X_L",
+        "scalar a_i = exp(700)*exp(700)\nX_i = X_<i-1> + a_i*W_i*X_<i-1>",
+        "V = leaky_relu(min(exp(1000*i), 1))\nX_i = X_<i-1> + W_i*V_i*X_<i-1>",
+        "scalar a_i = 1\nX_i = X_<i-1> + a_i*i^50/exp(200*i)*W_i*X_<i-1>",
+        "V = leaky_relu(i^50/exp(200*i))\nX_i = X_<i-1> + W_i*V_i*X_<i-1>",
+    ],
+)
+def test_numbers_that_no_float_reaches(line: str) -> None:
+    found = mistakes(f"input 6\nstages 6 x 5\nhead none\nW = linear(c)\n{line}")
+    assert {item.code for item in found} == {"RF106"}
