@@ -379,6 +379,9 @@ def number_of(value: Symbolic, kind: Kind, name: str) -> int | float:
     number = _real(value, name)
     if kind is Kind.RATE and not 0 <= number <= 1:
         raise Misfit("RF404", f"gets a {name} of {number} here, not one from 0 to 1")
+    if not kind.allows(number):
+        what = f"gets {number:g} as its {name} here, which is not {kind.value}"
+        raise Misfit("RF404", what, argument=name)
     return int(value) if value.is_Integer and not kind.free else number
 
 

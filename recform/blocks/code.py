@@ -10,7 +10,7 @@ import sympy
 from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.pycode import PythonCodePrinter
 
-from recform.blocks.arguments import Argument, Arguments, Kind, Value
+from recform.blocks.arguments import Argument, Arguments, Value
 from recform.blocks.symbolic import Symbolic
 
 
@@ -29,15 +29,11 @@ def divided(arguments: Iterable[Argument], a: Arguments) -> Arguments:
     return Arguments(
         {
             name: Real(value)
-            if kinds.get(name) in _NUMBERS and symbols_in(value)
+            if name in kinds and kinds[name].real and symbols_in(value)
             else value
             for name, value in a.items()
         }
     )
-
-
-#: Arguments that take numbers which are not whole.
-_NUMBERS = (Kind.RATE, Kind.REAL, Kind.NUMBER)
 
 
 def code(value: Value) -> str:
