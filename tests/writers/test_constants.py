@@ -162,3 +162,8 @@ def test_a_name_that_would_cost_digits_is_not_used() -> None:
     assert "self.scale = 1e-20 * i" in code
     code = lines("const k_i = exp(200*i)\nX_i = X_<i-1> + W_i*X_<i-1>/k_i")
     assert "self.scale = math.exp(-200 * i)" in code
+
+
+def test_what_is_taken_away_stands_behind_a_minus() -> None:
+    text = "const k_i = sqrt(i)\nscalar a_i = 1\nX_i = X_<i-1> - (k_i + a_i)*W_i*X_<i-1>"
+    assert any("- (self.k + self.a) * " in line for line in lines(text))

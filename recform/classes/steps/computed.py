@@ -27,10 +27,10 @@ from recform.recurrence.model import (
     contexts_of,
     read_by,
 )
-from recform.writers.formula.coefficients import coefficient_text
+from recform.writers.formula.coefficients import coefficient_code
 from recform.writers.formula.stacked import slot_type
 from recform.writers.formula.statements import BodyWriter
-from recform.writers.formula.terms import ATOM, PRODUCT, SUM, Writer
+from recform.writers.formula.terms import Writer
 from recform.writers.names import context_names, variable
 from recform.writers.pipelines import line_of
 from recform.writers.says import line_marks
@@ -189,7 +189,4 @@ class StepForward:
         value, step = tensor.coefficient, self._step
         if value.has(I) or value.has(L):
             value = self._called.said[at_block(value, tensor, step)]
-        text = coefficient_text(value, dict(scalars), torch=True)
-        if value.is_Add:
-            return text, SUM
-        return text, ATOM if value.is_Atom else PRODUCT
+        return coefficient_code(value, dict(scalars))

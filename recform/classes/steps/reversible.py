@@ -41,8 +41,8 @@ from recform.plan.expressions import Code
 from recform.plan.namespace import Namespace, fail
 from recform.plan.network import NetworkPlan, StepPlan
 from recform.recurrence.model import Place, Slot, Step
-from recform.writers.formula.coefficients import coefficient_text
-from recform.writers.formula.terms import ATOM, PRODUCT, SUM, Writer
+from recform.writers.formula.coefficients import coefficient_code
+from recform.writers.formula.terms import Writer
 from recform.writers.names import argument_names, is_inline, variable
 
 #: By what share of the largest tensor of a row a state may be off that is had back.
@@ -238,10 +238,7 @@ class _Inverse:
                 item: calls.get(item.name) or modules[item.name]
                 for item in value.atoms(Learned)
             }
-            text = coefficient_text(value, scalars, torch=True)
-            if value.is_Add:
-                return text, SUM
-            return text, ATOM if value.is_Atom else PRODUCT
+            return coefficient_code(value, scalars)
 
         return Writer(
             step.parts,

@@ -13,6 +13,7 @@ from recform.algebra.expr import I, L, Learned
 from recform.algebra.stable import as_float, with_words
 from recform.blocks.code import ExpressionPrinter, is_decimal
 from recform.blocks.symbolic import Symbolic
+from recform.writers.formula.terms import ATOM, PRODUCT, SUM, UNARY
 
 _HALF = sympy.Rational(1, 2)
 
@@ -201,6 +202,19 @@ def coefficient_text(
     text = _CoefficientPrinter(names, torch).doprint(with_words(value))
     # Spaces stand around a power of more than a name or a number.
     return re.sub(r"\*\*(?=\()|(?<=\))\*\*", " ** ", text)
+
+
+def coefficient_code(value: Symbolic, names: Mapping[Symbolic, str]) -> tuple[str, int]:
+    """A coefficient in front of a tensor, and its level of precedence.
+
+    What takes away all of a sum stands in front of it: ``-(a + b)`` for ``-a - b``.
+    """
+    if value.is_Add and all(term.could_extract_minus_sign() for term in value.args):
+        return f"-({coefficient_text(-value, names, torch=True)})", UNARY
+    text = coefficient_text(value, names, torch=True)
+    if value.is_Add:
+        return text, SUM
+    return text, ATOM if value.is_Atom else PRODUCT
 
 
 def learned(value: Symbolic) -> list[Learned]:
