@@ -165,5 +165,7 @@ def test_a_name_that_would_cost_digits_is_not_used() -> None:
 
 
 def test_what_is_taken_away_stands_behind_a_minus() -> None:
-    text = "const k_i = sqrt(i)\nscalar a_i = 1\nX_i = X_<i-1> - (k_i + a_i)*W_i*X_<i-1>"
+    text = (
+        "const k_i = sqrt(i)\nscalar a_i = 1\nX_i = X_<i-1> - (k_i + a_i)*W_i*X_<i-1>"
+    )
     assert any("- (self.k + self.a) * " in line for line in lines(text))
