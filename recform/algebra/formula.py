@@ -15,6 +15,7 @@ from recform.algebra.indices import counts_from_end
 from recform.algebra.labels import Naming
 from recform.algebra.pipeline import Pipeline
 from recform.algebra.stable import as_float
+from recform.algebra.written.constants import Constant
 from recform.algebra.written.decimals import Decimals, decimals_in
 from recform.blocks import Library, Shape, Stride
 from recform.blocks.symbolic import Symbolic
@@ -286,6 +287,7 @@ class Formula:
         scope: where the index starts anew.
         memory: what is kept for the backward pass, unless a command says otherwise. The
             network is the same, whatever it keeps.
+        constants: numbers with a name, after which generated code calls them.
         operators: every operator letter of the equations, in the order of appearance.
         scalars: likewise.
         tables: numbers of each stage or block, in the order of the file.
@@ -335,6 +337,7 @@ class Formula:
         compare=False, repr=False, default_factory=dict
     )
     memory: Memory = field(compare=False, default=Memory.plain)
+    constants: tuple[Constant, ...] = field(compare=False, repr=False, default=())
 
     @cached_property
     def decimals(self) -> Decimals:

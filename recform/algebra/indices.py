@@ -7,7 +7,9 @@ one, so that everything after sees a system of equations with one index.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
+from itertools import chain, count
 
 import sympy
 
@@ -94,3 +96,9 @@ def is_of_context(tensor: Tensor) -> bool:
         return False
     parts = [part for part in tensor.children if not isinstance(part, Filled)]
     return bool(parts) and all(map(is_of_context, parts))
+
+
+def free_letter(taken: Collection[str]) -> str:
+    """A letter for what a sum runs over, which nothing else has."""
+    letters = chain("kjlmnpqr", (f"k{number}" for number in count(2)))
+    return next(letter for letter in letters if letter not in taken)

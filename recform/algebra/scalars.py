@@ -6,12 +6,16 @@ diagnostic and not the end of the machine's memory.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from math import comb, prod
 from typing import NoReturn
 
 import sympy
 
+from recform.algebra.expr import I
+from recform.algebra.placed import Placed
+from recform.algebra.stable import as_any_float
 from recform.blocks.function import EXACT
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Unread, beyond, meant
@@ -35,6 +39,8 @@ FUNCTIONS: dict[str, Callable[..., Symbolic]] = {
     "floor": sympy.floor,
     "ceil": sympy.ceiling,
 }
+#: What a place is called; no constant of a file has such a name.
+_PLACE = ("c", "s", "cin", "i", "L")
 CONSTANTS = {"pi": sympy.pi, "e": sympy.E}
 
 
@@ -77,6 +83,8 @@ def bounded(value: Symbolic) -> Symbolic:
         and max(int(value.p).bit_length(), int(value.q).bit_length()) > _MAX_BITS
     ):
         raise Unreasonable(beyond("this number", f"2^{_MAX_BITS}"))
+    if value.is_number and value.has(sympy.exp) and math.isinf(as_any_float(value)):
+        raise Unreasonable(beyond("this number", "10^308"))
     if (value.is_Mul or value.is_Pow) and _terms(value) > _MAX_TERMS:
         raise Unreasonable(beyond("this number", f"{_MAX_TERMS} terms, multiplied out"))
     return value
@@ -91,12 +99,18 @@ def _terms(value: Symbolic) -> int:
     return sum(map(_terms, value.args)) if value.is_Add else 1
 
 
+def of_block(name: str) -> str:
+    """What a constant with an index is called among names: no other name has a `_`."""
+    return f"{name}_i"
+
+
 class ScalarReader:
     """Reads syntax as a scalar.
 
     Args:
-        names: what each name stands for.
-        report: gets RF106 and RF201 to RF212.
+        names: what each name stands for; a constant ``k_i`` stands in ``i``, under the
+            name that :func:`of_block` gives it.
+        report: gets RF106, RF201 to RF212 and RF304.
         where: what is being read, for the words of a diagnostic ("a stage").
     """
 
@@ -194,17 +208,14 @@ class _Scalars:
 
     def _reference(self, expr: n.Reference) -> Symbolic:
         if expr.indices:
-            self._fail(
-                "RF212",
-                f"{self._where} takes no indexed names",
-                expr.span,
-                f"write what it stands for, or const {expr.name} = (...) per block "
-                f"and {expr.name}",
-            )
+            return self._of_block(expr)
         if expr.name in self._names:
             return self._names[expr.name]
         if expr.name in CONSTANTS:
             return CONSTANTS[expr.name]
+        if of_block(expr.name) in self._names:
+            said = f"{expr.name} needs an index"
+            self._fail("RF304", said, expr.span, f"write {expr.name}_i")
         known = sorted(self._names)
         hint = meant(expr.name, known)
         if not hint and known:
@@ -212,6 +223,47 @@ class _Scalars:
         self._fail(
             "RF201", f"the name {expr.name!r} is not known here", expr.span, hint
         )
+
+    def _of_block(self, expr: n.Reference) -> Symbolic:
+        """A constant of a block: ``k_i``, ``k_<i-1>``, ``k_2``."""
+        value = self._names.get(of_block(expr.name))
+        if value is None and expr.name in self._names and expr.name not in _PLACE:
+            said = f"{expr.name} was declared without an index"
+            self._fail("RF304", said, expr.span, f"write {expr.name}")
+        if "i" not in self._names:
+            said = f"{self._where} belongs to no block, and takes no indexed names"
+            self._fail("RF212", said, expr.span, "write the number that it stands for")
+        if value is None or len(expr.indices) > 1:
+            self._fail(
+                "RF212",
+                f"{self._where} takes no indexed names but those of constants",
+                expr.span,
+                f"write what it stands for, or const {expr.name}_i = 1/(i + 1), "
+                f"or const {expr.name} = (...) per block and {expr.name}",
+            )
+        (place,) = expr.indices
+        index = None if isinstance(place, n.Range) else self._number(place)
+        if index is None or not index.is_integer:
+            said = f"of which block {expr.name} is, a whole number says"
+            self._fail("RF304", said, place.span, f"{expr.name}_i is that of the block")
+        value = value.xreplace({I: index})
+        if value.is_number and not value.is_real:
+            said = f"{expr.span.text} is no number"
+            self._fail("RF211", said, expr.span, "blocks are counted from 1")
+        table = {item: self._placed(item, expr) for item in value.atoms(Placed)}
+        return bounded(value.xreplace(table))
+
+    def _placed(self, item: Placed, expr: n.Reference) -> Symbolic:
+        """What stands here for a number that a block has by its place."""
+        if item.index != I or item.row.name not in self._names:
+            self._fail(
+                "RF212",
+                f"{expr.span.text} is made of {item.row.name}, which is not known here"
+                + (" of another block" if item.index != I else ""),
+                expr.span,
+                f"multiply in the equation: {expr.span.text}*X_<i-1>",
+            )
+        return self._names[item.row.name]
 
     def _call(self, expr: n.Call) -> Symbolic:
         name = expr.function.name

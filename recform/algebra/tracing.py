@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import sympy
 
 from recform.algebra.pipeline import Pipeline, Step
-from recform.algebra.stable import as_any_float
+from recform.algebra.stable import as_any_float, with_words
 from recform.algebra.symbols import INCOMING, MAX_SIZE, STRIDE
 from recform.blocks import (
     Amount,
@@ -328,7 +329,29 @@ def _put_in(
             for part in value
         )
     number = value.xreplace(dict(pairs))
-    return number if number.free_symbols else number_of(number, kind, name)
+    if number.free_symbols:
+        return number
+    # Code works out what is in it, even where that makes no difference: min(exp(i), 1).
+    powers = [part.xreplace(dict(pairs)) for part in with_words(value).atoms(sympy.exp)]
+    if any(_real(power, name) < sys.float_info.min for power in powers):
+        _check_digits(value, pairs, name)
+    return number_of(number, kind, name)
+
+
+def _check_digits(
+    value: Value, pairs: tuple[tuple[Symbolic, Symbolic], ...], name: str
+) -> None:
+    """Looks whether floats keep what is made of a number that is too small for them.
+
+    Raises:
+        Misfit: if they do not.
+    """
+    symbols, numbers = zip(*pairs, strict=True)
+    made = sympy.lambdify(symbols, with_words(value), modules="math")
+    wanted = as_any_float(value.xreplace(dict(pairs)))
+    if not math.isclose(made(*map(float, numbers)), wanted, rel_tol=1e-9):
+        what = f"gets a number as its {name} here that is too small for floats"
+        raise Misfit("RF106", what, argument=name)
 
 
 def number_of(value: Symbolic, kind: Kind, name: str) -> int | float:
@@ -356,6 +379,9 @@ def number_of(value: Symbolic, kind: Kind, name: str) -> int | float:
     number = _real(value, name)
     if kind is Kind.RATE and not 0 <= number <= 1:
         raise Misfit("RF404", f"gets a {name} of {number} here, not one from 0 to 1")
+    if not kind.allows(number):
+        what = f"gets {number:g} as its {name} here, which is not {kind.value}"
+        raise Misfit("RF404", what, argument=name)
     return int(value) if value.is_Integer and not kind.free else number
 
 

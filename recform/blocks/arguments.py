@@ -33,6 +33,8 @@ class Kind(Enum):
     RATE = "a number from 0 to 1"
     REAL = "any number"
     NUMBER = "a number"
+    AMOUNT = "a number of at least 0"
+    POSITIVE = "a number above 0"
     FLAG = "true or false"
     CHOICE = "one of a few words"
 
@@ -58,6 +60,21 @@ class Kind(Enum):
     def free(self) -> bool:
         """Whether it is a number, whole or not, that may depend on the block."""
         return self in (Kind.RATE, Kind.REAL)
+
+    @property
+    def real(self) -> bool:
+        """Whether it is a number, whole or not."""
+        return self.free or self in (Kind.NUMBER, Kind.AMOUNT, Kind.POSITIVE)
+
+    def allows(self, number: float) -> bool:
+        """Whether a number, whole or not, is in its range."""
+        if self is Kind.RATE:
+            return 0 <= number <= 1
+        return (
+            number > 0
+            if self is Kind.POSITIVE
+            else self is not Kind.AMOUNT or number >= 0
+        )
 
     @property
     def symbolic(self) -> bool:

@@ -10,7 +10,7 @@ import sympy
 from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.pycode import PythonCodePrinter
 
-from recform.blocks.arguments import Argument, Arguments, Kind, Value
+from recform.blocks.arguments import Argument, Arguments, Value
 from recform.blocks.symbolic import Symbolic
 
 
@@ -29,15 +29,11 @@ def divided(arguments: Iterable[Argument], a: Arguments) -> Arguments:
     return Arguments(
         {
             name: Real(value)
-            if kinds.get(name) in _NUMBERS and symbols_in(value)
+            if name in kinds and kinds[name].real and symbols_in(value)
             else value
             for name, value in a.items()
         }
     )
-
-
-#: Arguments that take numbers which are not whole.
-_NUMBERS = (Kind.RATE, Kind.REAL, Kind.NUMBER)
 
 
 def code(value: Value) -> str:
@@ -52,9 +48,11 @@ def code(value: Value) -> str:
     if number.is_Integer:
         return str(int(number))
     if number.is_Rational or number.is_Float:
-        if number.is_Rational and not _decimal(number):
+        if number.is_Rational and not is_decimal(number):
             return f"{number.p} / {number.q}"
         return repr(float(number))
+    if number.is_number:
+        return repr(float(number))  # a root, say: it is divided as numbers are
     return _quotient(number)
 
 
@@ -71,7 +69,8 @@ def made(cls: str, *given: Value, **named: tuple[Value, Value]) -> str:
     return f"{cls}({', '.join(parts)})"
 
 
-def _decimal(number: sympy.Rational) -> bool:
+def is_decimal(number: sympy.Rational) -> bool:
+    """Whether a rational number has an end as a decimal."""
     q = int(number.q)
     for prime in (2, 5):
         while q % prime == 0:
@@ -102,9 +101,11 @@ def put_in(value: Value, table: Mapping[Symbolic, Value]) -> Value:
 
 def _fraction(number: Symbolic) -> str:
     """A number that need not be whole."""
+    if number.has(sympy.exp):
+        return _python(number)  # below a common line it may be too large for a float
     constant, rest = sympy.factor_terms(sympy.together(number)).as_coeff_Mul()
     numerator, denominator = sympy.fraction(rest)
-    if constant.is_Rational and not _decimal(constant):
+    if constant.is_Rational and not is_decimal(constant):
         # As a product that is not worked out: the sum below stays as it is.
         denominator = sympy.Mul(constant.q, denominator, evaluate=denominator == 1)
         constant = sympy.Integer(constant.p)
@@ -167,11 +168,20 @@ class _Printer(ExpressionPrinter):
     def _print_Float(self, expr: sympy.Float) -> str:
         return code(expr)
 
+    def parenthesize(self, item: Symbolic, level: int, strict: bool = False) -> str:
+        """Brackets where they are needed: a decimal is a literal, no quotient."""
+        if item.is_Rational and item >= 0 and is_decimal(item):
+            return code(item)
+        return str(super().parenthesize(item, level, strict))
+
     def _print_floor(self, expr: sympy.Expr) -> str:
         return f"({_floor(expr.args[0])})"
 
     def _print_ceiling(self, expr: sympy.Expr) -> str:
         return f"(-({_floor(-expr.args[0])}))"
+
+    def _print_log1p(self, expr: sympy.Expr) -> str:
+        return f"math.log1p({self._print(expr.args[0])})"
 
     def _print_Min(self, expr: sympy.Expr) -> str:
         return f"min({', '.join(sorted(_python(part) for part in expr.args))})"
@@ -187,6 +197,7 @@ def _floor(expr: sympy.Expr) -> str:
 
 def _python(expr: sympy.Expr) -> str:
     text = re.sub(r" ?\*(?!\*)(?<!\*\*) ?", " * ", _Printer().doprint(expr))
+    text = re.sub(r"(?<=[^ /])/(?=[^ /])", " / ", text)
     # The exponent 1/3 gets the brackets of its own, and those of an exponent.
     text = re.sub(r"\((\(\d+ / \d+\))\)", r"\1", text)
     # Spaces stand around a power of more than a name or a number.

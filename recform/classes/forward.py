@@ -29,9 +29,9 @@ from recform.plan.namespace import Namespace
 from recform.plan.network import NetworkPlan
 from recform.plan.places import HEAD, STEM, Shared, transition
 from recform.recurrence.model import START, Flow, ModuleSlot, Slot, Step
-from recform.writers.formula.coefficients import coefficient_text
+from recform.writers.formula.coefficients import coefficient_code
 from recform.writers.formula.statements import BodyWriter
-from recform.writers.formula.terms import ATOM, PRODUCT, SUM, Writer
+from recform.writers.formula.terms import Writer
 from recform.writers.names import base_name, context_names, variable
 from recform.writers.pipelines import applied, line_of, returned
 
@@ -254,8 +254,7 @@ class ForwardWriter:
             if tensor.at is not sympy.nan:
                 numbers[I] = tensor.at + behind
             value = value.xreplace(numbers)
-            text = coefficient_text(value, names, torch=True)
-            return text, SUM if value.is_Add else ATOM if value.is_Atom else PRODUCT
+            return coefficient_code(value, names)
 
         return Writer(
             step.parts,

@@ -110,7 +110,7 @@ class BlockCalls:
             there, here = (" and ".join(map(str, xs)) for xs in (before, inputs))
             block.report.error(
                 "RF406",
-                f"{name} is one module, but is called on {there} and on {here}",
+                f"{name} is one operator, but is called on {there} and on {here}",
                 block.span(tensor),
                 hint=_own_or_apart(untimed(name), index),
             )
@@ -200,9 +200,7 @@ def _own_or_apart(name: str, index: int | None) -> str:
     """How a module that is called on two shapes becomes several."""
     apart = "a transition brings one stage to the shape of the next: scope stage"
     if index is None:
-        return (
-            f"{name}_i is a module for each block; or, with one for each stage, {apart}"
-        )
+        return f"{name}_i is one for each block; or, with one for each stage, {apart}"
     return (
         "only what a block's own operator gets from older stages is brought to the "
         f"shape of the block; where the index is counted anew in each stage, {apart}"

@@ -13,7 +13,7 @@ from recform.algebra.definitions.body import every_step
 from recform.algebra.definitions.cell import Cell
 from recform.algebra.expr import Filled, I, K, L, Learned, Scaled, Tensor
 from recform.algebra.formula import LearnedScalar, MemberStarts, Scope
-from recform.algebra.placed import function, placed
+from recform.algebra.placed import Lost, exact_function, placed
 from recform.algebra.stable import with_words
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
@@ -50,6 +50,13 @@ def check(
                     if fault:
                         _report(recurrence, step, tensor, (block, fault), report)
                         break
+    for flow in recurrence.flows:
+        for step, more in ((flow.start, 0), (flow.end, flow.length + 1 - flow.end.at)):
+            for tensor, value in _coefficients(step):
+                at = 0 if tensor.at is sympy.nan else int(tensor.at) + more
+                fault = _fault(value, at, flow.length)
+                if fault:
+                    _report(recurrence, step, tensor, (at, fault), report)
 
 
 def check_starts(recurrence: Recurrence, report: Diagnostics) -> None:
@@ -86,7 +93,7 @@ def _bad_start(scalar: LearnedScalar, length: int) -> tuple[int, str] | None:
         return _bad_member(scalar.members, length)
     if not (scalar.has(I) or scalar.has(L)):
         return None
-    start = function(scalar.start)
+    start = exact_function(scalar.start)
     codes = ((block, _fault(start, block, length)) for block in range(1, length + 1))
     return next(((block, code) for block, code in codes if code), None)
 
@@ -113,36 +120,39 @@ def _of_members(value: Symbolic) -> Callable[[int], _Function]:
 def _coefficients(
     step: Step,
 ) -> Iterator[tuple[Scaled | Filled, _Function]]:
-    """Every coefficient with ``i`` in it, as a function of ``i`` and ``L``."""
+    """Every coefficient that is worked out, as a function of ``i`` and ``L``."""
     seen: set[Tensor] = set()
     for tensor in step.body:
         for part in (tensor, *step.parts(tensor)):
             if part in seen or not isinstance(part, Scaled | Filled):
                 continue
             seen.add(part)
-            if part in step.taken or not part.coefficient.has(I):
+            if part in step.taken or part.coefficient.is_Rational:
                 continue
             for value in _numeric(part.coefficient):
-                yield part, function(value)
+                yield part, exact_function(value)
 
 
-def _numeric(value: Symbolic) -> list[Symbolic]:
-    """The parts of a coefficient in which ``i`` stands, without learned scalars."""
+def _numeric(value: Symbolic) -> Iterator[Symbolic]:
+    """The parts of a coefficient that are worked out, without learned scalars."""
     if not value.atoms(Learned):
-        return [value]
-    return [
-        part
-        for arg in value.args
-        if getattr(arg, "has", None) and arg.has(I)
-        for part in _numeric(arg)
-    ]
+        if value.has(I, L, sympy.exp):
+            yield value
+        return
+    if isinstance(value, Learned):
+        return
+    plain = [arg for arg in value.args if not arg.atoms(Learned)]
+    if isinstance(value, sympy.Add | sympy.Mul):
+        plain = [value.func(*plain)]
+    for part in (*plain, *(arg for arg in value.args if arg.atoms(Learned))):
+        yield from _numeric(part)
 
 
 def _fault(function: _Function, block: int, length: int) -> str:
     """The code of what is wrong with a coefficient in a block; empty if nothing is."""
     try:
         return "" if math.isfinite(function(block, length)) else "RF211"
-    except OverflowError:
+    except (OverflowError, Lost):
         return "RF106"
     except (ArithmeticError, ValueError, TypeError):
         return "RF211"
@@ -159,17 +169,19 @@ def _report(
     formula = recurrence.formula
     symbolic = relative(tensor, step.at, step.absolute)
     span = find(formula, symbolic) or formula.equations[0].span
+    where = f" in block {block}" if block else ""
     if code == "RF106":
         report.error(
             code,
-            f"this coefficient is larger in block {block} than any number of a network",
+            f"this coefficient is made{where} of numbers that are too large or too small "
+            "for a network",
             span,
-            hint="exp(i/L) stays small, however many blocks there are",
+            hint="exp(i/L) and exp(-i/L) are numbers like others in every block",
         )
         return
     report.error(
         code,
-        f"this coefficient has no value in block {block}",
+        f"this coefficient has no value{where}",
         span,
         hint="1/(i+1) and log(i+1) have one in every block",
     )

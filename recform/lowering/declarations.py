@@ -10,7 +10,7 @@ import sympy
 from recform.algebra.expr import I, K, L
 from recform.algebra.formula import LearnedScalar, MemberStarts
 from recform.algebra.indices import untimed
-from recform.algebra.scalars import ScalarReader
+from recform.algebra.scalars import ScalarReader, of_block
 from recform.algebra.stable import as_float
 from recform.algebra.typeset import indexed
 from recform.blocks.symbolic import Symbolic
@@ -39,31 +39,39 @@ class DeclarationReader:
         self._section = section
         self._frame = frame
         self._report = report
+        #: Constants as other numbers name them: with an index by :func:`of_block`.
+        self.known: dict[str, Symbolic] = {}
 
-    def constants(
-        self, places: Mapping[str, Symbolic]
-    ) -> tuple[dict[str, Symbolic], set[str]]:
-        """The values of constants by name, and which have the index ``i``.
+    def constants(self) -> dict[str, Symbolic]:
+        """The values of constants without an index by name; they may depend on ``L``."""
+        for name, item in self._section.consts.items():
+            if item.per is None and not item.target.indices:
+                self.known[name] = self._constant(item, {})
+        return dict(self.known)
+
+    def of_blocks(self, places: Mapping[str, Symbolic]) -> dict[str, Symbolic]:
+        """The values of constants with the index ``i`` by name.
 
         Args:
-            places: more that those with an index may read.
+            places: more that they may read.
         """
-        values: dict[str, Symbolic] = {}
-        indexed: set[str] = set()
+        values = {}
         for name, item in self._section.consts.items():
-            if item.per is not None:
-                continue
-            names = {**self._frame.values, **values, "L": L}
-            self._frame.structural |= params_in(item.value, self._section.params)
-            if item.target.indices:
-                if not self._is_index_i(item.target):
-                    continue
-                indexed.add(name)
-                names = {**places, **names, "i": I}
-            value = ScalarReader(names, self._report, "a constant").read(item.value)
-            # After a mistake the name is known all the same.
-            values[name] = sympy.S.One if value is None else value
-        return values, indexed
+            if (
+                item.per is None
+                and item.target.indices
+                and self._is_index_i(item.target)
+            ):
+                values[name] = self._constant(item, {**places, "i": I})
+                self.known[of_block(name)] = values[name]
+        return values
+
+    def _constant(self, item: n.Const, more: Mapping[str, Symbolic]) -> Symbolic:
+        self._frame.structural |= params_in(item.value, self._section.params)
+        names = {**more, **self._frame.values, **self.known, "L": L}
+        value = ScalarReader(names, self._report, "a constant").read(item.value)
+        # After a mistake the name is known all the same.
+        return sympy.S.One if value is None else value
 
     def each_time(self, found: Survey) -> frozenset[str]:
         """Learned scalars of a time, which all blocks share: ``scalar b_t = 0.5``."""
@@ -148,9 +156,15 @@ class DeclarationReader:
 
     def _depends(self, item: n.Scalar) -> bool:
         """Whether the start of what all blocks share depends on a block, with a report."""
-        found = names_in(item.value) & {"i", "L"} - self._frame.values.keys()
+        used = names_in(item.value) - self._frame.values.keys()
+        found = sorted(used & {"i", "L"}, reverse=True)
+        found += [
+            name
+            for name, value in self.known.items()
+            if name.removesuffix(of_block("")) in used and value.has(I, L)
+        ]
         if found:
-            name, (which, *_) = item.target.name, sorted(found, reverse=True)
+            name, which = item.target.name, found[0]
             self._report.error(
                 "RF201",
                 f"{name} is one for all blocks, so its start knows no {which}",
@@ -163,7 +177,8 @@ class DeclarationReader:
     def _start(self, item: n.Scalar, more: Mapping[str, Symbolic]) -> Symbolic:
         """What a declaration says that a scalar starts at; None after a diagnostic."""
         self._frame.structural |= params_in(item.value, self._section.params)
-        names = {**self._frame.values, **more}
+        known = {k: v for k, v in self.known.items() if more or not v.has(I, L)}
+        names = {**known, **self._frame.values, **more}
         return ScalarReader(names, self._report, "a scalar's start").read(item.value)
 
     def _starts(self, item: n.Scalar) -> MemberStarts:

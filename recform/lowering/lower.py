@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import I
+from recform.algebra.expr import I, L
 from recform.algebra.formula import Formula, Scope, StageSpec
 from recform.algebra.indices import untimed
 from recform.algebra.labels import Naming
 from recform.algebra.means import counted
 from recform.algebra.pipeline import Pipeline, symbols_of
 from recform.algebra.placed import COUNT, Placed, names_in
+from recform.algebra.written.constants import Constant
 from recform.blocks import defaults
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, meant
@@ -121,20 +122,22 @@ class _Lowering:
         is_lift_said = LIFT in section.single
         section.add_defaults(layout_defaults(shape.layout.value))
         stages = self._frame.stages()
-        tables = TableReader(section, self._frame.values, stages, report)
-        self._frame.structural |= tables.structural
         declarations = DeclarationReader(section, self._frame, report)
+        plain = declarations.constants()
+        fixed = {k: v for k, v in plain.items() if v.is_number}
+        tables = TableReader(section, {**fixed, **self._frame.values}, stages, report)
+        self._frame.structural |= tables.structural
         restarts = self._frame.scope() is Scope.STAGE
         places: dict[str, Symbolic] = {COUNT: I}
         if not restarts:
             places = {name: Placed(row) for name, row in tables.rows.items()}
-        numbers, indexed = declarations.constants(places)
+        of_blocks = declarations.of_blocks(places)
+        numbers = {**plain, **of_blocks}
         positions = self._frame.over_positions()
         each_time = frozenset() if positions else declarations.each_time(found)
         each_member = declarations.each_member(found)
         scalars = declarations.scalars(each_time, each_member)
-        constants = {k: v for k, v in numbers.items() if not v.has(I)}
-        values = {**constants, **tables.symbols, **self._frame.values}
+        values = {**declarations.known, **tables.symbols, **self._frame.values}
         flows = NetworkFlows(section, found, shape, values, report)
         self._frame.structural |= flows.structural
         frame, operators = flows.frame, flows.operators
@@ -148,7 +151,7 @@ class _Lowering:
             {name: pipeline.inputs for name, pipeline in operators.items()},
             {name: scalar.indexed for name, scalar in scalars.items()},
             {**numbers, **self._frame.values},
-            frozenset(indexed),
+            frozenset(of_blocks),
             self._frame.times(found),
             frozenset() if positions else frozenset(found.timed),
             each_time,
@@ -176,7 +179,10 @@ class _Lowering:
         rules |= dict.fromkeys(owned, Naming("."))
         # Where each stage has a number of blocks of its own, there is no L of all.
         length = sympy.Integer(self._frame.length(stages))
-        known = self._frame.values if restarts else {**self._frame.values, "L": length}
+        known = {**plain, **self._frame.values}
+        if not restarts:
+            known = {k: v.xreplace({L: length}) for k, v in known.items()}
+            known["L"] = length
         pipelines = [*frame.values(), *operators.values()]
         init = init_rules(section, pipelines, known, report)
         if not equations and not report.has_errors:
@@ -249,6 +255,11 @@ class _Lowering:
             said=network.said,
             starts={k: v.value for k, v in equations_reader.starts.items()},
             library=section.library,
+            constants=tuple(
+                Constant(name, value, tuple(sorted(reader.constants[name])))
+                for name, value in numbers.items()
+                if name in reader.constants
+            ),
         )
         check_numbers(made, reader, report)
         return counted(made)

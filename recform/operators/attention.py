@@ -157,11 +157,11 @@ class Attend(Several):
             "a query sees keys less than this many positions away",
         ),
         Argument(
-            "softcap", Kind.NUMBER, None, "scores stay between this and its negative"
+            "softcap", Kind.POSITIVE, None, "scores stay between this and its negative"
         ),
         Argument(
             "rotary",
-            Kind.NUMBER,
+            Kind.POSITIVE,
             None,
             "the base of rotary positions (10000, as a rule)",
         ),

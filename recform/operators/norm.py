@@ -29,7 +29,7 @@ class BatchNorm(Operator):
     folds = True
     weights = (Weights("bn", ("nn.BatchNorm1d", "nn.BatchNorm2d"), flat=True),)
     arguments = (
-        Argument("eps", Kind.NUMBER, 1e-5, _EPS),
+        Argument("eps", Kind.AMOUNT, 1e-5, _EPS),
         Argument("momentum", Kind.RATE, 0.1, "share of a batch in the running mean"),
     )
 
@@ -73,7 +73,7 @@ class LayerNorm(Operator):
     weights = (Weights("ln", ("nn.LayerNorm",), flat=True),)
     support = (template("layer_norm_2d"),)
     arguments = (
-        Argument("eps", Kind.NUMBER, 1e-5, _EPS),
+        Argument("eps", Kind.AMOUNT, 1e-5, _EPS),
         Argument("affine", Kind.FLAG, True, "a learned scale and shift"),
     )
 
@@ -120,7 +120,7 @@ class RMSNorm(Operator):
     stacks = True
     weights = (Weights("rmsnorm", ("nn.RMSNorm",), flat=True),)
     support = (template("rms_norm_2d"),)
-    arguments = (Argument("eps", Kind.NUMBER, 1e-6, _EPS),)
+    arguments = (Argument("eps", Kind.AMOUNT, 1e-6, _EPS),)
 
     def details(self, inputs: tuple[Detail, ...], a: Arguments) -> tuple[Detail, ...]:
         (x,) = inputs
@@ -173,7 +173,7 @@ class GroupNorm(Operator):
     weights = (Weights("gn", ("nn.GroupNorm",), flat=True),)
     arguments = (
         Argument("groups", Kind.SIZE, 32, "parts into which the channels fall"),
-        Argument("eps", Kind.NUMBER, 1e-5, _EPS),
+        Argument("eps", Kind.AMOUNT, 1e-5, _EPS),
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:

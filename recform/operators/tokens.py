@@ -158,7 +158,7 @@ class ClassToken(Operator):
     source = "Dosovitskiy et al. (2021), Eq. (1)"
     attribute = "class_token"
     arguments = (
-        Argument("std", Kind.NUMBER, 0.0, "deviation of its start around 0"),
+        Argument("std", Kind.AMOUNT, 0.0, "deviation of its start around 0"),
         Argument("alone", Kind.FLAG, False, "it comes without the others"),
     )
 
@@ -211,7 +211,7 @@ class Positions(Operator):
     about = "adds a learned vector to the token at each position"
     source = "Dosovitskiy et al. (2021), Eq. (1)"
     attribute = "pos_embedding"
-    arguments = (Argument("std", Kind.NUMBER, 0.02, "deviation of its start around 0"),)
+    arguments = (Argument("std", Kind.AMOUNT, 0.02, "deviation of its start around 0"),)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         return Cost(parameters=x.elements, cheap=True)
@@ -225,7 +225,9 @@ class Positions(Operator):
 def _parameter(sizes: str, a: Arguments) -> str:
     if a.std == 0:
         return f"nn.Parameter(torch.zeros({sizes}))"
-    return f"nn.Parameter({code(a.std)} * torch.randn({sizes}))"
+    std = code(a.std)
+    std = f"({std})" if " + " in std or " - " in std else std
+    return f"nn.Parameter({std} * torch.randn({sizes}))"
 
 
 class Token(Operator):

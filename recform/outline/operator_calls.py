@@ -265,7 +265,7 @@ class OperatorReader:
         if isinstance(value, bool):
             return None
         if value.free_symbols:
-            if argument.kind.fixed and argument.kind is not Kind.NUMBER:
+            if argument.kind.fixed and not argument.kind.real:
                 return None
             filled = self._filled(value, used)
             if not filled.free_symbols and self._number(argument, filled) is None:
@@ -280,9 +280,7 @@ class OperatorReader:
                 return None
             return int(value)
         number = float(value)
-        if argument.kind is Kind.RATE and not 0 <= number <= 1:
-            return None
-        return number
+        return number if argument.kind.allows(number) else None
 
 
 def given_as(operator: Operator, item: n.Expr | n.Keyword) -> str:

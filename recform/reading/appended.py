@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from recform.algebra.expr import Tensor
 from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.placed import placed
-from recform.blocks import Arguments, Library, put_in
+from recform.algebra.tracing import number_of
+from recform.blocks import Arguments, Kind, Library, put_in, symbols_in
 from recform.blocks.symbolic import Symbolic
 from recform.operators.padding import Append
 from recform.source import Span
@@ -44,6 +45,8 @@ class Appended:
         """
         known = {item: places[item.row.name] for item in placed(self.value)}
         value = put_in(self.value, known)
+        if not value.is_Rational and not symbols_in(value):
+            value = number_of(value, Kind.REAL, "value")
         arguments = Arguments({"value": value, "front": self.front})
         step = Step(library.operators[Append.name], arguments, "", self.span)
         front = ", front=true" if self.front else ""

@@ -104,6 +104,7 @@ class Base:
             ``a_<i,k>`` are for.
         beside: filled with the numbers in a ``concat``, and the operators that put them
             there.
+        constants: filled with the constants that are read, and of how many blocks back.
     """
 
     names: Names
@@ -113,6 +114,7 @@ class Base:
     members: dict[str, str] = field(default_factory=dict)
     ends: dict[str, tuple[Symbolic, Symbolic]] = field(default_factory=dict)
     beside: dict[Appended, str] = field(default_factory=dict)
+    constants: dict[str, set[int]] = field(default_factory=dict)
     _bound: dict[str, Symbolic] = field(default_factory=dict)
     _time: str = ""
     _written: int = 0

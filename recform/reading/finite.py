@@ -113,6 +113,9 @@ class FiniteReader(Reader):
                 "RF304",
                 "an index in a definition is a number, or the letter of its own equation",
                 expr.span,
+                hint="multiply where it is applied: k_i*F_i*X_<i-1>"
+                if value.has(I)
+                else "",
             )
         return value
 

@@ -19,6 +19,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
+from recform.algebra.indices import free_letter
 from recform.algebra.means import members
 from recform.algebra.multiples import scaled
 from recform.algebra.operators import Scalar
@@ -53,7 +54,7 @@ class Ranges(Gathered, SideBySide):
                 "RF209",
                 f"{variable.name!r} already means something else",
                 variable.span,
-                hint="use k, j or another free letter",
+                hint=f"use another letter: {free_letter(self.names.all())}",
             )
         low, high = self._value_of_index(first), self._value_of_index(last)
         if not low.is_Integer:

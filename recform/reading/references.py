@@ -94,6 +94,8 @@ class References(Indices):
                 )
             if index is sympy.nan:
                 self._no_block(expr)
+            if not (behind := I - index).free_symbols:
+                self.constants.setdefault(name, set()).add(int(behind))
             return Scalar(self.names.numbers[name].subs(I, index))
         if name[0].isupper() and index == I and not closest(name, self.names.unknowns):
             # Nothing says what it is; as an operator it gets the more telling error.
@@ -190,6 +192,7 @@ class References(Indices):
         if name in self.names.numbers:
             if name in self.names.indexed_numbers:
                 self.report.fail("RF304", f"{name} needs an index: {name}_i", expr.span)
+            self.constants.setdefault(name, set()).add(0)
             value = self.names.numbers[name]
             if isinstance(value, bool):
                 self.report.fail(

@@ -159,9 +159,12 @@ def start_text(value: Symbolic, names: Mapping[Symbolic, str] | None = None) -> 
         return repr(as_float(value))
     text = coefficient_text(value, {}, torch=False)
     # A tensor of whole numbers learns nothing.
-    return (
-        text if _FLOAT.search(text) and not _EITHER.search(text) else f"float({text})"
-    )
+    return text if is_float(text) else f"float({text})"
+
+
+def is_float(text: str) -> bool:
+    """Whether what code works out is sure to be no whole number of Python's."""
+    return bool(_FLOAT.search(text)) and not _EITHER.search(text)
 
 
 def scalar_parameter(start: str, sizes: Sequence[str] = ()) -> Code:

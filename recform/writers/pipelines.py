@@ -13,6 +13,7 @@ import sympy
 from recform.algebra.definitions.body import Body
 from recform.algebra.labels import DERIVED, is_held
 from recform.algebra.pipeline import Pipeline, Step
+from recform.algebra.stable import with_words
 from recform.algebra.symbols import INCOMING, size
 from recform.blocks import Arguments, Layout, Misfit, Shape, put_in, symbols_in
 from recform.blocks.identifiers import identifier
@@ -95,7 +96,14 @@ def pipeline_parts(
     if inputs:
         table[INCOMING] = inputs[0].features
     for step in pipeline.steps:
-        arguments = Arguments({k: put_in(v, table) for k, v in step.arguments.items()})
+        given = {key: put_in(value, table) for key, value in step.arguments.items()}
+        arguments = Arguments(
+            # Sigmoids are written so that nothing runs over on the way.
+            {
+                k: with_words(v) if isinstance(v, sympy.Expr) else v
+                for k, v in given.items()
+            }
+        )
         try:
             call, made, layer = _emitted(step, inputs, arguments, bodies)
             y = step.operator.shape_of(inputs, arguments)

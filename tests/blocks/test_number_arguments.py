@@ -11,7 +11,6 @@ import pytest
 import torch
 
 import recform
-from recform.blocks import Kind
 from recform.blocks.examples import random_inputs
 from recform.execution.library import LAST, USUAL
 from recform.operators import standard
@@ -60,7 +59,7 @@ WORDS = (
 def numbers() -> Iterator[tuple[str, str]]:
     for name, operator in standard().operators.items():
         for argument in operator.arguments:
-            if argument.kind in (Kind.NUMBER, Kind.RATE, Kind.REAL):
+            if argument.kind.real:
                 yield name, argument.name
 
 
@@ -192,3 +191,34 @@ def test_numbers_that_are_none(body: str, code: str) -> None:
     (found,) = mistakes(VECTORS.format(body=body))
     assert found.code == code
     assert found.labels[0].span.text.startswith(body.partition("(")[0])
+
+
+#: Ranges at the values that arguments take, of a block or of a width.
+OUT_OF_RANGE = {
+    "ln(eps=-c)": "ln gets -6 as its eps here, which is not a number of at least 0",
+    "ln(eps=2 - i)": "ln gets -1 as its eps",
+    "rmsnorm(eps=1 - L)": "rmsnorm gets -2 as its eps",
+    "rmsnorm(eps=-1)": "rmsnorm's eps is a number of at least 0, not -1",
+    "attend(1, softcap=i - 1)": "attend gets 0 as its softcap here",
+    "attend(1, rotary=c - 6)": "attend gets 0 as its rotary here",
+    "positions(std=c - 7)": "positions gets -1 as its std here",
+    "dropout(i)": "dropout gets a rate of 2",
+}
+
+
+@pytest.mark.parametrize("call", OUT_OF_RANGE)
+def test_numbers_out_of_range(call: str) -> None:
+    several = "W_i(X_<i-1>, X_<i-1>, X_<i-1>)" if "attend" in call else "W_i*X_<i-1>"
+    found = mistakes(
+        f"input 8 x 6\nstages 6 x 3\nW = {call}\nX_i = X_<i-1> + {several}"
+    )
+    assert {item.code for item in found} <= {"RF404", "RF210"}
+    assert OUT_OF_RANGE[call] in found[0].message
+
+
+def test_a_deviation_that_is_a_sum() -> None:
+    frame = "input 8 x 6\nstem positions(std=c - 5)\nstages 6 x 1\nhead none\n"
+    source = recform.compile(
+        f"{frame}W = linear(c)\nX_i = X_<i-1> + W_i*X_<i-1>"
+    ).source
+    assert "(features - 5) * torch.randn(1, positions, in_features)" in source

@@ -422,3 +422,15 @@ def test_what_was_drawn_is_drawn_again_on_its_own_device(
         again = [torch.rand(3), torch.rand(3, generator=draws[devices[1]])]
     assert all(map(torch.equal, first, again))
     assert all(map(torch.equal, behind, block.random()))
+
+
+def test_an_operator_without_an_index_that_has_no_module() -> None:
+    """The way back has nothing to call; with an index there is a module."""
+    text = (
+        "input 8\nstages 8 x 4\nhead none\nA = tanh > relu\nX_i = X_<i-2> + {}*X_<i-1>"
+    )
+    with pytest.raises(CompileError, match=r"A has no module .*, as A_i has"):
+        _ = recform.compile(text.format("A"), memory="reversible").source
+    assert (
+        "def inverse" in recform.compile(text.format("A_i"), memory="reversible").source
+    )

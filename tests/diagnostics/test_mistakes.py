@@ -355,4 +355,4 @@ def test_a_module_on_two_shapes_may_be_one_for_each_block() -> None:
     text = "stages 8 x 2, 16 x 2 / 2\nX_i = X_<i-1> + U_i*W*X_<i-1>"
     with pytest.raises(CompileError) as caught:
         compile_source(from_text(text))
-    assert caught.value.diagnostics[0].hint.startswith("W_i is a module for each block")
+    assert caught.value.diagnostics[0].hint.startswith("W_i is one for each block")

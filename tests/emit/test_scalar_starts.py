@@ -156,3 +156,69 @@ def test_an_editor_shows_the_start() -> None:
     for start, said in (("1/i", "1/i"), ("0.5", "0.5")):
         graph = recform.compile(f"{text}scalar a_i = {start}\n{STEP}").graph
         assert scalar_line(graph, "a") == f"each block has its own; starts at {said}"
+
+
+#: A start with a constant, and what it is.
+NAMED: dict[str, tuple[str, Callable[[int, int], float]]] = {
+    "itself": ("k_i", lambda i, n: math.sqrt(i)),
+    "one less": ("1 - k_i", lambda i, n: 1 - math.sqrt(i)),
+    "the next": ("k_<i+1>/2", lambda i, n: math.sqrt(i + 1) / 2),
+    "the second": ("k_2", lambda i, n: math.sqrt(2)),
+    "the last": ("k_L", lambda i, n: math.sqrt(n)),
+    "of another constant": ("q_i + h", lambda i, n: math.sqrt(i) * i + 1 / n),
+    "whole": ("m_i", lambda i, n: i + 1),
+}
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 17])
+@pytest.mark.parametrize("is_read", [True, False])
+@pytest.mark.parametrize("name", NAMED)
+def test_a_constant_is_where_a_scalar_starts(
+    name: str, is_read: bool, depth: int
+) -> None:
+    """Whether or not equations read it, and code has an attribute for it."""
+    start, value = NAMED[name]
+    text = (
+        FRAME.format(stages=f"4 x {depth}") + "const k_i = sqrt(i)\nconst h = 1/L\n"
+        f"const q_i = k_i*i\nconst m_i = i + 1\nscalar a_i = {start}\n"
+    )
+    term = " + (k_i + h + q_i + m_i)*W_i*X_<i-1>" if is_read else ""
+    made = recform.load(f"{text}{STEP}{term}")
+    same(starts(made), [value(block, depth) for block in range(1, depth + 1)])
+
+
+def test_code_starts_a_scalar_at_the_constant() -> None:
+    text = FRAME.format(stages="4 x 5") + "const k_i = sqrt(i)\nvector a_i = 1 - k_i\n"
+    source = recform.compile(f"{text}X_i = k_i*X_<i-1> + a_i*W_i*X_<i-1>").source
+    number = source.index("self.k = math.sqrt(i)\n")
+    assert number < source.index("self.a = nn.Parameter(torch.full((4,), 1 - self.k))")
+
+
+@pytest.mark.parametrize(
+    ("declared", "code", "hint"),
+    [
+        ("const k_i = 1/i\nscalar a_i = k", "RF304", "write k_i"),
+        ("const k = 1/3\nscalar a_i = k_i", "RF304", "write k"),
+        ("const k_i = 1/i\nscalar a_i = k_0", "RF211", "blocks are counted from 1"),
+        ("const k_i = sqrt(j)\nscalar a_i = k_i", "RF212", "k_i*X_<i-1>"),
+        ("scalar a_i = k_i", "RF212", "const k_i = 1/(i + 1)"),
+    ],
+)
+def test_constants_that_are_no_start(declared: str, code: str, hint: str) -> None:
+    frame = "input 4\nstages 4 x 5\nW = linear(c)\n"
+    (found,) = mistakes(f"{frame}{declared}\n{STEP}")
+    assert found.code == code
+    assert hint in found.hint
+
+
+@pytest.mark.parametrize("start", ["k_i", "h"])
+def test_what_all_blocks_share_starts_at_no_constant_of_a_block(start: str) -> None:
+    text = (
+        "input 4\nstages 4 x 5\nW = linear(c)\nconst k_i = 1/i\nconst h = 1/L\n"
+        f"scalar a = {start}\n"
+    )
+    (found,) = mistakes(f"{text}X_i = X_<i-1> + a*W_i*X_<i-1>")
+    assert (found.code, found.hint) == (
+        "RF201",
+        f"each block has its own with an index: scalar a_i = {start}",
+    )

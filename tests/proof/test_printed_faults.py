@@ -107,13 +107,13 @@ PRINTED: dict[str, tuple[str, str, str]] = {
     ),
     "another number of the block": (
         "handed",
-        r"math\.sqrt\(i\)",
-        "math.sqrt(i - 1)",
+        r"math\.sqrt\(i / 9\)",
+        "math.sqrt((i - 1) / 9)",
     ),
     "another depth": (
         "handed",
-        r"math\.sqrt\(9\)",
-        "math.sqrt(10)",
+        r"math\.sqrt\(i / 9\)",
+        "math.sqrt(i / 10)",
     ),
     "a module of its own": (
         "handed",

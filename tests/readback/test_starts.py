@@ -146,7 +146,7 @@ OF_BLOCKS = {
     "a block late": (r"1 / \(i \+ 1\)", "1 / (i + 2)"),
     "one of all blocks": (r"1 / \(i \+ 1\)", "0.5"),
     "a block less": (r"float\(i - 3\)", "float(i - 2)"),
-    "rounded up": (r"math\.floor", "math.ceil"),
+    "rounded up": (r"i // 2", "-(-i // 2)"),
     "blocks from 0 on": (r"Step\(i=1 \+ k\)", "Step(i=k)"),
     "a recurrence of another block": (r"(Hcell\(.*)\bi\)", r"\g<1>i + 1)"),
 }

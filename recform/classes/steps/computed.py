@@ -27,10 +27,10 @@ from recform.recurrence.model import (
     contexts_of,
     read_by,
 )
-from recform.writers.formula.coefficients import coefficient_text, numeric_parts
+from recform.writers.formula.coefficients import coefficient_code
 from recform.writers.formula.stacked import slot_type
 from recform.writers.formula.statements import BodyWriter
-from recform.writers.formula.terms import ATOM, PRODUCT, SUM, Writer
+from recform.writers.formula.terms import Writer
 from recform.writers.names import context_names, variable
 from recform.writers.pipelines import line_of
 from recform.writers.says import line_marks
@@ -43,12 +43,12 @@ class Called:
     Attributes:
         modules: the expression of each operator and learned scalar of the block.
         inlined: the code of operators whose parts are the block's own.
-        numbers: the attributes of parts of coefficients that depend on the block.
+        said: coefficients that depend on the block, with the attributes for their parts.
     """
 
     modules: Mapping[str, str]
     inlined: Mapping[str, PipelineCode]
-    numbers: Mapping[Symbolic, str]
+    said: Mapping[Symbolic, Symbolic]
 
 
 class StepForward:
@@ -188,16 +188,5 @@ class StepForward:
     ) -> tuple[str, int]:
         value, step = tensor.coefficient, self._step
         if value.has(I) or value.has(L):
-            # All at once: a number may be a part of another one.
-            value = value.xreplace(
-                {
-                    part: sympy.Symbol(
-                        self._called.numbers[at_block(part, tensor, step)]
-                    )
-                    for part in numeric_parts(value)
-                }
-            )
-        text = coefficient_text(value, dict(scalars), torch=True)
-        if value.is_Add:
-            return text, SUM
-        return text, ATOM if value.is_Atom else PRODUCT
+            value = self._called.said[at_block(value, tensor, step)]
+        return coefficient_code(value, dict(scalars))

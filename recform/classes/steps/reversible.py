@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import sympy
 
 from recform.algebra.expr import Apply, I, Learned, Scaled, Tensor
+from recform.algebra.indices import untimed
 from recform.analysis.invariants.backwards import (
     no_use,
     obstacle,
@@ -40,9 +41,9 @@ from recform.plan.expressions import Code
 from recform.plan.namespace import Namespace, fail
 from recform.plan.network import NetworkPlan, StepPlan
 from recform.recurrence.model import Place, Slot, Step
-from recform.writers.formula.coefficients import coefficient_text
-from recform.writers.formula.terms import ATOM, PRODUCT, SUM, Writer
-from recform.writers.names import argument_names, variable
+from recform.writers.formula.coefficients import coefficient_code
+from recform.writers.formula.terms import Writer
+from recform.writers.names import argument_names, is_inline, variable
 
 #: By what share of the largest tensor of a row a state may be off that is had back.
 MOST_OFF = 1e-3
@@ -177,8 +178,11 @@ class _Inverse:
             return why
         if all(segment.block.sites for segment in self._segments()):
             return "what its blocks get is adapted in each of them"
-        if self.planned.inlined:
-            return f"the parts of {self.planned.inlined[0]} are the block's own"
+        for name in self.planned.inlined:
+            if is_inline(formula, name):
+                return f"the parts of {name} are the block's own"
+            own = untimed(name)
+            return f"{own} has no module that the way back could call, as {own}_i has"
         if any("." in name for name in self._operators()):
             return "its operators stand in containers"
         return ""
@@ -234,10 +238,7 @@ class _Inverse:
                 item: calls.get(item.name) or modules[item.name]
                 for item in value.atoms(Learned)
             }
-            text = coefficient_text(value, scalars, torch=True)
-            if value.is_Add:
-                return text, SUM
-            return text, ATOM if value.is_Atom else PRODUCT
+            return coefficient_code(value, scalars)
 
         return Writer(
             step.parts,

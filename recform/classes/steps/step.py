@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import sympy
-
 from recform.algebra.expr import I, L, State
 from recform.algebra.pipeline import Pipeline
-from recform.algebra.placed import placed
 from recform.algebra.symbols import size
 from recform.blocks import Shape, symbols_in
 from recform.blocks.symbolic import Symbolic
 from recform.classes.steps.computed import Called, StepForward
-from recform.classes.steps.owned import BlockClasses, Owned, at_block, reads_index
+from recform.classes.steps.numbers import Numbers
+from recform.classes.steps.owned import BlockClasses, Owned
 from recform.graph.model import Bridge, NetworkGraph, Segment
 from recform.plan.columns import Column, Kind
 from recform.plan.definitions import (
@@ -34,7 +32,6 @@ from recform.readback.plan import PrintedStep
 from recform.recurrence.model import shared_by
 from recform.writers.calls import given
 from recform.writers.containers import fold
-from recform.writers.formula.coefficients import coefficient_text, numeric_parts
 from recform.writers.formula.statements import BodyWriter
 from recform.writers.initialise import member_parameter, scalar_parameter, start_text
 from recform.writers.names import ADAPTER, as_named, is_inline, operator_name
@@ -104,7 +101,7 @@ class _StepWriter:
             for name in shared_by(self._step)
             if name in frame.classes.functions
         }
-        self._number_names: dict[Symbolic, str] = {}
+        self._said: Mapping[Symbolic, Symbolic] = {}
         self._own = Owned(frame.network, index, frame.classes, self._attributes)
         self._free = tuple(sorted(self._own.free))
 
@@ -119,7 +116,7 @@ class _StepWriter:
             made = tuple(map(self._operator, self._own.segments))
         else:
             attributes = tuple(self._owned())
-            called = Called(self._module_names, self._inline, self._number_names)
+            called = Called(self._module_names, self._inline, self._said)
             forward = StepForward(
                 self._recurrence,
                 self._step,
@@ -240,14 +237,36 @@ class _StepWriter:
         """What the constructor makes."""
         scalars = self._own.scalars
         parts = [*self._own.operators(), ADAPTER, *scalars]
+        made: list[Attribute] = []
         for name in as_named(self._formula, parts):
             if name == ADAPTER:
-                yield from self._adapters()
+                made += self._adapters()
             elif name in scalars:
-                yield self._scalar(name)
+                made.append(self._scalar(name))
             else:
-                yield from self._module(name)
-        yield from self._numbers()
+                made += self._module(name)
+        numbers = Numbers(self._recurrence, self._step, self._own, self._attributes)
+        self._said = numbers.said
+        begun = self._begun(numbers)
+        # Numbers stand last, but in front of what begins with them.
+        first = next(
+            (n for n, item in enumerate(made) if item.name in begun), len(made)
+        )
+        yield from made[:first]
+        yield from numbers.attributes
+        yield from (begun.get(item.name, item) for item in made[first:])
+
+    def _begun(self, numbers: Numbers) -> dict[str, Attribute]:
+        """The learned scalars that begin with a number of the block, by attribute."""
+        found = {}
+        for name in self._own.scalars:
+            start = self._formula.scalars[name].start
+            text = "" if isinstance(start, float) else numbers.start(start)
+            if text:
+                attribute = self._module_names[name].removeprefix("self.")
+                value = self._starting(name, text)
+                found[attribute] = Attribute(attribute, value, Role.SCALAR)
+        return found
 
     def _adapters(self) -> Iterator[Attribute]:
         for attribute, bridges in self._own.bridges.items():
@@ -316,45 +335,30 @@ class _StepWriter:
         return self._own.columns.text(column)
 
     def _scalar(self, name: str) -> Attribute:
-        scalar = self._formula.scalars[name]
         attribute = operator_name(self._attributes, self._formula, name)
         self._module_names[name] = f"self.{attribute}"
+        return Attribute(attribute, self._starting(name), Role.SCALAR)
+
+    def _starting(self, name: str, said: str = "") -> Code:
+        """A learned scalar.
+
+        Args:
+            name: of it.
+            said: where it starts, if that is said by attributes.
+        """
+        scalar = self._formula.scalars[name]
         numbers = {I: self._own.index, L: self._own.depth}
         names = {s: self._text(made()) for s, made in numbers.items() if scalar.has(s)}
-        start = start_text(scalar.start, names)
-        made = scalar_parameter(start)
-        if scalar.per_feature:
-            features = self._text(self._own.scalar(name))
-            shape = next(iter(self._own.blocks[0].shapes.values()))
-            view = [features, *(["1"] * (len(shape.broadcast_view()) - 1))]
-            made = scalar_parameter(start, view)
         if scalar.members is not None:
             names[I] = self._text(self._own.index())
-            first = self._own.first_member(name)
-            made = member_parameter(scalar.members, first, names)
-        return Attribute(attribute, made, Role.SCALAR)
-
-    def _numbers(self) -> Iterator[Attribute]:
-        """Coefficients of ``i`` and ``L``, worked out once."""
-        for tensor in self._step.coefficients:
-            value = tensor.coefficient
-            if not value.has(I) and not value.has(L):
-                continue
-            for part in numeric_parts(value):
-                shifted = at_block(part, tensor, self._step)
-                if shifted in self._number_names:
-                    continue
-                attribute = self._attributes.new("scale")
-                self._number_names[shifted] = f"self.{attribute}"
-                names: dict[Symbolic, str] = {L: self._text(self._own.depth())}
-                if reads_index(shifted):
-                    names[I] = self._text(self._own.index())
-                for item in placed(shifted):
-                    symbol = sympy.Symbol(f"_{len(names)}")
-                    names[symbol] = self._text(self._own.placed(item))
-                    shifted = shifted.xreplace({item: symbol})
-                text = coefficient_text(shifted, names, torch=False)
-                yield Attribute(attribute, Code(text), Role.NUMBER)
+            return member_parameter(scalar.members, self._own.first_member(name), names)
+        start = said or start_text(scalar.start, names)
+        if not scalar.per_feature:
+            return scalar_parameter(start)
+        features = self._text(self._own.scalar(name))
+        shape = next(iter(self._own.blocks[0].shapes.values()))
+        view = [features, *(["1"] * (len(shape.broadcast_view()) - 1))]
+        return scalar_parameter(start, view)
 
 
 def _symbol(text: str) -> Symbolic:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import sympy
 
 from recform.algebra.expr import L
+from recform.algebra.indices import free_letter
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.expressions import BUILT_IN, TermReader
 from recform.derivation.general.model import (
@@ -79,12 +80,13 @@ class SumReader(TermReader):
                 expr.span,
                 hint=f"{name}(k, 1, i, W_<L-k+1>)",
             )
-        if variable.name in ("i", "L", *self.numbers, *self.learned, *self._bound):
+        known = {"i", "L", *self.numbers, *self.learned, *self._bound}
+        if variable.name in known:
             self._fail(
                 "RF209",
                 f"{variable.name!r} already means something else",
                 variable.span,
-                hint="use k, j or another free letter",
+                hint=f"use another letter: {free_letter(known)}",
             )
         return variable.name, arguments[1], arguments[2], arguments[3]
 

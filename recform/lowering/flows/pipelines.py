@@ -9,6 +9,7 @@ from dataclasses import replace
 from recform.algebra.definitions.body import Body
 from recform.algebra.labels import Row, bracketed, is_held
 from recform.algebra.pipeline import Pipeline, Step, symbols_of
+from recform.algebra.scalars import of_block
 from recform.algebra.symbols import INCOMING, SYMBOLS, argument, size
 from recform.blocks import Argument, Arguments, Kind, Library
 from recform.blocks.arguments import unsaid
@@ -290,7 +291,11 @@ class PipelineReader(OperatorReader):
     ) -> Body | None:
         relation = definition.relation
         errors = len(list(self._report))
-        numbers = {k: v for k, v in self._values.items() if not isinstance(v, bool)}
+        numbers = {
+            name: value
+            for name, value in self._values.items()
+            if not isinstance(value, bool) and not name.endswith(of_block(""))
+        }
         self.structural |= (
             fixed_names(relation, self._definitions, self._library) & self._params
         )

@@ -116,6 +116,15 @@ class WhereReader:
             text = "a scalar starts at a number"
             self._report.error("RF212", text, item.value.span, hint=hint)
             value = None
+        if value is not None and not value.is_number:
+            self._report.error(
+                "RF212",
+                f"{item.target.span.text} starts at one number in all blocks, and "
+                f"{item.value.span.text} is none",
+                item.value.span,
+                hint=f"for example: scalar {item.target.span.text} = 0.5",
+            )
+            value = None
         name = item.target.name
         found.scalars[name] = LearnedScalar(
             name,

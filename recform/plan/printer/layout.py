@@ -113,6 +113,8 @@ class _Docs:
                 return _bracketed("[", (self.value(node.elt), _Break(" "), loop), "]")
             case ast.Starred():
                 return _Group(("*", self.value(node.value)))
+            case ast.BinOp(op=ast.Pow()) if " ** " not in self._text(node):
+                return self._text(node)  # a power of a name has no spaces
             case ast.BinOp():
                 return _Group(tuple(self._operands(node)))
             case ast.Subscript() | ast.Attribute() if isinstance(

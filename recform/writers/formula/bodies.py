@@ -41,9 +41,9 @@ from recform.plan.parts import PipelineCode
 from recform.plan.printer.lines import folded
 from recform.recurrence.model import Slot, Step
 from recform.writers.calls import given
-from recform.writers.formula.coefficients import coefficient_text
+from recform.writers.formula.coefficients import coefficient_code
 from recform.writers.formula.statements import BodyWriter
-from recform.writers.formula.terms import ATOM, PRODUCT, SUM, Writer
+from recform.writers.formula.terms import Writer
 from recform.writers.initialise import scalar_parameter, start_text
 from recform.writers.names import base_name, class_name, labels_of
 from recform.writers.pipelines import (
@@ -356,9 +356,7 @@ class ClassWriter:
         return written, self._workshop.line(span)
 
     def _coefficient(self, tensor: Scaled | Filled) -> tuple[str, int]:
-        value = tensor.coefficient
-        text = coefficient_text(value, self._scalars, torch=True)
-        return text, SUM if value.is_Add else ATOM if value.is_Atom else PRODUCT
+        return coefficient_code(tensor.coefficient, self._scalars)
 
     def _line(self, tensor: Tensor) -> Line | None:
         # An argument that is handed on as it is has no equation.

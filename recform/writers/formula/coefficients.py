@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from functools import reduce
 
 import sympy
@@ -10,8 +11,11 @@ from sympy.printing.precedence import PRECEDENCE
 
 from recform.algebra.expr import I, L, Learned
 from recform.algebra.stable import as_float, with_words
-from recform.blocks.code import ExpressionPrinter
+from recform.blocks.code import ExpressionPrinter, is_decimal
 from recform.blocks.symbolic import Symbolic
+from recform.writers.formula.terms import ATOM, PRODUCT, SUM, UNARY
+
+_HALF = sympy.Rational(1, 2)
 
 
 class _CoefficientPrinter(ExpressionPrinter):
@@ -47,13 +51,27 @@ class _CoefficientPrinter(ExpressionPrinter):
             return self._print_Rational(value)
         return str(super()._print_Add(expr, order))
 
+    def _as_ordered_terms(
+        self, expr: Symbolic, order: str | None = None
+    ) -> list[Symbolic]:
+        """``1 - k + a`` for ``-k + a + 1``: a sum does not begin with a minus."""
+        terms = list(super()._as_ordered_terms(expr, order))
+        if terms[0].could_extract_minus_sign():
+            firsts = [term for term in terms if term.is_number and term > 0]
+            firsts += [t for t in terms if not t.could_extract_minus_sign()]
+            for first in firsts[:1]:
+                terms.remove(first)
+                terms.insert(0, first)
+        return terms
+
     def parenthesize(self, item: Symbolic, level: int, strict: bool = False) -> str:
         """Brackets where they are needed: a rational is a literal, no quotient."""
         if item.is_Add:
             item = value if (value := item.xreplace(self._known)).is_Rational else item
         if item.is_Rational and item >= 0:
             return self._print_Rational(item)
-        return str(super().parenthesize(item, level, strict))
+        text = str(super().parenthesize(item, level, strict))
+        return f"({text})" if isinstance(item, sympy.floor) and "//" in text else text
 
     def _print_exp(self, expr: Symbolic) -> str:
         return self._function("exp", expr)
@@ -80,6 +98,10 @@ class _CoefficientPrinter(ExpressionPrinter):
         return f"F.softplus({self._print(expr.args[0])})"
 
     def _print_floor(self, expr: Symbolic) -> str:
+        above, below = sympy.fraction(sympy.together(expr.args[0]))
+        if above.is_integer and below.is_Integer:
+            level = PRECEDENCE["Mul"]
+            return f"{self.parenthesize(above, level)} // {below}"
         return self._function("floor", expr)
 
     def _print_ceiling(self, expr: Symbolic) -> str:
@@ -109,8 +131,8 @@ class _CoefficientPrinter(ExpressionPrinter):
 
     def _print_Pow(self, expr: Symbolic, rational: bool = False) -> str:
         base, power = expr.as_base_exp()
-        if power == -1:
-            return f"1 / {self.parenthesize(base, PRECEDENCE['Mul'] + 1)}"
+        if power.is_Integer and power < 0:
+            return f"1 / {self.parenthesize(base**-power, PRECEDENCE['Mul'] + 1)}"
         if abs(power) != sympy.Rational(1, 2):
             return super()._print_Pow(expr, rational)  # type: ignore[no-any-return]
         inner, learned = self._print(base), expr.has(Learned)
@@ -118,14 +140,34 @@ class _CoefficientPrinter(ExpressionPrinter):
             return f"torch.rsqrt({inner})" if learned else f"1 / math.sqrt({inner})"
         return f"torch.sqrt({inner})" if learned else f"math.sqrt({inner})"
 
+    def _rooted(
+        self, above: list[Symbolic], below: list[Symbolic]
+    ) -> tuple[list[Symbolic], list[Symbolic]]:
+        """Factors of a quotient of numbers, with one root in the place of several."""
+        roots = [
+            [f for f in factors if f.is_Pow and f.exp == _HALF and not f.has(Learned)]
+            for factors in (above, below)
+        ]
+        if sum(map(len, roots)) < 2:
+            return above, below
+        inner = sympy.Mul(*(f.base for f in roots[0]), *(1 / f.base for f in roots[1]))
+        root = sympy.Pow(inner, _HALF, evaluate=False)
+        rest = [f for f in above if f not in roots[0] and f != 1]
+        return [*rest, root], [f for f in below if f not in roots[1]]
+
     def _print_Mul(self, expr: Symbolic) -> str:
         """``a * b / c``; SymPy itself puts no spaces around operators."""
         first, _ = expr.as_coeff_Mul()
         above: list[Symbolic] = []
         below: list[Symbolic] = []
+        if not is_decimal(first):
+            # `h / 6`, where a sixth as a decimal has no end.
+            below.append(sympy.Integer(first.q))
+            expr = expr * first.q
         for factor in (-expr if first < 0 else expr).as_ordered_factors():
             inverse = factor.is_Pow and factor.exp.is_Rational and factor.exp < 0
             (below if inverse else above).append(1 / factor if inverse else factor)
+        above, below = self._rooted(above, below)
         inside = PRECEDENCE["Mul"]
         sign = "-" if first < 0 else ""
         # `-x**2` is the negative of a square.
@@ -152,7 +194,27 @@ def coefficient_text(
     """A coefficient as Python; without symbols it is a literal."""
     if not value.free_symbols and not value.atoms(Learned):
         return number(value)
-    return _CoefficientPrinter(names, torch).doprint(with_words(value))
+    known = {k: sympy.Rational(text) for k, text in names.items() if text.isdecimal()}
+    plain = value.xreplace(known)
+    if plain.is_Rational:
+        is_quotient = not plain.is_Integer and (value.is_Pow or not is_decimal(plain))
+        return f"{plain.p} / {plain.q}" if is_quotient else number(plain)
+    text = _CoefficientPrinter(names, torch).doprint(with_words(value))
+    # Spaces stand around a power of more than a name or a number.
+    return re.sub(r"\*\*(?=\()|(?<=\))\*\*", " ** ", text)
+
+
+def coefficient_code(value: Symbolic, names: Mapping[Symbolic, str]) -> tuple[str, int]:
+    """A coefficient in front of a tensor, and its level of precedence.
+
+    What takes away all of a sum stands in front of it: ``-(a + b)`` for ``-a - b``.
+    """
+    if value.is_Add and all(term.could_extract_minus_sign() for term in value.args):
+        return f"-({coefficient_text(-value, names, torch=True)})", UNARY
+    text = coefficient_text(value, names, torch=True)
+    if value.is_Add:
+        return text, SUM
+    return text, ATOM if value.is_Atom else PRODUCT
 
 
 def learned(value: Symbolic) -> list[Learned]:
@@ -160,26 +222,19 @@ def learned(value: Symbolic) -> list[Learned]:
     return sorted(value.atoms(Learned), key=str)
 
 
-def numeric_parts(value: Symbolic) -> list[Symbolic]:
-    """The largest parts of a coefficient without learned scalars, but with i or L."""
+def in_parts(value: Symbolic, said: Callable[[Symbolic], Symbolic]) -> Symbolic:
+    """A coefficient with other words for what is reckoned once.
+
+    Args:
+        value: the coefficient.
+        said: gets the largest parts without learned scalars, but with ``i`` or ``L``.
+    """
+    if not value.has(I, L):
+        return value
     if not value.atoms(Learned):
-        return [value]
-    if isinstance(value, sympy.Add | sympy.Mul):
-        plain = [arg for arg in value.args if not arg.atoms(Learned)]
-        plain = [arg for arg in plain if arg.has(I) or arg.has(L)]
-        rest = [arg for arg in value.args if arg.atoms(Learned)]
-        return [
-            *plain,
-            *(
-                part
-                for arg in rest
-                if arg.has(I) or arg.has(L)
-                for part in numeric_parts(arg)
-            ),
-        ]
-    return [
-        part
-        for arg in value.args
-        if arg.has(I) or arg.has(L)
-        for part in numeric_parts(arg)
-    ]
+        return said(value)
+    if not isinstance(value, sympy.Add | sympy.Mul):
+        return value.func(*(in_parts(arg, said) for arg in value.args))
+    plain = [arg for arg in value.args if not arg.atoms(Learned)]
+    others = (in_parts(arg, said) for arg in value.args if arg.atoms(Learned))
+    return value.func(in_parts(value.func(*plain), said), *others)

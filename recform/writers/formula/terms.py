@@ -6,6 +6,7 @@ is written out where it is used.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ from recform.algebra.expr import (
     History,
     Input,
     K,
+    Learned,
     Part,
     Pointwise,
     Scaled,
@@ -38,6 +40,9 @@ from recform.recurrence.model import Slot
 #: What an expression ends in, from the weakest; LOW is all that binds weaker than a sum.
 LOW, SUM, PRODUCT, UNARY, ATOM = range(5)
 
+
+#: One over a number of the block: `x / self.k` in the place of `1 / self.k * x`.
+_OVER = re.compile(r"(-?)1 / (self\.\w+)")
 
 #: The variable of a loop over the members of a list.
 MEMBER = "member"
@@ -308,6 +313,9 @@ class Writer:
             factor = f"({factor})"
         # `2 * (a * b)`: the author's product is made first.
         text = text if own >= UNARY else f"({text})"
+        over = _OVER.fullmatch(factor)
+        if over and not tensor.coefficient.atoms(Learned):
+            return f"{over[1]}{text} / {over[2]}", PRODUCT
         return f"{factor} * {text}", PRODUCT
 
     def sum(self, parent: Tensor, parts: tuple[Tensor, ...]) -> str:

@@ -12,6 +12,7 @@ from recform.algebra.formula import Formula
 from recform.algebra.pipeline import Pipeline, symbols_of
 from recform.algebra.symbols import STRIDE, SYMBOLS
 from recform.blocks import Arguments, Layout, Shape
+from recform.blocks.code import divided
 from recform.blocks.identifiers import GENERATED, IN_FORWARD, identifier, is_taken
 from recform.plan.definitions import Class, Definition, Line, Parameter, forward
 from recform.plan.expressions import Make
@@ -127,7 +128,10 @@ class Workshop:
         """What makes the module of a body."""
         made = self.body(body, inputs)
         here = Setting(inputs, body.values(arguments))
-        own = {name: arguments[k] for k, name in self.own_names(body).items()}
+        # What counts nothing is divided as numbers are.
+        free = (item for item in body.arguments if item.default not in body.counts)
+        said = divided(free, arguments)
+        own = {name: said[k] for k, name in self.own_names(body).items()}
         return Make(
             made.name,
             constructor_arguments(made.parameters, here, own, self.defaults(body)),

@@ -5,7 +5,7 @@ source:  depth.rf
 sha256:  8f0f0c1a454176c89cba469e1bb1691bc5d5074ea85745cc954044fccff3147d
 recform: 0.1.0
 command: recform compile depth.rf -o depth.py
-sealed:  a53270d842c2f1d4
+sealed:  bfba349ee82ed1ce
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"
@@ -45,7 +45,7 @@ class Step(nn.Module):
     def __init__(self, i: int) -> None:
         super().__init__()
         self.W = WBlock(16, 16)
-        self.scale = math.sqrt(i) / math.sqrt(4)
+        self.scale = math.sqrt(i / 4)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return x_prev + self.scale * self.W(x_prev)  # rf:4

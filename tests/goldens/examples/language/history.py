@@ -5,7 +5,7 @@ source:  history.rf
 sha256:  a1951df76c7e055a2b5d67ac6c346bf496541b2aea2d3f4017b9092de9a49441
 recform: 0.1.0
 command: recform compile history.rf -o history.py
-sealed:  848873bf5c146b8d
+sealed:  73723997c4ad2798
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"
@@ -43,7 +43,7 @@ class FirstStep(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.W = WBlock(16, 16)
-        self.scale = 1 / 1
+        self.scale = 1
 
     def forward(self, x_prev: Tensor) -> tuple[Tensor, Tensor]:
         x = self.W(x_prev) + self.scale * x_prev  # rf:4

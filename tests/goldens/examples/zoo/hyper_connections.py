@@ -5,12 +5,10 @@ source:  hyper_connections.rf
 sha256:  2c78a1857f96b2708c45f6588a561aadf4fa45e3d2cc9ac4953a60759b6a83fd
 recform: 0.1.0
 command: recform compile hyper_connections.rf -o hyper_connections.py
-sealed:  54016b1ac17cf14a
+sealed:  42360610605145da
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"
-
-import math
 
 import torch
 import torch.nn.functional as F
@@ -53,15 +51,11 @@ class Step(nn.Module):
         self.d = nn.Parameter(torch.tensor([1.0]))
         self.r = nn.Parameter(torch.tensor([0.0]))
         self.w = nn.Parameter(torch.tensor([1.0]))
-        self.scale = i
-        self.scale2 = -2 * math.floor(0.5 * i)
-        self.scale3 = -i
-        self.scale4 = 2 * math.floor(0.5 * i)
+        self.odd = i - 2 * (i // 2)
 
     def forward(self, a_prev: Tensor, b_prev: Tensor) -> tuple[Tensor, Tensor]:
         u = self.T(
-            (self.scale + self.scale2 + self.m) * a_prev
-            + (self.scale3 + self.scale4 + self.n + 1) * b_prev
+            (self.odd + self.m) * a_prev + (1 - self.odd + self.n) * b_prev
         )  # rf:25
         a = self.b * u + self.p * a_prev + self.q * b_prev  # rf:26
         b = self.d * u + self.r * a_prev + self.w * b_prev  # rf:27
