@@ -154,7 +154,7 @@ def _plain(paths: str) -> bool:
     if not paths or "no short" in paths or "diag" in paths:
         return False
     return not re.search(
-        r"\[[^\]]*(_|L|\bi\b)[^\]]*\]|[WUVXE1-9>]\*[WUVXE(]|\bV\b|P1|E1", paths
+        r"\[[^\]]*(_|L|\bi\b)[^\]]*\]|[a-zWUVXE1-9>]\*[WUVXE(]|\bV\b|P1|E1", paths
     )
 
 
