@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Kind
 from recform.blocks.function import Function
-from recform.blocks.identifiers import GLOBAL, TIMM_BASE, is_generated
+from recform.blocks.identifiers import OF_FILES, is_generated
 from recform.blocks.operator import Operator, Several, Weights
 from recform.blocks.shape import Layout
 from recform.modules import raised
@@ -108,7 +108,7 @@ def _declaration(cls: type[Operator]) -> Iterator[str]:
             if not _CLASS.match(text) or not _parses(text):
                 yield f"has a `{own}` text that is no `class Name(nn.Module): ...`"
     for name in sorted(classes_in((*cls.support, *cls.support_kept))):
-        if name in GLOBAL or name == TIMM_BASE or is_generated(name):
+        if name in OF_FILES or is_generated(name):
             yield f"brings a class {name}, which means something else in generated files"
     missing = classes_in(cls.support) - classes_in(cls.support_kept)
     if cls.support_kept and missing:

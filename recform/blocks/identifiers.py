@@ -44,6 +44,8 @@ GENERATED = (
 )
 #: The class that networks with timm's interface derive from.
 TIMM_BASE = "ImageClassifier"
+#: What no class of a formula or a plugin may be called.
+OF_FILES = GLOBAL | {TIMM_BASE}
 
 #: Attributes of nn.Module, which a submodule or a number must not hide. Underscores in
 #: front are a class of their own: see `is_private`.
@@ -133,12 +135,8 @@ def is_taken(name: str, library: Library) -> bool:
 
     That is what means something in all of them, and the classes that operators bring.
     """
-    return (
-        name in GLOBAL
-        or name == TIMM_BASE
-        or any(
-            name == support_name(text)
-            for operator in library.operators.values()
-            for text in operator.support
-        )
+    return name in OF_FILES or any(
+        name == support_name(text)
+        for operator in library.operators.values()
+        for text in operator.support
     )

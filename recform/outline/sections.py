@@ -126,7 +126,7 @@ def sections(
         for network, _ in own
     ]
     for network in named:
-        if network.name in identifiers.GLOBAL or not network.name.isidentifier():
+        if network.name in identifiers.OF_FILES or not network.name.isidentifier():
             report.error(
                 "RF209",
                 f"{network.name!r} cannot be the name of a class in the generated module",
@@ -178,7 +178,7 @@ def class_name(file_name: str) -> str:
     name = "".join(word[0].upper() + word[1:] for word in words)
     if not name:
         return "Network"
-    if name in identifiers.GLOBAL or name == identifiers.TIMM_BASE:
+    if name in identifiers.OF_FILES:
         return f"{name}Net"
     return name if name[0].isalpha() else f"Net{name}"
 

@@ -270,6 +270,7 @@ def test_every_name_in_every_place(place: str) -> None:
         *(("size", name, "RF209") for name in ("isinstance", "nn", "scale", "width", "k'")),
         ("path rate", "DropPath", "RF209"),
         ("network", "isinstance", "RF209"),
+        ("network", "ImageClassifier", "RF209"),
         *(("network", name, "") for name in ("Step", "Head", "\u0398", "\u03f4")),
         *(("label", name, "RF219") for name in ("__init__", "__class__", "_modules", "is")),
         ("label in a container", "append", "RF219"),
