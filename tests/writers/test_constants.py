@@ -169,3 +169,29 @@ def test_what_is_taken_away_stands_behind_a_minus() -> None:
         "const k_i = sqrt(i)\nscalar a_i = 1\nX_i = X_<i-1> - (k_i + a_i)*W_i*X_<i-1>"
     )
     assert any("- (self.k + self.a) * " in line for line in lines(text))
+
+
+@pytest.mark.parametrize(
+    ("constant", "value"),
+    [
+        ("const k_i = sin(i)", lambda i: math.sin(i)),
+        ("const k_i = 1/(j + 1)", lambda i: 1 / (i + 1)),
+        ("const k = (0.5, 2, 3) per block", lambda i: (0.5, 2, 3)[i - 1]),
+    ],
+)
+def test_a_number_that_is_said_by_a_name_is_real(
+    constant: str, value: Callable[[int], float]
+) -> None:
+    """What softplus and sigmoid of an exponential of it are made of has code."""
+    k = "k_i" if "k_i" in constant else "k"
+    right = f"softplus(exp(-{k}))*X_<i-1> + sigmoid(exp({k}/3))*{k}*W_i*X_<i-1>"
+    net = recform.load(f"{FRAME.format(depth=3)}{constant}\nX_i = {right}").double()
+
+    def loop(net: torch.nn.Module, x: Tensor) -> Tensor:
+        for i, block in enumerate(net.blocks, 1):
+            plus = math.log(1 + math.exp(math.exp(-value(i))))
+            gate = 1 / (1 + math.exp(-math.exp(value(i) / 3)))
+            x = plus * x + gate * value(i) * block.W(x)
+        return x
+
+    compare(net, loop)
