@@ -174,7 +174,7 @@ def test_what_is_taken_away_stands_behind_a_minus() -> None:
 @pytest.mark.parametrize(
     ("constant", "value"),
     [
-        ("const k_i = sin(i)", lambda i: math.sin(i)),
+        ("const k_i = sin(i)", math.sin),
         ("const k_i = 1/(j + 1)", lambda i: 1 / (i + 1)),
         ("const k = (0.5, 2, 3) per block", lambda i: (0.5, 2, 3)[i - 1]),
     ],
