@@ -195,3 +195,14 @@ def test_a_number_that_is_said_by_a_name_is_real(
         return x
 
     compare(net, loop)
+
+
+def test_a_number_of_many_logarithms_and_squares_is_put_in_order() -> None:
+    """Sympy took powers of what has no value there apart, for hours."""
+    number = "log(1 + log(1 + log(1 + softplus(0.3)^2)^2)^2)"
+    net = recform.load(f"{FRAME.format(depth=1)}X_i = {number}*X_<i-1>").double()
+    wanted = math.log(1 + math.exp(0.3))
+    for _ in range(3):
+        wanted = math.log(1 + wanted**2)
+    x = torch.ones(1, 4, dtype=torch.float64)
+    torch.testing.assert_close(net(x), wanted * x, rtol=1e-14, atol=0)
