@@ -23,6 +23,8 @@ class _Word(sympy.Function):
     """A function that has a name in the language."""
 
     name = ""
+    # Otherwise sympy, to put terms in order, takes powers apart into real and imaginary.
+    is_real = True
 
     def _latex(self, printer: LatexPrinter, exp: str = "") -> str:
         power = f"^{{{exp}}}" if exp else ""

@@ -188,6 +188,8 @@ def reciprocal(atoms: Atoms, y: Value, made: Made) -> Iterator[Value]:
     yield {ONE: 1 / size}
     if (d := _one_plus(atoms, rest)) is not None:
         yield made(SIGMOID, _minus(d))
+    elif (p := _one_minus(atoms, rest)) is not None:
+        yield plus(_ONE, made(EXP, p))
     elif rest != _ONE:
         yield atoms.value("f", OVER, frozen(rest))
 

@@ -23,9 +23,9 @@ Free = Callable[[str, str], bool]
 ITSELF = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Root:
-    """A side of an equation.
+    """A side of an equation; those of several blocks may say the same.
 
     Attributes:
         tensor: the whole.
@@ -60,7 +60,8 @@ class _Group:
     def place(self) -> tuple[str, Symbolic]:
         """Whose equation it is, and how far its operators are from that block.
 
-        Groups of one place with one operator are of different blocks.
+        Groups of one place with one operator are of different blocks, but for those of
+        one root.
         """
         root = self.root
         back = sympy.nan if root.index is None else self.index - root.index
@@ -196,7 +197,8 @@ def _ratio(own: Sequence[_Group], name: str, other: str) -> Symbolic:
     tensor itself nobody could tell.
     """
     ratios = {group.ratio(name, other) for group in own}
-    if other != ITSELF and len({group.place for group in own}) == 1:
+    by_block = len({group.root for group in own}) == len(own)
+    if other != ITSELF and by_block and len({group.place for group in own}) == 1:
         here = own[0].place[1]
         if here.is_Integer:
             ratios.discard(sympy.S.Zero)

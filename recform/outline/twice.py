@@ -115,35 +115,46 @@ class _Calls:
             name in self._variables for name, _ in index
         )
 
-    def _blocks(self, factors: Sequence[n.Expr]) -> Iterator[_Index]:
+    def _blocks(self, factors: Sequence[n.Expr]) -> frozenset[_Index]:
         """The blocks that made a product: that of its first operator, or of its tensors."""
-        if not factors:
-            return
-        first, rest = factors[0], factors[1:]
+        found, ends = frozenset[_Index](), True
+        for factor in reversed(factors):
+            found, ends = self._before(factor, found, ends=ends), False
+        return found
+
+    def _before(
+        self, first: n.Expr, behind: frozenset[_Index], *, ends: bool
+    ) -> frozenset[_Index]:
+        """The blocks of a product of a factor and what stands behind it.
+
+        Args:
+            first: the factor.
+            behind: the blocks of what stands there; so a product of sums is not
+                multiplied out.
+            ends: whether nothing does.
+        """
         match first:
-            case n.Reference() if first.name in self._operators and rest:
-                yield _block(first)
-            case n.Reference():
-                if first.name in self._unknowns and first.indices:
-                    yield _block(first)
-                yield from self._blocks(rest)
+            case n.Reference() if first.name in self._operators and not ends:
+                return frozenset({_block(first)})
+            case n.Reference() if first.name in self._unknowns and first.indices:
+                return behind | {_block(first)}
             case n.Group():
-                yield from self._blocks((first.inner, *rest))
+                return self._before(first.inner, behind, ends=ends)
             case n.Sum():
-                for _, term in first.terms:
-                    yield from self._blocks((term, *rest))
+                terms = [term for _, term in first.terms]
+                return frozenset().union(
+                    *(self._before(term, behind, ends=ends) for term in terms)
+                )
             case n.Product():
-                inner = [factor for _, factor in first.factors]
-                yield from self._blocks((*inner, *rest))
+                for _, factor in reversed(first.factors):
+                    behind, ends = self._before(factor, behind, ends=ends), False
+                return behind
             case n.Call() if first.function.name in self._operators:
-                yield _block(first.function)
+                return frozenset({_block(first.function)})
             case n.Call():
-                for value in first.arguments:
-                    if not isinstance(value, n.Keyword):
-                        yield from self._blocks((value,))
-                yield from self._blocks(rest)
-            case _:
-                yield from self._blocks(rest)
+                values = [a for a in first.arguments if not isinstance(a, n.Keyword)]
+                return behind.union(*(self._blocks((value,)) for value in values))
+        return behind
 
 
 def _block(reference: n.Reference) -> _Index:

@@ -42,6 +42,8 @@ EQUAL = [
     ("q/(1/p)", "p*q"),
     ("p/(q*(p + q))", "p/q/(p + q)"),
     ("1/sigmoid(p)", "1 + exp(-p)"),
+    ("1/sigmoid(-p)", "1 + exp(p)"),
+    ("q/(2*sigmoid(p) - 2)", "-q/2 - q*exp(p)/2"),
     ("p/norm(q)/norm(q)", "p/norm(q)^2"),
     ("p/(1 + abs(q))", "p/max(1 + q, 1 - q)"),
     # Roots.

@@ -490,3 +490,14 @@ def test_sums_of_what_does_not_fit_together(terms: str, other: str) -> None:
     torch.testing.assert_close(
         recform.optimize(module.eval())(x), module(x), rtol=1e-9, atol=1e-9
     )
+
+
+@pytest.mark.parametrize("apart", ["B_i*X_<i-2>", "tanh(3*B_i*X_<i-2> + X_<i-1>)"])
+def test_an_operator_that_is_applied_twice_in_a_block(apart: str) -> None:
+    """What is beside it in one of its sums is no part of it in the other one."""
+    text = "input 8 x 6\nstages 6 x 3\nA = linear(c)\nB = linear(c)\n"
+    module = recform.load(f"{text}X_i = A_i*X_<i-1> + B_i*X_<i-1> + {apart}").double()
+    x = torch.randn(2, 8, 6).double()
+    torch.testing.assert_close(
+        recform.optimize(module.eval())(x), module(x), rtol=1e-9, atol=1e-9
+    )

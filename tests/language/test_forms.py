@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+import recform
 from tests.oracle.compare import agree
 
 torch.set_num_threads(1)
@@ -218,3 +219,10 @@ def test_numbers_of_stages_and_blocks() -> None:
         "W = conv(kernel, inner) > bn > relu > conv(3, c, stride=s) > bn\n"
         "X_i = X_<i-1> + W_i*X_<i-1>\n"
     )
+
+
+def test_a_product_of_many_sums_is_not_multiplied_out() -> None:
+    """Forty of them would be 2^40 products, when it is asked what operators meet."""
+    right = "*".join(f"({k} + A_i*X_<i-1>)" for k in range(1, 41))
+    compiled = recform.compile(f"input 4\nstages 4 x 2\nA = linear(c)\nX_i = {right}")
+    assert compiled.source.count("self.A(") == 1

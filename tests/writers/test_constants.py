@@ -169,3 +169,40 @@ def test_what_is_taken_away_stands_behind_a_minus() -> None:
         "const k_i = sqrt(i)\nscalar a_i = 1\nX_i = X_<i-1> - (k_i + a_i)*W_i*X_<i-1>"
     )
     assert any("- (self.k + self.a) * " in line for line in lines(text))
+
+
+@pytest.mark.parametrize(
+    ("constant", "value"),
+    [
+        ("const k_i = sin(i)", math.sin),
+        ("const k_i = 1/(j + 1)", lambda i: 1 / (i + 1)),
+        ("const k = (0.5, 2, 3) per block", lambda i: (0.5, 2, 3)[i - 1]),
+    ],
+)
+def test_a_number_that_is_said_by_a_name_is_real(
+    constant: str, value: Callable[[int], float]
+) -> None:
+    """What softplus and sigmoid of an exponential of it are made of has code."""
+    k = "k_i" if "k_i" in constant else "k"
+    right = f"softplus(exp(-{k}))*X_<i-1> + sigmoid(exp({k}/3))*{k}*W_i*X_<i-1>"
+    net = recform.load(f"{FRAME.format(depth=3)}{constant}\nX_i = {right}").double()
+
+    def loop(net: torch.nn.Module, x: Tensor) -> Tensor:
+        for i, block in enumerate(net.blocks, 1):
+            plus = math.log(1 + math.exp(math.exp(-value(i))))
+            gate = 1 / (1 + math.exp(-math.exp(value(i) / 3)))
+            x = plus * x + gate * value(i) * block.W(x)
+        return x
+
+    compare(net, loop)
+
+
+def test_a_number_of_many_logarithms_and_squares_is_put_in_order() -> None:
+    """Sympy took powers of what has no value there apart, for hours."""
+    number = "log(1 + log(1 + log(1 + softplus(0.3)^2)^2)^2)"
+    net = recform.load(f"{FRAME.format(depth=1)}X_i = {number}*X_<i-1>").double()
+    wanted = math.log(1 + math.exp(0.3))
+    for _ in range(3):
+        wanted = math.log(1 + wanted**2)
+    x = torch.ones(1, 4, dtype=torch.float64)
+    torch.testing.assert_close(net(x), wanted * x, rtol=1e-14, atol=0)

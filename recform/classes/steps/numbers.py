@@ -104,7 +104,7 @@ class Numbers:
             name = self._scope.new(wanted)
             code = self._code(value if said is None else said)
             self._made[value] = Attribute(name, code, Role.NUMBER)
-        return sympy.Symbol(f"self.{self._made[value].name}")
+        return sympy.Symbol(f"self.{self._made[value].name}", real=True)
 
     def _code(self, value: Symbolic) -> Code:
         """What a constructor works out of the number of the block."""
@@ -113,7 +113,7 @@ class Numbers:
         if reads_index(value):
             names[I] = text(self._own.index())
         for item in placed(value):
-            symbol = sympy.Symbol(f"_{len(names)}")
+            symbol = sympy.Symbol(f"_{len(names)}", real=True)
             names[symbol] = text(self._own.placed(item))
             value = value.xreplace({item: symbol})
         return Code(coefficient_text(value, names, torch=False))
