@@ -139,14 +139,15 @@ def norms(module: nn.Module) -> int:
 def apart(compiled: Compiled, dtype: torch.dtype) -> tuple[float, nn.Module]:
     """How far results are apart before and after, and what comes out."""
     module = stirred(compiled.module().to(dtype))
-    x = random_examples(compiled.formula.input, 2)
-    x = x.to(dtype) if x.is_floating_point() else x
+    shapes = compiled.formula.input, *compiled.formula.contexts.values()
+    drawn = (random_examples(shape, 2) for shape in shapes)
+    given = [x.to(dtype) if x.is_floating_point() else x for x in drawn]
     with torch.no_grad():
-        wanted = module(x)
+        wanted = module(*given)
         if not wanted.isfinite().all():
             return 0, module  # some that are drawn overflow
         made = recform.optimize(module)
-        result = made(x)
+        result = made(*given)
     return float((result - wanted).abs().max() / wanted.abs().max()), made
 
 
