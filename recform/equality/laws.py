@@ -2,8 +2,9 @@
 
 A function is what its operator says that it computes, and that is written by few words:
 what is piecewise linear by ``max`` (``min(x, y)`` is ``-max(-x, -y)``), ``tanh(x)`` is
-``2*sigmoid(2*x) - 1``. A function that is made of other words, or of which nothing is
-said, stays an atom. Each law is an identity of real numbers; what no law says stays
+``2*sigmoid(2*x) - 1``; a quotient, root, exponential or logarithm is one of
+:mod:`powers`. Another word, or a function of which nothing is said, stays an atom. Each law
+is an identity of real numbers, wherever both sides have a value; what no law says stays
 unknown, and is not taken for different.
 """
 
@@ -55,9 +56,11 @@ from recform.equality.terms import (
     Value,
     cleaned,
     frozen,
+    negative,
     plus,
     product,
     scaled,
+    without,
 )
 
 #: Most terms of an argument by which a function is multiplied out, and where it has
@@ -123,7 +126,7 @@ def _written(atoms: Atoms, word: str, parts: Sequence[Value]) -> Value:
         case "max" | "min":
             return together(atoms, word, parts)
         case "abs":
-            return together(atoms, "max", [x, _negative(x)])
+            return together(atoms, "max", [x, negative(x)])
         case "hardsigmoid":
             moved = plus(scaled(sympy.Rational(1, 6), x), _number(Fraction(1, 2)))
             larger = together(atoms, "max", [moved, {}])
@@ -142,9 +145,9 @@ def _written(atoms: Atoms, word: str, parts: Sequence[Value]) -> Value:
         case "softplus":
             return logarithm(atoms, plus({ONE: sympy.S.One}, made(EXP, x)), made)
         case "sin" if starts_negative(x):
-            return _negative(function(atoms, SIN, _negative(x)))
+            return negative(function(atoms, SIN, negative(x)))
         case "cos" if starts_negative(x):
-            return function(atoms, COS, _negative(x))
+            return function(atoms, COS, negative(x))
     if word == "**":
         raise _Unwritten
     if not x and word in ("sin", "cos"):
@@ -187,12 +190,12 @@ def _atom(atoms: Atoms, known: Known, x: Value) -> Value:
         return {ONE: sympy.S.Half}
     pair = _two_values(atoms, x) if _at_zero(known) is not None else None
     if gate and (starts_negative(x) if pair is None else not pair[2]):
-        return minus({ONE: sympy.S.One}, _atom(atoms, known, _negative(x)))
+        return minus({ONE: sympy.S.One}, _atom(atoms, known, negative(x)))
     if pair is None:
         return atoms.value("f", known, frozen(x))
     a, b, is_larger = pair
     if gate and starts_negative(plus(a, b)):
-        mirrored = together(atoms, "max", [_negative(a), _negative(b)])
+        mirrored = together(atoms, "max", [negative(a), negative(b)])
         both = plus(*(function(atoms, known, value) for value in (a, b, mirrored)))
         return minus(both, {ONE: sympy.S.One})
     if is_larger:
@@ -233,10 +236,6 @@ def _holds_max(atoms: Atoms, monomial: Monomial) -> bool:
     return any(atoms.key(atom)[0] == "max" for atom in monomial)
 
 
-def _negative(x: Value) -> Value:
-    return scaled(sympy.S.NegativeOne, x)
-
-
 def together(atoms: Atoms, kind: str, values: Sequence[Value]) -> Value:
     """``max``, ``min`` or ``concat`` of values."""
     if kind == "concat":
@@ -247,7 +246,7 @@ def together(atoms: Atoms, kind: str, values: Sequence[Value]) -> Value:
 
 def _together(atoms: Atoms, kind: str, values: Sequence[Value]) -> Value:
     if kind == "min":
-        return _negative(together(atoms, "max", [*map(_negative, values)]))
+        return negative(together(atoms, "max", [*map(negative, values)]))
     inside = each(atoms, values, lambda column: together(atoms, "max", column))
     if inside is not None:
         return inside
@@ -255,7 +254,7 @@ def _together(atoms: Atoms, kind: str, values: Sequence[Value]) -> Value:
     factor = _common_factor(atoms, left)
     if not factor:
         return largest(atoms, left)
-    rest = [{_without(m, factor): w for m, w in value.items()} for value in left]
+    rest = [{without(m, factor): w for m, w in value.items()} for value in left]
     return multiplied(atoms, {factor: sympy.S.One}, together(atoms, "max", rest))
 
 
@@ -299,7 +298,7 @@ def _merged(atoms: Atoms, left: Value, right: Value) -> Value | None:
         if known != other_known:
             return None
         if is_gate(known) and (other, constant) == (weight, -weight):
-            y = _negative(y)
+            y = negative(y)
         elif (other, constant) != (-weight, 0):
             return None
     larger = together(atoms, "max" if weight > 0 else "min", [x, y])
@@ -319,13 +318,6 @@ def _common_factor(atoms: Atoms, values: Sequence[Value]) -> Monomial:
             count -= count % 2
         result += [atom] * count
     return tuple(result)
-
-
-def _without(monomial: Monomial, factor: Monomial) -> Monomial:
-    left = list(monomial)
-    for atom in factor:
-        left.remove(atom)
-    return tuple(left)
 
 
 # -------------------------------------------------------------------------------- products

@@ -25,6 +25,7 @@ from recform.equality.terms import (
     Value,
     cleaned,
     frozen,
+    negative,
     plus,
     scaled,
 )
@@ -75,7 +76,7 @@ def starts_negative(x: Value) -> bool:
 
 def minus(left: Value, right: Value) -> Value:
     """The difference."""
-    return plus(left, scaled(sympy.S.NegativeOne, right))
+    return plus(left, negative(right))
 
 
 def _order(value: Value) -> tuple[int, list[tuple[Monomial, bool, str]]]:

@@ -39,9 +39,11 @@ from recform.equality.terms import (
     Value,
     cleaned,
     frozen,
+    negative,
     plus,
     product,
     scaled,
+    without,
 )
 
 SIN, COS, SOFTPLUS = (Function(f"{word}(x)") for word in ("sin", "cos", "softplus"))
@@ -96,7 +98,7 @@ def logarithm(atoms: Atoms, x: Value, made: Made) -> Value:
         parts.append(scaled(sympy.Integer(power), number))
     p = _one_minus(atoms, rest)
     if p is not None:
-        parts.append(_minus(made(SOFTPLUS, p)))
+        parts.append(negative(made(SOFTPLUS, p)))
     elif len(rest) != 1 or min(rest.values()) != 1:
         parts.append(atoms.value("f", LOG, frozen(rest)))
     else:
@@ -111,9 +113,9 @@ def logarithm(atoms: Atoms, x: Value, made: Made) -> Value:
 
 def _logarithm(atoms: Atoms, atom: Atom, made: Made) -> Value:
     if (p := _inside(atoms, atom, SIGMOID)) is not None:
-        return _minus(made(SOFTPLUS, _minus(p)))
+        return negative(made(SOFTPLUS, negative(p)))
     if (y := _inside(atoms, atom, OVER)) is not None:
-        return _minus(made(LOG, y))
+        return negative(made(LOG, y))
     if (y := _inside(atoms, atom, ROOT)) is not None:
         return scaled(sympy.S.Half, made(LOG, y))
     return atoms.value("f", LOG, frozen({(atom,): sympy.S.One}))
@@ -180,14 +182,14 @@ def reciprocal(atoms: Atoms, y: Value, made: Made) -> Iterator[Value]:
     shared = _shared(y)
     for atom in shared:
         yield from _over(atoms, atom, made)
-    left = cleaned({_divided(m, shared): w / size for m, w in y.items()})
+    left = cleaned({without(m, shared): w / size for m, w in y.items()})
     exponent, rest = _without_exponential(atoms, left)
-    yield _exponential(atoms, _minus(exponent))
+    yield _exponential(atoms, negative(exponent))
     if starts_negative(rest):
-        size, rest = -size, _minus(rest)
+        size, rest = -size, negative(rest)
     yield {ONE: 1 / size}
     if (d := _one_plus(atoms, rest)) is not None:
-        yield made(SIGMOID, _minus(d))
+        yield made(SIGMOID, negative(d))
     elif (p := _one_minus(atoms, rest)) is not None:
         yield plus(_ONE, made(EXP, p))
     elif rest != _ONE:
@@ -197,9 +199,9 @@ def reciprocal(atoms: Atoms, y: Value, made: Made) -> Iterator[Value]:
 def _over(atoms: Atoms, atom: Atom, made: Made) -> Iterator[Value]:
     """Factors of one over an atom."""
     if (x := _inside(atoms, atom, EXP)) is not None:
-        yield _exponential(atoms, _minus(x))
+        yield _exponential(atoms, negative(x))
     elif (p := _inside(atoms, atom, SIGMOID)) is not None:
-        yield plus(_ONE, made(EXP, _minus(p)))
+        yield plus(_ONE, made(EXP, negative(p)))
     elif (y := _inside(atoms, atom, ROOT)) is not None:
         yield {(atom,): sympy.S.One}
         yield from reciprocal(atoms, y, made)
@@ -213,7 +215,7 @@ def root(atoms: Atoms, x: Value, made: Made) -> Iterator[Value]:
     """Factors of ``sqrt(x)``."""
     left, right = atoms.products.get(frozen(x), ({}, _ONE))
     if left == right:
-        yield largest(atoms, [left, _minus(left)])
+        yield largest(atoms, [left, negative(left)])
         return
     front = _rational_content(x)
     # sqrt(p/q) = sqrt(p*q)/q, without the squares of p*q.
@@ -234,7 +236,7 @@ def root(atoms: Atoms, x: Value, made: Made) -> Iterator[Value]:
         half = monomial.count(atom) // 2
         size: Value = {(atom,): sympy.S.One}
         if not is_positive_atom(atoms, atom):
-            size = largest(atoms, [size, _minus(size)])
+            size = largest(atoms, [size, negative(size)])
         yield from [size] * half
     if y is not None and weight > 0:
         yield from (made(ROOT, scaled(weight, y)), made(OVER, y))
@@ -249,10 +251,6 @@ def _rational_content(x: Value) -> Symbolic:
     return abs(sympy.gcd_list([*x.values()]))
 
 
-def _minus(x: Value) -> Value:
-    return scaled(sympy.S.NegativeOne, x)
-
-
 def _shared(y: Value) -> Monomial:
     """The atoms that all products have."""
     first, *others = y
@@ -261,13 +259,6 @@ def _shared(y: Value) -> Monomial:
         for atom in dict.fromkeys(first)
         for _ in range(min(m.count(atom) for m in (first, *others)))
     )
-
-
-def _divided(monomial: Monomial, by: Monomial) -> Monomial:
-    left = list(monomial)
-    for atom in by:
-        left.remove(atom)
-    return tuple(left)
 
 
 # ------------------------------------------------------------------------------ products
@@ -286,17 +277,17 @@ def simpler(atoms: Atoms, monomial: Monomial) -> tuple[Monomial, Value] | None:
         if kind != "f":
             continue
         known, x, count = others[0], dict(others[1]), monomial.count(atom)
-        others_left = _divided(rest, (atom,))
+        others_left = without(rest, (atom,))
         if known == SIGMOID and exponent:
             times = _multiple(exponent, x)
             if times:
                 return others_left, _with_gate(atoms, atom, x, times)
         elif known == ROOT and count > 1:
-            return _divided(monomial, (atom, atom)), x
+            return without(monomial, (atom, atom)), x
         elif known == COS and count > 1:
             sine = atoms.number("f", SIN, frozen(x))
             squares = minus(_ONE, {(sine, sine): sympy.S.One})
-            return _divided(monomial, (atom, atom)), squares
+            return without(monomial, (atom, atom)), squares
         elif known == OVER and x:
             found = _over_line(atoms, atom, x, exponent, others_left)
             if found is not None:
@@ -331,7 +322,7 @@ def _over_line(
             return None
         monomial, weight, own, factors = ONE, y[ONE], {}, ONE
     left = product(
-        {_divided(others, factors): sympy.S.One},
+        {without(others, factors): sympy.S.One},
         _exponential(atoms, minus(exponent, own)),
     )
     (rest,) = left

@@ -140,3 +140,16 @@ def product(left: Value, right: Value) -> Value:
             for b, w in right.items()
         )
     )
+
+
+def negative(value: Value) -> Value:
+    """Minus a value."""
+    return scaled(sympy.S.NegativeOne, value)
+
+
+def without(monomial: Monomial, factors: Monomial) -> Monomial:
+    """What is left of a product that has these factors."""
+    left = list(monomial)
+    for atom in factors:
+        left.remove(atom)
+    return tuple(left)
