@@ -50,6 +50,8 @@ _DEFINED = re.compile(r"[^\W_]+'?\s*(=(?!=)|:=)")
 _FLOWS = ("stem", "head", "adapter", "transition")
 #: Statements that have sizes.
 _SIZES = ("stages", "input")
+#: What the input of a network is called by those who say it: `input tokens 32 of 50257`.
+_OWN_INPUT = ("tokens", "ids", "image", "images", "pixels", "vector", "features", "x")
 #: How the sizes of a statement are written.
 _SIZED = {
     "stages": "each stage stands for itself: stages 16 x 3, 32 x 4 / 2",
@@ -163,13 +165,13 @@ def _token(
         statement.start + token.end_pos,
     )
     if word == "input" and _lacks_equals(previous, token):
-        name = str(previous)
-        report.error(
-            "RF101",
-            "a further input has an `=` behind its name",
-            place,
-            hint=f"write input {name} = {statement.source.text[place.start : statement.end]}",
-        )
+        name, sizes = str(previous), statement.source.text[place.start : statement.end]
+        said = "a further input has an `=` behind its name"
+        hint = f"write input {name} = {sizes}"
+        if name in _OWN_INPUT:
+            said = "the input of the network is said by its sizes alone"
+            hint = f"write input {sizes}"
+        report.error("RF101", said, place, hint=hint)
         return
     if missing := _missing(error, statement, library):
         left, right = _sides(error, statement)

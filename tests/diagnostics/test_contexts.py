@@ -49,6 +49,11 @@ MISTAKES = {
         "RF101",
         "a further input has an `=` behind its name",
     ),
+    "its kind": (
+        "input tokens 7 x 8\nX_i = W_i*X_<i-1>",
+        "RF101",
+        "the input of the network is said by its sizes alone",
+    ),
     "four sizes": (
         "input e = 8 x 1 x 2 x 3\nX_i = W_i*X_<i-1>*e",
         "RF212",
