@@ -247,6 +247,25 @@ def test_a_state_of_few_bits_is_warned_of_once(how: str) -> None:
     assert all("torch.bfloat16 is the type of what blocks hand on" in w for w in words)
 
 
+@pytest.mark.parametrize(
+    ("old", "blocks"), [("0.1", 12), ("0.1", 3), ("0.9", 12), ("0.9", 3)]
+)
+def test_a_row_that_does_not_lead_back_is_told(old: str, blocks: int) -> None:
+    """Rounding errors grow by 1 / 0.1 a block backwards; all is well in float64."""
+    _, other, x = both(
+        f"input 3 x 6 x 6\nstages 4 x {blocks}\nW = conv(3, c) > tanh\n"
+        f"C = conv(1, c)\nV_0 = 0\nV_i = {old}*V_<i-1> + W_i*X_<i-1>\n"
+        "X_i = X_<i-1> + V_i\nX_0 = C_0*input"
+    )
+    for kind in (torch.float32, torch.float64):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            other.to(kind)(x.to(kind)).sum().backward()
+        told = [str(item.message) for item in said]
+        wrong = old == "0.1" and blocks == 12 and kind == torch.float32
+        assert told == [Reversible.OFF] * wrong
+
+
 def test_changes_are_seen_and_nothing_lives_on() -> None:
     _, other, x = both(TEXTS["A.4.1"])
     made = other(x)
