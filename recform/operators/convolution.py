@@ -8,7 +8,7 @@ from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, Value, given
 from recform.blocks.code import code, made
 from recform.blocks.operator import Emitted, Misfit, Operator, Weights
-from recform.blocks.shape import Layout, Shape, Size
+from recform.blocks.shape import Layout, Shape, Size, known
 from recform.blocks.support import template
 from recform.operators.linear import learned
 from recform.operators.window import check_grid, divides, floored, joined, pair, window
@@ -159,6 +159,21 @@ class ScaledStdConv(Conv):
         Argument("gain", Kind.NUMBER, 1.0, "the gain before training"),
         Argument("eps", Kind.AMOUNT, 1e-5, "added to the variance of a kernel"),
     )
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        shape, groups = super().shape(x, a), self.groups(x, a)
+        if (
+            pair(a.kernel) == (1, 1)
+            and known(x.features, groups)
+            and x.features == groups
+        ):
+            raise Misfit(
+                "RF210",
+                "has kernels of one number each, which has no deviation",
+                hint="write conv, or take a larger kernel or fewer groups",
+                argument="kernel",
+            )
+        return shape
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         cost, width = super().cost(x, a), int(self.width(x, a))

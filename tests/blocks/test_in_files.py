@@ -180,6 +180,7 @@ MISTAKES = [
     ("conv((2, 3), c)", "RF210", None),
     ("conv(3, (c, c))", "RF212", "(c, c)"),
     ("dwconv(2, stride=s)", "RF210", None),
+    ("wsconv(1, c, groups=c)", "RF210", None),
     ("pixelunshuffle(s)", "RF210", "s"),
     ("dwconv(3) > linear(c)", "RF405", "linear(c)"),
     ("deconv(1, c, stride=2)", "RF210", "deconv(1, c, stride=2)"),
