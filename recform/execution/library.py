@@ -12,7 +12,7 @@ from typing import Any
 
 from recform.blocks.function import NUMBERS as WORDS
 from recform.diagnostics import counted
-from recform.execution.forms import Drawn, Made, Node
+from recform.execution.forms import Drawn, Made, Node, Unreadable
 
 #: Functions of numbers, by their name without ``torch.`` or ``math.``.
 NUMBERS: dict[str, Callable[..., float]] = {
@@ -30,6 +30,7 @@ NUMBERS: dict[str, Callable[..., float]] = {
     "sigmoid": WORDS["sigmoid"],
     "floor": math.floor,
     "ceil": math.ceil,
+    "round": round,
     "min": min,
     "max": max,
     "minimum": min,
@@ -103,6 +104,35 @@ def changes_nothing(name: str) -> bool:
     module, _, function = name.rpartition(".")
     known = name in NUMBERS or (module in ("torch", "math") and function in NUMBERS)
     return name in _WRITTEN or known
+
+
+#: What torch makes with sizes, all that it is given by place, and takes no float for.
+_SIZED = (
+    *("nn.Linear", "nn.Bilinear", "nn.Conv", "nn.Embedding", "nn.MultiheadAttention"),
+    *("nn.BatchNorm", "nn.LayerNorm", "nn.RMSNorm", "nn.GroupNorm"),
+)
+#: What it takes by name that is a size.
+_SIZES = ("stride", "padding", "dilation", "groups", "output_padding")
+
+
+def check_sizes(
+    name: str, arguments: Sequence[Any], options: Mapping[str, Any]
+) -> None:
+    """Raises where torch would: ``nn.Linear(4, 8.0)`` is no module.
+
+    Raises:
+        Unreadable: if a size is a float.
+    """
+    if name.startswith(_SIZED):
+        sizes = [*arguments, *(options[key] for key in _SIZES if key in options)]
+        if any(map(_holds_float, sizes)):
+            raise Unreadable(f"{name} of a size that is a float")
+
+
+def _holds_float(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return any(map(_holds_float, value))
+    return isinstance(value, float)
 
 
 #: Arguments of convolutions and windows that say nothing, by their default values.

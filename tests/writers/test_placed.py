@@ -161,3 +161,31 @@ def test_mistakes(text: str, code: str) -> None:
     with pytest.raises(CompileError) as caught:
         compiled(text)
     assert [found.code for found in caught.value.diagnostics] == [code]
+
+
+@pytest.mark.parametrize(
+    ("declared", "number", "values"),
+    [
+        ("", "j^(i - L)", [j ** (i - 6.0) for i, j in enumerate(J, 1)]),
+        ("", "(1/j)^i", [j**-i for i, j in enumerate(map(float, J), 1)]),
+        ("const m = (1, 2, 3) per stage\n", "m^i", [1, 1, 8, 16, 32, 729]),
+        (
+            "const n = (1, 2, 1, 0.5, 3, 2) per block\n",
+            "n^-i",
+            [1, 0.25, 1, 16, 3**-5, 2**-6],
+        ),
+    ],
+)
+def test_powers_by_the_number_of_the_block(
+    declared: str, number: str, values: list[float]
+) -> None:
+    """With 1 in the place of the base the number of the block was taken for unread."""
+    item = compiled(f"{declared}X_i = X_<i-1> + {number}*W_i*X_<i-1>")
+    net = item.module().double()
+
+    def loop(blocks: list[Any], x: Tensor) -> Tensor:
+        for block, value in zip(blocks, values, strict=True):
+            x = x + value * block.W(x)
+        return x
+
+    same(net, loop)
