@@ -42,7 +42,7 @@ def at_block(value: Symbolic, tensor: Scaled | Filled, step: Step) -> Symbolic:
 def reads_index(value: Symbolic) -> bool:
     """Whether a coefficient has the number of the block, and not by its place alone."""
     # One in their place would take the block's number away with it: `j^i` is no 1.
-    plain = {item: sympy.Dummy() for item in placed(value)}
+    plain = {item: sympy.Dummy(real=True) for item in placed(value)}
     return bool(value.xreplace(plain).has(I))
 
 
