@@ -61,7 +61,7 @@ def passes(net: Any, given: tuple[Tensor, ...], parameters: list[Tensor]) -> lis
     """Outputs, and gradients of parameters and inputs."""
     given = tuple(x.detach().clone().requires_grad_(True) for x in given)
     made = net(*given)
-    weights = torch.linspace(-1, 1, made.numel(), dtype=torch.float64).view_as(made)
+    weights = torch.linspace(-1, 2, made.numel(), dtype=torch.float64).view_as(made)
     wanted = [*given, *parameters]
     found = torch.autograd.grad((made * weights).sum(), wanted, allow_unused=True)
     return [made.detach(), *found]
