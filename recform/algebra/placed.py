@@ -148,7 +148,7 @@ def function(value: Symbolic, given: Sequence[Symbolic] = ()) -> Callable[..., f
     """
     value = with_words(value)
     found = placed(value)
-    symbols = sympy.symbols(f"n:{len(found)}", seq=True)
+    symbols = sympy.symbols(f"n:{len(found)}", seq=True, real=True)
     plain = value.xreplace(dict(zip(found, symbols, strict=True)))
     made = sympy.lambdify((I, L, *given, *symbols), plain, modules="math")
 

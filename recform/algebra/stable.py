@@ -26,6 +26,11 @@ class _Word(sympy.Function):
     # Otherwise sympy, to put terms in order, takes powers apart into real and imaginary.
     is_real = True
 
+    def _eval_evalf(self, prec: int) -> Symbolic:
+        """Otherwise the largest of it and of others is not known."""
+        (value,) = self.args
+        return self.of_exp(sympy.exp(value))._eval_evalf(prec)
+
     def _latex(self, printer: LatexPrinter, exp: str = "") -> str:
         power = f"^{{{exp}}}" if exp else ""
         inner = printer.doprint(self.args[0])
@@ -37,11 +42,21 @@ class Sigmoid(_Word):
 
     name = "sigmoid"
 
+    @staticmethod
+    def of_exp(power: Symbolic) -> Symbolic:
+        """What it is, of ``exp(x)``."""
+        return power / (1 + power)
+
 
 class Softplus(_Word):
     """The same of ``log(1 + exp(x))``."""
 
     name = "softplus"
+
+    @staticmethod
+    def of_exp(power: Symbolic) -> Symbolic:
+        """What it is, of ``exp(x)``."""
+        return sympy.log(1 + power)
 
 
 class log1p(sympy.Function):

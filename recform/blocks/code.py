@@ -129,6 +129,8 @@ def _factor(expr: sympy.Expr) -> str:
 def _quotient(expr: sympy.Expr) -> str:
     """Sizes divide exactly (this has been checked), so they are divided with ``//``."""
     numerator, denominator = sympy.fraction(sympy.together(expr))
+    if not expr.has(Real) and not (_is_whole(numerator) and _is_whole(denominator)):
+        return f"round({_fraction(expr)})"
     text = _python(numerator)
     if denominator == 1:
         return text
@@ -138,6 +140,26 @@ def _quotient(expr: sympy.Expr) -> str:
     if not denominator.is_Atom:
         below = f"({below})"
     return f"{text} // {below}"
+
+
+def _is_whole(expr: Symbolic) -> bool:
+    """Whether what is written is a whole number of Python's, as a float is no size.
+
+    Python's `2**-1` is a float; where nothing but a power is no whole number by itself,
+    its exponent is never below zero.
+    """
+    return _is_made_of_whole(expr.as_coeff_Add()[1], alone=True)
+
+
+def _is_made_of_whole(expr: Symbolic, *, alone: bool = False) -> bool:
+    if expr.is_Atom:
+        return bool(expr.is_integer)
+    if isinstance(expr, sympy.floor | sympy.ceiling):
+        return True
+    if expr.is_Pow and not (expr.exp.is_nonnegative or alone):
+        return False
+    kinds = sympy.Add | sympy.Mul | sympy.Pow | sympy.Max | sympy.Min | sympy.Abs
+    return isinstance(expr, kinds) and all(map(_is_made_of_whole, expr.args))
 
 
 class ExpressionPrinter(PythonCodePrinter):  # type: ignore[misc]
@@ -175,10 +197,14 @@ class _Printer(ExpressionPrinter):
         return str(super().parenthesize(item, level, strict))
 
     def _print_floor(self, expr: sympy.Expr) -> str:
-        return f"({_floor(expr.args[0])})"
+        quotient = _floor(expr.args[0])
+        return f"({quotient})" if quotient else f"math.floor({_fraction(expr.args[0])})"
 
     def _print_ceiling(self, expr: sympy.Expr) -> str:
-        return f"(-({_floor(-expr.args[0])}))"
+        quotient = _floor(-expr.args[0])
+        return (
+            f"(-({quotient}))" if quotient else f"math.ceil({_fraction(expr.args[0])})"
+        )
 
     def _print_log1p(self, expr: sympy.Expr) -> str:
         return f"math.log1p({self._print(expr.args[0])})"
@@ -188,7 +214,10 @@ class _Printer(ExpressionPrinter):
 
 
 def _floor(expr: sympy.Expr) -> str:
+    """A rounded quotient of whole numbers; empty if it is none."""
     numerator, denominator = sympy.fraction(sympy.together(expr))
+    if not (_is_whole(numerator) and _is_whole(denominator)):
+        return ""
     above = _python(numerator)
     if precedence(numerator) < PRECEDENCE["Mul"]:
         above = f"({above})"
@@ -202,4 +231,4 @@ def _python(expr: sympy.Expr) -> str:
     text = re.sub(r"\((\(\d+ / \d+\))\)", r"\1", text)
     # Spaces stand around a power of more than a name or a number.
     text = re.sub(r"\*\*(?=\()|(?<=\))\*\*", " ** ", text)
-    return text[1:-1] if expr.func is sympy.floor else text
+    return text[1:-1] if expr.func is sympy.floor and text[0] == "(" else text

@@ -17,7 +17,13 @@ from recform.execution.forms import (
     key_of,
     kind_of,
 )
-from recform.execution.library import LIMITS, NUMBERS, is_made, plain
+from recform.execution.library import (
+    LIMITS,
+    NUMBERS,
+    check_sizes,
+    is_made,
+    plain,
+)
 from recform.execution.parts import (
     PAST,
     Asked,
@@ -230,6 +236,7 @@ class Calls:
             arguments, options = before, {**options, "inplace": is_in_place}
         if options.get("inplace") and not is_made(name):
             self._file.overwrite(arguments[0])
+        check_sizes(name, arguments, options)
         stands = self._file.stands
         is_trained = not options and arguments[2:] == [Name("self.training")]
         if name == "F.dropout" and is_trained:

@@ -12,7 +12,7 @@ from typing import Any
 
 from recform.blocks.function import NUMBERS as WORDS
 from recform.diagnostics import counted
-from recform.execution.forms import Drawn, Made, Node
+from recform.execution.forms import Drawn, Made, Node, Unreadable
 
 #: Functions of numbers, by their name without ``torch.`` or ``math.``.
 NUMBERS: dict[str, Callable[..., float]] = {
@@ -30,6 +30,7 @@ NUMBERS: dict[str, Callable[..., float]] = {
     "sigmoid": WORDS["sigmoid"],
     "floor": math.floor,
     "ceil": math.ceil,
+    "round": round,
     "min": min,
     "max": max,
     "minimum": min,
@@ -105,6 +106,51 @@ def changes_nothing(name: str) -> bool:
     return name in _WRITTEN or known
 
 
+#: What torch makes with sizes, all that it is given by place, and takes no float for.
+_SIZED = (
+    *("nn.Linear", "nn.Bilinear", "nn.Conv", "nn.Embedding", "nn.MultiheadAttention"),
+    *("nn.BatchNorm", "nn.LayerNorm", "nn.RMSNorm", "nn.GroupNorm"),
+)
+#: What it takes by name that is a size.
+_SIZES = ("stride", "padding", "dilation", "groups", "output_padding")
+
+
+def check_sizes(
+    name: str, arguments: Sequence[Any], options: Mapping[str, Any]
+) -> None:
+    """Raises where torch would: ``nn.Linear(4, 8.0)`` is no module, ``[1]`` learns nothing.
+
+    Raises:
+        Unreadable: if a size is a float, or a number of a tensor is none.
+    """
+    match name, arguments:
+        case "torch.tensor", [numbers, *_]:
+            wrong = not _is_float(numbers)
+        case "torch.full", [sizes, number, *_]:
+            wrong = _holds_float(sizes) or not _is_float(number)
+        case _:
+            wrong = False
+    if wrong:
+        raise Unreadable(f"{name} of {arguments}")
+    if name.startswith(_SIZED):
+        sizes = [*arguments, *(options[key] for key in _SIZES if key in options)]
+        if any(map(_holds_float, sizes)):
+            raise Unreadable(f"{name} of a size that is a float")
+
+
+def _is_float(value: Any) -> bool:
+    """Whether a number, or one of several, is a float: one makes floats of all."""
+    if isinstance(value, tuple | list):
+        return any(map(_is_float, value))
+    return not isinstance(value, int)
+
+
+def _holds_float(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return any(map(_holds_float, value))
+    return isinstance(value, float)
+
+
 #: Arguments of convolutions and windows that say nothing, by their default values.
 _CONV = {
     "stride": 1.0,
@@ -144,10 +190,23 @@ class Start:
 
     @classmethod
     def of(cls, numbers: Sequence[float], behind: int = 0) -> Start:
-        """That of these numbers, to nine digits; what is left of a sine's zero is none."""
-        rounded = [0.0 if abs(n) < 1e-12 else float(f"{n:.9g}") for n in numbers]
+        """That of these numbers, to nine digits; no float is as small as what is none."""
+        rounded = [0.0 if abs(n) < 1e-100 else float(f"{n:.9g}") for n in numbers]
         different = rounded[:1] if len(set(rounded)) == 1 else rounded
         return cls(len(numbers), tuple(different), behind)
+
+    def is_near(self, exact: Start) -> bool:
+        """Whether floats make these of what they are exactly: of a sine's zero little."""
+        most = max(len(self.values), len(exact.values))
+        mine, its = (s.values * (most // len(s.values)) for s in (self, exact))
+        return (self.count, self.behind, len(mine)) == (
+            exact.count,
+            exact.behind,
+            len(its),
+        ) and all(
+            math.isclose(a, b, rel_tol=1e-8) or (b == 0 and abs(a) < 1e-12)
+            for a, b in zip(mine, its, strict=True)
+        )
 
     def __str__(self) -> str:
         values = ", ".join(f"{value:.9g}" for value in self.values[:4])

@@ -363,12 +363,15 @@ class Sides:
                 raise Refuted(f"{self.what} has {shown(made)}, which nobody runs")
         for instance in self.code.idle:
             raise Refuted(f"{self.what} has {instance.kind.name}, which nobody runs")
-        if self.code.learned != self.said.learned:
-            odd = [
-                *(self.code.learned - self.said.learned),
-                *(self.said.learned - self.code.learned),
-            ]
-            name, start = min(odd, key=str)
+        written = list((self.code.learned - self.said.learned).elements())
+        wanted_ = list((self.said.learned - self.code.learned).elements())
+        for name, start in tuple(written):
+            like = [(n, s) for n, s in wanted_ if n == name and _is_near(start, s)]
+            if like:
+                written.remove((name, start))
+                wanted_.remove(like[0])
+        if written or wanted_:
+            name, start = min([*written, *wanted_], key=str)
             what = f"{name}, {start}, here or there alone"
             raise Refuted(f"{self.what} has other learned scalars: {what}")
 
@@ -377,6 +380,10 @@ class Sides:
         # timm's interface pools by itself, and leaves the pooling where brackets have it.
         pools = ("nn.AdaptiveAvgPool2d", "nn.AdaptiveMaxPool2d", "nn.Flatten")
         return known or made.make[0] in ("nn.Identity", "nn.Dropout", *pools)
+
+
+def _is_near(written: Start | None, exact: Start | None) -> bool:
+    return written is not None and exact is not None and written.is_near(exact)
 
 
 def _groups(

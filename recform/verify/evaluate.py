@@ -262,7 +262,7 @@ class Evaluator:
             return as_float(coefficient.xreplace(known))
         import torch
 
-        symbols = sympy.symbols(f"k:{len(learned)}", seq=True)
+        symbols = sympy.symbols(f"k:{len(learned)}", seq=True, real=True)
         coefficient = with_words(coefficient)
         coefficient = coefficient.xreplace(dict(zip(learned, symbols, strict=True)))
         words = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import math
 import re
@@ -12,7 +13,11 @@ import torch
 
 import recform
 from recform.blocks.examples import random_inputs
+from recform.compiler import compile_source, from_text
+from recform.execution.file import File, Said
+from recform.execution.forms import Unreadable
 from recform.execution.library import LAST, USUAL
+from recform.execution.reader import Reader
 from recform.operators import standard
 from tests.diagnostics.mistakes import mistakes
 
@@ -222,3 +227,44 @@ def test_a_deviation_that_is_a_sum() -> None:
         f"{frame}W = linear(c)\nX_i = X_<i-1> + W_i*X_<i-1>"
     ).source
     assert "(features - 5) * torch.randn(1, positions, in_features)" in source
+
+
+#: Sizes that Python would make floats of, and what they are in blocks 1 to 4; c is 4.
+SIZES = {
+    "8 + floor(sqrt(i))": [9, 9, 9, 10],
+    "8 + ceil(sqrt(i)*c/3)": [10, 10, 11, 11],
+    "8 - floor(c*exp(-i))": [7, 8, 8, 8],
+    "8 + floor(log(i)/log(2))": [8, 9, 9, 10],
+    "max(4, c*i/2, 3)": [4, 4, 6, 8],
+    "c*2^(i - 2)": [2, 4, 8, 16],
+    "4*c^(1/2)": [8, 8, 8, 8],
+    "c*2^(2*(L - i) - 4)/2^(L - i - 4)": [32, 16, 8, 4],
+    "abs(c*i/2 - 3)": [1, 1, 3, 5],
+    "2^(L - i)": [8, 4, 2, 1],
+    "floor(i/2)*floor(i/3) + 1": [1, 1, 2, 3],
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_sizes_are_whole_numbers_of_python(size: str) -> None:
+    """What was proved had `nn.Linear(4, 9.0)`, which torch refuses to make."""
+    (item,) = compile_source(
+        from_text(
+            f"input 4\nstem none\nhead none\nstages 4 x 4\n"
+            f"W = linear({size}) > tanh > linear(c)\nX_i = X_<i-1> + W_i*X_<i-1>"
+        )
+    )
+    net = item.module()
+    widths = [block.W.fc1.out_features for block in net.blocks]
+    assert widths == SIZES[size]
+    assert all(type(width) is int for width in widths)
+    net(torch.zeros(1, 4))
+
+
+@pytest.mark.parametrize(
+    "text", ["nn.Linear(4, 8.0)", "nn.Conv2d(4, 4, (3.0, 1))", "nn.GroupNorm(4, 8.0)"]
+)
+def test_sizes_that_are_floats_are_read_by_nobody(text: str) -> None:
+    node = ast.parse(text, mode="eval").body
+    with pytest.raises(Unreadable):
+        Reader(File(Said(), {}, {}), {}).value(node)

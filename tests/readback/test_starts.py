@@ -147,8 +147,28 @@ OF_BLOCKS = {
     "one of all blocks": (r"1 / \(i \+ 1\)", "0.5"),
     "a block less": (r"float\(i - 3\)", "float(i - 2)"),
     "rounded up": (r"i // 2", "-(-i // 2)"),
+    "a whole number": (r"float\(i - 3\)", "i - 3"),
     "blocks from 0 on": (r"Step\(i=1 \+ k\)", "Step(i=k)"),
     "a recurrence of another block": (r"(Hcell\(.*)\bi\)", r"\g<1>i + 1)"),
+}
+
+
+#: Starts that are next to nothing, and one that floats make of nothing.
+SMALL = """
+input 4
+stages 4 x 3
+W = linear(c)
+scalar a_i = 1e-13*i
+scalar b = 3e-14
+scalar d_i = cos(3.5*pi*i) - cos(3.5*pi*i - 2*pi)
+X_i = a_i*X_<i-1> + b*W_i*X_<i-1> + d_i*tanh(X_<i-1>)
+"""
+OF_SMALL = {
+    "a small number that is none": (r"1e-13 \* i", "0.0 * i"),
+    "another small number": (r"1e-13 \* i", "1.1e-13 * i"),
+    "another one of all blocks": (r"3e-14", "3.1e-14"),
+    "nothing": (r"3e-14", "0.0"),
+    "a whole number": (r"3e-14", "0"),
 }
 
 
@@ -168,7 +188,7 @@ def refused(text: str, fault: tuple[str, str], flags: re.RegexFlag = re.NOFLAG) 
         check([plan.graph], [plan], ast.parse(found))
 
 
-@pytest.mark.parametrize("text", (TEXT, APART, BLOCKS))
+@pytest.mark.parametrize("text", (TEXT, APART, BLOCKS, SMALL))
 def test_what_is_written_is_right(text: str) -> None:
     plan, code = written(text)
     check([plan.graph], [plan], ast.parse(code))
@@ -188,6 +208,11 @@ def test_another_start_is_found(fault: str) -> None:
 @pytest.mark.parametrize("fault", OF_BLOCKS)
 def test_the_start_of_another_block_is_found(fault: str) -> None:
     refused(BLOCKS, OF_BLOCKS[fault])
+
+
+@pytest.mark.parametrize("fault", OF_SMALL)
+def test_a_small_start_is_one(fault: str) -> None:
+    refused(SMALL, OF_SMALL[fault])
 
 
 def test_of_two_starts_of_a_member_the_first_counts() -> None:

@@ -25,6 +25,10 @@ U = linear(c)
 J = [1, 2, 1, 2, 3, 1]
 
 
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
 def compiled(text: str) -> Compiled:
     (item,) = compile_source(from_text(FRAME + text))
     return item
@@ -161,3 +165,42 @@ def test_mistakes(text: str, code: str) -> None:
     with pytest.raises(CompileError) as caught:
         compiled(text)
     assert [found.code for found in caught.value.diagnostics] == [code]
+
+
+@pytest.mark.parametrize(
+    ("declared", "number", "values"),
+    [
+        ("", "j^(i - L)", [j ** (i - 6.0) for i, j in enumerate(J, 1)]),
+        ("", "(1/j)^i", [j**-i for i, j in enumerate(map(float, J), 1)]),
+        # A number of the block that may be complex had `conjugate` in its code.
+        (
+            "const m = (1, -2, 0.5) per stage\n",
+            "sigmoid(min(-0.2 - m*(8 + e), 2))",
+            [
+                _sigmoid(min(-0.2 - m * (8 + math.e), 2))
+                for m in (1, 1, -2, -2, -2, 0.5)
+            ],
+        ),
+        # Of `softplus` of a number nobody knew whether it is larger than others.
+        ("", "max(softplus(1000), i)/1000", [1.0] * 6),
+        ("const m = (1, 2, 3) per stage\n", "m^i", [1, 1, 8, 16, 32, 729]),
+        (
+            "const n = (1, 2, 1, 0.5, 3, 2) per block\n",
+            "n^-i",
+            [1, 0.25, 1, 16, 3**-5, 2**-6],
+        ),
+    ],
+)
+def test_numbers_that_code_got_wrong(
+    declared: str, number: str, values: list[float]
+) -> None:
+    """With 1 in the place of a base the number of the block was taken for unread."""
+    item = compiled(f"{declared}X_i = X_<i-1> + {number}*W_i*X_<i-1>")
+    net = item.module().double()
+
+    def loop(blocks: list[Any], x: Tensor) -> Tensor:
+        for block, value in zip(blocks, values, strict=True):
+            x = x + value * block.W(x)
+        return x
+
+    same(net, loop)

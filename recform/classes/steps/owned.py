@@ -41,7 +41,9 @@ def at_block(value: Symbolic, tensor: Scaled | Filled, step: Step) -> Symbolic:
 
 def reads_index(value: Symbolic) -> bool:
     """Whether a coefficient has the number of the block, and not by its place alone."""
-    return bool(value.xreplace(dict.fromkeys(placed(value), sympy.S.One)).has(I))
+    # One in their place would take the block's number away with it: `j^i` is no 1.
+    plain = {item: sympy.Dummy(real=True) for item in placed(value)}
+    return bool(value.xreplace(plain).has(I))
 
 
 @dataclass(frozen=True)

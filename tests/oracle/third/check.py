@@ -1,0 +1,170 @@
+"""A generated module beside the third reader: outputs, gradients, starts, statistics."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from recform.blocks.examples import random_inputs
+from recform.compiler import Compiled, compile_source, from_text
+from recform.memory import Memory
+from recform.target import Target
+from tests.oracle.compare import shake
+from tests.oracle.third.file import Declared, File, read
+from tests.oracle.third.network import Flow, Network
+from tests.oracle.third.operators import dropped
+from tests.oracle.third.values import Place
+
+TOLERANCE = 1e-9
+#: Starts are numbers of float32.
+STARTS = 3e-7
+
+
+class TooLarge(Exception):
+    """The numbers of a network are none, or grow beyond what can be compared."""
+
+
+@contextlib.contextmanager
+def rates() -> Iterator[None]:
+    """Dropout does not draw, but tells its rate."""
+
+    def dropout(x: Tensor, p: float = 0.5, training: bool = True, *_: Any) -> Tensor:
+        return dropped(x, p) if training else x
+
+    before = F.dropout
+    F.dropout = dropout
+    try:
+        yield
+    finally:
+        F.dropout = before
+
+
+def _paths(net: nn.Module) -> None:
+    """The same of stochastic depth, whose class the file brings."""
+    for module in net.modules():
+        if type(module).__name__ == "DropPath":
+
+            def forward(x: Tensor, at: Any = module) -> Tensor:
+                return dropped(x, at.rate) if at.training else x
+
+            module.forward = forward  # type: ignore[method-assign]
+
+
+def passes(net: Any, given: tuple[Tensor, ...], parameters: list[Tensor]) -> list[Any]:
+    """Outputs, and gradients of parameters and inputs."""
+    given = tuple(x.detach().clone().requires_grad_(True) for x in given)
+    made = net(*given)
+    weights = torch.linspace(-1, 2, made.numel(), dtype=torch.float64).view_as(made)
+    wanted = [*given, *parameters]
+    found = torch.autograd.grad((made * weights).sum(), wanted, allow_unused=True)
+    return [made.detach(), *found]
+
+
+def apart(one: list[Any], two: list[Any]) -> float:
+    """How far results are apart, beside the largest numbers there are."""
+    largest = max(
+        (float(x.abs().max()) for x in two[1:] if x is not None and x.numel()),
+        default=0,
+    )
+    worst = 0.0
+    for place, (a, b) in enumerate(zip(one, two, strict=True)):
+        if a is None and b is None:
+            continue
+        a = torch.zeros_like(b) if a is None else a
+        b = torch.zeros_like(a) if b is None else b
+        assert a.shape == b.shape, (place, a.shape, b.shape)
+        if not a.isfinite().all():
+            raise TooLarge
+        assert b.isfinite().all(), "it reads what is not there"
+        scale = max(float(b.abs().max()), 1e-3 * largest if place else 0.0, 1e-30)
+        worst = max(worst, float((a - b).abs().max()) / scale)
+    return worst
+
+
+def starts(file: File, net: nn.Module) -> None:
+    """Learned scalars start as the file says."""
+    network = Network(file, net)
+    rows = network.blocks()
+    if file.scope == "network":
+        rows = [[block for row in rows for block in row]]
+
+    for stage, row in enumerate(rows):
+        flow = Flow(network, stage, row, {})
+        for name, many in file.scalars.items():
+            if len(many) > 1 or (many[0].index and len(many[0].index) > 1):
+                continue
+            _started(file, flow, name, many[0], row, net)
+
+
+def _started(
+    file: File, flow: Any, name: str, declared: Declared, row: Any, net: nn.Module
+) -> None:
+    letter = file.names[name][1] if name in file.names else name
+    for place, block in enumerate(row, 1):
+        home = block if declared.index is not None else net
+        found = getattr(home, letter, None)
+        if not isinstance(found, nn.Parameter):
+            continue
+        wanted = float(flow.numeric(declared.value, Place(place)))
+        assert torch.allclose(
+            found.detach().double(),
+            torch.tensor(wanted, dtype=torch.float64),
+            rtol=STARTS,
+            atol=1e-37,
+        ), f"{name}_{place} starts at {found.detach()}, not {wanted}"
+
+
+def check(
+    text: str, forms: tuple[str, ...] = ("plain",), training: bool = True
+) -> Compiled:
+    """Fails where a network differs from its file.
+
+    Raises:
+        CompileError: if it is refused.
+        Unread: if the reader does not know something.
+    """
+    file = read(text)
+    (item,) = compile_source(from_text(text))
+    torch.manual_seed(0)
+    net: nn.Module = item.module()
+    starts(file, net)
+    net = net.double().train(training)
+    shake(net)
+    given = random_inputs(item.formula.inputs, 3, dtype=torch.float64)
+    theirs = copy.deepcopy(net)
+    reader = Network(file, theirs)
+    with rates():
+        wanted = passes(reader.run, given, list(theirs.parameters()))
+        for form in forms:
+            ours = formed(item, form).module().double().train(training)
+            ours.load_state_dict(net.state_dict())
+            _paths(ours)
+            found = passes(ours, given, list(ours.parameters()))
+            worst = apart(found, wanted)
+            assert worst < TOLERANCE, f"{form} is off by {worst:.3g}"
+            if form == "plain" and training:
+                _buffers(ours, theirs)
+    return item
+
+
+def formed(item: Compiled, form: str) -> Compiled:
+    """A network in a form."""
+    if form == "plain":
+        return item
+    return replace(item, target=Target(memory=Memory(form)))
+
+
+def _buffers(ours: nn.Module, theirs: nn.Module) -> None:
+    others = dict(theirs.named_buffers())
+    for name, buffer in ours.named_buffers():
+        # After several calls it depends on their order.
+        count = f"{name.rpartition('.')[0]}.num_batches_tracked"
+        if "running" in name and dict(ours.named_buffers())[count] == 1:
+            assert torch.allclose(buffer, others[name], rtol=1e-9, atol=1e-12), name

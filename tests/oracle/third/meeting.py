@@ -1,0 +1,89 @@
+"""Terms of one shape, by an adapter where they have several."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from torch import Tensor
+
+from tests.oracle.third.expressions import Expressions
+from tests.oracle.third.grammar import Node, Unread
+from tests.oracle.third.operators import (
+    Weights,
+    axis,
+)
+from tests.oracle.third.values import (
+    Place,
+    Value,
+    padded,
+    spread_out,
+)
+
+
+class Meeting(Expressions):
+    """Where terms meet."""
+
+    def meet(self, values: list[Value], at: Place) -> list[Tensor]:
+        """Tensors (and numbers) in shapes that can be added."""
+        tensors = [value for value in values if value.sort == "tensor"]
+        shapes = {tuple(value.it.shape[1:]) for value in tensors}
+        dims = max(value.it.dim() for value in tensors)
+        if len(shapes) == 1:
+            return [spread_out(value, dims) for value in values]
+        most = [max(s[k] for s in padded(shapes, dims)) for k in range(dims - 1)]
+        gates = all(
+            all(
+                size in (1, big)
+                for size, big in zip(padded([shape], dims)[0], most, strict=True)
+            )
+            for shape in shapes
+        )
+        if gates:
+            return [spread_out(value, dims) for value in values]
+        return self._adapted(values, at)
+
+    def _adapted(self, values: list[Value], at: Place) -> list[Tensor]:
+        if at.i is None or self.file.scope != "network" or self.blocks is None:
+            raise Unread("an adapter there")
+        holding = {tuple(v.it.shape) for v in values if v.sort == "tensor" and v.holds}
+        if len(holding) != 1:
+            raise Unread("an adapter for nobody")
+        shape = holding.pop()
+        named = self.file.names.get("adapter")
+        letter = "shortcut" if named is None else named[1]
+        block = self.blocks[at.i - 1]
+        flow = self.file.frame.get("adapter")
+        found = [n for n, _ in block.named_children() if n.startswith(letter)]
+        apart = [v for v in values if v.sort == "tensor" and tuple(v.it.shape) != shape]
+        if len(apart) > 1 or len(found) > 1:
+            raise Unread("several adapters")
+        made = []
+        for value in values:
+            if value.sort == "tensor" and tuple(value.it.shape) != shape:
+                made.append(
+                    self._adapter(value.it, shape, flow, getattr(block, letter, None))
+                )
+            else:
+                made.append(spread_out(value, len(shape)))
+        return made
+
+    def _adapter(
+        self, x: Tensor, shape: tuple[int, ...], flow: Node | None, module: Any
+    ) -> Tensor:
+        stride = 1
+        if len(shape) == 4:
+            while -(-x.shape[2] // stride) > shape[2]:
+                stride += 1
+        c: Node = ("name", "c", None)
+        s: Node = ("name", "s", None)
+        if flow is None and len(shape) == 4:
+            conv = ("call", "conv", None, (("number", "1"), c), (("stride", s),))
+            flow = ("flow", (("", conv), ("", ("name", "bn", None))))
+        elif flow is None:
+            flow = ("call", "linear", None, (c,), ())
+        weights = Weights(module)
+        place = Place(None, flow={"c": Fraction(shape[axis(x)]), "s": Fraction(stride)})
+        made = self.through(flow, [x], place, weights)
+        assert not weights.left, "an adapter has more weights"
+        return made

@@ -1,0 +1,199 @@
+"""What names are: numbers, learned scalars, unknowns of blocks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tests.oracle.third import numbers
+from tests.oracle.third.file import Declared
+from tests.oracle.third.flows import Flows
+from tests.oracle.third.grammar import Node, Unread
+from tests.oracle.third.values import (
+    Place,
+    Value,
+    nothing,
+    number,
+)
+
+#: What is read where nothing is.
+NONE = nn.Parameter(torch.tensor([math.nan], dtype=torch.float64))
+
+
+class Names(Flows):
+    """Names of one flow of blocks."""
+
+    def stage_of(self, block: int) -> tuple[int, int]:
+        """The stage of a block, and its number there, from 1."""
+        if self.file.scope != "network":
+            return self.stage, block
+        for stage, count in enumerate(self.network.counts):
+            if block <= count:
+                return stage, block
+            block -= count
+        raise Unread("behind the last block")
+
+    def index(self, node: Node, at: Place) -> int:
+        return numbers.whole(self.numeric(node, at))
+
+    def numeric(self, node: Node, at: Place) -> Any:
+        made = self.value(node, at)
+        if made.sort != "number" or not made.there or isinstance(made.it, Tensor):
+            raise Unread(f"no number: {node}")
+        return made.it
+
+    def name(self, name: str, index: tuple[Node, ...] | None, at: Place) -> Value:
+        file = self.file
+        if index is None:
+            return self.plain(name, at)
+        if len(index) > 1:
+            return self.member(name, index, at)
+        if index[0][0] == "range":
+            raise Unread("a range outside of a function")
+        if name in at.locals and callable(at.locals[name]):
+            made: Value = at.locals[name](self.index(index[0], at))
+            return made
+        if name in file.consts:
+            return self.constant(name, self.index(index[0], at), at)
+        if name in file.scalars:
+            return self.learned(name, index[0], at)
+        block = self.index(index[0], at)
+        if name in file.laws or any(key[0] == name for key in file.own):
+            return self.state(name, block, at)
+        if any(made[0] == name for made in file.ranges):
+            return self.state(name, block, at)
+        return self.operator(name, block, at)
+
+    def plain(self, name: str, at: Place) -> Value:
+        file = self.file
+        if name in at.locals:
+            found = at.locals[name]
+            return found if isinstance(found, Value) else number(found)
+        if name in at.flow:
+            return number(at.flow[name])
+        if name == "i":
+            if at.i is None:
+                raise Unread("i without a block")
+            return number(Fraction(at.i))
+        if name == "L":
+            return number(Fraction(self.length))
+        if name == "j" and at.i is not None:
+            return number(Fraction(self.stage_of(at.i)[1]))
+        if name == "first" and at.i is not None:
+            return number(Fraction(at.i - self.stage_of(at.i)[1] + 1))
+        if name in self.inputs:
+            return Value("tensor", self.inputs[name])
+        if name in file.consts:
+            return self.constant(name, at.i, at)
+        if name in file.params:
+            return self.value(file.params[name], Place(None))
+        if name in file.scalars:
+            (declared,) = file.scalars[name]
+            return number(self._scalar(self.network.net, name, declared))
+        if name in numbers.CONSTANTS:
+            return number(numbers.CONSTANTS[name]())
+        return self.operator(name, None, at)
+
+    def constant(self, name: str, block: int | None, at: Place) -> Value:
+        declared = self.file.consts[name]
+        if declared.per:
+            if block is None:
+                raise Unread("a constant of no block")
+            if block < 1:
+                raise Unread("the number of no block")
+            stage, _ = self.stage_of(block)
+            if declared.per == "stage":
+                place = stage
+            elif self.file.scope == "network":
+                place = block - 1
+            else:
+                place = sum(self.network.counts[: self.stage]) + block - 1
+            items = declared.value[1] if declared.value[0] == "tuple" else None
+            node = declared.value if items is None else items[place]
+            return self.value(node, Place(block))
+        here = block if declared.index is not None else None
+        return self.value(declared.value, Place(here))
+
+    def learned(self, name: str, index: Node, at: Place) -> Value:
+        """A learned scalar with an index: of a block, or of a list for all blocks."""
+        declared = self.file.scalars[name][0]
+        listed = index[0] == "number" or (index[0] == "name" and index[1] in at.listed)
+        place = self.index(index, at)
+        if listed:
+            return number(self._scalar(self.network.net, f"{name}_{place}", declared))
+        if place < 1:
+            return nothing("number")
+        assert self.blocks is not None
+        return number(self._scalar(self.blocks[place - 1], name, declared))
+
+    def _scalar(self, module: nn.Module, name: str, declared: Declared) -> Tensor:
+        named = self.file.names.get(name)
+        if named is not None:
+            name = named[1]
+        # What no term needs is not there: whoever reads it gets no number.
+        found = getattr(module, name, NONE)
+        assert isinstance(found, nn.Parameter), f"{name} is not learned"
+        return found
+
+    def member(self, name: str, index: tuple[Node, ...], at: Place) -> Value:
+        """``a_<i,k>``: a number for each member of a sum."""
+        if name not in self.file.scalars or at.members is None or len(index) != 2:
+            raise Unread(f"{name} of two indices")
+        block, k = (self.index(node, at) for node in index)
+        assert self.blocks is not None
+        vector = getattr(self.blocks[block - 1], name)
+        return number(vector[k - at.members[1]].view(1))
+
+    def state(self, name: str, block: int, at: Place) -> Value:
+        key = (name, block)
+        if key not in self.states:
+            self.states[key] = self._state(name, block)
+        made = self.states[key]
+        return made if at.i == block else replace(made, holds=False)
+
+    def _state(self, name: str, block: int) -> Value:
+        file = self.file
+        if key := file.own.get((name, block)):
+            node, part = key
+            if block <= 0 and node == ("number", "0"):
+                return nothing("tensor")
+            made = self.value(node, Place(block if block > 0 else None))
+            return self._part(made, part, block)
+        if block < 0:
+            return nothing("tensor")
+        if block == 0:
+            return Value("tensor", self.inputs["input"])
+        for other, low, high, node in file.ranges:
+            place = Place(None)
+            if other == name and self.index(low, place) <= block <= self.index(
+                high, place
+            ):
+                return self._part(self.value(node, Place(block)), None, block)
+        first = file.firsts.get(name)
+        if first is not None and self.stage_of(block)[1] == 1:
+            return self._part(self.value(first, Place(block)), None, block)
+        shift, node, part = file.laws[name]
+        return self._part(self.value(node, Place(block - shift)), part, block)
+
+    def _part(self, made: Value, part: int | None, block: int) -> Value:
+        if isinstance(made.it, tuple):
+            made = replace(made, it=made.it[part])
+        if not made.there or made.sort != "tensor":
+            raise Unread("an unknown that is nothing")
+        return replace(made, newest=block)
+
+    def _boundary(self) -> dict[tuple[Any, ...], Node]:
+        found = {}
+        for left, right in self.file.applied:
+            match left:
+                case ("*", ("name", op, (a,)), ("name", x, (b,))):
+                    at = Place(None)
+                    found[op, self.index(a, at), x, self.index(b, at)] = right
+                case _:
+                    raise Unread(f"{left}")
+        return found

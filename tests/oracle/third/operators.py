@@ -1,0 +1,368 @@
+"""Operators of the library, written out on weights that are handed in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tests.oracle.third.grammar import Unread
+
+SELU_ALPHA = 1.6732632423543772848170429916717
+SELU_SCALE = 1.0507009873554804934193349852946
+
+
+def _sigmoid(x: Tensor) -> Tensor:
+    return torch.sigmoid(x)
+
+
+#: Functions of tensors (and of learned numbers), from the table of docs/language.md.
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": lambda x: x.clamp(min=0),
+    "relu6": lambda x: x.clamp(min=0, max=6),
+    "leaky_relu": lambda x: torch.where(x > 0, x, 0.01 * x),
+    "elu": lambda x: torch.where(x > 0, x, x.clamp(max=0).expm1()),
+    "selu": lambda x: (
+        SELU_SCALE * torch.where(x > 0, x, SELU_ALPHA * x.clamp(max=0).expm1())
+    ),
+    "gelu": lambda x: x * 0.5 * (1 + torch.erf(x / math.sqrt(2))),
+    "silu": lambda x: x * _sigmoid(x),
+    "hardsigmoid": lambda x: (x / 6 + 0.5).clamp(min=0, max=1),
+    "hardswish": lambda x: x * (x / 6 + 0.5).clamp(min=0, max=1),
+    "tanh": torch.tanh,
+    "sigmoid": _sigmoid,
+    "exp": torch.exp,
+    "log": torch.log,
+    "sqrt": torch.sqrt,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "abs": torch.abs,
+    "softplus": lambda x: F.softplus(x, threshold=1000),
+}
+
+
+def axis(x: Tensor) -> int:
+    """Where features are: of images in front of the grid."""
+    return 1 if x.dim() == 4 else x.dim() - 1
+
+
+class Weights:
+    """The weights below a module, which a flow takes one after the other.
+
+    Args:
+        module: an operator, or None where it has no weights.
+        names: of the module's own attributes, those that belong to the operator.
+    """
+
+    def __init__(self, module: Any, names: tuple[str, ...] | None = None) -> None:
+        self._modules: list[nn.Module] = []
+        self._numbers: list[nn.Parameter] = []
+        if isinstance(module, nn.Module):
+            self._walk(module, names)
+
+    def _walk(self, module: nn.Module, names: tuple[str, ...] | None = None) -> None:
+        children = [
+            child
+            for name, child in module.named_children()
+            if names is None or name in names
+        ]
+        own = list(module.parameters(recurse=False)) if names is None else []
+        if (own and type(module).__module__.startswith("torch.")) or _is_known(module):
+            self._modules.append(module)
+            return
+        self._numbers += own
+        for child in children:
+            self._walk(child)
+
+    def module(self, *kinds: str) -> Any:
+        """The next module with weights."""
+        made = self._modules.pop(0)
+        if not any(base.__name__ in kinds for base in type(made).__mro__):
+            raise AssertionError(f"{type(made).__name__} in the place of {kinds}")
+        return made
+
+    def number(self) -> Any:
+        """The next parameter that belongs to no module of torch."""
+        return self._numbers.pop(0)
+
+    @property
+    def left(self) -> int:
+        return len(self._modules) + len(self._numbers)
+
+
+def _is_known(module: nn.Module) -> bool:
+    known = (nn.Conv2d, nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.GroupNorm)
+    norms = (nn.BatchNorm1d, nn.BatchNorm2d, nn.PReLU)
+    return isinstance(module, known + norms)
+
+
+@dataclass
+class Given:
+    """What an operator is called with.
+
+    Attributes:
+        given, named: arguments, numbers as floats or ints, words as text.
+        weights: where its weights are.
+        training: whether rates and batches count.
+    """
+
+    given: list[Any]
+    named: dict[str, Any]
+    weights: Weights
+    training: bool
+
+    def get(self, place: int, name: str, plain: Any = None) -> Any:
+        """An argument, by its place or its name."""
+        if name in self.named:
+            return self.named[name]
+        return self.given[place] if 0 <= place < len(self.given) else plain
+
+
+def dropped(x: Tensor, rate: float) -> Tensor:
+    """What tests put in the place of dropout: a number that tells the rate."""
+    return x * (1 + rate)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    made = value if isinstance(value, tuple) else (value, value)
+    return int(made[0]), int(made[1])
+
+
+def _conv(x: Tensor, a: Given, depthwise: bool = False, scaled: bool = False) -> Tensor:
+    module = a.weights.module("Conv2d")
+    kernel = _pair(a.get(0, "kernel"))
+    features = x.shape[1]
+    if depthwise:
+        width = features * int(a.get(2, "multiplier", 1))
+        stride, groups = int(a.get(1, "stride", 1)), features
+        dilation, padding = a.get(3, "dilation", 1), a.get(4, "padding")
+        bias = a.get(5, "bias", False)
+    else:
+        width = int(a.get(1, "width", features))
+        stride, groups = int(a.get(2, "stride", 1)), int(a.get(3, "groups", 1))
+        dilation, padding = a.get(4, "dilation", 1), a.get(5, "padding")
+        bias = a.get(6, "bias", scaled)
+    dilation = _pair(dilation)
+    if padding is None:
+        if any((k - 1) * d % 2 for k, d in zip(kernel, dilation, strict=True)):
+            raise Unread("an even kernel")
+        padding = tuple((k - 1) * d // 2 for k, d in zip(kernel, dilation, strict=True))
+    weight = module.weight
+    assert tuple(weight.shape) == (width, features // groups, *kernel), weight.shape
+    assert (module.bias is not None) == bool(bias)
+    if scaled:
+        weight = _scaled(weight, module.gain, a)
+    return F.conv2d(x, weight, module.bias, stride, _pair(padding), dilation, groups)
+
+
+def _scaled(weight: Tensor, gain: Tensor, a: Given) -> Tensor:
+    gamma, eps = a.get(7, "gamma", 1.0), a.get(9, "eps", 1e-5)
+    flat = weight.flatten(1)
+    mean, var = flat.mean(1, keepdim=True), flat.var(1, keepdim=True, unbiased=False)
+    flat = (flat - mean) / (var + eps).sqrt() * gamma / math.sqrt(flat.shape[1])
+    return flat.view_as(weight) * gain
+
+
+def _linear(x: Tensor, a: Given) -> Tensor:
+    if x.dim() == 4:
+        raise Unread("pixels")
+    module = a.weights.module("Linear")
+    width = int(a.get(0, "width", x.shape[-1]))
+    assert tuple(module.weight.shape) == (width, x.shape[-1]), module.weight.shape
+    assert (module.bias is not None) == bool(a.get(1, "bias", True))
+    made = x @ module.weight.T
+    return made if module.bias is None else made + module.bias
+
+
+def _bn(x: Tensor, a: Given) -> Tensor:
+    module = a.weights.module("BatchNorm1d", "BatchNorm2d")
+    if x.dim() == 3:
+        raise Unread("bn of tokens")
+    eps, momentum = a.get(0, "eps", 1e-5), a.get(1, "momentum", 0.1)
+    over = (0,) if x.dim() == 2 else (0, 2, 3)
+    view = (1, -1) if x.dim() == 2 else (1, -1, 1, 1)
+    if a.training:
+        mean, var = x.mean(over), x.var(over, unbiased=False)
+        with torch.no_grad():
+            count = x.numel() / x.shape[1]
+            for buffer, new in (
+                (module.running_mean, mean),
+                (module.running_var, var * count / (count - 1)),
+            ):
+                buffer.mul_(1 - momentum).add_(momentum * new)
+    else:
+        mean, var = module.running_mean, module.running_var
+    made = (x - mean.view(view)) / (var.view(view) + eps).sqrt()
+    return made * module.weight.view(view) + module.bias.view(view)
+
+
+def _ln(x: Tensor, a: Given) -> Tensor:
+    affine = a.get(1, "affine", True)
+    module = a.weights.module("LayerNorm") if affine else None
+    x = x.movedim(axis(x), -1)
+    grid = x.dim() == 4
+    mean, var = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, unbiased=False)
+    made = (x - mean) / (var + a.get(0, "eps", 1e-5)).sqrt()
+    made = made * module.weight + module.bias if module is not None else made
+    return made.movedim(-1, 1) if grid else made
+
+
+def _rmsnorm(x: Tensor, a: Given) -> Tensor:
+    module = a.weights.module("RMSNorm")
+    x = x.movedim(axis(x), -1)
+    grid = x.dim() == 4
+    made = x / (x.square().mean(-1, keepdim=True) + a.get(0, "eps", 1e-6)).sqrt()
+    made = made * module.weight
+    return made.movedim(-1, 1) if grid else made
+
+
+def _gn(x: Tensor, a: Given) -> Tensor:
+    module = a.weights.module("GroupNorm")
+    if x.dim() == 3:
+        raise Unread("gn of tokens")
+    groups = int(a.get(0, "groups", 32))
+    parts = x.reshape(x.shape[0], groups, -1)
+    mean, var = (
+        parts.mean(-1, keepdim=True),
+        parts.var(-1, keepdim=True, unbiased=False),
+    )
+    made = ((parts - mean) / (var + a.get(1, "eps", 1e-5)).sqrt()).view_as(x)
+    view = (1, -1) if x.dim() == 2 else (1, -1, 1, 1)
+    return made * module.weight.view(view) + module.bias.view(view)
+
+
+def _window(x: Tensor, a: Given, largest: bool) -> Tensor:
+    kernel = a.get(0, "kernel")
+    if any(key in a.named for key in ("ceil", "size", "countpad")):
+        raise Unread("a window with more arguments")
+    if kernel is None:
+        over = tuple(range(2, x.dim())) if x.dim() == 4 else (1,)
+        return x.amax(over) if largest else x.mean(over)
+    stride, padding = a.get(1, "stride", kernel), a.get(2, "padding", 0)
+    made = F.max_pool2d if largest else F.avg_pool2d
+    result: Tensor = made(x, _pair(kernel), _pair(stride), _pair(padding))
+    return result
+
+
+def _zeropad(x: Tensor, a: Given) -> Tensor:
+    stride, more = int(a.get(1, "stride", 1)), int(a.get(0, "width")) - x.shape[1]
+    if x.dim() != 4:
+        raise Unread("zeropad")
+    x = x[:, :, ::stride, ::stride]
+    zeros = x.new_zeros(x.shape[0], more, *x.shape[2:])
+    return torch.cat([x, zeros], 1)
+
+
+def filled(x: Tensor, value: float | Tensor) -> Tensor:
+    """One feature that is a number everywhere."""
+    return torch.zeros_like(x.narrow(axis(x), 0, 1)) + value
+
+
+def _append(x: Tensor, a: Given) -> Tensor:
+    parts = [x, filled(x, a.get(0, "value"))]
+    if a.get(1, "front", False):
+        parts.reverse()
+    return torch.cat(parts, axis(x))
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, a: Given) -> Tensor:
+    for key in ("qknorm", "talking", "kvheads", "rotary", "window"):
+        if key in a.named:
+            raise Unread(f"attend with {key}")
+    heads = int(a.get(0, "heads"))
+
+    def cut(x: Tensor) -> Tensor:
+        return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+    q, k, v = cut(q), cut(k), cut(v)
+    scale = a.named.get("scale")
+    scores = q @ k.mT * (q.shape[-1] ** -0.5 if scale is None else scale)
+    softcap = a.named.get("softcap")
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    if a.named.get("causal"):
+        seen = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
+        scores = scores.masked_fill(~seen, -math.inf)
+    weights = scores.softmax(-1)
+    if a.training:
+        weights = dropped(weights, a.named.get("dropout", 0.0))
+    return (weights @ v).transpose(1, 2).flatten(2)
+
+
+def _bilinear(x: Tensor, y: Tensor, a: Given) -> Tensor:
+    module = a.weights.module("Bilinear")
+    width = int(a.get(0, "width", x.shape[-1]))
+    assert module.weight.shape[0] == width
+    made = torch.einsum("...i,oij,...j->...o", x, module.weight, y)
+    return made if module.bias is None else made + module.bias
+
+
+def _prelu(x: Tensor, a: Given) -> Tensor:
+    slope = a.weights.module("PReLU").weight
+    if slope.numel() > 1:
+        slope = slope.view(-1, *[1] * (x.dim() - 2)) if x.dim() == 4 else slope
+    return torch.where(x > 0, x, slope * x)
+
+
+def _gelu(x: Tensor, a: Given) -> Tensor:
+    if not a.get(0, "tanh", False):
+        return FUNCTIONS["gelu"](x)
+    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+    return 0.5 * x * (1 + torch.tanh(inner))
+
+
+def _elu(x: Tensor, a: Given) -> Tensor:
+    return torch.where(x > 0, x, a.get(0, "alpha", 1.0) * x.clamp(max=0).expm1())
+
+
+def _called(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Given], Tensor]:
+    return lambda x, _: function(x)
+
+
+OPERATORS: dict[str, Callable[[Tensor, Given], Tensor]] = {
+    **{name: _called(function) for name, function in FUNCTIONS.items()},
+    "none": lambda x, _: x,
+    "identity": lambda x, _: x,
+    "linear": _linear,
+    "conv": _conv,
+    "dwconv": lambda x, a: _conv(x, a, depthwise=True),
+    "wsconv": lambda x, a: _conv(x, a, scaled=True),
+    "bn": _bn,
+    "ln": _ln,
+    "rmsnorm": _rmsnorm,
+    "gn": _gn,
+    "leaky_relu": lambda x, a: torch.where(x > 0, x, a.get(0, "slope", 0.01) * x),
+    "elu": _elu,
+    "gelu": _gelu,
+    "prelu": _prelu,
+    "dropout": lambda x, a: dropped(x, a.get(0, "rate", 0.5)) if a.training else x,
+    "droppath": lambda x, a: dropped(x, a.get(0, "rate")) if a.training else x,
+    "append": _append,
+    "avgpool": lambda x, a: _window(x, a, largest=False),
+    "maxpool": lambda x, a: _window(x, a, largest=True),
+    "globalpool": lambda x, _: x.mean((2, 3), keepdim=True),
+    "flatten": lambda x, _: x.flatten(1),
+    "zeropad": _zeropad,
+    "positions": lambda x, a: x + a.weights.number(),
+    "shift": lambda x, _: F.pad(x, (0, 0, 1, -1)),
+    "transpose": lambda x, _: x.transpose(1, 2),
+    "softmax": lambda x, _: x.softmax(axis(x)),
+    "tokens": lambda x, _: x.flatten(2).transpose(1, 2),
+    "token": lambda x, a: x[:, int(a.get(0, "index", 0))],
+}
+
+#: Operators of several tensors.
+SEVERAL: dict[str, Callable[..., Tensor]] = {
+    "attend": _attend,
+    "bilinear": _bilinear,
+    "behind": lambda x, y, _: torch.cat([x, y], 1),
+    "outer": lambda x, y, _: (x.unsqueeze(-1) * y.unsqueeze(-2)).flatten(-2),
+    "matvec": lambda x, y, _: (
+        x.unflatten(-1, (-1, y.shape[-1])) @ y.unsqueeze(-1)
+    ).squeeze(-1),
+}
