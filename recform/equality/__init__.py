@@ -1,6 +1,7 @@
 """Whether two networks are equal: proved for every depth, or shown by a case that differs.
 
-:mod:`compare` is asked, answers with a :mod:`verdict`, and tries (:mod:`depths`)
+:mod:`compare` is asked, answers with a :mod:`verdict`, and tries whether equations are
+:mod:`alike` one by one, then (:mod:`depths`)
 :mod:`outputs` of small depths, :mod:`induction` for every depth, and an :mod:`example`
 that differs. The induction keeps tensors of both networks (:mod:`kept`), looks for
 :mod:`relations` among them (:mod:`varying` where their numbers depend on the block) and

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from recform.algebra.expr import Elementwise, I, State, Tensor, subtensors
+from recform.algebra.expr import Elementwise, I, State, subtensors
 from recform.algebra.formula import Formula
 from recform.algebra.ranged import in_force
 from recform.algebra.typeset import added, plain
-from recform.blocks.symbolic import Symbolic
 from recform.derivation.backward import network_of, seeds_of
 from recform.derivation.words import has_free_letters
 from recform.diagnostics import CompileError, Diagnostics
+from recform.equality.alike import same_by_laws, same_equations
 from recform.equality.counterexample.example import example, weighs_members
 from recform.equality.counterexample.program import untold
 from recform.equality.depths import (
@@ -46,13 +46,14 @@ def compare(left: Formula, right: Formula) -> Verdict:
     _comparable(left, right)
     if unlike := recurs_otherwise(left, right):
         return _unlike(left, right, unlike)
-    if left.relative and right.relative:
-        # Files of other depths may say the same in L.
-        deep = at_depth(right, left.lengths[0])
-        if deep is not None and _same_equations(left, deep):
-            return _same(left, right)
-    elif _same_equations(left, right):
+    # Files of other depths may say the same in L.
+    both = left.relative and right.relative
+    other = at_depth(right, left.lengths[0]) if both else right
+    if other is not None and same_equations(left, other):
         return _same(left, right)
+    if other is not None and (called := same_by_laws(left, other)):
+        alike = tuple(f"{mine}_i = {theirs}'_i" for theirs, mine in called.items())
+        return replace(_same(left, right), by_laws=True, relations=alike)
     if left.relative or right.relative:
         return _depth_by_depth(left, right)
     depth = min(first_block(formulas), MAX_DEPTH)
@@ -96,46 +97,6 @@ def compare(left: Formula, right: Formula) -> Verdict:
         example=shown,
         own=own,
     )
-
-
-def _same_equations(left: Formula, right: Formula) -> bool:
-    """Whether they differ at most in the names of their unknowns."""
-    names, others = ([e.unknown for e in f.equations] for f in (left, right))
-    if len(names) != len(others):
-        return False
-    pairs = zip(others, others if set(names) == set(others) else names, strict=True)
-    renamed = dict(pairs)
-
-    def named(tensor: Tensor | None) -> Tensor | None:
-        if tensor is None:
-            return None
-        states = {s: State(renamed[s.name], s.index) for s in tensor.atoms(State)}
-        return tensor.xreplace(states)  # type: ignore[no-any-return]
-
-    return (
-        {e.unknown: e.right for e in left.equations}
-        == {renamed[e.unknown]: named(e.right) for e in right.equations}
-        and {b.left: b.right for b in left.boundaries}
-        == {named(b.left): named(b.right) for b in right.boundaries}
-        and _relative_rules(left)
-        == {(renamed[name], e, named(r)) for name, e, r in _relative_rules(right)}
-        and left.output == named(right.output)
-    )
-
-
-def _relative_rules(
-    formula: Formula,
-) -> set[tuple[str, tuple[Symbolic, Symbolic] | None, Tensor]]:
-    """Unknown, range and right side of what a network of another depth has elsewhere.
-
-    Blocks may be the same by chance: 2 to L/2 and 2 to L-2 of four. A range that is the
-    equation in general leaves nothing: all other blocks have other ranges.
-    """
-    return {
-        (item.unknown, item.ends, item.rule.right)
-        for item in formula.ranges
-        if item.rule.relative and not formula.is_general(item)
-    }
 
 
 def _same(left: Formula, right: Formula) -> Verdict:
@@ -263,7 +224,7 @@ def _notes(formulas: tuple[Formula, Formula]) -> tuple[str, ...]:
     notes = ["operators of one name and block are the same in both"]
     for why in untold(formulas):
         notes.append(f"{why}: it was taken for any function, and not tried on numbers")
-    if _same_equations(*formulas):
+    if same_equations(*formulas):
         return tuple(notes)
     notes.append("all tensors of the equations have one shape")
     if any(map(_is_partial, formulas)):

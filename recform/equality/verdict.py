@@ -44,6 +44,7 @@ class Verdict:
         frame: what differs besides the equations.
         notes: what was taken for granted, in sentences.
         numbered: whether boundary equations of a network stand behind its first block.
+        by_laws: whether the equations are equal one by one, by laws of functions.
         own: for networks that are not equal, or not known to be, what is known of the
             depth that the files have.
     """
@@ -60,6 +61,7 @@ class Verdict:
     example: Example | None = None
     numbered: tuple[bool, bool] = (False, False)
     own: OwnDepth | None = None
+    by_laws: bool = False
 
     @property
     def equal(self) -> bool:

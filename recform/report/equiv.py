@@ -34,8 +34,12 @@ def lines(verdict: Verdict) -> list[str]:
             )
         )
         result += [f"  {line}" for line in verdict.relations]
-        result.append(f"The first {verdict.checked} depths were compared one by one.")
-    if verdict.answer == ANY and not verdict.checked:
+        result.append(
+            "Each equation is the same in both, by laws of numbers and functions."
+            if verdict.by_laws
+            else f"The first {verdict.checked} depths were compared one by one."
+        )
+    elif verdict.answer == ANY and not verdict.checked:
         result.append("Equations, start and output are the same.")
     for name, starts, numbered in zip(
         verdict.names, verdict.starts, verdict.numbered, strict=True
@@ -120,6 +124,7 @@ def as_dict(verdict: Verdict) -> Mapping[str, object]:
         "answer": verdict.answer,
         "checked_depth": verdict.checked,
         "differs_at_depth": verdict.differs,
+        "same_by_laws": verdict.by_laws,
         "relations": list(verdict.relations),
         "starts": [list(lines) for lines in verdict.starts],
         "same_paths_between_later_blocks": verdict.interior,
