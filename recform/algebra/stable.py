@@ -26,6 +26,10 @@ class _Word(sympy.Function):
     # Otherwise sympy, to put terms in order, takes powers apart into real and imaginary.
     is_real = True
 
+    def _eval_evalf(self, prec: int) -> Symbolic:
+        # A max wants to compare its arguments, `sin(softplus(3))` too.
+        return self.rewrite(sympy.exp)._eval_evalf(prec)
+
     def _latex(self, printer: LatexPrinter, exp: str = "") -> str:
         power = f"^{{{exp}}}" if exp else ""
         inner = printer.doprint(self.args[0])
@@ -37,11 +41,17 @@ class Sigmoid(_Word):
 
     name = "sigmoid"
 
+    def _eval_rewrite_as_exp(self, x: Symbolic, **hints: object) -> Symbolic:
+        return 1 / (1 + sympy.exp(-x))
+
 
 class Softplus(_Word):
     """The same of ``log(1 + exp(x))``."""
 
     name = "softplus"
+
+    def _eval_rewrite_as_exp(self, x: Symbolic, **hints: object) -> Symbolic:
+        return sympy.log(1 + sympy.exp(x))
 
 
 class log1p(sympy.Function):

@@ -28,7 +28,7 @@ from recform.equality.induction import Proof, prove
 from recform.equality.kept import Kept, Relation, first_block
 from recform.equality.powers import is_partial
 from recform.equality.verdict import ANY, DIFFERENT, LINEAR, OPEN, OwnDepth, Verdict
-from recform.equality.weights import TooLarge, limited
+from recform.equality.weights import TooLarge, bounded, limited
 from recform.linear.recurrence import linearise
 from recform.recurrence.regimes import at_depth, own_blocks
 from recform.series.automaton import equal
@@ -36,6 +36,7 @@ from recform.series.series import NotExact
 from recform.series.show import PLAIN, term
 
 
+@bounded
 def compare(left: Formula, right: Formula) -> Verdict:
     """Compares two networks with the same operators, block by block.
 
@@ -86,7 +87,7 @@ def compare(left: Formula, right: Formula) -> Verdict:
     if answer == DIFFERENT and smallest is not None and shown is not None:
         own = own_depth(formulas, smallest, shown)
     elif answer == OPEN and smallest is None:
-        own = equal_so_far(formulas, checked)
+        own = equal_so_far(formulas, checked, whole=checked == depth)
     return replace(
         _same(left, right),
         answer=answer,
