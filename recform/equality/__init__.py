@@ -8,5 +8,5 @@ that differs. The induction keeps tensors of both networks (:mod:`kept`), looks 
 takes them one :mod:`step` further. Tensors become :mod:`values`, polynomials of
 :mod:`terms` in a normal form: :mod:`laws` of functions, :mod:`max`, :mod:`powers`,
 :mod:`concat` and its :mod:`widths`. What stands around the equations is compared by
-:mod:`frame`, the paths by :mod:`difference`.
+:mod:`frame`, where both start by :mod:`beginnings`, the paths by :mod:`difference`.
 """

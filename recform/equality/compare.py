@@ -13,6 +13,7 @@ from recform.derivation.backward import network_of, seeds_of
 from recform.derivation.words import has_free_letters
 from recform.diagnostics import CompileError, Diagnostics
 from recform.equality.alike import same_by_laws, same_equations
+from recform.equality.beginnings import alone, start_changes
 from recform.equality.counterexample.example import example, weighs_members
 from recform.equality.counterexample.program import untold
 from recform.equality.depths import (
@@ -109,6 +110,7 @@ def _same(left: Formula, right: Formula) -> Verdict:
         starts=(_starts(left), _starts(right)),
         interior=True,
         frame=frame_changes(left, right),
+        begin=start_changes(left, right),
         notes=_notes((left, right)),
         numbered=(first, second),
     )
@@ -222,7 +224,13 @@ def _starts(formula: Formula) -> tuple[str, ...]:
 
 
 def _notes(formulas: tuple[Formula, Formula]) -> tuple[str, ...]:
-    notes = ["operators of one name and block are the same in both"]
+    scalars = any(formula.scalars for formula in formulas)
+    matched = "operators and learned scalars" if scalars else "operators"
+    notes = [f"{matched} of one name and block are the same in both"]
+    notes += [
+        f"{formula.name} alone has {', '.join(names)}: the same as nothing of the other"
+        for formula, names in alone(*formulas)
+    ]
     for why in untold(formulas):
         notes.append(f"{why}: it was taken for any function, and not tried on numbers")
     if same_equations(*formulas):

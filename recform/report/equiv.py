@@ -20,6 +20,8 @@ def lines(verdict: Verdict) -> list[str]:
             if verdict.example
             else "; not known for others"
         )
+    if verdict.begin and verdict.answer in (ANY, LINEAR):
+        result[0] += ", from other start values"
     if verdict.frame and verdict.answer in (ANY, LINEAR):
         result[0] += ", but not all that stands around the equations"
     if verdict.answer == ANY:
@@ -60,6 +62,12 @@ def lines(verdict: Verdict) -> list[str]:
     if verdict.example is not None:
         result += ["", *_example_lines(verdict, verdict.example)]
     result += ["", *_frame_lines(verdict)]
+    if verdict.begin:
+        result.append(
+            "\nThey start from other values, which the answer leaves out: it is about "
+            "functions of what is learned."
+        )
+        result += [f"  {change.text(verdict.names)}" for change in verdict.begin]
     result.append("\nTaken for granted:")
     result += [f"  {line}" for line in verdict.notes]
     return result
@@ -137,5 +145,6 @@ def as_dict(verdict: Verdict) -> Mapping[str, object]:
             "same": verdict.own.same,
         },
         "frame": [asdict(change) for change in verdict.frame],
+        "start_values": [asdict(change) for change in verdict.begin],
         "assumptions": list(verdict.notes),
     }
