@@ -27,9 +27,8 @@ class _Word(sympy.Function):
     is_real = True
 
     def _eval_evalf(self, prec: int) -> Symbolic:
-        """Otherwise the largest of it and of others is not known."""
-        (value,) = self.args
-        return self.of_exp(sympy.exp(value))._eval_evalf(prec)
+        # A max wants to compare its arguments, `sin(softplus(3))` too.
+        return self.rewrite(sympy.exp)._eval_evalf(prec)
 
     def _latex(self, printer: LatexPrinter, exp: str = "") -> str:
         power = f"^{{{exp}}}" if exp else ""
@@ -42,10 +41,8 @@ class Sigmoid(_Word):
 
     name = "sigmoid"
 
-    @staticmethod
-    def of_exp(power: Symbolic) -> Symbolic:
-        """What it is, of ``exp(x)``."""
-        return power / (1 + power)
+    def _eval_rewrite_as_exp(self, x: Symbolic, **hints: object) -> Symbolic:
+        return 1 / (1 + sympy.exp(-x))
 
 
 class Softplus(_Word):
@@ -53,10 +50,8 @@ class Softplus(_Word):
 
     name = "softplus"
 
-    @staticmethod
-    def of_exp(power: Symbolic) -> Symbolic:
-        """What it is, of ``exp(x)``."""
-        return sympy.log(1 + power)
+    def _eval_rewrite_as_exp(self, x: Symbolic, **hints: object) -> Symbolic:
+        return sympy.log(1 + sympy.exp(x))
 
 
 class log1p(sympy.Function):

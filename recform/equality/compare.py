@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from recform.algebra.expr import Elementwise, I, State, Tensor, subtensors
+from recform.algebra.expr import Elementwise, I, State, subtensors
 from recform.algebra.formula import Formula
 from recform.algebra.ranged import in_force
 from recform.algebra.typeset import added, plain
-from recform.blocks.symbolic import Symbolic
 from recform.derivation.backward import network_of, seeds_of
 from recform.derivation.words import has_free_letters
 from recform.diagnostics import CompileError, Diagnostics
+from recform.equality.alike import same_by_laws, same_equations
+from recform.equality.beginnings import alone, start_changes
 from recform.equality.counterexample.example import example, weighs_members
 from recform.equality.counterexample.program import untold
 from recform.equality.depths import (
@@ -28,7 +29,7 @@ from recform.equality.induction import Proof, prove
 from recform.equality.kept import Kept, Relation, first_block
 from recform.equality.powers import is_partial
 from recform.equality.verdict import ANY, DIFFERENT, LINEAR, OPEN, OwnDepth, Verdict
-from recform.equality.weights import TooLarge, limited
+from recform.equality.weights import TooLarge, bounded, limited
 from recform.linear.recurrence import linearise
 from recform.recurrence.regimes import at_depth, own_blocks
 from recform.series.automaton import equal
@@ -36,6 +37,7 @@ from recform.series.series import NotExact
 from recform.series.show import PLAIN, term
 
 
+@bounded
 def compare(left: Formula, right: Formula) -> Verdict:
     """Compares two networks with the same operators, block by block.
 
@@ -46,13 +48,14 @@ def compare(left: Formula, right: Formula) -> Verdict:
     _comparable(left, right)
     if unlike := recurs_otherwise(left, right):
         return _unlike(left, right, unlike)
-    if left.relative and right.relative:
-        # Files of other depths may say the same in L.
-        deep = at_depth(right, left.lengths[0])
-        if deep is not None and _same_equations(left, deep):
-            return _same(left, right)
-    elif _same_equations(left, right):
+    # Files of other depths may say the same in L.
+    both = left.relative and right.relative
+    other = at_depth(right, left.lengths[0]) if both else right
+    if other is not None and same_equations(left, other):
         return _same(left, right)
+    if other is not None and (called := same_by_laws(left, other)):
+        alike = tuple(f"{mine}_i = {theirs}'_i" for theirs, mine in called.items())
+        return replace(_same(left, right), by_laws=True, relations=alike)
     if left.relative or right.relative:
         return _depth_by_depth(left, right)
     depth = min(first_block(formulas), MAX_DEPTH)
@@ -85,7 +88,7 @@ def compare(left: Formula, right: Formula) -> Verdict:
     if answer == DIFFERENT and smallest is not None and shown is not None:
         own = own_depth(formulas, smallest, shown)
     elif answer == OPEN and smallest is None:
-        own = equal_so_far(formulas, checked)
+        own = equal_so_far(formulas, checked, whole=checked == depth)
     return replace(
         _same(left, right),
         answer=answer,
@@ -98,46 +101,6 @@ def compare(left: Formula, right: Formula) -> Verdict:
     )
 
 
-def _same_equations(left: Formula, right: Formula) -> bool:
-    """Whether they differ at most in the names of their unknowns."""
-    names, others = ([e.unknown for e in f.equations] for f in (left, right))
-    if len(names) != len(others):
-        return False
-    pairs = zip(others, others if set(names) == set(others) else names, strict=True)
-    renamed = dict(pairs)
-
-    def named(tensor: Tensor | None) -> Tensor | None:
-        if tensor is None:
-            return None
-        states = {s: State(renamed[s.name], s.index) for s in tensor.atoms(State)}
-        return tensor.xreplace(states)  # type: ignore[no-any-return]
-
-    return (
-        {e.unknown: e.right for e in left.equations}
-        == {renamed[e.unknown]: named(e.right) for e in right.equations}
-        and {b.left: b.right for b in left.boundaries}
-        == {named(b.left): named(b.right) for b in right.boundaries}
-        and _relative_rules(left)
-        == {(renamed[name], e, named(r)) for name, e, r in _relative_rules(right)}
-        and left.output == named(right.output)
-    )
-
-
-def _relative_rules(
-    formula: Formula,
-) -> set[tuple[str, tuple[Symbolic, Symbolic] | None, Tensor]]:
-    """Unknown, range and right side of what a network of another depth has elsewhere.
-
-    Blocks may be the same by chance: 2 to L/2 and 2 to L-2 of four. A range that is the
-    equation in general leaves nothing: all other blocks have other ranges.
-    """
-    return {
-        (item.unknown, item.ends, item.rule.right)
-        for item in formula.ranges
-        if item.rule.relative and not formula.is_general(item)
-    }
-
-
 def _same(left: Formula, right: Formula) -> Verdict:
     """The verdict on two networks with the same equations."""
     first, second = (bool(own_blocks(f)) or f.relative for f in (left, right))
@@ -147,6 +110,7 @@ def _same(left: Formula, right: Formula) -> Verdict:
         starts=(_starts(left), _starts(right)),
         interior=True,
         frame=frame_changes(left, right),
+        begin=start_changes(left, right),
         notes=_notes((left, right)),
         numbered=(first, second),
     )
@@ -260,10 +224,16 @@ def _starts(formula: Formula) -> tuple[str, ...]:
 
 
 def _notes(formulas: tuple[Formula, Formula]) -> tuple[str, ...]:
-    notes = ["operators of one name and block are the same in both"]
+    scalars = any(formula.scalars for formula in formulas)
+    matched = "operators and learned scalars" if scalars else "operators"
+    notes = [f"{matched} of one name and block are the same in both"]
+    notes += [
+        f"{formula.name} alone has {', '.join(names)}: the same as nothing of the other"
+        for formula, names in alone(*formulas)
+    ]
     for why in untold(formulas):
         notes.append(f"{why}: it was taken for any function, and not tried on numbers")
-    if _same_equations(*formulas):
+    if same_equations(*formulas):
         return tuple(notes)
     notes.append("all tensors of the equations have one shape")
     if any(map(_is_partial, formulas)):

@@ -40,17 +40,20 @@ def own_depth(
     return OwnDepth(first, "", True) if same else None
 
 
-def equal_so_far(formulas: tuple[Formula, Formula], checked: int) -> OwnDepth | None:
+def equal_so_far(
+    formulas: tuple[Formula, Formula], checked: int, *, whole: bool
+) -> OwnDepth | None:
     """The depth of both files, if they are equal there though nothing is proved of all.
 
     Args:
         formulas: the two networks.
         checked: all depths up to here are equal.
+        whole: whether a deeper one was not too large to be compared.
     """
     first, second = (_blocks(formula) for formula in formulas)
     if first is None or first != second or first > MAX_DEPTH:
         return None
-    same = first <= checked or not differ_at(formulas, first)
+    same = first <= checked or (whole and not differ_at(formulas, first))
     return OwnDepth(first, "", True) if same else None
 
 

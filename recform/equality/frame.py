@@ -69,6 +69,12 @@ def frame_changes(left: Formula, right: Formula) -> tuple[FrameChange, ...]:
         for name, scalar in left.scalars.items()
         if name in right.scalars and _scalar(scalar) != _scalar(right.scalars[name])
     ]
+    free = {p.name: str(p.value) for p in right.params if p.free}
+    result += [
+        FrameChange(f"param {p.name}", (str(p.value), free[p.name]))
+        for p in left.params
+        if p.free and free.get(p.name, str(p.value)) != str(p.value)
+    ]
     numbers = {table.name: table.text for table in right.tables}
     result += [
         FrameChange(table.name, (table.text, numbers[table.name]))

@@ -16,13 +16,13 @@ from sympy.polys.matrices.sdm import sdm_irref
 from recform.algebra.expr import I
 from recform.blocks.symbolic import Symbolic
 from recform.equality.terms import Monomial, Value, plus, scaled
-from recform.equality.weights import TooLarge, cancelled
+from recform.equality.weights import TooLarge, cancelled, count
 from recform.series.automaton import Span
 from recform.series.series import Row, add_to, field_of
 
-#: Steps of linear algebra over rational numbers, and how many one is where numbers have
-#: names: some seconds' work.
-_MOST_STEPS, _SLOWER = 1_000_000, 100
+#: Steps of linear algebra over rational numbers, how many one is where numbers have names,
+#: and how many of them are as much work as a term of a fraction.
+_MOST_STEPS, _SLOWER, _QUICKER = 1_000_000, 100, 100
 
 Column = TypeVar("Column", bound=Hashable)
 #: A value of which i and other names in weights are parts of the monomials.
@@ -41,6 +41,7 @@ class Work:
         Raises:
             TooLarge: if they are too many.
         """
+        count(steps / _QUICKER)
         self.steps += steps
         if self.steps > _MOST_STEPS:
             raise TooLarge

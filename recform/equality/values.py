@@ -299,4 +299,7 @@ def written_out(
             memo[tensor] = {} if made is None else evaluator.value(made, known)
         return memo.get(tensor)
 
+    # From the oldest on, so that many blocks need no deep recursion.
+    for tensor in definitions:
+        known(tensor)
     return lambda tensor: evaluator.value(tensor, known)

@@ -42,8 +42,11 @@ class Verdict:
             unknown.
         example: operators and an input for which they differ.
         frame: what differs besides the equations.
+        begin: learned scalars and weights that start otherwise, as functions of which the
+            networks were compared.
         notes: what was taken for granted, in sentences.
         numbered: whether boundary equations of a network stand behind its first block.
+        by_laws: whether the equations are equal one by one, by laws of functions.
         own: for networks that are not equal, or not known to be, what is known of the
             depth that the files have.
     """
@@ -60,6 +63,8 @@ class Verdict:
     example: Example | None = None
     numbered: tuple[bool, bool] = (False, False)
     own: OwnDepth | None = None
+    by_laws: bool = False
+    begin: tuple[FrameChange, ...] = ()
 
     @property
     def equal(self) -> bool:

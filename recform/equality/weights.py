@@ -17,15 +17,14 @@ import sympy
 
 from recform.blocks.symbolic import Symbolic
 
-#: Most work of a part of a comparison, in terms of fractions times names and powers in
-#: them: a second.
-_MOST = 8_000
-#: As many terms of polynomials are as much work as one of a fraction with one name.
-_QUICKER = 2
+#: Most work of a comparison, and of a part of it, in terms of fractions times names and
+#: powers in them: three seconds.
+_WHOLE, _MOST = 10_000, 8_000
 
 _Given = ParamSpec("_Given")
 _Made = TypeVar("_Made")
-#: What is left to the part of a comparison that is running.
+#: What is left to the comparison, and to the part of it that is running.
+_whole: ContextVar[list[float] | None] = ContextVar("_whole", default=None)
 _left: ContextVar[list[float] | None] = ContextVar("_left", default=None)
 
 
@@ -33,16 +32,36 @@ class TooLarge(Exception):
     """A value has more terms than is reasonable, or takes too long to bring in order."""
 
 
+def bounded(
+    comparison: Callable[_Given, _Made],
+) -> Callable[_Given, _Made]:
+    """A comparison, with a limit on the work that its parts are together."""
+
+    @wraps(comparison)
+    def run(*args: _Given.args, **options: _Given.kwargs) -> _Made:
+        token = _whole.set([_WHOLE])
+        try:
+            return comparison(*args, **options)
+        finally:
+            _whole.reset(token)
+
+    return run
+
+
 def limited(part: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
-    """A part of a comparison, with a limit on the work that weights are."""
+    """A part of a comparison, with a limit on its work."""
 
     @wraps(part)
     def run(*args: _Given.args, **options: _Given.kwargs) -> _Made:
-        token = _left.set([_MOST])
+        whole = _whole.get() or [_MOST]
+        most = min(whole[0], _MOST)
+        left = [most]
+        token = _left.set(left)
         try:
             return part(*args, **options)
         finally:
             _left.reset(token)
+            whole[0] -= most - left[0]
 
     return run
 
@@ -59,7 +78,7 @@ def in_order(weight: Symbolic) -> Symbolic:
     # that are in order: multiplied out, each term would have a denominator of its own.
     if any(p.exp.is_negative and p.base.is_Add for p in weight.atoms(sympy.Pow)):
         return cancelled(weight)
-    count(_terms(weight)[0] / _QUICKER)
+    count(_terms(weight)[0])
     return sympy.expand(weight)
 
 
@@ -83,9 +102,9 @@ def count(work: float) -> None:
     left = _left.get()
     if left is None:
         return
-    left[0] -= work
-    if left[0] < 0:
+    if work > left[0]:
         raise TooLarge
+    left[0] -= work
 
 
 def _terms(weight: Symbolic) -> tuple[int, int]:

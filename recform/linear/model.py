@@ -8,7 +8,6 @@ from functools import cached_property
 
 from recform.algebra.expr import Tensor
 from recform.algebra.formula import Formula
-from recform.algebra.totals import totals
 from recform.blocks.symbolic import Symbolic
 from recform.linear.words import Letter, Polynomial
 from recform.series.places import BLOCK, SHARED, At
@@ -131,4 +130,12 @@ class Linear:
 
 def merged(parts: Iterable[tuple[Source, Polynomial]]) -> Gradient:
     """The sum of derivatives; what cancels is gone."""
-    return {source: total for source, total in totals(parts).items() if total}
+    found: dict[Source, list[Polynomial]] = {}
+    for source, polynomial in parts:
+        found.setdefault(source, []).append(polynomial)
+    # All at once: a sum of many terms is put in order once, and not with each of them.
+    made = {
+        source: Polynomial.total(item for p in terms for item in p.terms.items())
+        for source, terms in found.items()
+    }
+    return {source: total for source, total in made.items() if total}

@@ -20,6 +20,8 @@ def lines(verdict: Verdict) -> list[str]:
             if verdict.example
             else "; not known for others"
         )
+    if verdict.begin and verdict.answer in (ANY, LINEAR):
+        result[0] += ", from other start values"
     if verdict.frame and verdict.answer in (ANY, LINEAR):
         result[0] += ", but not all that stands around the equations"
     if verdict.answer == ANY:
@@ -34,8 +36,12 @@ def lines(verdict: Verdict) -> list[str]:
             )
         )
         result += [f"  {line}" for line in verdict.relations]
-        result.append(f"The first {verdict.checked} depths were compared one by one.")
-    if verdict.answer == ANY and not verdict.checked:
+        result.append(
+            "Each equation is the same in both, by laws of numbers and functions."
+            if verdict.by_laws
+            else f"The first {verdict.checked} depths were compared one by one."
+        )
+    elif verdict.answer == ANY and not verdict.checked:
         result.append("Equations, start and output are the same.")
     for name, starts, numbered in zip(
         verdict.names, verdict.starts, verdict.numbered, strict=True
@@ -56,6 +62,12 @@ def lines(verdict: Verdict) -> list[str]:
     if verdict.example is not None:
         result += ["", *_example_lines(verdict, verdict.example)]
     result += ["", *_frame_lines(verdict)]
+    if verdict.begin:
+        result.append(
+            "\nThey start from other values, which the answer leaves out: it is about "
+            "functions of what is learned."
+        )
+        result += [f"  {change.text(verdict.names)}" for change in verdict.begin]
     result.append("\nTaken for granted:")
     result += [f"  {line}" for line in verdict.notes]
     return result
@@ -120,6 +132,7 @@ def as_dict(verdict: Verdict) -> Mapping[str, object]:
         "answer": verdict.answer,
         "checked_depth": verdict.checked,
         "differs_at_depth": verdict.differs,
+        "same_by_laws": verdict.by_laws,
         "relations": list(verdict.relations),
         "starts": [list(lines) for lines in verdict.starts],
         "same_paths_between_later_blocks": verdict.interior,
@@ -132,5 +145,6 @@ def as_dict(verdict: Verdict) -> Mapping[str, object]:
             "same": verdict.own.same,
         },
         "frame": [asdict(change) for change in verdict.frame],
+        "start_values": [asdict(change) for change in verdict.begin],
         "assumptions": list(verdict.notes),
     }

@@ -105,3 +105,88 @@ def test_linear_is_enough_if_asked_for(tmp_path: Path) -> None:
         (tmp_path / name).write_text(f"stages 4 x 8\n{text}\n")
     assert warm.recform(tmp_path, "equiv", "a.rf", "b.rf").returncode == 1
     assert warm.recform(tmp_path, "equiv", "a.rf", "b.rf", "--linear").returncode == 0
+
+
+STARTS = """input 4
+stages 4 x 6
+W = linear(c)
+scalar a_i = {start}
+init linear = {rule}
+X_i = W_i*X_<i-1> + a_i*X_<i-1>
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "rule", "shown"),
+    [
+        ("0.3", "normal(0.02)", []),
+        ("3/10", "normal(0.02)", []),
+        ("0.5", "normal(0.02)", ["a: 0.3 in A, 0.5 in B"]),
+        (
+            "0.1*i",
+            "zeros",
+            [
+                "a: 0.3 in A, i/10 in B",
+                "init linear: normal(std=0.02) in A, zeros in B",
+            ],
+        ),
+    ],
+)
+def test_other_start_values_are_told(
+    start: str, rule: str, shown: list[str], tmp_path: Path
+) -> None:
+    """As functions of what is learned they are equal, and the status is that of equal ones."""
+    files = [str(tmp_path / name) for name in ("a.rf", "b.rf")]
+    told = {"start": "0.3", "rule": "normal(0.02)"}, {"start": start, "rule": rule}
+    for file, values in zip(files, told, strict=True):
+        Path(file).write_text(STARTS.format(**values))
+    result = CliRunner().invoke(app, ["equiv", *files])
+    assert result.exit_code == 0
+    assert [f"  {line}" in result.output.splitlines() for line in shown] == [
+        True
+    ] * len(shown)
+    first = "A and B: equal" + ", from other start values" * bool(shown)
+    assert result.output.splitlines()[0] == first
+    result = CliRunner().invoke(app, ["equiv", *files, "--json"])
+    begin = json.loads(result.output)["result"]["start_values"]
+    assert [change["what"] for change in begin] == [
+        line.partition(":")[0] for line in shown
+    ]
+
+
+def test_start_values_inside_of_definitions() -> None:
+    """A scalar of a definition by equations is one for each place where that stands."""
+    text = "G(x) = s*relu(x)\n    where scalar s = {}\nW = conv(3, c) > G\nX_i = W_i*X_<i-1>"
+    first, second = (
+        compile_source(from_text(text.format(start)))[0].formula for start in ("1", "2")
+    )
+    (change,) = compare(first, second).begin
+    assert change.text(("A", "B")) == "W.2.s: 1 in A, 2 in B"
+
+
+def test_names_that_one_network_alone_has_are_told() -> None:
+    first, second = (
+        compile_source(
+            from_text(f"scalar {x}_i = 1\nX_i = W_i*X_<i-1> + {x}_i*X_<i-1>")
+        )[0].formula
+        for x in "ab"
+    )
+    notes = compare(first, second).notes
+    assert (
+        "operators and learned scalars of one name and block are the same in both"
+        in notes
+    )
+    assert [n.partition(" alone has ")[2][:2] for n in notes if "alone has" in n] == [
+        "a:",
+        "b:",
+    ]
+
+
+def test_parameters_of_the_constructor_are_compared() -> None:
+    text = "param classes = {}\ninput 4\nhead linear(classes)\nX_i = W_i*X_<i-1>"
+    first, second = (
+        compile_source(from_text(text.format(number)))[0].formula
+        for number in (10, 100)
+    )
+    (change,) = compare(first, second).frame
+    assert change.text(("A", "B")) == "param classes: 10 in A, 100 in B"

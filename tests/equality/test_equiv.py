@@ -220,11 +220,72 @@ SEVERAL_INPUTS = (
 
 
 @pytest.mark.parametrize(("left", "right"), [*EQUAL, SEVERAL_INPUTS])
-def test_equal_for_any_operators(left: str, right: str) -> None:
+def test_equal_for_any_operators(
+    left: str, right: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for found in (verdict(left, right), verdict(right, left)):
         assert found.answer == ANY and found.example is None
         # Some are the same equation once operators are applied.
         assert "X_i = X'_i" in found.relations or not found.checked
+    # The induction finds it without looking at equations one by one.
+    monkeypatch.setattr("recform.equality.compare.same_by_laws", lambda *_: False)
+    found = verdict(left, right)
+    assert found.answer == ANY and not found.by_laws
+    assert "X_i = X'_i" in found.relations or not found.checked
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (
+            "X_i = W_i*X_<i-1> + abs(X_<i-1>)",
+            "X_i = W_i*X_<i-1> + relu(X_<i-1>) + relu(-X_<i-1>)",
+        ),
+        (
+            "X_i = W_i*X_<i-1> + softplus(X_<i-1>)",
+            "X_i = (1 + W_i)*X_<i-1> + softplus(-X_<i-1>)",
+        ),
+    ],
+)
+def test_laws_of_the_state_itself(left: str, right: str) -> None:
+    """Written out, the state is a long sum, of which no normal form is known."""
+    found = verdict(left, right)
+    assert found.answer == ANY and found.by_laws
+    assert found.relations == ("X_i = X'_i",)
+
+
+def test_unknowns_of_one_block_are_what_they_stand_for() -> None:
+    left = (
+        "Z_i = relu(X_<i-1>)*relu(X_<i-1>)\nY_i = W_i*Z_i\nX_i = Y_i + Z_i\noutput X_L"
+    )
+    found = verdict(left, "X_i = W_i*relu(X_<i-1>)^2 + X_<i-1>*relu(X_<i-1>)")
+    assert found.relations == ("X_i = X'_i",) and found.by_laws
+    # Those that a later block reads, or a start is said of, are not.
+    for more in ("Y_0 = X_0\nX_i = Y_<i-1> + Z_i", "Y_1 = X_0\nX_i = Y_i + Z_i"):
+        found = verdict(
+            left.replace("X_i = Y_i + Z_i", more),
+            "X_i = W_i*relu(X_<i-1>)^2 + X_<i-1>*relu(X_<i-1>)",
+        )
+        assert found.answer == DIFFERENT
+
+
+def test_equations_are_compared_one_by_one_in_all_their_places() -> None:
+    """Starts, ranges, outputs and unknowns of other names count."""
+    same = (
+        "Y_i = 2*X_<i-1> - X_<i-1>\nX_i = W_i*Y_i\nX_<2..3> = relu(Y_i)*relu(Y_i)\n"
+        "X_1 = {start}\noutput {output}"
+    )
+    other = (
+        "Z_i = V_<i-1>\nV_i = W_i*Z_i\nV_<2..3> = Z_i*relu(Z_i)\n"
+        "V_1 = W_1*V_0\noutput V_L + V_L"
+    )
+    left = same.format(start="W_1*X_0", output="2*X_L")
+    found = verdict(left, other)
+    assert found.answer == ANY
+    assert found.relations == ("Y_i = Z'_i", "X_i = V'_i")
+    for start, output in (("2*W_1*X_0", "2*X_L"), ("W_1*X_0", "X_L")):
+        found = verdict(same.format(start=start, output=output), other)
+        assert found.answer == DIFFERENT
 
 
 @pytest.mark.parametrize("pair", thinned(EQUAL[:-3], 4))

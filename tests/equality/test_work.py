@@ -90,3 +90,68 @@ def test_no_number_is_longer_than_can_be_written_out() -> None:
     with pytest.raises(CompileError) as refused:
         compile_source(from_text("scalar p_i = 1\nX_i = (1 + p_i + i)^40*X_<i-1>"))
     assert [d.code for d in refused.value.diagnostics] == ["RF106"]
+
+
+FRACTIONS = "scalar a_i = 0.3\nscalar d_i = -0.2\nW = linear(c)"
+
+
+def test_long_equations_that_say_the_same_are_not_written_out() -> None:
+    """Products of 29 fractions with one another, over three blocks, took ten seconds."""
+    terms = [f"X_<i-1>/(exp(a_i) + exp({k}*d_i))" for k in range(1, 30)]
+    gates = [f"exp(-a_i)*sigmoid(a_i - {k}*d_i)*X_<i-1>" for k in range(1, 30)]
+    for others in (terms[::-1], gates):
+        files = (f"X_i = W_i*X_<i-1> + {' + '.join(t)}" for t in (terms, others))
+        answer, seconds = _compared(FRACTIONS, *files)
+        assert answer == ANY
+        assert seconds < MOST
+
+
+NESTED = "X_<i-1>"
+for other in (
+    "B_i*X_<i-1>",
+    "X_<i-3> + X_<i-1>",
+    "U_i*X_<i-1> - X_<i-3>",
+    "2*X_<i-2>",
+) * 3:
+    NESTED = f"max(min({NESTED}, X_<i-1> + {other}), {other})"
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        # Ways to take a value out of a max, and products of weights.
+        [NESTED],
+        [
+            f"softplus(sqrt({n}*i + 2))*{x}"
+            for n in range(2, 14)
+            for x in ("A_i*X_<i-1>", "X_<i-2>")
+        ],
+    ],
+)
+def test_a_comparison_has_one_limit_for_all_its_parts(
+    terms: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of its parts had one of its own, and there were up to six."""
+    monkeypatch.setattr("recform.equality.compare.same_by_laws", lambda *_: {})
+    files = (f"X_i = A_i*X_<i-1> + {' + '.join(t)}" for t in (terms, terms[::-1]))
+    if len(terms) == 1:
+        files = (
+            f"X_i = A_i*X_<i-1> + {NESTED}",
+            f"X_i = {NESTED}/2 + A_i*X_<i-1> + {NESTED}/2",
+        )
+    answer, seconds = _compared("stages 4 x 30", *files)
+    assert answer in (ANY, OPEN)
+    assert seconds < MOST
+
+
+def test_blocks_are_not_nested_calls() -> None:
+    """A hundred blocks with a function of a function each ended in a traceback."""
+    right = "X_i = W_i*max(X_<i-1>, W_i*exp(relu(W_i*X_<i-1>)))^2 + U_i*X_<i-1>"
+    frame = "stages 4 x 100\nW = linear(c)\nU = linear(c)"
+    files = right, right.replace("U_i", "2*U_i")
+    assert _compared(frame, *files)[0] == DIFFERENT
+    left, other = (
+        compile_source(from_text(f"input 4\n{frame}\n{text}"))[0].formula
+        for text in files
+    )
+    assert not Outputs((left, other), 100, linear=False).same(100)

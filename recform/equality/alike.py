@@ -1,0 +1,161 @@
+"""Networks that say the same equation by equation, up to the laws of functions.
+
+Of two such networks each tensor is equal to its counterpart if those of the blocks before
+are, so they are equal at every depth. Nothing is written out for that, however long the
+equations are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import sympy
+
+from recform.algebra.expr import History, I, State, Tensor
+from recform.algebra.formula import Formula
+from recform.equality.kept import Kept
+from recform.equality.terms import Atoms, Value, frozen
+from recform.equality.values import Evaluator
+from recform.equality.weights import TooLarge, limited
+from recform.equality.widths import vectors_of, widths_of
+
+#: All right sides of a network, by what they are for.
+_Rights: TypeAlias = Mapping[object, Tensor | None]
+
+
+def same_equations(left: Formula, right: Formula) -> bool:
+    """Whether they differ at most in the names of their unknowns."""
+    names, others = ([e.unknown for e in f.equations] for f in (left, right))
+    called = _paired(names, others)
+    if called is None:
+        return False
+    theirs = _rights(right, called)
+    return _rights(left, {name: name for name in names}) == {
+        told: _named(tensor, called) for told, tensor in theirs.items()
+    }
+
+
+def same_by_laws(left: Formula, right: Formula) -> dict[str, str]:
+    """Which unknown is which, if all right sides are equal, for any operators.
+
+    An unknown that nobody reads but its own block is what it stands for.
+
+    Returns:
+        the unknowns of the first network by those of the second; empty if that is not so.
+    """
+    inner = [_inner(formula) for formula in (left, right)]
+    called = _paired(
+        *(
+            [e.unknown for e in f.equations if e.unknown not in own]
+            for f, own in zip((left, right), inner, strict=True)
+        )
+    )
+    try:
+        found = called is not None and _agree((left, right), inner, called)
+    except TooLarge:
+        found = False
+    return called if called is not None and found else {}
+
+
+@limited
+def _agree(
+    formulas: tuple[Formula, Formula],
+    inner: Sequence[Mapping[str, Tensor]],
+    called: Mapping[str, str],
+) -> bool:
+    atoms = Atoms(widths_of(formulas), vectors_of(formulas))
+    names = {name: name for name in called.values()}, called
+    mine, theirs = map(_rights, formulas, names)
+    sides = [_Side(atoms, *told) for told in zip(inner, names, strict=True)]
+    return mine.keys() == theirs.keys() and all(
+        sides[0].value(right) == sides[1].value(theirs[told])
+        for told, right in mine.items()
+    )
+
+
+class _Side:
+    """A network's right sides as values of what the blocks before made.
+
+    Args:
+        atoms: shared by both networks.
+        inner: what unknowns of the block itself stand for.
+        called: what the others are called in both networks.
+    """
+
+    def __init__(
+        self, atoms: Atoms, inner: Mapping[str, Tensor], called: Mapping[str, str]
+    ) -> None:
+        self._atoms, self._inner, self._called = atoms, inner, called
+        self._memo: dict[str, Value] = {}
+        self._evaluator = Evaluator(
+            atoms,
+            linear=False,
+            index=lambda index: "" if index is sympy.nan else str(index),
+            number=lambda at: I if at is sympy.nan else at,
+        )
+
+    def value(self, right: Tensor | None) -> Value:
+        return {} if right is None else self._evaluator.value(right, self._known)
+
+    def _known(self, tensor: Tensor) -> Value | None:
+        if isinstance(tensor, State) and tensor.name in self._inner:
+            if tensor.name not in self._memo:
+                self._memo[tensor.name] = self.value(self._inner[tensor.name])
+            return self._memo[tensor.name]
+        if isinstance(tensor, State):
+            named = State(self._called[tensor.name], tensor.index)
+            return self._atoms.value("kept", Kept(0, named))
+        if isinstance(tensor, History):
+            ends = str(tensor.first), str(tensor.last)
+            body = frozen(self.value(tensor.body))
+            return self._atoms.value("history", tensor.kind, *ends, body)
+        return None
+
+
+def _inner(formula: Formula) -> dict[str, Tensor]:
+    """The unknowns that are read in their own block alone, and their right sides."""
+    rights = [e.right for e in formula.equations]
+    read = {s for right in rights for s in right.atoms(State) if s.index != I}
+    others = [formula.output, *(r.rule.right for r in formula.ranges)]
+    others += [
+        t for b in formula.boundaries for t in (b.left, b.right) if t is not None
+    ]
+    read |= {state for tensor in others for state in tensor.atoms(State)}
+    outer = {state.name for state in read} | {r.unknown for r in formula.ranges}
+    return {e.unknown: e.right for e in formula.equations if e.unknown not in outer}
+
+
+def _paired(names: Sequence[str], others: Sequence[str]) -> dict[str, str] | None:
+    """Names by others: their own if these are the same, otherwise in order."""
+    if len(names) != len(others):
+        return None
+    same = set(names) == set(others)
+    return dict(zip(others, others if same else names, strict=True))
+
+
+def _named(tensor: Tensor | None, called: Mapping[str, str]) -> Tensor | None:
+    if tensor is None:
+        return None
+    states = {s: State(called[s.name], s.index) for s in tensor.atoms(State)}
+    return tensor.xreplace(states)  # type: ignore[no-any-return]
+
+
+def _rights(formula: Formula, called: Mapping[str, str]) -> _Rights:
+    """All right sides of a network, by what they are for, with other names of unknowns.
+
+    A network of another depth has other blocks in its ranges. Blocks may be the same by
+    chance: 2 to L/2 and 2 to L-2 of four. A range that is the equation in general leaves
+    nothing: all other blocks have other ranges.
+    """
+    rights: dict[object, Tensor | None] = {
+        ("of", called[e.unknown]): e.right
+        for e in formula.equations
+        if e.unknown in called
+    }
+    rights |= {_named(b.left, called): b.right for b in formula.boundaries}
+    for place, item in enumerate(formula.ranges):
+        if item.rule.relative and not formula.is_general(item):
+            key = (called[item.unknown], item.ends)
+            rights[(place, key) if key in rights else key] = item.rule.right
+    return rights | {"output": formula.output}
