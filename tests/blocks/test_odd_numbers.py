@@ -112,6 +112,36 @@ PLACES = [
 ]
 
 
+#: Where else a number stands; {n} is the number.
+ELSEWHERE = {
+    "a start": "scalar a_i = {n}\nX_i = X_<i-1> + a_i*W_i*X_<i-1>",
+    "one for all": "scalar a = {n}\nX_i = X_<i-1> + a*W_i*X_<i-1>",
+    "of features": "vector a_i = {n}\nX_i = X_<i-1> + a_i*W_i*X_<i-1>",
+    "of members": "scalar a_<i,m> = {n}\nX_i = W_i*sum(m, 0, i-1, a_<i,m>*X_m)",
+    "a coefficient": "X_i = X_<i-1> + ({n})*W_i*X_<i-1>",
+    "a quotient": "X_i = X_<i-1>/({n}) + W_i*X_<i-1>",
+    "an exponent": "X_i = X_<i-1> + sigmoid(W_i*X_<i-1>)^({n})",
+    "added": "X_i = X_<i-1> + ({n}) + W_i*X_<i-1>",
+    "with a learned one": "scalar a_i = 1\nX_i = X_<i-1> + tanh(a_i + ({n}))*W_i*X_<i-1>",
+    "beside": "X_i = X_<i-1> + W_i*concat(X_<i-1>, {n})",
+    "a constant": "const q = {n}\nX_i = X_<i-1> + q*W_i*X_<i-1>",
+    "of a block": "const q_i = {n}\nX_i = X_<i-1> + q_i*W_i*X_<i-1>",
+    "of the output": "X_i = X_<i-1> + W_i*X_<i-1>\noutput ({n})*X_L",
+    **{
+        rule: f"X_i = X_<i-1> + W_i*X_<i-1>\ninit linear = {rule}({{n}})"
+        for rule in (
+            *("normal", "trunc_normal", "constant"),
+            *("xavier_normal", "xavier_uniform", "kaiming_normal"),
+        )
+    },
+    "in front of a state": "times positions\nH_<i,t> = ({n})*H_<i,t-1> + W_i*X_<i-1,t>\n"
+    "X_<i,t> = X_<i-1,t> + H_<i,t>\noutput X_L",
+    "before the first": "times positions\nH_<i,t> = H_<i,t-1>/2 + W_i*X_<i-1,t>\n"
+    "H_<i,0> = {n}\nX_<i,t> = X_<i-1,t> + H_<i,t>\noutput X_L",
+}
+STRANGE = [*ODD, "true", "(-1)^i", "1e10^i", "1e-30^i", "i/(i - 2)", "k_2", "1e30*i"]
+
+
 def test_every_operator_is_here() -> None:
     assert {name for name, _ in PLACES} == {*PIPELINES}
 
@@ -164,6 +194,37 @@ def test_a_deviation_that_is_nothing_in_one_block(std: str, alone: bool) -> None
              {"i": i, "c": 4}) != 0
         for i in (1, 2, 3)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ELSEWHERE)
+def test_odd_numbers_elsewhere(place: str) -> None:
+    head = TOKENS.partition("W =")[0] + NUMBERS.format(p="0.0") + "W = ln > linear(c)\n"
+    for number in STRANGE:
+        try:
+            made = recform.compile(head + ELSEWHERE[place].replace("{n}", number))
+            made.module()(*random_inputs(made.formula.inputs, 2)).sum().backward()
+        except CompileError as error:
+            codes = [item.code for item in error.diagnostics]
+            assert not [code for code in codes if code[:3] == "RF9"], (
+                f"{number}: {error}"
+            )
+
+
+@pytest.mark.parametrize(
+    "equation",
+    [
+        "X_i = X_<i-1>/2^i + W_i*X_<i-1>",
+        "const k_i = 2^i\nX_i = X_<i-1>/k_i + W_i*X_<i-1>",
+        "const k_i = i\nX_i = X_<i-1> + 1/k_i^20*tanh(k_i^20*W_i*X_<i-1>)",
+        "scalar a_i = 1\nX_i = X_<i-1> + tanh((a_i + 1e20)*W_i*X_<i-1>)",
+        "const k = 2^L\nX_i = X_<i-1>/k + W_i*X_<i-1>",
+    ],
+)
+def test_numbers_that_torch_takes_for_no_whole_ones(equation: str) -> None:
+    """From 2^63 on."""
+    text = f"input 4\nstages 4 x 64\nW = linear(c)\n{equation}"
+    outputs = recform.load(text)(torch.ones(2, 4))
+    assert outputs.isfinite().all()
 
 
 def test_a_gain_that_is_whole_is_learned() -> None:
