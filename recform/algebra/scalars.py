@@ -99,6 +99,15 @@ def _terms(value: Symbolic) -> int:
     return sum(map(_terms, value.args)) if value.is_Add else 1
 
 
+def _is_fixed(expr: n.Reference) -> bool:
+    """Whether a name has the number of a block: ``k_2``, ``k_L``."""
+    return all(
+        isinstance(index, n.Number)
+        or (isinstance(index, n.Reference) and index.name == "L")
+        for index in expr.indices
+    )
+
+
 def of_block(name: str) -> str:
     """What a constant with an index is called among names: no other name has a `_`."""
     return f"{name}_i"
@@ -230,9 +239,13 @@ class _Scalars:
         if value is None and expr.name in self._names and expr.name not in _PLACE:
             said = f"{expr.name} was declared without an index"
             self._fail("RF304", said, expr.span, f"write {expr.name}")
-        if "i" not in self._names:
+        if "i" not in self._names and (value is None or not _is_fixed(expr)):
             said = f"{self._where} belongs to no block, and takes no indexed names"
-            self._fail("RF212", said, expr.span, "write the number that it stands for")
+            hint = "write the number that it stands for"
+            if value is not None:
+                said = f"{self._where} belongs to no block"
+                hint = f"write {expr.name}_1, that of block 1"
+            self._fail("RF212", said, expr.span, hint)
         if value is None or len(expr.indices) > 1:
             self._fail(
                 "RF212",

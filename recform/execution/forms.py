@@ -89,6 +89,9 @@ Term: TypeAlias = Form | float
 #: What is taken of an axis that stays as it is.
 WHOLE = "whole"
 
+#: What draws numbers: times 0 they are zeros, as code says it that has a 0 to write.
+DRAWS = "torch.randn"
+
 #: What a number stands in front of, where a form is wanted.
 ONE = Node(("one",), -1)
 
@@ -122,9 +125,14 @@ def drawn(name: str) -> Drawn:
 
 
 class Table:
-    """Forms, whose nodes are made once."""
+    """Forms, whose nodes are made once.
+
+    Attributes:
+        undrawn: the functions that draw numbers which were made zeros of.
+    """
 
     def __init__(self) -> None:
+        self.undrawn: set[str] = set()
         self._known: dict[tuple[Any, ...], Node] = {}
         self._lists: dict[Node, Any] = {}
 
@@ -234,7 +242,9 @@ class Table:
         if isinstance(a, float | int) and isinstance(b, float | int):
             return a * b
         if isinstance(a, float | int):
-            return {key: a * factor for key, factor in form(b).items()} if a else {}
+            if not a:
+                return self.nothing_of(form(b))
+            return {key: a * factor for key, factor in form(b).items()}
         if isinstance(b, float | int):
             return self.multiply(b, a)
         factor = 1.0
@@ -251,6 +261,16 @@ class Table:
             for base, power in own:
                 powers[base] = powers.get(base, 0) + power
         return {self.node("product", frozenset(powers.items())): factor}
+
+    def nothing_of(self, value: Any) -> Form:
+        """A form times 0; of what is drawn the sizes are left."""
+        if kind_of(value) == "call":
+            (node,) = value
+            _, name, *sizes = node.parts
+            if name == DRAWS:
+                self.undrawn.add(name)
+                return self.atom("call", "torch.zeros", *sizes)
+        return {}
 
 
 def kind_of(value: Any) -> Any:

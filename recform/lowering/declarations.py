@@ -10,7 +10,7 @@ import sympy
 from recform.algebra.expr import I, K, L
 from recform.algebra.formula import LearnedScalar, MemberStarts
 from recform.algebra.indices import untimed
-from recform.algebra.scalars import ScalarReader, of_block
+from recform.algebra.scalars import ScalarReader, of_block, scalar_of
 from recform.algebra.stable import as_float
 from recform.algebra.typeset import indexed
 from recform.blocks.symbolic import Symbolic
@@ -43,11 +43,19 @@ class DeclarationReader:
         self.known: dict[str, Symbolic] = {}
 
     def constants(self) -> dict[str, Symbolic]:
-        """The values of constants without an index by name; they may depend on ``L``."""
+        """The values of constants without an index by name; they may depend on ``L``.
+
+        Those of one block, ``k_2``, may stand in them, where ``k_i`` is a number in ``i``.
+        """
         for name, item in self._section.consts.items():
             if item.per is None and not item.target.indices:
                 self.known[name] = self._constant(item, {})
-        return dict(self.known)
+            elif item.per is None:
+                names = {**self._frame.values, **self.known, "L": L, "i": I}
+                value = scalar_of(item.value, names)
+                if value is not None and not isinstance(value, bool):
+                    self.known[of_block(name)] = value
+        return {k: v for k, v in self.known.items() if not k.endswith(of_block(""))}
 
     def of_blocks(self, places: Mapping[str, Symbolic]) -> dict[str, Symbolic]:
         """The values of constants with the index ``i`` by name.
@@ -70,8 +78,15 @@ class DeclarationReader:
         self._frame.structural |= params_in(item.value, self._section.params)
         names = {**more, **self._frame.values, **self.known, "L": L}
         value = ScalarReader(names, self._report, "a constant").read(item.value)
+        if isinstance(value, bool):
+            self._report.error(
+                "RF212",
+                "a constant is a number",
+                item.value.span,
+                hint=f"for example: const {item.target.span.text} = 0.5",
+            )
         # After a mistake the name is known all the same.
-        return sympy.S.One if value is None else value
+        return sympy.S.One if value is None or isinstance(value, bool) else value
 
     def each_time(self, found: Survey) -> frozenset[str]:
         """Learned scalars of a time, which all blocks share: ``scalar b_t = 0.5``."""
@@ -157,6 +172,9 @@ class DeclarationReader:
     def _depends(self, item: n.Scalar) -> bool:
         """Whether the start of what all blocks share depends on a block, with a report."""
         used = names_in(item.value) - self._frame.values.keys()
+        value = scalar_of(item.value, {**self.known, **self._frame.values})
+        if value is not None and not isinstance(value, bool) and not value.has(I, L):
+            return False  # ``k_2`` is one number
         found = sorted(used & {"i", "L"}, reverse=True)
         found += [
             name
@@ -177,7 +195,11 @@ class DeclarationReader:
     def _start(self, item: n.Scalar, more: Mapping[str, Symbolic]) -> Symbolic:
         """What a declaration says that a scalar starts at; None after a diagnostic."""
         self._frame.structural |= params_in(item.value, self._section.params)
-        known = {k: v for k, v in self.known.items() if more or not v.has(I, L)}
+        known = {
+            name: value
+            for name, value in self.known.items()
+            if more or name.endswith(of_block("")) or not value.has(I, L)
+        }
         names = {**known, **self._frame.values, **more}
         return ScalarReader(names, self._report, "a scalar's start").read(item.value)
 

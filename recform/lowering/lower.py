@@ -124,7 +124,8 @@ class _Lowering:
         stages = self._frame.stages()
         declarations = DeclarationReader(section, self._frame, report)
         plain = declarations.constants()
-        fixed = {k: v for k, v in plain.items() if v.is_number}
+        said = declarations.known.items()
+        fixed = {k: v for k, v in said if k not in plain or v.is_number}
         tables = TableReader(section, {**fixed, **self._frame.values}, stages, report)
         self._frame.structural |= tables.structural
         restarts = self._frame.scope() is Scope.STAGE
@@ -179,9 +180,12 @@ class _Lowering:
         rules |= dict.fromkeys(owned, Naming("."))
         # Where each stage has a number of blocks of its own, there is no L of all.
         length = sympy.Integer(self._frame.length(stages))
-        known = {**plain, **self._frame.values}
+        known = {**declarations.known, **self._frame.values}
         if not restarts:
-            known = {k: v.xreplace({L: length}) for k, v in known.items()}
+            known = {
+                k: v if isinstance(v, bool) else v.xreplace({L: length})
+                for k, v in known.items()
+            }
             known["L"] = length
         pipelines = [*frame.values(), *operators.values()]
         init = init_rules(section, pipelines, known, report)

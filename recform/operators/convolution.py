@@ -157,7 +157,7 @@ class ScaledStdConv(Conv):
             "gamma", Kind.NUMBER, 1.0, "makes up for what an activation takes away"
         ),
         Argument("gain", Kind.NUMBER, 1.0, "the gain before training"),
-        Argument("eps", Kind.AMOUNT, 1e-5, "added to the variance of a kernel"),
+        Argument("eps", Kind.POSITIVE, 1e-5, "added to the variance of a kernel"),
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:

@@ -29,7 +29,7 @@ class BatchNorm(Operator):
     folds = True
     weights = (Weights("bn", ("nn.BatchNorm1d", "nn.BatchNorm2d"), flat=True),)
     arguments = (
-        Argument("eps", Kind.AMOUNT, 1e-5, _EPS),
+        Argument("eps", Kind.POSITIVE, 1e-5, _EPS),
         Argument("momentum", Kind.RATE, 0.1, "share of a batch in the running mean"),
     )
 

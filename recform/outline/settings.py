@@ -11,6 +11,7 @@ from recform.algebra.formula import InitRule
 from recform.algebra.labels import Naming
 from recform.algebra.pipeline import Pipeline
 from recform.algebra.scalars import ScalarReader
+from recform.blocks.arguments import Kind
 from recform.blocks.identifiers import nearest_label
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, meant
@@ -45,6 +46,14 @@ _BY_FANS = ("kaiming", "xavier")
 DEFAULT_INIT = {
     "conv": InitRule("kaiming_normal", mode="fan_out"),
     "embed": InitRule("normal", (("std", 0.02),)),
+}
+
+
+#: What torch takes of these numbers, of one rule or of all.
+_LEAST = {
+    ("", "std"): Kind.AMOUNT,
+    ("", "gain"): Kind.AMOUNT,
+    ("trunc_normal", "std"): Kind.POSITIVE,
 }
 
 
@@ -268,6 +277,17 @@ def _init_rule(
             return None
         if slot not in numbers or isinstance(number, bool):
             report.error("RF203", f"{name} does not take this", item.span)
+            return None
+        wanted = _LEAST.get((name, slot), _LEAST.get(("", slot), Kind.NUMBER))
+        if number.free_symbols or not wanted.allows(number):
+            report.error(
+                "RF210",
+                f"{name}'s {slot} is {wanted.value}"
+                f"{' for the whole network' * bool(number.free_symbols)}, "
+                f"not {value.span.text}",
+                value.span,
+                hint=f"for example {name}({slot}=0.5)",
+            )
             return None
         numbers[slot] = float(number)
     return InitRule(name, tuple(numbers.items()), mode)

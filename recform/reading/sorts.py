@@ -223,7 +223,8 @@ class Reader(Calls):
     def _tensor_power(self, base: Tensor, exponent: Symbolic, expr: n.Power) -> Value:
         """``X^2``, ``X^(1/2)``, ``X^(-1)``: products, roots and quotients."""
         times = abs(exponent)
-        if not ((2 * times).is_Integer and 0 < times <= MAX_POWER):
+        halves = exponent.is_number and (2 * times).is_Integer
+        if not (halves and 0 < times <= MAX_POWER):
             self.report.fail(
                 "RF205",
                 "the exponent of a tensor is a half or a whole number, from 1/2 to "

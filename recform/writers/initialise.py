@@ -36,7 +36,7 @@ _RULES = {
 _CALLED = {"0.0": "zeros", "1.0": "ones"}
 #: What makes an expression a float: a decimal, a function, a quotient; and what may make
 #: it a whole number, though it has one.
-_FLOAT = re.compile(r"\.|(?<!/)/(?!/)")
+_FLOAT = re.compile(r"(?<!self)\.|(?<!/)/(?!/)")
 _EITHER = re.compile(r"\b(min|max|abs|floor|ceil|round)\(")
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 import recform
 from recform.algebra.expr import I, L
 from recform.algebra.written.constants import Constant, candidates, in_names
+from tests.diagnostics.mistakes import mistakes
 
 FRAME = "input 4\nstages 4 x {depth}\nstem none\nhead none\nW = linear(c)\n"
 K = sympy.Rational("0.8") - sympy.Rational("0.6") * sympy.exp(1 - I)
@@ -206,3 +207,43 @@ def test_a_number_of_many_logarithms_and_squares_is_put_in_order() -> None:
         wanted = math.log(1 + wanted**2)
     x = torch.ones(1, 4, dtype=torch.float64)
     torch.testing.assert_close(net(x), wanted * x, rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("said", "number", "index", "value"),
+    [
+        ("const q = {}", "q", "2", 0.5),
+        ("const q = {}", "q", "L", 0.2),
+        ("scalar q = {}", "q", "2", 0.5),
+        ("const q = ({},) per stage", "q", "2", 0.5),
+        ("const m_i = 2*{}", "m_i/2", "2", 0.5),
+        ("const m_i = 2*{}", "m_i/2", "L", 0.2),
+        ("const h = {}\nconst q = h", "q", "4", 0.25),
+    ],
+)
+def test_a_constant_of_one_block(
+    said: str, number: str, index: str, value: float
+) -> None:
+    """It is one number, and stands where no block is."""
+    x = torch.ones(2, 4)
+    made = []
+    for text in (f"const k_i = 1/i\n{said.format(f'k_{index}')}", said.format(value)):
+        torch.manual_seed(0)
+        net = recform.load(
+            f"{FRAME.format(depth=5)}{text}\nX_i = X_<i-1> + {number}*W_i*X_<i-1>"
+        )
+        made.append(net(x))
+    torch.testing.assert_close(*made)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("const k_i = 1/i\nconst q = k_i", "write k_1, that of block 1"),
+        ("const k_i = 1/(i - 2)\nconst q = k_2", "blocks are counted from 1"),
+        ("const q = k_2\nconst k_i = 1/i", "write the number"),
+    ],
+)
+def test_a_constant_of_no_block(text: str, said: str) -> None:
+    found = mistakes(f"{FRAME.format(depth=3)}{text}\nX_i = X_<i-1> + q*W_i*X_<i-1>")
+    assert said in (found[0].hint or "")

@@ -23,7 +23,7 @@ from recform.plan.definitions import Attribute, Role
 from recform.plan.expressions import Code
 from recform.plan.namespace import Namespace
 from recform.recurrence.model import Recurrence, Step
-from recform.writers.formula.coefficients import coefficient_text, in_parts
+from recform.writers.formula.coefficients import HUGE, coefficient_text, in_parts
 from recform.writers.initialise import is_float
 from recform.writers.names import aged
 
@@ -92,7 +92,7 @@ class Numbers:
                 for name in own
             }
         )
-        if _is_said(made):
+        if _is_said(made) and not self._is_huge(value):
             return made
         return self._attribute(value, _NAMELESS, made)
 
@@ -103,6 +103,8 @@ class Numbers:
         if value not in self._made:
             name = self._scope.new(wanted)
             code = self._code(value if said is None else said)
+            if self._is_huge(value) and not is_float(code.text):
+                code = Code(f"float({code.text})")
             self._made[value] = Attribute(name, code, Role.NUMBER)
         return sympy.Symbol(f"self.{self._made[value].name}", real=True)
 
@@ -130,6 +132,14 @@ class Numbers:
             except (ArithmeticError, ValueError):
                 return False
         return True
+
+    def _is_huge(self, value: Symbolic) -> bool:
+        """Whether some block has a number that torch takes for no whole one."""
+        found = function(value)
+        try:
+            return any(abs(found(*block)) >= HUGE for block in self._blocks())
+        except (ArithmeticError, ValueError):
+            return False
 
     def _blocks(self) -> Iterator[tuple[int, int]]:
         """The number of each block that takes the step, and how many there are."""

@@ -16,6 +16,8 @@ from recform.blocks.symbolic import Symbolic
 from recform.writers.formula.terms import ATOM, PRODUCT, SUM, UNARY
 
 _HALF = sympy.Rational(1, 2)
+#: From where on torch takes no whole number beside a tensor.
+HUGE = 2**63
 
 
 class _CoefficientPrinter(ExpressionPrinter):
@@ -42,6 +44,9 @@ class _CoefficientPrinter(ExpressionPrinter):
         return self._names_of.get(expr, str(expr))
 
     def _print_Rational(self, expr: Symbolic) -> str:
+        return number(expr)
+
+    def _print_Integer(self, expr: Symbolic) -> str:
         return number(expr)
 
     def _print_Add(self, expr: Symbolic, order: str | None = None) -> str:
@@ -183,7 +188,7 @@ class _CoefficientPrinter(ExpressionPrinter):
 def number(value: Symbolic) -> str:
     """A number as a literal."""
     value = sympy.sympify(value)
-    if value.is_Integer:
+    if value.is_Integer and abs(value) < HUGE:
         return str(int(value))
     return repr(as_float(value))
 
