@@ -40,13 +40,31 @@ def parameter(name: str) -> Symbolic:
     return sympy.Symbol(name, real=True)
 
 
-def argument(name: str) -> Symbolic:
+def argument(name: str, *, whole: bool = True) -> Symbolic:
     """The symbol of an argument of a definition: ``ratio`` in ``SE(x, ratio=16)``.
 
     It may be negative and a fraction. It is no other's symbol: a free parameter of the
     file may have its name.
+
+    Args:
+        name: its name.
+        whole: False where its number is a fraction somewhere, and sizes are made of it.
     """
-    return sympy.Symbol(name, rational=True)
+    return sympy.Symbol(name, rational=True, **({} if whole else {"integer": False}))
+
+
+def is_counted(value: Symbolic) -> bool:
+    """Whether nothing says that a number, or one that it is made of, is a fraction."""
+    return all(part.is_integer is not False for part in (value, *value.free_symbols))
+
+
+def is_fraction(value: Symbolic) -> bool:
+    """Whether a number may be a fraction; quotients of sizes are sizes, so they are whole."""
+    if not is_counted(value):
+        return True
+    free = value.free_symbols
+    whole = value.xreplace({item: sympy.Dummy(integer=True) for item in free})
+    return not ({WIDTH, INCOMING} & free or whole.is_integer)
 
 
 def size(name: str) -> Symbolic:

@@ -153,7 +153,8 @@ def _is_whole(expr: Symbolic) -> bool:
 
 def _is_made_of_whole(expr: Symbolic, *, alone: bool = False) -> bool:
     if expr.is_Atom:
-        return bool(expr.is_integer)
+        # Of arguments that are fractions it is said that they are.
+        return bool((expr.is_Symbol and expr.is_integer is None) or expr.is_integer)
     if isinstance(expr, sympy.floor | sympy.ceiling):
         return True
     if expr.is_Pow and not (expr.exp.is_nonnegative or alone):

@@ -116,7 +116,9 @@ class TableReader:
         if item.per == "stage":
             counts = [stage.blocks for stage in self._stages]
         self.rows[name] = Row(name, shown, starts(counts), tuple(read))
-        symbol = size(shown) if natural else sympy.Symbol(shown, real=True)
+        whole = all(value.is_Integer for value in read)
+        other = sympy.Symbol(shown, real=True, integer=whole)
+        symbol = size(shown) if natural else other
         return Table(name, symbol, item.per == "block", numbers, item.span)
 
     def _argument(self, name: str, per: str) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+
+import sympy
 
 from recform.algebra.definitions.body import Body
 from recform.algebra.labels import Row, bracketed, is_held
 from recform.algebra.pipeline import Pipeline, Step, symbols_of
 from recform.algebra.scalars import of_block
-from recform.algebra.symbols import INCOMING, SYMBOLS, argument, size
+from recform.algebra.symbols import INCOMING, SYMBOLS, argument, is_fraction, size
 from recform.blocks import Argument, Arguments, Kind, Library
 from recform.blocks.arguments import unsaid
 from recform.blocks.symbolic import Symbolic
@@ -240,11 +242,7 @@ class PipelineReader(OperatorReader):
                     )
                     return None
                 fixed[name] = value
-        key = (definition.name, relation.span, tuple(sorted(fixed.items(), key=str)))
-        if key not in self._bodies:
-            opened = [name for name in values if name not in fixed]
-            self._bodies[key] = self._body(definition, fixed, opened, above)
-        body = self._bodies[key]
+        body = self._known(definition, fixed, values, above)
         if body is None:
             return None
         arguments = {
@@ -254,6 +252,39 @@ class PipelineReader(OperatorReader):
             for argument in body.arguments
         }
         return Step(body, Arguments(arguments), label, span)
+
+    def _known(
+        self,
+        definition: Signature,
+        fixed: Mapping[str, Symbolic],
+        values: Mapping[str, tuple[Symbolic, Span]],
+        above: tuple[str, ...],
+    ) -> Body | None:
+        """What is made once for all its calls, but for sizes that are made of fractions."""
+        opened = [name for name in values if name not in fixed]
+        key = (
+            definition.name,
+            definition.relation.span,
+            *sorted(fixed.items(), key=str),
+        )
+        if key not in self._bodies:
+            self._bodies[key] = self._body(definition, fixed, opened, above)
+        body = self._bodies[key]
+        if body is None:
+            return None
+        fractions = frozenset(
+            argument.name
+            for argument in body.arguments
+            if argument.name in opened and argument.default in body.counts
+            for number in (body.defaults[argument.name], values[argument.name][0])
+            if number is not None and is_fraction(sympy.sympify(number))
+        )
+        if not fractions:
+            return body
+        key = (*key, *sorted(fractions))
+        if key not in self._bodies:
+            self._bodies[key] = self._body(definition, fixed, opened, above, fractions)
+        return self._bodies[key]
 
     def _is_equation(self, definition: Signature) -> bool:
         """Whether a definition with a tensor is given by an equation, as it has to be."""
@@ -288,6 +319,7 @@ class PipelineReader(OperatorReader):
         fixed: Mapping[str, Symbolic],
         opened: list[str],
         above: tuple[str, ...],
+        fractions: Container[str] = (),
     ) -> Body | None:
         relation = definition.relation
         errors = len(list(self._report))
@@ -315,7 +347,7 @@ class PipelineReader(OperatorReader):
         tensors = {*found.unknowns, *found.scalars, *definition.tensors}
         wanted = dict.fromkeys(every_name((relation.right, relation.where)))
         operators: dict[str, Pipeline] = {}
-        own = {name: self._symbol(name) for name in opened}
+        own = {name: self._symbol(name, whole=name not in fractions) for name in opened}
         with self._inside({**fixed, **own}, found.flows):
             for name in wanted:
                 if name not in tensors and name not in above and name not in fixed:
@@ -341,10 +373,10 @@ class PipelineReader(OperatorReader):
         arguments = (*opens, *places)
         return builder.build(found, operators, arguments, defaults)
 
-    def _symbol(self, name: str) -> Symbolic:
+    def _symbol(self, name: str, *, whole: bool) -> Symbolic:
         """What stands for an argument; a constant of the file may have its name."""
         outside = [value for value in self._file[0].values() if value == size(name)]
-        return argument(f"{name}'" if outside else name)
+        return argument(f"{name}'" if outside else name, whole=whole)
 
     def _defaults(
         self, definition: Signature, opened: list[str]

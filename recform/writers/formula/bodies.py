@@ -11,7 +11,7 @@ import sympy
 from recform.algebra.definitions.body import Body
 from recform.algebra.expr import Apply, Filled, I, L, Learned, Scaled, State, Tensor
 from recform.algebra.pipeline import Pipeline
-from recform.algebra.symbols import argument
+from recform.algebra.symbols import argument, is_counted
 from recform.blocks import Arguments, Layout, Shape, code, symbols_in
 from recform.blocks.identifiers import identifier, is_generated
 from recform.blocks.symbolic import Symbolic
@@ -143,7 +143,7 @@ class ClassWriter:
             if each.default in place
             else each.default
             if each.name not in self._body.defaults
-            else argument(self._own[each.name])
+            else argument(self._own[each.name], whole=is_counted(each.default))
             for each in self._body.arguments
         }
 
@@ -173,7 +173,8 @@ class ClassWriter:
         }
         if name not in own:
             return self._workshop.typed([name])[0]
-        kind = int if own[name] in self._body.counts else float
+        counts = own[name] in self._body.counts and is_counted(own[name])
+        kind = int if counts else float
         return Parameter(
             name, kind.__name__, "" if default is None else repr(kind(default))
         )

@@ -10,7 +10,7 @@ from recform.algebra.definitions.cell import Cell
 from recform.algebra.expr import Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.pipeline import Pipeline, symbols_of
-from recform.algebra.symbols import STRIDE, SYMBOLS
+from recform.algebra.symbols import STRIDE, SYMBOLS, is_counted
 from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.code import divided
 from recform.blocks.identifiers import GENERATED, IN_FORWARD, identifier, is_taken
@@ -76,9 +76,11 @@ class Workshop:
         before = f"{self.prefix.lower()}_" if self.prefix else ""
         return self.names.new(before + wanted)
 
-    def typed(self, names: Iterable[str]) -> tuple[Parameter, ...]:
+    def typed(
+        self, names: Iterable[str], fractions: Container[str] = ()
+    ) -> tuple[Parameter, ...]:
         """Parameters of a constructor, with their types."""
-        return tuple(typed(name, name in self._rates) for name in names)
+        return tuple(typed(n, n in self._rates or n in fractions) for n in names)
 
     def free(self, used: Container[str]) -> Iterator[Parameter]:
         """The parameters of the file that are used and free, with the file's values."""
@@ -111,11 +113,12 @@ class Workshop:
         code = self.code(pipeline, Setting.open(inputs))
         scope = Namespace(IN_FORWARD)
         names = [scope.new(name) for name in pipeline.inputs]
+        fractions = {str(s) for s in symbols_of([pipeline]) if not is_counted(s)}
         self.made.append(
             Class(
                 name,
                 title,
-                self.typed(code.parameters),
+                self.typed(code.parameters, fractions),
                 attributes_of(code),
                 (forward(returned(code, self.line(pipeline.span), *names), names),),
             )
@@ -129,7 +132,11 @@ class Workshop:
         made = self.body(body, inputs)
         here = Setting(inputs, body.values(arguments))
         # What counts nothing is divided as numbers are.
-        free = (item for item in body.arguments if item.default not in body.counts)
+        free = (
+            item
+            for item in body.arguments
+            if item.default not in body.counts or not is_counted(item.default)
+        )
         said = divided(free, arguments)
         own = {name: said[k] for k, name in self.own_names(body).items()}
         return Make(
