@@ -75,7 +75,7 @@ def test_constants_among_the_numbers_of_blocks_and_starts_of_weights() -> None:
         ("W = linear(c) > droppath(k)", "RF304", "write k_i"),
         ("W = linear(c) > droppath(h_i)", "RF304", "write h"),
         ("W = linear(c) > droppath(q_<i-1>)", "RF212", "q_<i-1>*X_<i-1>"),
-        ("init linear = normal(k_i)\nW = linear(c)", "RF212", "the number"),
+        ("init linear = normal(k_i)\nW = linear(c)", "RF212", "write k_1"),
         ("stem linear(c) > dropout(k_i)\nW = linear(c)", "RF218", "operators"),
     ],
 )
