@@ -116,8 +116,8 @@ class TableReader:
         if item.per == "stage":
             counts = [stage.blocks for stage in self._stages]
         self.rows[name] = Row(name, shown, starts(counts), tuple(read))
-        whole = all(value.is_Integer for value in read)
-        other = sympy.Symbol(shown, real=True, integer=whole)
+        is_whole = all(value.is_Integer for value in read)
+        other = sympy.Symbol(shown, real=True, integer=is_whole)
         symbol = size(shown) if natural else other
         return Table(name, symbol, item.per == "block", numbers, item.span)
 
