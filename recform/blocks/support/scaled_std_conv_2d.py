@@ -34,7 +34,7 @@ class ScaledStdConv2d(nn.Conv2d):
         )
         self.scale = gamma * self.weight[0].numel() ** -0.5
         self.eps = eps
-        self.gain = nn.Parameter(torch.full((out_channels, 1, 1, 1), gain))
+        self.gain = nn.Parameter(torch.full((out_channels, 1, 1, 1), float(gain)))
 
     def forward(self, input: Tensor) -> Tensor:
         # A batch norm of the weights, each kernel a channel.

@@ -12,14 +12,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import recform
 from recform.blocks.examples import random_inputs
 from recform.compiler import Compiled, compile_source, from_text
 from recform.memory import Memory
 from recform.target import Target
 from tests.oracle.compare import shake
-from tests.oracle.third.file import Declared, File, read
+from tests.oracle.third.file import Declared, File, networks, read
 from tests.oracle.third.network import Flow, Network
-from tests.oracle.third.operators import dropped
+from tests.oracle.third.operators import attended, dropped
 from tests.oracle.third.values import Place
 
 TOLERANCE = 1e-9
@@ -38,12 +39,29 @@ def rates() -> Iterator[None]:
     def dropout(x: Tensor, p: float = 0.5, training: bool = True, *_: Any) -> Tensor:
         return dropped(x, p) if training else x
 
-    before = F.dropout
-    F.dropout = dropout
+    def attention(
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        attn_mask: Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+    ) -> Tensor:
+        seen = attn_mask
+        if is_causal:
+            seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril()
+        return attended(q, k, v, seen=seen, scale=scale, dropout=dropout_p)
+
+    names = {"dropout": dropout, "scaled_dot_product_attention": attention}
+    before = {name: getattr(F, name) for name in names}
     try:
+        for name, made in names.items():
+            setattr(F, name, made)
         yield
     finally:
-        F.dropout = before
+        for name, made in before.items():
+            setattr(F, name, made)
 
 
 def _paths(net: nn.Module) -> None:
@@ -123,15 +141,22 @@ def _started(
 
 def check(
     text: str, forms: tuple[str, ...] = ("plain",), training: bool = True
-) -> Compiled:
+) -> None:
     """Fails where a network differs from its file.
 
     Raises:
         CompileError: if it is refused.
         Unread: if the reader does not know something.
     """
-    file = read(text)
-    (item,) = compile_source(from_text(text))
+    names = networks(text) or [""]
+    for name, item in zip(names, compile_source(from_text(text)), strict=True):
+        check_one(read(text, name), item, forms, training)
+
+
+def check_one(
+    file: File, item: Compiled, forms: tuple[str, ...], training: bool = True
+) -> None:
+    """The same of one network."""
     torch.manual_seed(0)
     net: nn.Module = item.module()
     starts(file, net)
@@ -143,22 +168,24 @@ def check(
     with rates():
         wanted = passes(reader.run, given, list(theirs.parameters()))
         for form in forms:
-            ours = formed(item, form).module().double().train(training)
-            ours.load_state_dict(net.state_dict())
+            ours = formed(item, form, net)
             _paths(ours)
             found = passes(ours, given, list(ours.parameters()))
             worst = apart(found, wanted)
             assert worst < TOLERANCE, f"{form} is off by {worst:.3g}"
             if form == "plain" and training:
                 _buffers(ours, theirs)
-    return item
 
 
-def formed(item: Compiled, form: str) -> Compiled:
-    """A network in a form."""
-    if form == "plain":
-        return item
-    return replace(item, target=Target(memory=Memory(form)))
+def formed(item: Compiled, form: str, net: nn.Module) -> nn.Module:
+    """A network in a form, with the weights of another one."""
+    if form == "inference":
+        return recform.optimize(net)
+    target = Target(timm=True) if form == "timm" else Target(memory=Memory(form))
+    made = item if form == "plain" else replace(item, target=target)
+    ours = made.module().double().train(net.training)
+    ours.load_state_dict(net.state_dict())
+    return ours
 
 
 def _buffers(ours: nn.Module, theirs: nn.Module) -> None:

@@ -79,7 +79,9 @@ class Expressions(Names):
                 raise Unread("a tensor and an operator")
             if not left:
                 return nothing("operator")
-            return Value("operator", operator_sum(left))
+            return Value(
+                "operator", operator_sum(left, lambda parts: self.meet(parts, at))
+            )
         if not left:
             return nothing("tensor")
         met = self.meet([value for _, value in left], at)
@@ -306,9 +308,10 @@ class Expressions(Names):
             return number(total)
         if any(value.sort == "operator" for value in values):
             left = [(1, value) for value in values if value.there]
-            return (
-                Value("operator", operator_sum(left)) if left else nothing("operator")
-            )
+            if not left:
+                return nothing("operator")
+            run = operator_sum(left, lambda parts: self.meet(parts, at))
+            return Value("operator", run)
         left_ = [value for value in values if value.there]
         if not left_:
             return nothing("tensor")

@@ -33,7 +33,10 @@ class Network:
         self.file, self.net = file, net
         frame = Place(None)
         self.widths, self.counts, self.strides = [], [], []
-        for width, blocks, stride in file.stages:
+        several = ((64, 2, 1), (128, 2, 2), (256, 2, 2), (512, 2, 2))
+        stages = several if hasattr(net, "stage1") else ((64, 8, 1),)
+        plain = [tuple(("number", str(n)) for n in stage) for stage in stages]
+        for width, blocks, stride in file.stages or plain:
             self.widths.append(self.whole(width, frame))
             self.counts.append(self.whole(blocks, frame))
             self.strides.append(self.number(stride, frame))
@@ -148,7 +151,9 @@ class Flow(Meeting):
         self.states: dict[tuple[str, int], Value] = {}
         #: What operators made of what, which is kept, so that it has its name.
         self.known: dict[tuple[Any, ...], tuple[Value, list[Value]]] = {}
-        self.applied = self._boundary() if blocks else {}
+        self.applied: dict[tuple[Any, ...], Node] = {}
+        if blocks:
+            self.applied = self._boundary()
         self.training = network.net.training
 
     @property
