@@ -106,6 +106,22 @@ def apart(one: list[Any], two: list[Any]) -> float:
     return worst
 
 
+def watch(reader: Network, net: nn.Module, given: tuple[Tensor, ...]) -> None:
+    """Tells the reader which adapter got what."""
+    run = copy.deepcopy(net)
+    _paths(run)
+    others = dict(reader.net.named_modules())
+    for name, module in run.named_modules():
+
+        def note(_: Any, got: Any, key: int = id(others[name])) -> None:
+            if got and isinstance(got[0], Tensor):
+                reader.got[key] = got[0].detach()
+
+        module.register_forward_pre_hook(note)
+    with torch.no_grad():
+        run(*given)
+
+
 def starts(file: File, net: nn.Module) -> None:
     """Learned scalars start as the file says."""
     network = Network(file, net)
@@ -148,9 +164,9 @@ def check(
         CompileError: if it is refused.
         Unread: if the reader does not know something.
     """
-    names = networks(text) or [""]
-    for name, item in zip(names, compile_source(from_text(text)), strict=True):
-        check_one(read(text, name), item, forms, training)
+    files = [read(text, name) for name in networks(text) or [""]]
+    for file, item in zip(files, compile_source(from_text(text)), strict=True):
+        check_one(file, item, forms, training)
 
 
 def check_one(
@@ -166,6 +182,7 @@ def check_one(
     theirs = copy.deepcopy(net)
     reader = Network(file, theirs)
     with rates():
+        watch(reader, net, given)
         wanted = passes(reader.run, given, list(theirs.parameters()))
         for form in forms:
             ours = formed(item, form, net)

@@ -66,11 +66,9 @@ class Weights:
             self._walk(module, names)
 
     def _walk(self, module: nn.Module, names: tuple[str, ...] | None = None) -> None:
-        children = [
-            child
-            for name, child in module.named_children()
-            if names is None or name in names
-        ]
+        children = list(module.children())
+        if names is not None:
+            children = [module.get_submodule(name) for name in names]
         own = list(module.parameters(recurse=False)) if names is None else []
         if (own and type(module).__module__.startswith("torch.")) or _is_known(module):
             self._modules.append(module)
@@ -445,3 +443,9 @@ SEVERAL: dict[str, Callable[..., Tensor]] = {
         x.unflatten(-1, (-1, y.shape[-1])) @ y.unsqueeze(-1)
     ).squeeze(-1),
 }
+
+#: Operators with weights.
+LEARNING = (
+    *("linear", "conv", "dwconv", "wsconv", "bn", "ln", "rmsnorm", "gn", "prelu"),
+    *("attention", "patches", "bilinear", "positions", "classtoken"),
+)

@@ -129,7 +129,7 @@ C = linear(c) > append((0.25)/i) > linear(c) > G((0.5)) > G
 X_i = (1 - p_i)*X_<i-1> + m*W_i*X_<i-1>/n
   + a_i^(2)*C_i*concat(X_<i-1>, i/(3)) + v_i^(2)*q*X_<i-2>
 X_1 = (0.9)*X_0 + W_1*X_0/(8)
-output X_L + (0.3)^L*max(X_<L-1>, (1.1)*X_L)
+output X_L + (0.3)^L*(X_<L-1> - (1.1)*W_L*X_L)
 """
 
 

@@ -24,16 +24,24 @@ class Value:
             it lies before the start.
         newest: the newest block that made a part of it.
         holds: whether it holds an operator that runs in the block that reads it.
+        bare, factor: of a multiple, what it is a multiple of.
     """
 
     sort: str
     it: Any
     newest: int = 0
     holds: bool = False
+    bare: Any = None
+    factor: Any = 1
 
     @property
     def there(self) -> bool:
         return self.it is not None
+
+
+def changed(value: Value, it: Any) -> Value:
+    """What something is made of that has an expression's block, but is another tensor."""
+    return replace(value, it=it, bare=None, factor=1)
 
 
 def number(value: Any) -> Value:
