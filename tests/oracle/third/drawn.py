@@ -280,7 +280,7 @@ def imaged(draw: st.DrawFn) -> str:
     widths = ", ".join(one("4", "2*2", "8", "24/3") for _ in range(sum(file.blocks)))
     comma = "," if len(file.blocks) == 1 else ""
     last = "," if sum(file.blocks) == 1 else ""
-    groups = one("c/4", "2", "c", "min(c, 4)", "c*c/(4*c)", "2^(1 + i - i)")
+    groups = one("c/4", "2", "min(c, 4)", "c*c/(4*c)", "2^(1 + i - i)")
     lines = [
         "input 2 x 6 x 6\nstem conv(3, c) > bn\nhead avgpool > linear(2)",
         f"stages {stages}",
