@@ -229,6 +229,15 @@ def test_a_deviation_that_is_a_sum() -> None:
     assert "(features - 5) * torch.randn(1, positions, in_features)" in source
 
 
+@pytest.mark.parametrize("place", numbers(), ids="-".join)
+def test_a_whole_number_is_one_of_floats(place: tuple[str, str]) -> None:
+    """`wsconv(gain=2)` started as whole numbers, which torch refuses to learn."""
+    (item,) = compile_source(from_text(text(place, "1", 1)))
+    net = item.module().eval()
+    assert all(p.is_floating_point() for p in net.parameters())
+    net(*random_inputs(item.formula.inputs, 2))
+
+
 #: Sizes that Python would make floats of, and what they are in blocks 1 to 4; c is 4.
 SIZES = {
     "8 + floor(sqrt(i))": [9, 9, 9, 10],

@@ -12,14 +12,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import recform
 from recform.blocks.examples import random_inputs
 from recform.compiler import Compiled, compile_source, from_text
 from recform.memory import Memory
 from recform.target import Target
 from tests.oracle.compare import shake
-from tests.oracle.third.file import Declared, File, read
+from tests.oracle.third.file import Declared, File, networks, read
 from tests.oracle.third.network import Flow, Network
-from tests.oracle.third.operators import dropped
+from tests.oracle.third.operators import attended, dropped
 from tests.oracle.third.values import Place
 
 TOLERANCE = 1e-9
@@ -38,12 +39,29 @@ def rates() -> Iterator[None]:
     def dropout(x: Tensor, p: float = 0.5, training: bool = True, *_: Any) -> Tensor:
         return dropped(x, p) if training else x
 
-    before = F.dropout
-    F.dropout = dropout
+    def attention(
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        attn_mask: Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+    ) -> Tensor:
+        seen = attn_mask
+        if is_causal:
+            seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril()
+        return attended(q, k, v, seen=seen, scale=scale, dropout=dropout_p)
+
+    names = {"dropout": dropout, "scaled_dot_product_attention": attention}
+    before = {name: getattr(F, name) for name in names}
     try:
+        for name, made in names.items():
+            setattr(F, name, made)
         yield
     finally:
-        F.dropout = before
+        for name, made in before.items():
+            setattr(F, name, made)
 
 
 def _paths(net: nn.Module) -> None:
@@ -88,6 +106,22 @@ def apart(one: list[Any], two: list[Any]) -> float:
     return worst
 
 
+def watch(reader: Network, net: nn.Module, given: tuple[Tensor, ...]) -> None:
+    """Tells the reader which adapter got what."""
+    run = copy.deepcopy(net)
+    _paths(run)
+    others = dict(reader.net.named_modules())
+    for name, module in run.named_modules():
+
+        def note(_: Any, got: Any, key: int = id(others[name])) -> None:
+            if got and isinstance(got[0], Tensor):
+                reader.got[key] = got[0].detach()
+
+        module.register_forward_pre_hook(note)
+    with torch.no_grad():
+        run(*given)
+
+
 def starts(file: File, net: nn.Module) -> None:
     """Learned scalars start as the file says."""
     network = Network(file, net)
@@ -123,15 +157,22 @@ def _started(
 
 def check(
     text: str, forms: tuple[str, ...] = ("plain",), training: bool = True
-) -> Compiled:
+) -> None:
     """Fails where a network differs from its file.
 
     Raises:
         CompileError: if it is refused.
         Unread: if the reader does not know something.
     """
-    file = read(text)
-    (item,) = compile_source(from_text(text))
+    files = [read(text, name) for name in networks(text) or [""]]
+    for file, item in zip(files, compile_source(from_text(text)), strict=True):
+        check_one(file, item, forms, training)
+
+
+def check_one(
+    file: File, item: Compiled, forms: tuple[str, ...], training: bool = True
+) -> None:
+    """The same of one network."""
     torch.manual_seed(0)
     net: nn.Module = item.module()
     starts(file, net)
@@ -141,24 +182,42 @@ def check(
     theirs = copy.deepcopy(net)
     reader = Network(file, theirs)
     with rates():
+        watch(reader, net, given)
         wanted = passes(reader.run, given, list(theirs.parameters()))
         for form in forms:
-            ours = formed(item, form).module().double().train(training)
-            ours.load_state_dict(net.state_dict())
+            ours = formed(item, form, net)
             _paths(ours)
+            if form == "inference":
+                _folded(file, net, ours, given)
+                continue
             found = passes(ours, given, list(ours.parameters()))
             worst = apart(found, wanted)
             assert worst < TOLERANCE, f"{form} is off by {worst:.3g}"
             if form == "plain" and training:
                 _buffers(ours, theirs)
-    return item
 
 
-def formed(item: Compiled, form: str) -> Compiled:
-    """A network in a form."""
-    if form == "plain":
-        return item
-    return replace(item, target=Target(memory=Memory(form)))
+def _folded(
+    file: File, net: nn.Module, ours: nn.Module, given: tuple[Tensor, ...]
+) -> None:
+    """For inference a network has other weights, and the same outputs."""
+    plain = copy.deepcopy(net).eval()
+    reader = Network(file, plain)
+    watch(reader, plain, given)
+    with torch.no_grad():
+        worst = apart([ours(*given)], [reader.run(*given)])
+    assert worst < TOLERANCE, f"inference is off by {worst:.3g}"
+
+
+def formed(item: Compiled, form: str, net: nn.Module) -> nn.Module:
+    """A network in a form, with the weights of another one."""
+    if form == "inference":
+        return recform.optimize(copy.deepcopy(net).eval())
+    target = Target(timm=True) if form == "timm" else Target(memory=Memory(form))
+    made = item if form == "plain" else replace(item, target=target)
+    ours = made.module().double().train(net.training)
+    ours.load_state_dict(net.state_dict())
+    return ours
 
 
 def _buffers(ours: nn.Module, theirs: nn.Module) -> None:

@@ -257,3 +257,48 @@ def numbered(draw: st.DrawFn) -> str:
         f"output X_L + ({number(OUTSIDE)})*X_<L-1>",
     ]
     return "\n".join(lines) + "\n"
+
+
+@st.composite
+def imaged(draw: st.DrawFn) -> str:
+    """A file of images with numbers in arguments of convolutions and normalisations."""
+    file = draw(frames(most=2))
+    stride = draw(st.sampled_from(("", " / 2"))) if file.scope != "stage" else ""
+    stages = ", ".join(
+        f"{width} x {count}{more}"
+        for width, count, more in zip((4, 8), file.blocks, ("", stride), strict=False)
+    )
+    text = file.text.split("\n", 1)[1].replace("linear(c)", "conv(1, c)")
+
+    def within(low: float, high: float, names: tuple[str, ...] = NAMES) -> str:
+        return draw(between(file, low, high, names))
+
+    def one(*choices: str) -> str:
+        return draw(st.sampled_from(choices))
+
+    kernels = ", ".join(one("1", "3", "(5)", "2 + 1") for _ in file.blocks)
+    widths = ", ".join(one("4", "2*2", "8", "24/3") for _ in range(sum(file.blocks)))
+    comma = "," if len(file.blocks) == 1 else ""
+    last = "," if sum(file.blocks) == 1 else ""
+    groups = one("c/4", "2", "min(c, 4)", "c*c/(4*c)", "2^(1 + i - i)")
+    lines = [
+        "input 2 x 6 x 6\nstem conv(3, c) > bn\nhead avgpool > linear(2)",
+        f"stages {stages}",
+        text.rstrip(),
+        f"const kernel = ({kernels}{comma}) per stage",
+        f"const inner = ({widths}{last}) per block",
+        f"W = conv(kernel, inner, stride=s) > bn(eps={within(1e-6, 2, OUTSIDE)}, "
+        f"momentum={within(0, 1, OUTSIDE)}) > leaky_relu({within(0, 2)}) > "
+        f"dwconv({one('3', '1 + 2', '(3, 1)')}, dilation={one('1', '2', '1 + 1')}) > "
+        f"gn({one('2', 'inner/2', 'inner', '4')}) > conv(1, c)",
+        f"U = wsconv(3, c, stride=s, groups={groups}, gamma={within(0.1, 3, OUTSIDE)}, "
+        f"gain={within(0.1, 3, OUTSIDE)}) > ln(eps={within(1e-6, 2)}) > elu({within(0, 2)})",
+        f"scalar p_i = {within(-2, 2, STARTS)} per channel",
+        "SE(x, ratio=2, shift=1/3) = x*sigmoid(G*x + shift)"
+        " where G = globalpool > conv(1, cin/ratio, bias=true) > relu > conv(1, cin)",
+        f"D = conv(1, c, stride=s) > SE({one('2', '4', '2^2', '6 - 2')}, "
+        f"shift={within(-3, 3, FIXED)}) > dropout({within(0, 0.9)})",
+        f"X_i = X_<i-1> + ({within(-2, 2)})*W_i*X_<i-1> + "
+        f"{one('p_i', 'p_i^2', f'(p_i + {within(0, 2)})')}*{one('U_i', 'D_i')}*X_<i-1>",
+    ]
+    return "\n".join(lines) + "\n"

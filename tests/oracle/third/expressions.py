@@ -20,6 +20,7 @@ from tests.oracle.third.operators import (
 from tests.oracle.third.values import (
     Place,
     Value,
+    changed,
     composed,
     extreme,
     mentions,
@@ -79,7 +80,9 @@ class Expressions(Names):
                 raise Unread("a tensor and an operator")
             if not left:
                 return nothing("operator")
-            return Value("operator", operator_sum(left))
+            return Value(
+                "operator", operator_sum(left, lambda parts: self.meet(parts, at))
+            )
         if not left:
             return nothing("tensor")
         met = self.meet([value for _, value in left], at)
@@ -156,7 +159,9 @@ class Expressions(Names):
     def apply(self, part: Value, value: Value, at: Place) -> Value:
         """A number or an operator in front of a tensor."""
         if part.sort == "number":
-            return replace(value, it=scaled(part.it, value.it))
+            bare = value.it if value.bare is None else value.bare
+            it, factor = scaled(part.it, value.it), reckoned("*", part.it, value.factor)
+            return replace(value, it=it, bare=bare, factor=factor)
         made: Value = part.it([value])
         return made
 
@@ -174,7 +179,7 @@ class Expressions(Names):
         by = exponent.it
         if not isinstance(by, Fraction):
             raise Unread("a power that is no fraction")
-        return replace(base, it=base.it ** float(by))
+        return changed(base, base.it ** float(by))
 
     def call(self, node: Node, at: Place) -> Value:
         _, name, index, given, _ = node
@@ -204,8 +209,8 @@ class Expressions(Names):
         if value.sort == "operator":
             raise Unread("a function of an operator")
         if name in ("floor", "ceil"):
-            return replace(value, it=getattr(torch, name)(value.it))
-        return replace(value, it=FUNCTIONS[name](value.it))
+            return changed(value, getattr(torch, name)(value.it))
+        return changed(value, FUNCTIONS[name](value.it))
 
     def spread(self, node: Node, at: Place) -> list[Value]:
         """An argument of `concat` and others: one, or those of a range."""
@@ -224,7 +229,7 @@ class Expressions(Names):
         if name == "split":
             x, count = values
             cut = x.it.chunk(numbers.whole(count.it), axis(x.it)) if x.there else None
-            return replace(x, it=cut)
+            return changed(x, cut)
         if name == "concat":
             return self._concat(values)
         if all(value.sort == "number" for value in values) and name in ("min", "max"):
@@ -270,7 +275,7 @@ class Expressions(Names):
                 last = items[-1]
                 more = filled(last.it, plain_number(value.it))
                 it = torch.cat([last.it, more], axis(last.it))
-                items[-1] = replace(last, it=it)
+                items[-1] = changed(last, it)
         left = [value for value in items if value.there]
         if not left:
             return nothing("tensor")
@@ -306,9 +311,10 @@ class Expressions(Names):
             return number(total)
         if any(value.sort == "operator" for value in values):
             left = [(1, value) for value in values if value.there]
-            return (
-                Value("operator", operator_sum(left)) if left else nothing("operator")
-            )
+            if not left:
+                return nothing("operator")
+            run = operator_sum(left, lambda parts: self.meet(parts, at))
+            return Value("operator", run)
         left_ = [value for value in values if value.there]
         if not left_:
             return nothing("tensor")
@@ -340,4 +346,4 @@ class Expressions(Names):
             value = self.value(score, at.knows(**{name: Fraction(k)}))
             if value.there:
                 total = total + value.it.exp()
-        return replace(mine, it=mine.it.exp() / total) if mine.there else mine
+        return changed(mine, mine.it.exp() / total) if mine.there else mine

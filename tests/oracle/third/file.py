@@ -92,21 +92,30 @@ KEYWORDS = (
 _BY = re.compile(r"\s(?:x|×)\s")
 
 
-def read(text: str) -> File:
-    """A file of one network.
+def networks(text: str) -> list[str]:
+    """The names of a file's networks."""
+    found = (line.split() for line in statements(text))
+    return [words[1] for words in found if words[0] == "network"]
+
+
+def read(text: str, name: str = "") -> File:
+    """A network of a file: what stands above the first one belongs to all.
 
     Raises:
         Unread: of what this reader does not know.
     """
     file = File()
+    here = True
     for statement in statements(text):
+        if statement.startswith("network ") and name:
+            here = statement.split()[1] == name
+        if not here:
+            continue
         word, _, rest = statement.partition(" ")
         if word in KEYWORDS and not rest.lstrip().startswith("="):
             _framed(file, word, rest.strip())
         else:
             _relation(file, statement)
-    if not file.stages:
-        raise Unread("stages by default")
     return file
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from torch import Tensor
 
-from tests.oracle.third.file import Definition, flow_of
+from tests.oracle.third.file import Definition, File, flow_of
 from tests.oracle.third.grammar import Node, Unread
 from tests.oracle.third.operators import (
     FUNCTIONS,
+    LEARNING,
     OPERATORS,
     SEVERAL,
     Given,
@@ -25,15 +26,31 @@ from tests.oracle.third.values import (
 )
 
 
-def labels(flow: Node) -> tuple[str, ...]:
+def labels(flow: Node, file: File) -> tuple[str, ...]:
+    """The labels of a flow's parts with weights.
+
+    Raises:
+        Unread: if one has none.
+    """
     parts = flow[1] if flow[0] == "flow" else (("", flow),)
-    found = []
+    found: list[str] = []
     for label, part in parts:
         name = part[1] if part[0] in ("name", "call") else ""
-        if not label and name not in FUNCTIONS | dict.fromkeys(("avgpool", "flatten")):
-            raise Unread(f"names of {part}")
-        found.append(label)
-    return tuple(found)
+        if label:
+            found.append(label)
+        elif name in file.operators:
+            found += labels(file.operators[name], file)
+        elif name not in OPERATORS or name in LEARNING:
+            raise Unread(f"names of {name}")
+    return tuple(label for label in found if not _is_bare(parts, label))
+
+
+def _is_bare(parts: Any, label: str) -> bool:
+    """Whether what has a label has no weights, and so perhaps no module."""
+    for own, part in parts:
+        if own == label and part[0] in ("name", "call"):
+            return part[1] in OPERATORS and part[1] not in LEARNING
+    return False
 
 
 #: Operators without a definition: of images, and of all else.
@@ -76,7 +93,7 @@ class Flows:
         def once(values: list[Value]) -> Value:
             newest = max(value.newest for value in values)
             weights = (
-                Weights(home, labels(flow))
+                Weights(home, labels(flow, self.file))
                 if letter == "."
                 else Weights(getattr(home, letter, None))
             )

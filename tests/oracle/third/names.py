@@ -17,6 +17,7 @@ from tests.oracle.third.grammar import Node, Unread
 from tests.oracle.third.values import (
     Place,
     Value,
+    changed,
     nothing,
     number,
 )
@@ -182,10 +183,10 @@ class Names(Flows):
 
     def _part(self, made: Value, part: int | None, block: int) -> Value:
         if isinstance(made.it, tuple):
-            made = replace(made, it=made.it[part])
+            made = changed(made, made.it[part])
         if not made.there or made.sort != "tensor":
             raise Unread("an unknown that is nothing")
-        return replace(made, newest=block)
+        return replace(changed(made, made.it), newest=block)
 
     def _boundary(self) -> dict[tuple[Any, ...], Node]:
         found = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from fractions import Fraction
 from typing import Any
@@ -31,9 +32,14 @@ class Network:
 
     def __init__(self, file: File, net: nn.Module) -> None:
         self.file, self.net = file, net
+        #: What adapters of blocks got in the module, by their identity.
+        self.got: dict[int, Tensor] = {}
         frame = Place(None)
         self.widths, self.counts, self.strides = [], [], []
-        for width, blocks, stride in file.stages:
+        several = ((64, 2, 1), (128, 2, 2), (256, 2, 2), (512, 2, 2))
+        stages = several if hasattr(net, "stage1") else ((64, 8, 1),)
+        plain = [tuple(("number", str(n)) for n in stage) for stage in stages]
+        for width, blocks, stride in file.stages or plain:
             self.widths.append(self.whole(width, frame))
             self.counts.append(self.whole(blocks, frame))
             self.strides.append(self.number(stride, frame))
@@ -54,16 +60,20 @@ class Network:
         if named is not None:
             if named[0] != "string" or "{" not in named[1]:
                 raise Unread("names of stages")
-            text = named[1]
             found = []
             for stage in range(len(self.counts)):
-                path = text.replace("{}", str(stage + 1)).replace("{0}", str(stage))
-                found.append(list(self.net.get_submodule(path)))
+                path = re.sub(
+                    r"\{(\d*)\}",
+                    lambda match, at=stage: str(at + int(match[1] or 1)),
+                    named[1],
+                )
+                found.append(list(self.net.get_submodule(path).children()))
             return found
         if len(self.counts) == 1:
-            return [list(self.net.blocks)]
+            return [list(self.net.blocks.children())]
         return [
-            list(getattr(self.net, f"stage{n + 1}")) for n in range(len(self.counts))
+            list(getattr(self.net, f"stage{n + 1}").children())
+            for n in range(len(self.counts))
         ]
 
     def run(self, *given: Tensor) -> Tensor:
@@ -91,9 +101,9 @@ class Network:
         named = self.file.names.get(key)
         if named is not None:
             if named == ("string", "."):
-                weights = Weights(self.net, labels(flow))
+                weights = Weights(self.net, labels(flow, self.file))
             else:
-                weights = Weights(self.net.get_submodule(named[1]))
+                weights = self._held(self.net.get_submodule(named[1]), flow)
         else:
             weights = Weights(module)
         sizes = {"c": Fraction(self.widths[0 if key == "stem" else -1])}
@@ -101,6 +111,13 @@ class Network:
         made = Flow(self, 0, None, {}).through(flow, [x], place, weights)
         assert not weights.left, f"{key} has more weights"
         return made
+
+    def _held(self, module: nn.Module, flow: Node) -> Weights:
+        """The weights in a container, where others may stand as well."""
+        try:
+            return Weights(module, labels(flow, self.file))
+        except (Unread, AttributeError):
+            return Weights(module)
 
     def _default(self, key: str, x: Tensor) -> Node:
         classes: Node = ("call", "linear", None, (("number", "10"),), ())
@@ -148,7 +165,9 @@ class Flow(Meeting):
         self.states: dict[tuple[str, int], Value] = {}
         #: What operators made of what, which is kept, so that it has its name.
         self.known: dict[tuple[Any, ...], tuple[Value, list[Value]]] = {}
-        self.applied = self._boundary() if blocks else {}
+        self.applied: dict[tuple[Any, ...], Node] = {}
+        if blocks:
+            self.applied = self._boundary()
         self.training = network.net.training
 
     @property

@@ -66,11 +66,9 @@ class Weights:
             self._walk(module, names)
 
     def _walk(self, module: nn.Module, names: tuple[str, ...] | None = None) -> None:
-        children = [
-            child
-            for name, child in module.named_children()
-            if names is None or name in names
-        ]
+        children = list(module.children())
+        if names is not None:
+            children = [module.get_submodule(name) for name in names]
         own = list(module.parameters(recurse=False)) if names is None else []
         if (own and type(module).__module__.startswith("torch.")) or _is_known(module):
             self._modules.append(module)
@@ -98,7 +96,7 @@ class Weights:
 def _is_known(module: nn.Module) -> bool:
     known = (nn.Conv2d, nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.GroupNorm)
     norms = (nn.BatchNorm1d, nn.BatchNorm2d, nn.PReLU)
-    return isinstance(module, known + norms)
+    return isinstance(module, known + norms) or hasattr(module, "in_proj_weight")
 
 
 @dataclass
@@ -270,28 +268,104 @@ def _append(x: Tensor, a: Given) -> Tensor:
     return torch.cat(parts, axis(x))
 
 
-def _attend(q: Tensor, k: Tensor, v: Tensor, a: Given) -> Tensor:
-    for key in ("qknorm", "talking", "kvheads", "rotary", "window"):
-        if key in a.named:
-            raise Unread(f"attend with {key}")
-    heads = int(a.get(0, "heads"))
-
-    def cut(x: Tensor) -> Tensor:
-        return x.unflatten(-1, (heads, -1)).transpose(1, 2)
-
-    q, k, v = cut(q), cut(k), cut(v)
-    scale = a.named.get("scale")
+def attended(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    seen: Tensor | None = None,
+    scale: float | None = None,
+    softcap: float | None = None,
+    dropout: float = 0.0,
+) -> Tensor:
+    """Values weighed by how well keys meet queries: batch x heads x positions x width."""
     scores = q @ k.mT * (q.shape[-1] ** -0.5 if scale is None else scale)
-    softcap = a.named.get("softcap")
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
-    if a.named.get("causal"):
-        seen = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
+    if seen is not None:
         scores = scores.masked_fill(~seen, -math.inf)
-    weights = scores.softmax(-1)
-    if a.training:
-        weights = dropped(weights, a.named.get("dropout", 0.0))
-    return (weights @ v).transpose(1, 2).flatten(2)
+    return dropped(scores.softmax(-1), dropout) @ v
+
+
+def _cut(x: Tensor, heads: int) -> Tensor:
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def _turned(x: Tensor, base: float) -> Tensor:
+    """Pairs of features, half of all apart, turned by angles of float32."""
+    half = x.shape[-1] // 2
+    turns = 1 / base ** (torch.arange(half) / half)
+    angles = (torch.arange(x.shape[2])[:, None] * turns).double()
+    one, two = x[..., :half], x[..., half:]
+    cos, sin = angles.float().cos().double(), angles.float().sin().double()
+    return torch.cat([one * cos - two * sin, two * cos + one * sin], -1)
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, a: Given) -> Tensor:
+    if "talking" in a.named:
+        raise Unread("attend with talking")
+    heads = int(a.get(0, "heads"))
+    shared = int(a.get(1, "kvheads", heads))
+    q, k, v = _cut(q, heads), _cut(k, shared), _cut(v, shared)
+    if a.named.get("qknorm"):
+        norms = [a.weights.module("RMSNorm").weight for _ in "qk"]
+        q, k = (
+            x / (x.square().mean(-1, keepdim=True) + 1e-6).sqrt() * weight
+            for x, weight in zip((q, k), norms, strict=True)
+        )
+    if "rotary" in a.named:
+        q, k = (_turned(x, a.named["rotary"]) for x in (q, k))
+    k, v = (x.repeat_interleave(heads // shared, 1) for x in (k, v))
+    far = torch.arange(q.shape[2])[:, None] - torch.arange(k.shape[2])
+    seen = torch.ones_like(far, dtype=torch.bool)
+    if a.named.get("causal"):
+        seen &= far >= 0
+    if "window" in a.named:
+        seen &= far.abs() < a.named["window"]
+    made = attended(
+        q,
+        k,
+        v,
+        seen=seen,
+        scale=a.named.get("scale"),
+        softcap=a.named.get("softcap"),
+        dropout=a.named.get("dropout", 0.0) if a.training else 0.0,
+    )
+    return made.transpose(1, 2).flatten(2)
+
+
+def _attention(x: Tensor, a: Given) -> Tensor:
+    module = a.weights.module("SelfAttention")
+    heads = int(a.get(0, "heads"))
+    q, k, v = (x @ module.in_proj_weight.T).chunk(3, -1)
+    if a.get(1, "bias", True):
+        q, k, v = (
+            part + bias
+            for part, bias in zip((q, k, v), module.in_proj_bias.chunk(3), strict=True)
+        )
+    seen = None
+    if a.get(2, "causal", False):
+        seen = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
+    dropout = a.get(3, "dropout", 0.0) if a.training else 0.0
+    parts = [_cut(part, heads) for part in (q, k, v)]
+    made = attended(*parts, seen=seen, dropout=dropout).transpose(1, 2).flatten(2)
+    made = made @ module.out_proj.weight.T
+    return made if module.out_proj.bias is None else made + module.out_proj.bias
+
+
+def _patches(x: Tensor, a: Given) -> Tensor:
+    module = a.weights.module("Conv2d")
+    size = _pair(a.get(0, "size"))
+    width = int(a.get(1, "width", x.shape[1]))
+    assert tuple(module.weight.shape) == (width, x.shape[1], *size)
+    cut = F.unfold(x, size, stride=size).transpose(1, 2)
+    made = cut @ module.weight.flatten(1).T
+    return made if module.bias is None else made + module.bias
+
+
+def _classtoken(x: Tensor, a: Given) -> Tensor:
+    token = a.weights.number().reshape(1, 1, -1).expand(len(x), 1, -1)
+    return token if a.get(1, "alone", False) else torch.cat([token, x], 1)
 
 
 def _bilinear(x: Tensor, y: Tensor, a: Given) -> Tensor:
@@ -333,6 +407,9 @@ OPERATORS: dict[str, Callable[[Tensor, Given], Tensor]] = {
     "dwconv": lambda x, a: _conv(x, a, depthwise=True),
     "wsconv": lambda x, a: _conv(x, a, scaled=True),
     "bn": _bn,
+    "attention": _attention,
+    "patches": _patches,
+    "classtoken": _classtoken,
     "ln": _ln,
     "rmsnorm": _rmsnorm,
     "gn": _gn,
@@ -366,3 +443,9 @@ SEVERAL: dict[str, Callable[..., Tensor]] = {
         x.unflatten(-1, (-1, y.shape[-1])) @ y.unsqueeze(-1)
     ).squeeze(-1),
 }
+
+#: Operators with weights.
+LEARNING = (
+    *("linear", "conv", "dwconv", "wsconv", "bn", "ln", "rmsnorm", "gn", "prelu"),
+    *("attention", "patches", "bilinear", "positions", "classtoken"),
+)

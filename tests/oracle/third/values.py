@@ -24,16 +24,24 @@ class Value:
             it lies before the start.
         newest: the newest block that made a part of it.
         holds: whether it holds an operator that runs in the block that reads it.
+        bare, factor: of a multiple, what it is a multiple of.
     """
 
     sort: str
     it: Any
     newest: int = 0
     holds: bool = False
+    bare: Any = None
+    factor: Any = 1
 
     @property
     def there(self) -> bool:
         return self.it is not None
+
+
+def changed(value: Value, it: Any) -> Value:
+    """What something is made of that has an expression's block, but is another tensor."""
+    return replace(value, it=it, bare=None, factor=1)
 
 
 def number(value: Any) -> Value:
@@ -157,27 +165,27 @@ def padded(shapes: Any, dims: int) -> list[tuple[int, ...]]:
     return found
 
 
-def operator_sum(terms: list[tuple[int, Value]]) -> Callable[[list[Value]], Value]:
+def operator_sum(
+    terms: list[tuple[int, Value]], meet: Callable[[list[Value]], list[Tensor]]
+) -> Callable[[list[Value]], Value]:
     """``(A + 1 - B)`` on a tensor."""
 
     def run(values: list[Value]) -> Value:
         (value,) = values
-        total: Value | None = None
+        parts: list[tuple[int, Value]] = []
         for sign, term in terms:
             if term.sort == "number":
-                part = replace(value, it=scaled(term.it, value.it))
+                part = replace(value, it=scaled(term.it, value.it), holds=False)
             else:
                 part = term.it([value])
-                if not part.there:
-                    continue
-            it = part.it if sign > 0 else -part.it
-            if total is None:
-                total = replace(part, it=it)
-            else:
-                if total.it.shape != it.shape:
-                    raise Unread("a sum of operators of several shapes")
-                total = of(total.it + it, [total, part])
-        return nothing("tensor") if total is None else total
+            parts += [(sign, part)] * part.there
+        if not parts:
+            return nothing("tensor")
+        met = meet([part for _, part in parts])
+        signed = [
+            it if sign > 0 else -it for it, (sign, _) in zip(met, parts, strict=True)
+        ]
+        return of(sum(signed[1:], signed[0]), [part for _, part in parts])
 
     return run
 

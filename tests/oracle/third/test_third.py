@@ -1,0 +1,256 @@
+"""What both sides of the proof have in common, against a reader that has nothing of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from recform.algebra import scalars
+from recform.blocks import Arguments, Emitted, Shape
+from recform.compiler import compile_source, from_text
+from recform.diagnostics import CompileError
+from recform.operators.activation import LeakyReLU
+from tests import Tried
+from tests.oracle.search import few, search
+from tests.oracle.third.check import TooLarge, check, check_one
+from tests.oracle.third.drawn import imaged, numbered
+from tests.oracle.third.file import read
+from tests.oracle.third.grammar import Unread
+
+torch.set_num_threads(1)
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+#: Those of `make test`: small ones, of many kinds.
+QUICK = (
+    "language/boundary.rf",
+    "language/densenet.rf",
+    "language/ranges.rf",
+    "language/weighted_sum.rf",
+    "modern/depth_gates.rf",
+    "modern/rk4.rf",
+)
+FORMS = ("plain", "lean", "checkpoint")
+#: Of images, whose normalisations are folded for inference.
+OF_IMAGES = (*FORMS, "inference", "timm")
+FRAME = "input 4\nstem none\nhead none\nstages 4 x 5\nW = linear(c)\nU = linear(c)\n"
+LEARNED = "scalar p_i = 0.7\nscalar q = 1.3\nvector v_i = 0.4\n"
+#: Numbers that a printer may get wrong, in front of a tensor.
+NUMBERS = (
+    "-i^2",
+    "2^-i",
+    "2^3^(i - 2)",
+    "-(-i)/-3",
+    "7/2/3*i",
+    "1/(2*i)/(3/i)",
+    "(-1)^i*(i - 3)",
+    "(i - 3)/(3 - i + 1/7)",
+    "i - 3*floor(i/3)",
+    "floor(-i/2)",
+    "ceil(-i/3)/4",
+    "floor(sqrt(i))*sqrt(i)",
+    "floor(log(i)/log(2))",
+    "1e-30*1e30*i",
+    "1e10/(1e10 + i)",
+    "0.1 + 0.2 - 0.3 + 1e-9*i",
+    "exp(-40*i)*exp(41*i)",
+    "exp(i) - exp(i - 1e-3)",
+    "log(1 + exp(-30 - i))*1e13",
+    "sigmoid(-30*i)*e^(30*i)",
+    "tanh(1e-8*i)*1e8",
+    "sqrt(i/L)/sqrt(L/i)",
+    "(i/L)^(1/3)*(L/i)^(-3/2)",
+    "(2/3)^(i/2)",
+    "max(1/i, min(i/3, 1), 0.4)",
+    "abs(i - 3) - relu(3 - i)",
+    "sin(pi*i/2) + cos(pi*i)",
+    "max(softplus(1000), i)/1000",
+    "0^0 + 0*i + 0/i",
+)
+#: The same with learned numbers.
+OF_LEARNED = (
+    "-p_i^2",
+    "1/p_i^2/q",
+    "(p_i + 1)/(q - 3)",
+    "p_i - (q - p_i)",
+    "-(p_i - q)/-(1 + i)",
+    "2^p_i*(i + 1)^-q",
+    "(1 + p_i^2)^(-i/2)",
+    "(1 + q^2)^(1/3)",
+    "sqrt(1 + v_i^2)/sqrt(2*i)",
+    "abs(p_i - 1)*abs(v_i*i - 1)",
+    "max(p_i, 0.1, i/3) - min(q, v_i, 2)",
+    "relu(p_i - 1) + relu(1 - p_i)",
+    "log(exp(p_i) + 1) - softplus(-v_i)",
+    "sigmoid(p_i)^2/(1 + exp(-q*i))",
+    "sin(p_i)*cos(v_i)/tanh(q)",
+    "p_<i-1>*i + 1/i",
+    "exp(log(p_i^2 + 1)/2)",
+)
+
+
+@pytest.mark.parametrize("numbers", (NUMBERS, OF_LEARNED), ids=("fixed", "learned"))
+def test_numbers(numbers: tuple[str, ...]) -> None:
+    """All in one network, so that it is quick; each alone in `make test-long`."""
+    terms = " + ".join(f"({n})*X_<i-1>/{k + 2}" for k, n in enumerate(numbers))
+    half = " - ".join(f"({n})*tanh(W_i*X_<i-1>)" for n in numbers)
+    check(f"{FRAME}{LEARNED}X_i = tanh({terms}) + U_i*X_<i-1>/2 - tanh({half})\n")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", (*NUMBERS, *OF_LEARNED))
+def test_each_number(number: str) -> None:
+    for depth in (1, 2, 3, 8, 17, 40, 1000):
+        frame = FRAME.replace("x 5", f"x {depth}")
+        text = f"{frame}{LEARNED}X_i = tanh(U_i*X_<i-1> + ({number})*W_i*X_<i-1>)\n"
+        try:
+            check(text, FORMS if depth < 40 else ("plain",))
+        except CompileError as error:
+            # A float has no digits left of it in a deep block.
+            assert {item.code for item in error.diagnostics} == {"RF106"}
+        except TooLarge:
+            pass
+
+
+#: Numbers in all places; `(3)` says that the reader may get another one there.
+PLACES = """\
+input 4
+stem linear((4)) > leaky_relu((0.3))
+head ln(eps=(0.02)) > linear(3)
+stages 4 x 3, 4 x 2
+const m = ((0.5), (3)) per stage
+const n = (1, (2), (1.5), (0.2), (7)) per block
+const a_i = (2)/(i + (3))
+scalar p_i = (0.4)*i/L
+scalar q = (0.7)
+vector v_i = (0.6) - (0.2)*i/L
+G(x, k=(3), r=(0.2)) = k*x + tanh(A*x/(1 + k^(2))) where A = linear(cin) > dropout(r/(2))
+W = linear(2*c) > elu((1.5)) > dropout((0.1)*i/L) > linear(c) > droppath(i/(9))
+C = linear(c) > append((0.25)/i) > linear(c) > G((0.5)) > G
+X_i = (1 - p_i)*X_<i-1> + m*W_i*X_<i-1>/n
+  + a_i^(2)*C_i*concat(X_<i-1>, i/(3)) + v_i^(2)*q*X_<i-2>
+X_1 = (0.9)*X_0 + W_1*X_0/(8)
+output X_L + (0.3)^L*(X_<L-1> - (1.1)*W_L*X_L)
+"""
+
+
+def _literals(text: str) -> list[re.Match[str]]:
+    return list(re.finditer(r"\((\d+(?:\.\d+)?)\)", text))
+
+
+def test_each_number_of_a_file_is_seen() -> None:
+    """With another number in one place, the reader finds the network wrong."""
+    text = PLACES
+    (item,) = compile_source(from_text(text))
+    check_one(read(text), item, ("plain",))
+    for match in _literals(text):
+        other = f"({float(match[1]) + 1 if '.' in match[1] else int(match[1]) + 1})"
+        if "." in other:
+            other = f"({float(match[1]) * 1.01})"
+        changed = text[: match.start()] + other + text[match.end() :]
+        with pytest.raises((AssertionError, RuntimeError, ValueError)):
+            check_one(read(changed), item, ("plain",))
+            print("not seen:", text[: match.end()].splitlines()[-1])
+
+
+def _of_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator's code has another number."""
+    before = LeakyReLU.emit
+
+    def other(self: LeakyReLU, x: Shape, a: Arguments) -> Emitted:
+        return before(self, x, Arguments({**a, "slope": a.slope / 2}))
+
+    monkeypatch.setattr(LeakyReLU, "emit", other)
+
+
+def _of_powers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exponents are one more, wherever a number is read."""
+    plain = scalars.power
+    monkeypatch.setattr(scalars, "power", lambda x, y: plain(x, y + 1))
+
+
+@pytest.mark.parametrize("plant", (_of_code, _of_powers))
+def test_what_both_sides_share_is_seen(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proof reads it on both sides, and says nothing."""
+    plant(monkeypatch)
+    (item,) = compile_source(from_text(PLACES))
+    assert item.source
+    with pytest.raises(AssertionError):
+        check_one(read(PLACES), item, ("plain",))
+
+
+def outcome(text: str, forms: tuple[str, ...] = ("plain",)) -> str:
+    """What came of a file, in a word."""
+    try:
+        check(text, forms)
+    except TooLarge:
+        return "overflowed"
+    except CompileError as error:
+        codes = sorted({item.code for item in error.diagnostics})
+        # What is too large for a float, or too small beside what it is made of.
+        assert set(codes) <= {"RF106"}, codes
+        return f"refused {' '.join(codes)}"
+    return "agreed"
+
+
+def _few(examples: int) -> settings:
+    return settings(
+        max_examples=few(examples),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@_few(6)
+@given(numbered())
+def test_numbers_in_all_places(text: str) -> None:
+    event(outcome(text, ("plain", "lean")))
+
+
+@_few(3)
+@given(imaged())
+def test_numbers_of_images(text: str) -> None:
+    event(outcome(text))
+
+
+SEARCHES: dict[str, tuple[st.SearchStrategy[str], int, tuple[str, ...]]] = {
+    "third reader, numbers": (numbered(), 1200, ("plain",)),
+    "third reader, numbers in all forms": (numbered(), 300, FORMS),
+    "third reader, images in all forms": (imaged(), 300, OF_IMAGES),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", SEARCHES)
+def test_search(name: str, scale: float, tried: Tried) -> None:
+    strategy, examples, forms = SEARCHES[name]
+    tried(
+        search(
+            strategy, lambda text: outcome(text, forms), max(1, round(examples * scale))
+        )
+    )
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_examples(name: str) -> None:
+    check((EXAMPLES / name).read_text())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "path",
+    sorted(EXAMPLES.glob("*/*.rf")),
+    ids=lambda path: f"{path.parent.name}/{path.name}",
+)
+def test_all_examples(path: Path) -> None:
+    try:
+        check(path.read_text(), FORMS)
+    except Unread as error:
+        pytest.skip(f"the reader does not know {error}")
