@@ -26,6 +26,8 @@ _MAX_BITS = 256
 _MAX_EXPONENT = 64
 #: Most terms of a number that is multiplied out, those below its lines with each of them.
 _MAX_TERMS = 512
+#: More terms of ``(sqrt(2) + sin(1) + ...)^8`` say no more than the power does.
+_LONG = 24
 
 FUNCTIONS: dict[str, Callable[..., Symbolic]] = {
     "sqrt": sympy.sqrt,
@@ -85,18 +87,30 @@ def bounded(value: Symbolic) -> Symbolic:
         raise Unreasonable(beyond("this number", f"2^{_MAX_BITS}"))
     if value.is_number and value.has(sympy.exp) and math.isinf(as_any_float(value)):
         raise Unreasonable(beyond("this number", "10^308"))
-    if (value.is_Mul or value.is_Pow) and _terms(value) > _MAX_TERMS:
+    if (value.is_Mul or value.is_Pow) and terms_of(value) > _MAX_TERMS:
         raise Unreasonable(beyond("this number", f"{_MAX_TERMS} terms, multiplied out"))
     return value
 
 
-def _terms(value: Symbolic) -> int:
+def expanded(value: Symbolic) -> Symbolic:
+    """A number multiplied out, but for powers of numbers that would have many terms."""
+    value = sympy.sympify(value)
+    powers = sorted(value.atoms(sympy.Pow), key=str)
+    long = {p: sympy.Dummy() for p in powers if p.is_number and terms_of(p) > _LONG}
+    if not long:
+        return sympy.expand(value)
+    back = {name: number for number, name in long.items()}
+    return sympy.expand(value.xreplace(long)).xreplace(back)
+
+
+def terms_of(value: Symbolic) -> int:
+    """At most so many terms a number has, once it is multiplied out."""
     if value.is_Pow and value.exp.is_Integer:
         power = abs(int(value.exp))
-        return comb(_terms(value.base) + power - 1, power)
+        return comb(terms_of(value.base) + power - 1, power)
     if value.is_Mul:
-        return prod(map(_terms, value.args))
-    return sum(map(_terms, value.args)) if value.is_Add else 1
+        return prod(map(terms_of, value.args))
+    return sum(map(terms_of, value.args)) if value.is_Add else 1
 
 
 def _is_fixed(expr: n.Reference) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import sympy
 from sympy.printing.latex import LatexPrinter
@@ -108,7 +109,12 @@ def as_float(value: Symbolic) -> float:
         OverflowError: if it is larger than any float.
         TypeError: if it is no real number.
     """
-    value = sympy.sympify(value)
+    return _worked_out(sympy.sympify(value))
+
+
+@lru_cache(maxsize=4096)
+def _worked_out(value: Symbolic) -> float:
+    # The same numbers are asked for in every block.
     if not value.has(sympy.exp, sympy.Float):
         return float(value)
     try:

@@ -18,6 +18,7 @@ import sympy
 from recform.algebra.expr import I, L, Learned, with_learned
 from recform.algebra.indices import time_of, untimed
 from recform.algebra.placed import placed
+from recform.algebra.scalars import expanded
 from recform.algebra.typeset import indexed, plain_scalar
 from recform.blocks.symbolic import Symbolic
 from recform.linear.words import Letter, Polynomial
@@ -41,7 +42,7 @@ def words_of(
             where the order of operators allows it.
         opaque: whether to make letters of all numbers but fractions.
     """
-    result: dict[Word, Symbolic] = {}
+    found: dict[Word, list[Symbolic]] = {}
     for product, weight in polynomial.terms.items():
         moves = _operators(product, length, distance)
         for gains, number in _gains(weight, length, distance, opaque):
@@ -49,7 +50,8 @@ def words_of(
                 Move(move.operators, gain)
                 for move, gain in zip(moves, gains, strict=True)
             )
-            result[word] = sympy.expand(result.get(word, sympy.S.Zero) + number)
+            found.setdefault(word, []).append(number)
+    result = {word: expanded(sympy.Add(*numbers)) for word, numbers in found.items()}
     return {word: number for word, number in result.items() if number != 0}
 
 
@@ -196,7 +198,7 @@ def _gains(
 ) -> list[tuple[list[tuple[str, ...]], Symbolic]]:
     """A coefficient as sums of products of the blocks' learned scalars and a number."""
     weight = with_learned(
-        sympy.expand(weight),
+        expanded(weight),
         lambda item: item if item.index.has(I) else sympy.Symbol(_shared_name(item)),
     )
     result = []

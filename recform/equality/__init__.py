@@ -6,7 +6,7 @@
 that differs. The induction keeps tensors of both networks (:mod:`kept`), looks for
 :mod:`relations` among them (:mod:`varying` where their numbers depend on the block) and
 takes them one :mod:`step` further. Tensors become :mod:`values`, polynomials of
-:mod:`terms` in a normal form: :mod:`laws` of functions, :mod:`max`, :mod:`powers`,
-:mod:`concat` and its :mod:`widths`. What stands around the equations is compared by
-:mod:`frame`, where both start by :mod:`beginnings`, the paths by :mod:`difference`.
+:mod:`terms` in a normal form: :mod:`laws` of functions, :mod:`max`, :mod:`powers`, their
+:mod:`numbers`, and :mod:`concat`. What stands :mod:`around` the equations is compared by
+itself, the paths by :mod:`difference`.
 """

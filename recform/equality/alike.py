@@ -8,18 +8,25 @@ equations are.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 import sympy
 
 from recform.algebra.expr import History, I, State, Tensor
 from recform.algebra.formula import Formula
+from recform.equality.around.widths import vectors_of, widths_of
 from recform.equality.kept import Kept
+from recform.equality.laws import multiplied
+from recform.equality.max import minus
+from recform.equality.numbers import Lawful
+from recform.equality.powers import below
 from recform.equality.terms import Atoms, Value, frozen
 from recform.equality.values import Evaluator
 from recform.equality.weights import TooLarge, limited
-from recform.equality.widths import vectors_of, widths_of
 
+#: Most lines of a difference that are multiplied with.
+_MOST_LINES = 6
 #: All right sides of a network, by what they are for.
 _Rights: TypeAlias = Mapping[object, Tensor | None]
 
@@ -51,11 +58,11 @@ def same_by_laws(left: Formula, right: Formula) -> dict[str, str]:
             for f, own in zip((left, right), inner, strict=True)
         )
     )
-    try:
-        found = called is not None and _agree((left, right), inner, called)
-    except TooLarge:
-        found = False
-    return called if called is not None and found else {}
+    for kind in (Evaluator, Lawful):
+        with suppress(TooLarge):
+            if called is not None and _agree((left, right), inner, called, kind):
+                return called
+    return {}
 
 
 @limited
@@ -63,15 +70,26 @@ def _agree(
     formulas: tuple[Formula, Formula],
     inner: Sequence[Mapping[str, Tensor]],
     called: Mapping[str, str],
+    kind: type[Evaluator],
 ) -> bool:
     atoms = Atoms(widths_of(formulas), vectors_of(formulas))
     names = {name: name for name in called.values()}, called
     mine, theirs = map(_rights, formulas, names)
-    sides = [_Side(atoms, *told) for told in zip(inner, names, strict=True)]
+    sides = [_Side(atoms, kind, *told) for told in zip(inner, names, strict=True)]
     return mine.keys() == theirs.keys() and all(
-        sides[0].value(right) == sides[1].value(theirs[told])
+        _is_zero(atoms, minus(sides[0].value(right), sides[1].value(theirs[told])))
         for told, right in mine.items()
     )
+
+
+def _is_zero(atoms: Atoms, value: Value) -> bool:
+    """Whether a difference is seen to be zero, once it is multiplied with what is below."""
+    for _ in range(_MOST_LINES):
+        line = below(atoms, value)
+        if line is None:
+            break
+        value = multiplied(atoms, value, line)
+    return not value
 
 
 class _Side:
@@ -79,16 +97,21 @@ class _Side:
 
     Args:
         atoms: shared by both networks.
+        kind: how right sides are evaluated.
         inner: what unknowns of the block itself stand for.
         called: what the others are called in both networks.
     """
 
     def __init__(
-        self, atoms: Atoms, inner: Mapping[str, Tensor], called: Mapping[str, str]
+        self,
+        atoms: Atoms,
+        kind: type[Evaluator],
+        inner: Mapping[str, Tensor],
+        called: Mapping[str, str],
     ) -> None:
         self._atoms, self._inner, self._called = atoms, inner, called
         self._memo: dict[str, Value] = {}
-        self._evaluator = Evaluator(
+        self._evaluator = kind(
             atoms,
             linear=False,
             index=lambda index: "" if index is sympy.nan else str(index),

@@ -13,7 +13,8 @@ from recform.derivation.backward import network_of, seeds_of
 from recform.derivation.words import has_free_letters
 from recform.diagnostics import CompileError, Diagnostics
 from recform.equality.alike import same_by_laws, same_equations
-from recform.equality.beginnings import alone, start_changes
+from recform.equality.around.beginnings import alone, start_changes
+from recform.equality.around.frame import changes_shape, frame_changes, recurs_otherwise
 from recform.equality.counterexample.example import example, weighs_members
 from recform.equality.counterexample.program import untold
 from recform.equality.depths import (
@@ -24,7 +25,6 @@ from recform.equality.depths import (
     own_depth,
     smallest_example,
 )
-from recform.equality.frame import changes_shape, frame_changes, recurs_otherwise
 from recform.equality.induction import Proof, prove
 from recform.equality.kept import Kept, Relation, first_block
 from recform.equality.powers import is_partial

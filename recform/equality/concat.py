@@ -23,7 +23,12 @@ def part(atoms: Atoms, value: Value, parts: int, which: int) -> Value:
     """One of the equal parts into which the features are cut: of each factor its own."""
     cut = []
     for monomial, weight in value.items():
-        factors = sorted(atoms.number("part", parts, which, atom) for atom in monomial)
+        factors = sorted(
+            atom
+            if _is_number(atoms, atom)
+            else atoms.number("part", parts, which, atom)
+            for atom in monomial
+        )
         cut.append({tuple(factors): weight})
     return plus(*cut)
 
@@ -115,6 +120,8 @@ def is_number(atoms: Atoms, value: Value) -> bool:
 
 def _is_number(atoms: Atoms, atom: Atom) -> bool:
     kind, *rest = atoms.key(atom)
+    if kind in ("scalar", "positive"):
+        return True
     if kind not in ("f", "max"):
         return False
     inner = [rest[1]] if kind == "f" else rest[0]
@@ -257,6 +264,9 @@ def _whole(atoms: Atoms, values: Sequence[Value]) -> Value | None:
         factors = []
         for atom in monomial:
             key = atoms.key(atom)
+            if _is_number(atoms, atom):
+                factors.append(atom)
+                continue
             if key[:3] != ("part", len(values), 0):
                 return None
             factors.append(key[3])

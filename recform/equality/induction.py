@@ -18,6 +18,7 @@ import sympy
 from recform.algebra.expr import I, State
 from recform.algebra.formula import Formula
 from recform.blocks.symbolic import Symbolic
+from recform.equality.around.widths import vectors_of, widths_of
 from recform.equality.kept import (
     Kept,
     Relation,
@@ -32,7 +33,6 @@ from recform.equality.step import step
 from recform.equality.terms import Atoms, Value, plus, scaled
 from recform.equality.values import written_out
 from recform.equality.varying import SAMPLES, bases, through, varies
-from recform.equality.widths import vectors_of, widths_of
 from recform.linear.forms import power_name
 from recform.recurrence.unroll import Unroller
 from recform.series.series import Row

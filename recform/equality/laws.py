@@ -40,6 +40,7 @@ from recform.equality.max import (
 from recform.equality.powers import (
     COS,
     SIN,
+    below,
     exponential,
     is_partial,
     logarithm,
@@ -70,6 +71,10 @@ _MOST_TERMS, _FEW_TERMS = 32, 4
 _MOST_POWER = 8
 #: Most factors of a product that are looked at in pairs.
 _MOST_FACTORS = 8
+#: Most factors of a product whose size is that of each.
+_MOST_SIZES = 4
+#: Most lines below a line.
+_MOST_LINES = 4
 #: A term of a difference is as much work as so many terms that are looked at.
 _DIFFERENCE = 4
 
@@ -88,6 +93,14 @@ def _function(atoms: Atoms, known: Known, x: Value) -> Value:
         with suppress(_Unwritten):
             return known.fold(x, _number, partial(_written, atoms))
     return _atom(atoms, known, x)
+
+
+def word(atoms: Atoms, name: str, parts: Sequence[Value]) -> Value:
+    """A word of the language, such as ``max``, ``**`` or ``tanh``, of values."""
+    try:
+        return _written(atoms, name, parts)
+    except _Unwritten:
+        return atoms.value("word", name, *map(frozen, parts))
 
 
 class _Unwritten(Exception):
@@ -117,7 +130,13 @@ def _written(atoms: Atoms, word: str, parts: Sequence[Value]) -> Value:
         case "*":
             return multiplied(atoms, *parts)
         case "/":
-            return several([x, *reciprocal(atoms, parts[1], made)])
+            y = parts[1]
+            above = [x]
+            # 1/(1/x + 1/y) is x*y/(x + y).
+            while len(y) > 1 and len(above) <= _MOST_LINES and (z := below(atoms, y)):
+                y = multiplied(atoms, y, z)
+                above.append(z)
+            return several([*above, *reciprocal(atoms, y, made)])
         case "**" if (halves := _halves(parts[1])) is not None:
             factors = [x] * (abs(halves) // 2)
             factors += root(atoms, x, made) if halves % 2 else []
@@ -250,6 +269,9 @@ def _together(atoms: Atoms, kind: str, values: Sequence[Value]) -> Value:
     inside = each(atoms, values, lambda column: together(atoms, "max", column))
     if inside is not None:
         return inside
+    sizes = _sizes(atoms, values)
+    if sizes:
+        return reduce(partial(multiplied, atoms), sizes)
     left = _growing_merged(atoms, relevant(atoms, values))
     factor = _common_factor(atoms, left)
     if not factor:
@@ -259,6 +281,18 @@ def _together(atoms: Atoms, kind: str, values: Sequence[Value]) -> Value:
 
 
 # --------------------------------------------------------------------- max of other things
+
+
+def _sizes(atoms: Atoms, values: Sequence[Value]) -> list[Value]:
+    """The factors of ``abs(x*y) = abs(x)*abs(y)``, if that is what the values are."""
+    if len(values) != 2 or len(values[0]) != 1 or values[1] != negative(values[0]):
+        return []
+    ((monomial, weight),) = values[0].items()
+    if not 1 < len(monomial) <= _MOST_SIZES or not weight.is_Rational:
+        return []
+    factors: list[Value] = [{(atom,): sympy.S.One} for atom in monomial]
+    made = [together(atoms, "max", [x, negative(x)]) for x in factors]
+    return [{ONE: abs(weight)}, *made]
 
 
 def _growing_merged(atoms: Atoms, values: list[Value]) -> list[Value]:

@@ -192,6 +192,8 @@ def is_positive_atom(atoms: Atoms, atom: Atom) -> bool:
     kind, *rest = atoms.key(atom)
     if kind == "max":
         return frozen({}) in rest[0]
+    if kind == "positive":
+        return True
     if kind != "f":
         return False
     if rest[0] == OVER:

@@ -6,9 +6,9 @@ import sympy
 
 from recform.algebra.expr import History, L, Tensor, Weighted, subtensors
 from recform.algebra.formula import Formula
+from recform.equality.around.widths import vectors_of, widths_of
 from recform.equality.terms import Atoms, Value
 from recform.equality.values import written_out
-from recform.equality.widths import vectors_of, widths_of
 from recform.recurrence.unroll import Unroller
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial, reduce
+from itertools import chain
 from typing import TypeAlias
 
 import sympy
@@ -49,6 +50,8 @@ from recform.equality.terms import (
 SIN, COS, SOFTPLUS = (Function(f"{word}(x)") for word in ("sin", "cos", "softplus"))
 #: The largest power of a function inside of another that is multiplied out.
 _MOST_POWER = 8
+#: Most terms of a sum below a line that is taken apart, and how much work that is.
+_MOST_FACTORED, _FACTORING = 24, 20
 #: The largest primes that a number in a logarithm is taken apart by.
 _PRIMES = 1000
 
@@ -80,11 +83,13 @@ def exponential(atoms: Atoms, x: Value, made: Made) -> Iterator[Value]:
     """Factors of ``exp(x)``: y of ``exp(log(y))``."""
     rest = dict(x)
     for monomial, weight in x.items():
-        whole = weight.is_Integer and abs(weight) <= _MOST_POWER
+        whole = (2 * weight).is_Integer and abs(weight) <= _MOST_POWER
         y = _inside(atoms, monomial[0], LOG) if whole and len(monomial) == 1 else None
         if y is not None:
             del rest[monomial]
-            yield from [y if weight > 0 else made(OVER, y)] * abs(int(weight))
+            base = y if weight > 0 else made(OVER, y)
+            yield from [base] * int(abs(weight))
+            yield from [made(ROOT, base)] * (not weight.is_Integer)
     yield _exponential(atoms, rest)
 
 
@@ -193,7 +198,55 @@ def reciprocal(atoms: Atoms, y: Value, made: Made) -> Iterator[Value]:
     elif (p := _one_minus(atoms, rest)) is not None:
         yield plus(_ONE, made(EXP, p))
     elif rest != _ONE:
-        yield atoms.value("f", OVER, frozen(rest))
+        factors = _factored(atoms, rest)
+        if len(factors) == 1:
+            yield atoms.value("f", OVER, frozen(rest))
+        else:
+            yield from chain.from_iterable(reciprocal(atoms, f, made) for f in factors)
+
+
+def below(atoms: Atoms, value: Value) -> Value | None:
+    """An x of which a term of a value has ``1/x``; None without one."""
+    for monomial in value:
+        for atom in monomial:
+            if (x := _inside(atoms, atom, OVER)) is not None:
+                return x
+    return None
+
+
+def _factored(atoms: Atoms, y: Value) -> list[Value]:
+    """The factors of a sum, which may stand alone in other places."""
+    names = {atom: sympy.Symbol(f"x{atom}") for m in y for atom in m}
+    longest = max(map(len, y))
+    if not (len(y) <= _MOST_FACTORED and len(names) <= longest * _MOST_POWER):
+        return [y]
+    if (
+        longest < 2
+        or longest > _MOST_POWER
+        or not all(w.is_Rational for w in y.values())
+    ):
+        return [y]
+    atoms.work(_FACTORING * len(y) * longest)
+    whole = sympy.Add(*(w * sympy.prod([names[a] for a in m]) for m, w in y.items()))
+    number, factors = sympy.factor_list(whole)
+    if len(factors) == 1 and factors[0][1] == 1:
+        return [y]
+    back = {name: atom for atom, name in names.items()}
+    result = [{ONE: number}] * (number != 1)
+    for factor, times in factors:
+        polynomial = sympy.Poly(factor)
+        made = {
+            tuple(
+                sorted(
+                    back[name]
+                    for name, power in zip(polynomial.gens, powers, strict=True)
+                    for _ in range(power)
+                )
+            ): weight
+            for powers, weight in polynomial.terms()
+        }
+        result += [made] * times
+    return result
 
 
 def _over(atoms: Atoms, atom: Atom, made: Made) -> Iterator[Value]:
@@ -224,7 +277,7 @@ def root(atoms: Atoms, x: Value, made: Made) -> Iterator[Value]:
     exponent, rest = _without_exponential(atoms, scaled(odd_part**2 / front, x))
     yield _exponential(atoms, scaled(sympy.S.Half, exponent))
     if len(rest) != 1:
-        yield atoms.value("f", ROOT, frozen(rest)) if rest else {}
+        yield from _root_of_sum(atoms, rest)
         return
     ((monomial, weight),) = rest.items()
     odd = tuple(a for a in dict.fromkeys(monomial) if monomial.count(a) % 2)
@@ -242,6 +295,23 @@ def root(atoms: Atoms, x: Value, made: Made) -> Iterator[Value]:
         yield from (made(ROOT, scaled(weight, y)), made(OVER, y))
     elif (odd, weight) != (ONE, 1):
         yield atoms.value("f", ROOT, frozen({odd: weight}))
+
+
+def _root_of_sum(atoms: Atoms, y: Value) -> Iterator[Value]:
+    """``sqrt(x^2 + 2*x*z + z^2)`` is a size.
+
+    Of a square times something else it is not: where the square is zero, the rest may have
+    no root.
+    """
+    factors = _factored(atoms, y) if y else []
+    numbers = [factor for factor in factors if factor.keys() == {ONE}]
+    sums = [factor for factor in factors if factor.keys() != {ONE}]
+    if numbers or not sums or any(sums.count(factor) % 2 for factor in sums):
+        yield atoms.value("f", ROOT, frozen(y)) if y else {}
+        return
+    for place, factor in enumerate(sums):
+        if sums[:place].count(factor) % 2:
+            yield largest(atoms, [factor, negative(factor)])
 
 
 def _rational_content(x: Value) -> Symbolic:

@@ -228,6 +228,23 @@ class Evaluator:
 
         No operator can be exchanged with those, and each part of a tensor has its own.
         """
+        value, vectors = self._named(coefficient, at)
+        if not vectors:
+            return cleaned({ONE: rational(value)})
+        return plus(
+            *(
+                {self._features(of_features): rational(number)}
+                for number, of_features in (
+                    term.as_independent(*vectors, as_Add=False)
+                    for term in sympy.Add.make_args(sympy.expand(value))
+                )
+            )
+        )
+
+    def _named(
+        self, coefficient: Symbolic, at: Symbolic
+    ) -> tuple[Symbolic, frozenset[Symbolic]]:
+        """A coefficient with names for learned scalars; those that features have."""
         vectors: set[Symbolic] = set()
 
         def named(item: Learned) -> Symbolic:
@@ -242,18 +259,7 @@ class Evaluator:
         value = with_learned(coefficient, named)
         if value.has(I):
             value = value.xreplace({I: self._number(at)})
-        value = value.xreplace({L: self._length})
-        if not vectors:
-            return cleaned({ONE: rational(value)})
-        return plus(
-            *(
-                {self._features(of_features): rational(number)}
-                for number, of_features in (
-                    term.as_independent(*vectors, as_Add=False)
-                    for term in sympy.Add.make_args(sympy.expand(value))
-                )
-            )
-        )
+        return value.xreplace({L: self._length}), frozenset(vectors)
 
     def _features(self, product: Symbolic) -> Monomial:
         """Factors that are a number for each feature."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recform.equality.around.frame import FrameChange
 from recform.equality.counterexample.example import Example
-from recform.equality.frame import FrameChange
 
 #: How the answer reads.
 ANY, LINEAR, DIFFERENT, OPEN = "equal", "equal if linear", "different", "undecided"

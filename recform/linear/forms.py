@@ -26,6 +26,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.multiples import scaled
 from recform.algebra.reindex import rebuilt
+from recform.algebra.scalars import expanded
 from recform.algebra.stable import as_any_float, precise
 from recform.algebra.totals import totals
 from recform.algebra.typeset import plain_scalar
@@ -66,8 +67,8 @@ def without_activations(tensor: Tensor) -> Tensor:
 
 def cleaned(terms: Mapping[Tensor, Symbolic]) -> Form:
     """Without what has cancelled."""
-    expanded = {tensor: sympy.expand(value) for tensor, value in terms.items()}
-    return {tensor: value for tensor, value in expanded.items() if value != 0}
+    made = {tensor: expanded(value) for tensor, value in terms.items()}
+    return {tensor: value for tensor, value in made.items() if value != 0}
 
 
 def combined(*parts: tuple[Symbolic, Form]) -> Form:

@@ -13,11 +13,15 @@ from functools import cached_property
 import sympy
 
 from recform.algebra.expr import I, Tensor
+from recform.algebra.scalars import expanded, terms_of
 from recform.algebra.totals import totals
 from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
 from recform.series.places import SHARED, At
 from recform.series.show import PLAIN, Plain
+
+#: How many words are as much work as a term of a sum in front of one.
+_SLOWER = 4
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class Polynomial:
         """The sum of words; what cancels is gone."""
         terms = totals(items)
         if any(_open(value) for value in terms.values()):
-            terms = {w: sympy.expand(v) if _open(v) else v for w, v in terms.items()}
+            terms = {w: expanded(v) if _open(v) else v for w, v in terms.items()}
         return cls({word: value for word, value in terms.items() if value != 0})
 
     def __bool__(self) -> bool:
@@ -192,6 +196,15 @@ class Polynomial:
     def products(self) -> int:
         """How many products of scalars and operators it is a sum of, as printed."""
         return sum(len(sympy.Add.make_args(c)) for c in self.terms.values())
+
+    @property
+    def multiplied_out(self) -> int:
+        """How many products it is a sum of, once it has been a factor.
+
+        A term of a number in front of a word is as much work as several words.
+        """
+        counts = map(terms_of, self.terms.values())
+        return sum(n if n == 1 else _SLOWER * n for n in counts)
 
     def text(self, style: Plain = PLAIN) -> str:
         """In the language of the files, or as LaTeX."""

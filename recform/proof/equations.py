@@ -428,5 +428,6 @@ class Equations:
 
 def _reads(coefficient: Symbolic, symbol: sympy.Symbol) -> bool:
     """Whether a number in a coefficient is a symbol, outside of learned scalars."""
-    learned = dict.fromkeys(coefficient.atoms(Learned), sympy.S.One)
+    # Any number in their place could be one of which there is no logarithm.
+    learned = {item: sympy.Dummy(real=True) for item in coefficient.atoms(Learned)}
     return bool(coefficient.xreplace(learned).has(symbol))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from recform.equality.around.frame import FrameChange, frame_changes
 from recform.equality.difference import (
     PathDifference,
     as_dict,
     path_difference,
     path_lines,
 )
-from recform.equality.frame import FrameChange, frame_changes
 from recform.report import summarise
 from recform.report.summary import Summary
 

@@ -29,6 +29,13 @@ def test_rounding_is_no_difference() -> None:
         assert verdict(apart, f"input 4\nX_i = sin({w} {sign} {u})").answer == answer
 
 
+def test_floats_that_are_zero_may_have_no_root() -> None:
+    """``silu(-1000)`` is 0 as a float and below zero with more digits: a traceback."""
+    left = "X_i = U_i*X_<i-1> + 2*silu({}X_<i-1>)^(1/2)\noutput mean(X_<1..L>)"
+    first, second = (formula(f"input 4\n{left.format(sign)}", 4) for sign in ("", "-"))
+    assert compare(first, second).answer == DIFFERENT
+
+
 #: One network each time: numbers of 16 digits are rounded.
 ROUNDED = [
     "W_i*(exp(X_<i-1>)*exp(-X_<i-1>)*X_<i-1>)",

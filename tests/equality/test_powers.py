@@ -68,6 +68,33 @@ EQUAL = [
     ("(exp(a_i) - exp(-a_i))/(exp(a_i) + exp(-a_i))*p + q", "tanh(a_i)*p + q"),
     ("1/(2 + exp(-a_i))*p + q", "exp(a_i)/(2*exp(a_i) + 1)*p + q"),
     ("(exp(a_i) + 1)*(exp(b_i) + 1)*p", "(1 + exp(a_i) + exp(b_i) + exp(a_i + b_i))*p"),
+    ("sin(a_i)^2*p + cos(a_i)^2*p", "p"),
+    ("p/(1 - sigmoid(a_i)) + q", "p*(1 + exp(a_i)) + q"),
+    ("sigmoid(a_i)*(1 - sigmoid(a_i))*p + q", "exp(a_i)/(1 + exp(a_i))^2*p + q"),
+    ("softplus(a_i)*p + q", "a_i*p + softplus(-a_i)*p + q"),
+    ("(log(3*exp(a_i)) - log(3))*p", "a_i*p"),
+    ("max(a_i, b_i)*p", "(a_i + b_i + abs(a_i - b_i))/2*p"),
+    ("a_i/abs(a_i)*p", "abs(a_i)/a_i*p"),
+    ("sqrt(a_i^2*b_i^2)*p", "abs(a_i*b_i)*p"),
+    ("p/(a_i + b_i)", "(a_i - b_i)/(a_i^2 - b_i^2)*p"),
+    ("1/(1/a_i + 1/b_i)*p", "a_i*b_i/(a_i + b_i)*p"),
+    (
+        "exp(a_i)/(exp(a_i) + exp(b_i) + exp(2*b_i))*p",
+        "p/(1 + exp(b_i - a_i) + exp(2*b_i - a_i))",
+    ),
+    ("2^i*p/2 + sqrt(i/L)*q", "2^(i-1)*p + sqrt(i)/sqrt(L)*q"),
+    # Sums below a line are taken apart, and lines below it are multiplied with.
+    ("(p - q)/(p^2 - q^2)", "1/(p + q)"),
+    ("p/(q + 1)", "p*(q - 1)/(q^2 - 1)"),
+    ("1/(1/p + 1/q)", "p*q/(p + q)"),
+    ("p/(q*(p + q))", "1/q - 1/(p + q)"),
+    # Sizes.
+    ("sqrt(p^2*q^2)", "abs(p)*abs(q)"),
+    ("abs(p)*abs(q)", "abs(p*q)"),
+    ("sqrt(p^2 + 2*p*q + q^2)", "abs(p + q)"),
+    ("exp(log(p)/2)", "sqrt(p)"),
+    ("exp(-3*log(p)/2)*q", "p^(-3/2)*q"),
+    ("log(3*p) - log(3)", "log(p)"),
 ]
 #: Near to a law, and not one.
 DIFFERENT_ONES = [
@@ -80,6 +107,13 @@ DIFFERENT_ONES = [
     ("sin(-p)", "sin(p)"),
     ("exp(a_i)/(exp(a_i) + exp(b_i))*p + q", "sigmoid(b_i - a_i)*p + q"),
     ("tanh(a_i)*p + q", "(2*sigmoid(a_i) - 1)*p + q"),
+    ("p/(a_i + b_i)", "(a_i - b_i)/(a_i^2 + b_i^2)*p"),
+    ("(p - q)/(p^2 - q^2)", "1/(p - q)"),
+    ("1/(1/p + 1/q)", "p + q"),
+    ("abs(p)*abs(q)", "p*q"),
+    ("sqrt(p^2 + 2*p*q + 2*q^2)", "abs(p + q)"),
+    ("sin(a_i)^2*p - cos(a_i)^2*p", "p"),
+    ("2^i*p", "2^(i-1)*p"),
 ]
 
 
@@ -105,6 +139,13 @@ def test_equal(left: str, right: str) -> None:
 @pytest.mark.parametrize(("left", "right"), DIFFERENT_ONES)
 def test_different(left: str, right: str) -> None:
     assert verdict(written(left), written(right)).answer == DIFFERENT
+
+
+def test_a_root_of_a_product_may_be_of_two_negative_numbers() -> None:
+    """Where the square is zero, what stands beside it may have no root."""
+    assert verdict(written("sqrt(p)*sqrt(q)"), written("sqrt(p*q)")).answer == OPEN
+    left, right = "sqrt((p + q)^2*(p + 2*q))", "abs(p + q)*sqrt(p + 2*q)"
+    assert verdict(written(left), written(right)).answer == OPEN
 
 
 def test_a_product_in_a_logarithm_may_be_of_two_negative_numbers() -> None:

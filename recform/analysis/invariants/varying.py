@@ -22,6 +22,8 @@ from recform.linear.forms import Form, rational, shifted
 
 #: The largest degree of a polynomial; more candidates and ratios are not tried.
 _DEGREE, _MOST, _MOST_RATIOS = 2, 24, 4
+#: Sums below lines in a number that are put together.
+_MOST_LINES = 4
 
 
 def varying(laws: Mapping[str, Form], order: int) -> list[Form]:
@@ -31,7 +33,9 @@ def varying(laws: Mapping[str, Form], order: int) -> list[Form]:
         return []
     columns = [column(laws, tensor) for tensor in candidates]
     values = [v for pair in columns for terms in pair for v in terms.values()]
-    if not all(_is_rational(value) for value in values):
+    if not all(
+        _is_rational(value) and _lines(value) <= _MOST_LINES for value in values
+    ):
         return []
     weights = [_weight(laws, tensor) for tensor in candidates]
     result = []
@@ -54,6 +58,12 @@ def _is_rational(value: Symbolic) -> bool:
     if any(item.has(I) and offset(item.index) is None for item in learned):
         return False
     return bool(value.xreplace(learned).is_rational_function(I))
+
+
+def _lines(value: Symbolic) -> int:
+    """How many different sums stand below a line in it, which would all be put together."""
+    below = (sympy.fraction(term)[1] for term in sympy.Add.make_args(value))
+    return len({part for part in below if not part.is_Number and not part.is_Symbol})
 
 
 # --------------------------------------------------------------------------------- ratios

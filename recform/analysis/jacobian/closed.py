@@ -133,7 +133,7 @@ def jacobians(linear: Linear) -> tuple[Jacobian, ...]:
 
 def by_input(linear: Linear, length: int) -> Formulas | None:
     """The derivative of a short network by its input; None if it has too many terms."""
-    paths = propagate(linear, length, lambda p, _: len(p.terms), 1, STEM)
+    paths = propagate(linear, length, lambda p, _: p.multiplied_out, 1, STEM)
     if paths is not None and paths > MOST_PATHS:
         return None  # few of so many paths have one word, and those are longer yet
     polynomial = propagate(
@@ -242,7 +242,7 @@ def _written(linear: Linear) -> dict[str, list[Polynomial]]:
     for back in range(STEPS + 1):
         for law in reversed(linear.laws):
             parts = _parts(linear, law.unknown, back, found)
-            if sum(a.products * b.products for a, b in parts) > MOST_PATHS:
+            if sum(a.multiplied_out * b.multiplied_out for a, b in parts) > MOST_PATHS:
                 return rows
             products = (made * factor for made, factor in parts)
             found[law.unknown, back] = sum(products, Polynomial())

@@ -122,6 +122,11 @@ def _roots(numbers: Sequence[Symbolic]) -> list[Symbolic]:
     """Real roots of ``z^n - a_1*z^(n-1) - ... - a_n``, where they are numbers."""
     if any(value.has(I) or value.atoms(Learned) for value in numbers):
         return []
+    # Of other numbers SymPy looks for roots without end.
+    if not all(
+        n.is_Rational or (len(numbers) == 2 and n.is_algebraic) for n in numbers
+    ):
+        return []
     z = sympy.Symbol("z")
     order = len(numbers)
     polynomial = z**order - sum(

@@ -32,7 +32,7 @@ from recform.series.show import LATEX, PLAIN, Plain
 #: A root counts as on the unit circle up to this.
 _CLOSE = 1e-9
 #: A larger characteristic polynomial is not written out: rows of its matrix, and terms.
-_LARGEST, _MOST_TERMS = 8, 24
+_LARGEST, _MOST_TERMS, _MOST_WORK = 8, 24, 96
 #: More than this is growth.
 _GROWS = 1 + 1e-6
 #: Blocks whose numbers are multiplied one by one.
@@ -146,7 +146,11 @@ def stability(
 
 def _written(linear: Linear) -> tuple[str, str]:
     """The characteristic polynomial as text and as LaTeX; empty if it is large."""
-    small = len(linear.solved) * linear.order <= _LARGEST
+    weights = (p for law in linear.solved for p in law.gradient.values())
+    small = (
+        len(linear.solved) * linear.order <= _LARGEST
+        and sum(p.multiplied_out for p in weights) <= _MOST_WORK
+    )
     factors = _factors(linear) if small else []
     return _product(factors, PLAIN), _product(factors, LATEX)
 
@@ -201,16 +205,30 @@ def _factors(linear: Linear) -> list[tuple[Symbolic, int]]:
     polynomial = sum(c * _Z**n for n, c in enumerate(reversed(entries)))
     parts = [(polynomial, 1)]
     # With many symbols SymPy's factorisation takes seconds, or very long.
-    if len(polynomial.free_symbols) <= 3 and len(entries) <= 5:
+    numbers = _numbers(polynomial)
+    named = polynomial.xreplace(numbers)
+    if len(named.free_symbols) <= 3 and len(entries) <= 5:
         # Roots of i and L do not factor.
         with suppress(sympy.PolynomialError):
-            parts = sympy.factor_list(sympy.fraction(sympy.together(polynomial))[0])[1]
+            parts = sympy.factor_list(sympy.fraction(sympy.together(named))[0])[1]
+    back = {name: number for number, name in numbers.items()}
+    parts = [(factor.xreplace(back), multiplicity) for factor, multiplicity in parts]
     found = [
         (sympy.Poly(factor, _Z).monic(), multiplicity)
         for factor, multiplicity in parts
         if factor.has(_Z)
     ]
     return sorted(found, key=lambda item: str(item[0].as_expr()))
+
+
+def _numbers(value: Symbolic) -> dict[Symbolic, Symbolic]:
+    """Names for numbers that are no fractions.
+
+    Of ``exp(0.27)`` SymPy would make the 27th power of ``exp(1/100)``.
+    """
+    parts = value.atoms(sympy.Pow, sympy.Function)
+    found = sorted((p for p in parts if p.is_number and not p.is_Rational), key=str)
+    return {number: sympy.Dummy(real=True) for number in found}
 
 
 def _product(factors: list[tuple[Symbolic, int]], style: Plain) -> str:

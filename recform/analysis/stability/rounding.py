@@ -204,6 +204,8 @@ def _matrix(
 def spectral_radius(matrix: list[list[float]]) -> float:
     """The largest modulus of an eigenvalue."""
     z = sympy.Symbol("z")
-    polynomial = sympy.Poly(sympy.Matrix(matrix).charpoly(z).as_expr(), z)
-    roots = polynomial.nroots(n=15, maxsteps=500)
+    # In fractions, so that a root that is there several times is found once.
+    exact = sympy.Matrix([[sympy.Rational(x) for x in row] for row in matrix])
+    factors = sympy.Poly(exact.charpoly(z).as_expr(), z, domain="QQ").sqf_list()[1]
+    roots = (root for f, _ in factors for root in f.nroots(n=15, maxsteps=500))
     return max((float(abs(root)) for root in roots), default=0.0)

@@ -24,9 +24,9 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Over
+from recform.equality.around.widths import vectors_of
 from recform.equality.counterexample.program import body, functions_in
 from recform.equality.counterexample.program import program as program_of
-from recform.equality.widths import vectors_of
 from recform.seal import OPEN, sealed
 from recform.verify.evaluate import Untold
 
@@ -339,10 +339,22 @@ def _precise(context: Any, scope: dict[str, Any]) -> None:
     def quotient(p: Any, q: int = 1) -> Any:
         return context.mpf(p) / q
 
+    def real(function: Callable[..., Any]) -> Callable[..., Any]:
+        # A float that is zero may be a number below zero, with more digits.
+        def made(*given: Any) -> Any:
+            value = function(*given)
+            if isinstance(value, context.mpc):
+                raise ValueError(value)
+            return value
+
+        return made
+
     words = "exp log log1p erf erfc sqrt sin cos tanh floor ceil"
-    functions = {word: getattr(context, word) for word in words.split()}
+    functions = {word: real(getattr(context, word)) for word in words.split()}
     scope["Q"], scope["SIZE"] = quotient, quotient(*scope["SIZE"].as_integer_ratio())
-    scope["math"] = SimpleNamespace(prod=math.prod, pow=context.power, **functions)
+    scope["math"] = SimpleNamespace(
+        prod=math.prod, pow=real(context.power), **functions
+    )
     scope["x"] = scope["given"]("input")
 
 

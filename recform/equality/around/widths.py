@@ -28,7 +28,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula, Scope
 from recform.algebra.pipeline import Pipeline
 from recform.blocks.symbolic import Symbolic
-from recform.equality.frame import changes_shape
+from recform.equality.around.frame import changes_shape
 from recform.equality.terms import Key
 
 

@@ -11,7 +11,7 @@ from recform.algebra.formula import Formula, InitRule, LearnedScalar
 from recform.algebra.pipeline import Pipeline
 from recform.algebra.typeset import plain_scalar
 from recform.blocks.symbolic import Symbolic
-from recform.equality.frame import FrameChange
+from recform.equality.around.frame import FrameChange
 
 
 def start_changes(left: Formula, right: Formula) -> tuple[FrameChange, ...]:

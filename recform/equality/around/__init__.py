@@ -1,0 +1,1 @@
+"""What stands around the equations of two networks: the frame, starts, widths of tensors."""
