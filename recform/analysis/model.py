@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from recform import graph, recurrence
 from recform.algebra.formula import Boundary, Formula, Ranged, Scope
 from recform.algebra.written.said import boundary_texts, equation_texts
 from recform.analysis.invariants.invariants import Invariant, invariants
@@ -176,13 +177,15 @@ def analyse(
         asked: the question.
 
     Raises:
-        CompileError: if a block or a depth is asked for that is not there.
+        CompileError: if a block or a depth is asked for that is not there, or the shapes
+            of a network of that depth do not meet (RF40x).
     """
     asked = asked or Asked()
     _check(formula, asked, report)
     if asked.depth is not None:
         formula = restaged(formula, stage_counts(formula, asked.depth))
         formula = _of_depth(formula, asked.depth, report)
+        _check_shapes(formula)
     try:
         plain = linearise(formula, Diagnostics(), activations=False)
     except CompileError as reason:
@@ -260,6 +263,23 @@ def _of_depth(formula: Formula, depth: int, report: Diagnostics) -> Formula:
     assert deep is not None
     check_depth(deep, depth, report)
     return deep
+
+
+def _check_shapes(formula: Formula) -> None:
+    """Makes sure that a file with so many blocks has a network.
+
+    Raises:
+        CompileError: if shapes do not meet in it.
+    """
+    numbered = any(table.by_block for table in formula.tables)
+    if numbered or not all(stage.blocks for stage in formula.stages):
+        return  # Such a file would have other numbers, or other stages.
+    try:
+        graph.build(recurrence.build(formula, Diagnostics()), Diagnostics())
+    except CompileError as error:
+        found = [item for item in error.diagnostics if item.code.startswith("RF4")]
+        if found:
+            raise CompileError(found) from None
 
 
 def _short(linear: Linear, length: int) -> Formulas | None:

@@ -121,6 +121,23 @@ class Argument:
             return " or ".join(self.choices)
         return str(self.kind.value)
 
+    @property
+    def hint(self) -> str:
+        """What to write in place of a value that it does not take."""
+        if self.kind is Kind.SIZE and self.default is None:
+            return f"left out, {self.name} is what fits"
+        value = self.default
+        if self.required or value is None:
+            value = _EXAMPLES.get(self.kind, 1)
+        elif self.kind is Kind.SIZE:
+            value = 1  # The parts that there are if nothing is said need not divide it.
+        said = str(value).lower() if isinstance(value, bool) else value
+        return f"for example {self.name}={said}"
+
+
+#: A value of each kind that it can have anywhere, where that is not 1.
+_EXAMPLES = {Kind.RATE: 0.1, Kind.KERNEL: 3, Kind.WINDOW: 3, Kind.SIZE: "c"}
+
 
 class Arguments(Mapping[str, Value]):
     """The arguments of one call, with the defaults filled in; read as attributes."""

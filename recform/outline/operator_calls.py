@@ -254,9 +254,8 @@ class OperatorReader:
     def _out_of_range(
         self, argument: Argument, what: str, shown: str, span: Span, hint: str = ""
     ) -> None:
-        self._report.error(
-            "RF210", f"{what} is {argument.takes}, not {shown}", span, hint=hint
-        )
+        message = f"{what} is {argument.takes}, not {shown}"
+        self._report.error("RF210", message, span, hint=hint or argument.hint)
 
     def _check(self, argument: Argument, value: Symbolic, used: set[str]) -> Value:
         """The value in the form that the operator takes, or None."""

@@ -113,7 +113,7 @@ def _rebuilt(found: Rebuilt, console: Console) -> None:
     back = ""
     if found.float32 is not None and found.bfloat16 is not None:
         back = (
-            f"; the first state comes back to about {found.float32:.1e} of the largest "
+            f"; the first state comes back to within {found.float32:.1e} of the largest "
             f"in float32, {found.bfloat16:.1e} in bfloat16"
         )
     console.print(f"\nBackwards (compile --memory reversible): {row}{back}.")

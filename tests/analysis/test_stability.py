@@ -341,3 +341,22 @@ def test_a_variance_that_no_gain_changes() -> None:
         assert found.variance == pytest.approx(1)
         assert found.level
     assert not moments(formula(FLAT + "X_i = W_i*X_<i-1>"), 6, 1.0).level
+
+
+@pytest.mark.parametrize(
+    ("equation", "said"),
+    [
+        (
+            "X_i = 1.5*X_<i-1> + W_i*X_<i-1>",
+            "the recurrence grows by 1.5 in each block",
+        ),
+        (
+            "X_i = 1.5*X_<i-2> + W_i*X_<i-1>",
+            "what grows most in its state grows by 1.225 in each block",
+        ),
+    ],
+)
+def test_what_is_said_to_grow(equation: str, said: str) -> None:
+    report = Diagnostics()
+    stability(linear(FLAT + equation), report)
+    assert said in next(iter(report)).message

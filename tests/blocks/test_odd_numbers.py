@@ -247,3 +247,27 @@ def test_nothing_divides_by_zero_in_training(call: str, said: str) -> None:
     """torch refuses to train such a network."""
     (found,) = mistakes(IMAGES.format(body=call, before="X_<i-1>"))
     assert said in found.message
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "hint"),
+    [
+        ("dropout", "rate", "for example rate=0.5"),
+        ("droppath", "rate", "for example rate=0.1"),
+        ("ln", "affine", "for example affine=true"),
+        ("linear", "width", "left out, width is what fits"),
+        ("gn", "groups", "for example groups=1"),
+        ("conv", "kernel", "for example kernel=3"),
+        ("image", "height", "for example height=1"),
+        ("sinkhorn", "steps", "for example steps=20"),
+    ],
+)
+def test_what_to_write_in_the_place_of_a_wrong_number(
+    name: str, argument: str, hint: str
+) -> None:
+    place = next(item for kind, item in PLACES if (kind, item.name) == (name, argument))
+    found = mistakes(text(name, place, "-1", {}))
+    assert [item.hint for item in found if item.code == "RF210"] == [hint]
+    told = hint.partition("=")[2]
+    source = text(name, place, told or "c", {})
+    recform.compile(source if told else source.replace("width=c", ""))

@@ -34,9 +34,9 @@ class Rebuilt:
 
     Attributes:
         blocks: how many they are.
-        float32, bfloat16: how far what the first one got, once rebuilt, is off: about so
-            much of the largest tensor of the row. Operators are left out. None where it
-            has no bound.
+        float32, bfloat16: how far what the first one got, once rebuilt, is off: at most so
+            much of the largest tensor of the row, where operators are left out. None where
+            it has no bound.
     """
 
     blocks: int
@@ -55,11 +55,10 @@ def rebuilt(network: NetworkGraph) -> Rebuilt | None:
         longest = max(longest, row)
     if not longest:
         return None
-    return Rebuilt(
-        longest,
-        found.lost.after(longest, Dtype.fp32.error),
-        found.lost.after(longest, Dtype.bf16.error),
-    )
+    off = found.lost.after(longest, 1.0)
+    if off is None:
+        return Rebuilt(longest, None, None)
+    return Rebuilt(longest, off * Dtype.fp32.error, off * Dtype.bf16.error)
 
 
 def runs_back(network: NetworkGraph, segment: Segment, found: Inverse) -> bool:

@@ -136,7 +136,11 @@ def stability(
     regular = all(law.written for law in linear.laws)
     if report is not None and regular:
         if varying is None and growth > _GROWS:
-            each = f"by {growth:.4g} in each block"
+            # Of several tensors a state may hold little of what grows most.
+            what = (
+                "the recurrence" if len(roots) < 2 else "what grows most in its state"
+            )
+            each = f"{what} grows by {growth:.4g} in each block"
             _warn(linear.formula, each, growth ** len(row), blocks, row, report)
         elif varying is not None and _grows(linear, varying, row):
             _warn(linear.formula, "", varying.growth or 0.0, blocks, row, report)
@@ -388,7 +392,9 @@ def _warn(
     # Equations of their own are said to be for those blocks.
     where = "" if len(blocks) == length else f" of {ranges(blocks)}"
     times = f"{over:.3g} times over {counted(len(row), 'block')}"
-    total = f" {each}{where}: {times}" if each else f" {times}{where}"
+    grows = (
+        f"{each}{where}: {times}" if each else f"the recurrence grows {times}{where}"
+    )
     best: tuple[float, Tensor, Equation] | None = None
     for equation in formula.equations:
         for tensor in subtensors(equation.right):
@@ -403,7 +409,7 @@ def _warn(
         span = formula.spans.get(best[1], span)
     report.warning(
         "RF602",
-        f"with its operators at zero the recurrence grows{total}",
+        f"with its operators at zero {grows}",
         span,
         hint="make the coefficients of older blocks add up to at most 1",
     )

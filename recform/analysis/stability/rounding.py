@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, repeat
 
 import sympy
 
@@ -23,6 +24,8 @@ from recform.algebra.indices import offset
 from recform.blocks.symbolic import Symbolic
 from recform.linear.forms import Form, NoNumber, form, numeric, state
 
+#: An error that has grown so often is no error any more.
+_BEYOND = 1e30
 #: Older tensors, each with what it is computed of, in the order of computation.
 Steps = Sequence[tuple[State, Form]]
 Matrix = list[list[float]]
@@ -49,15 +52,40 @@ class Errors:
     step: tuple[tuple[float, ...], ...] = ()
 
     def after(self, blocks: int, error: float) -> float | None:
-        """About what an error that each of some blocks makes anew adds up to; None if open."""
+        """What an error that each of some blocks makes anew adds up to, at most.
+
+        None if it is open, infinite where it is beyond all measure.
+        """
         if self.blocks:
             return None if self.over is None else blocks * error * max(1.0, self.over)
         if self.factor is None:
             return None
-        grown = 0.0
-        for _ in range(blocks):
-            grown = grown * self.factor + error
-        return grown
+        return error * next(islice(self._sums(), max(0, blocks - 1), None))
+
+    def longest(self, blocks: int, error: float, most: float) -> int:
+        """In how many blocks in a row, of so many, it adds up to no more than that."""
+        if self.blocks or self.factor is None:
+            counts = (n for n in range(blocks, 0, -1) if self._is_below(n, error, most))
+            return next(counts, 0)
+        sums = enumerate(islice(self._sums(), blocks))
+        return next((n for n, total in sums if error * total > most), blocks)
+
+    def _is_below(self, blocks: int, error: float, most: float) -> bool:
+        off = self.after(blocks, error)
+        return off is not None and off <= most
+
+    def _sums(self) -> Iterator[float]:
+        """What errors of 1 add up to after 1, 2, 3 blocks and so on, at most."""
+        size = len(self.step)
+        power = [[float(n == m) for n in range(size)] for m in range(size)]
+        total, grown, alike = 0.0, _size(power), False
+        while total < _BEYOND:
+            total += grown
+            yield total
+            if not alike:
+                before, power = power, _times(self.step, power)
+                grown, alike = _size(power), before == power
+        yield from repeat(math.inf)
 
     def largest(self, blocks: int) -> float:
         """How many times larger an error can become in blocks that are alike.

@@ -235,7 +235,9 @@ class Lean(TorchDispatchMode):
             self.call(first, self.picked, (args[0], others[0]))
         elif name == "native_dropout":
             scale = 1 / (1 - args[1]) if args[1] < 1 else 0
-            self.call(first, lambda x, mask: x * mask * scale, (args[0], others[0]))
+            self.call(
+                first, lambda x, mask: (x * mask).mul_(scale), (args[0], others[0])
+            )
         elif name == "_unsafe_view":  # Nobody else had what it is a view of, then.
             self.call(first, Tensor.view, args)
             self.noted(first)[0].deep = self.noted(args[0])[0].deep  # It is no step.

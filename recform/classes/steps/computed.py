@@ -27,7 +27,7 @@ from recform.recurrence.model import (
     contexts_of,
     read_by,
 )
-from recform.writers.formula.coefficients import coefficient_code
+from recform.writers.formula.reckoned import Reckoned
 from recform.writers.formula.stacked import slot_type
 from recform.writers.formula.statements import BodyWriter
 from recform.writers.formula.terms import Writer
@@ -106,19 +106,27 @@ class StepForward:
             members = (K,) if self._formula.scalars[scalar].members else ()
             owned = Learned(scalar, sympy.Integer(step.at), *members)
             scalars[owned] = self._called.modules[scalar]
-        writer = self._writer(variables, calls, scalars)
+        values = (self._number(tensor) for tensor in step.coefficients)
+        reckoned = Reckoned(values, scalars, names)
+        writer = self._writer(variables, calls, reckoned)
+        line = line_marks(self._formula, self._step)
         body = BodyWriter(
             step,
             writer,
             names,
             partial(variable, at=step.at, order=self._recurrence.order),
-            line_marks(self._formula, self._step),
+            line,
         )
         statements = body.write(step.outputs, self._inlined)
         texts = [self._output(slot, writer, variables) for slot in step.outputs]
         types = ", ".join(map(self._type, step.outputs))
         kind = types if len(texts) == 1 else f"tuple[{types}]"
-        made: tuple[Statement, ...] = (*statements, Return(Code(", ".join(texts))))
+        first = reckoned.statements(line(step.body[0]) if step.body else None)
+        made: tuple[Statement, ...] = (
+            *first,
+            *statements,
+            Return(Code(", ".join(texts))),
+        )
         return Function("forward", tuple(parameters), kind, made), body
 
     def _kind(self, name: str) -> str:
@@ -141,7 +149,7 @@ class StepForward:
         self,
         variables: dict[Slot, str],
         calls: Mapping[str, str],
-        scalars: Mapping[Learned, str],
+        reckoned: Reckoned,
     ) -> Writer:
         step = self._step
 
@@ -157,7 +165,7 @@ class StepForward:
             return self._own.adapters.get(Site(value, parent), "")
 
         def coefficient(tensor: Tensor) -> tuple[str, int]:
-            return self._coefficient(tensor, scalars)
+            return reckoned.code(self._number(tensor))
 
         def shape(tensor: Tensor) -> Shape:
             return self._own.blocks[0].shapes[tensor]
@@ -183,10 +191,9 @@ class StepForward:
         line = line_of(span, self._formula.source)
         return self._called.inlined[tensor.operator], line
 
-    def _coefficient(
-        self, tensor: Scaled | Filled, scalars: Mapping[Learned, str]
-    ) -> tuple[str, int]:
-        value, step = tensor.coefficient, self._step
+    def _number(self, tensor: Scaled | Filled) -> Symbolic:
+        """A coefficient, said by the block's attributes where it depends on the block."""
+        value: Symbolic = tensor.coefficient
         if value.has(I) or value.has(L):
-            value = self._called.said[at_block(value, tensor, step)]
-        return coefficient_code(value, dict(scalars))
+            return self._called.said[at_block(value, tensor, self._step)]
+        return value

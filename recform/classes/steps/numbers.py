@@ -74,7 +74,7 @@ class Numbers:
         text = coefficient_text(named.xreplace(made), {}, torch=False)
         codes = (self._made[name.value].value for name in own)
         floats = any(isinstance(c, Code) and is_float(c.text) for c in codes)
-        return text if floats else f"float({text})"
+        return text if floats or is_float(text) else f"float({text})"
 
     def _part(self, names: Sequence[Named], value: Symbolic) -> Symbolic:
         """A number without learned scalars, said by attributes."""

@@ -111,21 +111,8 @@ def ways_back(network: NetworkGraph, dtype: Dtype) -> Back | None:
     classes = [steps[s.step] in written for s in segments for _ in range(s.count)]
     ends = zip(rows.forms, (False, *classes, False), strict=True)
     parts = tuple(form is Memory.reversible and there for form, there in ends)
-    most = _longest(found, dtype.error, sum(parts))
+    most = found.lost.longest(sum(parts), dtype.error, MOST_OFF)
     return Back(parts, most) if most and any(parts) else None
-
-
-def _longest(found: Inverse, error: float, most: int) -> int:
-    """How many blocks in a row may be run backwards, of so many."""
-    least = 0
-    while least < most:
-        middle = (least + most + 1) // 2
-        off = found.lost.after(middle, error)
-        if off is not None and off <= MOST_OFF:
-            least = middle
-        else:
-            most = middle - 1
-    return least
 
 
 def _regular(plan: NetworkPlan) -> Iterator[tuple[Step, StepPlan]]:

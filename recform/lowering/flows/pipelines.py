@@ -239,6 +239,8 @@ class PipelineReader(OperatorReader):
                         f"{definition.name}'s {name} shapes the code, so it is a number "
                         f"and not {place.text}",
                         place,
+                        hint=f"write one that is the same in all blocks, {name}=1, "
+                        "or a `param`",
                     )
                     return None
                 fixed[name] = value

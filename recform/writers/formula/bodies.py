@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,7 @@ from recform.plan.printer.lines import folded
 from recform.recurrence.model import Slot, Step
 from recform.writers.calls import given
 from recform.writers.formula.coefficients import coefficient_code
+from recform.writers.formula.reckoned import Reckoned
 from recform.writers.formula.statements import BodyWriter
 from recform.writers.formula.terms import Writer
 from recform.writers.initialise import scalar_parameter, start_text
@@ -320,7 +321,8 @@ class ClassWriter:
         )
         names = Namespace.forward()
         takes = [names.new(name) for name in body.inputs]
-        writer = self._writer(dict(zip(leaves, takes, strict=True)))
+        reckoned = self._reckoned(body.tensors, names)
+        writer = self._writer(dict(zip(leaves, takes, strict=True)), reckoned)
         statements = BodyWriter(step, writer, names, local_name, self._line)
         made = statements.write((), self._inlined_code)
         bare = self._inside.bare
@@ -328,13 +330,20 @@ class ClassWriter:
         made_here = (t for t in step.body if bare(t) == t)
         self._unnamed = tuple(t for t in made_here if t not in named)
         result = Return(Code(writer.show(body.output)), self._line(body.output))
-        return (forward((*made, result), takes),)
+        first = reckoned.statements(self._line(body.output))
+        return (forward((*first, *made, result), takes),)
 
     def _going(self, methods: tuple[Function, ...]) -> tuple[Function, ...]:
         """Those of them that are others where a network goes on by positions, and all."""
         return ()
 
-    def _writer(self, variables: dict[Slot, str]) -> Writer:
+    def _reckoned(self, tensors: Iterable[Tensor], names: Namespace) -> Reckoned:
+        """The coefficients of a forward pass."""
+        kinds = Scaled | Filled
+        values = (part.coefficient for part in tensors if isinstance(part, kinds))
+        return Reckoned(values, self._scalars, names)
+
+    def _writer(self, variables: dict[Slot, str], reckoned: Reckoned) -> Writer:
         """Writes the tensors of the body."""
         return Writer(
             self._body.parts,
@@ -342,7 +351,7 @@ class ClassWriter:
             self._inside.shape,
             self._called,
             lambda value, parent: "",
-            self._coefficient,
+            lambda tensor: reckoned.code(tensor.coefficient),
             variables=variables,
         )
 

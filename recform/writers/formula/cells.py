@@ -240,9 +240,11 @@ class _CellWriter(ClassWriter):
             ),
             definitions=dict(cell.definitions),
         )
-        writer = self._writer(dict(takes))
+        reckoned = self._reckoned(body, names)
+        writer = self._writer(dict(takes), reckoned)
         statements = BodyWriter(step, writer, names, self._named, self._line)
-        made = statements.write((), self._inlined_code)
+        first = reckoned.statements(self._line(wanted[0]))
+        made = (*first, *statements.write((), self._inlined_code))
         return made, [writer.show(tensor) for tensor in wanted]
 
 

@@ -16,6 +16,8 @@ from recform.blocks.symbolic import Symbolic
 from recform.writers.formula.terms import ATOM, PRODUCT, SUM, UNARY
 
 _HALF = sympy.Rational(1, 2)
+#: A name, a number that is not negative, or a call of what is one.
+_ATOM = re.compile(r"[\w.]+(\([^()]*\))?")
 #: From where on torch takes no whole number beside a tensor.
 HUGE = 2**63
 
@@ -219,7 +221,7 @@ def coefficient_code(value: Symbolic, names: Mapping[Symbolic, str]) -> tuple[st
     text = coefficient_text(value, names, torch=True)
     if value.is_Add:
         return text, SUM
-    return text, ATOM if value.is_Atom else PRODUCT
+    return text, ATOM if _ATOM.fullmatch(text) else PRODUCT
 
 
 def learned(value: Symbolic) -> list[Learned]:

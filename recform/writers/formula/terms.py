@@ -353,7 +353,11 @@ class Writer:
         """max, min or mean."""
         texts = [self.term(parent, part) for part in parts]
         if kind == "mean":
-            total = " + ".join(t if own > SUM else f"({t})" for t, own in texts)
+            levels = (SUM, *(SUM + 1 for _ in texts[1:]))
+            total = " + ".join(
+                text if own >= level else f"({text})"
+                for (text, own), level in zip(texts, levels, strict=True)
+            )
             return f"({total}) / {len(parts)}", PRODUCT
         result = texts[0][0]
         for text, _ in texts[1:]:
