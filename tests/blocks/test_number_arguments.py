@@ -229,7 +229,7 @@ def test_a_deviation_that_is_a_sum() -> None:
     assert "(features - 5) * torch.randn(1, positions, in_features)" in source
 
 
-@pytest.mark.parametrize("place", numbers(), ids="-".join)
+@pytest.mark.parametrize("place", list(numbers()), ids="-".join)
 def test_a_whole_number_is_one_of_floats(place: tuple[str, str]) -> None:
     """`wsconv(gain=2)` started as whole numbers, which torch refuses to learn."""
     (item,) = compile_source(from_text(text(place, "1", 1)))

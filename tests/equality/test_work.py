@@ -11,16 +11,14 @@ from recform.diagnostics import CompileError
 from recform.equality.compare import compare
 from recform.equality.outputs import Outputs
 from recform.equality.verdict import ANY, DIFFERENT, OPEN, OwnDepth
-from recform.equality.weights import TooLarge
 
 LONG = pytest.mark.long
 #: Seconds of the processor: more than the five that are the bound, for machines differ.
 MOST = 10.0
 
 
-@pytest.mark.long
 def test_long_weights_are_work() -> None:
-    """Powers of sigmoid(q) are told apart as numbers first; as formulas they have a limit."""
+    """Powers of sigmoid(q) are told apart as numbers first."""
     frame = "input 4\nstages 4 x 60\nW = linear(c)\nscalar q = 0\nX_i = W_<i-1>*X_<i-1>"
     gated, stepped = (
         compile_source(from_text(f"{frame} + {text}*X_<i-1>"))[0].formula
@@ -29,8 +27,7 @@ def test_long_weights_are_work() -> None:
     found = compare(gated, stepped)
     assert (found.answer, found.differs) == (DIFFERENT, 1)
     assert found.own == OwnDepth(60, "", False)
-    with pytest.raises(TooLarge):
-        Outputs((gated, stepped), 60, linear=False).same(60)
+    assert not Outputs((gated, stepped), 60, linear=False).same(60)
 
 
 def test_products_with_max_are_work_too() -> None:
