@@ -328,6 +328,9 @@ def _put_in(
             _put_in(part, pairs, kind, name) if symbols_in(part) else part
             for part in value
         )
+    if value.has(sympy.floor, sympy.ceiling):
+        # Of a float, 100 * 0.29 is below 29; code rounds before it cuts off.
+        pairs = tuple((s, sympy.nsimplify(n, rational=True)) for s, n in pairs)
     number = value.xreplace(dict(pairs))
     if number.free_symbols:
         return number

@@ -131,15 +131,15 @@ def _quotient(expr: sympy.Expr) -> str:
     numerator, denominator = sympy.fraction(sympy.together(expr))
     if not expr.has(Real) and not (_is_whole(numerator) and _is_whole(denominator)):
         return f"round({_fraction(expr)})"
-    text = _python(numerator)
-    if denominator == 1:
-        return text
-    if numerator.is_Add:
-        text = f"({text})"
-    below = _python(denominator)
-    if not denominator.is_Atom:
-        below = f"({below})"
-    return f"{text} // {below}"
+    return _python(numerator) if denominator == 1 else _over(numerator, denominator)
+
+
+def _over(numerator: Symbolic, denominator: Symbolic) -> str:
+    """A rounded quotient of whole numbers."""
+    above, below = _python(numerator), _python(denominator)
+    if precedence(numerator) < PRECEDENCE["Mul"]:
+        above = f"({above})"
+    return f"{above} // {below if denominator.is_Atom else f'({below})'}"
 
 
 def _is_whole(expr: Symbolic) -> bool:
@@ -199,13 +199,11 @@ class _Printer(ExpressionPrinter):
 
     def _print_floor(self, expr: sympy.Expr) -> str:
         quotient = _floor(expr.args[0])
-        return f"({quotient})" if quotient else f"math.floor({_fraction(expr.args[0])})"
+        return f"({quotient})" if quotient else f"math.floor({_near(expr.args[0])})"
 
     def _print_ceiling(self, expr: sympy.Expr) -> str:
         quotient = _floor(-expr.args[0])
-        return (
-            f"(-({quotient}))" if quotient else f"math.ceil({_fraction(expr.args[0])})"
-        )
+        return f"(-({quotient}))" if quotient else f"math.ceil({_near(expr.args[0])})"
 
     def _print_log1p(self, expr: sympy.Expr) -> str:
         return f"math.log1p({self._print(expr.args[0])})"
@@ -214,15 +212,17 @@ class _Printer(ExpressionPrinter):
         return f"min({', '.join(sorted(_python(part) for part in expr.args))})"
 
 
+def _near(expr: sympy.Expr) -> str:
+    """A fraction whose float is a whole number where it is one: 100 * 0.29 is below 29."""
+    return f"round({_fraction(expr)}, 9)"
+
+
 def _floor(expr: sympy.Expr) -> str:
     """A rounded quotient of whole numbers; empty if it is none."""
     numerator, denominator = sympy.fraction(sympy.together(expr))
     if not (_is_whole(numerator) and _is_whole(denominator)):
         return ""
-    above = _python(numerator)
-    if precedence(numerator) < PRECEDENCE["Mul"]:
-        above = f"({above})"
-    return f"{above} // {_python(denominator)}"
+    return _over(numerator, denominator)
 
 
 def _python(expr: sympy.Expr) -> str:

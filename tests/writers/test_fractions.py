@@ -95,3 +95,28 @@ def test_constants_per_stage() -> None:
 def test_whole_numbers_are_taken_as_they_are(text: str) -> None:
     code = recform.compile(f"input 6 x 8\nstem none\nstages 8 x 2\n{text}").source
     assert "round(" not in code
+
+
+@pytest.mark.parametrize(
+    ("size", "sizes"),
+    [
+        ("floor(c*m)", (29, 57)),
+        ("ceil(c*m)", (29, 57)),
+        ("floor(c*0.29/i)", (29, 14)),
+        ("floor(c*k_i)", (29, 14)),
+        ("floor(log(1000^i)/log(10))", (3, 6)),
+        ("ceil(21*w)", (7, 14)),
+    ],
+)
+def test_a_float_beside_a_whole_number_is_that_number(
+    size: str, sizes: tuple[int, int]
+) -> None:
+    """100 * 0.29 is 28.999999999999996, and 6.9 / 2.3 may be 2.9999999999999996."""
+    compiled = recform.compile(
+        "input 8 x 4 x 4\nstages 100 x 2\nconst k_i = 0.29/i\n"
+        "const m = (0.29, 0.57) per block\nconst w = (1/3, 2/3) per block\n"
+        f"T(x) = B*A*x\n    where A = conv(1, {size}), B = conv(1, c)\n"
+        "X_i = X_<i-1> + T_i*X_<i-1>"
+    )
+    convs = [m for m in compiled.module().modules() if isinstance(m, nn.Conv2d)]
+    assert [conv.out_channels for conv in convs][1:] == [sizes[0], 100, sizes[1], 100]

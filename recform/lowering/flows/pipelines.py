@@ -325,10 +325,11 @@ class PipelineReader(OperatorReader):
     ) -> Body | None:
         relation = definition.relation
         errors = len(list(self._report))
+        ending = of_block("")
         numbers = {
             name: value
             for name, value in self._values.items()
-            if not isinstance(value, bool) and not name.endswith(of_block(""))
+            if not isinstance(value, bool) and not name.endswith(ending)
         }
         self.structural |= (
             fixed_names(relation, self._definitions, self._library) & self._params
@@ -342,8 +343,9 @@ class PipelineReader(OperatorReader):
             self._report,
         )
         known = {**numbers, **fixed}
+        of_blocks = {k.removesuffix(ending) for k in self._values if k.endswith(ending)}
         where = WhereReader(
-            self._library, definition.tensors, relation, known, self._report
+            self._library, definition.tensors, relation, known, self._report, of_blocks
         )
         found = where.read(self._is_operator)
         tensors = {*found.unknowns, *found.scalars, *definition.tensors}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 
 import sympy
@@ -50,6 +50,7 @@ class WhereReader:
         relation: the definition.
         values: numbers by name: constants, parameters, its own fixed arguments.
         report: gets RF207, RF21x and RF304.
+        of_blocks: the names of constants with an index: `k_i` is a number, no tensor.
     """
 
     def __init__(
@@ -59,8 +60,10 @@ class WhereReader:
         relation: n.Relation,
         values: Mapping[str, Symbolic],
         report: Diagnostics,
+        of_blocks: Container[str] = (),
     ) -> None:
         self._library = library
+        self._of_blocks = of_blocks
         self._tensors = tensors
         self._relation = relation
         self._values = dict(values)
@@ -162,7 +165,10 @@ class WhereReader:
         if isinstance(expr, n.Keyword):
             return False
         tensors = {*self._tensors, "input", *found.unknowns}
-        return any(ref.indices or ref.name in tensors for ref in references(expr))
+        return any(
+            ref.name in tensors or (ref.indices and ref.name not in self._of_blocks)
+            for ref in references(expr)
+        )
 
     def _equation(self, item: n.Relation, found: Locals) -> None:
         right = item.right.expression
