@@ -95,3 +95,25 @@ def test_a_block_that_is_not_run_backwards_may_have_a_zero() -> None:
     """The first block has an equation of its own: it knows no older one."""
     text = FRAME.replace("V = linear(c)\n", "") + "X_i = (i - 1)*X_<i-2> + W_i*X_<i-1>"
     assert "def inverse" in recform.compile(text, memory="reversible").source
+
+
+@pytest.mark.parametrize(
+    ("equation", "said"),
+    [
+        (
+            "X_i = X_<i-2> + W_i*X_<i-1> + tanh(k_i*X_<i-2>)",
+            "inside tanh(k_i*X_<i-2>)",
+        ),
+        (
+            "X_i = X_<i-2> + W_i*X_<i-1> + tanh(0.3*k_<i-1>*X_<i-2>)",
+            "inside tanh(0.3*k_<i-1>*X_<i-2>)",
+        ),
+        ("X_i = (k_i - k_3)*X_<i-2> + W_i*X_<i-1>", "k_i - 2/3 is zero in some block"),
+        ("scalar a_i = 1\nX_i = X_<i-2> + W_i*X_<i-1> + tanh(a_i*k_i*X_<i-2>)", "a_i"),
+    ],
+)
+def test_constants_are_told_by_their_names(equation: str, said: str) -> None:
+    text = FRAME.replace("V = linear(c)\n", "const k_i = 2/i\n") + equation
+    with pytest.raises(CompileError) as caught:
+        recform.load(text, memory="reversible")
+    assert said in caught.value.diagnostics[0].message

@@ -18,6 +18,8 @@ from recform.algebra.expr import (
     State,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.typeset import plain_scalar
+from recform.algebra.written.constants import as_written
 from recform.analysis.invariants.inverse import Inverse, inverse
 from recform.blocks.amount import Dtype
 from recform.blocks.symbolic import Symbolic
@@ -135,7 +137,8 @@ def obstacle(network: NetworkGraph, step: Step, found: Inverse) -> str:
     for item in found.steps:
         if _vanishes(network, step, item.factor):
             where = "where it starts" if item.factor.has(Learned) else "in some block"
-            return f"{item.divisor} is zero {where}, and cannot be divided by"
+            factor = as_written(item.factor, network.recurrence.formula.constants)
+            return f"{plain_scalar(factor)} is zero {where}, and cannot be divided by"
     got, handed = set(), set()
     for oldest in solved_states(step, found):
         for index in range(int(oldest.index), step.at):
