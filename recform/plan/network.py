@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from recform.algebra.expr import Tensor
+from recform.blocks.symbolic import Symbolic
 from recform.graph.model import NetworkGraph
 from recform.plan.columns import Given
 from recform.plan.definitions import Class, Definition
@@ -31,6 +32,7 @@ class StepPlan:
         variables: the tensors that have one in its code, in the order of its statements.
         between: those that an operator makes whose parts are the step's own, and whether
             what comes into it has a name first, which then is that of what is between.
+        said: coefficients that depend on the block, with the attributes for their parts.
     """
 
     printed: PrintedStep
@@ -42,6 +44,7 @@ class StepPlan:
     flat: int = 0
     variables: tuple[Tensor, ...] = ()
     between: Mapping[Tensor, bool] = field(default_factory=dict)
+    said: Mapping[Symbolic, Symbolic] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -322,10 +322,9 @@ def test_what_operators_change_besides(
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("X_i = X_<i-2> + W_i*X_<i-1>/L", "numbers in its equations hang on the block"),
         (
-            "const g_i = i/L\nX_i = X_<i-2> + g_i*W_i*X_<i-1>",
-            "numbers in its equations",
+            "const g_i = 4/L - i/L\nX_i = g_i*X_<i-2> + W_i*X_<i-1>",
+            "is zero in some block",
         ),
         (
             "scalar a_i = 0\nX_i = a_i*X_<i-2> + W_i*X_<i-1>",

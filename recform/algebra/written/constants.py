@@ -12,8 +12,9 @@ from functools import cached_property
 
 import sympy
 
-from recform.algebra.expr import I, L
+from recform.algebra.expr import I, L, Learned
 from recform.algebra.placed import Placed
+from recform.algebra.typeset import indexed
 from recform.blocks.symbolic import Symbolic
 
 #: Most names that are looked for in a number, and ways that are followed at once.
@@ -85,6 +86,23 @@ def in_names(value: Symbolic, names: Sequence[Named]) -> Symbolic:
         ways = sorted(dict.fromkeys(ways), key=_cost)[:_WIDE]
         found = [*found, *ways]
     return min(found, key=lambda way: (is_of_block(way), _cost(way)))
+
+
+def as_written(value: Symbolic, constants: Iterable[Constant]) -> Symbolic:
+    """A number in ``i`` and ``L`` as a reader of the file knows it: ``1 - k_i``."""
+    if value.atoms(Learned):
+        return value  # Their index is no number to be said.
+    names = candidates(constants)
+    said = {
+        name.symbol: sympy.Symbol(
+            indexed(name.constant.name, I - name.behind)
+            if name.constant.value.has(I)
+            else name.constant.name,
+            real=True,
+        )
+        for name in names
+    }
+    return in_names(value, names).xreplace(said)
 
 
 def is_of_block(value: Symbolic) -> bool:

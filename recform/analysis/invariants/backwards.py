@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from typing import NoReturn
 
 import sympy
@@ -11,13 +13,13 @@ import sympy
 from recform.algebra.expr import (
     Apply,
     I,
+    L,
     Learned,
     State,
-    Tensor,
-    Weighted,
-    with_learned,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.typeset import plain_scalar
+from recform.algebra.written.constants import as_written
 from recform.analysis.invariants.inverse import Inverse, inverse
 from recform.blocks.amount import Dtype
 from recform.blocks.symbolic import Symbolic
@@ -65,11 +67,7 @@ def runs_back(network: NetworkGraph, segment: Segment, found: Inverse) -> bool:
     """Whether blocks that are alike can be: nothing in them is adapted."""
     step = network.recurrence.steps[segment.step]
     regular = step.role.place in (Place.REGULAR, Place.PATTERN)
-    return (
-        regular
-        and not segment.block.sites
-        and not obstacle(network.recurrence.formula, step, found)
-    )
+    return regular and not segment.block.sites and not obstacle(network, step, found)
 
 
 def rows_back(network: NetworkGraph, report: Diagnostics) -> Plan:
@@ -128,7 +126,7 @@ def solved_states(step: Step, found: Inverse) -> list[State]:
     return [item.tensor.xreplace(numbers) for item in found.steps]
 
 
-def obstacle(formula: Formula, step: Step, found: Inverse) -> str:
+def obstacle(network: NetworkGraph, step: Step, found: Inverse) -> str:
     """Why the blocks of a step cannot use the inverse, in words; empty if they can."""
     calls = Counter(t.operator for t in step.body if isinstance(t, Apply))
     twice = next((name for name, count in calls.items() if count > 1), None)
@@ -136,11 +134,11 @@ def obstacle(formula: Formula, step: Step, found: Inverse) -> str:
         return f"a block calls {twice} more than once"
     if contexts_of(step):
         return "its blocks read further inputs"
-    if any(_differs_by_block(part) for t in step.body for part in (t, *step.parts(t))):
-        return "numbers in its equations hang on the block, or on how many there are"
     for item in found.steps:
-        if _vanishes(formula, item.factor):
-            return f"{item.divisor} is zero where it starts, and cannot be divided by"
+        if _vanishes(network, step, item.factor):
+            where = "where it starts" if item.factor.has(Learned) else "in some block"
+            factor = as_written(item.factor, network.recurrence.formula.constants)
+            return f"{plain_scalar(factor)} is zero {where}, and cannot be divided by"
     got, handed = set(), set()
     for oldest in solved_states(step, found):
         for index in range(int(oldest.index), step.at):
@@ -153,23 +151,25 @@ def obstacle(formula: Formula, step: Step, found: Inverse) -> str:
     return ""
 
 
-def _differs_by_block(tensor: Tensor) -> bool:
-    """Whether a coefficient has other letters in it than learned scalars."""
-    if not isinstance(tensor, Weighted):
+def _vanishes(network: NetworkGraph, step: Step, factor: Symbolic) -> bool:
+    """Whether a coefficient is zero in some block of a step, where learned scalars start."""
+    if not factor.atoms(Learned) and not factor.has(I, L):
         return False
-    value = with_learned(tensor.coefficient, lambda _: sympy.S.One)
-    return bool(value.free_symbols)
-
-
-def _vanishes(formula: Formula, factor: Symbolic) -> bool:
-    """Whether a coefficient is zero in some block where learned scalars start."""
-    if not factor.atoms(Learned):
-        return False
+    formula = network.recurrence.formula
     try:
         return any(
             numeric(formula, factor, block, length) == 0
-            for length in formula.lengths
-            for block in range(1, length + 1)
+            for block, length in _blocks(network, step)
         )
     except NoNumber:
-        return False
+        return bool(factor.has(I, L))
+
+
+def _blocks(network: NetworkGraph, step: Step) -> Iterator[tuple[int, int]]:
+    """The numbers of the blocks that take a step, with how many count as theirs."""
+    lengths = network.recurrence.formula.lengths
+    for stage, length in zip(network.stages, cycle(lengths), strict=False):
+        for segment in stage.segments:
+            if network.recurrence.steps[segment.step] is step:
+                first = segment.first
+                yield from ((first + n, length) for n in range(segment.count))

@@ -23,7 +23,9 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.indices import offset
+from recform.algebra.reindex import reindexed
 from recform.algebra.typeset import plain, plain_scalar
+from recform.algebra.written.constants import as_written
 from recform.analysis.stability.rounding import OPEN, Errors, errors
 from recform.blocks.symbolic import Symbolic
 from recform.linear.forms import Form, cleaned, combined, form, state, tensor_of
@@ -195,7 +197,7 @@ def _obstacle(
         ]
         if hidden:
             span = _place(formula, name, hidden[0])
-            inside = f"{plain(wanted)} stands inside {_short(plain(hidden[0]))}"
+            inside = f"{plain(wanted)} stands inside {_told(formula, hidden[0])}"
             if bare:
                 return (
                     f"{inside} and beside it: the equation is implicit, and iterating "
@@ -210,8 +212,18 @@ def _obstacle(
     )
 
 
+def _told(formula: Formula, tensor: Tensor) -> str:
+    """An expression in a sentence, with the file's constants and decimals in it."""
+
+    def said(value: Symbolic, at: Symbolic) -> tuple[Symbolic, Symbolic]:
+        return as_written(value, formula.constants), at
+
+    told = reindexed(tensor, lambda index: index, said)
+    return _short(plain(told, formula.decimals))
+
+
 def _short(text: str) -> str:
-    """An expression in a sentence; the whole of it stands in the file."""
+    """The start of a long one; the whole of it stands in the file."""
     return text if len(text) <= 80 else f"{text[:77].rstrip()}..."
 
 

@@ -11,8 +11,11 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import Apply, I, Learned, Scaled, Tensor
+from recform.algebra.expr import Apply, I, Learned, Scaled, Tensor, Weighted, subtensors
+from recform.algebra.formula import Formula
 from recform.algebra.indices import untimed
+from recform.algebra.reindex import numbered, reindexed
+from recform.algebra.written.constants import is_of_block
 from recform.analysis.invariants.backwards import (
     no_use,
     obstacle,
@@ -22,6 +25,7 @@ from recform.analysis.invariants.backwards import (
 )
 from recform.analysis.invariants.inverse import Inverse, inverse
 from recform.blocks.amount import Dtype
+from recform.blocks.symbolic import Symbolic
 from recform.classes.network import plan_network
 from recform.diagnostics import CompileError, Diagnostics
 from recform.execution.library import INVERSE, REVERSIBLE
@@ -149,11 +153,10 @@ class _Inverse:
     @property
     def _solved(self) -> list[tuple[Tensor, Tensor]]:
         """What is solved for, in order, and what it is."""
-        numbers = {I: sympy.Integer(self.step.at)}
-        rights = [tensor_of(item.right) for item in self.found.steps]
+        rights = [tensor_of(item.right) for item in inverse(self._named()).steps]
         states = solved_states(self.step, self.found)
         return [
-            (state, right.xreplace(numbers))
+            (state, numbered(right, self.step.at, 0))
             for state, right in zip(states, rights, strict=True)
             if right is not None
         ]
@@ -161,8 +164,12 @@ class _Inverse:
     def obstacle(self) -> str:
         """Why a block cannot use the inverse; empty if it can."""
         formula = self.plan.graph.recurrence.formula
-        if why := obstacle(formula, self.step, self.found):
+        if why := obstacle(self.plan.graph, self.step, self.found):
             return why
+        for _, right in self._solved:
+            for part in subtensors(right):
+                if isinstance(part, Weighted) and is_of_block(part.coefficient):
+                    return "its class has no words for a number of the block in it"
         if all(segment.block.sites for segment in self._segments()):
             return "what its blocks get is adapted in each of them"
         for name in self.planned.inlined:
@@ -237,6 +244,24 @@ class _Inverse:
             coefficient,
             variables=variables,
         )
+
+    def _named(self) -> Formula:
+        """The formula, with the attributes for numbers that depend on the block.
+
+        What an equation is solved for is then said by what its block has.
+        """
+        formula = self.plan.graph.recurrence.formula
+        at = {I: sympy.Integer(self.step.at)}
+
+        def said(value: Symbolic, where: Symbolic) -> tuple[Symbolic, Symbolic]:
+            value = value.xreplace({x: x.xreplace(at) for x in value.atoms(Learned)})
+            return self.planned.said.get(value, value), where
+
+        equations = (
+            replace(item, right=reindexed(item.right, lambda index: index, said))
+            for item in formula.equations
+        )
+        return replace(formula, equations=tuple(equations))
 
     def _segments(self) -> Iterator[Segment]:
         """The blocks that take the step."""

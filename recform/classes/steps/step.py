@@ -152,6 +152,7 @@ class _StepWriter:
             flat,
             body.variables if body else (),
             body.inlined if body else {},
+            self._said,
         )
         return step, definition
 
