@@ -303,6 +303,7 @@ def divisors(
     """Those of tensors that are one over another, for which code has a quotient.
 
     Each is read by a product alone, which is told, and in it is not the first factor.
+    What another block has made and handed on is a factor.
 
     Args:
         tensors: all that are computed.
@@ -313,10 +314,12 @@ def divisors(
     uses.update(outputs)
     products = (tensor for tensor in tensors if isinstance(tensor, Pointwise))
     behind = ((part, tensor) for tensor in products for part in parts(tensor)[1:])
+    computed = frozenset(tensors)
     return {
         part: tensor
         for part, tensor in behind
         if isinstance(part, Elementwise)
+        and part in computed
         and part.function is RECIPROCAL
         and uses[part] == 1
         and not part.is_many

@@ -161,6 +161,10 @@ FOUND = {
     "a shift in front of a normalisation, far down": IMAGES
     + "stages 3 x 29\nU = conv(1, c) > bn\n"
     "X_i = 2*X_<i-1> + W_i*U_i*X_<i-1> + U_i*X_<i-1> + X_0\noutput X_L",
+    # What autograd keeps was asked of a tensor that had come in: a traceback.
+    "one over a sum, which a block before has made": VECTORS + "stages 3 x 3\n"
+    "X_i = 2*X_<i-1>\nY_i = X_0 + Z_<i-1> + X_i\n"
+    "Z_i = Y_<i-2> + W_i*Y_<i-1> - X_i/(2 + Y_0^2)\nZ_0 = W_0*input\noutput Z_L",
     # Nothing but gates of each other.
     "a square of one number, where the width grows": VECTORS
     + "stages 1 x 1, 3 x 2\nC = linear(c)\nX_i = Z_<i-1>^2\n"
