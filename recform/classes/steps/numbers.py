@@ -16,6 +16,7 @@ from recform.algebra.written.constants import (
     in_names,
     is_of_block,
 )
+from recform.blocks.code import TOO_LARGE
 from recform.blocks.symbolic import Symbolic
 from recform.classes.steps.owned import Owned, at_block, reads_index
 from recform.plan.columns import Column
@@ -103,6 +104,8 @@ class Numbers:
         if value not in self._made:
             name = self._scope.new(wanted)
             code = self._code(value if said is None else said)
+            if self._is_too_large(value) and not is_float(code.text):
+                code = Code(f"float({code.text})")
             self._made[value] = Attribute(name, code, Role.NUMBER)
         return sympy.Symbol(f"self.{self._made[value].name}", real=True)
 
@@ -117,6 +120,14 @@ class Numbers:
             names[symbol] = text(self._own.placed(item))
             value = value.xreplace({item: symbol})
         return Code(coefficient_text(value, names, torch=False))
+
+    def _is_too_large(self, value: Symbolic) -> bool:
+        """Whether torch does not take it in some block, if it is a whole number."""
+        number = function(value)
+        try:
+            return any(abs(number(*place)) >= TOO_LARGE for place in self._blocks())
+        except (ArithmeticError, ValueError, TypeError):
+            return False
 
     def _is_exact(self, value: Symbolic, named: Symbolic, own: list[Named]) -> bool:
         """Whether floats keep a number that is made of constants, in all blocks."""

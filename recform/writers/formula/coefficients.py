@@ -11,7 +11,7 @@ from sympy.printing.precedence import PRECEDENCE
 
 from recform.algebra.expr import I, L, Learned
 from recform.algebra.stable import as_float, with_words
-from recform.blocks.code import ExpressionPrinter, is_decimal
+from recform.blocks.code import TOO_LARGE, ExpressionPrinter, is_decimal
 from recform.blocks.symbolic import Symbolic
 from recform.writers.formula.terms import ATOM, PRODUCT, SUM, UNARY
 
@@ -42,6 +42,9 @@ class _CoefficientPrinter(ExpressionPrinter):
         return self._names_of.get(expr, str(expr))
 
     def _print_Rational(self, expr: Symbolic) -> str:
+        return number(expr)
+
+    def _print_Integer(self, expr: Symbolic) -> str:
         return number(expr)
 
     def _print_Add(self, expr: Symbolic, order: str | None = None) -> str:
@@ -183,7 +186,7 @@ class _CoefficientPrinter(ExpressionPrinter):
 def number(value: Symbolic) -> str:
     """A number as a literal."""
     value = sympy.sympify(value)
-    if value.is_Integer:
+    if value.is_Integer and abs(value) < TOO_LARGE:
         return str(int(value))
     return repr(as_float(value))
 

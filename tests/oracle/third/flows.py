@@ -184,7 +184,11 @@ class Flows:
             case ("tuple", items):
                 return tuple(self.argument(item, at) for item in items)
         value = self.numeric(node, at)
-        if isinstance(value, Fraction) and value.denominator == 1:
+        if (
+            isinstance(value, Fraction)
+            and value.denominator == 1
+            and abs(value) < 2**63
+        ):
             return int(value)
         return float(value)
 
