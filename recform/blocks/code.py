@@ -13,6 +13,9 @@ from sympy.printing.pycode import PythonCodePrinter
 from recform.blocks.arguments import Argument, Arguments, Value
 from recform.blocks.symbolic import Symbolic
 
+#: Whole numbers of Python's from here on are none that torch takes; floats are.
+TOO_LARGE = 2**63
+
 
 class Real(sympy.Function):  # type: ignore[misc]
     """A number, whole or not, that holds symbols; all other values with symbols are sizes."""
@@ -45,7 +48,7 @@ def code(value: Value) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(map(code, value))})"
     number = sympy.sympify(value)
-    if number.is_Integer:
+    if number.is_Integer and abs(number) < TOO_LARGE:
         return str(int(number))
     if number.is_Rational or number.is_Float:
         if number.is_Rational and not is_decimal(number):
@@ -182,7 +185,14 @@ class _Printer(ExpressionPrinter):
     """Spaces around operators are set later; a rounded quotient is ``//``."""
 
     def _print_Real(self, expr: Real) -> str:
-        return _fraction(expr.args[0])
+        value = expr.args[0]
+        by_block = any(power.exp.free_symbols for power in value.atoms(sympy.Pow))
+        # A power by the block may be larger than torch takes whole numbers.
+        is_large = by_block and _is_whole(value)
+        return f"float({_fraction(value)})" if is_large else _fraction(value)
+
+    def _print_Integer(self, expr: sympy.Integer) -> str:
+        return code(expr)
 
     def _print_Rational(self, expr: sympy.Rational) -> str:
         text = code(expr)

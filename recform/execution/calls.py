@@ -21,6 +21,7 @@ from recform.execution.library import (
     LIMITS,
     NUMBERS,
     check_sizes,
+    check_whole,
     is_made,
     plain,
 )
@@ -237,6 +238,7 @@ class Calls:
         if options.get("inplace") and not is_made(name):
             self._file.overwrite(arguments[0])
         check_sizes(name, arguments, options)
+        check_whole(*numbers)
         stands = self._file.stands
         is_trained = not options and arguments[2:] == [Name("self.training")]
         if name == "F.dropout" and is_trained:

@@ -115,6 +115,17 @@ _SIZED = (
 _SIZES = ("stride", "padding", "dilation", "groups", "output_padding")
 
 
+def check_whole(*values: Any) -> None:
+    """Raises where torch would: it takes whole numbers of 64 bits.
+
+    Raises:
+        Unreadable: if one is larger.
+    """
+    for value in values:
+        if isinstance(value, int) and abs(value) >= 2**63:
+            raise Unreadable(f"the whole number {value} beside a tensor")
+
+
 def check_sizes(
     name: str, arguments: Sequence[Any], options: Mapping[str, Any]
 ) -> None:

@@ -20,7 +20,7 @@ from recform.execution.forms import (
     add,
     kind_of,
 )
-from recform.execution.library import COMPARED, CONSTANTS, is_plain
+from recform.execution.library import COMPARED, CONSTANTS, check_whole, is_plain
 from recform.execution.parts import (
     Asked,
     Each,
@@ -321,6 +321,8 @@ class Reader:
         self, node: ast.AST, how: ast.operator, left: Value, right: Value
     ) -> Value:
         numbers = isinstance(left, int | float) and isinstance(right, int | float)
+        if not numbers:
+            check_whole(left, right)
         match how:
             case ast.Add() if isinstance(left, tuple | list | str):
                 return left + right

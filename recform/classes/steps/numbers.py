@@ -16,6 +16,7 @@ from recform.algebra.written.constants import (
     in_names,
     is_of_block,
 )
+from recform.blocks.code import TOO_LARGE
 from recform.blocks.symbolic import Symbolic
 from recform.classes.steps.owned import Owned, at_block, reads_index
 from recform.plan.columns import Column
@@ -23,7 +24,7 @@ from recform.plan.definitions import Attribute, Role
 from recform.plan.expressions import Code
 from recform.plan.namespace import Namespace
 from recform.recurrence.model import Recurrence, Step
-from recform.writers.formula.coefficients import HUGE, coefficient_text, in_parts
+from recform.writers.formula.coefficients import coefficient_text, in_parts
 from recform.writers.initialise import is_float
 from recform.writers.names import aged
 
@@ -92,7 +93,7 @@ class Numbers:
                 for name in own
             }
         )
-        if _is_said(made) and not self._is_huge(value):
+        if _is_said(made) and not self._is_too_large(value):
             return made
         return self._attribute(value, _NAMELESS, made)
 
@@ -103,7 +104,7 @@ class Numbers:
         if value not in self._made:
             name = self._scope.new(wanted)
             code = self._code(value if said is None else said)
-            if self._is_huge(value) and not is_float(code.text):
+            if self._is_too_large(value) and not is_float(code.text):
                 code = Code(f"float({code.text})")
             self._made[value] = Attribute(name, code, Role.NUMBER)
         return sympy.Symbol(f"self.{self._made[value].name}", real=True)
@@ -120,6 +121,14 @@ class Numbers:
             value = value.xreplace({item: symbol})
         return Code(coefficient_text(value, names, torch=False))
 
+    def _is_too_large(self, value: Symbolic) -> bool:
+        """Whether torch does not take it in some block, if it is a whole number."""
+        number = function(value)
+        try:
+            return any(abs(number(*place)) >= TOO_LARGE for place in self._blocks())
+        except (ArithmeticError, ValueError, TypeError):
+            return False
+
     def _is_exact(self, value: Symbolic, named: Symbolic, own: list[Named]) -> bool:
         """Whether floats keep a number that is made of constants, in all blocks."""
         wanted, parts = function(value), [function(name.value) for name in own]
@@ -132,14 +141,6 @@ class Numbers:
             except (ArithmeticError, ValueError):
                 return False
         return True
-
-    def _is_huge(self, value: Symbolic) -> bool:
-        """Whether some block has a number that torch takes for no whole one."""
-        found = function(value)
-        try:
-            return any(abs(found(*block)) >= HUGE for block in self._blocks())
-        except (ArithmeticError, ValueError):
-            return False
 
     def _blocks(self) -> Iterator[tuple[int, int]]:
         """The number of each block that takes the step, and how many there are."""

@@ -11,15 +11,13 @@ from sympy.printing.precedence import PRECEDENCE
 
 from recform.algebra.expr import I, L, Learned
 from recform.algebra.stable import as_float, with_words
-from recform.blocks.code import ExpressionPrinter, is_decimal
+from recform.blocks.code import TOO_LARGE, ExpressionPrinter, is_decimal
 from recform.blocks.symbolic import Symbolic
 from recform.writers.formula.terms import ATOM, PRODUCT, SUM, UNARY
 
 _HALF = sympy.Rational(1, 2)
 #: A name, a number that is not negative, or a call of what is one.
 _ATOM = re.compile(r"[\w.]+(\([^()]*\))?")
-#: From where on torch takes no whole number beside a tensor.
-HUGE = 2**63
 
 
 class _CoefficientPrinter(ExpressionPrinter):
@@ -190,7 +188,7 @@ class _CoefficientPrinter(ExpressionPrinter):
 def number(value: Symbolic) -> str:
     """A number as a literal."""
     value = sympy.sympify(value)
-    if value.is_Integer and abs(value) < HUGE:
+    if value.is_Integer and abs(value) < TOO_LARGE:
         return str(int(value))
     return repr(as_float(value))
 

@@ -119,6 +119,8 @@ class Flows:
             return {"c": Fraction(self.network.widths[stage]), "s": Fraction(1)}
         stage, _ = self.stage_of(block)
         stride = Fraction(1)
+        if any(number < 1 for number in self.network.strides):
+            raise Unread("a finer grid")
         if x.dim() == 4 and self.file.scope == "network":
             grid = self.inputs["input"].shape[2]
             for number_ in range(stage + 1):
@@ -184,7 +186,11 @@ class Flows:
             case ("tuple", items):
                 return tuple(self.argument(item, at) for item in items)
         value = self.numeric(node, at)
-        if isinstance(value, Fraction) and value.denominator == 1:
+        if (
+            isinstance(value, Fraction)
+            and value.denominator == 1
+            and abs(value) < 2**63
+        ):
             return int(value)
         return float(value)
 

@@ -68,7 +68,10 @@ class Weights:
     def _walk(self, module: nn.Module, names: tuple[str, ...] | None = None) -> None:
         children = list(module.children())
         if names is not None:
-            children = [module.get_submodule(name) for name in names]
+            try:
+                children = [module.get_submodule(name) for name in names]
+            except AttributeError as error:
+                raise Unread(str(error)) from None
         own = list(module.parameters(recurse=False)) if names is None else []
         if (own and type(module).__module__.startswith("torch.")) or _is_known(module):
             self._modules.append(module)

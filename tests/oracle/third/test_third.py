@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -137,6 +138,23 @@ X_i = (1 - p_i)*X_<i-1> + m*W_i*X_<i-1>/n
 X_1 = (0.9)*X_0 + W_1*X_0/(8)
 output X_L + (0.3)^L*(X_<L-1> - (1.1)*W_L*X_L)
 """
+
+
+#: Whole numbers from 2^63 on, which torch does not take beside a tensor.
+LARGE = (
+    "X_i = tanh(X_<i-1> + 2^i*W_i*X_<i-1> - 3^i)",
+    "X_i = tanh(X_<i-1> + (p_i*10^20 + 10^19)*W_i*X_<i-1>)",
+    "D = elu(3^i) > leaky_relu(10^20)\nX_i = tanh(X_<i-1> + D_i*X_<i-1>)",
+    "D = append(3^i) > linear(c)\nX_i = tanh(D_i*concat(X_<i-1>, 10^20))",
+    "const m = (10^20,) per stage\nX_i = tanh(m*X_<i-1> + (m + p_i)*W_i*X_<i-1>)",
+)
+
+
+@pytest.mark.parametrize("lines", LARGE)
+def test_large_whole_numbers(lines: str) -> None:
+    text = f"{FRAME.replace('x 5', 'x 64')}{LEARNED}{lines}\n"
+    with contextlib.suppress(TooLarge):
+        check(text)
 
 
 def _literals(text: str) -> list[re.Match[str]]:
