@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from math import comb, prod
 from typing import NoReturn
 
@@ -101,6 +102,23 @@ def expanded(value: Symbolic) -> Symbolic:
         return sympy.expand(value)
     back = {name: number for number, name in long.items()}
     return sympy.expand(value.xreplace(long)).xreplace(back)
+
+
+def named_functions(value: Symbolic) -> dict[Symbolic, Symbolic]:
+    """Names for functions of numbers, by what they stand for.
+
+    Of ``exp(0.27)`` SymPy's polynomials make the 27th power of ``exp(1/100)``.
+    """
+    found = sorted((p for p in value.atoms(sympy.Function) if p.is_number), key=str)
+    return {number: sympy.Dummy(real=True) for number in found}
+
+
+@lru_cache(maxsize=4096)
+def cancelled(value: Symbolic) -> Symbolic:
+    """A number as one fraction in lowest terms."""
+    names = named_functions(value)
+    back = {name: number for number, name in names.items()}
+    return sympy.cancel(value.xreplace(names)).xreplace(back)
 
 
 def terms_of(value: Symbolic) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import sympy
 
+from recform.algebra.expr import History
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.closed import closed_form
 from recform.derivation.general.automaton import series_of
@@ -20,7 +21,7 @@ from recform.derivation.general.show import read_back
 from recform.derivation.general.sums import SumReader
 from recform.derivation.general.weights import Refused
 from recform.derivation.words import Words, best_distance, seeds_before, words_of
-from recform.diagnostics import Unread
+from recform.diagnostics import CompileError, Diagnostics, Unread
 from recform.linear.model import Linear
 from recform.linear.words import Polynomial
 from recform.series.automaton import equal, minimal
@@ -146,7 +147,12 @@ def are_numbers(seeds: Mapping[str, Polynomial]) -> bool:
 
 
 def network_of(linear: Linear) -> Network:
-    """The automaton of the regular blocks."""
+    """The automaton of the regular blocks.
+
+    Raises:
+        CompileError: if members of a sum read tensors of later blocks than they count.
+    """
+    _from_older(linear)
     # A fixed block, such as X_0, is left out: no path from a later one leads through it.
     coefficients = linear.coefficients
     distance = best_distance((p, key[2]) for key, p in coefficients.items())
@@ -163,6 +169,22 @@ def network_of(linear: Linear) -> Network:
     except NotExact:
         # No field of SymPy's has all the numbers; as letters they are just multiplied.
         return made(opaque=True)
+
+
+def _from_older(linear: Linear) -> None:
+    """Refuses a history ``sum(k, 0, i-2, Z_<k+1>*X_k)``, which makes Z of a later block."""
+    for name, read, distance in linear.coefficients:
+        if distance >= 1:
+            continue
+        report = Diagnostics()
+        report.error(
+            "RF601",
+            f"{name} is made of {read} of a later block than k, which no path leads back to",
+            next(e.span for e in linear.formula.equations if e.right.has(History)),
+            hint="let k count the newest tensor of each member: of "
+            "sum(k, 0, i-2, Z_<k+1>*X_k) that is sum(k, 1, i-1, Z_k*X_<k-1>)",
+        )
+        raise CompileError(report)
 
 
 def automaton(

@@ -24,7 +24,11 @@ from recform.equality.powers import below
 from recform.equality.terms import Atoms, Value, frozen
 from recform.equality.values import Evaluator
 from recform.equality.weights import TooLarge, limited
+from recform.recurrence.reach import reach_of
+from recform.recurrence.unroll import Unroller
 
+#: Deeper starts are not written out.
+_MOST_DEPTH = 40
 #: Most lines of a difference that are multiplied with.
 _MOST_LINES = 6
 #: All right sides of a network, by what they are for.
@@ -76,9 +80,35 @@ def _agree(
     names = {name: name for name in called.values()}, called
     mine, theirs = map(_rights, formulas, names)
     sides = [_Side(atoms, kind, *told) for told in zip(inner, names, strict=True)]
-    return mine.keys() == theirs.keys() and all(
-        _is_zero(atoms, minus(sides[0].value(right), sides[1].value(theirs[told])))
-        for told, right in mine.items()
+    return (
+        mine.keys() == theirs.keys()
+        and all(
+            _is_zero(atoms, minus(sides[0].value(right), sides[1].value(theirs[told])))
+            for told, right in mine.items()
+        )
+        and _begin_alike(atoms, formulas, sides)
+    )
+
+
+def _begin_alike(
+    atoms: Atoms, formulas: tuple[Formula, Formula], sides: Sequence[_Side]
+) -> bool:
+    """Whether the first blocks agree, where terms that reach before the start vanish.
+
+    There ``sigmoid(X_<i-2>)`` is nothing, and ``1 - sigmoid(-X_<i-2>)`` is 1.
+    """
+    reaches = [reach_of(formula) for formula in formulas]
+    depth = max(reach.order + reach.absolute + reach.from_end for reach in reaches)
+    if depth > _MOST_DEPTH or any(formula.relative for formula in formulas):
+        return False
+    rows: list[list[tuple[object, Value]]] = []
+    for formula, side in zip(formulas, sides, strict=True):
+        unroller = Unroller(formula, depth)
+        outputs = [unroller.output(formula.output, n) for n in range(1, depth + 1)]
+        rows.append(side.written(unroller.definitions, outputs))
+    return [told for told, _ in rows[0]] == [told for told, _ in rows[1]] and all(
+        _is_zero(atoms, minus(mine, theirs))
+        for (_, mine), (_, theirs) in zip(*rows, strict=True)
     )
 
 
@@ -109,7 +139,8 @@ class _Side:
         inner: Mapping[str, Tensor],
         called: Mapping[str, str],
     ) -> None:
-        self._atoms, self._inner, self._called = atoms, inner, called
+        self._atoms, self._kind = atoms, kind
+        self._inner, self._called = inner, called
         self._memo: dict[str, Value] = {}
         self._evaluator = kind(
             atoms,
@@ -120,6 +151,44 @@ class _Side:
 
     def value(self, right: Tensor | None) -> Value:
         return {} if right is None else self._evaluator.value(right, self._known)
+
+    def written(
+        self, definitions: Mapping[Tensor, Tensor], outputs: Sequence[Tensor | None]
+    ) -> list[tuple[object, Value]]:
+        """What is written out for blocks, and outputs, by what they are for."""
+        memo: dict[Tensor, Value] = {}
+        evaluator = self._kind(
+            self._atoms,
+            linear=False,
+            index=lambda index: "" if index is sympy.nan else int(index),
+            number=lambda at: at,
+        )
+
+        def known(tensor: Tensor) -> Value | None:
+            if isinstance(tensor, State) and tensor.name not in self._inner:
+                named = State(self._called[tensor.name], tensor.index)
+                return self._atoms.value("kept", Kept(0, named))
+            if isinstance(tensor, State | History):
+                if tensor not in memo:
+                    made = definitions.get(tensor)
+                    memo[tensor] = {} if made is None else evaluator.value(made, known)
+                return memo[tensor]
+            return None
+
+        states = [
+            s for s in definitions if isinstance(s, State) and s.name in self._called
+        ]
+        rows: list[tuple[object, Value]] = [
+            (
+                (self._called[s.name], int(s.index)),
+                evaluator.value(definitions[s], known),
+            )
+            for s in sorted(states, key=lambda s: (self._called[s.name], int(s.index)))
+        ]
+        return rows + [
+            (n, {} if output is None else evaluator.value(output, known))
+            for n, output in enumerate(outputs)
+        ]
 
     def _known(self, tensor: Tensor) -> Value | None:
         if isinstance(tensor, State) and tensor.name in self._inner:

@@ -13,6 +13,7 @@ from itertools import permutations
 
 import sympy
 
+from recform.algebra.scalars import cancelled
 from recform.algebra.totals import totals
 from recform.blocks.symbolic import Symbolic
 from recform.series.automaton import as_polynomial, by_endings, minimal
@@ -94,7 +95,7 @@ def of_words(words: Mapping[Word, Symbolic]) -> Regex:
 
 def _sum(terms: list[tuple[tuple[Factor, ...], Symbolic]]) -> Regex:
     total = totals(terms).items()
-    kept = [(p, w if w.is_Number else sympy.cancel(w)) for p, w in total]
+    kept = [(p, w if w.is_Number else cancelled(w)) for p, w in total]
     return Regex(tuple(_folded([(p, w) for p, w in kept if w != 0])))
 
 

@@ -269,6 +269,26 @@ def test_unknowns_of_one_block_are_what_they_stand_for() -> None:
         assert found.answer == DIFFERENT
 
 
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("sigmoid(X_<i-2>)", "1 - sigmoid(-X_<i-2>)"),
+        ("cos(X_<i-3>)^2", "1 - sin(X_<i-3>)^2"),
+    ],
+)
+def test_a_term_before_the_start_vanishes_with_its_function(
+    left: str, right: str
+) -> None:
+    """In block 1 the first one is nothing, and the second one is 1."""
+    found = verdict(f"X_i = W_i*X_<i-1> + {left}", f"X_i = W_i*X_<i-1> + {right}")
+    assert found.answer != ANY
+    start = "\nX_1 = X_0\nX_2 = X_1"
+    found = verdict(
+        f"X_i = W_i*X_<i-1> + {left}{start}", f"X_i = W_i*X_<i-1> + {right}{start}"
+    )
+    assert found.answer == ANY
+
+
 def test_equations_are_compared_one_by_one_in_all_their_places() -> None:
     """Starts, ranges, outputs and unknowns of other names count."""
     same = (

@@ -19,6 +19,7 @@ from sympy.polys.matrices import DomainMatrix
 
 from recform.algebra.expr import I, Scaled, State, Tensor, subtensors, with_learned
 from recform.algebra.formula import Equation, Formula
+from recform.algebra.scalars import named_functions
 from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, counted
@@ -209,7 +210,7 @@ def _factors(linear: Linear) -> list[tuple[Symbolic, int]]:
     polynomial = sum(c * _Z**n for n, c in enumerate(reversed(entries)))
     parts = [(polynomial, 1)]
     # With many symbols SymPy's factorisation takes seconds, or very long.
-    numbers = _numbers(polynomial)
+    numbers = named_functions(polynomial)
     named = polynomial.xreplace(numbers)
     if len(named.free_symbols) <= 3 and len(entries) <= 5:
         # Roots of i and L do not factor.
@@ -223,16 +224,6 @@ def _factors(linear: Linear) -> list[tuple[Symbolic, int]]:
         if factor.has(_Z)
     ]
     return sorted(found, key=lambda item: str(item[0].as_expr()))
-
-
-def _numbers(value: Symbolic) -> dict[Symbolic, Symbolic]:
-    """Names for numbers that are no fractions.
-
-    Of ``exp(0.27)`` SymPy would make the 27th power of ``exp(1/100)``.
-    """
-    parts = value.atoms(sympy.Pow, sympy.Function)
-    found = sorted((p for p in parts if p.is_number and not p.is_Rational), key=str)
-    return {number: sympy.Dummy(real=True) for number in found}
 
 
 def _product(factors: list[tuple[Symbolic, int]], style: Plain) -> str:
