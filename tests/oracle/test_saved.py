@@ -101,7 +101,7 @@ FORMS = {
     "\nX_i = X_<i-1> + W_i*X_<i-1>",
     "one token": "input 3 x 8 x 8\nstem patches(4, 6) > classtoken\nstages 6 x 2\n"
     "head ln > token > linear(3)\nA = ln > attention(2)\nX_i = X_<i-1> + A_i*X_<i-1>",
-    "one over what came in": "input 9\nstages 9 x 3\nstem none\nhead none\n"
+    "one over what came in": "input 9\nstages 9 x 3\nstem linear(c)\nhead none\n"
     "X_i = 2*X_<i-1>\nY_i = X_0 + Z_<i-1> + X_i\n"
     "Z_i = Y_<i-2> + W_i*Y_<i-1> - X_i/(2 + Y_0^2)\nZ_0 = W_0*input\noutput Z_L\n"
     "W = linear(c)",
