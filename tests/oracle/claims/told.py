@@ -6,6 +6,7 @@ numbers say otherwise; it returns what came of it in a word or two.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -338,11 +339,14 @@ def _polynomial(lines: list[str], text: str) -> None:
         for z in (1.3, -0.8, 2.1):
             ours = value(text, {**letters, **scalars, "i": block, "z": z})
             theirs = np.linalg.det(z * np.eye(len(matrix)) - matrix)
-            values.append((z, theirs / ours))
+            values.append((z, ours, theirs))
         # A power of z is left out where the oldest tensors are read by nobody.
         least = range(len(matrix) + 1)
         assert any(
-            all(abs(ratio - z**k) < 1e-7 * max(1.0, abs(z) ** k) for z, ratio in values)
+            all(
+                math.isclose(ours * z**k, theirs, rel_tol=1e-7, abs_tol=1e-10)
+                for z, ours, theirs in values
+            )
             for k in least
         ), (text, block, values)
 
