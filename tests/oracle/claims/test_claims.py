@@ -139,6 +139,6 @@ def test_a_thousand_blocks() -> None:
     for lines in (
         ["X_i = X_<i-1> + W_i*X_<i-1> - W_<i-1>*X_<i-2>"],
         ["X_i = (1 - 1/L)*X_<i-1> + i/L*W_i*X_<i-1>"],
-        ["V_i = 0.9*V_<i-1> + 0.1*W_i*X_<i-1>", "X_i = X_<i-1> + V_i"],
+        ["Z_i = 0.9*Z_<i-1> + 0.1*W_i*X_<i-1>", "X_i = X_<i-1> + Z_i"],
     ):
         assert depths.analysed(file(lines, 5), None, 1000) == "the same"
