@@ -12,6 +12,7 @@ from recform.diagnostics import CompileError
 from recform.emit.owners import plain_graph
 from recform.verify.checks import Check, measured
 from recform.verify.evaluate import Missing, Untold
+from recform.verify.modules import drawn
 from recform.verify.naive import Naive
 from recform.verify.sizes import thinner
 from recform.verify.trials import settled, shake, started
@@ -62,7 +63,7 @@ def _by_equations(
         Untold: if a plugin says no value of a function that they name.
     """
     plain = Compiled(plain_graph(tried.graph), tried.proof)
-    network = plain.module().double().eval()
+    network = drawn(plain)
     naive = Naive(plain, network)
     starts: list[tuple[str, float]] = []
     for flow, run in enumerate(plain.recurrence.flows):

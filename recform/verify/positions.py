@@ -13,6 +13,7 @@ from recform.diagnostics import CompileError, Diagnostics
 from recform.graph.positions import kept
 from recform.verify.checks import Check
 from recform.verify.emitted import examples
+from recform.verify.modules import drawn
 from recform.verify.observe import SINGLE
 from recform.verify.sizes import thinner
 from recform.verify.trials import CLOSE, NOT_FINITE, error_of, shake
@@ -35,7 +36,7 @@ def by_positions(compiled: Compiled) -> Iterator[Check]:
     candidate, shapes = small
     try:
         target = replace(candidate.target, generation=True)
-        network = replace(candidate, target=target).module().double().eval()
+        network = drawn(replace(candidate, target=target))
     except CompileError as error:  # of names that it needs
         yield Check(CLAIM, None, error.diagnostics[0].message)
         return
