@@ -13,6 +13,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
+from recform.algebra.indices import is_of_context
 from recform.algebra.lists import Mirror
 from recform.closure import closure
 from recform.recurrence.model import OPEN, PATTERN, ModuleSlot, Role, Slot, Step
@@ -66,7 +67,8 @@ class Writer(Repeats):
             steps.append(step)
             self._done.update(dict.fromkeys(step.body))
             inputs = step.handed
-        return [*steps, self._last(inputs)]
+        start, *others = steps
+        return [_without_unread(start), *others, self._last(inputs)]
 
     def _taken(
         self, block: int, inputs: tuple[Slot, ...], waiting: list[Tensor]
@@ -247,3 +249,12 @@ class Writer(Repeats):
             for tensor, split in body.items()
             if split is not None or tensor in named
         }
+
+
+def _without_unread(start: Step) -> Step:
+    """The start without what no block reads: a first block like others makes it anew."""
+    needed: set[Slot] = {*start.outputs, *filter(is_of_context, start.body)}
+    for tensor in reversed(start.body):
+        if tensor in needed:
+            needed.update(start.parts(tensor))
+    return replace(start, body=tuple(t for t in start.body if t in needed))
