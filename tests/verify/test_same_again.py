@@ -8,7 +8,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from recform.cli import app
+from recform.cli.app import app
 
 VECTORS = "input 4\nstages 4 x 3\nW = linear(c) > tanh\n"
 TEXTS = {
