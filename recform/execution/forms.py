@@ -120,17 +120,26 @@ for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
 _drawing("__neg__")
 
 
+#: A factor that is no larger changes no digit that is looked at.
+_NOTHING = 1e-12
+
+
 class Vanishing(float):
     """What floats leave of a sine or cosine that is 0: in front of a tensor, it is none."""
 
     __slots__ = ()
 
-    def __truediv__(self, other: float) -> Vanishing:
-        return Vanishing(float(self) / other)
+    def __truediv__(self, other: float) -> float:
+        return vanishing(float(self) / other)
 
     def __pow__(self, power: float) -> Any:  # type: ignore[override]
         value = float(self) ** power
-        return Vanishing(value) if power > 0 and isinstance(value, float) else value
+        return vanishing(value) if power > 0 and isinstance(value, float) else value
+
+
+def vanishing(value: float) -> float:
+    """What is made of such a number, as long as it is nothing beside others."""
+    return Vanishing(value) if abs(value) <= _NOTHING else value
 
 
 def wave(value: float, x: float) -> float:
@@ -138,8 +147,8 @@ def wave(value: float, x: float) -> float:
 
     Where it is no more than what rounding the argument makes, it counts as none.
     """
-    most = min(8 * sys.float_info.epsilon * abs(x), 1e-12)
-    return Vanishing(value) if 0 < abs(value) <= most else value
+    most = 8 * sys.float_info.epsilon * abs(x)
+    return vanishing(value) if 0 < abs(value) <= most else value
 
 
 def drawn(name: str) -> Drawn:
@@ -264,7 +273,7 @@ class Table:
         """
         if isinstance(a, float | int) and isinstance(b, float | int):
             gone = isinstance(a, Vanishing) or isinstance(b, Vanishing)
-            return Vanishing(a * b) if gone else a * b
+            return vanishing(a * b) if gone else a * b
         if isinstance(a, float | int):
             if not a or isinstance(a, Vanishing):
                 return self.nothing_of(form(b))

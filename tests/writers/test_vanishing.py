@@ -57,3 +57,10 @@ def test_a_floor_of_what_is_below_zero_is_no_zero() -> None:
     """In code it is -1: the network would be another one, and is refused."""
     with pytest.raises(CompileError):
         recform.load(f"{FRAME}X_i = a_i*W_i*X_<i-1> + floor(sin(2*pi*i/3))*X_<i-1>")
+
+
+@pytest.mark.parametrize("number", ["10^20*sin(pi*i/3)", "sin(pi*i/3)/10^(-20)"])
+def test_what_a_large_number_makes_of_it_is_no_zero(number: str) -> None:
+    """In code it is some thousands in block 3, and nothing by the formula."""
+    with pytest.raises(CompileError):
+        recform.load(f"{FRAME}X_i = a_i*W_i*X_<i-1> + {number}*X_<i-1>")
