@@ -12,6 +12,7 @@ from recform.blocks.examples import random_inputs
 from recform.diagnostics import CompileError
 from recform.operators import standard
 from tests.diagnostics.mistakes import mistakes
+from tests.thinned import thinned
 
 NUMBERS = """
 const k_i = i - 1
@@ -158,12 +159,11 @@ def text(name: str, argument: Any, number: str, form: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "argument"),
-    [pytest.param(*place, id=f"{place[0]}-{place[1].name}") for place in PLACES],
+    "given", thinned(PLACES, 2, lambda place: f"{place[0]}-{place[1].name}")
 )
-def test_odd_numbers(name: str, argument: Any) -> None:
+def test_odd_numbers(given: tuple[str, Any]) -> None:
     """A network that was proved, and runs; or a diagnostic that is no fault of recform."""
-    place = PLACES.index((name, argument))
+    place, (name, argument) = PLACES.index(given), given
     few = slice(None) if argument.kind.real else slice(place % 4, None, 4)
     for n, number in enumerate(ODD[few]):
         form = FORMS[(n + place) % len(FORMS)]
@@ -196,7 +196,7 @@ def test_a_deviation_that_is_nothing_in_one_block(std: str, alone: bool) -> None
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("place", ELSEWHERE)
+@pytest.mark.parametrize("place", thinned(ELSEWHERE, 2))
 def test_odd_numbers_elsewhere(place: str) -> None:
     head = TOKENS.partition("W =")[0] + NUMBERS.format(p="0.0") + "W = ln > linear(c)\n"
     for number in STRANGE:
