@@ -366,9 +366,8 @@ def number_of(value: Symbolic, kind: Kind, name: str) -> int | float:
     least = kind.least
     if kind.symbolic and least is not None:
         if value.is_Float and math.isclose(value, round(value), rel_tol=1e-12):
-            value = sympy.Integer(
-                round(value)
-            )  # As code rounds what it makes of floats.
+            # As code rounds what it makes of floats.
+            value = sympy.Integer(round(value))
         if value.is_Integer and value > MAX_SIZE:
             what = beyond(
                 f"gets {large(int(value))} as its {name} here, which", MAX_SIZE

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from recform.blocks.code import TOO_LARGE
 from recform.blocks.function import NUMBERS as WORDS
 from recform.diagnostics import counted
 from recform.execution.forms import Drawn, Made, Node, Unreadable, wave
@@ -122,7 +123,7 @@ def check_whole(*values: Any) -> None:
         Unreadable: if one is larger.
     """
     for value in values:
-        if isinstance(value, int) and abs(value) >= 2**63:
+        if isinstance(value, int) and abs(value) >= TOO_LARGE:
             raise Unreadable(f"the whole number {value} beside a tensor")
 
 

@@ -11,6 +11,7 @@ from recform.diagnostics import CompileError
 from recform.equality.compare import compare
 from recform.equality.outputs import Outputs
 from recform.equality.verdict import ANY, DIFFERENT, OPEN, OwnDepth
+from recform.equality.weights import TooLarge, bounded, count, limited
 
 LONG = pytest.mark.long
 #: Seconds of the processor: more than the five that are the bound, for machines differ.
@@ -139,6 +140,23 @@ def test_a_comparison_has_one_limit_for_all_its_parts(
     answer, seconds = _compared("stages 4 x 30", *files)
     assert answer in (ANY, OPEN)
     assert seconds < MOST
+
+
+def test_parts_share_the_limit_of_their_comparison() -> None:
+    @limited
+    def part() -> None:
+        count(7_000)
+
+    @bounded
+    def comparison(parts: int) -> None:
+        for _ in range(parts):
+            part()
+
+    for _ in range(3):
+        part()
+        comparison(1)
+        with pytest.raises(TooLarge):
+            comparison(2)
 
 
 def test_blocks_are_not_nested_calls() -> None:

@@ -25,6 +25,15 @@ def few(examples: int) -> int:
     return examples * settings.default.max_examples // FIXED
 
 
+def tries(examples: int) -> settings:
+    """What a test that compiles is drawn with: so many in `make test`, however long each."""
+    return settings(
+        max_examples=few(examples),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
 def outcome(text: str) -> str:
     """Compiles, runs and compares a file: what came of it, in a word or two.
 

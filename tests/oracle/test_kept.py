@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -32,7 +32,7 @@ from tests.oracle.compare import compiled, leaves, operators, shake
 from tests.oracle.files import recurrences
 from tests.oracle.interpreter import flows, interpret
 from tests.oracle.plans import plans
-from tests.oracle.search import REFUSED, few
+from tests.oracle.search import REFUSED, tries
 
 torch.set_num_threads(1)
 
@@ -198,15 +198,7 @@ def tried(
     return "agreed"
 
 
-def _few(examples: int) -> settings:
-    return settings(
-        max_examples=few(examples),
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-
-
-@_few(4)
+@tries(4)
 @given(
     recurrences(1, 5, staged=False),
     st.sampled_from((Memory.lean, Memory.checkpoint)),
@@ -216,7 +208,7 @@ def test_lean(text: str, form: Memory, kind: torch.dtype) -> None:
     event(tried(text, form, kind))
 
 
-@_few(3)
+@tries(3)
 @given(
     st.one_of(recurrences(1, 5, staged=False), solved()),
     st.sampled_from(TYPES[:2]),
@@ -226,7 +218,7 @@ def test_budgets(text: str, kind: torch.dtype, data: st.DataObject) -> None:
     event(tried(text, Memory.lean, kind, lambda item: within(item, data)))
 
 
-@_few(4)
+@tries(4)
 @given(
     st.one_of(recurrences(1, 5, staged=False), solved()),
     st.sampled_from(TYPES[:2]),
@@ -236,7 +228,7 @@ def test_rows(text: str, kind: torch.dtype, data: st.DataObject) -> None:
     event(tried(text, Memory.lean, kind, lambda item: of_any_rows(item, data)))
 
 
-@_few(4)
+@tries(4)
 @given(
     solved(),
     st.sampled_from((Memory.reversible, Memory.lean, Memory.checkpoint)),

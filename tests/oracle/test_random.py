@@ -19,7 +19,7 @@ from tests import Tried
 from tests.inference.test_inference import apart
 from tests.oracle.compare import compiled, shake
 from tests.oracle.files import recurrences, split_starts, timed
-from tests.oracle.search import few, outcome, search
+from tests.oracle.search import outcome, search, tries
 from tests.oracle.sums import sums, wide_sums
 from tests.oracle.test_kept import error, passes
 from tests.oracle.wider import wider
@@ -32,45 +32,37 @@ DEEP = recurrences(8, 40, histories=3, staged=False)
 DEEP_STAGED = recurrences(7, 20, histories=2, staged=True)
 
 
-def _few(examples: int) -> settings:
-    return settings(
-        max_examples=few(examples),
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-
-
-@_few(25)
+@tries(25)
 @given(FLAT)
 def test_recurrences(text: str) -> None:
     event(outcome(text))
 
 
-@_few(15)
+@tries(15)
 @given(STAGED)
 def test_several_stages(text: str) -> None:
     event(outcome(text))
 
 
-@_few(10)
+@tries(10)
 @given(DEEP)
 def test_deep_histories(text: str) -> None:
     event(outcome(text))
 
 
-@_few(6)
+@tries(6)
 @given(DEEP_STAGED)
 def test_deep_stages(text: str) -> None:
     event(outcome(text))
 
 
-@_few(12)
+@tries(12)
 @given(timed())
 def test_two_indices(text: str) -> None:
     event(outcome(text))
 
 
-@_few(8)
+@tries(8)
 @given(split_starts())
 def test_halves_of_the_input(text: str) -> None:
     event(outcome(text))
@@ -95,7 +87,7 @@ def in_all_forms(text: str) -> str:
     return found
 
 
-@_few(3)
+@tries(3)
 @given(st.one_of(wider(staged=False), wider(staged=True)))
 def test_more_kinds_in_all_forms(text: str) -> None:
     event(in_all_forms(text))

@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given
 
-from tests.oracle.search import few, outcome
+from tests.oracle.search import outcome, tries
 from tests.oracle.sums import sums, wide_sums
 
 torch.set_num_threads(1)
 
 
-def _few(examples: int) -> settings:
-    return settings(
-        max_examples=few(examples),
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-
-
-@_few(10)
+@tries(10)
 @given(sums())
 def test_sums_over_depth(text: str) -> None:
     event(outcome(text))
 
 
-@_few(3)
+@tries(3)
 @given(sums(9, 24))
 def test_sums_over_many_blocks(text: str) -> None:
     event(outcome(text))
 
 
-@_few(5)
+@tries(5)
 @given(wide_sums())
 def test_sums_across_stages_of_other_shapes(text: str) -> None:
     event(outcome(text))

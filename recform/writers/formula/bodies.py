@@ -11,6 +11,7 @@ import sympy
 from recform.algebra.definitions.body import Body
 from recform.algebra.expr import Apply, Filled, I, L, Learned, Scaled, State, Tensor
 from recform.algebra.pipeline import Pipeline
+from recform.algebra.stable import as_float
 from recform.algebra.symbols import argument, is_counted
 from recform.blocks import Arguments, Layout, Shape, code, symbols_in
 from recform.blocks.identifiers import identifier, is_generated
@@ -101,7 +102,7 @@ def constructor_arguments(
     for name in parameters:
         if name in own:
             default = defaults.get(name)
-            if default is None or own[name] != default:
+            if default is None or not _is(own[name], default):
                 keyword = name if default is not None else ""
                 result.append(Argument(Code(code(own[name])), keyword))
         elif not is_generated(name) or here.value(name) is None:
@@ -109,6 +110,11 @@ def constructor_arguments(
         else:
             result += given([(name, Code(code(here.value(name))))])
     return tuple(sorted(result, key=lambda item: bool(item.keyword)))
+
+
+def _is(value: Symbolic, default: float) -> bool:
+    """Whether a number is a default: SymPy takes no fraction for a float."""
+    return bool(value.is_number) and as_float(value) == default
 
 
 class ClassWriter:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, event, example, given, settings
+from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from tests import Tried
@@ -17,7 +17,7 @@ from tests.oracle.claims import back, depths, derived, told
 from tests.oracle.claims.recurrences import file, recurrences
 from tests.oracle.claims.wanted import routes, said
 from tests.oracle.files import recurrences as files
-from tests.oracle.search import few, search
+from tests.oracle.search import search, tries
 from tests.oracle.wider import wider
 
 CURVED = recurrences()
@@ -34,28 +34,20 @@ DEEPER = st.tuples(FILES, st.sampled_from(depths.DEPTHS), st.integers(1, 3))
 SHORT = st.tuples(FILES, st.sampled_from(depths.DEPTHS[:4]), st.integers(1, 2))
 
 
-def _few(examples: int) -> settings:
-    return settings(
-        max_examples=few(examples),
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-
-
-@_few(12)
+@tries(12)
 @example("(pass pass)")
 @given(routes())
 def test_paths(route: str) -> None:
     event(derived.of_route(route))
 
 
-@_few(4)
+@tries(4)
 @given(said())
 def test_sums_and_products(formula: tuple[str, str]) -> None:
     event(derived.of_formula(*formula))
 
 
-@_few(5)
+@tries(5)
 @example(["X_i = (1 + 1/i)*X_<i-1> + W_i*X_<i-1> - (1 + 1/i)*W_<i-1>*X_<i-2>"])
 @given(CURVED)
 def test_invariants_and_the_inverse(lines: list[str]) -> None:
@@ -63,7 +55,7 @@ def test_invariants_and_the_inverse(lines: list[str]) -> None:
     event(told.inverse(lines))
 
 
-@_few(4)
+@tries(4)
 @example(["X_i = X_<i-1> + W_i*Y_<i-1>", "Y_i = Y_<i-1> + W_i*X_i"])
 @given(STRAIGHT)
 def test_roots_errors_and_derivatives(lines: list[str]) -> None:
@@ -82,7 +74,7 @@ def deeper(drawn: tuple[str, int, int]) -> str:
 STAGED = "input 3\nstem none\nhead none\nstages 3 x 2, 3 x 1\nW = linear(c)\n"
 
 
-@_few(3)
+@tries(3)
 @example((file(["X_i = 2*X_<i-1>"], 5), 1, 1))
 @example((file(["X_i = (1 - 1/L)*X_<i-1> + W_i*X_<i-1>"], 5), 17, 1))
 @example((file(["X_i = X_<i-2>/i + W_i*X_<i-1>"], 5), 8, 1))
@@ -93,7 +85,7 @@ def test_another_depth(drawn: tuple[str, int, int]) -> None:
     event(deeper(drawn))
 
 
-@settings(_few(1), max_examples=few(1))
+@tries(1)
 @given(STRAIGHT.map(lambda lines: file(lines, 5)), st.sampled_from((2, 8)))
 def test_a_depth_that_is_set(tmp_path_factory: Any, text: str, depth: int) -> None:
     folder = tmp_path_factory.mktemp("depths")

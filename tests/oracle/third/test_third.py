@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from recform.algebra import scalars
@@ -18,7 +18,7 @@ from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
 from recform.operators.activation import LeakyReLU
 from tests import Tried
-from tests.oracle.search import few, search
+from tests.oracle.search import search, tries
 from tests.oracle.third.check import TooLarge, check, check_one
 from tests.oracle.third.drawn import imaged, numbered
 from tests.oracle.third.file import read
@@ -218,21 +218,13 @@ def outcome(text: str, forms: tuple[str, ...] = ("plain",)) -> str:
     return "agreed"
 
 
-def _few(examples: int) -> settings:
-    return settings(
-        max_examples=few(examples),
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-
-
-@_few(6)
+@tries(6)
 @given(numbered())
 def test_numbers_in_all_places(text: str) -> None:
     event(outcome(text, ("plain", "lean")))
 
 
-@_few(3)
+@tries(3)
 @given(imaged())
 def test_numbers_of_images(text: str) -> None:
     event(outcome(text))
