@@ -43,7 +43,7 @@ def test_by_default_and_where_it_is_called(
     assert found == [size, 16, 16]
     assert typed in code
     # What is a default is not said again.
-    assert (", r=0.5" in code) == (default in ("2", "0.25") and call == "W_i")
+    assert ("channels, r=0.5" in code) == (default in ("2", "0.25") and call == "W_i")
     assert ("round(" in code) == ("float" in typed)
 
 
