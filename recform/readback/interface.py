@@ -19,9 +19,10 @@ from recform.execution.file import File
 from recform.execution.forms import Node, Unreadable
 from recform.execution.match import nodes_in
 from recform.execution.parts import Instance, Leaf, Row, Value
-from recform.execution.rows import Items, Later, Span, span_of
+from recform.execution.rows import Items, Later, Span
 from recform.graph.model import NetworkGraph
 from recform.readback.constructor import is_bare, numbers_at, pooling
+from recform.readback.depths import Pass, check_depths, items, place
 
 #: What a level says of itself.
 _KEYS, _MORE = {"num_chs", "reduction", "module"}, {"num_chs_norm"}
@@ -37,6 +38,7 @@ class Interface:
         code: its file, of which the forward pass has run.
         network: its object there.
         found: the blocks that were called, in order.
+        read: modules that blocks got, each with how many had returned before.
         has_classes: whether all blocks are objects of classes.
     """
 
@@ -46,10 +48,11 @@ class Interface:
         code: File,
         network: Instance,
         found: Sequence[tuple[Span, Any]],
+        read: Sequence[tuple[Value, int]],
         has_classes: bool,
     ) -> None:
         self._graph, self._code, self._network = graph, code, network
-        self._found, self._has_classes = found, has_classes
+        self._found, self._has_classes, self._read = found, has_classes, read
         self._name = network.kind.name
         self._shown = list(code.shown)
         self._returned = list(code.returned)
@@ -69,6 +72,7 @@ class Interface:
         self._check_pools()
         self._check_finish()
         self._check_pruned()
+        self._check_depths()
         undecayed = self._code.attribute(self._network, "_undecayed")
         if sorted(undecayed) != sorted(self._scalars()):
             raise Refuted(
@@ -92,8 +96,8 @@ class Interface:
 
     def _is_returned(self, part: Value, value: Value, end: int) -> bool:
         """Whether a module has returned what is shown."""
-        wanted = _place(part)
-        if any(_place(p) == wanted and v == value for p, v in self._returned[:end]):
+        wanted = place(part)
+        if any(place(p) == wanted and v == value for p, v in self._returned[:end]):
             return True
         call = 0
         for span, _ in self._found:
@@ -149,7 +153,7 @@ class Interface:
         )
         ran = self._modules(self._code.returned[before:])
         unnamed = [p for p in ran if not any(_holds(part, p) for part in parts)]
-        unrun = [p for p in parts if _place(p) not in map(_place, ran)]
+        unrun = [p for p in parts if place(p) not in map(place, ran)]
         if unnamed or unrun:
             raise Refuted(f"{self._name} does not say what is in front of its pooling")
 
@@ -161,13 +165,20 @@ class Interface:
             parts = list(map(self._part, self._pruned(names, row["module"])))
             early = self._modules(self._returned[:stop])
             ran = self._modules(self._returned[: stops[-1]])
-            places = set(map(_place, early))
-            late = [part for part in ran[len(early) :] if _place(part) not in places]
+            places = set(map(place, early))
+            late = [part for part in ran[len(early) :] if place(part) not in places]
             lost = [p for p in early if any(_holds(part, p) for part in parts)]
             left = [p for p in late if not any(_holds(part, p) for part in parts)]
             if lost or left:
                 what = "too much" if lost else "too little"
                 raise Refuted(f"{self._name} takes out {what} behind {row['module']}")
+
+    def _check_depths(self) -> None:
+        """Parameters are sorted by where they are read first."""
+        stop = self._shown[-1][1]
+        blocks = [(span, block.segment.stage) for span, block in self._found]
+        ran = [part for part, _ in self._returned[:stop]]
+        check_depths(self._code, self._network, Pass(ran, self._read, blocks))
 
     def _modules(self, returned: Sequence[tuple[Value, Value]]) -> list[Value]:
         """Modules that have returned, but for those that stand for functions."""
@@ -195,7 +206,7 @@ class Interface:
         opened = [row["module"] for row in self._info]
 
         def inside(part: Value, path: str) -> Iterator[str]:
-            for name, item in _items(part):
+            for name, item in items(part):
                 if _is_module(item):
                     yield f"{path}{name}"
                     if any(one.startswith(f"{path}{name}.") for one in opened):
@@ -252,28 +263,10 @@ def _is_module(part: Value) -> bool:
     return isinstance(part, Instance | Row)
 
 
-def _items(part: Value) -> Iterator[tuple[str, Value]]:
-    """What a module holds, by name."""
-    match part:
-        case Instance(row=None):
-            yield from part.attributes.items()
-        case Row():
-            names = part.names or map(str, range(len(part.held)))
-            yield from zip(names, part.held, strict=True)
-
-
-def _place(part: Value) -> tuple[int, int]:
-    """Which module it is: blocks of a row are made anew whenever somebody asks."""
-    if isinstance(part, Instance):
-        span = span_of(part)
-        return id(span.row), span.first
-    return id(part), 0
-
-
 def _holds(part: Value, other: Value) -> bool:
     """Whether a module is another one, or that is in it."""
-    wanted = _place(other)
-    if _place(part) == wanted:
+    wanted = place(other)
+    if place(part) == wanted:
         return True
     if isinstance(part, Row) and isinstance(part.held, Items):
         return any(
@@ -283,7 +276,7 @@ def _holds(part: Value, other: Value) -> bool:
         )
     if isinstance(other, Row) and isinstance(part, Row) and other.held is part.held:
         return True
-    return any(_is_module(item) and _holds(item, other) for _, item in _items(part))
+    return any(_is_module(item) and _holds(item, other) for _, item in items(part))
 
 
 def _features(value: Value, outputs: Sequence[Any]) -> int:

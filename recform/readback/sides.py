@@ -359,7 +359,7 @@ class Sides:
         if _groups(self.code.ties, found) != wanted:
             raise Refuted(f"{self.what} has other weights in common")
         for made in self.code.made:  # learned scalars are counted
-            if made not in found and not self._learns_nothing(made):
+            if made not in found and not learns_nothing(made, self.code):
                 raise Refuted(f"{self.what} has {shown(made)}, which nobody runs")
         for instance in self.code.idle:
             raise Refuted(f"{self.what} has {instance.kind.name}, which nobody runs")
@@ -375,11 +375,13 @@ class Sides:
             what = f"{name}, {start}, here or there alone"
             raise Refuted(f"{self.what} has other learned scalars: {what}")
 
-    def _learns_nothing(self, made: Made) -> bool:
-        known = made.make in self.code.said.layers
-        # timm's interface pools by itself, and leaves the pooling where brackets have it.
-        pools = ("nn.AdaptiveAvgPool2d", "nn.AdaptiveMaxPool2d", "nn.Flatten")
-        return known or made.make[0] in ("nn.Identity", "nn.Dropout", *pools)
+
+def learns_nothing(made: Made, code: File) -> bool:
+    """Whether a module that need not run has no weights."""
+    # timm's interface pools by itself, and leaves the pooling where brackets have it.
+    pools = ("nn.AdaptiveAvgPool2d", "nn.AdaptiveMaxPool2d", "nn.Flatten")
+    idle = ("nn.Identity", "nn.Dropout", *pools)
+    return made.make in code.said.layers or made.make[0] in idle
 
 
 def _is_near(written: Start | None, exact: Start | None) -> bool:

@@ -20,7 +20,7 @@ from recform.algebra.symbols import parameter
 from recform.diagnostics.refuted import Refuted
 from recform.execution.forms import drawn
 from recform.execution.library import Start
-from recform.execution.parts import Hole, Instance, Row, Value, call
+from recform.execution.parts import Hole, Instance, Part, Row, Value, call
 from recform.execution.rows import Later, Span, merged, span_of, spans
 from recform.graph.model import NetworkGraph, Piece, Place, Segment
 from recform.readback.constructor import POOL, Given, is_timms, pooling, told, whole
@@ -72,6 +72,7 @@ class Network(Sides):
         names: of the classes of blocks.
         last: what the last two blocks got in the code.
         found: what the code calls as blocks, with the first of these or any before it.
+        read: modules that blocks get, each with how many calls had ended before.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Network(Sides):
         self.names = frozenset(step.name for step in printed.steps if step.is_class)
         self.last: list[Any] = []
         self.found: list[tuple[Span, Block]] = []
+        self.read: list[tuple[Value, int]] = []
         self.code.blocks = self
         self._starts = starts_of(graph)
         self._wanted: list[_Wanted] = []
@@ -127,7 +129,8 @@ class Network(Sides):
             if not self._given:
                 has_classes = all(step.is_class for step in self.printed.steps)
                 what = Interface(
-                    self.graph, self.code, network, self.found, has_classes
+                    *(self.graph, self.code, network),
+                    *(self.found, self.read, has_classes),
                 )
                 with self.running():
                     what.check()
@@ -223,6 +226,8 @@ class Network(Sides):
                 f"and it is a {name} of its own"
             )
         code = tuple(map(self.handed, arguments))
+        read = (part for part in arguments if isinstance(part, Part))
+        self.read += [(part, len(self.code.returned)) for part in read]
         said = Later(self.table, wanted.beyond).of(wanted.given, gone)
         if code != said:
             self._differ.append((f"what block {block.number} gets", code, said))

@@ -35,6 +35,18 @@ A_i = A_<i-1> + W_i*B_<i-1>
 B_i = B_<i-1> + U_i*A_i
 output concat(A_L, B_L)
 """
+#: Operators that the blocks of a stage share, and a number that all do.
+SHARED = """
+input 3 x 8 x 8
+scope stage
+stages 4 x 2, 6 x 3 / 2
+scalar weight = 0.1
+W = conv(3, c)
+U = conv(1, c)
+V = conv(1, c)
+X_i = X_<i-1> + U*W_i*X_<i-1> + weight*V_i*X_0
+head avgpool > linear(2)
+"""
 #: A network, what stands in its code, and what is put there.
 FAULTS = {
     "channels of the stem": (PIECES, "'num_chs': 4", "'num_chs': 5"),
@@ -76,6 +88,21 @@ FAULTS = {
     "numbers of nobody": (PIECES, "'Step.gamma'", "'Step.gamma', 'Step.block'"),
     "no poolings": (PIECES, r"    _pools = .*\n", ""),
     "one pooling more": (PIECES, "'avg', 'max'", "'avg', 'max', ''"),
+    "the stem behind the blocks": (
+        PAIR,
+        "{('stem': .*?), ('blocks': blocks)}",
+        r"{\2, \1}",
+    ),
+    "the depth of nobody": (PAIR, r"\^stem", "^stems"),
+    "no depth of the stem": (PAIR, r"'stem': .*?, 'blocks'", "'blocks'"),
+    "stages in one": (PAIR, r"(coarse:\n.*'\^stage)\(.*'", r"\1'"),
+    "blocks, where stages are asked for": (PAIR, "if coarse", "if not coarse"),
+    "a stage for another": (PIECES, r"('stage1': .*?)0", r"\g<1>1"),
+    "a transition behind": (PIECES, r"\(\?:downsample_layers.{4}\|(.*?)\)", r"\1"),
+    "an operator of a stage behind": (SHARED, r", \('\^U_2.*?\)\)", ""),
+    "an operator of a stage too early": (SHARED, r"'\^\(\?:stem", r"'^(?:U_2|stem"),
+    "an operator of a stage too late": (SHARED, r"\(2,\)", "(3,)"),
+    "a number of nobody": (SHARED, r"\|weight\)", ")"),
 }
 
 
