@@ -163,10 +163,11 @@ class Interface:
         names = self._code.attribute(self._network, "_order") or tuple(self._names())
         for row, stop in zip(self._info[:-1], stops, strict=False):
             parts = list(map(self._part, self._pruned(names, row["module"])))
-            early = self._modules(self._returned[:stop])
+            read = [part for part, before in self._read if before < stop]
+            early = [*self._modules(self._returned[:stop]), *read]
             ran = self._modules(self._returned[: stops[-1]])
             places = set(map(place, early))
-            late = [part for part in ran[len(early) :] if place(part) not in places]
+            late = [part for part in ran if place(part) not in places]
             lost = [p for p in early if any(_holds(part, p) for part in parts)]
             left = [p for p in late if not any(_holds(part, p) for part in parts)]
             if lost or left:

@@ -83,6 +83,11 @@ FAULTS = {
         r"(?s)( +self.stage1 = .*?\n)( +self.level1 = .*?\n)( +self.stage2 = .*?\n)",
         r"\3\1\2",
     ),
+    "an operator of a stage among later modules": (
+        SHARED,
+        r"(?s)( +self.U_1 = [^\n]*\n)(.*? +self.transition2 = [^\n]*\n)",
+        r"\2\1",
+    ),
     "numbers that are weights": (PIECES, r"    _undecayed = .*\n", ""),
     "numbers of another class": (PIECES, "'Step.gamma'", "'Stop.gamma'"),
     "numbers of nobody": (PIECES, "'Step.gamma'", "'Step.gamma', 'Step.block'"),
