@@ -46,7 +46,7 @@ def figures(asked: Asked) -> Iterator[Figure]:
     for name, blocks, signed, bound in COUNTED:
         count(name, 10, signed=signed)
         times = []
-        for _ in range(asked.turns(3)):
+        for _ in range(asked.turns(2)):
             start = time.process_time()
             count(name, blocks, signed=signed)
             times.append(time.process_time() - start)

@@ -95,7 +95,6 @@ CASES = {
         on_gpu=512,
         peer=("as printed", Printed),
         is_quick=True,
-        turns=4,
     ),
     "coupled, 16 blocks": Case(
         COUPLED,
@@ -104,10 +103,9 @@ CASES = {
         peer=("by plain autograd", lambda: Coupled(32, 16)),
         bounds=BACK,
         is_quick=True,
-        turns=4,
     ),
     "A.4.1, 16 blocks": Case(
-        ROW.format(16), count=8, on_gpu=512, bounds=BACK, is_quick=True, turns=4
+        ROW.format(16), count=8, on_gpu=512, bounds=BACK, is_quick=True
     ),
     "A.4.1, 64 blocks": Case(ROW.format(64), count=4, on_gpu=512, bounds=BACK),
     "ResNet-50": Case(EXAMPLES / "zoo/resnet50.rf", peer=theirs("resnet50")),
