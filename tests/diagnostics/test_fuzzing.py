@@ -200,14 +200,14 @@ def test_mutated_files_never_end_in_a_traceback(text: str, data: st.DataObject) 
 
 
 def _survives(text: str) -> None:
-    """An answer, and within two seconds (on a machine that is busy: ten)."""
-    start = time.perf_counter()
+    """An answer, and within five seconds of the processor, on a machine that is slow."""
+    start = time.process_time()
     try:
         for compiled in compile_source(from_text(text)):
             compile(compiled.source, "generated", "exec")
     except CompileError as error:
         assert str(error)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 FOUND_BY_FUZZING = [
@@ -254,7 +254,7 @@ def test_long_and_vanishing_history_compiles(text: str) -> None:
 
 def test_definitions_in_definitions_are_worked_out_once() -> None:
     text = "".join(f"D{k}(x) = D{k + 1}*(D{k + 1}*x)\n" for k in range(12))
-    start = time.perf_counter()
+    start = time.process_time()
     (compiled,) = compile_source(
         from_text(f"{text}D12(x) = x*x\nW = D0\nstages 8 x 2\nX_i = W_i*X_<i-1>")
     )
@@ -267,4 +267,4 @@ def test_definitions_in_definitions_are_worked_out_once() -> None:
         f"{b} = {a} > {a} > {a}\n" for a, b in pairwise("ABCDEGHJKMN")
     )
     assert mistakes(f"{tripled}W = N\n{ONE}")[0].code == "RF106"
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10

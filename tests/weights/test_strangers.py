@@ -162,14 +162,14 @@ def test_every_file_gets_an_answer(
     for seed in range(few(12)):
         file.write_bytes(damage(random.Random(seed), whole))
         for strict in (True, False):
-            before = time.perf_counter()
+            before = time.process_time()
             try:
                 recform.load_weights(module, compiled, file, strict=strict)
             except CompileError as error:
                 for code in codes(error):
                     told[code] = told.get(code, 0) + 1
                     str(error).encode("utf-8", "backslashreplace")
-            assert time.perf_counter() - before < 5, (seed, strict)
+            assert time.process_time() - before < 5, (seed, strict)
     assert told
 
 
