@@ -14,10 +14,10 @@ from recform.algebra.expr import History, I, K, L, Tensor, subtensors
 from recform.algebra.indices import counts_from_end
 from recform.algebra.labels import Naming
 from recform.algebra.pipeline import Pipeline
-from recform.algebra.stable import as_float
 from recform.algebra.written.constants import Constant
 from recform.algebra.written.decimals import Decimals, decimals_in
 from recform.blocks import Library, Shape, Stride
+from recform.blocks.exact import as_float
 from recform.blocks.symbolic import Symbolic
 from recform.memory import Memory
 from recform.source import Source, Span
@@ -102,7 +102,7 @@ class MemberStarts:
         starts: list[float] = []
         for k in range(last + 1 - count, last + 1):
             value: Symbolic = own.get(k, self.value)
-            starts.append(float(value.xreplace({**at, K: sympy.Integer(k)})))
+            starts.append(as_float(value, {**at, K: k}))
         return starts
 
 
@@ -133,8 +133,8 @@ class LearnedScalar:
         if isinstance(self.start, float):
             return [self.start] * count
         numbers = {I: block, L: length}
-        at = {key: sympy.sympify(n) for key, n in numbers.items() if n is not None}
-        return [as_float(self.start.xreplace(at))] * count
+        at = {key: n for key, n in numbers.items() if n is not None}
+        return [as_float(self.start, at)] * count
 
     def has(self, symbol: sympy.Symbol) -> bool:
         """Whether its first values depend on a symbol."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from functools import partial
-from typing import TypeAlias
 
 import sympy
 
@@ -13,17 +11,15 @@ from recform.algebra.definitions.body import every_step
 from recform.algebra.definitions.cell import Cell
 from recform.algebra.expr import Filled, I, K, L, Learned, Scaled, Tensor
 from recform.algebra.formula import LearnedScalar, MemberStarts, Scope
-from recform.algebra.placed import Lost, exact_function, placed
+from recform.algebra.placed import placed
 from recform.algebra.stable import with_words
+from recform.blocks.exact import as_float
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.model import StageGraph
 from recform.graph.places import find
 from recform.recurrence.build import relative
 from recform.recurrence.model import Recurrence, Step
-
-#: A coefficient as a function of ``i`` and ``L``.
-_Function: TypeAlias = Callable[[int, int], float]
 
 
 def check(
@@ -93,34 +89,41 @@ def _bad_start(scalar: LearnedScalar, length: int) -> tuple[int, str] | None:
         return _bad_member(scalar.members, length)
     if not (scalar.has(I) or scalar.has(L)):
         return None
-    start = exact_function(scalar.start)
-    codes = ((block, _fault(start, block, length)) for block in range(1, length + 1))
+    codes = ((n, _fault(scalar.start, n, length)) for n in range(1, length + 1))
     return next(((block, code) for block, code in codes if code), None)
 
 
 def _bad_member(starts: MemberStarts, length: int) -> tuple[int, str] | None:
-    value = _of_members(starts.value)
-    own = [(_of_members(place), _of_members(start)) for place, start in starts.own]
-    last = int(starts.last - I)
+    # There are many, and floats of nearly all.
+    quick = {v: _quick(v) for v in (starts.value, *(value for _, value in starts.own))}
     for block in range(1, length + 1):
-        special = {place(0)(block, length): start for place, start in reversed(own)}
-        for k in range(starts.first, block + last + 1):
-            code = _fault(special.get(k, value)(k), block, length)
-            if code:
-                return block, code
+        at = {I: block, L: length}
+        special = {as_float(place, at): start for place, start in reversed(starts.own)}
+        last = int(as_float(starts.last, at))
+        for k in range(starts.first, last + 1):
+            value = special.get(k, starts.value)
+            if not quick[value](block, length, k):
+                code = _fault(value, block, length, k)
+                if code:
+                    return block, code
     return None
 
 
-def _of_members(value: Symbolic) -> Callable[[int], _Function]:
-    """What a start is for a member, as a function of ``i`` and ``L``."""
-    made = sympy.lambdify((K, I, L), with_words(value), modules="math")
-    return lambda k: partial(made, k)
+def _quick(value: Symbolic) -> Callable[[int, int, int], bool]:
+    """Whether floats have a number for a start, of ``i``, ``L`` and a member."""
+    made = sympy.lambdify((I, L, K), with_words(value), modules="math")
+
+    def has_number(block: int, length: int, member: int) -> bool:
+        try:
+            return math.isfinite(made(block, length, member))
+        except (ArithmeticError, ValueError, TypeError):
+            return False
+
+    return has_number
 
 
-def _coefficients(
-    step: Step,
-) -> Iterator[tuple[Scaled | Filled, _Function]]:
-    """Every coefficient that is worked out, as a function of ``i`` and ``L``."""
+def _coefficients(step: Step) -> Iterator[tuple[Scaled | Filled, Symbolic]]:
+    """Every coefficient that is worked out, in ``i`` and ``L``."""
     seen: set[Tensor] = set()
     for tensor in step.body:
         for part in (tensor, *step.parts(tensor)):
@@ -130,7 +133,7 @@ def _coefficients(
             if part in step.taken or part.coefficient.is_Rational:
                 continue
             for value in _numeric(part.coefficient):
-                yield part, exact_function(value)
+                yield part, value
 
 
 def _numeric(value: Symbolic) -> Iterator[Symbolic]:
@@ -148,14 +151,15 @@ def _numeric(value: Symbolic) -> Iterator[Symbolic]:
         yield from _numeric(part)
 
 
-def _fault(function: _Function, block: int, length: int) -> str:
-    """The code of what is wrong with a coefficient in a block; empty if nothing is."""
+def _fault(value: Symbolic, block: int, length: int, member: int = 0) -> str:
+    """The code of what is wrong with a number in a block; empty if nothing is."""
     try:
-        return "" if math.isfinite(function(block, length)) else "RF211"
-    except (OverflowError, Lost):
+        as_float(value, {I: block, L: length, K: member})
+    except OverflowError:
         return "RF106"
-    except (ArithmeticError, ValueError, TypeError):
+    except TypeError:
         return "RF211"
+    return ""
 
 
 def _report(

@@ -27,9 +27,9 @@ from recform.algebra.formula import Formula
 from recform.algebra.multiples import scaled
 from recform.algebra.reindex import rebuilt
 from recform.algebra.scalars import expanded
-from recform.algebra.stable import as_any_float, precise
 from recform.algebra.totals import totals
 from recform.algebra.typeset import plain_scalar
+from recform.blocks.exact import as_any_float, precise
 from recform.blocks.symbolic import Symbolic
 
 #: A sum of opaque tensors with scalar coefficients; none is zero.

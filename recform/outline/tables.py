@@ -10,6 +10,7 @@ from recform.algebra.formula import StageSpec, Table
 from recform.algebra.placed import COUNT, Row, starts
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import SYMBOLS, size
+from recform.blocks.code import MANY
 from recform.blocks.identifiers import GENERATED, identifier, is_taken
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
@@ -110,7 +111,9 @@ class TableReader:
                 )
                 return None
         natural = all(value.is_Integer and value > 0 for value in read)
-        numbers = tuple(int(v) if v.is_Integer else float(v) for v in read)
+        numbers = tuple(
+            int(v) if v.is_Integer and abs(v) < MANY else float(v) for v in read
+        )
         shown = self._argument(name, item.per)
         counts = [1] * blocks
         if item.per == "stage":

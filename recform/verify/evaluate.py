@@ -37,8 +37,9 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Dealt, Listed, Members, Over
-from recform.algebra.stable import as_float, with_words
+from recform.algebra.stable import with_words
 from recform.blocks import Layout, Operator
+from recform.blocks.exact import as_float
 from recform.blocks.function import NUMBERS
 from recform.blocks.symbolic import Symbolic
 from recform.graph.calls import takes_stack

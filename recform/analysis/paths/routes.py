@@ -18,9 +18,9 @@ import sympy
 
 from recform.algebra.expr import Concat, History, I, L, Learned, State, Tensor
 from recform.algebra.formula import Formula
-from recform.algebra.stable import as_float, precise
 from recform.algebra.totals import Sum, totals
 from recform.analysis.paths.counting import Counter
+from recform.blocks.exact import as_float, precise
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.linear.model import Gradient, Law, Linear, Source
