@@ -29,6 +29,8 @@ _MAX_EXPONENT = 64
 _MAX_TERMS = 512
 #: More terms of ``(sqrt(2) + sin(1) + ...)^8`` say no more than the power does.
 _LONG = 24
+#: Most operations of a number that is simplified.
+_MOST_OPERATIONS = 60
 
 FUNCTIONS: dict[str, Callable[..., Symbolic]] = {
     "sqrt": sympy.sqrt,
@@ -109,6 +111,17 @@ def expanded(value: Symbolic) -> Symbolic:
         return sympy.expand(value)
     back = {name: number for number, name in long.items()}
     return sympy.expand(value.xreplace(long)).xreplace(back)
+
+
+def simplified(value: Symbolic) -> Symbolic:
+    """A number in the fewest words; what is long stays as it is, for it takes minutes."""
+    if value.count_ops() > _MOST_OPERATIONS:
+        return value
+    functions = value.atoms(sympy.Function)
+    long = [part for part in functions if part.count_ops() > _LONG / 2]
+    names = {part: sympy.Dummy(real=True) for part in sorted(long, key=str)}
+    back = {name: part for part, name in names.items()}
+    return sympy.simplify(value.xreplace(names)).xreplace(back)
 
 
 def named_functions(value: Symbolic) -> dict[Symbolic, Symbolic]:

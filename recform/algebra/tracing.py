@@ -353,10 +353,11 @@ def put_in_argument(
     made = number_of(number, kind, name)
     if not (value.is_Symbol or _keeps(value, known, kind, exact)):
         what = (
-            f"is made of numbers that cancel, or of too large or small ones, as its {name} "
-            "here: floats keep no digit of it"
+            f"gets a number as its {name} here of which floats keep no digit: it is made of "
+            "numbers that cancel, or are too large or too small"
         )
-        raise Misfit("RF106", what, argument=name)
+        hint = "const k = (0.5, 0, 0.5) per block has such numbers as they are"
+        raise Misfit("RF106", what, hint, argument=name)
     return made
 
 

@@ -204,8 +204,11 @@ def _is_made_of_whole(expr: Symbolic, *, alone: bool = False) -> bool:
 
 
 def _most(expr: Symbolic) -> float:
-    """A whole number is no larger than this; its symbols are none of many digits."""
-    known = dict.fromkeys(expr.free_symbols, MANY)
+    """A whole number is no larger than this."""
+    known = {
+        symbol: MANY if symbol.is_integer in (None, True) else LARGEST
+        for symbol in expr.free_symbols
+    }
     return as_any_float(expr.replace(lambda e: e.is_Rational, abs), known)
 
 

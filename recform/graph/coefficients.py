@@ -13,7 +13,8 @@ from recform.algebra.expr import Filled, I, K, L, Learned, Scaled, Tensor
 from recform.algebra.formula import LearnedScalar, MemberStarts, Scope
 from recform.algebra.placed import placed
 from recform.algebra.stable import with_words
-from recform.blocks.exact import as_float
+from recform.blocks.code import LARGEST
+from recform.blocks.exact import as_any_float, as_float, runs_over
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.model import StageGraph
@@ -74,52 +75,63 @@ def check_starts(recurrence: Recurrence, report: Diagnostics) -> None:
             if fault:
                 block, code = fault
                 start = "1/(i+k+1)" if scalar.members else "1/i"
+                where = f" in block {block}" if block else ""
                 report.error(
                     code,
-                    f"a number of {scalar.name} starts at none in block {block}",
+                    f"a number of {scalar.name} starts at {_WRONG[code]}{where}",
                     scalar.span,
                     hint=f"{start} is a number for each of them",
                 )
                 report.check()
 
 
+#: What is wrong with a start, by the code that says it.
+_WRONG = {
+    "RF211": "none",
+    "RF106": "one that is too large for a network, or of which floats keep no digit,",
+}
+
+
 def _bad_start(scalar: LearnedScalar, length: int) -> tuple[int, str] | None:
     """A block with a start that is no number, and the code of what is wrong."""
     if scalar.members is not None:
         return _bad_member(scalar.members, length)
-    if not (scalar.has(I) or scalar.has(L)):
-        return None
-    codes = ((n, _fault(scalar.start, n, length)) for n in range(1, length + 1))
+    if isinstance(scalar.start, float):
+        return (0, "RF106") if abs(scalar.start) > LARGEST else None
+    blocks = range(1, length + 1)
+    codes = ((n, _fault(scalar.start, n, length, most=LARGEST)) for n in blocks)
     return next(((block, code) for block, code in codes if code), None)
 
 
 def _bad_member(starts: MemberStarts, length: int) -> tuple[int, str] | None:
-    # There are many, and floats of nearly all.
-    quick = {v: _quick(v) for v in (starts.value, *(value for _, value in starts.own))}
+    kept = {v: _keeps(v) for v in (starts.value, *(value for _, value in starts.own))}
     for block in range(1, length + 1):
         at = {I: block, L: length}
         special = {as_float(place, at): start for place, start in reversed(starts.own)}
         last = int(as_float(starts.last, at))
         for k in range(starts.first, last + 1):
             value = special.get(k, starts.value)
-            if not quick[value](block, length, k):
-                code = _fault(value, block, length, k)
-                if code:
-                    return block, code
+            if not kept[value](block, length, k):
+                return block, _fault(value, block, length, k) or "RF106"
     return None
 
 
-def _quick(value: Symbolic) -> Callable[[int, int, int], bool]:
-    """Whether floats have a number for a start, of ``i``, ``L`` and a member."""
+def _keeps(value: Symbolic) -> Callable[[int, int, int], bool]:
+    """Whether floats make a start of what it is, of ``i``, ``L`` and a member."""
     made = sympy.lambdify((I, L, K), with_words(value), modules="math")
+    # There are many of them, and of fractions floats are as good as any.
+    is_quick = value.is_rational_function(I, L, K)
 
-    def has_number(block: int, length: int, member: int) -> bool:
+    def keeps(block: int, length: int, member: int) -> bool:
+        at = {I: block, L: length, K: member}
         try:
-            return math.isfinite(made(block, length, member))
+            got = math.inf if runs_over(value, at) else made(block, length, member)
+            wanted = got if is_quick else as_float(value, at)
+            return math.isclose(got, wanted, rel_tol=1e-9) and abs(got) <= LARGEST
         except (ArithmeticError, ValueError, TypeError):
             return False
 
-    return has_number
+    return keeps
 
 
 def _coefficients(step: Step) -> Iterator[tuple[Scaled | Filled, Symbolic]]:
@@ -151,15 +163,14 @@ def _numeric(value: Symbolic) -> Iterator[Symbolic]:
         yield from _numeric(part)
 
 
-def _fault(value: Symbolic, block: int, length: int, member: int = 0) -> str:
+def _fault(
+    value: Symbolic, block: int, length: int, member: int = 0, most: float = math.inf
+) -> str:
     """The code of what is wrong with a number in a block; empty if nothing is."""
-    try:
-        as_float(value, {I: block, L: length, K: member})
-    except OverflowError:
-        return "RF106"
-    except TypeError:
+    number = as_any_float(value, {I: block, L: length, K: member})
+    if math.isnan(number):
         return "RF211"
-    return ""
+    return "RF106" if math.isinf(number) or abs(number) > most else ""
 
 
 def _report(

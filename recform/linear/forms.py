@@ -137,11 +137,14 @@ def numeric(
     if value.is_Rational:
         exact = value
     else:
-        exact = with_learned(
-            value, lambda item: precise(_start(formula, item, block, length))
-        ).xreplace({I: sympy.Integer(block), L: sympy.Integer(length)})
+        try:
+            exact = with_learned(
+                value, lambda item: precise(_start(formula, item, block, length))
+            )
+        except (OverflowError, TypeError):  # of a depth that the network does not have
+            exact = sympy.zoo
     what = "is no real number"
-    found = as_any_float(exact)
+    found = as_any_float(exact, {I: block, L: length})
     if math.isfinite(found):
         return found
     if math.isinf(found):

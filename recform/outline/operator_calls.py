@@ -10,7 +10,7 @@ from recform.algebra.symbols import MAX_SIZE, SYMBOLS, parameter, told
 from recform.blocks import Argument, Arguments, Kind, Library, Operator
 from recform.blocks.arguments import Value
 from recform.blocks.code import LARGEST
-from recform.blocks.exact import as_any_float, as_float
+from recform.blocks.exact import as_any_float
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, beyond, large, meant
 from recform.source import Span
@@ -284,7 +284,7 @@ class OperatorReader:
             if not value.is_Integer or not least <= value <= MAX_SIZE:
                 return None
             return int(value)
-        number = as_float(value)
+        number = as_any_float(value)
         is_one = argument.kind.allows(number) and abs(number) <= LARGEST
         return number if is_one else None
 

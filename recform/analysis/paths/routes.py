@@ -189,8 +189,8 @@ class _Factor:
         atoms = factor.free_symbols | factor.atoms(Learned)
         point = {a: precise(Random(str(a)).uniform(0.5, 1.5)) for a in atoms}
         try:
-            value = as_float(factor.xreplace(point))
-        except TypeError:
+            value = as_float(factor, point)
+        except (TypeError, OverflowError):
             return cls(factor, 0.0, math.inf)
         return cls(factor, value, abs(value))
 
