@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import sympy
 
@@ -14,10 +14,10 @@ from recform.algebra.expr import History, I, K, L, Tensor, subtensors
 from recform.algebra.indices import counts_from_end
 from recform.algebra.labels import Naming
 from recform.algebra.pipeline import Pipeline
-from recform.algebra.stable import as_float
 from recform.algebra.written.constants import Constant
 from recform.algebra.written.decimals import Decimals, decimals_in
 from recform.blocks import Library, Shape, Stride
+from recform.blocks.exact import as_float
 from recform.blocks.symbolic import Symbolic
 from recform.memory import Memory
 from recform.source import Source, Span
@@ -96,14 +96,19 @@ class MemberStarts:
 
     def numbers(self, block: int, length: int, count: int) -> list[float]:
         """The first values of a block that has so many members."""
-        at = {I: sympy.Integer(block), L: sympy.Integer(length)}
-        last = int(self.last.xreplace(at))
-        own = {int(p.xreplace(at)): value for p, value in reversed(self.own)}
-        starts: list[float] = []
-        for k in range(last + 1 - count, last + 1):
-            value: Symbolic = own.get(k, self.value)
-            starts.append(float(value.xreplace({**at, K: sympy.Integer(k)})))
-        return starts
+        last = int(as_float(self.last, {I: block}))
+        return [
+            self.number(block, length, k) for k in range(last + 1 - count, last + 1)
+        ]
+
+    @lru_cache(maxsize=65536)  # noqa: B019  # all that it is made of is fixed
+    def number(self, block: int, length: int, member: int) -> float:
+        """The first value of a block for one member."""
+        at = {I: block, L: length}
+        for place, value in self.own:
+            if as_float(place, at) == member:
+                return as_float(value, at)
+        return as_float(self.value, {**at, K: member})
 
 
 @dataclass(frozen=True)
@@ -133,8 +138,8 @@ class LearnedScalar:
         if isinstance(self.start, float):
             return [self.start] * count
         numbers = {I: block, L: length}
-        at = {key: sympy.sympify(n) for key, n in numbers.items() if n is not None}
-        return [as_float(self.start.xreplace(at))] * count
+        at = {key: n for key, n in numbers.items() if n is not None}
+        return [as_float(self.start, at)] * count
 
     def has(self, symbol: sympy.Symbol) -> bool:
         """Whether its first values depend on a symbol."""
@@ -143,9 +148,7 @@ class LearnedScalar:
     def number(self, block: int, member: int, length: int) -> float:
         """The first value of a block for one member of its sum."""
         assert self.members is not None
-        at = {I: sympy.Integer(block)}
-        last = int(self.members.last.xreplace(at))
-        return self.numbers(last - member + 1, block, length)[0]
+        return self.members.number(block, length, member)
 
 
 @dataclass(frozen=True)

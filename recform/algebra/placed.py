@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Self
@@ -16,13 +15,11 @@ from recform.algebra.expr import (
     Argument,
     Filled,
     I,
-    L,
     Scaled,
     Tensor,
     _symbolic,
     subtensors,
 )
-from recform.algebra.stable import as_any_float, with_words
 from recform.blocks.symbolic import Symbolic
 
 #: The name of the number of a block within its stage.
@@ -139,26 +136,6 @@ def _order(item: Placed) -> tuple[str, str, str]:
     return item.row.name, item.row.numbers, str(item.index)
 
 
-def function(value: Symbolic, given: Sequence[Symbolic] = ()) -> Callable[..., float]:
-    """A coefficient without learned scalars as a function of ``i`` and ``L``.
-
-    Args:
-        value: the coefficient.
-        given: further symbols, of which it is a function, too.
-    """
-    value = with_words(value)
-    found = placed(value)
-    symbols = sympy.symbols(f"n:{len(found)}", seq=True, real=True)
-    plain = value.xreplace(dict(zip(found, symbols, strict=True)))
-    made = sympy.lambdify((I, L, *given, *symbols), plain, modules="math")
-
-    def at(block: int, length: int, *values: float) -> float:
-        numbers = (float(item.row.at(block - item.behind)) for item in found)
-        return float(made(block, length, *values, *numbers))
-
-    return at
-
-
 def names_in(tensors: Iterable[Tensor]) -> set[str]:
     """The names of the rows that coefficients of tensors read."""
     found = {part for tensor in tensors for part in subtensors(tensor)}
@@ -168,32 +145,3 @@ def names_in(tensors: Iterable[Tensor]) -> set[str]:
         if isinstance(part, Scaled | Filled)
         for item in placed(part.coefficient)
     }
-
-
-class Lost(ArithmeticError):
-    """Floats have no digit left of a number, since one on the way is too small for them."""
-
-
-def exact_function(value: Symbolic) -> Callable[[int, int], float]:
-    """The same as :func:`function`, of which floats keep the digits.
-
-    The function raises :class:`Lost` where ``exp`` of a number far below zero is one that
-    no float is near, but what is made of it is not.
-    """
-    made = function(value)
-    powers = [function(part.exp) for part in with_words(value).atoms(sympy.exp)]
-
-    def at(block: int, length: int) -> float:
-        number = made(block, length)
-        if any(power(block, length) < _LEAST for power in powers):
-            place = {I: sympy.Integer(block), L: sympy.Integer(length)}
-            wanted = as_any_float(value.xreplace(place))
-            if not math.isclose(number, wanted, rel_tol=_NEAR):
-                raise Lost
-        return number
-
-    return at
-
-
-#: From here on ``exp`` has fewer digits than other floats, or none; how near it has to be.
-_LEAST, _NEAR = -708, 1e-9

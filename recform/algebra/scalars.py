@@ -16,7 +16,7 @@ import sympy
 
 from recform.algebra.expr import I
 from recform.algebra.placed import Placed
-from recform.algebra.stable import as_any_float
+from recform.blocks.exact import as_any_float, is_nothing
 from recform.blocks.function import EXACT
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Unread, beyond, meant
@@ -29,6 +29,8 @@ _MAX_EXPONENT = 64
 _MAX_TERMS = 512
 #: More terms of ``(sqrt(2) + sin(1) + ...)^8`` say no more than the power does.
 _LONG = 24
+#: Most operations of a number that is simplified.
+_MOST_OPERATIONS = 60
 
 FUNCTIONS: dict[str, Callable[..., Symbolic]] = {
     "sqrt": sympy.sqrt,
@@ -48,7 +50,7 @@ CONSTANTS = {"pi": sympy.pi, "e": sympy.E}
 
 
 class Undefined(Exception):
-    """A number that does not exist, such as the root of a negative one."""
+    """A number that does not exist, such as the root of a negative one; its text says so."""
 
 
 class Unreasonable(Exception):
@@ -70,24 +72,31 @@ def power(base: Symbolic, exponent: Symbolic) -> Symbolic:
     if base == 0 and exponent.is_number and exponent < 0:
         raise ZeroDivisionError
     if base.is_number and base < 0 and exponent.is_number and not exponent.is_Integer:
-        raise Undefined
+        raise Undefined("this is a root of a negative number")
     return bounded(base**exponent)
 
 
 def bounded(value: Symbolic) -> Symbolic:
-    """The value itself.
+    """The value itself; 0 if it is that, as ``log(4) + log(2) - log(8)`` is.
 
     Raises:
         Unreasonable: if it is a number of too many digits, or a product or power of sums
             that nobody could write out.
+        Undefined: if it is no real number.
     """
     if (
         value.is_Rational
         and max(int(value.p).bit_length(), int(value.q).bit_length()) > _MAX_BITS
     ):
         raise Unreasonable(beyond("this number", f"2^{_MAX_BITS}"))
-    if value.is_number and value.has(sympy.exp) and math.isinf(as_any_float(value)):
-        raise Unreasonable(beyond("this number", "10^308"))
+    if value.is_number and not value.is_Rational:
+        number = as_any_float(value)
+        if math.isnan(number):
+            raise Undefined("this is no real number")
+        if math.isinf(number):
+            raise Unreasonable(beyond("this number", "10^308"))
+        if number == 0 and is_nothing(value):
+            return sympy.S.Zero
     if (value.is_Mul or value.is_Pow) and terms_of(value) > _MAX_TERMS:
         raise Unreasonable(beyond("this number", f"{_MAX_TERMS} terms, multiplied out"))
     return value
@@ -102,6 +111,17 @@ def expanded(value: Symbolic) -> Symbolic:
         return sympy.expand(value)
     back = {name: number for number, name in long.items()}
     return sympy.expand(value.xreplace(long)).xreplace(back)
+
+
+def simplified(value: Symbolic) -> Symbolic:
+    """A number in the fewest words; what is long stays as it is, for it takes minutes."""
+    if value.count_ops() > _MOST_OPERATIONS:
+        return value
+    functions = value.atoms(sympy.Function)
+    long = [part for part in functions if part.count_ops() > _LONG / 2]
+    names = {part: sympy.Dummy(real=True) for part in sorted(long, key=str)}
+    back = {name: part for part, name in names.items()}
+    return sympy.simplify(value.xreplace(names)).xreplace(back)
 
 
 def named_functions(value: Symbolic) -> dict[Symbolic, Symbolic]:
@@ -198,8 +218,8 @@ class _Scalars:
             return self._read(expr)
         except Unreasonable as error:
             self._fail("RF106", str(error), expr.span)
-        except Undefined:
-            self._fail("RF211", "this is a root of a negative number", expr.span)
+        except Undefined as error:
+            self._fail("RF211", str(error), expr.span)
         except ZeroDivisionError:
             self._fail("RF211", "this divides by zero", expr.span)
 
@@ -349,4 +369,4 @@ def call(
         fail("RF211", "sqrt takes a number that is not negative", span)
     if name == "exp" and arguments[0].is_number and abs(arguments[0]) > 700:
         raise Unreasonable(beyond("this exponent", 700))
-    return FUNCTIONS[name](*arguments)
+    return bounded(FUNCTIONS[name](*arguments))

@@ -6,18 +6,13 @@ left where ``exp(x)`` is small beside 1, and none at all where it is larger than
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from functools import lru_cache
 
 import sympy
 from sympy.printing.latex import LatexPrinter
 
 from recform.algebra.expr import Learned
 from recform.blocks.symbolic import Symbolic
-
-#: More than any float has before or behind its point: 1 + 1e-323 is not 1.
-_DIGITS = 400
 
 
 class _Word(sympy.Function):
@@ -93,44 +88,6 @@ def _replaced(
         ),
         lambda part: sigmoid(-exponent(part.base)) ** -part.exp,
     )
-
-
-def precise(number: float) -> Symbolic:
-    """A float that stands in an expression, of which :func:`as_float` makes a number."""
-    return sympy.Float(number, _DIGITS)
-
-
-def as_float(value: Symbolic) -> float:
-    """A number without symbols, from very many digits and without the words above.
-
-    So the proof tries what is written by another way than it was written.
-
-    Raises:
-        OverflowError: if it is larger than any float.
-        TypeError: if it is no real number.
-    """
-    return _worked_out(sympy.sympify(value))
-
-
-@lru_cache(maxsize=4096)
-def _worked_out(value: Symbolic) -> float:
-    # The same numbers are asked for in every block.
-    if not value.has(sympy.exp, sympy.Float):
-        return float(value)
-    try:
-        return float(value.evalf(_DIGITS))
-    except ZeroDivisionError:
-        raise OverflowError(value) from None
-
-
-def as_any_float(value: Symbolic) -> float:
-    """The same: infinite if it is larger than any float, NaN if it is no real number."""
-    try:
-        return as_float(value)
-    except OverflowError:
-        return math.inf
-    except TypeError:
-        return math.nan
 
 
 def _softplus(x: Symbolic) -> Symbolic:

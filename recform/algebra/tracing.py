@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from typing import NamedTuple
 import sympy
 
 from recform.algebra.pipeline import Pipeline, Step
-from recform.algebra.stable import as_any_float, with_words
+from recform.algebra.stable import with_words
 from recform.algebra.symbols import INCOMING, MAX_SIZE, STRIDE
 from recform.blocks import (
     Amount,
@@ -30,6 +29,8 @@ from recform.blocks import (
 )
 from recform.blocks.acts import chained
 from recform.blocks.arguments import Value
+from recform.blocks.code import LARGEST, Real, code, is_near, reckoned
+from recform.blocks.exact import as_any_float, runs_over
 from recform.blocks.operator import declares
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import beyond, large
@@ -297,7 +298,7 @@ def arguments_of(step: Step, values: Mapping[Symbolic, Symbolic]) -> Arguments:
     for name, kind, symbols in step.symbolic:
         # SymPy is slow, and most blocks put in the same few numbers.
         pairs = tuple((s, sympy.sympify(values[s])) for s in symbols if s in values)
-        filled[name] = _put_in(filled[name], pairs, kind, name)
+        filled[name] = put_in_argument(filled[name], pairs, kind, name)
     return Arguments(filled)
 
 
@@ -320,41 +321,64 @@ def _no_stride(step: Step, stride: Symbolic) -> None:
 
 
 @lru_cache(maxsize=4096)
-def _put_in(
+def put_in_argument(
     value: Value, pairs: tuple[tuple[Symbolic, Symbolic], ...], kind: Kind, name: str
 ) -> Value:
+    """An argument with values in the place of symbols.
+
+    Args:
+        value: the argument.
+        pairs: symbols, with what they stand for.
+        kind: what it takes.
+        name: what it is called.
+
+    Raises:
+        Misfit: if it comes out as what the operator does not take, or code would work
+            another number out.
+    """
     if isinstance(value, tuple):
         return tuple(
-            _put_in(part, pairs, kind, name) if symbols_in(part) else part
+            put_in_argument(part, pairs, kind, name) if symbols_in(part) else part
             for part in value
         )
     if value.has(sympy.floor, sympy.ceiling):
         # Of a float, 100 * 0.29 is below 29; code rounds before it cuts off.
         pairs = tuple((s, sympy.nsimplify(n, rational=True)) for s, n in pairs)
-    number = value.xreplace(dict(pairs))
-    if number.free_symbols:
-        return number
-    # Code works out what is in it, even where that makes no difference: min(exp(i), 1).
-    powers = [part.xreplace(dict(pairs)) for part in with_words(value).atoms(sympy.exp)]
-    if any(_real(power, name) < sys.float_info.min for power in powers):
-        _check_digits(value, pairs, name)
-    return number_of(number, kind, name)
+    known = dict(pairs)
+    if symbols_in(value) - known.keys() or any(map(symbols_in, known.values())):
+        return value.xreplace(known)
+    exact = _real(value, name, known)
+    is_whole = kind.symbolic and exact == round(exact) and abs(exact) < MAX_SIZE
+    number = sympy.Integer(round(exact)) if is_whole else value.xreplace(known)
+    made = number_of(number, kind, name)
+    if not (value.is_Symbol or _keeps(value, known, kind, exact)):
+        what = (
+            f"gets a number as its {name} here of which floats keep no digit: it is made of "
+            "numbers that cancel, or are too large or too small"
+        )
+        hint = "const k = (0.5, 0, 0.5) per block has such numbers as they are"
+        raise Misfit("RF106", what, hint, argument=name)
+    return made
 
 
-def _check_digits(
-    value: Value, pairs: tuple[tuple[Symbolic, Symbolic], ...], name: str
-) -> None:
-    """Looks whether floats keep what is made of a number that is too small for them.
-
-    Raises:
-        Misfit: if they do not.
-    """
-    symbols, numbers = zip(*pairs, strict=True)
-    made = sympy.lambdify(symbols, with_words(value), modules="math")
-    wanted = as_any_float(value.xreplace(dict(pairs)))
-    if not math.isclose(made(*map(float, numbers)), wanted, rel_tol=1e-9):
-        what = f"gets a number as its {name} here that is too small for floats"
-        raise Misfit("RF106", what, argument=name)
+def _keeps(
+    value: Symbolic, known: Mapping[Symbolic, Symbolic], kind: Kind, exact: float
+) -> bool:
+    """Whether code makes of an argument what it is."""
+    words = with_words(value)
+    if runs_over(words, known):
+        return False
+    # Python may have no such names.
+    letters = {
+        symbol: sympy.Symbol(f"n{k}", **symbol._assumptions_orig)
+        for k, symbol in enumerate(known)
+    }
+    words = words.xreplace(letters)
+    names = {
+        letters[symbol].name: int(n) if n.is_Integer else float(n)
+        for symbol, n in known.items()
+    }
+    return is_near(reckoned(code(Real(words) if kind.real else words), names), exact)
 
 
 def number_of(value: Symbolic, kind: Kind, name: str) -> int | float:
@@ -391,16 +415,18 @@ def number_of(value: Symbolic, kind: Kind, name: str) -> int | float:
     return int(value) if value.is_Integer and not kind.free else number
 
 
-def _real(value: Symbolic, name: str) -> float:
+def _real(
+    value: Symbolic, name: str, known: Mapping[Symbolic, Symbolic] | None = None
+) -> float:
     """A number as a float.
 
     Raises:
         Misfit: if it is none, or larger than any float.
     """
-    number = as_any_float(value)
+    number = as_any_float(value, known)
     if math.isnan(number):
         raise Misfit("RF211", f"gets no number as its {name} here", argument=name)
-    if math.isinf(number):
+    if abs(number) > LARGEST:
         what = f"gets a number as its {name} here that is larger than any float"
         raise Misfit("RF106", what, argument=name)
     return number

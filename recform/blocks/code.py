@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import Any
 
 import sympy
 from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.pycode import PythonCodePrinter
 
 from recform.blocks.arguments import Argument, Arguments, Value
+from recform.blocks.exact import as_any_float
 from recform.blocks.symbolic import Symbolic
 
 #: Whole numbers of Python's from here on are none that torch takes; floats are.
 TOO_LARGE = 2**63
+#: What a constant is from here on is a float, as no size is as large.
+MANY = 2**31
+#: Numbers beyond are none that torch's functions take beside tensors of float32.
+LARGEST = 2.0**127 * (2 - 2.0**-23)
+#: How near a number that code makes is to what it is; the proof asks for less.
+_NEAR = 1e-9
+#: What code of numbers calls.
+_CALLED = {
+    "math": math,
+    **{function.__name__: function for function in (min, max, abs, float, round)},
+}
 
 
 class Real(sympy.Function):  # type: ignore[misc]
@@ -57,6 +71,29 @@ def code(value: Value) -> str:
     if number.is_number:
         return repr(float(number))  # a root, say: it is divided as numbers are
     return _quotient(number)
+
+
+def reckoned(text: str, names: Mapping[str, Any]) -> float:
+    """What Python makes of code of a number, or NaN if that is none.
+
+    Args:
+        text: the code.
+        names: what its names stand for.
+    """
+    try:
+        return float(eval(_compiled(text), {"__builtins__": {}, **_CALLED}, {**names}))
+    except (ArithmeticError, ValueError, TypeError, NameError):
+        return math.nan
+
+
+@lru_cache(maxsize=4096)
+def _compiled(text: str) -> Any:
+    return compile(text, "<number>", "eval")
+
+
+def is_near(made: float, wanted: float) -> bool:
+    """Whether code makes a number of what it is."""
+    return math.isclose(made, wanted, rel_tol=_NEAR)
 
 
 def made(cls: str, *given: Value, **named: tuple[Value, Value]) -> str:
@@ -166,6 +203,15 @@ def _is_made_of_whole(expr: Symbolic, *, alone: bool = False) -> bool:
     return isinstance(expr, kinds) and all(map(_is_made_of_whole, expr.args))
 
 
+def _most(expr: Symbolic) -> float:
+    """A whole number is no larger than this."""
+    known = {
+        symbol: MANY if symbol.is_integer in (None, True) else LARGEST
+        for symbol in expr.free_symbols
+    }
+    return as_any_float(expr.replace(lambda e: e.is_Rational, abs), known)
+
+
 class ExpressionPrinter(PythonCodePrinter):  # type: ignore[misc]
     """Python of expressions.
 
@@ -186,9 +232,8 @@ class _Printer(ExpressionPrinter):
 
     def _print_Real(self, expr: Real) -> str:
         value = expr.args[0]
-        by_block = any(power.exp.free_symbols for power in value.atoms(sympy.Pow))
-        # A power by the block may be larger than torch takes whole numbers.
-        is_large = by_block and _is_whole(value)
+        # A whole number may be larger than torch takes them.
+        is_large = _is_whole(value) and _most(value) >= TOO_LARGE
         return f"float({_fraction(value)})" if is_large else _fraction(value)
 
     def _print_Integer(self, expr: sympy.Integer) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from functools import partial
-from typing import TypeAlias
 
 import sympy
 
@@ -13,17 +11,16 @@ from recform.algebra.definitions.body import every_step
 from recform.algebra.definitions.cell import Cell
 from recform.algebra.expr import Filled, I, K, L, Learned, Scaled, Tensor
 from recform.algebra.formula import LearnedScalar, MemberStarts, Scope
-from recform.algebra.placed import Lost, exact_function, placed
+from recform.algebra.placed import placed
 from recform.algebra.stable import with_words
+from recform.blocks.code import LARGEST
+from recform.blocks.exact import as_any_float, as_float, runs_over
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.model import StageGraph
 from recform.graph.places import find
 from recform.recurrence.build import relative
 from recform.recurrence.model import Recurrence, Step
-
-#: A coefficient as a function of ``i`` and ``L``.
-_Function: TypeAlias = Callable[[int, int], float]
 
 
 def check(
@@ -78,49 +75,67 @@ def check_starts(recurrence: Recurrence, report: Diagnostics) -> None:
             if fault:
                 block, code = fault
                 start = "1/(i+k+1)" if scalar.members else "1/i"
+                where = f" in block {block}" if block else ""
                 report.error(
                     code,
-                    f"a number of {scalar.name} starts at none in block {block}",
+                    f"a number of {scalar.name} starts at {_WRONG[code]}{where}",
                     scalar.span,
                     hint=f"{start} is a number for each of them",
                 )
                 report.check()
 
 
+#: What is wrong with a start, by the code that says it.
+_WRONG = {
+    "RF211": "none",
+    "RF106": "one that is too large for a network, or of which floats keep no digit,",
+}
+
+
 def _bad_start(scalar: LearnedScalar, length: int) -> tuple[int, str] | None:
     """A block with a start that is no number, and the code of what is wrong."""
     if scalar.members is not None:
         return _bad_member(scalar.members, length)
-    if not (scalar.has(I) or scalar.has(L)):
-        return None
-    start = exact_function(scalar.start)
-    codes = ((block, _fault(start, block, length)) for block in range(1, length + 1))
+    if isinstance(scalar.start, float):
+        return (0, "RF106") if abs(scalar.start) > LARGEST else None
+    blocks = range(1, length + 1)
+    codes = ((n, _fault(scalar.start, n, length, most=LARGEST)) for n in blocks)
     return next(((block, code) for block, code in codes if code), None)
 
 
 def _bad_member(starts: MemberStarts, length: int) -> tuple[int, str] | None:
-    value = _of_members(starts.value)
-    own = [(_of_members(place), _of_members(start)) for place, start in starts.own]
-    last = int(starts.last - I)
+    kept = {v: _keeps(v) for v in (starts.value, *(value for _, value in starts.own))}
     for block in range(1, length + 1):
-        special = {place(0)(block, length): start for place, start in reversed(own)}
-        for k in range(starts.first, block + last + 1):
-            code = _fault(special.get(k, value)(k), block, length)
-            if code:
-                return block, code
+        at = {I: block, L: length}
+        special = {as_float(place, at): start for place, start in reversed(starts.own)}
+        last = int(as_float(starts.last, at))
+        for k in range(starts.first, last + 1):
+            value = special.get(k, starts.value)
+            if not kept[value](block, length, k):
+                return block, _fault(value, block, length, k) or "RF106"
     return None
 
 
-def _of_members(value: Symbolic) -> Callable[[int], _Function]:
-    """What a start is for a member, as a function of ``i`` and ``L``."""
-    made = sympy.lambdify((K, I, L), with_words(value), modules="math")
-    return lambda k: partial(made, k)
+def _keeps(value: Symbolic) -> Callable[[int, int, int], bool]:
+    """Whether floats make a start of what it is, of ``i``, ``L`` and a member."""
+    made = sympy.lambdify((I, L, K), with_words(value), modules="math")
+    # There are many of them, and of fractions floats are as good as any.
+    is_quick = value.is_rational_function(I, L, K)
+
+    def keeps(block: int, length: int, member: int) -> bool:
+        at = {I: block, L: length, K: member}
+        try:
+            got = math.inf if runs_over(value, at) else made(block, length, member)
+            wanted = got if is_quick else as_float(value, at)
+            return math.isclose(got, wanted, rel_tol=1e-9) and abs(got) <= LARGEST
+        except (ArithmeticError, ValueError, TypeError):
+            return False
+
+    return keeps
 
 
-def _coefficients(
-    step: Step,
-) -> Iterator[tuple[Scaled | Filled, _Function]]:
-    """Every coefficient that is worked out, as a function of ``i`` and ``L``."""
+def _coefficients(step: Step) -> Iterator[tuple[Scaled | Filled, Symbolic]]:
+    """Every coefficient that is worked out, in ``i`` and ``L``."""
     seen: set[Tensor] = set()
     for tensor in step.body:
         for part in (tensor, *step.parts(tensor)):
@@ -130,7 +145,7 @@ def _coefficients(
             if part in step.taken or part.coefficient.is_Rational:
                 continue
             for value in _numeric(part.coefficient):
-                yield part, exact_function(value)
+                yield part, value
 
 
 def _numeric(value: Symbolic) -> Iterator[Symbolic]:
@@ -148,14 +163,14 @@ def _numeric(value: Symbolic) -> Iterator[Symbolic]:
         yield from _numeric(part)
 
 
-def _fault(function: _Function, block: int, length: int) -> str:
-    """The code of what is wrong with a coefficient in a block; empty if nothing is."""
-    try:
-        return "" if math.isfinite(function(block, length)) else "RF211"
-    except (OverflowError, Lost):
-        return "RF106"
-    except (ArithmeticError, ValueError, TypeError):
+def _fault(
+    value: Symbolic, block: int, length: int, member: int = 0, most: float = math.inf
+) -> str:
+    """The code of what is wrong with a number in a block; empty if nothing is."""
+    number = as_any_float(value, {I: block, L: length, K: member})
+    if math.isnan(number):
         return "RF211"
+    return "RF106" if math.isinf(number) or abs(number) > most else ""
 
 
 def _report(

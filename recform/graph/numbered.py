@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import sympy
 
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Members
-from recform.algebra.stable import with_words
 from recform.algebra.symbols import parameter
-from recform.blocks import Kind, symbols_in
+from recform.algebra.tracing import put_in_argument
+from recform.blocks import Kind, Misfit, symbols_in
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Block, Module
 
@@ -22,36 +23,33 @@ class Numbered:
     """The arguments of a network's operators that depend on the number of the block.
 
     Attributes:
-        alone: whether they are rates and nothing else. Blocks look alike then, as long as
-            no rate comes out as 0 or 1 (:attr:`recform.blocks.Kind.RATE`).
+        alone: whether no size is among them. Blocks look alike then, as long as each is a
+            number, and no rate comes out as 0 or 1 (:attr:`recform.blocks.Kind.RATE`).
         lists: whether a block reads a list, which is longer in the next one.
-        rates: these, as functions of ``i`` and ``L``.
+        plain: for each of them, whether it is so in a block of so many.
     """
 
     alone: bool
     lists: bool
-    rates: tuple[Callable[[int, int], float], ...]
+    plain: tuple[Callable[[int, int], bool], ...]
 
     def alike(self, first: int, last: int, length: int) -> int:
         """How many of the blocks from the first one on look as that one does, at least 1."""
         count = 1
-        if self.alone and self._between(first, length):
-            while first + count <= last and self._between(first + count, length):
+        if self.alone and self._is_plain(first, length):
+            while first + count <= last and self._is_plain(first + count, length):
                 count += 1
         return count
 
-    def _between(self, block: int, length: int) -> bool:
-        try:
-            return all(0 < rate(block, length) < 1 for rate in self.rates)
-        except (ArithmeticError, ValueError, TypeError):
-            return False  # who follows the block says what is wrong
+    def _is_plain(self, block: int, length: int) -> bool:
+        return all(plain(block, length) for plain in self.plain)
 
 
 def numbered(formula: Formula) -> Numbered:
     """What depends on the number of the block in the operators of a network."""
     values = {parameter(p.name): p.value for p in formula.params if p.free}
     tables = {table.symbol for table in formula.tables if table.by_block}
-    rates = []
+    plain = []
     own = [b.right for b in formula.boundaries if b.right is not None]
     rights = [*(equation.right for equation in formula.equations), *own]
     lists = any(right.has(Members) for right in rights)
@@ -68,18 +66,28 @@ def numbered(formula: Formula) -> Numbered:
                 kind = kinds.get(name, Kind.NUMBER)
                 if not kind.free or not symbols <= {I, L, *values}:
                     alone = False
-                elif kind is Kind.RATE:
-                    rates.append(_function(value, values))
-    return Numbered(alone, lists, tuple(rates))
+                else:
+                    plain.append(partial(_is_plain, values, kind, value))
+    return Numbered(alone, lists, tuple(plain))
 
 
-def _function(
-    value: Symbolic, values: dict[Symbolic, Symbolic]
-) -> Callable[[int, int], float]:
-    function: Callable[[int, int], float] = sympy.lambdify(
-        (I, L), with_words(value.xreplace(values)), modules="math"
+def _is_plain(
+    values: Mapping[Symbolic, Symbolic],
+    kind: Kind,
+    value: Symbolic,
+    block: int,
+    length: int,
+) -> bool:
+    """Whether an argument is a number like others; else who follows the block says what is."""
+    known = {**values, I: sympy.Integer(block), L: sympy.Integer(length)}
+    pairs = tuple(
+        (symbol, known[symbol]) for symbol in sorted(symbols_in(value), key=str)
     )
-    return function
+    try:
+        number = put_in_argument(value, pairs, kind, "")
+    except Misfit:
+        return False
+    return kind is not Kind.RATE or 0 < number < 1
 
 
 def unnumbered(module: Module) -> Module:

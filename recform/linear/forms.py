@@ -27,9 +27,9 @@ from recform.algebra.formula import Formula
 from recform.algebra.multiples import scaled
 from recform.algebra.reindex import rebuilt
 from recform.algebra.scalars import expanded
-from recform.algebra.stable import as_any_float, precise
 from recform.algebra.totals import totals
 from recform.algebra.typeset import plain_scalar
+from recform.blocks.exact import as_any_float, precise
 from recform.blocks.symbolic import Symbolic
 
 #: A sum of opaque tensors with scalar coefficients; none is zero.
@@ -137,11 +137,14 @@ def numeric(
     if value.is_Rational:
         exact = value
     else:
-        exact = with_learned(
-            value, lambda item: precise(_start(formula, item, block, length))
-        ).xreplace({I: sympy.Integer(block), L: sympy.Integer(length)})
+        try:
+            exact = with_learned(
+                value, lambda item: precise(_start(formula, item, block, length))
+            )
+        except (OverflowError, TypeError):  # of a depth that the network does not have
+            exact = sympy.zoo
     what = "is no real number"
-    found = as_any_float(exact)
+    found = as_any_float(exact, {I: block, L: length})
     if math.isfinite(found):
         return found
     if math.isinf(found):

@@ -11,8 +11,8 @@ from recform.algebra.expr import I, K, L
 from recform.algebra.formula import LearnedScalar, MemberStarts
 from recform.algebra.indices import untimed
 from recform.algebra.scalars import ScalarReader, of_block, scalar_of
-from recform.algebra.stable import as_float
 from recform.algebra.typeset import indexed
+from recform.blocks.exact import as_float
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.outline.frame import FrameReader, params_in

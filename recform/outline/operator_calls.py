@@ -9,6 +9,8 @@ from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import MAX_SIZE, SYMBOLS, parameter, told
 from recform.blocks import Argument, Arguments, Kind, Library, Operator
 from recform.blocks.arguments import Value
+from recform.blocks.code import LARGEST
+from recform.blocks.exact import as_any_float
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, beyond, large, meant
 from recform.source import Span
@@ -236,6 +238,10 @@ class OperatorReader:
                 text = beyond(f"{what} of {large(int(value))}", MAX_SIZE)
                 self._report.error("RF106", text, expr.span)
                 return
+            if argument.kind.real and _is_no_float(value):
+                text = beyond(f"{what} of {_shown(value)}", "3.4*10^38")
+                self._report.error("RF106", text, expr.span)
+                return
         # The author's words, but for names that a number stands for.
         shown = expr.span.words
         if (names_in(expr) & self._values.keys()) and not isinstance(expr, n.Tuple):
@@ -278,8 +284,9 @@ class OperatorReader:
             if not value.is_Integer or not least <= value <= MAX_SIZE:
                 return None
             return int(value)
-        number = float(value)
-        return number if argument.kind.allows(number) else None
+        number = as_any_float(value)
+        is_one = argument.kind.allows(number) and abs(number) <= LARGEST
+        return number if is_one else None
 
 
 def given_as(operator: Operator, item: n.Expr | n.Keyword) -> str:
@@ -321,6 +328,12 @@ def _default(argument: Argument) -> str:
 
 def _is_large(value: Symbolic) -> bool:
     return not isinstance(value, bool) and value.is_Integer and value > MAX_SIZE
+
+
+def _is_no_float(value: Symbolic) -> bool:
+    """Whether torch's float32 has no such number."""
+    is_number = not isinstance(value, bool) and not value.free_symbols
+    return is_number and abs(as_any_float(value)) > LARGEST
 
 
 def _shown(value: Symbolic) -> str:

@@ -12,9 +12,11 @@ from recform.algebra.labels import Naming
 from recform.algebra.pipeline import Pipeline
 from recform.algebra.scalars import ScalarReader
 from recform.blocks.arguments import Kind
+from recform.blocks.code import LARGEST
+from recform.blocks.exact import as_float
 from recform.blocks.identifiers import nearest_label
 from recform.blocks.symbolic import Symbolic
-from recform.diagnostics import Diagnostics, meant
+from recform.diagnostics import Diagnostics, beyond, meant
 from recform.outline.sections import Section
 from recform.outline.survey import Survey
 from recform.syntax import nodes as n
@@ -279,6 +281,10 @@ def _init_rule(
             report.error("RF203", f"{name} does not take this", item.span)
             return None
         wanted = _LEAST.get((name, slot), _LEAST.get(("", slot), Kind.NUMBER))
+        if not number.free_symbols and abs(number) > LARGEST:
+            what = beyond(f"{name}'s {slot} of {value.span.text}", "3.4*10^38")
+            report.error("RF106", what, value.span)
+            return None
         if number.free_symbols or not wanted.allows(number):
             report.error(
                 "RF210",
@@ -289,7 +295,7 @@ def _init_rule(
                 hint=f"for example {name}({slot}=0.5)",
             )
             return None
-        numbers[slot] = float(number)
+        numbers[slot] = as_float(number)
     return InitRule(name, tuple(numbers.items()), mode)
 
 

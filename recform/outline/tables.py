@@ -10,6 +10,7 @@ from recform.algebra.formula import StageSpec, Table
 from recform.algebra.placed import COUNT, Row, starts
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import SYMBOLS, size
+from recform.blocks.code import MANY
 from recform.blocks.identifiers import GENERATED, identifier, is_taken
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
@@ -109,16 +110,17 @@ class TableReader:
                     "RF212", f"{name} takes numbers", expr.span, hint=hint
                 )
                 return None
-        natural = all(value.is_Integer and value > 0 for value in read)
-        numbers = tuple(int(v) if v.is_Integer else float(v) for v in read)
+        numbers = tuple(
+            int(v) if v.is_Integer and abs(v) < MANY else float(v) for v in read
+        )
         shown = self._argument(name, item.per)
         counts = [1] * blocks
         if item.per == "stage":
             counts = [stage.blocks for stage in self._stages]
         self.rows[name] = Row(name, shown, starts(counts), tuple(read))
-        is_whole = all(value.is_Integer for value in read)
+        is_whole = all(isinstance(number, int) for number in numbers)
         other = sympy.Symbol(shown, real=True, integer=is_whole)
-        symbol = size(shown) if natural else other
+        symbol = size(shown) if is_whole and min(numbers) > 0 else other
         return Table(name, symbol, item.per == "block", numbers, item.span)
 
     def _argument(self, name: str, per: str) -> str:

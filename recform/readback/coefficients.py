@@ -8,7 +8,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import Filled, I, Learned, Scaled
-from recform.algebra.stable import as_float, precise
+from recform.blocks.exact import as_float, precise
 from recform.blocks.symbolic import Symbolic
 from recform.execution.file import Said
 
@@ -46,9 +46,9 @@ class Coefficients:
                 item: precise(self._scalar(item))
                 for item in tensor.coefficient.atoms(Learned)
             }
-            values |= {k: sympy.sympify(v) for k, v in self._numbers.items()}
+            values |= self._numbers
             if self._index is not None and tensor.at is not sympy.nan:
                 symbol, more = self._index
                 values[symbol] = tensor.at + more
-            self._known[key] = as_float(tensor.coefficient.xreplace(values))
+            self._known[key] = as_float(tensor.coefficient, values)
         return self._known[key]

@@ -157,8 +157,8 @@ class Base:
             value = self._value(expr)
         except sc.Unreasonable as error:
             self.report.fail("RF106", str(error), expr.span)
-        except sc.Undefined:
-            self.report.fail("RF211", "this is a root of a negative number", expr.span)
+        except sc.Undefined as error:
+            self.report.fail("RF211", str(error), expr.span)
         except ZeroDivisionError:
             self.report.fail("RF211", "this divides by zero", expr.span)
         self._check_size(value, expr.span)

@@ -37,8 +37,9 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Dealt, Listed, Members, Over
-from recform.algebra.stable import as_float, with_words
+from recform.algebra.stable import with_words
 from recform.blocks import Layout, Operator
+from recform.blocks.exact import as_float
 from recform.blocks.function import NUMBERS
 from recform.blocks.symbolic import Symbolic
 from recform.graph.calls import takes_stack
@@ -259,7 +260,7 @@ class Evaluator:
             known[I] = at
         learned = sorted(coefficient.atoms(Learned), key=str)
         if not learned:
-            return as_float(coefficient.xreplace(known))
+            return as_float(coefficient, known)
         import torch
 
         symbols = sympy.symbols(f"k:{len(learned)}", seq=True, real=True)
@@ -271,18 +272,21 @@ class Evaluator:
             "Sigmoid": torch.sigmoid,
             "Softplus": _words()["softplus"],
         }
-        coefficient = _with_floats(coefficient.xreplace(known))
+        coefficient = _with_floats(coefficient, known)
         made = sympy.lambdify(
             symbols, coefficient, modules=[words, torch, "math"], printer=_PLAIN
         )
         return made(*(self.number(item) for item in learned))
 
 
-def _with_floats(value: Symbolic) -> Symbolic:
-    """The same, where functions of numbers are numbers: torch's take tensors only."""
-    if value.free_symbols:
-        return value.func(*map(_with_floats, value.args)) if value.args else value
-    return value if value.is_Rational else sympy.Float(as_float(value), 17)
+def _with_floats(value: Symbolic, known: Mapping[Symbolic, Symbolic]) -> Symbolic:
+    """The same, where what is known is numbers: torch's functions take tensors only."""
+    if value in known or value.is_Rational:
+        return known.get(value, value)
+    if value.free_symbols <= known.keys():
+        return sympy.Float(as_float(value, known), 17)
+    parts = (_with_floats(part, known) for part in value.args)
+    return value.func(*parts) if value.args else value
 
 
 def _extreme(of_two: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:

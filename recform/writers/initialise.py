@@ -11,8 +11,8 @@ from recform.algebra.definitions.body import every_step
 from recform.algebra.expr import K
 from recform.algebra.formula import InitRule, MemberStarts
 from recform.algebra.pipeline import Pipeline, Step
-from recform.algebra.stable import as_float
 from recform.blocks import Operator
+from recform.blocks.exact import as_float
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import NetworkGraph
 from recform.plan.definitions import Assign, Branch, Case, Do, Loop, Statement

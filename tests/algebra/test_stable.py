@@ -6,8 +6,8 @@ import pytest
 import sympy
 
 from recform.algebra.expr import I, Scaled
-from recform.algebra.stable import as_float
 from recform.algebra.typeset import plain_scalar
+from recform.blocks.exact import as_float
 from recform.blocks.symbolic import Symbolic
 from recform.compiler import compile_source, from_text
 

@@ -10,6 +10,7 @@ import torch
 import recform
 from recform.diagnostics import CompileError
 from recform.execution.forms import Vanishing, wave
+from tests.diagnostics.mistakes import mistakes
 
 FRAME = (
     "input 4\nstages 4 x 6\nstem linear(c)\nW = linear(c) > tanh\nscalar a_i = 0.5\n"
@@ -26,6 +27,25 @@ FRAME = (
             "a_i*W_i*X_<i-1> + sin(pi*i/3)*exp(-i)*X_<i-1>",
             lambda i: math.sin(math.pi * i / 3) * math.exp(-i),
         ),
+        ("a_i*W_i*X_<i-1> + floor(sin(2*pi*i/3))*X_<i-1>", [0, -1, 0, 0, -1, 0]),
+        ("a_i*W_i*X_<i-1> + floor(2*sin(pi*i/6))*X_<i-1>", [1, 1, 2, 1, 1, 0]),
+        (
+            "a_i*W_i*X_<i-1> + 10^20*sin(pi*i/3)*X_<i-1>/10^20",
+            lambda i: math.sin(math.pi * i / 3),
+        ),
+        (
+            "a_i*W_i*X_<i-1> + (log(i) + log(2) - log(8))*X_<i-1>",
+            lambda i: math.log(i / 4),
+        ),
+        (
+            "a_i*W_i*X_<i-1> + sqrt(abs(cos(pi*i/(2*L))))*X_<i-1>",
+            lambda i: math.sqrt(abs(math.cos(math.pi * i / 12))) * (i < 6),
+        ),
+        (
+            "a_i*W_i*X_<i-1> + 10^5*(sqrt(i + 1e10) - 1e5)*X_<i-1>",
+            lambda i: 1e5 * i / (math.sqrt(i + 1e10) + 1e5),
+        ),
+        ("a_i*W_i*X_<i-1> + min(2^2^(2*i), i)*X_<i-1>", [1, 2, 3, 4, 5, 6]),
     ],
 )  # fmt: skip
 def test_networks_are_those_of_the_numbers(equation, number) -> None:  # type: ignore[no-untyped-def]
@@ -34,7 +54,8 @@ def test_networks_are_those_of_the_numbers(equation, number) -> None:  # type: i
     given = torch.randn(3, 4, dtype=torch.float64)
     x = net.stem(given)
     for i, block in enumerate(net.blocks, 1):
-        x = block.a * block.W(x) + number(i) * x
+        factor = number(i) if callable(number) else number[i - 1]
+        x = block.a * block.W(x) + factor * x
     torch.testing.assert_close(net(given), net.head(x))
 
 
@@ -53,14 +74,40 @@ def test_what_only_looks_small_is_a_number() -> None:
     assert isinstance(wave(math.sin(2 * math.pi), 2 * math.pi), Vanishing)
 
 
-def test_a_floor_of_what_is_below_zero_is_no_zero() -> None:
-    """In code it is -1: the network would be another one, and is refused."""
-    with pytest.raises(CompileError):
-        recform.load(f"{FRAME}X_i = a_i*W_i*X_<i-1> + floor(sin(2*pi*i/3))*X_<i-1>")
+def test_a_floor_of_what_is_below_zero_is_none() -> None:
+    """It would be -1 in block 3, and on some machines alone in others."""
+    number = "floor(sin(2*pi*i/3))"
+    source = recform.compile(f"{FRAME}X_i = a_i*W_i*X_<i-1> + {number}*X_<i-1>").source
+    assert "self.scale = math.floor(round(math.sin(2 * math.pi * i / 3), 9))" in source
 
 
-@pytest.mark.parametrize("number", ["10^20*sin(pi*i/3)", "sin(pi*i/3)/10^(-20)"])
-def test_what_a_large_number_makes_of_it_is_no_zero(number: str) -> None:
-    """In code it is some thousands in block 3, and nothing by the formula."""
-    with pytest.raises(CompileError):
-        recform.load(f"{FRAME}X_i = a_i*W_i*X_<i-1> + {number}*X_<i-1>")
+@pytest.mark.parametrize(
+    ("number", "blocks", "code"),
+    [
+        ("10^20*sin(pi*i/3)", 5, "0.0 if i == 3 else 1e+20 * math.sin(math.pi * i / 3)"),
+        ("10^20*sin(pi*i/3)", 8, "0.0 if i in (3, 6) else 1e+20 * math.sin(math.pi * i / 3)"),
+        ("10^20*sin(pi*i/3)", 40, "0.0 if i % 3 == 0 else 1e+20 * math.sin(math.pi * i / 3)"),
+        ("floor(i/3 + 10^(-13))*sin(pi*i/3)", 5, "0.0 if i == 3 else "),
+    ],
+)  # fmt: skip
+def test_code_says_what_floats_miss(number: str, blocks: int, code: str) -> None:
+    text = f"{FRAME}X_i = a_i*W_i*X_<i-1> + {number}*X_<i-1>"
+    source = recform.compile(text.replace("4 x 6", f"4 x {blocks}")).source
+    assert f"self.scale = {code}" in source
+
+
+def test_what_cancels_in_very_many_blocks() -> None:
+    text = f"{FRAME}X_i = a_i*W_i*X_<i-1> + (sqrt(i + 1e12) - 1e6)*X_<i-1>"
+    with pytest.raises(CompileError) as caught:
+        recform.load(text.replace("4 x 6", "4 x 99"))
+    (found,) = caught.value.diagnostics
+    assert found.code == "RF106"
+    assert "floats keep no digit of it in 99 blocks" in found.message
+
+
+@pytest.mark.parametrize(
+    "number", ["1/sin(pi*i/3)", "1/(log(i) + log(2) - log(8))", "log(i - 3)^(1/2)"]
+)
+def test_what_has_no_value_in_a_block(number: str) -> None:
+    (found,) = mistakes(f"{FRAME}X_i = a_i*W_i*X_<i-1> + {number}*X_<i-1>")
+    assert found.code == "RF211"

@@ -15,6 +15,7 @@ import sympy
 
 from recform.algebra.expr import Apply, I, Input, Scaled, State, Tensor, subtensors
 from recform.algebra.formula import Formula
+from recform.algebra.scalars import simplified
 from recform.algebra.typeset import indexed
 from recform.analysis.invariants.constants import constants, offsets, oldest
 from recform.analysis.invariants.varying import varying
@@ -58,7 +59,7 @@ class Invariant:
     def tensor(self) -> Tensor:
         """The combination as a tensor, a factor in i that all terms have in front."""
         first = next(iter(self.terms.values()))
-        rest = {t: sympy.simplify(v / first) for t, v in self.terms.items()}
+        rest = {t: simplified(v / first) for t, v in self.terms.items()}
         alike = first.has(I) and not any(v.has(I) for v in rest.values())
         made = tensor_of(rest if alike else self.terms)
         assert made is not None

@@ -18,9 +18,9 @@ import sympy
 
 from recform.algebra.expr import Concat, History, I, L, Learned, State, Tensor
 from recform.algebra.formula import Formula
-from recform.algebra.stable import as_float, precise
 from recform.algebra.totals import Sum, totals
 from recform.analysis.paths.counting import Counter
+from recform.blocks.exact import as_float, precise
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.linear.model import Gradient, Law, Linear, Source
@@ -189,8 +189,8 @@ class _Factor:
         atoms = factor.free_symbols | factor.atoms(Learned)
         point = {a: precise(Random(str(a)).uniform(0.5, 1.5)) for a in atoms}
         try:
-            value = as_float(factor.xreplace(point))
-        except TypeError:
+            value = as_float(factor, point)
+        except (TypeError, OverflowError):
             return cls(factor, 0.0, math.inf)
         return cls(factor, value, abs(value))
 

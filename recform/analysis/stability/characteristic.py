@@ -9,6 +9,7 @@ tensor that is uncorrelated with all others and has ``gain**2`` times the varian
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from sympy.polys.matrices import DomainMatrix
 
 from recform.algebra.expr import I, Scaled, State, Tensor, subtensors, with_learned
 from recform.algebra.formula import Equation, Formula
-from recform.algebra.scalars import named_functions
+from recform.algebra.scalars import named_functions, simplified
 from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, counted
@@ -142,7 +143,8 @@ def stability(
                 "the recurrence" if len(roots) < 2 else "what grows most in its state"
             )
             each = f"{what} grows by {growth:.4g} in each block"
-            _warn(linear.formula, each, growth ** len(row), blocks, row, report)
+            over = math.prod([growth] * len(row))  # a power that runs over is no number
+            _warn(linear.formula, each, over, blocks, row, report)
         elif varying is not None and _grows(linear, varying, row):
             _warn(linear.formula, "", varying.growth or 0.0, blocks, row, report)
     power = 0 if varying else _power(bare, growth)
@@ -235,7 +237,7 @@ def _product(factors: list[tuple[Symbolic, int]], style: Plain) -> str:
         terms = []
         for (power,), coefficient in poly.terms():
             term = style.scalar(_Z**power) if power else ""
-            value = sympy.simplify(coefficient)
+            value = simplified(coefficient)
             if value != 1 or not power:
                 shown = style.scalar(value)
                 if power and value == -1:
@@ -382,7 +384,8 @@ def _warn(
     length = sum(stage.blocks for stage in formula.stages)
     # Equations of their own are said to be for those blocks.
     where = "" if len(blocks) == length else f" of {ranges(blocks)}"
-    times = f"{over:.3g} times over {counted(len(row), 'block')}"
+    shown = f"{over:.3g}" if math.isfinite(over) else "more than 1e308"
+    times = f"{shown} times over {counted(len(row), 'block')}"
     grows = (
         f"{each}{where}: {times}" if each else f"the recurrence grows {times}{where}"
     )

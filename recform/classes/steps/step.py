@@ -261,8 +261,9 @@ class _StepWriter:
         """The learned scalars that begin with a number of the block, by attribute."""
         found = {}
         for name in self._own.scalars:
-            start = self._formula.scalars[name].start
-            text = "" if isinstance(start, float) else numbers.start(start)
+            scalar = self._formula.scalars[name]
+            is_one = isinstance(scalar.start, float)
+            text = "" if is_one else numbers.start(scalar.start, name, scalar.span)
             if text:
                 attribute = self._module_names[name].removeprefix("self.")
                 value = self._starting(name, text)

@@ -11,9 +11,9 @@ import sympy
 from recform.algebra.definitions.body import Body
 from recform.algebra.expr import Apply, Filled, I, L, Learned, Scaled, State, Tensor
 from recform.algebra.pipeline import Pipeline
-from recform.algebra.stable import as_float
 from recform.algebra.symbols import argument, is_counted
 from recform.blocks import Arguments, Layout, Shape, code, symbols_in
+from recform.blocks.exact import as_float
 from recform.blocks.identifiers import identifier, is_generated
 from recform.blocks.symbolic import Symbolic
 from recform.plan.definitions import (

@@ -10,8 +10,9 @@ import sympy
 from sympy.printing.precedence import PRECEDENCE
 
 from recform.algebra.expr import I, L, Learned
-from recform.algebra.stable import as_float, with_words
+from recform.algebra.stable import with_words
 from recform.blocks.code import TOO_LARGE, ExpressionPrinter, is_decimal
+from recform.blocks.exact import as_float
 from recform.blocks.symbolic import Symbolic
 from recform.writers.formula.terms import ATOM, PRODUCT, SUM, UNARY
 
@@ -107,10 +108,16 @@ class _CoefficientPrinter(ExpressionPrinter):
         if above.is_integer and below.is_Integer:
             level = PRECEDENCE["Mul"]
             return f"{self.parenthesize(above, level)} // {below}"
-        return self._function("floor", expr)
+        return self._cut("floor", expr)
 
     def _print_ceiling(self, expr: Symbolic) -> str:
-        return self._function("ceil", expr)
+        return self._cut("ceil", expr)
+
+    def _cut(self, name: str, expr: Symbolic) -> str:
+        """A float is a whole number where it should be one: ``2*sin(pi/6)`` is below 1."""
+        if expr.has(Learned):
+            return self._function(name, expr)
+        return f"math.{name}(round({self._print(expr.args[0])}, 9))"
 
     def _function(self, name: str, expr: Symbolic) -> str:
         module = "torch" if self._torch and expr.has(Learned) else "math"
