@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
@@ -98,9 +98,14 @@ class MemberStarts:
         """The first values of a block that has so many members."""
         at = {I: sympy.Integer(block), L: sympy.Integer(length)}
         last = int(self.last.xreplace(at))
+        return self.of(range(last + 1 - count, last + 1), block, length)
+
+    def of(self, members: Iterable[int], block: int, length: int) -> list[float]:
+        """The first values of a block for some members of its sum."""
+        at = {I: sympy.Integer(block), L: sympy.Integer(length)}
         own = {int(p.xreplace(at)): value for p, value in reversed(self.own)}
         starts: list[float] = []
-        for k in range(last + 1 - count, last + 1):
+        for k in members:
             value: Symbolic = own.get(k, self.value)
             starts.append(float(value.xreplace({**at, K: sympy.Integer(k)})))
         return starts
@@ -143,9 +148,7 @@ class LearnedScalar:
     def number(self, block: int, member: int, length: int) -> float:
         """The first value of a block for one member of its sum."""
         assert self.members is not None
-        at = {I: sympy.Integer(block)}
-        last = int(self.members.last.xreplace(at))
-        return self.numbers(last - member + 1, block, length)[0]
+        return self.members.of([member], block, length)[0]
 
 
 @dataclass(frozen=True)
