@@ -73,13 +73,13 @@ class _Passing:
         """The places of the steps that have an operator of a block, for each block."""
         found: dict[int, list[int]] = {}
         for place, step in enumerate(self._steps):
-            blocks = {
+            owners = (
                 owner(letter, step.block, self._counter.length)
                 for _, way in step.sources
                 for letter in way.letters
                 if letter.counts
-            }
-            for block in blocks - {None}:
+            )
+            for block in {block for block in owners if block is not None}:
                 found.setdefault(block, []).append(place)
         return found
 
