@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import sympy
 
@@ -21,6 +22,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list, list_of
 from recform.algebra.reindex import rebuilt
+from recform.blocks.symbolic import Symbolic
 from recform.linear.forms import NoNumber, numeric
 
 
@@ -57,40 +59,47 @@ def written_sum(tensor: Over, definitions: Mapping[Tensor, Tensor]) -> list[Tens
     """
     listed = list_of(tensor.tensor)
     assert listed is not None
-    found = members_of(listed, definitions)
+    # What is weighed and what weighs it may stand in two lists.
+    within = cache(lambda part: members_of(part, definitions))
+    found = within(listed)
     return [
-        _of_member(tensor.tensor, _Member(number, place, len(found), definitions))
+        _of_member(tensor.tensor, _Member(number, place, len(found), within))
         for place, (number, _) in enumerate(found)
     ]
 
 
 @dataclass(frozen=True)
 class _Member:
-    """A member of lists: its number; its place, and of how many; what lists are made of."""
+    """A member of lists: its number; its place, and of how many; what is in a list."""
 
     number: int
     place: int
     count: int
-    definitions: Mapping[Tensor, Tensor]
+    within: Callable[[History | Listed], list[tuple[int, Tensor]]]
 
 
 def _of_member(tensor: Tensor, member: _Member) -> Tensor:
     """What is made of all members, of one of them."""
     if isinstance(tensor, Members):
-        # What is weighed and what weighs it may stand in two lists.
-        return members_of(tensor.listed, member.definitions)[member.place][1]
+        return member.within(tensor.listed)[member.place][1]
     if isinstance(tensor, Dealt):
         # There is a feature for each.
         return Part(tensor.tensor, member.count, member.place)
     if isinstance(tensor, Filled):
-        weight = tensor.coefficient.xreplace({K: sympy.Integer(member.number)})
+        weight = _of_number(tensor.coefficient, member.number)
         return Filled(weight, tensor.at)
     if not tensor.is_many or isinstance(tensor, Over):
         return tensor
     if isinstance(tensor, Scaled):
-        weight = tensor.coefficient.xreplace({K: sympy.Integer(member.number)})
+        weight = _of_number(tensor.coefficient, member.number)
         return Scaled(weight, _of_member(tensor.tensor, member), tensor.at)
     return rebuilt(tensor, lambda part: _of_member(part, member))
+
+
+@lru_cache(maxsize=4096)
+def _of_number(coefficient: Symbolic, number: int) -> Symbolic:
+    """A weight of a member; in ``i``, so that it is the same for all blocks."""
+    return coefficient.xreplace({K: sympy.Integer(number)})
 
 
 def share_at_start(

@@ -8,6 +8,7 @@ A value needs ``+``, and ``*`` with a weight on its left.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Generic, Protocol, Self, TypeVar
 
 from recform.linear.model import STEM, Gradient, Linear, Source
@@ -91,11 +92,7 @@ class Walk(Generic[C]):
         self.block += 1
         if self.block < self._from:
             return
-        laws: Mapping[str, Gradient]
-        if self.block <= self._linear.first:
-            laws = self._linear.starts[self.block]
-        else:
-            laws = {law.unknown: law.gradient for law in self._linear.laws}
+        laws = _laws(self._linear, self.block)
         for name, gradient in laws.items():
             here = Source(name, At(START, self.block))
             value = (
@@ -126,6 +123,65 @@ class Walk(Generic[C]):
         if source == STEM:
             return self._one if self._origin == STEM else None
         return self.values.get((source.unknown, place(source.at, block, block) or 0))
+
+
+#: A tensor of a block.
+Node = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a tensor gets from others.
+
+    Attributes:
+        target: the tensor; the last one is the output.
+        block: in which it is computed.
+        sources: the tensors that anything arrives at, each with what it is taken by.
+    """
+
+    target: Node
+    block: int
+    sources: tuple[tuple[Node, Polynomial], ...]
+
+
+def steps(
+    linear: Linear, length: int, origin: Source = STEM
+) -> tuple[Node, list[Step]]:
+    """All steps on the ways from a tensor to the output, in the order of computation.
+
+    Returns:
+        Where the ways begin, and the steps; none if nothing arrives.
+    """
+    first = origin.at.number if origin.at.base == START else 0
+    begin = origin.unknown, first
+    reached, made = {begin}, []
+
+    def step(target: Node, gradient: Gradient, block: int) -> None:
+        sources = []
+        for source, polynomial in gradient.items():
+            if source == STEM:
+                node = begin if origin == STEM else None
+            else:
+                node = source.unknown, place(source.at, block, block) or 0
+            if node in reached:
+                sources.append((node, polynomial))
+        if sources:
+            reached.add(target)
+            made.append(Step(target, block, tuple(sources)))
+
+    for block in range(first, length + 1):
+        for name, gradient in _laws(linear, block).items():
+            if (name, block) != begin or origin == STEM:
+                step((name, block), gradient, block)
+    step(("", length), linear.output, length)
+    return begin, made if ("", length) in reached else []
+
+
+def _laws(linear: Linear, block: int) -> Mapping[str, Gradient]:
+    """What the unknowns of a block get."""
+    if block <= linear.first:
+        return linear.starts[block]
+    return {law.unknown: law.gradient for law in linear.laws}
 
 
 def place(at: At, block: int, length: int) -> int | None:

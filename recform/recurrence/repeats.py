@@ -188,7 +188,8 @@ class Repeats(Written):
         waiting = [*waiting, End(self.output)]
         parts, everywhere = self._parts_or_end, self.is_everywhere
         border = Border(gone, tuple(waiting), parts, everywhere)
-        result = suffices(outputs, border)
+        # What reads nothing of blocks so far needs nothing of them.
+        result = suffices(outputs, border, lambda t: self.oldest(t) <= block)
         self.early = before
         return result
 

@@ -184,8 +184,16 @@ def _take(rest: dict[object, dict[object, int]], node: object) -> object:
     raise AssertionError("a flow goes on until it arrives")
 
 
-def suffices(carried: Iterable[Tensor], border: Border) -> bool:
-    """Whether everything that waits can be computed from these tensors."""
+def suffices(
+    carried: Iterable[Tensor], border: Border, near: Callable[[Tensor], bool]
+) -> bool:
+    """Whether everything that waits can be computed from these tensors.
+
+    Args:
+        carried: the tensors.
+        border: what is known and what waits.
+        near: whether what waits reads anything that does not wait.
+    """
     have = set(carried)
     waiting = set(border.waiting)
     known = set(border.known)
@@ -202,4 +210,8 @@ def suffices(carried: Iterable[Tensor], border: Border) -> bool:
             )
         return done[tensor]
 
-    return all(can(part) for tensor in border.waiting for part in border.parts(tensor))
+    return all(
+        can(part)
+        for tensor in filter(near, border.waiting)
+        for part in border.parts(tensor)
+    )

@@ -47,16 +47,17 @@ class Writer(Repeats):
         """
         assert self.output is not None
         groups = self._by_time()
+        ages = [
+            (behind, self.oldest(tensor), tensor)
+            for behind in range(1, self.length + 1)
+            for tensor in groups.get(behind, [])
+        ]
         steps: list[Step] = []
         inputs: tuple[Slot, ...] = ()
         for block in range(self.length + 1):
             self._now = block
-            waiting = [
-                tensor
-                for behind in range(block + 1, self.length + 1)
-                for tensor in groups.get(behind, [])
-                if self.oldest(tensor) <= block + 1
-            ]
+            ages = [item for item in ages if item[0] > block]
+            waiting = [tensor for _, oldest, tensor in ages if oldest <= block + 1]
             waiting.append(End(self.output))
             taken = self._taken(block, inputs, waiting)
             step = (

@@ -7,7 +7,7 @@ nobody reads everything. Deeper networks repeat the regular block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -67,7 +67,8 @@ class Written:
         self._done: dict[Tensor, None] = {}
         self._splits: dict[int, dict[Tensor, Tensor]] = {}
         self._time: dict[Tensor, int] = {}
-        self._oldest: dict[Tensor, int] = {}
+        self._below: dict[Tensor, Sequence[Tensor]] = {}
+        self._oldest: dict[tuple[Tensor, int], int] = {}
         self.unroller = Unroller(self.formula, self.length, merged=True)
         self.output = self.unroller.output(self.formula.output)
         self.live = (
@@ -116,7 +117,12 @@ class Written:
         What belongs to a block stands for all in it, but for what is of the same block.
         A part of a sum that is formed early is of the same blocks as the sum.
         """
-        if tensor not in self._oldest:
+        return self._read_by(tensor, self.time(tensor))
+
+    def _read_by(self, tensor: Tensor, block: int) -> int:
+        """The same of a part of what stands in a block."""
+        key = tensor, block
+        if key not in self._oldest:
             found = [slot.index for slot in used_in(tensor) if slot.index > 0]
             for part in self._parts_or_end(tensor):
                 if self.is_everywhere(part):
@@ -124,10 +130,10 @@ class Written:
                 of_block = self.anchored(part)
                 if of_block:
                     found.append(self.time(part))
-                if not of_block or self.time(part) == self.time(tensor):
-                    found.append(self.oldest(part))
-            self._oldest[tensor] = min(found, default=self.time(tensor))
-        return self._oldest[tensor]
+                if not of_block or self.time(part) == block:
+                    found.append(self._read_by(part, block))
+            self._oldest[key] = min(found, default=block)
+        return self._oldest[key]
 
     def anchored(self, tensor: Tensor) -> bool:
         """Whether a tensor belongs to one block: unknowns, and operators of a block.
@@ -208,10 +214,18 @@ class Written:
         move a cut that lies nearest to the past forward.
         """
 
-        def steps(tensor: Tensor) -> Iterator[Tensor]:
-            return (p for p in self.parts(tensor) if not self.is_everywhere(p))
+        def steps(tensor: Tensor) -> Sequence[Tensor]:
+            if tensor in self.early:
+                return self._made_of(self.early[tensor].children)
+            if tensor not in self._below:
+                self._below[tensor] = self._made_of(self.parts(tensor))
+            return self._below[tensor]
 
         return list(closure((t for t in self.owned if self.time(t) <= block), steps))
+
+    def _made_of(self, parts: Iterable[Tensor]) -> list[Tensor]:
+        """Parts without what each block has."""
+        return [part for part in parts if not self.is_everywhere(part)]
 
     def _modules(
         self, block: int, waiting: Iterable[Tensor], outputs: Iterable[Tensor]

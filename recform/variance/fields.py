@@ -32,7 +32,6 @@ from recform.algebra.expr import (
 from recform.algebra.lists import Over
 from recform.algebra.totals import totals
 from recform.algebra.typeset import plain
-from recform.linear.members import written_sum
 from recform.variance.atoms import INPUT, ONE, Atoms, Piece, Size, Vector
 from recform.variance.products import Products
 from recform.variance.written import Unknown, Written
@@ -121,8 +120,7 @@ class Field:
                 total = self._sum(tensor)
                 return total.times(1 / len(tensor.children))
             case Over() if tensor.kind == "sum":
-                terms = written_sum(tensor, self.written.definitions)
-                return self._sum(TensorSum(*terms))
+                return self._sum(self.written.members(tensor))
             case Pointwise():
                 return self._product(tensor)
             case Concat():

@@ -37,7 +37,7 @@ from recform.algebra.typeset import indexed, plain, plain_scalar
 from recform.blocks import Function
 from recform.blocks.symbolic import Symbolic
 from recform.linear.forms import NoNumber, numeric, rights_of
-from recform.linear.members import share_at_start
+from recform.linear.members import share_at_start, written_sum
 from recform.recurrence.regimes import own_blocks, regimes
 from recform.recurrence.unroll import Unroller
 
@@ -122,6 +122,9 @@ class Written:
             if (state := State(equation.unknown, block)) in self.definitions
         )
         self._known: dict[Tensor, Gate | None] = {}
+        # A network is followed again and again, with one gain after the other.
+        self._numbers: dict[Tensor, float] = {}
+        self._members: dict[Over, TensorSum] = {}
         self.joined = any(
             isinstance(part, Concat)
             or (isinstance(part, History) and part.kind == "concat")
@@ -135,11 +138,22 @@ class Written:
         Raises:
             Unknown: if it is no number.
         """
+        if tensor not in self._numbers:
+            self._numbers[tensor] = self._number_of(tensor)
+        return self._numbers[tensor]
+
+    def _number_of(self, tensor: Scaled | Filled) -> float:
         block = 1 if tensor.at is sympy.nan else int(tensor.at)
         try:
             return numeric(self._formula, tensor.coefficient, block, self._length)
         except NoNumber as reason:
             raise Unknown(str(reason)) from None
+
+    def members(self, tensor: Over) -> TensorSum:
+        """A sum over depth as one of its members."""
+        if tensor not in self._members:
+            self._members[tensor] = TensorSum(*written_sum(tensor, self.definitions))
+        return self._members[tensor]
 
     def unfit(self, operator: str) -> str:
         """Why nothing is known of products with what an operator makes; mostly empty."""

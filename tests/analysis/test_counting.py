@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from recform.analysis.paths import counting, packed
 from recform.analysis.paths.counting import Counter
+from recform.analysis.paths.through import through
 from recform.linear.model import STEM, Linear, Source
 from recform.series.places import At
 from tests.linear.test_linear import linear
@@ -246,3 +247,51 @@ def test_numbers_of_paths_that_no_float_holds(number: int) -> None:
     made = linear(f"stages 4 x 40\nX_i = {number}^i*W_i*X_<i-1>")
     expected = number ** sum(range(1, 41))
     assert Counter(made, 40).by_length() == (0,) * 40 + (expected,)
+
+
+POLYNOMIALS = st.lists(
+    st.lists(st.integers(-(10**30), 10**30), max_size=7), min_size=1, max_size=4
+)
+
+
+@given(POLYNOMIALS, st.booleans())
+def test_products_of_polynomials(factors: list[list[int]], decimals: bool) -> None:
+    expected = [1]
+    for factor in factors:
+        made = [0] * (len(expected) + len(factor))
+        for k, n in enumerate(expected):
+            for m, other in enumerate(factor):
+                made[k + m] += n * other
+        expected = made
+    while expected and not expected[-1]:
+        expected.pop()
+    with pytest.MonkeyPatch.context() as patch:
+        if decimals:
+            patch.setattr(packed, "GROUND_TYPES", "python")
+            patch.setattr(packed, "_LARGE_BITS", 0)
+        assert list(packed.product(factors)) == expected
+
+
+@given(TERMS, TERMS, st.integers(0, 2))
+def test_paths_through_a_block_are_those_that_are_not_left_without_it(
+    terms: list[tuple[int, str, int]], output: list[tuple[int, str, int]], origin: int
+) -> None:
+    right, last = (
+        " + ".join(f"({c})*{word}X_<i-{lag}>" for c, word, lag in some)
+        for some in (terms, output)
+    )
+    made = linear(
+        f"stages 8 x 6\nX_i = W_i*X_<i-1> + {right} - W_i*W_<i-1>*X_<i-2>\n"
+        f"X_3 = W_3*X_2 + U_1*W_1*X_0\nY_i = W_i*X_i + {last}\noutput Y_L"
+    )
+    source = Source("X", At("0", origin)) if origin else STEM
+    for signed in (True, False):
+        counter = Counter(made, 6, signed)
+        net = counter.by_length(source)
+        columns = []
+        for block in range(origin + 1, 7):
+            left = Counter(made, 6, signed, (block,)).by_length(source)
+            columns.append(
+                [n - dict(enumerate(left)).get(k, 0) for k, n in enumerate(net)]
+            )
+        assert through(counter, source, net) == tuple(zip(*columns, strict=True))

@@ -135,11 +135,14 @@ class Counter:
         """The number of all paths."""
         return int(self._evaluated(origin, 0))
 
+    def bits(self, origin: Source = STEM) -> int:
+        """Binary places enough for each number of paths with its sign."""
+        return _enough(replace(self, signed=False).total(origin))
+
     def by_length(self, origin: Source = STEM) -> tuple[int, ...]:
         """The number of paths that pass through 0, 1, 2, ... blocks."""
         unsigned = replace(self, signed=False).total(origin)
-        # Enough for each number with its sign.
-        bits = unsigned.bit_length() + 2
+        bits = _enough(unsigned)
         start = origin.at.number if origin != STEM else 0
         near = self.length - max(start, self.linear.first) <= _FAR
         far = not near and not self.without and size_of(self.linear) <= _LARGE
@@ -174,6 +177,10 @@ class Counter:
         for coefficient in reversed(result):
             expected = (expected * point + coefficient) % prime
         return bool(field(expected) == (found or field(0)))
+
+
+def _enough(paths: int) -> int:
+    return paths.bit_length() + 2
 
 
 def _coefficients(gradients: Iterable[Gradient]) -> Iterator[Symbolic]:

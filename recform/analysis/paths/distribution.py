@@ -10,6 +10,8 @@ from itertools import accumulate, pairwise
 
 from recform.algebra.formula import Formula, Scope
 from recform.analysis.paths.counting import Counter
+from recform.analysis.paths.packed import product
+from recform.analysis.paths.through import through
 from recform.analysis.paths.weights import Weighed, weighed
 from recform.linear.forms import NoNumber
 from recform.linear.model import STEM, Linear, Source
@@ -136,9 +138,7 @@ def paths(
     if not gated and counter.subtracts:
         raw = Counter(linear, length, signed=False).by_length(origin)
     start = origin.at.number if origin != STEM else 0
-    through = (
-        _through(linear, length, origin, net, not gated) if length <= TABLE else ()
-    )
+    passing = through(counter, origin, net) if length <= TABLE else ()
     at_start, unweighed = _weights(linear, length, origin)
     return Paths(
         origin=origin.text(),
@@ -146,8 +146,8 @@ def paths(
         length=length,
         net=Distribution(net),
         raw=Distribution(raw),
-        through=through,
-        widths=_widths(through, start, stages),
+        through=passing,
+        widths=_widths(passing, start, stages),
         stages=tuple(stages),
         start=at_start,
         unweighed=unweighed,
@@ -162,24 +162,6 @@ def _weights(linear: Linear, length: int, origin: Source) -> tuple[Weighed | Non
         return Weighed(weighed(linear, length, origin)), ""
     except NoNumber as reason:
         return None, str(reason)
-
-
-def _through(
-    linear: Linear,
-    length: int,
-    origin: Source,
-    net: tuple[int, ...],
-    signed: bool,
-) -> tuple[tuple[int, ...], ...]:
-    """All paths less those that are left without a block are those that pass it."""
-    start = origin.at.number if origin != STEM else 0
-    columns = []
-    for block in range(start + 1, length + 1):
-        left = Counter(linear, length, signed, (block,)).by_length(origin)
-        columns.append(
-            [n - (left[k] if k < len(left) else 0) for k, n in enumerate(net)]
-        )
-    return tuple(tuple(column[k] for column in columns) for k in range(len(net)))
 
 
 def _widths(
@@ -256,14 +238,7 @@ def origins(linear: Linear, block: int) -> tuple[Source, ...]:
 
 def joined(stages: Sequence[Distribution]) -> Distribution:
     """The paths of stages one after the other: each goes on in every way."""
-    counts = [1]
-    for stage in stages:
-        after = [0] * (len(counts) + max(len(stage.counts) - 1, 0))
-        for k, n in enumerate(counts):
-            for m, more in enumerate(stage.counts):
-                after[k + m] += n * more
-        counts = after
-    return Distribution(tuple(counts))
+    return Distribution(product([stage.counts for stage in stages]))
 
 
 def gated_by_tensors(linear: Linear) -> bool:

@@ -7,7 +7,8 @@ at a power of ten. All operations on them are exact, and anything else would rai
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import (
     MAX_EMAX,
@@ -79,6 +80,39 @@ def _shifted(value: Packed, places: int) -> Packed:
     return value.scaleb(places) if isinstance(value, Decimal) else value << places
 
 
+def product(polynomials: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """Polynomials multiplied, each by its coefficients, the lowest first."""
+    most = math.prod(sum(map(abs, numbers)) for numbers in polynomials)
+    bits = most.bit_length() + 2
+    if not _are_large(bits * sum(map(len, polynomials))):
+        return unpacked(math.prod(_packed(p, bits, MPZ) for p in polynomials), bits)
+    digits = _digits_for(bits)
+    with localcontext(_EXACT):
+        factors = (_packed(p, digits, Decimal) for p in polynomials)
+        return _from_decimal(math.prod(factors, start=Decimal(1)), digits)
+
+
+def _packed(
+    numbers: Sequence[int], bits: int, whole: Callable[[int], Packed]
+) -> Packed:
+    """A polynomial, packed; by halves, so that no coefficient costs a pass."""
+    if len(numbers) < 2:
+        return whole(sum(numbers))
+    half = len(numbers) // 2
+    upper = _packed(numbers[half:], bits, whole)
+    return _packed(numbers[:half], bits, whole) + _shifted(upper, bits * half)
+
+
+def _are_large(bits: int) -> bool:
+    """Whether integers of so many bits are multiplied faster as decimals."""
+    return GROUND_TYPES == "python" and bits >= _LARGE_BITS
+
+
+def _digits_for(bits: int) -> int:
+    """As many decimal places as so many binary ones."""
+    return bits * 30103 // 100_000 + 1  # log 2 to the base 10
+
+
 class Jump:
     """The recurrence over many equal blocks at once.
 
@@ -105,9 +139,9 @@ class Jump:
         Args:
             bits: enough for each coefficient with its sign.
         """
-        if GROUND_TYPES != "python" or bits * self._steps < _LARGE_BITS:
+        if not _are_large(bits * self._steps):
             return unpacked(self._value(bits), bits)
-        digits = bits * 30103 // 100_000 + 1  # log 2 to the base 10
+        digits = _digits_for(bits)
         self._one = Decimal(1)
         with localcontext(_EXACT):
             return _from_decimal(self._value(digits), digits)
