@@ -50,16 +50,14 @@ class TokenConv(Operator):
             return (Detail("y", self.name, shape=shape),)
         features, width = x.numbers // x.rows, int(shape.features)
         weights = width * (features // int(a.groups)) * int(a.kernel)
-        cost = Cost(
-            parameters=weights + (width if a.bias else 0),
-            multiply_adds=weights * x.rows,
-        )
+        learned = weights + (width if a.bias else 0)
+        cost = Cost(learned, multiply_adds=weights * x.rows)
         # A copy of what comes in, with zeros around it, is what autograd keeps.
         rim = (int(a.kernel) - 1) * int(a.dilation)
         padded = operation("padded", (x,), (x.rows + rim) * features, cost=_COPY)
         y = operation("y", (padded,), x.rows * width, ("padded",), cost=cost)
-        more = {"parameters": cost.parameters, "shape": shape}
-        return (Detail("y", self.name, does=(padded, y), **more),)
+        does = (padded, y)
+        return (Detail("y", self.name, parameters=learned, shape=shape, does=does),)
 
     def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
         rim = (int(a.kernel) - 1) * int(a.dilation)
