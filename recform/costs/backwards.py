@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 
@@ -104,7 +105,7 @@ class _Backwards:
         for number in self._crossing(first):
             if number not in left:
                 self._has(row, number, start, runs)
-        return list(self._run_twice(unit, runs, left))
+        return list(self._run_twice(unit, runs, left, self._places[row][0]))
 
     def _besides(self, unit: int, left: Held) -> Amount:
         """What is there when a block has run back and forth, beside what is asked for."""
@@ -159,21 +160,51 @@ class _Backwards:
             and (buffer.earlier or (0 <= buffer.born < border and not buffer.before))
         ]
 
-    def _run_twice(self, unit: int, runs: int, left: Held) -> Iterable[Operation]:
+    def _run_twice(
+        self, unit: int, runs: int, left: Held, until: int
+    ) -> Iterable[Operation]:
         """The operations of a block: what they had inside is there since it has run back."""
         first, last = self._places[unit]
-        held = Amount()
-        for number, op in enumerate(self._tape.cut(first, last + 1), first):
+        operations = self._tape.cut(first, last + 1)
+        drawn, held = _drawn(operations), Amount()
+        for number, op in enumerate(operations, first):
             held += op.inside
             if number > runs:
                 yield op
                 continue
             back = op.workspace_back + held
-            made = but(op, inside=Amount(), workspace_back=back)
+            # It draws again what it drew, from where it did; so long each block is there.
+            states = Amount(once_bytes=self._tape.generator * drawn[number - first])
+            made = but(op, inside=states, until=until, workspace_back=back)
             if number == runs:
                 more = held + self._besides(unit, left)
                 made = but(made, remaking=more, again=tuple(range(first, last + 1)))
             yield made
+
+
+def _drawn(operations: Sequence[Operation]) -> list[int]:
+    """For each operation of a block the calls of operators that draw, if it draws first.
+
+    An operation that draws is none in evaluation.
+    """
+    calls: dict[object, Counter[object]] = {}
+    first: dict[object, int] = {}
+    for number, op in enumerate(operations):
+        if op.absent:
+            call = _call(op.owner)
+            first.setdefault(call, number)
+            calls.setdefault(call, Counter())[op.owner] += 1
+    found = [0] * len(operations)
+    for call, number in first.items():
+        found[number] = max(calls[call].values())
+    return found
+
+
+def _call(owner: object) -> object:
+    """The operator of a block that an operation is in, of which that may be a part."""
+    while isinstance(owner, tuple) and isinstance(owner[0], tuple):
+        owner = owner[0]
+    return owner
 
 
 def _asks(op: Operation) -> bool:

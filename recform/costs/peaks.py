@@ -33,7 +33,8 @@ class Held:
 
     Attributes:
         kept: bytes that autograd keeps of what they make.
-        learned: bytes of gradients that they are the first to make, and that stay.
+        learned: bytes of gradients that they are the first to make, and of what else stays
+            when they have gone back.
         forward, backward: the most that is held at once while they run.
     """
 
@@ -219,7 +220,11 @@ class _Moments:
                 self.kept[n] += amount
                 self.asked[n] += amount
                 self.forward[n] += amount
-                backward[now] += amount
+                if op.until is None:
+                    backward[now] += amount
+                else:  # It stays, as gradients do.
+                    learned[n] += amount
+                    backward[MOMENTS * (op.until - self._tape.first) + WHILE] += amount
             if op.workspace != NOTHING:
                 # Some of what is held on the way is kept.
                 amount = max(0, self._held(op.workspace) - inside)
@@ -250,7 +255,7 @@ class _Moments:
                 owners[op.owner] = count + 1
                 amount = op.parameters * self._size
                 if not count:
-                    learned[n] = amount
+                    learned[n] += amount
                     backward[0] += amount
                 else:
                     backward[after] += amount

@@ -189,6 +189,7 @@ class Stretch:
             self._whole.result,
             size=self._whole.size,
             scalars=self._whole.scalars,
+            generator=self._whole.generator,
             learned=(0, behind),
         )
 

@@ -21,6 +21,8 @@ from recform.blocks.acts import Inner, Link
 Held: TypeAlias = "tuple[int, ...]"
 #: No memory at all.
 NOTHING = Amount()
+#: Bytes of the state of the generator that torch has on a CPU.
+GENERATOR = 5056
 
 
 class Span(NamedTuple):
@@ -86,6 +88,7 @@ class Operation:
         reads: what it is made of.
         makes: what it makes.
         inside: what autograd keeps for it beside whole tensors.
+        until: the operation to whose gradient that is kept; its own, if None.
         lean: what a lean pass keeps of that.
         stays: what is kept of it even where the operation is run again.
         fixed: what of that a checkpoint makes again.
@@ -151,6 +154,7 @@ class Operation:
     again: tuple[int, ...] = ()
     between: bool = False
     leaves: Held = ()
+    until: int | None = None
 
 
 _Item = TypeVar("_Item", Buffer, Operation)
@@ -189,6 +193,7 @@ class Tape:
         units: how many parts it has: blocks, and what stands before and behind them.
         scalars: learned scalars, which no operation has.
         differs: whether a GPU has other operations than a CPU.
+        generator: bytes of the state of torch's generators; a GPU's is not in its memory.
         learned: numbers whose gradients are there before the backward pass of this part
             of a network, and how often each owner has had one by then.
     """
@@ -201,6 +206,7 @@ class Tape:
     size: int = 4
     scalars: int = 0
     differs: bool = False
+    generator: int = GENERATOR
     learned: tuple[int, Mapping[object, int]] = field(default_factory=lambda: (0, {}))
 
     @property
@@ -244,7 +250,7 @@ class Writer:
     ) -> None:
         self.gpu = gpu
         self._unnamed = unnamed
-        self.tape = Tape(size=size)
+        self.tape = Tape(size=size, generator=0 if gpu else GENERATOR)
         self.part = ""
         self.unit = 0
         self.between = self.apart = False

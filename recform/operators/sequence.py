@@ -5,16 +5,20 @@ from __future__ import annotations
 from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import made
+from recform.blocks.details import Detail, operation
 from recform.blocks.operator import Emitted, Memory, Operator, Weights
 from recform.blocks.shape import Layout, Shape
 from recform.blocks.support import template
 from recform.operators.window import divides
+
+_COPY = Cost(cheap=True)
 
 
 class TokenConv(Operator):
     """A one-dimensional convolution that keeps the positions."""
 
     name = "conv1d"
+    single = True
     takes = (Layout.TOKENS,)
     mixes = True
     turns = True
@@ -39,16 +43,21 @@ class TokenConv(Operator):
         divides(a.groups, width, "output features")
         return x.with_features(width)
 
-    def cost(self, x: Shape, a: Arguments) -> Cost:
-        width, positions = int(given(a, "width", x.features)), int(x.grid[0])
-        weights = width * (int(x.features) // int(a.groups)) * int(a.kernel)
+    def details(self, inputs: tuple[Detail, ...], a: Arguments) -> tuple[Detail, ...]:
+        (x,) = inputs
+        shape = x.shape and self.shape(x.shape, a)
+        if not x.numbers or shape is None:
+            return (Detail("y", self.name, shape=shape),)
+        features, width = x.numbers // x.rows, int(shape.features)
+        weights = width * (features // int(a.groups)) * int(a.kernel)
+        learned = weights + (width if a.bias else 0)
+        cost = Cost(learned, multiply_adds=weights * x.rows)
+        # A copy of what comes in, with zeros around it, is what autograd keeps.
         rim = (int(a.kernel) - 1) * int(a.dilation)
-        return Cost(
-            parameters=weights + (width if a.bias else 0),
-            multiply_adds=weights * positions,
-            # The input with zeros around, which is a copy of it.
-            saves_more=(positions + rim) * int(x.features),
-        )
+        padded = operation("padded", (x,), (x.rows + rim) * features, cost=_COPY)
+        y = operation("y", (padded,), x.rows * width, ("padded",), cost=cost)
+        does = (padded, y)
+        return (Detail("y", self.name, parameters=learned, shape=shape, does=does),)
 
     def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
         rim = (int(a.kernel) - 1) * int(a.dilation)

@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
+from recform.blocks.amount import Dtype
+from recform.classes.steps.reversible import ways_back
+from recform.costs import budget
+from recform.costs.forms import under
+from recform.costs.needs import Setting
+from recform.costs.peaks import peaks
+from recform.costs.record import record
 from recform.memory import Memory
 from recform.target import Target
+from tests.blocks.test_lean import kept
 from tests.costs.measured import measure
 from tests.oracle.compare import compiled
 
@@ -35,3 +44,35 @@ def test_peaks(name: str, depth: int) -> None:
     assert said.total.kept == real.kept
     peak = said.training - said.total.optimizer
     assert peak == pytest.approx(real.training, rel=0.01)
+
+
+#: A network whose blocks draw: one operator twice, another one once, and one never.
+DRAWN = (
+    IMAGES + "W = conv(3, c) > dropout(0.2) > bn > dropout(0.1)\nN = conv(1, c) > bn\n"
+    "U = conv(1, c) > bn > droppath(0.3)\n"
+    "X_i = W_i*X_<i-1> + U_i*N_i*X_<i-1> + X_<i-2>"
+)
+
+
+@pytest.mark.parametrize("depth", [4, 9])
+def test_what_draws_keeps_from_where(depth: int) -> None:
+    """The state of torch's generator, for each call of an operator that draws."""
+    item = compiled(DRAWN.format(depth))
+    said = item.memory("reversible", batch=2)
+    net = replace(item, target=Target(memory=Memory.reversible)).module()
+    found = kept(net, torch.randn(2, 3, 8, 8))
+    assert said.total.kept - said.incoming == found
+    states = 2 * (depth - 2) * torch.get_rng_state().nbytes
+    there = item.memory("reversible", batch=2, for_device="h100").total.kept
+    assert said.total.kept - there > states, "a GPU's is in no memory of a GPU"
+
+
+def test_rows_that_draw_add_up() -> None:
+    """Of a long row a few blocks stand for all; each state is there to the end of its row."""
+    item = compiled(DRAWN.format(24))
+    short = Setting(2).shortened(item.graph)
+    tape, back = record(item.graph), ways_back(item.graph, Dtype.fp32)
+    found = budget.choices(short, 2, 4, lambda op: op.runs, back)
+    for choice in (*found[::9], found[-1]):
+        whole = peaks(under(tape, choice.forms), 2, 4)
+        assert (whole.kept, whole.training) == (choice.kept, choice.peak)

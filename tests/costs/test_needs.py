@@ -516,6 +516,9 @@ CAUSES = {
     "W = linear(c) > tanh\nX_i = X_<i-1> + W_i*X_<i-1>\noutput max(X_<1..L>)",
     "a state of three": "input 3 x 8 x 8\nstages 4 x 5\nscalar a_i = 0.5\n"
     "W = conv(3, c) > bn > relu\nX_i = a_i*X_<i-1> + W_i*X_<i-1> + X_<i-3>",
+    # A lean pass makes a copy with zeros around again.
+    "along positions": TOKENS + "W = ln > conv1d(3) > gelu > linear(c)\n"
+    "X_i = X_<i-1> + W_i*X_<i-1>",
     # What says which keys are seen is larger than all the rest.
     "a window of many": "input 64 x 8\nstem linear(c)\nstages 8 x 8\nV = linear(c)\n"
     "A = attend(2, window=3, causal=true) > linear(c)\nhead ln > avgpool > linear(4)\n"
