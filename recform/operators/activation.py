@@ -330,7 +330,9 @@ class PReLU(Operator):
         return x
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(int(x.features) if a.channelwise else 1, saves_input=True)
+        # The gradient of the slope is one for each number, until these are added up.
+        slopes = int(x.features) if a.channelwise else 1
+        return Cost(slopes, saves_input=True, workspace_back=x.elements)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         features = (x.features,) if a.channelwise else ()

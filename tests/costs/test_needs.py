@@ -516,6 +516,9 @@ CAUSES = {
     "W = linear(c) > tanh\nX_i = X_<i-1> + W_i*X_<i-1>\noutput max(X_<1..L>)",
     "a state of three": "input 3 x 8 x 8\nstages 4 x 5\nscalar a_i = 0.5\n"
     "W = conv(3, c) > bn > relu\nX_i = a_i*X_<i-1> + W_i*X_<i-1> + X_<i-3>",
+    "a learned slope": "input 3 x 4 x 6\nstem conv(3, 8) > bn\nstages 8 x 4\n"
+    "head avgpool > linear(3)\nW = conv(1, c) > prelu(channelwise=true)\n"
+    "X_i = X_<i-1> + W_i*X_<i-1>",
     # A lean pass makes a copy with zeros around again.
     "along positions": TOKENS + "W = ln > conv1d(3) > gelu > linear(c)\n"
     "X_i = X_<i-1> + W_i*X_<i-1>",
