@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 import sympy
+from sympy.polys.fields import FracElement
+from sympy.polys.rings import PolyElement
 
 from recform.algebra.expr import I, L, with_learned
 from recform.algebra.formula import Formula
@@ -15,6 +18,7 @@ from recform.derivation.backward import network_of, seeds_of
 from recform.derivation.steps import sorted_words
 from recform.derivation.words import has_free_letters, has_values, has_weights
 from recform.diagnostics import CompileError, Diagnostics, counted
+from recform.equality.weights import TooLarge
 from recform.linear.propagate import propagate
 from recform.linear.recurrence import linearise
 from recform.linear.words import Polynomial
@@ -22,11 +26,16 @@ from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
 from recform.series.automaton import first_word, minimal, words_up_to
 from recform.series.places import LAST, At
 from recform.series.regex import shown
-from recform.series.series import NotExact, Series, Word
+from recform.series.series import NotExact, Series, Word, whole
 from recform.series.show import PLAIN, factors, term
 
 #: How many blocks the paths that are listed go over, and how many are listed.
 _BLOCKS, _MOST = 3, 24
+#: So many terms a sum of weights has in all blocks together, at most; one that SymPy
+#: multiplies out counts as some more.
+_WORK, _SLOWER = 150_000, 30
+#: And so many at its end, for they are to be read.
+_LONGEST = 3_000
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,7 @@ class PathDifference:
         blocks: how many blocks the networks have.
         own: whether blocks have equations of their own. Then ``paths`` holds for those
             that have none, and totals are those of the paths from the input.
+        too_many: whether there are no totals as they have too many terms.
         others: for each network the paths through blocks with equal equations of their
             own: which blocks, and the paths.
     """
@@ -71,6 +81,7 @@ class PathDifference:
     blocks: tuple[int, int]
     own: bool = False
     others: tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = ((), ())
+    too_many: bool = False
 
 
 def path_difference(left: Formula, right: Formula) -> PathDifference:
@@ -96,19 +107,23 @@ def path_difference(left: Formula, right: Formula) -> PathDifference:
         # unless gates or weights are among them.
         certain = changes and not has_values(first) and not has_values(second)
         same = False if certain else None
-    totals = None
+    totals, too_many = None, False
     if not has_weights(first) and not has_weights(second):
-        totals = (
-            (_from_input(left), _from_input(right))
-            if own
-            else (_total(first, blocks[0]), _total(second, blocks[1]))
-        )
+        try:
+            totals = (
+                (_from_input(left), _from_input(right))
+                if own
+                else (_total(first, blocks[0]), _total(second, blocks[1]))
+            )
+        except TooLarge:
+            too_many = True
     return replace(
         unknown,
         same=same,
         changes=tuple(changes[:_MOST]),
         more=max(len(changes) - _MOST, 0),
         totals=totals,
+        too_many=too_many,
     )
 
 
@@ -125,17 +140,44 @@ def _others(formula: Formula) -> tuple[tuple[str, str], ...]:
 
 
 def _from_input(formula: Formula) -> Symbolic:
-    """The sum of the weights of all paths from the input, of the longest stage."""
+    """The sum of the weights of all paths from the input, of the longest stage.
+
+    Raises:
+        TooLarge: if it has too many terms.
+    """
     linear = linearise(formula, Diagnostics(), activations=False)
     length = longest(formula)
+    work = 0
 
-    def weigh(polynomial: Polynomial, block: int) -> Symbolic:
+    def weigh(polynomial: Polynomial, block: int) -> _Expanded:
         total = sum(polynomial.terms.values(), sympy.S.Zero)
         named = with_learned(total, lambda item: sympy.Symbol(item.name))
-        return named.xreplace({I: block, L: length})
+        return _Expanded(sympy.expand(named.xreplace({I: block, L: length})), count)
 
-    found = propagate(linear, length, weigh, sympy.S.One)
-    return sympy.S.Zero if found is None else sympy.expand(found)
+    def count(terms: int) -> None:
+        nonlocal work
+        work += terms - 1
+        if work > _WORK // _SLOWER:
+            raise TooLarge
+
+    found = propagate(linear, length, weigh, _Expanded(sympy.S.One, count))
+    return sympy.S.Zero if found is None else found.value
+
+
+@dataclass(frozen=True)
+class _Expanded:
+    """A number that is multiplied out, with whom its terms are told."""
+
+    value: Symbolic
+    count: Callable[[int], None]
+
+    def __add__(self, other: _Expanded) -> _Expanded:
+        return _Expanded(self.value + other.value, self.count)
+
+    def __mul__(self, other: _Expanded) -> _Expanded:
+        sizes = (len(sympy.Add.make_args(one.value)) for one in (self, other))
+        self.count(prod(sizes))
+        return _Expanded(sympy.expand(self.value * other.value), self.count)
 
 
 def _series(formula: Formula, first: int | None = None) -> tuple[Series | None, str]:
@@ -179,11 +221,31 @@ def _changes(first: Series, second: Series) -> list[PathChange]:
 
 
 def _total(series: Series, blocks: int) -> Symbolic:
-    row = series.forward(())
+    """The sum of the weights of all paths over so many blocks.
+
+    Raises:
+        TooLarge: if it has too many terms.
+    """
+    series = whole(series)
+    row, work = series.forward(()), 0
     for _ in range(blocks):
         moved = [series.step(row, move) for move in series.moves]
         row = totals(item for part in moved for item in part.items())
-    return series.domain.to_sympy(series.ends(row))
+        sizes = [_terms(weight) for weight in row.values()]
+        work += sum(sizes) - len(sizes)
+        if work > _WORK:
+            raise TooLarge
+    total = series.ends(row)
+    if isinstance(total, PolyElement) and len(total) > _LONGEST:
+        raise TooLarge
+    return series.domain.to_sympy(total)
+
+
+def _terms(weight: Symbolic) -> int:
+    """How many terms the number of a domain has; a fraction, pairs of terms."""
+    if isinstance(weight, FracElement):
+        return len(weight.numer) * len(weight.denom)
+    return len(weight) if isinstance(weight, PolyElement) else 1
 
 
 def path_lines(found: PathDifference) -> list[str]:
@@ -210,6 +272,8 @@ def path_lines(found: PathDifference) -> list[str]:
         old, new = found.totals
         source = " from the input" if found.own else ""
         result.append(f"  in all{source}, with their signs: {old} -> {new}")
+    if found.too_many:
+        result.append("  in all: too many terms to write out")
     return result
 
 
@@ -229,6 +293,7 @@ def as_dict(found: PathDifference) -> Mapping[str, object]:
         ],
         "more": found.more,
         "totals": None if found.totals is None else [str(t) for t in found.totals],
+        "too_many_terms": found.too_many,
         "blocks": list(found.blocks),
         "totals_from_input": found.own,
         "through_own_equations": [

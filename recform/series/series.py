@@ -344,3 +344,13 @@ def _rows(series: Series, move: Move) -> tuple[Row, ...]:
 
 def _moved(rows: tuple[Row, ...], shift: int) -> tuple[Row, ...]:
     return tuple({shift + n: w for n, w in row.items()} for row in rows)
+
+
+def whole(series: Series) -> Series:
+    """The same over polynomials, if no weight is divided: nothing is put in lowest terms."""
+    rows = [row for matrix in series.steps.values() for row in matrix]
+    weights = [*series.initial, *series.final, *(w for r in rows for w in r.values())]
+    domain = series.domain
+    if not domain.is_FractionField or any(weight.denom != 1 for weight in weights):
+        return series
+    return _over(series, domain.get_ring())

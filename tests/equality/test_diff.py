@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+import sympy
 
 from recform.algebra.formula import Formula
 from recform.compiler import compile_source, from_text
@@ -158,3 +159,53 @@ def test_ways_through_a_block_that_are_too_many_are_told() -> None:
     found = compared(text, text)
     assert found.paths == ("none (they lead through a block in too many ways)",) * 2
     assert found.same is None
+
+
+def _sums(right: str, blocks: int, boundary: str = "") -> PathDifference:
+    frame = f"stages 4 x {blocks}\n"
+    frame += "".join(f"scalar {name} = 0.5\n" for name in "abd")
+    left, other = (
+        f"{frame}X_i = {text}\n{boundary}" for text in (right, f"{right} + X_<i-3>")
+    )
+    return compared(left, other)
+
+
+ROOTS = "sqrt(a)*X_<i-1> + sqrt(b)*W_i*X_<i-1> - sqrt(d)*X_<i-2>"
+
+
+@pytest.mark.parametrize("boundary", ["", "X_4 = X_3 + W_4*X_3"])
+@pytest.mark.parametrize(
+    ("right", "weights"),
+    [
+        (ROOTS, "sqrt(a) + sqrt(b), -sqrt(d)"),
+        ("X_<i-1>/(1 + a) + W_i*X_<i-2>/d", "1/(1 + a), 1/d"),
+    ],
+)
+def test_sums_of_weights_are_those_of_the_recurrence(
+    right: str, weights: str, boundary: str
+) -> None:
+    first, second = sympy.sympify(weights)
+    values = [sympy.S.Zero, sympy.S.One]
+    for block in range(1, 7):
+        if boundary and block == 4:
+            values.append(2 * values[-1])
+        else:
+            values.append(first * values[-1] + second * values[-2])
+    found = _sums(right, 6, boundary)
+    assert found.totals is not None and not found.too_many
+    assert sympy.simplify(found.totals[0] - values[-1]) == 0
+
+
+@pytest.mark.parametrize(
+    "right", [ROOTS, "X_<i-1>/(1 + a) + b/a*W_i*X_<i-1> - d/2*X_<i-2>"]
+)
+@pytest.mark.parametrize("boundary", ["", "X_4 = X_3 + W_4*X_3"])
+def test_sums_of_too_many_weights_are_not_written_out(
+    right: str, boundary: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand blocks make millions of terms of three numbers."""
+    monkeypatch.setattr("recform.equality.difference._WORK", 2_000)
+    found = _sums(right, 1000, boundary)
+    assert found.totals is None and found.too_many
+    assert path_lines(found)[-1] == "  in all: too many terms to write out"
+    assert found.changes and found.same is False
