@@ -50,6 +50,7 @@ class Compiled:
         target: which form it has.
         training: of a network for inference, the same as it is trained.
         budget: what each part keeps, so that a budget is met.
+        named: whether it was asked for by its name.
     """
 
     graph: NetworkGraph
@@ -60,6 +61,7 @@ class Compiled:
     target: Target = PLAIN
     training: Compiled | None = None
     budget: Plan | None = None
+    named: bool = False
 
     @property
     def keeps(self) -> Memory:
@@ -311,6 +313,7 @@ def emit_source(compiled: list[Compiled]) -> str:
             first.settings,
             first.target,
             [item.plan for item in compiled if item.plan is not None],
+            named=first.named,
         )
 
 

@@ -103,6 +103,7 @@ def compile_source(
             file.used,
             replace(target, inference=False),
             budget=_planned(made, target, report),
+            named=network is not None,
         )
         for made, found in networks
     )

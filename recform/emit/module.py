@@ -37,6 +37,8 @@ def emit(
     settings: tuple[tuple[str, str], ...] = (),
     target: Target = PLAIN,
     kept: Sequence[Plan] = (),
+    *,
+    named: bool = False,
 ) -> str:
     """The source of a module with these networks.
 
@@ -45,6 +47,7 @@ def emit(
         settings: parameters that were set, for the header.
         target: which form they get; all can have it, and keep the same.
         kept: of each network what its parts keep, where that is not the same.
+        named: whether the only network was asked for by its name, for the header.
 
     Raises:
         CompileError: RF538, if the blocks of one are no classes that could keep each its
@@ -108,9 +111,10 @@ def emit(
             parts.insert(0, text)
     parts += [base] if target.timm else []
     parts = [*(text.rstrip() for text in parts), code]
-    options = "".join(f" --set {name}={value}" for name, value in settings)
-    named = (PurePath(plugin).name for plugin in formula.library.plugins)
-    options += "".join(f" --plugin {name}" for name in named)
+    options = f" --network {formula.name}" if named else ""
+    options += "".join(f" --set {name}={value}" for name, value in settings)
+    plugins = (PurePath(plugin).name for plugin in formula.library.plugins)
+    options += "".join(f" --plugin {name}" for name in plugins)
     options += target.options
     if kept:
         options += kept[0].options

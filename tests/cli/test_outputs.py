@@ -365,3 +365,29 @@ def test_a_parameter_is_set_once(name: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [name, *files, *twice])
     assert result.exit_code == 2
     assert "k is set twice" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "",
+        "--network B",
+        "--network B --timm",
+        "--network A --set width=8 --for inference",
+        "--set width=8 --memory lean",
+    ],
+)
+def test_the_command_in_a_file_makes_it_again(options: str, tmp_path: Path) -> None:
+    file, out = tmp_path / "two.rf", tmp_path / "two.py"
+    file.write_text(
+        "param width = 4\ninput 3 x 8 x 8\nstages width x 2\n"
+        "network A\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+        "network B\nX_i = W_i*X_<i-1> + X_<i-2>\n"
+    )
+    run = CliRunner()
+    given = ["compile", str(file), "-o", str(out), *options.split()]
+    assert run.invoke(app, given).exit_code == 0
+    (line,) = re.findall(r"^command: recform (.*)$", out.read_text(), re.M)
+    again = line.replace("two.", f"{tmp_path}/two.").split()
+    assert again[:4] == given[:4]
+    assert run.invoke(app, [*again, "--check"]).exit_code == 0
