@@ -170,7 +170,14 @@ def _fault(
     number = as_any_float(value, {I: block, L: length, K: member})
     if math.isnan(number):
         return "RF211"
-    return "RF106" if math.isinf(number) or abs(number) > most else ""
+    if math.isinf(number) or abs(number) > most:
+        return "RF106"
+    if value.has(sympy.Max, sympy.Min):
+        try:
+            value.xreplace({I: sympy.Integer(block), L: sympy.Integer(length)})
+        except ValueError:  # in one of them is a 0 that SymPy does not know
+            return "RF106"
+    return ""
 
 
 def _report(
@@ -188,8 +195,8 @@ def _report(
     if code == "RF106":
         report.error(
             code,
-            f"this coefficient is made{where} of numbers that are too large or too small "
-            "for a network",
+            f"this coefficient is made{where} of numbers that cancel, or are too large or "
+            "too small for a network",
             span,
             hint="exp(i/L) and exp(-i/L) are numbers like others in every block",
         )

@@ -9,7 +9,6 @@ import torch
 
 import recform
 from recform.diagnostics import CompileError
-from recform.execution.forms import Vanishing, wave
 from tests.diagnostics.mistakes import mistakes
 
 FRAME = (
@@ -65,13 +64,6 @@ def test_a_number_beside_tensors_vanishes() -> None:
 
 def test_a_learned_one_beside_it_is_left_out() -> None:
     assert recform.load(f"{FRAME}X_i = W_i*X_<i-1> + a_i*sin(pi*i/3)*X_<i-1>")
-
-
-def test_what_only_looks_small_is_a_number() -> None:
-    assert not isinstance(wave(math.sin(1e-20), 1e-20), Vanishing)
-    assert not isinstance(wave(math.sin(math.pi + 1e-9), math.pi + 1e-9), Vanishing)
-    assert not isinstance(wave(math.sin(1e16), 1e16), Vanishing)
-    assert isinstance(wave(math.sin(2 * math.pi), 2 * math.pi), Vanishing)
 
 
 def test_a_floor_of_what_is_below_zero_is_none() -> None:
