@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import sympy
 
@@ -122,7 +123,8 @@ def _keeps(value: Symbolic) -> Callable[[int, int, int], bool]:
     # There are many of them, and of fractions floats are as good as any.
     is_quick = value.is_rational_function(I, L, K)
 
-    def keeps(block: int, length: int, member: int) -> bool:
+    @lru_cache
+    def kept(block: int, length: int, member: int) -> bool:
         at = {I: block, L: length, K: member}
         try:
             got = math.inf if runs_over(value, at) else made(block, length, member)
@@ -131,7 +133,8 @@ def _keeps(value: Symbolic) -> Callable[[int, int, int], bool]:
         except (ArithmeticError, ValueError, TypeError):
             return False
 
-    return keeps
+    by_member = value.has(K)
+    return lambda block, length, member: kept(block, length, member * by_member)
 
 
 def _coefficients(step: Step) -> Iterator[tuple[Scaled | Filled, Symbolic]]:
