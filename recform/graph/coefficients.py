@@ -170,10 +170,11 @@ def _fault(
     value: Symbolic, block: int, length: int, member: int = 0, most: float = math.inf
 ) -> str:
     """The code of what is wrong with a number in a block; empty if nothing is."""
-    number = as_any_float(value, {I: block, L: length, K: member})
+    at = {I: block, L: length, K: member}
+    number = as_any_float(value, at)
     if math.isnan(number):
         return "RF211"
-    if math.isinf(number) or abs(number) > most:
+    if math.isinf(number) or abs(number) > most or runs_over(value, at):
         return "RF106"
     if value.has(sympy.Max, sympy.Min):
         try:

@@ -44,7 +44,7 @@ FRAME = (
             "a_i*W_i*X_<i-1> + 10^5*(sqrt(i + 1e10) - 1e5)*X_<i-1>",
             lambda i: 1e5 * i / (math.sqrt(i + 1e10) + 1e5),
         ),
-        ("a_i*W_i*X_<i-1> + min(2^2^(2*i), i)*X_<i-1>", [1, 2, 3, 4, 5, 6]),
+        ("a_i*W_i*X_<i-1> + min(2^2^i, i)*X_<i-1>", [1, 2, 3, 4, 5, 6]),
     ],
 )  # fmt: skip
 def test_networks_are_those_of_the_numbers(equation, number) -> None:  # type: ignore[no-untyped-def]
@@ -95,6 +95,12 @@ def test_what_cancels_in_very_many_blocks() -> None:
     (found,) = caught.value.diagnostics
     assert found.code == "RF106"
     assert "floats keep no digit of it in 99 blocks" in found.message
+
+
+def test_what_python_would_work_out_for_hours() -> None:
+    text = f"{FRAME}X_i = a_i*W_i*X_<i-1> + min(2^2^i, i)*X_<i-1>"
+    (found,) = mistakes(text.replace("4 x 6", "4 x 60"))
+    assert found.code == "RF106"
 
 
 @pytest.mark.parametrize(
