@@ -101,14 +101,18 @@ class MemberStarts:
             self.number(block, length, k) for k in range(last + 1 - count, last + 1)
         ]
 
-    @lru_cache(maxsize=65536)  # noqa: B019  # all that it is made of is fixed
     def number(self, block: int, length: int, member: int) -> float:
         """The first value of a block for one member."""
-        at = {I: block, L: length}
         for place, value in self.own:
-            if as_float(place, at) == member:
-                return as_float(value, at)
-        return as_float(self.value, {**at, K: member})
+            if _start(place, block, length) == member:
+                return _start(value, block, length)
+        by_member = self.value.has(K)
+        return _start(self.value, block, length, member if by_member else 0)
+
+
+@lru_cache(maxsize=65536)
+def _start(value: Symbolic, block: int, length: int, member: int = 0) -> float:
+    return as_float(value, {I: block, L: length, K: member})
 
 
 @dataclass(frozen=True)

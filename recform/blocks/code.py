@@ -205,10 +205,14 @@ def _is_made_of_whole(expr: Symbolic, *, alone: bool = False) -> bool:
 
 def _most(expr: Symbolic) -> float:
     """A whole number is no larger than this."""
-    known = {
-        symbol: MANY if symbol.is_integer in (None, True) else LARGEST
-        for symbol in expr.free_symbols
-    }
+    grows = sympy.Add | sympy.Mul | sympy.Max | sympy.Min | sympy.Abs
+    grows |= sympy.floor | sympy.ceiling
+    for part in sympy.preorder_traversal(expr):
+        is_power = part.is_Pow and part.exp.is_nonnegative
+        whole = part.is_Symbol and part.is_integer in (None, True)
+        if not (isinstance(part, grows) or is_power or whole or part.is_Rational):
+            return LARGEST
+    known = dict.fromkeys(expr.free_symbols, MANY)
     return as_any_float(expr.replace(lambda e: e.is_Rational, abs), known)
 
 

@@ -8,7 +8,6 @@ what depends on the block have a value that is drawn by their name, the same on 
 
 from __future__ import annotations
 
-import sys
 import zlib
 from collections.abc import Hashable, Sequence
 from typing import Any, TypeAlias
@@ -118,37 +117,6 @@ for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
     _drawing(f"__{_name}__")
     _drawing(f"__r{_name}__")
 _drawing("__neg__")
-
-
-#: A factor that is no larger changes no digit that is looked at.
-_NOTHING = 1e-12
-
-
-class Vanishing(float):
-    """What floats leave of a sine or cosine that is 0: in front of a tensor, it is none."""
-
-    __slots__ = ()
-
-    def __truediv__(self, other: float) -> float:
-        return vanishing(float(self) / other)
-
-    def __pow__(self, power: float) -> Any:  # type: ignore[override]
-        value = float(self) ** power
-        return vanishing(value) if power > 0 and isinstance(value, float) else value
-
-
-def vanishing(value: float) -> float:
-    """What is made of such a number, as long as it is nothing beside others."""
-    return Vanishing(value) if abs(value) <= _NOTHING else value
-
-
-def wave(value: float, x: float) -> float:
-    """A sine or cosine of a float, which is never a multiple of pi.
-
-    Where it is no more than what rounding the argument makes, it counts as none.
-    """
-    most = 8 * sys.float_info.epsilon * abs(x)
-    return vanishing(value) if 0 < abs(value) <= most else value
 
 
 def drawn(name: str) -> Drawn:
@@ -272,10 +240,9 @@ class Table:
         of squares has as few as a square.
         """
         if isinstance(a, float | int) and isinstance(b, float | int):
-            gone = isinstance(a, Vanishing) or isinstance(b, Vanishing)
-            return vanishing(a * b) if gone else a * b
+            return a * b
         if isinstance(a, float | int):
-            if not a or isinstance(a, Vanishing):
+            if not a:
                 return self.nothing_of(form(b))
             return {key: a * factor for key, factor in form(b).items()}
         if isinstance(b, float | int):
@@ -352,6 +319,5 @@ def form(value: Any) -> Form:
     if isinstance(value, dict):
         return value
     if isinstance(value, float | int):
-        there = value and not isinstance(value, Vanishing)
-        return {ONE: float(value)} if there else {}
+        return {ONE: float(value)} if value else {}
     raise Unreadable(f"{value} is no tensor")

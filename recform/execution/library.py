@@ -13,7 +13,7 @@ from typing import Any
 from recform.blocks.code import TOO_LARGE
 from recform.blocks.function import NUMBERS as WORDS
 from recform.diagnostics import counted
-from recform.execution.forms import Drawn, Made, Node, Unreadable, wave
+from recform.execution.forms import Drawn, Made, Node, Unreadable
 
 #: Functions of numbers, by their name without ``torch.`` or ``math.``.
 NUMBERS: dict[str, Callable[..., float]] = {
@@ -23,8 +23,8 @@ NUMBERS: dict[str, Callable[..., float]] = {
     "log1p": math.log1p,
     "abs": abs,
     "fabs": abs,
-    "sin": lambda x: wave(math.sin(x), x),
-    "cos": lambda x: wave(math.cos(x), x),
+    "sin": math.sin,
+    "cos": math.cos,
     "tanh": math.tanh,
     "relu": lambda x: max(x, 0),
     "F.softplus": WORDS["softplus"],

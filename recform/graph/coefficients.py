@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import sympy
 
@@ -122,7 +123,8 @@ def _keeps(value: Symbolic) -> Callable[[int, int, int], bool]:
     # There are many of them, and of fractions floats are as good as any.
     is_quick = value.is_rational_function(I, L, K)
 
-    def keeps(block: int, length: int, member: int) -> bool:
+    @lru_cache
+    def kept(block: int, length: int, member: int) -> bool:
         at = {I: block, L: length, K: member}
         try:
             got = math.inf if runs_over(value, at) else made(block, length, member)
@@ -131,7 +133,8 @@ def _keeps(value: Symbolic) -> Callable[[int, int, int], bool]:
         except (ArithmeticError, ValueError, TypeError):
             return False
 
-    return keeps
+    by_member = value.has(K)
+    return lambda block, length, member: kept(block, length, member * by_member)
 
 
 def _coefficients(step: Step) -> Iterator[tuple[Scaled | Filled, Symbolic]]:
@@ -167,10 +170,18 @@ def _fault(
     value: Symbolic, block: int, length: int, member: int = 0, most: float = math.inf
 ) -> str:
     """The code of what is wrong with a number in a block; empty if nothing is."""
-    number = as_any_float(value, {I: block, L: length, K: member})
+    at = {I: block, L: length, K: member}
+    number = as_any_float(value, at)
     if math.isnan(number):
         return "RF211"
-    return "RF106" if math.isinf(number) or abs(number) > most else ""
+    if math.isinf(number) or abs(number) > most or runs_over(value, at):
+        return "RF106"
+    if value.has(sympy.Max, sympy.Min):
+        try:
+            value.xreplace({I: sympy.Integer(block), L: sympy.Integer(length)})
+        except ValueError:  # in one of them is a 0 that SymPy does not know
+            return "RF106"
+    return ""
 
 
 def _report(
@@ -188,8 +199,8 @@ def _report(
     if code == "RF106":
         report.error(
             code,
-            f"this coefficient is made{where} of numbers that are too large or too small "
-            "for a network",
+            f"this coefficient is made{where} of numbers that cancel, or are too large or "
+            "too small for a network",
             span,
             hint="exp(i/L) and exp(-i/L) are numbers like others in every block",
         )

@@ -189,6 +189,11 @@ def test_parameters_that_python_gives(number: str, given: float) -> None:
         ("dropout(1/(i - 1))", "RF211"),
         ("leaky_relu(exp(1000*i))", "RF106"),
         ("leaky_relu(exp(1000*c))", "RF106"),
+        ("elu(10^30*c^20)", "RF106"),
+        ("append(1/(i - 2)) > linear(c)", "RF211"),
+        ("append(10^9*sin(pi*i/2)) > linear(c)", "RF106"),
+        ("leaky_relu(sqrt(i + 1e14) - 1e7)", "RF106"),
+        ("leaky_relu(min(2^2^(9*i), c))", "RF106"),
         ("dropout(i)", "RF404"),
     ],
 )
@@ -196,6 +201,49 @@ def test_numbers_that_are_none(body: str, code: str) -> None:
     (found,) = mistakes(VECTORS.format(body=body))
     assert found.code == code
     assert found.labels[0].span.text.startswith(body.partition("(")[0])
+
+
+@pytest.mark.parametrize("body", ["leaky_relu(10^50)", "append(-10^39) > linear(c)"])
+def test_numbers_that_float32_does_not_hold(body: str) -> None:
+    """Torch refuses them: they cannot be converted without overflow."""
+    (found,) = mistakes(VECTORS.format(body=body))
+    assert found.code == "RF106"
+    assert "is out of all reason (the limit is 3.4*10^38)" in found.message
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "const m = (10^20,) per stage\nW = linear > leaky_relu(m)",
+        "const m = (10^15,) per stage\nW = linear > leaky_relu(10^4*m*i)",
+        "const m = (10^20, 1/3, 2) per block\nW = linear > leaky_relu(2*floor(m/2))",
+        "W = linear > leaky_relu(10^20*i + 1)",
+        "W = linear > elu(c^30)",
+        "W = linear > leaky_relu(min(2^2^i, c))",
+        "W = linear > leaky_relu(floor(10^20/sin(i)))",
+    ],
+)
+def test_whole_numbers_that_torch_does_not_take(lines: str) -> None:
+    """From 2^63 on; floats it takes."""
+    text = f"input 6\nstages 6 x 3\n{lines}\nX_i = X_<i-1> + W_i*X_<i-1>"
+    assert recform.load(text)(torch.zeros(2, 6)).shape == (2, 10)
+    assert recform.load(text, inference=True)(torch.zeros(2, 6)).shape == (2, 10)
+
+
+@pytest.mark.parametrize(
+    "scalar",
+    [
+        "vector a_i = 10^40",
+        "scalar a = 10^40",
+        "scalar a_i = 10^(20*i)",
+        "scalar a_<i,k> = tanh(9*i) - 1",
+    ],
+)
+def test_starts_that_are_no_numbers_of_torch(scalar: str) -> None:
+    name = scalar.split()[1]
+    body = "sum(k, 0, i-1, a_<i,k>*X_k)" if "k" in name else f"{name}*X_<i-1>"
+    found = mistakes(f"input 6\nstages 6 x 3\n{scalar}\nX_i = X_<i-1> + {body}")
+    assert [item.code for item in found] == ["RF106"]
 
 
 #: Ranges at the values that arguments take, of a block or of a width.

@@ -27,6 +27,7 @@ from recform.analysis.paths.packed import (
     unpacked,
     weights,
 )
+from recform.blocks.exact import runs_over
 from recform.blocks.symbolic import Symbolic
 from recform.linear.forms import NoNumber, numeric
 from recform.linear.model import STEM, Gradient, Linear, Source
@@ -57,8 +58,9 @@ def multiplicity(
         length: the number of blocks.
     """
     exact = coefficient
-    if not exact.is_Number and not exact.has(Learned):
-        exact = exact.xreplace({I: sympy.Integer(block), L: sympy.Integer(length)})
+    at = {I: sympy.Integer(block), L: sympy.Integer(length)}
+    if not (exact.is_Number or exact.has(Learned) or runs_over(exact, at)):
+        exact = exact.xreplace(at)
     if exact.is_Integer:
         return int(exact)
     try:

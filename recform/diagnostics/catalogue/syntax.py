@@ -50,7 +50,8 @@ ENTRIES = {
     ),
     "RF106": Entry(
         "out of all reason",
-        "A number is larger than any network could need.",
+        "A number is larger than any network could need, or floats keep no digit of it, as "
+        "it is made of numbers that cancel.",
         f"stages 64 x 10^12\n{ONE}",
         f"stages 64 x 12\n{ONE}",
     ),
