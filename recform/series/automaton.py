@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from recform.blocks.symbolic import Symbolic
 from recform.series.series import Move, Row, Series, Word, add_to
@@ -216,12 +217,14 @@ def words_up_to(series: Series, length: int) -> Mapping[Word, Symbolic] | None:
             weight = reduced.ends(row)
             if weight:
                 result[word] = reduced.domain.to_sympy(weight)
-        rows = [
+        longer = (
             ((*word, move), after)
             for word, row in rows
             for move in reduced.moves
             if (after := reduced.step(row, move))
-        ]
+        )
+        # One too many is enough to know it.
+        rows = list(islice(longer, MAX_WORDS - len(result) + 1))
         if len(result) + len(rows) > MAX_WORDS:
             return None
     return result

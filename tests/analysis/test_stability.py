@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pytest
 import sympy
 import torch
 
-from recform.algebra.formula import Formula
+from recform.algebra.formula import Formula, LearnedScalar
 from recform.analysis.stability.characteristic import companion, stability
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import Diagnostics
+from recform.linear import members
 from recform.linear.propagate import propagate
 from recform.linear.words import Polynomial
 from recform.series.places import START
@@ -360,3 +362,24 @@ def test_what_is_said_to_grow(equation: str, said: str) -> None:
     report = Diagnostics()
     stability(linear(FLAT + equation), report)
     assert said in next(iter(report)).message
+
+
+def test_members_of_a_list_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were gone through for each member again, and the numbers of all for each."""
+    made, looked = [], []
+    members_of, start = members.members_of, LearnedScalar.number
+
+    def counted(*arguments: Any) -> Any:
+        looked.append(arguments)
+        return members_of(*arguments)
+
+    def started(scalar: LearnedScalar, block: int, member: int, length: int) -> float:
+        made.append(member)
+        return start(scalar, block, member, length)
+
+    monkeypatch.setattr(members, "members_of", counted)
+    monkeypatch.setattr(LearnedScalar, "number", started)
+    text = "stages 4 x 12\nscalar a_<i,k> = 0.5\nX_i = W_i*sum(k, 0, i-1, a_<i,k>*X_k)"
+    assert moments(formula(text), 12, 1.0).variance > 0
+    assert len(looked) <= 2 * 12
+    assert len(made) <= 2 * 12 * 13 // 2

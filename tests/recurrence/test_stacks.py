@@ -148,8 +148,19 @@ def test_two_files_with_ranges() -> None:
     assert (found.answer, found.differs) == (DIFFERENT, 2)
 
 
+#: A function of the tensor before belongs to no block: it reads that one, and no older ones.
+FIRST = """
+input  4
+stages 4 x {blocks}, 4 x 1
+W = linear(c)
+X_i = X_<i-1> + W_i*(gelu(X_<i-1>) + 1)
+X_<first> = W_<first>*gelu(X_<first-1>)
+"""
+
+
+@pytest.mark.parametrize("text", [UVIT, FIRST])
 def test_a_state_is_looked_for_near_its_border(
-    monkeypatch: pytest.MonkeyPatch,
+    text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What waits in far blocks is not gone through in each: twice the depth, no more."""
     found: dict[int, int] = {}
@@ -161,7 +172,7 @@ def test_a_state_is_looked_for_near_its_border(
             return smallest(border)
 
         monkeypatch.setattr(steps, "smallest", watched)
-        recform.compile(UVIT.format(blocks=depth))
+        recform.compile(text.format(blocks=depth))
         found[depth] = max(len(border.waiting) for border in borders)
         assert len(borders) > depth
     assert found[21] == found[41] < 12

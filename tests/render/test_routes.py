@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 from math import comb
+from typing import Any
 
 import numpy as np
 import pytest
 
+from recform.analysis.paths import routes
 from recform.analysis.paths.distribution import flows, paths
-from recform.analysis.paths.routes import Routes
+from recform.analysis.paths.routes import MAX_WORDS, Routes, TooMany
 from recform.diagnostics import Diagnostics
 from recform.diagram.model import Kind
 from recform.diagram.text import plain
@@ -298,3 +300,21 @@ def test_why_no_routes_are_counted(name: str, reason: str) -> None:
     read = {(labels[e.tail], labels[e.head]) for e in made.edges}
     assert set(pairwise(chain)) <= read
     assert not made.bars
+
+
+def test_routes_that_are_too_many_are_not_multiplied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nine ways through a block: ways of four blocks were made, and thrown away."""
+    right = " + ".join(f"{name}_i*X_<i-1>" for name in "ABCDEFGHK")
+    found = Routes(network(f"stages 4 x 8\nX_i = {right}").formula, 4)
+    made, multiply = [], routes._Factor.__mul__
+
+    def counted(one: Any, other: Any) -> Any:
+        made.append(one)
+        return multiply(one, other)
+
+    monkeypatch.setattr(routes._Factor, "__mul__", counted)
+    with pytest.raises(TooMany):
+        found.routes()
+    assert len(made) <= MAX_WORDS

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import operator
+from functools import reduce
 from itertools import product
 
+import pytest
 import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recform.series.automaton import (
+    MAX_WORDS,
     as_polynomial,
     degree,
     equal,
@@ -17,7 +21,17 @@ from recform.series.automaton import (
     minimal,
     words_up_to,
 )
-from recform.series.series import SKIP, Move, Series, Word, constant, letter, polynomial
+from recform.series.series import (
+    SKIP,
+    Move,
+    Row,
+    Series,
+    Word,
+    constant,
+    letter,
+    polynomial,
+    whole,
+)
 
 PASS = Move(("W",))
 P, S = letter(PASS), letter(SKIP)
@@ -165,3 +179,31 @@ def test_zero() -> None:
     assert as_polynomial(P - P) == {}
     assert degree(P - P) == -1
     assert words_up_to(P.star(), 2) == {(): 1, (PASS,): 1, (PASS, PASS): 1}
+
+
+def test_words_that_are_too_many_are_not_all_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twenty moves made twenty times as many words as there may be, and then none."""
+    moves = [letter(Move((f"W{n}",))) for n in range(20)]
+    many = reduce(operator.add, moves).star()
+    step, steps = Series.step, []
+
+    def counted(series: Series, row: Row, move: Move) -> Row:
+        steps.append(move)
+        return step(series, row, move)
+
+    monkeypatch.setattr(Series, "step", counted)
+    assert len(words_up_to(many, 1) or ()) == 1 + 20
+    steps.clear()
+    assert words_up_to(many, 3) is None
+    assert len(steps) < 2 * MAX_WORDS
+
+
+def test_polynomials_are_the_same_series() -> None:
+    x, y = sympy.symbols("x y")
+    made = (constant(x) * P + constant(x + 3 * y**2) * S).star()
+    assert whole(made).domain == made.domain.get_ring()
+    assert table(whole(made)) == table(made)
+    divided = (constant(1 / x) * P).star()
+    assert whole(divided) is divided

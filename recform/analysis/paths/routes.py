@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 import sympy
 
@@ -221,6 +221,15 @@ class _Words(Sum[Word, _Factor]):
     def __post_init__(self) -> None:
         if len(self.terms) > MAX_WORDS:
             raise TooMany
+
+    def __mul__(self, other: Self) -> Self:
+        # Factors take long, so words are counted before.
+        made: set[Word] = set()
+        for left in self.terms:
+            made.update(left + right for right in other.terms)
+            if len(made) > MAX_WORDS:
+                raise TooMany
+        return super().__mul__(other)
 
 
 def _unknowns(tensor: Tensor) -> set[str]:
