@@ -164,10 +164,14 @@ def shared(
     numbers = home.named_parameters(recurse=False)
     rest += [made for name, made in numbers if name not in taken]
     learning = iter([item for item in rest if not is_bare(item)])
+    free = [key for key in flows if own[key] is None and wanted[key]]
     made: dict[str, Weights] = {}
     for key in flows:
         if own[key] is not None:
             made[key] = Weights(own[key])
+            continue
+        if free == [key] and not any(wanted[key]):
+            made[key] = Weights(*rest)
             continue
         # Those without labels take the next that are there.
         items = [found(home, x) if x else next(learning, None) for x in wanted[key]]
