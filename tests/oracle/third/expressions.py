@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,24 +13,21 @@ from torch import Tensor
 
 from tests.oracle.third import numbers
 from tests.oracle.third.grammar import Node, Unread
-from tests.oracle.third.names import Names
 from tests.oracle.third.operators import (
     FUNCTIONS,
     axis,
-    filled,
 )
+from tests.oracle.third.places import Missing
+from tests.oracle.third.sums import Sums
 from tests.oracle.third.values import (
     Place,
     Value,
     changed,
     composed,
-    extreme,
-    mentions,
+    mentions_range,
     nothing,
     number,
-    of,
     operator_sum,
-    plain_number,
     reckoned,
     scaled,
     spine,
@@ -38,10 +37,10 @@ JOINING = ("max", "min", "mean", "concat", "dot", "norm", "split", "sum")
 _SIGN = {"+": 1, "-": -1}
 
 
-class Expressions(Names):
+class Expressions(Sums):
     """Expressions of one flow of blocks."""
 
-    def value(self, node: Node, at: Place) -> Value:
+    def plainly(self, node: Node, at: Place) -> Value:
         match node[0]:
             case "number":
                 return number(numbers.read(node[1]))
@@ -61,54 +60,39 @@ class Expressions(Names):
 
     def sum(self, terms: list[tuple[str, Node]], at: Place) -> Value:
         """A sum: of tensors and operators what is there, of numbers all or nothing."""
-        values = [(_SIGN[sign], self.value(node, at)) for sign, node in terms]
+        inner = replace(at, into=None)
+        values = [(_SIGN[sign], self.value(node, inner)) for sign, node in terms]
         sorts = {value.sort for _, value in values}
-        if sorts == {"number"}:
-            if not all(value.there for _, value in values):
-                return nothing("number")
-            total: Any = None
-            for sign, value in values:
-                total = (
-                    (value.it if sign > 0 else -value.it)
-                    if total is None
-                    else reckoned("+" if sign > 0 else "-", total, value.it)
-                )
-            return number(total)
+        if sorts == {"number"} and not all(value.there for _, value in values):
+            return nothing("number")
         left = [(sign, value) for sign, value in values if value.there]
+        if left and all(value.sort == "number" for _, value in left):
+            total = self.sum_of_numbers(left)
+            alone = "tensor" in sorts or any(value.alone for _, value in left)
+            return replace(total, alone=alone)
         if "operator" in sorts:
             if "tensor" in sorts:
                 raise Unread("a tensor and an operator")
             if not left:
                 return nothing("operator")
-            return Value(
-                "operator", operator_sum(left, lambda parts: self.meet(parts, at))
-            )
-        if not left:
-            return nothing("tensor")
-        met = self.meet([value for _, value in left], at)
-        made = None
-        for (sign, _), item in zip(left, met, strict=True):
-            part = item if sign > 0 else -item
-            made = part if made is None else made + part
-        return of(made, [value for _, value in left])
+            return Value("operator", operator_sum(left, lambda p: self.total(p, at)))
+        return self.total(left, at) if left else nothing("tensor")
 
     def product(
         self, factors: list[tuple[str, Node]], at: Place, sign: int = 1
     ) -> Value:
         """A product: an operator is applied to the next tensor on its right."""
-        values = [
-            (kind, self.value(node, at)) for kind, node in self.bounded(factors, at)
-        ]
+        values = self.factors(self.bounded(factors, at), at)
         sorts = {value.sort for _, value in values}
         sort = next(s for s in ("tensor", "operator", "number") if s in sorts)
-        if not all(value.there for _, value in values):
-            return nothing(sort)
+        if not all(value.there for _, value in values) or _shapeless(values):
+            return nothing("tensor" if any(v.alone for _, v in values) else sort)
         if sort == "number":
             made: Any = Fraction(sign)
             for kind, value in values:
                 made = reckoned(kind, made, value.it)
-            return number(made)
-        waiting: list[Value] = [number(Fraction(sign))]
+            return replace(number(made), alone=any(v.alone for _, v in values))
+        waiting: list[Value] = [number(Fraction(sign))] if sign < 0 else []
         tensors: list[tuple[str, Value]] = []
         for kind, value in values:
             if kind == "/" and value.sort == "number":
@@ -127,12 +111,42 @@ class Expressions(Names):
             tensors.append((kind, value))
         if sort == "operator":
             return composed(waiting, self.apply, at)
-        total = self._times(tensors, at)
+        total = self.times(tensors, at)
         for part in reversed(waiting):
             if part.sort != "number":
                 raise Unread("an operator behind a tensor")
             total = self.apply(part, total, at)
         return total
+
+    def factors(
+        self, nodes: list[tuple[str, Node]], at: Place
+    ) -> list[tuple[str, Value]]:
+        """What is multiplied; if one is nothing, the others need not be there."""
+        inner = replace(at, into=None)
+        kinds = [kind for kind, _ in nodes]
+        # The terms of a sum of operators are those of a sum.
+        places = [at if nodes[0][1][0] in "+-" else inner, *[inner] * (len(nodes) - 1)]
+        pairs = zip(nodes, places, strict=True)
+        parts = [partial(self._alone, node, place) for (_, node), place in pairs]
+        values = self.all_or_none(parts)
+        return list(zip(kinds, values, strict=False))
+
+    def _alone(self, node: Node, at: Place) -> list[Value]:
+        return [self.value(node, at)]
+
+    def all_or_none(self, parts: list[Callable[[], list[Value]]]) -> list[Value]:
+        """Values, all of which are needed: if one is nothing, none need be there."""
+        values: list[Value] = []
+        missing: list[Missing] = []
+        for part in parts:
+            try:
+                values += part()
+            except Missing as error:
+                missing.append(error)
+                values.append(nothing("tensor"))
+        if missing and sum(not value.there for value in values) == len(missing):
+            raise missing[0]
+        return values
 
     def bounded(
         self, factors: list[tuple[str, Node]], at: Place
@@ -141,31 +155,27 @@ class Expressions(Names):
         if not self.applied or len(factors) < 2:
             return factors
         *before, (_, one), (_, two) = factors
-        key = tuple(
-            part
-            for node in (one, two)
-            if node[0] == "name" and node[2] and node[2][0][0] != "range"
-            for part in (node[1], self.index(node[2][0], at))
-        )
+        if {one[0], two[0]} & {"number", "call"}:
+            return factors
+        key = self.written(("*", one, two), at)
         return [*before, ("*", self.applied[key])] if key in self.applied else factors
-
-    def _times(self, tensors: list[tuple[str, Value]], at: Place) -> Value:
-        met = self.meet([value for _, value in tensors], at)
-        total = met[0] if tensors[0][0] == "*" else 1 / met[0]
-        for (kind, _), item in zip(tensors[1:], met[1:], strict=True):
-            total = total * item if kind == "*" else total / item
-        return of(total, [value for _, value in tensors])
 
     def apply(self, part: Value, value: Value, at: Place) -> Value:
         """A number or an operator in front of a tensor."""
         if part.sort == "number":
             bare = value.it if value.bare is None else value.bare
-            it, factor = scaled(part.it, value.it), reckoned("*", part.it, value.factor)
-            return replace(value, it=it, bare=bare, factor=factor)
+            factor = reckoned("*", part.it, value.factor)
+            # Numbers for features that an adapter is still to make.
+            early = isinstance(part.it, Tensor) and part.it.numel() > 1
+            early = early and part.it.numel() not in (value.it.shape[axis(value.it)], 1)
+            early = early and value.it.shape[axis(value.it)] > 1
+            it = value.it if early else scaled(part.it, value.it)
+            return replace(value, it=it, bare=bare, factor=factor, terms=())
         made: Value = part.it([value])
         return made
 
     def power(self, node: Node, at: Place) -> Value:
+        into, at = at.into, replace(at, into=None)
         base, exponent = self.value(node[1], at), self.value(node[2], at)
         if exponent.sort != "number":
             raise Unread("a power of a tensor")
@@ -179,6 +189,8 @@ class Expressions(Names):
         by = exponent.it
         if not isinstance(by, Fraction):
             raise Unread("a power that is no fraction")
+        if into is not None:
+            base = self.adapted(base, at)
         return changed(base, base.it ** float(by))
 
     def call(self, node: Node, at: Place) -> Value:
@@ -191,19 +203,28 @@ class Expressions(Names):
             name in FUNCTIONS or name in numbers.FUNCTIONS or name in JOINING
         ):
             operator = self.name(name, index, at)
-            values = [self.value(part, at) for part in given]
+            values = self.all_or_none(
+                [partial(self.spread, part, at) for part in given]
+            )
             if operator.sort != "operator":
                 raise Unread(f"a call of {name}")
-            if not operator.there or not all(value.there for value in values):
+            there = all(value.there and not value.alone for value in values)
+            if not operator.there or not there:
                 return nothing("tensor")
             made: Value = operator.it(values)
             return made
         if name in JOINING:
-            values = [value for part in given for value in self.spread(part, at)]
-            return self.joined(name, values, at)
+            inner = replace(at, into=None)
+            parts = [partial(self.spread, part, inner) for part in given]
+            if name == "dot":
+                values = self.all_or_none(parts)
+            else:
+                values = [value for part in parts for value in part()]
+            ranged = mentions_range(given)
+            return self.joined(name, values, at, ranged)
         (value,) = (self.value(part, at) for part in given)
-        if not value.there:
-            return value
+        if not value.there or value.alone:
+            return nothing("tensor") if value.alone else value
         if value.sort == "number" and not isinstance(value.it, Tensor):
             return number(numbers.FUNCTIONS[name](value.it))
         if value.sort == "operator":
@@ -212,138 +233,12 @@ class Expressions(Names):
             return changed(value, getattr(torch, name)(value.it))
         return changed(value, FUNCTIONS[name](value.it))
 
-    def spread(self, node: Node, at: Place) -> list[Value]:
-        """An argument of `concat` and others: one, or those of a range."""
-        if node[0] == "name" and node[2] and node[2][0][0] == "range":
-            low, high = (self.index(end, at) for end in node[2][0][1:])
-            found = []
-            for k in range(low, high + 1):
-                if node[1] in at.locals:
-                    found.append(at.locals[node[1]](k))
-                else:
-                    found.append(self.state(node[1], k, at))
-            return found
-        return [self.value(node, at)]
 
-    def joined(self, name: str, values: list[Value], at: Place) -> Value:
-        if name == "split":
-            x, count = values
-            cut = x.it.chunk(numbers.whole(count.it), axis(x.it)) if x.there else None
-            return changed(x, cut)
-        if name == "concat":
-            return self._concat(values)
-        if all(value.sort == "number" for value in values) and name in ("min", "max"):
-            if not all(value.there for value in values):
-                return nothing("number")
-            return number(extreme(name, [value.it for value in values]))
-        if name in ("dot", "norm"):
-            if not all(value.there for value in values):
-                return nothing("tensor")
-            return self._inner(name, values, at)
-        left = [value for value in values if value.there]
-        if not left:
-            return nothing("tensor")
-        met = self.meet(left, at)
-        made = met[0]
-        for item in met[1:]:
-            match name:
-                case "max":
-                    made = torch.maximum(made, item)
-                case "min":
-                    made = torch.minimum(made, item)
-                case _:
-                    made = made + item
-        return of(made / len(met) if name == "mean" else made, left)
-
-    def _inner(self, name: str, values: list[Value], at: Place) -> Value:
-        """``dot`` and ``norm``: one number a position."""
-        one, two = self.meet([*values, *values][:2], at)
-        made = (one * two).sum(
-            axis(one if one.dim() >= two.dim() else two), keepdim=True
-        )
-        return of(made.sqrt() if name == "norm" else made, values)
-
-    def _concat(self, values: list[Value]) -> Value:
-        items: list[Value] = []
-        front: list[Any] = []
-        for value in values:
-            if value.sort == "tensor":
-                items.append(value)
-            elif not items:
-                front.append(value.it)
-            elif items[-1].there:
-                last = items[-1]
-                more = filled(last.it, plain_number(value.it))
-                it = torch.cat([last.it, more], axis(last.it))
-                items[-1] = changed(last, it)
-        left = [value for value in items if value.there]
-        if not left:
-            return nothing("tensor")
-        tensors = [value.it for value in left]
-        for value in reversed(front):
-            tensors.insert(0, filled(tensors[-1], plain_number(value)))
-        return of(torch.cat(tensors, axis(tensors[0])), left)
-
-    def ranged(self, node: Node, at: Place) -> Value:
-        """``sum(k, low, high, body)`` and ``prod``."""
-        _, kind, _, (letter, low, high, body), named = node
-        if named:
-            raise Unread("by stage")
-        name = letter[1]
-        first, last = self.index(low, at), self.index(high, at)
-        finite = not mentions(high, ("i", "L"))
-        listed = at.listed | {name} if finite else at.listed
-        members = at.members if finite else (name, first, last)
-        values = []
-        for k in range(first, last + 1):
-            place = replace(
-                at.knows(**{name: Fraction(k)}), listed=listed, members=members
-            )
-            values.append(self.value(body, place))
-        if kind == "prod":
-            return self._prod(values, at)
-        if all(value.sort == "number" for value in values):
-            if not all(value.there for value in values):
-                return nothing("number")
-            total = values[0].it
-            for value in values[1:]:
-                total = reckoned("+", total, value.it)
-            return number(total)
-        if any(value.sort == "operator" for value in values):
-            left = [(1, value) for value in values if value.there]
-            if not left:
-                return nothing("operator")
-            run = operator_sum(left, lambda parts: self.meet(parts, at))
-            return Value("operator", run)
-        left_ = [value for value in values if value.there]
-        if not left_:
-            return nothing("tensor")
-        return of(sum(self.meet(left_, at)[1:], self.meet(left_, at)[0]), left_)
-
-    def _prod(self, values: list[Value], at: Place) -> Value:
-        sorts = {value.sort for value in values}
-        if not all(value.there for value in values):
-            sort = next(s for s in ("tensor", "operator", "number") if s in sorts)
-            return nothing(sort)
-        if sorts == {"number"}:
-            total: Any = Fraction(1)
-            for value in values:
-                total = reckoned("*", total, value.it)
-            return number(total)
-        if sorts <= {"number", "operator"}:
-            return composed(values, self.apply, at)
-        return self._times([("*", value) for value in values], at)
-
-    def share(self, node: Node, at: Place) -> Value:
-        """``softmax(k, score)``: the share of this member."""
-        _, _, _, (letter, score), _ = node
-        if at.members is None or at.members[0] != letter[1]:
-            raise Unread("softmax outside of a sum")
-        name, first, last = at.members
-        mine = self.value(score, at)
-        total: Any = 0
-        for k in range(first, last + 1):
-            value = self.value(score, at.knows(**{name: Fraction(k)}))
-            if value.there:
-                total = total + value.it.exp()
-        return changed(mine, mine.it.exp() / total) if mine.there else mine
+def _shapeless(values: list[tuple[str, Value]]) -> bool:
+    """Whether an operator gets, or something is divided by, a number left alone."""
+    waiting = False
+    for kind, value in values:
+        if value.alone and (waiting or kind == "/"):
+            return True
+        waiting = value.sort == "operator" or (waiting and value.sort == "number")
+    return False

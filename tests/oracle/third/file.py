@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from tests.oracle.third.grammar import Node, Parser, Unread, expression, statements
@@ -54,12 +56,14 @@ class File:
         consts, scalars: declarations by name; of single members of a list, in order.
         operators: flows by name.
         definitions: operators with arguments.
-        laws: unknowns by name, each with what ``i`` is called there less that of the left.
+        laws: unknowns by name; of several, the places of a `split`.
         own: equations for single blocks; of several, the places of a `split`.
         ranges: equations for ranges, in order.
         applied: boundary equations on applications.
         frame: flows of `stem`, `head`, `adapter` and so on.
         inits: `init`, as nodes.
+        times: how far a second index runs; POSITIONS: it is that of a token.
+        timed: equations for single times: unknown, block and time.
     """
 
     inputs: dict[str, tuple[Node, ...]] = field(default_factory=dict)
@@ -69,7 +73,7 @@ class File:
     scalars: dict[str, list[Declared]] = field(default_factory=dict)
     operators: dict[str, Node] = field(default_factory=dict)
     definitions: dict[str, Definition] = field(default_factory=dict)
-    laws: dict[str, tuple[int, Node, int | None]] = field(default_factory=dict)
+    laws: dict[str, tuple[Node, int | None]] = field(default_factory=dict)
     own: dict[tuple[str, int], tuple[Node, int | None]] = field(default_factory=dict)
     firsts: dict[str, Node] = field(default_factory=dict)
     ranges: list[tuple[str, Node, Node, Node]] = field(default_factory=list)
@@ -81,14 +85,29 @@ class File:
     output: Node | None = None
     scope: str = "network"
     name: str = ""
+    times: Node | None = None
+    timed: dict[tuple[str, int | None, int | None], Node] = field(default_factory=dict)
+
+    @cached_property
+    def recurring(self) -> frozenset[str]:
+        """Unknowns that read themselves at earlier positions of their own block."""
+        if self.times != POSITIONS:
+            return frozenset()
+        reads = {name: own_references(law) for name, (law, _) in self.laws.items()}
+        return frozenset(name for name in reads if name in reached(name, reads))
 
 
 ONE: Node = ("number", "1")
+BLOCK: Node = ("name", "i", None)
+T: Node = ("name", "t", None)
+POSITIONS: Node = ("name", "positions", None)
+OPPOSITE = {"+": "-", "-": "+"}
 KEYWORDS = (
     "network", "use", "param", "const", "scalar", "vector", "input", "stages", "scope",
     "times", "memory", "stem", "head", "adapter", "transition", "names", "init", "output",
     "paths",
 )  # fmt: skip
+_OF = re.compile(r"\s(?:x|×|of)\s")
 _BY = re.compile(r"\s(?:x|×)\s")
 
 
@@ -98,13 +117,21 @@ def networks(text: str) -> list[str]:
     return [words[1] for words in found if words[0] == "network"]
 
 
-def read(text: str, name: str = "") -> File:
+def read(text: str, name: str = "", folder: Path | None = None) -> File:
     """A network of a file: what stands above the first one belongs to all.
+
+    Args:
+        text: of the file.
+        name: of the network.
+        folder: where files are that it uses.
 
     Raises:
         Unread: of what this reader does not know.
     """
     file = File()
+    for statement in statements(text):
+        if statement.startswith("use "):
+            _use(file, statement, folder)
     here = True
     for statement in statements(text):
         if statement.startswith("network ") and name:
@@ -112,11 +139,24 @@ def read(text: str, name: str = "") -> File:
         if not here:
             continue
         word, _, rest = statement.partition(" ")
+        if word == "use":
+            continue
         if word in KEYWORDS and not rest.lstrip().startswith("="):
             _framed(file, word, rest.strip())
         else:
             _relation(file, statement)
     return file
+
+
+def _use(file: File, statement: str, folder: Path | None) -> None:
+    """Takes the statements of another file, over which those of this one go."""
+    if folder is None:
+        raise Unread("use")
+    other = (folder / statement.partition(" ")[2].strip().strip('"')).read_text()
+    used = read(other, networks(other)[0] if networks(other) else "", folder)
+    for field_, value in vars(used).items():
+        setattr(file, field_, value)
+    file.name = ""
 
 
 def _framed(file: File, word: str, rest: str) -> None:
@@ -132,14 +172,14 @@ def _framed(file: File, word: str, rest: str) -> None:
             _declared(file, word, rest)
         case "input":
             name, _, size = rest.rpartition("=")
-            if " of " in size:
-                raise Unread("ids")
-            sizes = tuple(expression(part) for part in _BY.split(f" {size} "))
+            sizes = tuple(expression(part) for part in _OF.split(f" {size} "))
             file.inputs[name.strip()] = sizes
         case "stages":
             file.stages = [_stage(part) for part in _commas(rest)]
         case "scope":
             file.scope = rest
+        case "times":
+            file.times = expression(rest)
         case "memory":
             pass
         case "stem" | "head" | "adapter" | "transition":
@@ -231,6 +271,44 @@ def _relation(file: File, statement: str) -> None:
         _equation(file, left, right)
 
 
+def _fixed(node: Node) -> int | None:
+    """A number on a left side; None of all."""
+    match node:
+        case ("name", "i" | "t", None):
+            return None
+        case ("number", number):
+            return int(number)
+    raise Unread(f"the index {node}")
+
+
+def own_references(node: Any) -> list[str]:
+    """Unknowns with two indices that an expression reads of its own block."""
+    if not isinstance(node, tuple):
+        return []
+    if len(node) == 3 and node[0] == "name" and node[2] and len(node[2]) == 2:
+        return [node[1]] if node[2][0] == BLOCK else []
+    return [name for part in node for name in own_references(part)]
+
+
+def reached(name: str, reads: dict[str, list[str]]) -> set[str]:
+    """What is read, by way of others, too."""
+    found: set[str] = set()
+    waiting = list(reads[name])
+    while waiting:
+        other = waiting.pop()
+        if other not in found:
+            found.add(other)
+            waiting += reads.get(other, [])
+    return found
+
+
+def _moved(node: Any, i: Node) -> Any:
+    """A right side with another block in the place of ``i``."""
+    if not isinstance(node, tuple):
+        return node
+    return i if node == BLOCK else tuple(_moved(part, i) for part in node)
+
+
 def _lefts(parser: Parser) -> tuple[Node, ...]:
     left = [parser.expression()]
     while parser.has(","):
@@ -257,18 +335,23 @@ def _equation(file: File, left: tuple[Node, ...], right: Node) -> None:
         return
     for place, node in enumerate(left):
         kind, name, index = node
-        if kind != "name" or index is None or len(index) != 1:
+        if kind != "name" or index is None or len(index) > 2:
             raise Unread(f"{left}")
+        if len(index) == 2 and index != (BLOCK, T):
+            file.timed[name, *(_fixed(part) for part in index)] = right
+            continue
         part = place if len(left) > 1 else None
         at = index[0]
         if name not in file.order:
             file.order.append(name)
         match at:
             case ("name", "i", None):
-                file.laws[name] = (0, right, part)
+                file.laws[name] = (right, part)
             case ("+" | "-" as sign, ("name", "i", None), ("number", by)):
-                shift = int(by) if sign == "+" else -int(by)
-                file.laws[name] = (shift, right, part)
+                file.laws[name] = (
+                    _moved(right, (OPPOSITE[sign], BLOCK, ("number", by))),
+                    part,
+                )
             case ("number", number):
                 file.own[name, int(number)] = (right, part)
             case ("neg", ("number", number)):

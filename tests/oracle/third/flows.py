@@ -8,56 +8,29 @@ from typing import Any
 
 from torch import Tensor
 
-from tests.oracle.third.file import Definition, File, flow_of
+from tests.oracle.third.file import flow_of
 from tests.oracle.third.grammar import Node, Unread
 from tests.oracle.third.operators import (
-    FUNCTIONS,
-    LEARNING,
     OPERATORS,
     SEVERAL,
     Given,
-    Weights,
+    WrongShape,
     axis,
 )
+from tests.oracle.third.places import Weights, home_of, shared
 from tests.oracle.third.values import (
     Place,
     Value,
     nothing,
 )
 
-
-def labels(flow: Node, file: File) -> tuple[str, ...]:
-    """The labels of a flow's parts with weights.
-
-    Raises:
-        Unread: if one has none.
-    """
-    parts = flow[1] if flow[0] == "flow" else (("", flow),)
-    found: list[str] = []
-    for label, part in parts:
-        name = part[1] if part[0] in ("name", "call") else ""
-        if label:
-            found.append(label)
-        elif name in file.operators:
-            found += labels(file.operators[name], file)
-        elif name not in OPERATORS or name in LEARNING:
-            raise Unread(f"names of {name}")
-    return tuple(label for label in found if not _is_bare(parts, label))
-
-
-def _is_bare(parts: Any, label: str) -> bool:
-    """Whether what has a label has no weights, and so perhaps no module."""
-    for own, part in parts:
-        if own == label and part[0] in ("name", "call"):
-            return part[1] in OPERATORS and part[1] not in LEARNING
-    return False
-
-
 #: Operators without a definition: of images, and of all else.
 DEFAULT = {
     4: flow_of("conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"),
     2: flow_of("ln > linear(4*c) > gelu > linear(c)"),
 }
+#: What `names` names besides operators.
+FRAME = ("stem", "head", "stages", "step", "transition", "adapter")
 WORDS = ("nearest", "bilinear", "reflect", "replicate", "circular", "zeros", "eye",
          "first", "ones", "stem")  # fmt: skip
 
@@ -65,26 +38,24 @@ WORDS = ("nearest", "bilinear", "reflect", "replicate", "circular", "zeros", "ey
 class Flows:
     """What runs in one flow of blocks."""
 
-    def operator(self, name: str, block: int | None, at: Place) -> Value:
+    def operator(
+        self, name: str, block: int | None, at: Place, time: int | None = None
+    ) -> Value:
         """An operator by name: a function of tensors that may run later."""
         if self.blocks is None:
             raise Unread(f"{name} in the frame")
-        if block is not None and not 1 <= block <= self.length:
+        start = block == 0 and name in self.starting()
+        if block is not None and not (1 <= block <= self.length or start):
             return nothing("operator")
-        home: Any = self.network.net if block is None else self.blocks[block - 1]
-        letter = name
-        named = self.file.names.get(name)
         flow = self.file.operators.get(name) or self._undefined(name)
-        several_stages = len(self.network.counts) > 1 and self.file.scope != "network"
-        if named is not None and block is not None:
-            letter = named[1]
-        elif block is None and several_stages:
-            letter = f"{name}_{self.stage + 1}"
 
         def run(values: list[Value]) -> Value:
             if not all(value.there for value in values):
                 return nothing("tensor")
-            key = (name, block, *(id(value.it) for value in values))
+            if start and any(v.it is not self.inputs["input"] for v in values):
+                return nothing("tensor")
+            values = self.brought(name, block, values, at)
+            key = (name, block, time, *(id(value.it) for value in values))
             if key not in self.known:
                 self.known[key] = (once(values), values)
             made, _ = self.known[key]
@@ -92,18 +63,55 @@ class Flows:
 
         def once(values: list[Value]) -> Value:
             newest = max(value.newest for value in values)
-            weights = (
-                Weights(home, labels(flow, self.file))
-                if letter == "."
-                else Weights(getattr(home, letter, None))
-            )
-            sizes = self._sizes(block, values[0], at)
+            sizes = self._sizes(name, block, values[0])
+            weights = self._weights(name, block, flow, time)
             given = [value.it for value in values]
-            made = self.through(flow, given, Place(block, flow=sizes), weights)
+            try:
+                made = self.through(flow, given, Place(block, flow=sizes), weights)
+            except WrongShape:
+                self.several_shapes(name, block, values[0])
+                raise
             assert not weights.left, f"{name}_{block} has more weights"
             return Value("tensor", made, max(newest, block or 0))
 
         return Value("operator", run)
+
+    def _weights(
+        self, name: str, block: int | None, flow: Node, time: int | None
+    ) -> Weights:
+        several = len(self.network.counts) > 1 and self.file.scope != "network"
+        assert self.blocks is not None
+        stage = f"_{self.stage + 1}" if several else ""
+        named = self.file.names.get(name)
+        if not block:
+            letter = name if block is None else f"{name}_0"
+            letter += "" if time is None else str(time)
+            return Weights(getattr(self.network.net, f"{letter}{stage}", None))
+        home: Any = self.blocks[block - 1]
+        if named is None or named[1] != ".":
+            letter = (name if named is None else named[1]) + str(time or "")
+            return Weights(getattr(home_of(home, letter), letter, None))
+        if self._is_definition(flow):
+            return Weights(home)
+        flows = {
+            key: self.file.operators.get(key) or self._undefined(key)
+            for key, value in self.file.names.items()
+            if value == ("string", ".") and key not in FRAME
+        }
+        others = {
+            value[1] for key, value in self.file.names.items() if key not in flows
+        }
+        others |= {"shortcut", *self.file.operators, *self.file.scalars}
+        adapter = self.file.names.get("adapter", ("string", "shortcut"))[1]
+        others |= {key for key, _ in home.named_children() if key.startswith(adapter)}
+        return shared(home, flows, self.file, others)[name]
+
+    def _is_definition(self, flow: Node) -> bool:
+        """Whether an operator is nothing but a definition by equations."""
+        if flow[0] not in ("name", "call") or flow[2] is not None:
+            return False
+        definition = self.file.definitions.get(flow[1])
+        return definition is not None and bool(definition.tensors)
 
     def _undefined(self, name: str) -> Node:
         """The flow of an operator that the file has none for."""
@@ -111,26 +119,20 @@ class Flows:
             return ("name", name, None)
         return DEFAULT.get(self.inputs["input"].dim(), DEFAULT[2])
 
-    def _sizes(self, block: int | None, value: Value, at: Place) -> dict[str, Any]:
-        """``c`` and ``s`` of an operator of a block."""
+    def _sizes(self, name: str, block: int | None, value: Value) -> dict[str, Any]:
+        """``c`` and ``s`` of an operator of a block: rule 5."""
         x: Tensor = value.it
-        if block is None:
+        if not block:
             stage = self.stage if self.file.scope != "network" else 0
             return {"c": Fraction(self.network.widths[stage]), "s": Fraction(1)}
-        stage, _ = self.stage_of(block)
-        stride = Fraction(1)
-        if any(number < 1 for number in self.network.strides):
-            raise Unread("a finer grid")
-        if x.dim() == 4 and self.file.scope == "network":
-            grid = self.inputs["input"].shape[2]
-            for number_ in range(stage + 1):
-                grid = -(-grid // int(self.network.strides[number_]))
-            while -(-x.shape[2] // int(stride)) > grid:
-                stride += 1
-        elif x.dim() == 4 and self.stage == 0:
-            stride = self.network.strides[0]
-            if stride != 1:
-                raise Unread("a stride in front of the first stage")
+        stage, place = self.stage_of(block)
+        stride: Any = Fraction(1)
+        mixed = (name, block) in self.mixed
+        if x.dim() == 4 and value.newest <= block and not mixed:
+            grid = self.shape_of(block, 4)[1:]
+            stride = self.leading(value, grid, block)
+            if stride is None:
+                stride = self.stride_of(stage) if place == 1 else Fraction(1)
         return {"c": Fraction(self.network.widths[stage]), "s": stride}
 
     def through(
@@ -161,8 +163,7 @@ class Flows:
             made: Value = at.locals[name].it([Value("tensor", x) for x in given])
             return made.it  # type: ignore[no-any-return]
         if name in self.file.definitions:
-            definition = self.file.definitions[name]
-            return self.defined(definition, given, positional, named, at, weights)
+            return self.defined(name, given, positional, named, at, weights)
         if name in self.file.operators:
             return self.through(self.file.operators[name], given, at, weights)
         arguments = Given(
@@ -181,7 +182,7 @@ class Flows:
         match node:
             case ("name", "true" | "false" as word, None):
                 return word == "true"
-            case ("name", word, None) if word in WORDS:
+            case ("name", word, None) if word in WORDS and word not in at.locals:
                 return word
             case ("tuple", items):
                 return tuple(self.argument(item, at) for item in items)
@@ -193,76 +194,3 @@ class Flows:
         ):
             return int(value)
         return float(value)
-
-    def defined(
-        self,
-        definition: Definition,
-        given: list[Tensor],
-        positional: tuple[Node, ...],
-        named: tuple[tuple[str, Node], ...],
-        at: Place,
-        weights: Weights,
-    ) -> Tensor:
-        """A definition that is called."""
-        names = dict(definition.plain)
-        outer = {k: self._quietly(v, replace(at, locals={})) for k, v in names.items()}
-        for key, node in [*zip(names, positional, strict=False), *named]:
-            outer[key] = self._quietly(node, at)
-        if not definition.tensors:
-            place = replace(at, locals=outer)
-            return self.through(definition.body, given, place, weights)
-        scope: dict[str, Any] = dict(outer)
-        for name, x in zip(definition.tensors, given, strict=True):
-            scope[name] = Value("tensor", x)
-        place = Place(at.i, scope, flow=at.flow)
-        if definition.scalars:
-            raise Unread("a scalar of a definition")
-        for left, node in definition.inside:
-            self._inside(left, node, place, scope, weights)
-        made = self.value(definition.body, place)
-        return made.it  # type: ignore[no-any-return]
-
-    def _quietly(self, node: Node, at: Place) -> Any:
-        """An argument: a number, a pair or a word."""
-        try:
-            return self.value(node, at)
-        except Unread:
-            return node
-
-    def _inside(
-        self,
-        left: tuple[Node, ...],
-        node: Node,
-        at: Place,
-        scope: dict[str, Any],
-        weights: Weights,
-    ) -> None:
-        """One equation behind `where`."""
-        names = [item[1] for item in left]
-        if any(item[0] != "name" or item[2] is not None for item in left):
-            raise Unread("an index behind where")
-        if len(names) > 1:
-            made = self.value(node, at)
-            for place, name in enumerate(names):
-                scope[name] = replace(made, it=made.it[place])
-            return
-        if self._is_flow(node, at):
-            sizes = at.flow
-
-            def run(values: list[Value]) -> Value:
-                given = [value.it for value in values]
-                place = replace(at, flow=sizes)
-                made = self.through(node, given, place, weights)
-                return Value("tensor", made)
-
-            scope[names[0]] = Value("operator", run)
-            return
-        scope[names[0]] = self.value(node, at)
-
-    def _is_flow(self, node: Node, at: Place) -> bool:
-        if node[0] == "flow":
-            return True
-        known = {**OPERATORS, **SEVERAL, **self.file.operators, **self.file.definitions}
-        if node[0] == "call" and node[1] in FUNCTIONS:
-            return False
-        return node[0] in ("name", "call") and node[1] in known

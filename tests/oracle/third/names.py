@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from tests.oracle.third import numbers
-from tests.oracle.third.file import Declared
-from tests.oracle.third.flows import Flows
+from tests.oracle.third.definitions import Definitions
+from tests.oracle.third.file import POSITIONS, Declared, T
 from tests.oracle.third.grammar import Node, Unread
+from tests.oracle.third.operators import axis
+from tests.oracle.third.places import home_of
 from tests.oracle.third.values import (
     Place,
     Value,
@@ -22,11 +24,13 @@ from tests.oracle.third.values import (
     number,
 )
 
+#: Whose terms are brought to the shape of a block.
+TERMS = ("max", "min", "mean")
 #: What is read where nothing is.
 NONE = nn.Parameter(torch.tensor([math.nan], dtype=torch.float64))
 
 
-class Names(Flows):
+class Names(Definitions):
     """Names of one flow of blocks."""
 
     def stage_of(self, block: int) -> tuple[int, int]:
@@ -52,8 +56,12 @@ class Names(Flows):
         file = self.file
         if index is None:
             return self.plain(name, at)
+        if len(index) > 1 and file.times is not None:
+            return self.two(name, index, at)
         if len(index) > 1:
             return self.member(name, index, at)
+        if index[0] == T and at.t is not None and file.times != POSITIONS:
+            return self.once(name, at)
         if index[0][0] == "range":
             raise Unread("a range outside of a function")
         if name in at.locals and callable(at.locals[name]):
@@ -81,6 +89,10 @@ class Names(Flows):
             if at.i is None:
                 raise Unread("i without a block")
             return number(Fraction(at.i))
+        if name == "t" and at.t is not None:
+            return number(Fraction(at.t))
+        if name == "T" and file.times is not None:
+            return self.value(file.times, Place(None))
         if name == "L":
             return number(Fraction(self.length))
         if name == "j" and at.i is not None:
@@ -130,7 +142,8 @@ class Names(Flows):
         if place < 1:
             return nothing("number")
         assert self.blocks is not None
-        return number(self._scalar(self.blocks[place - 1], name, declared))
+        home = self.blocks[place - 1]
+        return number(self._scalar(home_of(home, name), name, declared))
 
     def _scalar(self, module: nn.Module, name: str, declared: Declared) -> Tensor:
         named = self.file.names.get(name)
@@ -142,13 +155,19 @@ class Names(Flows):
         return found
 
     def member(self, name: str, index: tuple[Node, ...], at: Place) -> Value:
-        """``a_<i,k>``: a number for each member of a sum."""
-        if name not in self.file.scalars or at.members is None or len(index) != 2:
+        """``a_<i,k>``: a number for each member of a sum, or a feature of a tensor."""
+        if at.members is None or len(index) != 2:
             raise Unread(f"{name} of two indices")
         block, k = (self.index(node, at) for node in index)
-        assert self.blocks is not None
-        vector = getattr(self.blocks[block - 1], name)
-        return number(vector[k - at.members[1]].view(1))
+        place = at.members[1].index(k)
+        if name in self.file.scalars:
+            assert self.blocks is not None
+            vector = getattr(self.blocks[block - 1], name)
+            return number(vector[place].view(1))
+        if name in self.file.laws:
+            return dealt(self.state(name, block, at), place)
+        operator = self.operator(name, block, at)
+        return replace(operator, it=lambda values: dealt(operator.it(values), place))
 
     def state(self, name: str, block: int, at: Place) -> Value:
         key = (name, block)
@@ -158,43 +177,89 @@ class Names(Flows):
         return made if at.i == block else replace(made, holds=False)
 
     def _state(self, name: str, block: int) -> Value:
-        file = self.file
-        if key := file.own.get((name, block)):
-            node, part = key
-            if block <= 0 and node == ("number", "0"):
-                return nothing("tensor")
-            made = self.value(node, Place(block if block > 0 else None))
-            return self._part(made, part, block)
-        if block < 0:
+        if block < 0 and (name, block) not in self.file.own:
             return nothing("tensor")
-        if block == 0:
+        if block == 0 and (name, block) not in self.file.own:
             return Value("tensor", self.inputs["input"])
-        for other, low, high, node in file.ranges:
-            place = Place(None)
-            if other == name and self.index(low, place) <= block <= self.index(
-                high, place
-            ):
-                return self._part(self.value(node, Place(block)), None, block)
-        first = file.firsts.get(name)
-        if first is not None and self.stage_of(block)[1] == 1:
-            return self._part(self.value(first, Place(block)), None, block)
-        shift, node, part = file.laws[name]
-        return self._part(self.value(node, Place(block - shift)), part, block)
-
-    def _part(self, made: Value, part: int | None, block: int) -> Value:
+        if name in self.file.recurring:
+            return self.recurrence(name, block)
+        node, at, part = self._equation(name, block)
+        if block <= 0 and node == ("number", "0"):
+            return nothing("tensor")
+        made = self.value(node, at)
         if isinstance(made.it, tuple):
             made = changed(made, made.it[part])
         if not made.there or made.sort != "tensor":
             raise Unread("an unknown that is nothing")
+        if block > 0 and part is None:
+            made = self.of_block(made, node, at)
         return replace(changed(made, made.it), newest=block)
 
-    def _boundary(self) -> dict[tuple[Any, ...], Node]:
-        found = {}
-        for left, right in self.file.applied:
-            match left:
-                case ("*", ("name", op, (a,)), ("name", x, (b,))):
-                    at = Place(None)
-                    found[op, self.index(a, at), x, self.index(b, at)] = right
-                case _:
-                    raise Unread(f"{left}")
-        return found
+    def _equation(self, name: str, block: int) -> tuple[Node, Place, int | None]:
+        """The right side of an unknown, and where it stands."""
+        file = self.file
+        if key := file.own.get((name, block)):
+            return key[0], Place(block if block > 0 else None), key[1]
+        for other, low, high, node in file.ranges:
+            ends = [self.index(end, Place(None)) for end in (low, high)]
+            if other == name and ends[0] <= block <= ends[1]:
+                return node, Place(block), None
+        first = file.firsts.get(name)
+        if first is not None and self.stage_of(block)[1] == 1:
+            return first, Place(block), None
+        node, part = file.laws[name]
+        return node, Place(block), part
+
+    def of_block(self, made: Value, node: Node, at: Place) -> Value:
+        """Rule 7: a right side of an older stage comes to the shape of the block."""
+        assert at.i is not None
+        if self.stage_made(made) >= self.stage_of(at.i)[0]:
+            return made
+        into = self.shape_of(at.i, made.it.dim())
+        if tuple(made.it.shape[1:]) == into:
+            return made
+        if node[0] in "+-" or (node[0] == "call" and node[1] in TERMS):
+            return self.value(node, replace(at, into=into))
+        if node[0] == "^" or (node[0] in "*/" and made.bare is None):
+            return self.value(node, replace(at, into=into))
+        return self.adapted(made, at)
+
+    def starting(self) -> set[str]:
+        """The operators of block 0, which stand on the right of boundary equations."""
+        if self._starting is None:
+            sides = [item[0] for item in self.file.own.values()]
+            sides += [item[1] for item in self.file.applied]
+            sides += [item[3] for item in self.file.ranges]
+            self._starting = {name for side in sides for name in at_zero(side)}
+        return self._starting
+
+    def _boundary(self) -> dict[Any, Node]:
+        at = Place(None)
+        return {self.written(left, at): right for left, right in self.file.applied}
+
+    def written(self, node: Any, at: Place) -> Any:
+        """An expression with numbers for its indices."""
+        if not isinstance(node, tuple):
+            return node
+        if len(node) == 3 and node[0] == "name" and node[2]:
+            if node[2][0][0] == "range":
+                return node
+            return (*node[:2], tuple(self.index(part, at) for part in node[2]))
+        return tuple(self.written(part, at) for part in node)
+
+
+def dealt(value: Value, place: int) -> Value:
+    """One feature of a tensor, for one member of a sum."""
+    return changed(value, value.it.narrow(axis(value.it), place, 1))
+
+
+def at_zero(node: Any) -> set[str]:
+    """The names that have the index 0."""
+    if not isinstance(node, tuple):
+        return set()
+    own = (
+        {node[1]}
+        if node[:1] == ("name",) and node[2:] == ((("number", "0"),),)
+        else set()
+    )
+    return own.union(*(at_zero(part) for part in node))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from fractions import Fraction
 from typing import Any
@@ -10,12 +9,18 @@ from typing import Any
 from torch import Tensor, nn
 
 from tests.oracle.third import numbers
-from tests.oracle.third.file import File
-from tests.oracle.third.flows import labels
+from tests.oracle.third.file import File, flow_of
 from tests.oracle.third.grammar import Node, Unread
-from tests.oracle.third.meeting import Meeting
-from tests.oracle.third.operators import Weights
+from tests.oracle.third.meeting import Meeting, Mixed
+from tests.oracle.third.places import Weights, blocks, counted, labels, shared
 from tests.oracle.third.values import Place, Value
+
+#: Between stages, where the file has none: of images, with a stride up or down.
+TRANSITIONS = {
+    (True, False): flow_of("conv(1, c, stride=s) > bn > relu"),
+    (True, True): flow_of("upsample(1/s) > conv(1, c) > bn > relu"),
+    (False, False): flow_of("linear(c)"),
+}
 
 #: Deep networks are deep recursions here.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 100_000))
@@ -34,14 +39,16 @@ class Network:
         self.file, self.net = file, net
         #: What adapters of blocks got in the module, by their identity.
         self.got: dict[int, Tensor] = {}
+        #: Whether an adapter could have been another one.
+        self.unsure = False
         frame = Place(None)
         self.widths, self.counts, self.strides = [], [], []
         several = ((64, 2, 1), (128, 2, 2), (256, 2, 2), (512, 2, 2))
         stages = several if hasattr(net, "stage1") else ((64, 8, 1),)
         plain = [tuple(("number", str(n)) for n in stage) for stage in stages]
-        for width, blocks, stride in file.stages or plain:
+        for width, count, stride in file.stages or plain:
             self.widths.append(self.whole(width, frame))
-            self.counts.append(self.whole(blocks, frame))
+            self.counts.append(self.whole(count, frame))
             self.strides.append(self.number(stride, frame))
 
     def whole(self, node: Node, at: Place) -> int:
@@ -56,29 +63,12 @@ class Network:
 
     def blocks(self) -> list[list[nn.Module]]:
         """The blocks of each stage."""
-        named = self.file.names.get("stages")
-        if named is not None:
-            if named[0] != "string" or "{" not in named[1]:
-                raise Unread("names of stages")
-            found = []
-            for stage in range(len(self.counts)):
-                path = re.sub(
-                    r"\{(\d*)\}",
-                    lambda match, at=stage: str(at + int(match[1] or 1)),
-                    named[1],
-                )
-                found.append(list(self.net.get_submodule(path).children()))
-            return found
-        if len(self.counts) == 1:
-            return [list(self.net.blocks.children())]
-        return [
-            list(getattr(self.net, f"stage{n + 1}").children())
-            for n in range(len(self.counts))
-        ]
+        return blocks(self.net, self.file, self.counts)
 
     def run(self, *given: Tensor) -> Tensor:
         """What the network is to return."""
         x, *more = given
+        self.of_ids = not x.is_floating_point()
         names = [name for name in self.file.inputs if name]
         contexts = dict(zip(names, more, strict=True))
         x = self._framed("stem", x)
@@ -100,28 +90,38 @@ class Network:
         module = getattr(self.net, key, None)
         named = self.file.names.get(key)
         if named is not None:
-            if named == ("string", "."):
-                weights = Weights(self.net, labels(flow, self.file))
-            else:
-                weights = self._held(self.net.get_submodule(named[1]), flow)
+            weights = self._held(self._container(named), flow)
         else:
             weights = Weights(module)
-        sizes = {"c": Fraction(self.widths[0 if key == "stem" else -1])}
+        stage = 0 if key == "stem" else len(self.widths) - 1
+        sizes = {"c": Fraction(self.widths[stage]), "s": Fraction(1)}
         place = Place(None, flow=sizes)
         made = Flow(self, 0, None, {}).through(flow, [x], place, weights)
         assert not weights.left, f"{key} has more weights"
         return made
 
+    def _container(self, named: Node) -> nn.Module:
+        return self.net if named[1] == "." else self.net.get_submodule(named[1])
+
     def _held(self, module: nn.Module, flow: Node) -> Weights:
         """The weights in a container, where others may stand as well."""
-        try:
-            return Weights(module, labels(flow, self.file))
-        except (Unread, AttributeError):
-            return Weights(module)
+        found = list(labels(flow, self.file))
+        if any(found) or module is self.net:
+            others = {name for name, _ in self.net.named_children()} - set(found)
+            return shared(
+                module, {"": flow}, self.file, others if module is self.net else set()
+            )[""]
+        if self.file.names.get("stages") == self.file.names.get("stem"):
+            return Weights(*list(module.children())[: len(found)])
+        return Weights(module)
 
     def _default(self, key: str, x: Tensor) -> Node:
         classes: Node = ("call", "linear", None, (("number", "10"),), ())
         pool: Node = ("name", "avgpool", None)
+        if not x.is_floating_point():
+            return flow_of("embed(c) > positions")
+        if key == "head" and self.of_ids:
+            return flow_of("ln > unembed(stem)")
         if key == "head":
             return ("flow", (*((("", pool),) if x.dim() > 2 else ()), ("", classes)))
         c: Node = ("name", "c", None)
@@ -132,12 +132,24 @@ class Network:
         return ("flow", (("", conv), *names))
 
     def _transition(self, stage: int, x: Tensor) -> Tensor:
+        finer = self.strides[stage] < 1
         flow = self.file.frame.get("transition")
-        if flow is None or "transition" in self.file.names:
-            raise Unread("a transition by default")
-        weights = Weights(getattr(self.net, f"transition{stage + 1}", None))
+        if finer:
+            flow = self.file.frame.get("transition up", flow)
+        if flow is None:
+            flow = TRANSITIONS[x.dim() == 4, finer]
+        named = self.file.names.get("transition")
+        if named is None:
+            weights = Weights(getattr(self.net, f"transition{stage + 1}", None))
+        else:
+            tuple_ = named[0] == "tuple"
+            path = named[1][stage - 1][1] if tuple_ else counted(named[1], stage - 1)
+            held = path != self.file.names.get("stages", ("", ""))[1]
+            weights = Weights(self.net.get_submodule(path) if held else None)
         sizes = {"c": Fraction(self.widths[stage]), "s": self.strides[stage]}
-        place = Place(None, flow=sizes)
+        # Numbers per stage are those of the stage behind.
+        at = 1 if self.file.scope != "network" else sum(self.counts[:stage]) + 1
+        place = Place(at, flow=sizes)
         made = Flow(self, stage, None, {}).through(flow, [x], place, weights)
         assert not weights.left, "a transition has more weights"
         return made
@@ -165,10 +177,22 @@ class Flow(Meeting):
         self.states: dict[tuple[str, int], Value] = {}
         #: What operators made of what, which is kept, so that it has its name.
         self.known: dict[tuple[Any, ...], tuple[Value, list[Value]]] = {}
+        #: Parts of recurrences that are computed at all positions at once.
+        self.whole: dict[tuple[int, int | None], Value] = {}
+        #: How wide zeros are that a recurrence begins with.
+        self.begin = 1
+        #: What ranges have come to, member by member.
+        self.folds: dict[tuple[Any, ...], tuple[Value, list[Value]]] = {}
         self.applied: dict[tuple[Any, ...], Node] = {}
         if blocks:
             self.applied = self._boundary()
         self.training = network.net.training
+        self._starting: set[str] | None = None
+        #: Shapes that operators are called on in their block, and those with several.
+        self.calls: dict[tuple[str, int], set[tuple[int, ...]]] = {}
+        self.mixed: set[tuple[str, int]] = set()
+        #: Adapters that stand somewhere.
+        self.taken: set[int] = set()
 
     @property
     def length(self) -> int:
@@ -181,7 +205,17 @@ class Flow(Meeting):
         node = self.file.output
         if node is None:
             node = ("name", self.file.order[-1], (("name", "L", None),))
-        made = self.value(node, Place(None))
+        while True:
+            try:
+                made = self.value(node, Place(self.length))
+                break
+            except Mixed:
+                self.states.clear()
+                self.known.clear()
+                self.calls.clear()
+                self.folds.clear()
+                self.whole.clear()
+                self.taken.clear()
         if made.sort != "tensor" or not made.there:
             raise Unread("an output that is no tensor")
         return made.it  # type: ignore[no-any-return]

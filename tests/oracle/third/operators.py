@@ -9,9 +9,22 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from tests.oracle.third.grammar import Unread
+from tests.oracle.third.layouts import LAYOUTS, mixed, spread
+from tests.oracle.third.places import Weights
+
+
+class WrongShape(AssertionError):
+    """Weights are for another tensor."""
+
+
+def fits(weight: Tensor, *shape: int) -> None:
+    """Weights have to have a shape."""
+    if tuple(weight.shape) != shape:
+        raise WrongShape(f"{tuple(weight.shape)} in the place of {shape}")
+
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -49,57 +62,6 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 def axis(x: Tensor) -> int:
     """Where features are: of images in front of the grid."""
     return 1 if x.dim() == 4 else x.dim() - 1
-
-
-class Weights:
-    """The weights below a module, which a flow takes one after the other.
-
-    Args:
-        module: an operator, or None where it has no weights.
-        names: of the module's own attributes, those that belong to the operator.
-    """
-
-    def __init__(self, module: Any, names: tuple[str, ...] | None = None) -> None:
-        self._modules: list[nn.Module] = []
-        self._numbers: list[nn.Parameter] = []
-        if isinstance(module, nn.Module):
-            self._walk(module, names)
-
-    def _walk(self, module: nn.Module, names: tuple[str, ...] | None = None) -> None:
-        children = list(module.children())
-        if names is not None:
-            try:
-                children = [module.get_submodule(name) for name in names]
-            except AttributeError as error:
-                raise Unread(str(error)) from None
-        own = list(module.parameters(recurse=False)) if names is None else []
-        if (own and type(module).__module__.startswith("torch.")) or _is_known(module):
-            self._modules.append(module)
-            return
-        self._numbers += own
-        for child in children:
-            self._walk(child)
-
-    def module(self, *kinds: str) -> Any:
-        """The next module with weights."""
-        made = self._modules.pop(0)
-        if not any(base.__name__ in kinds for base in type(made).__mro__):
-            raise AssertionError(f"{type(made).__name__} in the place of {kinds}")
-        return made
-
-    def number(self) -> Any:
-        """The next parameter that belongs to no module of torch."""
-        return self._numbers.pop(0)
-
-    @property
-    def left(self) -> int:
-        return len(self._modules) + len(self._numbers)
-
-
-def _is_known(module: nn.Module) -> bool:
-    known = (nn.Conv2d, nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.GroupNorm)
-    norms = (nn.BatchNorm1d, nn.BatchNorm2d, nn.PReLU)
-    return isinstance(module, known + norms) or hasattr(module, "in_proj_weight")
 
 
 @dataclass
@@ -154,7 +116,7 @@ def _conv(x: Tensor, a: Given, depthwise: bool = False, scaled: bool = False) ->
             raise Unread("an even kernel")
         padding = tuple((k - 1) * d // 2 for k, d in zip(kernel, dilation, strict=True))
     weight = module.weight
-    assert tuple(weight.shape) == (width, features // groups, *kernel), weight.shape
+    fits(weight, width, features // groups, *kernel)
     assert (module.bias is not None) == bool(bias)
     if scaled:
         weight = _scaled(weight, module.gain, a)
@@ -174,7 +136,7 @@ def _linear(x: Tensor, a: Given) -> Tensor:
         raise Unread("pixels")
     module = a.weights.module("Linear")
     width = int(a.get(0, "width", x.shape[-1]))
-    assert tuple(module.weight.shape) == (width, x.shape[-1]), module.weight.shape
+    fits(module.weight, width, x.shape[-1])
     assert (module.bias is not None) == bool(a.get(1, "bias", True))
     made = x @ module.weight.T
     return made if module.bias is None else made + module.bias
@@ -190,6 +152,7 @@ def _bn(x: Tensor, a: Given) -> Tensor:
     if a.training:
         mean, var = x.mean(over), x.var(over, unbiased=False)
         with torch.no_grad():
+            module.num_batches_tracked += 1
             count = x.numel() / x.shape[1]
             for buffer, new in (
                 (module.running_mean, mean),
@@ -239,15 +202,19 @@ def _gn(x: Tensor, a: Given) -> Tensor:
 
 def _window(x: Tensor, a: Given, largest: bool) -> Tensor:
     kernel = a.get(0, "kernel")
-    if any(key in a.named for key in ("ceil", "size", "countpad")):
-        raise Unread("a window with more arguments")
+    size = a.get(4, "size")
+    if size is not None:
+        adaptive = F.adaptive_max_pool2d if largest else F.adaptive_avg_pool2d
+        return adaptive(x, _pair(size))  # type: ignore[no-any-return]
     if kernel is None:
         over = tuple(range(2, x.dim())) if x.dim() == 4 else (1,)
         return x.amax(over) if largest else x.mean(over)
     stride, padding = a.get(1, "stride", kernel), a.get(2, "padding", 0)
-    made = F.max_pool2d if largest else F.avg_pool2d
-    result: Tensor = made(x, _pair(kernel), _pair(stride), _pair(padding))
-    return result
+    where = (_pair(kernel), _pair(stride), _pair(padding))
+    ceil = bool(a.get(3, "ceil", False))
+    if largest:
+        return F.max_pool2d(x, *where, ceil_mode=ceil)
+    return F.avg_pool2d(x, *where, ceil, bool(a.get(5, "countpad", True)))
 
 
 def _zeropad(x: Tensor, a: Given) -> Tensor:
@@ -280,14 +247,25 @@ def attended(
     scale: float | None = None,
     softcap: float | None = None,
     dropout: float = 0.0,
+    talking: tuple[Any, ...] = (),
 ) -> Tensor:
     """Values weighed by how well keys meet queries: batch x heads x positions x width."""
     scores = q @ k.mT * (q.shape[-1] ** -0.5 if scale is None else scale)
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
+    for linear in talking[:1]:
+        scores = _over_heads(scores, linear)
     if seen is not None:
         scores = scores.masked_fill(~seen, -math.inf)
-    return dropped(scores.softmax(-1), dropout) @ v
+    weights = scores.softmax(-1)
+    for linear in talking[1:]:
+        weights = _over_heads(weights, linear)
+    return dropped(weights, dropout) @ v
+
+
+def _over_heads(scores: Tensor, linear: Any) -> Tensor:
+    mixed_ = torch.einsum("ij,bj...->bi...", linear.weight, scores)
+    return mixed_ + linear.bias[:, None, None]  # type: ignore[no-any-return]
 
 
 def _cut(x: Tensor, heads: int) -> Tensor:
@@ -305,8 +283,6 @@ def _turned(x: Tensor, base: float) -> Tensor:
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, a: Given) -> Tensor:
-    if "talking" in a.named:
-        raise Unread("attend with talking")
     heads = int(a.get(0, "heads"))
     shared = int(a.get(1, "kvheads", heads))
     q, k, v = _cut(q, heads), _cut(k, shared), _cut(v, shared)
@@ -319,6 +295,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, a: Given) -> Tensor:
     if "rotary" in a.named:
         q, k = (_turned(x, a.named["rotary"]) for x in (q, k))
     k, v = (x.repeat_interleave(heads // shared, 1) for x in (k, v))
+    talks = bool(a.named.get("talking"))
     far = torch.arange(q.shape[2])[:, None] - torch.arange(k.shape[2])
     seen = torch.ones_like(far, dtype=torch.bool)
     if a.named.get("causal"):
@@ -333,6 +310,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, a: Given) -> Tensor:
         scale=a.named.get("scale"),
         softcap=a.named.get("softcap"),
         dropout=a.named.get("dropout", 0.0) if a.training else 0.0,
+        talking=tuple(a.weights.module("Linear") for _ in "lw") if talks else (),
     )
     return made.transpose(1, 2).flatten(2)
 
@@ -360,7 +338,7 @@ def _patches(x: Tensor, a: Given) -> Tensor:
     module = a.weights.module("Conv2d")
     size = _pair(a.get(0, "size"))
     width = int(a.get(1, "width", x.shape[1]))
-    assert tuple(module.weight.shape) == (width, x.shape[1], *size)
+    fits(module.weight, width, x.shape[1], *size)
     cut = F.unfold(x, size, stride=size).transpose(1, 2)
     made = cut @ module.weight.flatten(1).T
     return made if module.bias is None else made + module.bias
@@ -403,6 +381,7 @@ def _called(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Given], T
 
 OPERATORS: dict[str, Callable[[Tensor, Given], Tensor]] = {
     **{name: _called(function) for name, function in FUNCTIONS.items()},
+    **LAYOUTS,
     "none": lambda x, _: x,
     "identity": lambda x, _: x,
     "linear": _linear,
@@ -432,7 +411,6 @@ OPERATORS: dict[str, Callable[[Tensor, Given], Tensor]] = {
     "shift": lambda x, _: F.pad(x, (0, 0, 1, -1)),
     "transpose": lambda x, _: x.transpose(1, 2),
     "softmax": lambda x, _: x.softmax(axis(x)),
-    "tokens": lambda x, _: x.flatten(2).transpose(1, 2),
     "token": lambda x, a: x[:, int(a.get(0, "index", 0))],
 }
 
@@ -440,15 +418,11 @@ OPERATORS: dict[str, Callable[[Tensor, Given], Tensor]] = {
 SEVERAL: dict[str, Callable[..., Tensor]] = {
     "attend": _attend,
     "bilinear": _bilinear,
+    "mix": mixed,
+    "spread": spread,
     "behind": lambda x, y, _: torch.cat([x, y], 1),
     "outer": lambda x, y, _: (x.unsqueeze(-1) * y.unsqueeze(-2)).flatten(-2),
     "matvec": lambda x, y, _: (
         x.unflatten(-1, (-1, y.shape[-1])) @ y.unsqueeze(-1)
     ).squeeze(-1),
 }
-
-#: Operators with weights.
-LEARNING = (
-    *("linear", "conv", "dwconv", "wsconv", "bn", "ln", "rmsnorm", "gn", "prelu"),
-    *("attention", "patches", "bilinear", "positions", "classtoken"),
-)

@@ -25,6 +25,8 @@ class Value:
         newest: the newest block that made a part of it.
         holds: whether it holds an operator that runs in the block that reads it.
         bare, factor: of a multiple, what it is a multiple of.
+        alone: whether it is a number that is left of a sum of tensors: it has no shape.
+        terms: of a sum of operators on a tensor, its terms with their signs.
     """
 
     sort: str
@@ -33,6 +35,8 @@ class Value:
     holds: bool = False
     bare: Any = None
     factor: Any = 1
+    terms: tuple[tuple[int, Value], ...] = ()
+    alone: bool = False
 
     @property
     def there(self) -> bool:
@@ -41,7 +45,7 @@ class Value:
 
 def changed(value: Value, it: Any) -> Value:
     """What something is made of that has an expression's block, but is another tensor."""
-    return replace(value, it=it, bare=None, factor=1)
+    return replace(value, it=it, bare=None, factor=1, terms=())
 
 
 def number(value: Any) -> Value:
@@ -60,15 +64,19 @@ class Place:
         i: the block; None where there is none.
         locals: numbers, tensors and operators of a sum or a definition.
         listed: names of indices of finite sums.
-        members: what a sum over depth runs over: its name and its ends.
+        members: what a sum over depth runs over: its name and its numbers.
         flow: sizes `c`, `s`, `cin` in flows.
+        into: the shape of the block, to which terms are brought.
+        t: the second index.
     """
 
     i: int | None
     locals: dict[str, Any] = field(default_factory=dict)
     listed: frozenset[str] = frozenset()
-    members: tuple[str, int, int] | None = None
+    members: tuple[str, tuple[int, ...]] | None = None
     flow: dict[str, Any] = field(default_factory=dict)
+    into: tuple[int, ...] | None = None
+    t: int | None = None
 
     def knows(self, **names: Any) -> Place:
         return replace(self, locals={**self.locals, **names})
@@ -90,6 +98,11 @@ def mentions(node: Any, names: tuple[str, ...]) -> bool:
             return True
         return any(mentions(part, names) for part in node)
     return False
+
+
+def mentions_range(given: tuple[Node, ...]) -> bool:
+    """Whether an argument is a range of an unknown."""
+    return any(n[0] == "name" and n[2] and n[2][0][0] == "range" for n in given)
 
 
 def of(it: Any, parts: list[Value]) -> Value:
@@ -153,7 +166,9 @@ def spread_out(value: Value, dims: int) -> Tensor:
         return torch.tensor(float(it), dtype=torch.float64)
     if it.dim() == dims:
         return it  # type: ignore[no-any-return]
-    return it.view(*it.shape, 1, 1) if dims == 4 else it.unsqueeze(1)
+    if dims == 4:
+        return it.view(*it.shape, 1, 1)
+    return it.view(it.shape[0], *[1] * (dims - it.dim()), *it.shape[1:])
 
 
 def padded(shapes: Any, dims: int) -> list[tuple[int, ...]]:
@@ -166,7 +181,8 @@ def padded(shapes: Any, dims: int) -> list[tuple[int, ...]]:
 
 
 def operator_sum(
-    terms: list[tuple[int, Value]], meet: Callable[[list[Value]], list[Tensor]]
+    terms: list[tuple[int, Value]],
+    total: Callable[[list[tuple[int, Value]]], Value],
 ) -> Callable[[list[Value]], Value]:
     """``(A + 1 - B)`` on a tensor."""
 
@@ -181,11 +197,7 @@ def operator_sum(
             parts += [(sign, part)] * part.there
         if not parts:
             return nothing("tensor")
-        met = meet([part for _, part in parts])
-        signed = [
-            it if sign > 0 else -it for it, (sign, _) in zip(met, parts, strict=True)
-        ]
-        return of(sum(signed[1:], signed[0]), [part for _, part in parts])
+        return total(parts)
 
     return run
 

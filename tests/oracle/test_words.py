@@ -1,0 +1,231 @@
+"""Files with what the third reader learned last: each alone, at several depths."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+import torch
+
+from tests.oracle.third.check import TooLarge, check
+
+torch.set_num_threads(1)
+
+#: What files of vectors, of tokens and of recurrences begin with.
+VECTORS = """\
+input 4
+stem none
+head none
+stages 4 x {d}
+W = linear(c) > tanh
+U = linear(c)
+"""
+TOKENS = """\
+input 5 x 4
+stages 4 x {d}
+W = linear(c) > tanh
+U = linear(c)
+"""
+FILES: dict[str, str] = {
+    "streams": """\
+param n = 3
+input 5 x 4
+stages 4 x {d}
+stem linear(c) > copies(n)
+head merge > ln > avgpool > linear(2)
+T = ln > linear(c) > tanh
+A = weave
+B = write(n)
+R = read(i - n*floor((i - 1)/n))
+H_i = A_i*H_<i-1> + B_i*T_i*R_i*H_<i-1>/(i + 1)
+""",
+    "vectors in streams": """\
+param n = 2
+input 4
+stages 4 x {d}
+stem linear(c) > copies(n)
+head merge > linear(2)
+T = linear(c) > tanh
+A = weave
+B = write(n)
+R = read(1 + i - 2*floor(i/2))
+N = rmsnorm
+P = linear(n) > tanh
+q = offset(eye)
+H_i = mix(q_i*(P_i*N_i*H_<i-1>), H_<i-1>) + B_i*T_i*R_i*H_<i-1>/i
+""",
+    "cut streams": TOKENS
+    + """\
+R = streams(2) > rmsnorm > join
+X_i = X_<i-1> + W_i*R_i*X_<i-1>
+""",
+    "linear recurrence": TOKENS
+    + "times positions\n"
+    + """\
+G = linear(c) > sigmoid
+vector h_i = 0.5
+H_<i,t> = (G_i*X_<i-1,t>)*H_<i,t-1> + U_i*X_<i-1,t>
+H_<i,0> = h_i
+X_<i,t> = X_<i-1,t> + tanh(H_<i,t>)/i
+output X_L
+""",
+    "recurrence": TOKENS
+    + "times positions\n"
+    + """\
+H_<i,t> = tanh(W_i*H_<i,t-1> + U_i*X_<i-1,t>)
+X_<i,t> = X_<i-1,t-1>/2 + H_<i,t> + shift(X_<i-1,t>)
+output X_L
+""",
+    "two recurrences": TOKENS
+    + "times positions\n"
+    + """\
+A = linear(c)
+scalar h_i = 0.3
+H_<i,t> = tanh(W_i*C_<i,t-1> + U_i*X_<i-1,t>)
+C_<i,t> = sigmoid(A_i*H_<i,t>)*C_<i,t-1> + H_<i,t>/2
+C_<i,0> = h_i
+X_<i,t> = X_<i-1,t> + C_<i,t>
+output X_L
+""",
+    "two positions back": TOKENS
+    + "times positions\n"
+    + """\
+H_<i,t> = tanh(W_i*H_<i,t-2> + U_i*X_<i-1,t>) - H_<i,t-1>/3
+X_<i,t> = X_<i-1,t> + H_<i,t>
+output X_L
+""",
+    "lag, number start": TOKENS
+    + "times positions\n"
+    + """\
+H_<i,t> = tanh(W_i*H_<i,t-1> + U_i*X_<i-1,t-1>)
+H_<i,0> = 0.7
+X_<i,t> = X_<i-1,t> + H_<i,t>
+output X_L
+""",
+    "matrix": TOKENS
+    + "times positions\n"
+    + """\
+K = linear(c, bias=false)
+Q = linear(c, bias=false)
+S_<i,t> = S_<i,t-1>/2 + outer(U_i*X_<i-1,t>, K_i*X_<i-1,t>)
+X_<i,t> = X_<i-1,t> + tanh(matvec(S_<i,t>, Q_i*X_<i-1,t>))
+output X_L
+""",
+    "ids": """\
+input 6 of 9
+stages 4 x {d}
+stem embed(c) > positions
+head ln > unembed(stem)
+A = ln > attention(2, causal=true)
+C = rmsnorm > conv1d(3, dilation=2^(i - 1 - 2*floor((i-1)/2)), causal=true)
+Y_i = X_<i-1> + A_i*X_<i-1>/i
+X_i = Y_i + C_i*Y_i
+output X_L
+""",
+    "times": VECTORS
+    + """\
+times 3
+scalar b_t = 0.3
+scalar d_<i,t> = 0.2
+G = linear(c)
+C = linear(c)
+X_<i,t> = tanh(W_i*X_<i-1,t> + b_t*G_<i,t>*X_<i,t-1>) + d_<i,t>*C_t*X_<i-1,t-1>
+X_<i,1> = W_i*X_<i-1,1>
+output mean(X_<L,1..T>)
+""",
+    "by stage": """\
+input 5 x 4
+stages 4 x {d}, 4 x 2, 4 x 1
+T = ln > linear(c) > tanh
+vector q_i = 0.3
+Y_i = T_i*sum(k, 0, i-1, softmax(k, dot(q_i, P_k))*P_k, by=stage)
+P_i = P_<i-1> + Y_i
+P_<first> = Y_<first>
+output P_L
+""",
+    "shifted": VECTORS
+    + """\
+f = linear(c) > tanh
+const k_i = 1/(i + 1)
+scalar p_i = 0.3*i/L
+X_<i+1> = (1 - k_i)*f_<i+1>*X_i + k_<i+1>*p_<i+1>*X_<i-1>
+""",
+    "shifted back": VECTORS
+    + """\
+const k_i = 1/(i + 1)
+X_<i-1> = W_<i-1>*X_<i-2> + k_i*X_<i-3>
+output X_L
+""",
+    "dealt": TOKENS
+    + """\
+A = rmsnorm > linear(i) > tanh
+scalar a_<i,k> = 0.1*k/i
+scalar a_<i,i-1> = 1
+X_i = W_i*sum(k, 0, i-1, (a_<i,k> + A_<i,k>(X_<i-1>))*X_k)
+""",
+    "steps": """\
+input 2 x 8 x 8
+stages 4 x {d}, 8 x 2 / 2, 4 x 1 / (1/2)
+stem (conv(3, 4) > bn)
+names stem = "f.0", stages = "f", W = ".", adapter = "short", head = "."
+head avgpool > fc: linear(3)
+W = conv(3, c) > bn > relu > conv(1, c)
+U = conv(3, c, stride=s) > bn
+X_<first> = V_<first>*X_<first-1>
+V = conv(1, c) > bn
+X_i = X_<i-1> + W_i*X_<i-1>
+""",
+    "named steps": """\
+input 2 x 8 x 8
+scope stage
+stages 4 x {d}, 8 x 2 / 2
+names stages = "s.{{0}}", step = "b{{}}-{{0}}", W = "conv", transition = "t.{{0}}", g = "gamma"
+scalar g_i = 0.3*i per channel
+head avgpool > linear(3)
+W = (conv(3, c) > bn > relu)
+X_i = X_<i-1> + g_i*W_i*X_<i-1>
+""",
+    "numbers alone": VECTORS
+    + """\
+V_i = V_<i-1> + U_i*X_<i-1>
+X_i = W_i*X_<i-1> + (2 + V_<i-1>)*X_<i-1>/9 + tanh(1 + V_<i-1>)*X_<i-1>/i
+  - X_<i-1>/(30 + V_<i-1>) + max(X_<i-1>, 1 + V_<i-1>)/20
+V_0 = 0
+output X_L
+""",
+    "res2": """\
+input 8
+stages 8 x {d}
+R(x, n=4, a=1/2) = concat(Y_<1..n>)
+  where S_<1..n> = split(x, n), K = linear(cin) > tanh, scalar g = a/3
+  where Y_1 = S_1, Y_2 = K_2*S_2
+  where Y_k = K_k*(S_k + g*Y_<k-1>)
+W = linear(c) > R(a=1/5) > linear(c)
+X_i = X_<i-1> + W_i*X_<i-1>/i
+""",
+    "deal": VECTORS
+    + """\
+M = linear(2*c)
+a_i, b_i = split(M_i*X_<i-1>, 2)
+X_i = tanh(a_i)*X_<i-1> + b_i
+output X_L
+""",
+}
+#: Those whose sums over depth, or whose classes, grow with the depth.
+SHORT = ("by stage", "dealt", "res2")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_words(name: str) -> None:
+    check(FILES[name].format(d=3))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", FILES)
+def test_words_at_depths(name: str) -> None:
+    for depth in (1, 2, 8, 17, 40, 300):
+        if depth > 40 and name in SHORT:
+            continue
+        forms = ("plain", "lean", "checkpoint") if depth < 40 else ("plain",)
+        with contextlib.suppress(TooLarge):
+            check(FILES[name].format(d=depth), forms)
