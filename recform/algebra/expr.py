@@ -28,6 +28,8 @@ _T = TypeVar("_T")
 
 #: The number of the block, counted from 1.
 I = sympy.Symbol("i", integer=True, positive=True)  # noqa: E741
+#: The number of a block, or of what lies before the first: of ``k_<i-1>`` in block 1.
+ANY = sympy.Symbol("_i", integer=True)
 #: The number of blocks (of the network, or of the stage with `scope stage`).
 L = sympy.Symbol("L", integer=True, positive=True)
 #: The position among the tokens, with ``times positions``.
@@ -105,6 +107,15 @@ class Learned(sympy.Expr):
 def with_learned(value: Symbolic, name: Callable[[Learned], Symbolic]) -> Symbolic:
     """A coefficient with something else for each learned scalar in it."""
     return value.xreplace({item: name(item) for item in value.atoms(Learned)})
+
+
+def of_number(value: Symbolic, index: Symbolic) -> Symbolic:
+    """A number in :data:`ANY` as one of a block, or of what lies before the first.
+
+    In :data:`I`, ``max(1, i)`` would be ``i``, and 0 there.
+    """
+    # What a row has for a block is told in `I`.
+    return value.xreplace({ANY: index, I: index.xreplace({ANY: I})})
 
 
 class Tensor(sympy.Expr):

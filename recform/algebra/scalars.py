@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import sympy
 
-from recform.algebra.expr import I
+from recform.algebra.expr import I, of_number
 from recform.algebra.placed import Placed
 from recform.blocks.exact import as_any_float, is_nothing
 from recform.blocks.function import EXACT
@@ -311,7 +311,7 @@ class _Scalars:
         if index is None or not index.is_integer:
             said = f"of which block {expr.name} is, a whole number says"
             self._fail("RF304", said, place.span, f"{expr.name}_i is that of the block")
-        value = value.xreplace({I: index})
+        value = of_number(value, index)
         if value.is_number and not value.is_real:
             said = f"{expr.span.text} is no number"
             self._fail("RF211", said, expr.span, "blocks are counted from 1")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import I, K, L
+from recform.algebra.expr import ANY, I, K, L, of_number
 from recform.algebra.formula import LearnedScalar, MemberStarts
 from recform.algebra.indices import untimed
 from recform.algebra.scalars import ScalarReader, of_block, scalar_of
@@ -51,14 +51,14 @@ class DeclarationReader:
             if item.per is None and not item.target.indices:
                 self.known[name] = self._constant(item, {})
             elif item.per is None:
-                names = {**self._frame.values, **self.known, "L": L, "i": I}
+                names = {**self._frame.values, **self.known, "L": L, "i": ANY}
                 value = scalar_of(item.value, names)
                 if value is not None and not isinstance(value, bool):
                     self.known[of_block(name)] = value
         return {k: v for k, v in self.known.items() if not k.endswith(of_block(""))}
 
     def of_blocks(self, places: Mapping[str, Symbolic]) -> dict[str, Symbolic]:
-        """The values of constants with the index ``i`` by name.
+        """The values of constants with the index ``i`` by name, in :data:`ANY`.
 
         Args:
             places: more that they may read.
@@ -70,7 +70,7 @@ class DeclarationReader:
                 and item.target.indices
                 and self._is_index_i(item.target)
             ):
-                values[name] = self._constant(item, {**places, "i": I})
+                values[name] = self._constant(item, {**places, "i": ANY})
                 self.known[of_block(name)] = values[name]
         return values
 
@@ -157,7 +157,7 @@ class DeclarationReader:
                     name, True, 0.0, False, item.span, self._starts(item)
                 )
                 continue
-            places = {"i": I, "L": L} if indexed else {}
+            places = {"i": ANY, "L": L} if indexed else {}
             if item.target.indices or not self._depends(item):
                 start = self._number(self._start(item, places), item)
             else:
@@ -173,13 +173,17 @@ class DeclarationReader:
         """Whether the start of what all blocks share depends on a block, with a report."""
         used = names_in(item.value) - self._frame.values.keys()
         value = scalar_of(item.value, {**self.known, **self._frame.values})
-        if value is not None and not isinstance(value, bool) and not value.has(I, L):
+        if (
+            value is not None
+            and not isinstance(value, bool)
+            and not value.has(ANY, I, L)
+        ):
             return False  # ``k_2`` is one number
         found = sorted(used & {"i", "L"}, reverse=True)
         found += [
             name
             for name, value in self.known.items()
-            if name.removesuffix(of_block("")) in used and value.has(I, L)
+            if name.removesuffix(of_block("")) in used and value.has(ANY, I, L)
         ]
         if found:
             name, which = item.target.name, found[0]
@@ -198,7 +202,7 @@ class DeclarationReader:
         known = {
             name: value
             for name, value in self.known.items()
-            if more or name.endswith(of_block("")) or not value.has(I, L)
+            if more or name.endswith(of_block("")) or not value.has(ANY, I, L)
         }
         names = {**known, **self._frame.values, **more}
         return ScalarReader(names, self._report, "a scalar's start").read(item.value)
@@ -264,13 +268,13 @@ class DeclarationReader:
                     scalars[name].span,
                 )
             used[member] = self._listed(scalars[name], member)
-        return used
+        return {name: _of_block(scalar) for name, scalar in used.items()}
 
     def _listed(self, scalar: LearnedScalar, member: str) -> LearnedScalar:
         """One of ``a_1``, ``a_2`` ..., which all blocks share."""
         start = scalar.start
         if not isinstance(start, float):
-            start = start.xreplace({I: sympy.Integer(member.rpartition("_")[2])})
+            start = of_number(start, sympy.Integer(member.rpartition("_")[2]))
             if start.has(L) or not start.is_real:
                 what = "what depends on the number of blocks"
                 self._report.error(
@@ -323,3 +327,11 @@ class DeclarationReader:
             "RF304", f"a declaration has the index i: {target.name}_i", target.span
         )
         return False
+
+
+def _of_block(scalar: LearnedScalar) -> LearnedScalar:
+    """With a start in the number of the block."""
+    start = scalar.start
+    if isinstance(start, float):
+        return scalar
+    return replace(scalar, start=of_number(start, I))

@@ -49,20 +49,38 @@ class Pass:
         ran: what has returned, in the order of their ends.
         read: modules that blocks got, each with how many had returned before.
         blocks: that were called, with the number of their stage.
+        apart: whether each stage has modules of its own that its blocks share.
     """
 
     ran: Sequence[Value]
     read: Sequence[tuple[Value, int]]
     blocks: Sequence[tuple[Span, int]]
+    apart: bool
 
     def ranks(self) -> dict[Place, Rank]:
         """When modules run first, but for blocks that were passed over."""
+        ends: dict[Place, int] = {}
+        for number, part in enumerate(self.ran):
+            ends.setdefault(place(part), number)
         found: dict[Place, Rank] = {}
         for part, before in self.read:
-            found.setdefault(place(part), (before, -1))
-        for number, part in enumerate(self.ran):
-            found.setdefault(place(part), (number, 0))
+            found.setdefault(place(part), (self._begin(before, ends), -1))
+        for where, number in ends.items():
+            found.setdefault(where, (number, 0))
         return found
+
+    def _begin(self, before: int, ends: Mapping[Place, int]) -> int:
+        """The end of the first of the blocks that share what one of them gets.
+
+        It is no part of any, and comes in front of all of them, whoever reads it.
+        """
+        found = [
+            (ends[where], stage if self.apart else 0)
+            for span, stage in self.blocks
+            if (where := (id(span.row), span.first)) in ends
+        ]
+        stages = [stage for end, stage in found if end >= before]
+        return min((end for end, stage in found if stage in stages[:1]), default=before)
 
     def block(
         self, part: Value, ranks: Mapping[Place, Rank]

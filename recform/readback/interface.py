@@ -12,6 +12,7 @@ from functools import partial
 from math import log2
 from typing import Any
 
+from recform.algebra.formula import Scope
 from recform.algebra.tracing import shapes_along
 from recform.blocks import Shape
 from recform.diagnostics.refuted import Refuted
@@ -175,11 +176,12 @@ class Interface:
                 raise Refuted(f"{self._name} takes out {what} behind {row['module']}")
 
     def _check_depths(self) -> None:
-        """Parameters are sorted by where they are read first."""
+        """Parameters are sorted by where they are read first, or what reads them begins."""
         stop = self._shown[-1][1]
         blocks = [(span, block.segment.stage) for span, block in self._found]
         ran = [part for part, _ in self._returned[:stop]]
-        check_depths(self._code, self._network, Pass(ran, self._read, blocks))
+        apart = self._graph.recurrence.formula.scope is Scope.STAGE
+        check_depths(self._code, self._network, Pass(ran, self._read, blocks, apart))
 
     def _modules(self, returned: Sequence[tuple[Value, Value]]) -> list[Value]:
         """Modules that have returned, but for those that stand for functions."""

@@ -17,6 +17,7 @@ from recform.algebra.expr import (
     State,
     T,
     Tensor,
+    of_number,
 )
 from recform.algebra.indices import at_time, mirrored, untimed
 from recform.algebra.operators import OperatorRef, Scalar
@@ -96,7 +97,7 @@ class References(Indices):
                 self._no_block(expr)
             if not (behind := I - index).free_symbols:
                 self.constants.setdefault(name, set()).add(int(behind))
-            return Scalar(self.names.numbers[name].subs(I, index))
+            return Scalar(of_number(self.names.numbers[name], index))
         if name[0].isupper() and index == I and not closest(name, self.names.unknowns):
             # Nothing says what it is; as an operator it gets the more telling error.
             return OperatorRef(name, index)

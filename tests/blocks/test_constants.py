@@ -138,3 +138,35 @@ def test_a_number_beside_a_tensor_is_what_it_is(number: str) -> None:
 def test_numbers_that_no_float_reaches(line: str) -> None:
     found = mistakes(f"input 6\nstages 6 x 5\nhead none\nW = linear(c)\n{line}")
     assert {item.code for item in found} == {"RF106"}
+
+
+#: Numbers of which those of blocks, from 1 on, are something simpler.
+BEFORE = {
+    "max(1, i)": lambda i: max(1, i),
+    "1/max(1, i)": lambda i: 1 / max(1, i),
+    "abs(i)": abs,
+    "sqrt(i^2)": abs,
+    "floor(10^(-i))": lambda i: math.floor(10**-i),
+}
+
+
+@pytest.mark.parametrize("number", BEFORE)
+def test_of_what_lies_before_the_first_block(number: str) -> None:
+    wanted = BEFORE[number]
+    net = recform.load(
+        f"{FRAME}const b_i = {number}\nW = linear(c, bias=false)\n"
+        "const d_i = b_<i-1>\nX_i = W_i*X_<i-1> + (d_i + b_<i-1>)*X_<i-1>"
+    ).double()
+    given = torch.randn(2, 8, 6, dtype=torch.float64)
+    x = given
+    for i, block in enumerate(net.blocks):
+        x = block.W(x) + 2 * wanted(i) * x
+    torch.testing.assert_close(net(given), x)
+
+
+def test_a_listed_number_before_the_first_block() -> None:
+    net = recform.load(
+        f"{FRAME}W = linear(c)\nscalar a_i = max(1, i)\n"
+        "X_i = W_i*X_<i-1> + a_0*X_<i-1> + a_2*X_<i-2>"
+    )
+    assert (net.a_0.item(), net.a_2.item()) == (1, 2)

@@ -123,3 +123,13 @@ def written(text: str) -> Written:
 def test_a_word_that_is_not_so_is_found(fault: str) -> None:
     text, pattern, other = FAULTS[fault]
     assert written(text).refuses(pattern, other)
+
+
+@pytest.mark.parametrize("scope", ["stage", "network"])
+def test_what_blocks_share_that_the_first_of_them_does_not_read(scope: str) -> None:
+    """Its depth is that of what shares it, not of the block that reads it first."""
+    written(
+        f"input 3 x 8 x 8\nscope {scope}\nstages 4 x 1, 4 x 3 / 2\n"
+        "W = conv(3, c, stride=s)\nV = conv(1, c)\n"
+        "X_<first> = W_<first>*X_<first-1>\nX_i = W_i*X_<i-1> + V*X_<i-1>\n"
+    )

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import sympy
 
-from recform.algebra.expr import I, L, Learned
+from recform.algebra.expr import ANY, I, L, Learned, of_number
 from recform.algebra.placed import Placed
 from recform.algebra.typeset import indexed
 from recform.blocks.symbolic import Symbolic
@@ -29,7 +29,7 @@ class Constant:
 
     Attributes:
         name: as in the file.
-        value: in ``i`` and ``L``.
+        value: in ``i``, which is :data:`ANY`, and ``L``.
         behind: how many blocks back equations read it: 0 and 1 for ``k_i - k_<i-1>``.
     """
 
@@ -53,7 +53,7 @@ class Named:
     @cached_property
     def value(self) -> Symbolic:
         """What it stands for, in the ``i`` of the block."""
-        return self.constant.value.xreplace({I: I - self.behind})
+        return of_number(self.constant.value, I - self.behind)
 
 
 def candidates(constants: Iterable[Constant], lag: int = 0) -> list[Named]:
@@ -63,9 +63,9 @@ def candidates(constants: Iterable[Constant], lag: int = 0) -> list[Named]:
         constants: of the formula.
         lag: how many blocks back the equation is of which it is.
     """
-    found = [constant for constant in constants if is_of_block(constant.value)]
+    found = [constant for constant in constants if constant.value.has(ANY, I, L)]
     return [
-        Named(constant, behind + lag if constant.value.has(I) else 0)
+        Named(constant, behind + lag if constant.value.has(ANY, I) else 0)
         for constant in found
         for behind in constant.behind
     ]
@@ -96,7 +96,7 @@ def as_written(value: Symbolic, constants: Iterable[Constant]) -> Symbolic:
     said = {
         name.symbol: sympy.Symbol(
             indexed(name.constant.name, I - name.behind)
-            if name.constant.value.has(I)
+            if name.constant.value.has(ANY, I)
             else name.constant.name,
             real=True,
         )
