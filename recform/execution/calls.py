@@ -34,6 +34,7 @@ from recform.execution.parts import (
     Leaf,
     Method,
     Name,
+    Names,
     Options,
     Pieces,
     Row,
@@ -162,7 +163,7 @@ class Calls:
                 "OrderedDict" | "tuple" | "list" as kind,
                 (tuple() | list()) as items,
             ]:
-                return _named_row(items) if kind == "OrderedDict" else items
+                return Names(*_named(items)) if kind == "OrderedDict" else items
             case ["len", (tuple() | list() | Row() | Items()) as held]:
                 return len(self.each(held))
             case ["enumerate", (tuple() | list() | Row() | Items()) as held]:
@@ -313,17 +314,19 @@ def _pooled(arguments: Sequence[Value]) -> tuple[Any, ...] | None:
 
 def _container(name: str, arguments: Sequence[Value]) -> Row:
     match arguments:
-        case [Row() as row]:
+        case [Names() as row]:
+            return Row(row.held, row.names)
+        case [Row() as row] if name != "nn.Sequential":
             return row
         case [(tuple() | list() | Items()) as items] if name != "nn.Sequential":
             if name == "nn.ModuleDict":
-                return _named_row(items)
+                return Row(*_named(items))
             arguments = items
         case _ if name != "nn.Sequential" and arguments:
             raise Unreadable(f"{name} takes one list")
     return Row(arguments)
 
 
-def _named_row(items: Sequence[Value]) -> Row:
-    """A container of which each part has a name."""
-    return Row(tuple(item for _, item in items), tuple(name for name, _ in items))
+def _named(items: Sequence[Value]) -> tuple[tuple[Value, ...], tuple[str, ...]]:
+    """What each name stands for, and the names."""
+    return tuple(item for _, item in items), tuple(name for name, _ in items)

@@ -132,6 +132,10 @@ class Row(Part):
         raise Unreadable(f"a container has no place {place}")
 
 
+class Names(Row):
+    """An ``OrderedDict``, of which a container is made: it is none itself."""
+
+
 @dataclass(frozen=True, eq=False)
 class Instance(Part):
     """An object of a class of the file.

@@ -418,3 +418,14 @@ def test_the_lists_of_names_are_whole() -> None:
                 names = [(alias.asname or alias.name) for alias in node.names]
                 imported.update(names)
     assert imported <= identifiers.GLOBAL
+
+
+def test_a_row_that_is_all_of_its_container() -> None:
+    """The head reads weights of the stem by their name: `features.0.embed.weight`."""
+    text = (
+        'input 6 of 20\nstages 8 x 2\nstem embed(c)\nnames stem = "features.0"\n'
+        "X_i = W_i*X_<i-1>"
+    )
+    (item,) = compile_source(from_text(text))
+    net = item.module()
+    assert net.features[0].embed.weight is net.head.unembed.weight
