@@ -27,6 +27,7 @@ from recform.analysis.paths.packed import (
     unpacked,
     weights,
 )
+from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
 from recform.linear.forms import NoNumber, numeric
 from recform.linear.model import STEM, Gradient, Linear, Source
@@ -58,7 +59,7 @@ def multiplicity(
     """
     exact = coefficient
     if not exact.is_Number and not exact.has(Learned):
-        exact = exact.xreplace({I: sympy.Integer(block), L: sympy.Integer(length)})
+        exact = filled(exact, {I: sympy.Integer(block), L: sympy.Integer(length)})
     if exact.is_Integer:
         return int(exact)
     try:
