@@ -21,6 +21,7 @@ from weakref import WeakValueDictionary
 import sympy
 from sympy.core.symbol import Str
 
+from recform.blocks.exact import filled
 from recform.blocks.operator import Operator
 from recform.blocks.symbolic import Symbolic
 
@@ -115,7 +116,7 @@ def of_number(value: Symbolic, index: Symbolic) -> Symbolic:
     In :data:`I`, ``max(1, i)`` would be ``i``, and 0 there.
     """
     # What a row has for a block is told in `I`.
-    return value.xreplace({ANY: index, I: index.xreplace({ANY: I})})
+    return filled(value, {ANY: index, I: index.xreplace({ANY: I})})
 
 
 class Tensor(sympy.Expr):
@@ -273,7 +274,7 @@ class Weighted(Tensor):
     def here(self) -> Symbolic:
         """The coefficient in its block."""
         value = self.coefficient
-        return value if self.at is sympy.nan else value.xreplace({I: self.at})
+        return value if self.at is sympy.nan else filled(value, {I: self.at})
 
 
 class Scaled(Weighted, Single):

@@ -30,7 +30,7 @@ from recform.blocks import (
 from recform.blocks.acts import chained
 from recform.blocks.arguments import Value
 from recform.blocks.code import LARGEST, Real, code, is_near, reckoned
-from recform.blocks.exact import as_any_float, runs_over
+from recform.blocks.exact import as_any_float, filled, runs_over
 from recform.blocks.operator import declares
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import beyond, large
@@ -349,7 +349,7 @@ def put_in_argument(
         return value.xreplace(known)
     exact = _real(value, name, known)
     is_whole = kind.symbolic and exact == round(exact) and abs(exact) < MAX_SIZE
-    number = sympy.Integer(round(exact)) if is_whole else value.xreplace(known)
+    number = sympy.Integer(round(exact)) if is_whole else filled(value, known)
     made = number_of(number, kind, name)
     if not (value.is_Symbol or _keeps(value, known, kind, exact)):
         what = (

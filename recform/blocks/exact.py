@@ -64,6 +64,34 @@ def is_nothing(value: Symbolic) -> bool:
     return bool(_number(value, {}) == 0)
 
 
+def filled(value: Symbolic, at: Mapping[Symbolic, Any]) -> Symbolic:
+    """An expression with others in the place of symbols.
+
+    SymPy compares no maximum of what is 0 and does not look so, as a sum of logarithms.
+    """
+    try:
+        return value.xreplace(at)
+    except ValueError:
+        return _filled(value, at)
+
+
+def _filled(value: Symbolic, at: Mapping[Symbolic, Any]) -> Symbolic:
+    if value in at:
+        return at[value]
+    if not value.args:
+        return value
+    parts = [_filled(part, at) for part in value.args]
+    if any(part.is_number and not part.is_extended_real for part in parts):
+        return sympy.nan
+    made = value.func(*parts)
+    is_sum = made.is_number and not made.is_Rational
+    return (
+        sympy.S.Zero
+        if is_sum and as_any_float(made) == 0 and is_nothing(made)
+        else made
+    )
+
+
 def runs_over(value: Symbolic, at: Mapping[Symbolic, Any]) -> bool:
     """Whether a power in an expression is larger than any float.
 

@@ -14,6 +14,7 @@ from recform.algebra.lists import is_list
 from recform.algebra.reindex import reindexed
 from recform.algebra.typeset import plain
 from recform.algebra.written.decimals import Decimals
+from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.recurrence.blind import warn_if_blind
@@ -322,7 +323,7 @@ def relative(tensor: Tensor, at: int, absolute: int) -> Tensor:
 
     def coefficient(value: Symbolic, block: Symbolic) -> tuple[Symbolic, Symbolic]:
         if block is not sympy.nan:
-            value = value.xreplace({I: index(block)})
+            value = filled(value, {I: index(block)})
         return value, sympy.nan
 
     return reindexed(tensor, index, coefficient)

@@ -11,6 +11,7 @@ import sympy
 from recform.algebra.expr import Elementwise, History, I, K, L, Learned, Tensor
 from recform.algebra.totals import totals
 from recform.blocks import Operator
+from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
 from recform.linear.propagate import owner
 from recform.linear.words import Letter, Polynomial
@@ -152,7 +153,7 @@ class Matrices:
         if (coefficient, block) not in self._numbers:
             at = {I: sympy.Integer(block), L: sympy.Integer(self._evaluator.length)}
             try:
-                number = self._evaluator.number(_indexed(coefficient.xreplace(at), at))
+                number = self._evaluator.number(_indexed(filled(coefficient, at), at))
             except Missing:
                 number = 0.0
             self._numbers[coefficient, block] = number

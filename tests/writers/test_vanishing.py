@@ -58,6 +58,35 @@ def test_networks_are_those_of_the_numbers(equation, number) -> None:  # type: i
     torch.testing.assert_close(net(given), net.head(x))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X_i = a_i*W_i*X_<i-1> + (1 + max(log(8*L) + log(3) - log(144), -1))*X_<i-1>",
+        "const k_i = max(0, log(8*i) + log(3) - log(24))\nconst q = k_1\n"
+        "X_i = a_i*W_i*X_<i-1> + (q + 1)*X_<i-1>",
+        "D = dropout(max(0, log(8*i) + log(3) - log(24))/9)\n"
+        "X_i = a_i*W_i*X_<i-1> + D_i*X_<i-1>",
+    ],
+)
+def test_what_vanishes_in_a_maximum(text: str) -> None:
+    """SymPy would compare it with the others, and cannot."""
+    torch.manual_seed(0)
+    net = recform.load(f"{FRAME}{text}").double().eval()
+    given = torch.randn(3, 4, dtype=torch.float64)
+    x = net.stem(given)
+    for block in net.blocks:
+        x = block.a * block.W(x) + x
+    torch.testing.assert_close(net(given), net.head(x))
+
+
+def test_what_is_no_number_in_a_maximum() -> None:
+    (found,) = mistakes(
+        f"{FRAME}const q_i = max(0.1, log(i))\n"
+        "X_i = a_i*W_i*X_<i-1> + sum(k, 0, i-1, q_k*X_k)"
+    )
+    assert found.code == "RF211"
+
+
 def test_a_number_beside_tensors_vanishes() -> None:
     assert recform.load(f"{FRAME}X_i = a_i*W_i*X_<i-1> + sin(pi*i/3)")
 

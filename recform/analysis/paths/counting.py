@@ -27,7 +27,7 @@ from recform.analysis.paths.packed import (
     unpacked,
     weights,
 )
-from recform.blocks.exact import runs_over
+from recform.blocks.exact import filled, runs_over
 from recform.blocks.symbolic import Symbolic
 from recform.linear.forms import NoNumber, numeric
 from recform.linear.model import STEM, Gradient, Linear, Source
@@ -60,7 +60,7 @@ def multiplicity(
     exact = coefficient
     at = {I: sympy.Integer(block), L: sympy.Integer(length)}
     if not (exact.is_Number or exact.has(Learned) or runs_over(exact, at)):
-        exact = exact.xreplace(at)
+        exact = filled(exact, at)
     if exact.is_Integer:
         return int(exact)
     try:

@@ -12,7 +12,7 @@ from sympy.printing.precedence import PRECEDENCE
 from recform.algebra.expr import I, L, Learned
 from recform.algebra.stable import with_words
 from recform.blocks.code import TOO_LARGE, ExpressionPrinter, is_decimal
-from recform.blocks.exact import as_float
+from recform.blocks.exact import as_float, filled
 from recform.blocks.symbolic import Symbolic
 from recform.writers.formula.terms import ATOM, PRODUCT, SUM, UNARY
 
@@ -207,7 +207,7 @@ def coefficient_text(
     if not value.free_symbols and not value.atoms(Learned):
         return number(value)
     known = {k: sympy.Rational(text) for k, text in names.items() if text.isdecimal()}
-    plain = value.xreplace(known)
+    plain = filled(value, known)
     if plain.is_Rational:
         is_quotient = not plain.is_Integer and (value.is_Pow or not is_decimal(plain))
         return f"{plain.p} / {plain.q}" if is_quotient else number(plain)
