@@ -174,7 +174,7 @@ def _fault(
     number = as_any_float(value, at)
     if math.isnan(number):
         return "RF211"
-    if math.isinf(number) or abs(number) > most or runs_over(value, at):
+    if math.isinf(number) or abs(number) > most or runs_over(with_words(value), at):
         return "RF106"
     if value.has(sympy.Max, sympy.Min):
         try:
