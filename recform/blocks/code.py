@@ -13,7 +13,7 @@ from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.pycode import PythonCodePrinter
 
 from recform.blocks.arguments import Argument, Arguments, Value
-from recform.blocks.exact import as_any_float
+from recform.blocks.exact import as_any_float, filled
 from recform.blocks.symbolic import Symbolic
 
 #: Whole numbers of Python's from here on are none that torch takes; floats are.
@@ -133,10 +133,10 @@ def put_in(value: Value, table: Mapping[Symbolic, Value]) -> Value:
     if not symbols_in(value):
         return value
     # At once: what is put in may hold symbols of the same names.
-    filled = value.xreplace({k: sympy.sympify(v) for k, v in table.items()})
-    if filled.free_symbols:
-        return filled
-    return int(filled) if filled.is_Integer else float(filled)
+    made = filled(value, {k: sympy.sympify(v) for k, v in table.items()})
+    if made.free_symbols:
+        return made
+    return int(made) if made.is_Integer else float(made)
 
 
 def _fraction(number: Symbolic) -> str:

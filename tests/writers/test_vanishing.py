@@ -79,6 +79,14 @@ def test_what_vanishes_in_a_maximum(text: str) -> None:
     torch.testing.assert_close(net(given), net.head(x))
 
 
+def test_what_vanishes_in_a_maximum_of_an_argument() -> None:
+    number = "log(max(i, log(7*L) + log(9) - log(63)))"
+    text = (
+        f"{FRAME}U = linear(c)\nX_i = W_i*X_<i-1> + a_i*U_i*concat(X_<i-1>, {number})"
+    )
+    assert recform.load(text.replace("4 x 6", "4 x 1"))
+
+
 def test_what_is_no_number_in_a_maximum() -> None:
     (found,) = mistakes(
         f"{FRAME}const q_i = max(0.1, log(i))\n"
