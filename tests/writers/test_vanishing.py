@@ -61,7 +61,6 @@ def test_networks_are_those_of_the_numbers(equation, number) -> None:  # type: i
 @pytest.mark.parametrize(
     "text",
     [
-        "X_i = a_i*W_i*X_<i-1> + (1 + max(log(8*L) + log(3) - log(144), -1))*X_<i-1>",
         "const k_i = max(0, log(8*i) + log(3) - log(24))\nconst q = k_1\n"
         "X_i = a_i*W_i*X_<i-1> + (q + 1)*X_<i-1>",
         "D = dropout(max(0, log(8*i) + log(3) - log(24))/9)\n"
@@ -85,6 +84,14 @@ def test_what_vanishes_in_a_maximum_of_an_argument() -> None:
         f"{FRAME}U = linear(c)\nX_i = W_i*X_<i-1> + a_i*U_i*concat(X_<i-1>, {number})"
     )
     assert recform.load(text.replace("4 x 6", "4 x 1"))
+
+
+def test_a_coefficient_that_vanishes_in_a_maximum_is_refused() -> None:
+    (found,) = mistakes(
+        f"{FRAME}X_i = a_i*W_i*X_<i-1>"
+        " + (1 + max(log(8*L) + log(3) - log(144), -1))*X_<i-1>"
+    )
+    assert found.code == "RF106"
 
 
 def test_what_is_no_number_in_a_maximum() -> None:
