@@ -47,8 +47,21 @@ TEXTS = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
-@pytest.mark.parametrize("plan", ["plain", "lean", "checkpoint"])
+@pytest.mark.parametrize(
+    ("plan", "dtype"),
+    [
+        *(
+            ("plain", "fp32"),
+            ("plain", "bf16"),
+            ("lean", "bf16"),
+            ("checkpoint", "fp32"),
+        ),
+        *(
+            pytest.param(*case, marks=pytest.mark.long)
+            for case in (("lean", "fp32"), ("checkpoint", "bf16"))
+        ),
+    ],
+)
 @pytest.mark.parametrize("name", TEXTS)
 def test_memory(name: str, plan: str, dtype: str) -> None:
     item = replace(compiled(TEXTS[name]), target=Target(memory=Memory(plan)))
