@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from tests.oracle.third.file import File
-from tests.oracle.third.grammar import Node
+from tests.oracle.third.grammar import Node, Unread
 
 #: Operators with weights.
 LEARNING = (
@@ -199,7 +199,9 @@ def blocks(net: Any, file: File, counts: list[int]) -> list[list[Any]]:
             continue
         children = _numbered(container, path, file)
         if step is not None:
-            made.append([container] * count)
+            if max(count, len(paths)) > 1:
+                raise Unread("layers of several blocks lie in one container")
+            made.append([container])
             continue
         made.append(children[before:][:count])
     return made

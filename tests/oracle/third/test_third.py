@@ -43,7 +43,7 @@ QUICK = (
     "modern/rnn.rf",
 )
 #: What the reader does not know of the examples; every other one it has to read.
-UNREAD: dict[str, str] = {}
+UNREAD = {"zoo/vgg16_bn.rf": "layers of several blocks lie in one container"}
 FORMS = ("plain", "lean", "checkpoint")
 #: Of images, whose normalisations are folded for inference.
 OF_IMAGES = (*FORMS, "inference", "timm")
@@ -314,4 +314,7 @@ def test_all_examples(path: Path) -> None:
         with pytest.raises(Unread, match=UNREAD[name]):
             check(path.read_text(), folder=path.parent)
         return
-    check(path.read_text(), FORMS, folder=path.parent)
+    text = path.read_text()
+    # Where steps have names, blocks may have no class, and so no checkpoint (RF538).
+    forms = ("plain", "lean") if re.search(r'\bstep *= *["(]', text) else FORMS
+    check(text, forms, folder=path.parent)
