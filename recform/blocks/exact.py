@@ -129,11 +129,9 @@ def _number(value: Symbolic, at: Mapping[Symbolic, Any]) -> Exact:
 
 def _of_sympy(value: Symbolic, at: Mapping[Symbolic, Any]) -> Exact:
     """What no rule is here for: what a row has for a block, functions of few operators."""
-    filled = value.xreplace(
-        {name: sympy.sympify(number) for name, number in at.items()}
-    )
-    if filled != value:
-        return _number(filled, {})
+    here = value.xreplace({name: sympy.sympify(number) for name, number in at.items()})
+    if here != value:
+        return _number(here, {})
     made = value.evalf(_DIGITS)
     if not made.is_Float and not made.is_Rational:
         raise TypeError(f"{value} is no number")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -49,10 +49,20 @@ def outcome(text: str) -> str:
         # always follow it; tests/oracle/test_shapes.py has adapters for its subject.
         return "adapters not followed"
     except CompileError as error:
-        codes = sorted({item.code for item in error.diagnostics})
-        assert set(codes) <= (REFUSED_STAGES if several else REFUSED), codes
-        return f"refused {' '.join(codes)}"
+        return refusal(error, REFUSED_STAGES if several else REFUSED)
     return "agreed"
+
+
+def refusal(error: CompileError, reasons: Collection[str]) -> str:
+    """What a refused file is called; fails if it is refused for no good reason.
+
+    Args:
+        error: what was said.
+        reasons: codes that it may have.
+    """
+    codes = sorted({item.code for item in error.diagnostics})
+    assert set(codes) <= {*reasons}, codes
+    return f"refused {' '.join(codes)}"
 
 
 def search(

@@ -19,7 +19,7 @@ from recform.diagnostics import CompileError
 from recform.operators.activation import LeakyReLU
 from tests import Tried
 from tests.oracle import files
-from tests.oracle.search import REFUSED_STAGES, search, tries
+from tests.oracle.search import REFUSED_STAGES, refusal, search, tries
 from tests.oracle.third.check import TooLarge, check, check_one
 from tests.oracle.third.drawn import imaged, numbered
 from tests.oracle.third.file import read
@@ -219,10 +219,8 @@ def outcome(text: str, forms: tuple[str, ...] = ("plain",)) -> str:
     except TooLarge:
         return "overflowed"
     except CompileError as error:
-        codes = sorted({item.code for item in error.diagnostics})
         # What is too large for a float, or too small beside what it is made of.
-        assert set(codes) <= {"RF106"}, codes
-        return f"refused {' '.join(codes)}"
+        return refusal(error, {"RF106"})
     return "agreed"
 
 
@@ -247,9 +245,7 @@ def followed(text: str, forms: tuple[str, ...] = ("plain",)) -> str:
     except NotFollowed:
         return "adapters not followed"
     except CompileError as error:
-        codes = sorted({item.code for item in error.diagnostics})
-        assert set(codes) <= REFUSED_STAGES, codes
-        return f"refused {' '.join(codes)}"
+        return refusal(error, REFUSED_STAGES)
     return "agreed"
 
 
