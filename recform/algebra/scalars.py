@@ -320,11 +320,12 @@ class _Scalars:
 
     def _placed(self, item: Placed, expr: n.Reference) -> Symbolic:
         """What stands here for a number that a block has by its place."""
-        if item.index != I or item.row.name not in self._names:
+        elsewhere = item.index != of_number(I, self._names.get("i", I))
+        if elsewhere or item.row.name not in self._names:
             self._fail(
                 "RF212",
                 f"{expr.span.text} is made of {item.row.name}, which is not known here"
-                + (" of another block" if item.index != I else ""),
+                + (" of another block" if elsewhere else ""),
                 expr.span,
                 f"multiply in the equation: {expr.span.text}*X_<i-1>",
             )

@@ -15,7 +15,11 @@ STRIDE = sympy.Symbol("s", integer=True, positive=True)
 SCALE = sympy.Symbol("1/s", integer=True, positive=True)
 #: The features that come into the pipeline.
 INCOMING = sympy.Symbol("cin", integer=True, positive=True)
-SYMBOLS = {"c": WIDTH, "s": STRIDE, "cin": INCOMING, "i": I, "L": L}
+#: The number of the block that an operator belongs to: there is a ``W_0``.
+BLOCK = sympy.Symbol("i", integer=True, nonnegative=True)
+SYMBOLS = {"c": WIDTH, "s": STRIDE, "cin": INCOMING, "i": BLOCK, "L": L}
+#: What the symbols of equations are in arguments.
+IN_ARGUMENTS = {I: BLOCK, L: L}
 
 
 def is_width(name: str) -> bool:

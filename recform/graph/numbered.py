@@ -8,10 +8,10 @@ from functools import partial
 
 import sympy
 
-from recform.algebra.expr import I, L
+from recform.algebra.expr import L
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Members
-from recform.algebra.symbols import parameter
+from recform.algebra.symbols import BLOCK, parameter
 from recform.algebra.tracing import put_in_argument
 from recform.blocks import Kind, Misfit, symbols_in
 from recform.blocks.symbolic import Symbolic
@@ -61,10 +61,10 @@ def numbered(formula: Formula) -> Numbered:
             }
             for name, value in step.arguments.items():
                 symbols = symbols_in(value)
-                if not symbols & {I, *tables}:
+                if not symbols & {BLOCK, *tables}:
                     continue
                 kind = kinds.get(name, Kind.NUMBER)
-                if not kind.free or not symbols <= {I, L, *values}:
+                if not kind.free or not symbols <= {BLOCK, L, *values}:
                     alone = False
                 else:
                     plain.append(partial(_is_plain, values, kind, value))
@@ -79,7 +79,7 @@ def _is_plain(
     length: int,
 ) -> bool:
     """Whether an argument is a number like others; else who follows the block says what is."""
-    known = {**values, I: sympy.Integer(block), L: sympy.Integer(length)}
+    known = {**values, BLOCK: sympy.Integer(block), L: sympy.Integer(length)}
     pairs = tuple(
         (symbol, known[symbol]) for symbol in sorted(symbols_in(value), key=str)
     )

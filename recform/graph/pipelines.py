@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 import sympy
 
-from recform.algebra.expr import I, L
+from recform.algebra.expr import L
 from recform.algebra.formula import Formula
 from recform.algebra.pipeline import Pipeline
-from recform.algebra.symbols import SCALE, STRIDE, WIDTH, parameter
+from recform.algebra.symbols import BLOCK, SCALE, STRIDE, WIDTH, parameter
 from recform.algebra.tracing import Trace, memories, shapes_along, trace
 from recform.blocks import Memory, Misfit, Shape
 from recform.blocks.operator import CALL
@@ -55,7 +55,7 @@ class PipelineRunner:
         Raises:
             Stuck: after a diagnostic, if an operator does not fit.
         """
-        if I not in pipeline.symbols:
+        if BLOCK not in pipeline.symbols:
             place = replace(place, index=0)
         key = (pipeline.name, pipeline.span, inputs, place)
         if key not in self._memo:
@@ -88,7 +88,7 @@ class PipelineRunner:
             WIDTH: place.width,
             STRIDE: place.stride,
             SCALE: 1 / sympy.sympify(place.stride),
-            I: place.index,
+            BLOCK: place.index,
             L: place.length,
             **self._params,
             **dict(zip((t.symbol for t in self._tables), place.table, strict=False)),
@@ -126,7 +126,7 @@ class PipelineRunner:
                     "RF218",
                     f"{table.name} is a number of each {per}, and this belongs to none",
                     pipeline.span,
-                    others=[Label(table.span, f"per {per}")],
+                    others=[] if table.counts else [Label(table.span, f"per {per}")],
                     hint="only operators of a block, such as W_i, have it",
                 )
                 raise Stuck

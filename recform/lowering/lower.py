@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import I, L
+from recform.algebra.expr import ANY, L
 from recform.algebra.formula import Formula, Scope, StageSpec
 from recform.algebra.indices import untimed
 from recform.algebra.labels import Naming
@@ -129,7 +129,7 @@ class _Lowering:
         tables = TableReader(section, {**fixed, **self._frame.values}, stages, report)
         self._frame.structural |= tables.structural
         restarts = self._frame.scope() is Scope.STAGE
-        places: dict[str, Symbolic] = {COUNT: I}
+        places: dict[str, Symbolic] = {COUNT: ANY}
         if not restarts:
             places = {name: Placed(row) for name, row in tables.rows.items()}
         of_blocks = declarations.of_blocks(places)

@@ -14,7 +14,7 @@ from recform.algebra.definitions.cell import Cell
 from recform.algebra.expr import I, L, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.pipeline import Pipeline
-from recform.algebra.symbols import SCALE, STRIDE, WIDTH
+from recform.algebra.symbols import BLOCK, SCALE, STRIDE, WIDTH
 from recform.blocks import Shape
 from recform.diagnostics.refuted import Refuted
 from recform.execution.file import File, Said
@@ -110,7 +110,7 @@ class Sides:
         assert pipeline is not None
         symbols = (table.symbol for table in self.formula.tables)
         numbers = dict(zip(symbols, place.table, strict=False))
-        named = {{"i": I, "L": L}[name]: value for name, value in more.items()}
+        named = {{"i": BLOCK, "L": L}[name]: value for name, value in more.items()}
         named |= {WIDTH: place.width, STRIDE: place.stride}
         named[SCALE] = 1 / sympy.sympify(place.stride)
         return Line(self.said, pipeline, inputs, {**self._free, **named, **numbers})

@@ -22,7 +22,7 @@ from recform.algebra.expr import (
     Tensor,
 )
 from recform.algebra.pipeline import Pipeline, Step
-from recform.algebra.symbols import INCOMING
+from recform.algebra.symbols import BLOCK, INCOMING
 from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Shape
 from recform.blocks.operator import Emitted, Misfit
@@ -59,7 +59,7 @@ class Line(Part):
         self._takes = len(inputs)
         if inputs:
             numbers = {**numbers, INCOMING: inputs[0].features}
-        file.said.is_numbered |= I in pipeline.symbols
+        file.said.is_numbered |= BLOCK in pipeline.symbols
         for step in pipeline.steps:
             arguments = arguments_of(step, numbers)
             kind = (
@@ -195,7 +195,7 @@ class Definition(Part):
         for name, scalar in body.scalars.items():
             shape, size = inside.scaled_by(name), int(inside.scalar_size(name))
             behind = len(shape.broadcast_view()) - 1 if shape is not None else 0
-            begun = scalar.numbers(size, values.get(I), values.get(L))
+            begun = scalar.numbers(size, values.get(BLOCK), values.get(L))
             start = Start.of(begun, behind)
             file.said.is_numbered |= scalar.has(I)
             file.learned[names[name], start] += 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from recform.algebra.expr import Tensor
 from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.placed import placed
+from recform.algebra.symbols import IN_ARGUMENTS
 from recform.algebra.tracing import number_of
 from recform.blocks import Arguments, Kind, Library, put_in, symbols_in
 from recform.blocks.symbolic import Symbolic
@@ -44,6 +45,7 @@ class Appended:
             places: what stands for the numbers of stages and blocks in arguments.
         """
         known = {item: places[item.row.name] for item in placed(self.value)}
+        known |= IN_ARGUMENTS
         value = put_in(self.value, known)
         if not value.is_Rational and not symbols_in(value):
             value = number_of(value, Kind.REAL, "value")

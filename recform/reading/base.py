@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import sympy
 
 from recform.algebra import scalars as sc
-from recform.algebra.expr import Tensor
+from recform.algebra.expr import I, Tensor
 from recform.algebra.operators import OperatorExpr, Scalar
 from recform.algebra.placed import Row
 from recform.blocks import Library
@@ -192,9 +192,18 @@ class Base:
             else:
                 self._bound[name] = before
 
+    @property
+    def _block(self) -> Symbolic:
+        """What the file calls ``i``, counted from the block that is computed."""
+        return I - self._ahead
+
     @contextmanager
     def ahead(self, shift: int) -> Iterator[None]:
-        """Reads the right side of an equation for ``X_<i+shift>``."""
+        """Reads the right side of an equation for ``X_<i+shift>`` as one for ``X_i``.
+
+        Nothing is moved later: in block 1 there is an ``i`` that is 0, or less, and
+        ``max(1, i)`` is not ``i`` there.
+        """
         self._ahead = shift
         try:
             yield

@@ -77,8 +77,7 @@ class SideBySide(Base):
             )
         # It is of the block that reads it; where there is none, as in the output, of none.
         owned = value.has(I) or reads_block(tensor)
-        index = I + self._ahead if owned else sympy.nan
-        value = value.xreplace({I: I - self._ahead})
+        index = I if owned else sympy.nan
         item = Appended(value, front, tensor, owned, argument.span)
         name = self.beside.get(item)
         if name is None:

@@ -217,7 +217,6 @@ class Gathered(References):
                 expr.span,
                 hint="weigh by softmax, or leave out by=stage",
             )
-        # The left side may be X_<i+1>: then all indices are moved later.
         ends = over.first, over.last - (index - I)
         if self.ends.setdefault(name, ends) != ends:
             self.report.fail(

@@ -98,7 +98,11 @@ class References(Indices):
             if not (behind := I - index).free_symbols:
                 self.constants.setdefault(name, set()).add(int(behind))
             return Scalar(of_number(self.names.numbers[name], index))
-        if name[0].isupper() and index == I and not closest(name, self.names.unknowns):
+        if (
+            name[0].isupper()
+            and index in (I, self._block)
+            and not closest(name, self.names.unknowns)
+        ):
             # Nothing says what it is; as an operator it gets the more telling error.
             return OperatorRef(name, index)
         self._unknown(expr)
@@ -181,7 +185,7 @@ class References(Indices):
                 )
             return Scalar(value)
         if name == "i":
-            return Scalar(I)
+            return Scalar(self._block)
         if name == "L":
             return Scalar(L)
         if name == "T" and self.names.times and name not in self.names.all():
@@ -214,9 +218,9 @@ class References(Indices):
         """A number of the block: that of its stage, its own, or its place in its stage."""
         row = self.names.placed[expr.name]
         if not self.names.restarts:
-            return Placed(row)
+            return Placed(row, self._block)
         if row.growth:
-            return I
+            return self._block
         if len(set(row.values)) > 1:
             self.report.fail(
                 "RF218",

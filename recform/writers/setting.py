@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from recform.algebra.expr import I, L
+from recform.algebra.expr import L
 from recform.algebra.formula import Table
-from recform.algebra.symbols import SCALE, STRIDE, WIDTH, size
+from recform.algebra.symbols import BLOCK, SCALE, STRIDE, WIDTH, size
 from recform.blocks import Layout, Shape
 from recform.blocks.identifiers import FEATURES_IN, unnumbered
 from recform.blocks.shape import Size, as_stride
@@ -26,7 +26,7 @@ _SYMBOLS = {
     "features": WIDTH,
     "stride": STRIDE,
     "scale": SCALE,
-    "i": I,
+    "i": BLOCK,
     "depth": L,
 }
 #: Constructor parameters in their order, behind the features that come in; free
@@ -93,7 +93,7 @@ class Setting:
             WIDTH: place.width,
             STRIDE: stride,
             SCALE: scale,
-            I: index,
+            BLOCK: index,
             L: length,
         }
         known = {symbol: value for symbol, value in values.items() if value is not None}
@@ -107,8 +107,9 @@ class Setting:
         """
         image = any(x.layout is Layout.IMAGE for x in inputs[:1])
         width = "channels" if image else "features"
-        names = {WIDTH: width, STRIDE: "stride", SCALE: "scale", I: "i", L: "depth"}
+        names = {WIDTH: width, STRIDE: "stride", SCALE: "scale", L: "depth"}
         values = {symbol: size(name) for symbol, name in names.items()}
+        values[BLOCK] = BLOCK
         named = (map(size, _sizes(n, x)) for n, x in enumerate(inputs))
         opened = (
             Shape(

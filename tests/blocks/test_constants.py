@@ -164,6 +164,49 @@ def test_of_what_lies_before_the_first_block(number: str) -> None:
     torch.testing.assert_close(net(given), x)
 
 
+def test_of_an_operator_before_the_first_block() -> None:
+    net = recform.load(
+        f"{FRAME}W = linear(c) > dropout(0.1*max(1, i)) > F(i)\n"
+        "F(x, a=0) = G(x) where G = droppath(max(1, a)/8) > dropout(abs(i)/9)\n"
+        "X_1 = X_0 + W_0*X_0\nX_i = X_<i-1> + W_i*X_<i-1>"
+    )
+    found = [
+        [getattr(m, "rate", getattr(m, "p", None)) for m in owner.modules()]
+        for owner in (net.W_0, *net.blocks[1:])
+    ]
+    for i, rates in zip((0, 2, 3), found, strict=True):
+        wanted = [0.1 * max(1, i), max(1, i) / 8, i / 9]
+        assert [rate for rate in rates if rate is not None] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("number", BEFORE)
+@pytest.mark.parametrize("place", ["{number}*X_i", "k_i*X_i", "q_i*X_i"])
+def test_in_an_equation_for_the_next_block(number: str, place: str) -> None:
+    wanted = BEFORE[number]
+    factor = place.format(number=number)
+    net = recform.load(
+        f"input 6\nstages 6 x 3\nscope stage\nstem none\nhead none\n"
+        f"const k_i = {number}\nconst q_i = {number.replace('i', 'j')}\n"
+        f"W = linear(c)\nX_<i+1> = W_<i+1>*X_i + {factor}"
+    ).double()
+    given = torch.randn(2, 6, dtype=torch.float64)
+    x = given
+    for i, block in enumerate(net.blocks):
+        x = block.W(x) + wanted(i) * x
+    torch.testing.assert_close(net(given), x)
+
+
+def test_parts_of_a_split_for_blocks_apart() -> None:
+    net = recform.load(
+        "input 6\nstages 6 x 3\nstem none\nhead none\nU = linear(cin)\n"
+        "A_0, B_0 = split(input, 2)\n"
+        "A_<i+1>, B_i = split(concat(max(1, i)*A_i, U*A_i), 2)\noutput B_L"
+    ).double()
+    given = torch.randn(2, 6, dtype=torch.float64)
+    (last,) = [m for m in net.modules() if isinstance(m, nn.Linear)][-1:]
+    torch.testing.assert_close(net(given), last(2 * given[:, :3]))
+
+
 def test_a_listed_number_before_the_first_block() -> None:
     net = recform.load(
         f"{FRAME}W = linear(c)\nscalar a_i = max(1, i)\n"

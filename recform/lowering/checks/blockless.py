@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sympy
 
-from recform.algebra.expr import Apply, I, L
+from recform.algebra.expr import Apply, L
 from recform.algebra.formula import Formula
 from recform.algebra.indices import untimed
+from recform.algebra.symbols import BLOCK
 from recform.diagnostics import Diagnostics, Label
 from recform.reading.sorts import Reader
 
@@ -21,7 +22,7 @@ def check_numbers(formula: Formula, reader: Reader, report: Diagnostics) -> None
     """
     for role in ("stem", "head", "transition"):
         pipeline = getattr(formula, role)
-        if pipeline is not None and {I, L} & pipeline.symbols:
+        if pipeline is not None and {BLOCK, L} & pipeline.symbols:
             report.error(
                 "RF218",
                 f"i and L are numbers of a block, and the {role} belongs to none",
@@ -41,7 +42,7 @@ def check_numbers(formula: Formula, reader: Reader, report: Diagnostics) -> None
     }
     for name in calls:
         place = formula.operators[name].span
-        if I in formula.operators[name].symbols:
+        if BLOCK in formula.operators[name].symbols:
             report.error(
                 "RF218",
                 f"i is the number of a block, and {untimed(name)} belongs to none: "

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import methodcaller
 from typing import NoReturn
 
 import sympy
@@ -19,7 +18,6 @@ from recform.algebra.expr import (
     Concat,
     Filled,
     I,
-    L,
     Part,
     State,
     Tensor,
@@ -28,7 +26,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Boundary, Equation, LearnedScalar, Start
 from recform.algebra.multiples import affine
 from recform.algebra.pipeline import Pipeline, Step, symbols_of
-from recform.algebra.symbols import INCOMING
+from recform.algebra.symbols import IN_ARGUMENTS, INCOMING
 from recform.algebra.typeset import indexed
 from recform.blocks import Argument, Kind
 from recform.blocks.arguments import unsaid
@@ -417,7 +415,12 @@ def _places(
 ) -> tuple[Argument, ...]:
     """The symbols of the place that these use, as arguments of what owns them."""
     symbols = symbols_of(operators.values()) - {INCOMING}
-    symbols |= {s for s in (I, L) if any(map(methodcaller("has", s), scalars.values()))}
+    starts = scalars.values()
+    symbols |= {
+        place
+        for s, place in IN_ARGUMENTS.items()
+        if any(start.has(s) for start in starts)
+    }
     return tuple(
         Argument(str(symbol), Kind.NUMBER, symbol)
         for symbol in sorted(symbols, key=str)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import NoReturn
-
-import sympy
 
 from recform.algebra.expr import I, L, State, Tensor, subtensors
 from recform.algebra.formula import Boundary, Equation, Ranged, Rule, Start
@@ -230,18 +228,11 @@ class EquationReader:
             found = SeveralReader(reader, self._starts, self._length, self._report)
             self._several(*found.blocks(left, right), left, right, item)
             return
-        shift = shift_on_left(left)
+        shift = self._shift(left)
         if shift is not None:
-            with reader.ahead(shift):
-                value = reader.tensor(right)
             assert isinstance(left, n.Reference)
-            if abs(shift) > MAX_OFFSET:
-                self._report.fail(
-                    "RF106",
-                    beyond("how far this index reaches", MAX_OFFSET),
-                    left.span,
-                )
-            self._add(left.name, value, shift, item)
+            with reader.ahead(shift):
+                self._add(left.name, reader.tensor(right), item)
             return
         if mentions_i(left):
             self._report.fail(
@@ -263,6 +254,14 @@ class EquationReader:
         self._boundaries.append(
             Boundary(target, self._boundary(reader, right), item.span, item.span.words)
         )
+
+    def _shift(self, left: n.Expr) -> int | None:
+        """How far a left side is ahead of block i; None if it is no general block's."""
+        shift = shift_on_left(left)
+        if shift is not None and abs(shift) > MAX_OFFSET:
+            far = beyond("how far this index reaches", MAX_OFFSET)
+            self._report.fail("RF106", far, left.span)
+        return shift
 
     def _last(self, left: n.Expr, target: State) -> NoReturn:
         """Reports ``X_L = ...``: how many blocks there are is not for equations to say.
@@ -320,8 +319,7 @@ class EquationReader:
         with reader.at(copy.letter, copy.time) if copy.letter else nullcontext():
             if shift is not None:
                 with reader.ahead(shift):
-                    value = reader.tensor(right)
-                self._add(copy.unknown, value, shift, item)
+                    self._add(copy.unknown, reader.tensor(right), item)
                 return
             target = State(copy.unknown, reader._index(first))
             boundary = self._boundary(reader, right)
@@ -329,10 +327,8 @@ class EquationReader:
                 Boundary(target, boundary, item.span, item.span.words)
             )
 
-    def _add(self, unknown: str, right: Tensor, shift: int, item: n.Relation) -> None:
-        """An equation for the blocks in general, whose left side has the index i+shift."""
-        if shift:
-            right = _moved(right, -shift, self._reader)
+    def _add(self, unknown: str, right: Tensor, item: n.Relation) -> None:
+        """An equation for the blocks in general."""
         self._equations.append(Equation(unknown, right, item.span, item.span.words))
 
     def _boundary(self, reader: Reader, right: n.Expr) -> Tensor | None:
@@ -345,16 +341,40 @@ class EquationReader:
                 "RF217", "a history starts at a tensor or at 0", right.span
             )
         value = reader.tensor(right)
+        self._without_index(value, right)
+        return value
+
+    def _without_index(self, value: Tensor, right: n.Expr) -> None:
         if value.has(I):
             self._report.error(
                 "RF217", "a boundary equation has no i on its right side", right.span
             )
-        return value
 
     def _split(self, item: n.Relation, right: n.Expr) -> None:
         reader = self._reader
-        with reader.ahead(shift_on_left(item.left[0]) or 0):
-            parts = split_of(right, reader) if isinstance(right, n.Call) else None
+        for number, left in enumerate(item.left):
+            shift = self._shift(left)
+            with reader.ahead(shift or 0):
+                part = self._parts(item, right)[number]
+            if shift is not None:
+                assert isinstance(left, n.Reference)
+                self._add(left.name, part, item)
+                continue
+            target = reader.tensor(left)
+            if isinstance(target, State) and target.has(L) and not target.has(I):
+                self._last(left, target)
+            if not isinstance(target, State) or target.has(I):
+                self._report.fail(
+                    "RF217",
+                    "the parts of a split are unknowns: A_i, B_i = split(X_<i-1>, 2)",
+                    left.span,
+                )
+            self._without_index(part, right)
+            self._boundaries.append(Boundary(target, part, item.span, item.span.words))
+
+    def _parts(self, item: n.Relation, right: n.Expr) -> tuple[Tensor, ...]:
+        """What a split makes, a part for each unknown on its left."""
+        parts = split_of(right, self._reader) if isinstance(right, n.Call) else None
         if parts is None:
             self._report.fail(
                 "RF217",
@@ -368,35 +388,4 @@ class EquationReader:
                 f"{len(item.left)} unknowns on the left, but {len(parts)} parts",
                 right.span,
             )
-        for left, part in zip(item.left, parts, strict=True):
-            shift = shift_on_left(left)
-            if shift is not None:
-                assert isinstance(left, n.Reference)
-                self._add(left.name, part, shift, item)
-                continue
-            target = reader.tensor(left)
-            if isinstance(target, State) and target.has(L) and not target.has(I):
-                self._last(left, target)
-            if not isinstance(target, State) or target.has(I):
-                self._report.fail(
-                    "RF217",
-                    "the parts of a split are unknowns: A_i, B_i = split(X_<i-1>, 2)",
-                    left.span,
-                )
-            self._boundaries.append(Boundary(target, part, item.span, item.span.words))
-
-
-def _moved(value: Tensor, distance: int, reader: Reader) -> Tensor:
-    """The right side with another ``i``; its parts keep their places."""
-    rule = {I: I + distance}
-    _placed(value, rule, reader)
-    return value.xreplace(rule)  # type: ignore[no-any-return]
-
-
-def _placed(
-    value: Tensor, rule: Mapping[sympy.Expr, sympy.Expr], reader: Reader
-) -> None:
-    """What a rule makes of the parts of a tensor stands where they stand."""
-    for part in subtensors(value):
-        if part in reader.spans:
-            reader.spans.setdefault(part.xreplace(rule), reader.spans[part])
+        return parts

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import sympy
 
 from recform.algebra.definitions.body import Body
-from recform.algebra.expr import Apply, Filled, I, L, Learned, Scaled, State, Tensor
+from recform.algebra.expr import Apply, Filled, Learned, Scaled, State, Tensor
 from recform.algebra.pipeline import Pipeline
-from recform.algebra.symbols import argument, is_counted
+from recform.algebra.symbols import IN_ARGUMENTS, argument, is_counted
 from recform.blocks import Arguments, Layout, Shape, code, symbols_in
 from recform.blocks.exact import as_float
 from recform.blocks.identifiers import identifier, is_generated
@@ -208,7 +208,11 @@ class ClassWriter:
             else:
                 self._owned(name, pipeline, members)
         for name, scalar in self._body.scalars.items():
-            names = {s: str(self._values[s]) for s in (I, L) if scalar.has(s)}
+            names = {
+                symbol: str(self._values[place])
+                for symbol, place in IN_ARGUMENTS.items()
+                if scalar.has(symbol)
+            }
             self._used |= {*names.values()}
             self._scalar(name, scalar.per_feature, start_text(scalar.start, names))
 

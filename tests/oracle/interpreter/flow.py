@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from recform.algebra import expr as e
 from recform.algebra.lists import Dealt, Members, Over
+from recform.algebra.symbols import BLOCK
 from tests.oracle.adapters import Call, NoAdapter, sizes, spreads
 from tests.oracle.interpreter.joining import axis, concat, joined, total
 from tests.oracle.interpreter.meeting import Meeting
@@ -132,7 +133,7 @@ class Flow(Meeting):
         value, given = self.value(argument), self.formula.operators[applied.operator]
         number = sympy.sympify(given.steps[0].arguments["value"])
         if applied.index is not sympy.nan:
-            number = number.xreplace({e.I: applied.index})
+            number = number.xreplace({BLOCK: applied.index})
         number = number.xreplace({e.L: sympy.Integer(len(self.blocks))})
         one = torch.full_like(value.narrow(axis(value), 0, 1), float(number))
         front = given.steps[0].arguments["front"]

@@ -20,6 +20,8 @@ LITERALS = (
     "0.333", "2.5", "100", "1e-4", "3e2", "0.999", "6", "16", "0.2", "1e4", "8",
 )  # fmt: skip
 NAMES = ("i", "L", "j", "a", "b_i", "m", "n", "w", "pi", "e", "b_<i-1>", "d_i", "f")
+#: In the equation of ``X_<i+1>``: which number of a stage block 0 has is not said.
+AHEAD = ("i", "L", "a", "b_i", "w", "pi", "e", "b_<i-1>", "d_i", "f")
 #: Where there is no block.
 OUTSIDE = ("L", "a", "w", "pi", "e", "f")
 #: Where a learned scalar starts.
@@ -108,12 +110,13 @@ class File:
         blocks: of each stage.
         scope: of the index.
         m, n: the numbers of stages and of blocks.
+        ahead: 1 if the equation is for ``X_<i+1>``, so that ``i`` begins at 0.
     """
 
     def __init__(
-        self, blocks: list[int], scope: str, m: list[str], n: list[str]
+        self, blocks: list[int], scope: str, m: list[str], n: list[str], ahead: int
     ) -> None:
-        self.blocks, self.scope = blocks, scope
+        self.blocks, self.scope, self.ahead = blocks, scope, ahead
         comma = {True: ",", False: ""}
         declared = DECLARED.format(
             m=", ".join(m) + comma[len(m) == 1], n=", ".join(n) + comma[len(n) == 1]
@@ -134,7 +137,7 @@ class File:
         flows = range(len(self.blocks)) if self.scope == "stage" else [0]
         for stage in flows:
             flow = Flow(network, stage, None, {})
-            for i in range(1, flow.length + 1) if blocks else [None]:
+            for i in range(1 - self.ahead, flow.length + 1) if blocks else [None]:
                 try:
                     value = flow.value(node, Place(i))
                     if not value.there:
@@ -161,7 +164,7 @@ def frames(draw: st.DrawFn, most: int = 4) -> File:
     if scope == "stage" or len(blocks) == 1:
         m = [m[0]] * len(m)  # an equation is one for all stages
         n = [n[0]] * len(n)
-    file = File(blocks, scope, m, n)
+    file = File(blocks, scope, m, n, draw(st.sampled_from((0, 0, 0, 1, 2))))
     for item in (*m, *n):
         assume(file.values(item, blocks=False))
     return file
@@ -209,31 +212,41 @@ def numbered(draw: st.DrawFn) -> str:
     """A file of vectors with numbers in all places."""
     file = draw(frames())
 
-    def number(names: tuple[str, ...] = NAMES) -> str:
+    known = AHEAD if file.ahead else NAMES
+
+    def number(names: tuple[str, ...] = known) -> str:
         return draw(free(file, names))
 
-    def within(low: float, high: float, names: tuple[str, ...] = NAMES) -> str:
+    def of(letter: str, distance: int = 0) -> str:
+        """A name with an index, counted from the block that is computed."""
+        distance += file.ahead
+        return f"{letter}_<i{distance:+}>" if distance else f"{letter}_i"
+
+    def within(low: float, high: float, names: tuple[str, ...] = known) -> str:
         return draw(between(file, low, high, names))
 
+    before, older = of("X", -1), of("X", -2)
+    p, v = of("p"), of("v")
+
     parts: list[Callable[[], str]] = [
-        lambda: f"({number()})*X_<i-1>",
+        lambda: f"({number()})*{before}",
         lambda: f"{within(-5, 5)}",
-        lambda: f"({number()})*W_i*X_<i-1>",
-        lambda: f"C_i*concat(X_<i-1>, {within(-9, 9)})",
-        lambda: f"tanh(({within(-9, 9)}) + X_<i-1>)",
-        lambda: f"(p_i + {within(1, 4)})*X_<i-1>/(q + {within(1, 5)})",
-        lambda: f"E_i*X_<i-1>/({within(1, 30)})",
-        lambda: "D_i*X_<i-1>",
-        lambda: f"v_i*({number()} - W_i)*X_<i-1>",
-        lambda: f"({number()} + q*({number()}))*sigmoid(X_<i-1>)",
-        lambda: "H_i*X_<i-1>",
-        lambda: f"max(({number()})*X_<i-1>, W_i*X_<i-1>)",
-        lambda: f"sqrt(({within(1, 9)}) + X_<i-1>^2)",
-        lambda: f"sigmoid(p_i*({within(-9, 9)}))*X_<i-2>",
-        lambda: f"{within(1, 3)}^(i - L)*({number()})*U_<i-1>*X_<i-2>",
+        lambda: f"({number()})*{of('W')}*{before}",
+        lambda: f"{of('C')}*concat({before}, {within(-9, 9)})",
+        lambda: f"tanh(({within(-9, 9)}) + {before})",
+        lambda: f"({p} + {within(1, 4)})*{before}/(q + {within(1, 5)})",
+        lambda: f"{of('E')}*{before}/({within(1, 30)})",
+        lambda: f"{of('D')}*{before}",
+        lambda: f"{v}*({number()} - {of('W')})*{before}",
+        lambda: f"({number()} + q*({number()}))*sigmoid({before})",
+        lambda: f"{of('H')}*{before}",
+        lambda: f"max(({number()})*{before}, {of('W')}*{before})",
+        lambda: f"sqrt(({within(1, 9)}) + {before}^2)",
+        lambda: f"sigmoid({p}*({within(-9, 9)}))*{older}",
+        lambda: f"{within(1, 3)}^(i - L)*({number()})*{of('U', -1)}*{older}",
     ]
     chosen = draw(st.lists(st.sampled_from(parts), min_size=1, max_size=4))
-    terms = ["X_<i-1>", *(part() for part in chosen)]
+    terms = [before, *(part() for part in chosen)]
     signs = [draw(st.sampled_from(("+", "-"))) for _ in terms]
     right = terms[0] + "".join(
         f" {sign} {term}" for sign, term in zip(signs, terms[1:], strict=False)
@@ -254,9 +267,11 @@ def numbered(draw: st.DrawFn) -> str:
         f"scalar p_i = {within(-4, 4, STARTS)}",
         f"scalar q = {within(-4, 4, FIXED)}",
         f"vector v_i = {within(-4, 4, STARTS)}",
-        f"X_i = {right}",
+        f"{of('X')} = {right}",
         f"output X_L + ({number(OUTSIDE)})*X_<L-1>",
     ]
+    if file.ahead and draw(st.booleans()):
+        lines.append("X_1 = X_0/3 + W_0*X_0 - H_0*X_0/2")
     return "\n".join(lines) + "\n"
 
 
