@@ -28,6 +28,8 @@ OUTSIDE = ("L", "a", "w", "pi", "e", "f")
 STARTS = ("i", "L", "a", "w", "pi", "e", "f", "b_i", "d_i", "b_<i-1>")
 #: In the arguments of a definition, and where a scalar of all blocks starts.
 FIXED = ("a", "w", "pi", "e", "f")
+#: Inside of a definition whose argument is called `a`.
+INSIDE = FIXED[1:]
 FUNCTIONS = (
     "sqrt", "exp", "log", "abs", "sin", "cos", "tanh", "sigmoid", "softplus", "relu",
     "floor", "ceil",
@@ -261,7 +263,7 @@ def numbered(draw: st.DrawFn) -> str:
         f"D = linear({draw(sizes(file, False))}) > dropout({within(0, 0.9)}) > "
         f"linear(c) > droppath({within(0, 0.9)})",
         f"G(x, a={within(-3, 3, FIXED)}, r={within(0, 0.9, FIXED)}) = "
-        f"a*x + tanh({within(-3, 3, FIXED)} + A*x/(1 + a^2)) "
+        f"a*x + tanh({within(-3, 3, INSIDE)} + A*x/(1 + a^2)) "
         "where A = linear(cin) > dropout(r/2)",
         f"H = G({within(-3, 3, FIXED)}) > append({within(-9, 9)}) > linear(c) > G",
         f"scalar p_i = {within(-4, 4, STARTS)}",
