@@ -70,6 +70,7 @@ def compile_source(
             for what is no budget (RF537), or one that is too small (RF540).
     """
     from recform.graph.positions import kept
+    from recform.lowering.checks.behind import warn_of_what_is_behind
     from recform.lowering.checks.statistics import warn_of_shared_statistics
     from recform.lowering.lower import lower
     from recform.outline.frame import with_sizes
@@ -88,6 +89,7 @@ def compile_source(
     # Where there are mistakes, these would be noise.
     warn_unused(file, source, formulas, report, network)
     warn_of_shared_statistics(formulas, report)
+    warn_of_what_is_behind(formulas, report)
     if target.generation:
         for made, _ in networks:
             kept(made, report)

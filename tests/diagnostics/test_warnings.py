@@ -54,6 +54,11 @@ WARNED = [
     ("stages 8 x 2\nX_1 = X_0 + W_0*tanh(X_0)\n" + ONE, "RF311", "W_0*tanh(X_0)"),
     ("stages 8 x 3\nX_<2..3> = X_<i-1> + W_0*X_1\n" + ONE, "RF311", "W_0*X_1"),
     ("stages 8 x 2\nX_i = X_0 + W*X_<i-1>", "RF312", "W"),
+    ("stages 8 x 2\nX_<i+1> = X_i + W_i*X_i", "RF317", "W_i*X_i"),
+    ("stages 8 x 2\nX_i = X_<i-1> + W_<i-1>*tanh(X_<i-1>)", "RF317", "W_<i-1>*tanh(X_<i-1>)"),
+    ("stages 8 x 2\nX_i = X_0 + sum(k, 1, i-1, W_k*X_k)", "RF317", "W_k*X_k"),
+    ("stages 8 x 2\nscalar a_i = 1\nX_i = W_i*X_<i-1> + a_<i-1>*X_<i-1>", "RF317",
+     "a_<i-1>*X_<i-1>"),
     ("W = SE\nSE(x) = x*sigmoid(G*x) where G = conv(1, cin) > bn\n"
      "stages 8 x 2\nX_i = X_0 + W*X_<i-1>", "RF312", "W"),
     ("times 2\nstages 8 x 2\nX_<i,t> = relu(W_t*X_<i-1,t> + U_i*X_<i,t-1>)", "RF312", "W_t"),
@@ -99,6 +104,12 @@ SILENT = [
     "input 3 x 16 x 16\nstages 8 x 2, 16 x 2 / 2, 8 x 2 / (1/2)\n"
     "adapter up upsample(1/s) > conv(1, c)\nU = upsample(1/s) > conv(3, c)\n"
     "X_<1..L-2> = W_i*X_<i-1>\nX_<L-1..L> = X_<i-1> + U_i*X_<i-1> + X_<L+1-i>",
+    # A block has its own, or the file says which one it is.
+    "stages 8 x 3\nX_<i+1> = X_i + W_<i+1>*X_i - W_i*X_<i-1>",
+    "stages 8 x 3\nX_i = X_0 + sum(k, 1, i, W_k*X_<k-1>)",
+    "stages 8 x 3\nX_1 = X_0 + W_0*X_0\nX_<i+1> = X_i + W_i*X_i",
+    "stages 8 x 3\nX_<i+1> = X_i + W_i*X_i\noutput X_L + W_L*X_L",
+    "stages 8 x 3\nY_i = X_<i-1> + U_i*X_<i-1>\nX_<i+1> = Y_<i+1> + U_i*X_i\noutput X_L",
 ]
 
 
@@ -124,7 +135,7 @@ def test_the_name_that_may_be_meant_is_in_the_hint() -> None:
 UNDEFINED = [
     # Nothing is alike in the names: W is declared and not used, and V is all that is open.
     ("W = conv(5, c) > gn(4)", "V_i*X_<i-1>", ["RF222"], "write W_i"),
-    ("W = conv(5, c) > gn(4)", "V_<i-1>*W_i*X_<i-1>", [], ""),
+    ("W = conv(5, c) > gn(4)", "V_<i-1>*W_i*X_<i-1>", ["RF317"], "V_i"),
     (
         "W = conv(5, c) > gn(4)",
         "(A_i + B_i)*X_<i-1>",

@@ -118,4 +118,12 @@ ENTRIES = {
         "stages 8 x 4\nX_i = X_<L-i> + W_i*X_<i-1>",
         "stages 8 x 4\nX_i = W_i*X_<i-1>\nX_<L/2+1..L> = X_<L-i> + W_i*X_<i-1>",
     ),
+    "RF317": Entry(
+        "operators of the block before alone (a warning)",
+        "`X_<i+1>` is what block i+1 makes, and its operator is `W_<i+1>`. Where all blocks "
+        "take that of the block before, block 1 has none, for there is no `W_0`, and that of "
+        "the last block is for nobody: there is an operator less than there are blocks.",
+        "stages 8 x 4\nX_<i+1> = X_i + W_i*X_i",
+        "stages 8 x 4\nX_<i+1> = X_i + W_<i+1>*X_i",
+    ),
 }

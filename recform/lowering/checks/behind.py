@@ -1,0 +1,116 @@
+"""Operators and learned scalars that only later blocks take: the first block has none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import sympy
+
+from recform.algebra.expr import (
+    Apply,
+    History,
+    I,
+    K,
+    Learned,
+    Tensor,
+    Weighted,
+    subtensors,
+)
+from recform.algebra.formula import Equation, Formula
+from recform.algebra.indices import untimed
+from recform.algebra.typeset import indexed
+from recform.blocks.symbolic import Symbolic
+from recform.diagnostics import Diagnostics
+from recform.source import Span
+
+
+@dataclass(frozen=True)
+class _Use:
+    """A name with the index of a block.
+
+    Attributes:
+        name: of the operator, or of the learned scalar.
+        behind: how many blocks before the one that is computed.
+        place: where it stands.
+    """
+
+    name: str
+    behind: int
+    place: Span
+
+
+def warn_of_what_is_behind(formulas: Iterable[Formula], report: Diagnostics) -> None:
+    """Warns of an operator or scalar of which no block takes its own.
+
+    ``X_<i+1> = X_i + W_i*X_i`` is meant to have as many operators as blocks, mostly, and has
+    one less: block 1 would take a ``W_0``, and that of the last block is for nobody.
+
+    Args:
+        formulas: the networks.
+        report: gets RF317.
+    """
+    for formula in formulas:
+        _warn(formula, report)
+
+
+def _warn(formula: Formula, report: Diagnostics) -> None:
+    first: dict[str, tuple[_Use, Equation]] = {}
+    for equation in formula.equations:
+        for use in _uses(equation.right, formula):
+            known = first.setdefault(use.name, (use, equation))
+            if use.behind < known[0].behind:
+                first[use.name] = (use, equation)
+    others = [formula.output]
+    for boundary in formula.boundaries:
+        right = boundary.right if boundary.rule is None else boundary.rule.right
+        others += [boundary.left, *([] if right is None else [right])]
+    chosen = {use.name for other in others for use in _uses(other, formula)}
+    for name, (use, equation) in first.items():
+        if use.behind < 1 or name in chosen:
+            continue
+        ahead = "+" in equation.text.partition("=")[0]
+        taken = indexed(name, I - use.behind)
+        report.warning(
+            "RF317",
+            f"block i takes {taken} and no {name} of its own: the first block has none, and "
+            "that of the last one is for nobody",
+            use.place,
+            hint=f"the left side is what block i+1 makes, and its own is {name}_<i+1>"
+            if ahead
+            else f"that of the block itself is {name}_i",
+        )
+
+
+def _uses(side: Tensor, formula: Formula, last: Symbolic = sympy.nan) -> Iterator[_Use]:
+    """The names with an index in a side of an equation, or in the members of a history.
+
+    What is of a block by its number, or of each member of a list, is chosen so: it lies 0
+    blocks behind.
+
+    Args:
+        side: what they stand in.
+        formula: has its places.
+        last: the last index of the history.
+    """
+    for part in subtensors(
+        side, lambda t: () if isinstance(t, History) else t.children
+    ):
+        named: list[tuple[str, Symbolic]] = []
+        if isinstance(part, History):
+            yield from _uses(part.body, formula, part.last)
+        elif isinstance(part, Apply):
+            named.append((part.operator, part.index))
+        elif isinstance(part, Weighted):
+            scalars = sorted(part.coefficient.atoms(Learned), key=str)
+            named += [(scalar.name, scalar.index) for scalar in scalars]
+        for name, index in named:
+            if index is not sympy.nan:
+                place = formula.span_of(part)
+                yield _Use(untimed(name), _behind(index, last), place)
+
+
+def _behind(index: Symbolic, last: Symbolic) -> int:
+    """How many blocks an index lies behind ``i``, at least, among those of a history."""
+    distance = I - (index if last is sympy.nan else index.xreplace({K: last}))
+    return int(distance) if distance.is_Integer else 0
