@@ -74,6 +74,8 @@ _SIGNS_ELSEWHERE = {
     ".": "names have no point: what PyTorch calls nn.Conv2d is conv, in lower case",
     ";": "a statement ends with its line",
     "@": "a product is written with `*`",
+    "'": "a name is made of letters and digits: of X and X', one is Y, or X2",
+    "\u2032": "a name is made of letters and digits: of X and X\u2032, one is Y, or X2",
     "\\": "a statement ends with its line, and names of LaTeX are a backslash and letters",
 }
 #: A factor of more letters is not written once more.

@@ -201,6 +201,7 @@ def test_a_long_statement_takes_no_time(text: str) -> None:
         ),
         ("x_i = H_i([x_0, x_1, ..., x_{i-1}])", "concat(X_<0..i-1>)"),
         (r"x_{\ell} = x_{\ell-1}", "write x_{i} = x_{i-1}"),
+        ("X_i' = W_i*X_<i-1>", "of X and X', one is Y, or X2"),
         (r"x_\ell = x_{\ell-1}", "blocks are counted by i"),
         ("X_i == W_i*X_<i-1>", "one `=` is enough"),
         ("X_i += W_i*X_<i-1>", "an equation says all of it: X_i = X_<i-1> + ..."),
