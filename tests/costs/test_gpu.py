@@ -50,15 +50,14 @@ TEXTS = {
 @pytest.mark.parametrize(
     ("plan", "dtype"),
     [
+        ("plain", "fp32"),
+        ("lean", "bf16"),
         *(
-            ("plain", "fp32"),
-            ("plain", "bf16"),
-            ("lean", "bf16"),
-            ("checkpoint", "fp32"),
-        ),
-        *(
-            pytest.param(*case, marks=pytest.mark.long)
-            for case in (("lean", "fp32"), ("checkpoint", "bf16"))
+            pytest.param(plan, dtype, marks=pytest.mark.long)
+            for plan, dtype in (
+                *(("plain", "bf16"), ("lean", "fp32")),
+                *(("checkpoint", "fp32"), ("checkpoint", "bf16")),
+            )
         ),
     ],
 )
