@@ -12,13 +12,13 @@ from recform.diagram.model import Diagram, Direction, Kind, Node
 from recform.diagram.sizes import LABEL, NOTE, size_of
 from recform.diagram.text import width
 from recform.diagram.theme import FORMS
-from recform.render import Request, View, diagram
+from recform.render import View
 from recform.render.picture import Picture, Words
 from recform.render.placing.labels import _Crowd, placed, sampled
 from recform.render.placing.layout import Frame
 from recform.render.placing.renderer import PINNED, find
 from recform.render.placing.tiles import arranged
-from tests.render.networks import drawn, network, picture
+from tests.render.networks import drawn, picture
 
 CASES = [
     (name, view)
@@ -185,12 +185,11 @@ def test_labels_stay_on_the_page() -> None:
 
 def test_what_is_handed_on_goes_to_its_height_without_a_spike() -> None:
     """Where outputs stood lower than the inputs of the next block."""
-    made = network("X_i = X_<i-1> + sum(k, 1, 3, W_<i-k>*X_<i-k-1>)\nstages 16 x 5")
-    shown = diagram(made.graph, Request(View.unrolled))
-    layout = arranged(shown, find(PINNED))
-    tails = {node.id for node in shown.nodes if node.kind is Kind.operator}
+    diagram = drawn("language/weighted_sum.rf", View.unrolled)
+    layout = arranged(diagram, find(PINNED))
+    tails = {node.id for node in diagram.nodes if node.kind is Kind.operator}
     found = 0
-    for edge, curve in zip(shown.edges, layout.edges, strict=True):
+    for edge, curve in zip(diagram.edges, layout.edges, strict=True):
         if edge.tail in tails and edge.group:
             found += 1
             ys = [y for _, y in sampled(curve.points)]

@@ -13,6 +13,7 @@ from recform.algebra.expr import (
     I,
     K,
     Learned,
+    State,
     Tensor,
     Weighted,
     subtensors,
@@ -32,11 +33,15 @@ class _Use:
     Attributes:
         name: of the operator, or of the learned scalar.
         behind: how many blocks before the one that is computed.
+        late: whether what it is for is there no earlier than its own block has run:
+            ``W_<i-1>*X_<i-1>``, and not ``W_<i-1>*X_<i-2>``, which is made there and
+            handed on.
         place: where it stands.
     """
 
     name: str
     behind: int
+    late: bool
     place: Span
 
 
@@ -55,31 +60,32 @@ def warn_of_what_is_behind(formulas: Iterable[Formula], report: Diagnostics) -> 
 
 
 def _warn(formula: Formula, report: Diagnostics) -> None:
-    first: dict[str, tuple[_Use, Equation]] = {}
-    for equation in formula.equations:
-        for use in _uses(equation.right, formula):
-            known = first.setdefault(use.name, (use, equation))
-            if use.behind < known[0].behind:
-                first[use.name] = (use, equation)
     others = [formula.output]
     for boundary in formula.boundaries:
         right = boundary.right if boundary.rule is None else boundary.rule.right
         others += [boundary.left, *([] if right is None else [right])]
-    chosen = {use.name for other in others for use in _uses(other, formula)}
-    for name, (use, equation) in first.items():
-        if use.behind < 1 or name in chosen:
-            continue
-        ahead = "+" in equation.text.partition("=")[0]
-        taken = indexed(name, I - use.behind)
-        report.warning(
-            "RF317",
-            f"block i takes {taken} and no {name} of its own: the first block has none, and "
-            "that of the last one is for nobody",
-            use.place,
-            hint=f"the left side is what block i+1 makes, and its own is {name}_<i+1>"
-            if ahead
-            else f"that of the block itself is {name}_i",
-        )
+    said = {use.name for other in others for use in _uses(other, formula)}
+    for equation in formula.equations:
+        uses = list(_uses(equation.right, formula))
+        said |= {use.name for use in uses if use.behind < 1}
+    for equation in formula.equations:
+        for use in _uses(equation.right, formula):
+            if use.late and use.name not in said:
+                said.add(use.name)
+                _tell(use, equation, report)
+
+
+def _tell(use: _Use, equation: Equation, report: Diagnostics) -> None:
+    name, ahead = use.name, "+" in equation.text.partition("=")[0]
+    report.warning(
+        "RF317",
+        f"block i takes {indexed(name, I - use.behind)} and no {name} of its own: the first "
+        "block has none, and that of the last one is for nobody",
+        use.place,
+        hint=f"the left side is what block i+1 makes, and its own is {name}_<i+1>"
+        if ahead
+        else f"that of the block itself is {name}_i",
+    )
 
 
 def _uses(side: Tensor, formula: Formula, last: Symbolic = sympy.nan) -> Iterator[_Use]:
@@ -93,9 +99,7 @@ def _uses(side: Tensor, formula: Formula, last: Symbolic = sympy.nan) -> Iterato
         formula: has its places.
         last: the last index of the history.
     """
-    for part in subtensors(
-        side, lambda t: () if isinstance(t, History) else t.children
-    ):
+    for part in subtensors(side, _open):
         named: list[tuple[str, Symbolic]] = []
         if isinstance(part, History):
             yield from _uses(part.body, formula, part.last)
@@ -106,8 +110,25 @@ def _uses(side: Tensor, formula: Formula, last: Symbolic = sympy.nan) -> Iterato
             named += [(scalar.name, scalar.index) for scalar in scalars]
         for name, index in named:
             if index is not sympy.nan:
-                place = formula.span_of(part)
-                yield _Use(untimed(name), _behind(index, last), place)
+                behind, place = _behind(index, last), formula.span_of(part)
+                late = behind >= min(_lags(part, last), default=behind + 1)
+                yield _Use(untimed(name), behind, late, place)
+
+
+def _lags(part: Tensor, last: Symbolic) -> Iterator[int]:
+    """How many blocks what a name is for lies behind."""
+    for inner in subtensors(part, _open):
+        if inner is part:
+            continue
+        if isinstance(inner, History):
+            yield _behind(inner.last, last)
+        elif isinstance(inner, State | Apply) and inner.index is not sympy.nan:
+            yield _behind(inner.index, last)
+
+
+def _open(tensor: Tensor) -> tuple[Tensor, ...]:
+    """The parts of a tensor; the members of a history are of another block."""
+    return () if isinstance(tensor, History) else tensor.children
 
 
 def _behind(index: Symbolic, last: Symbolic) -> int:

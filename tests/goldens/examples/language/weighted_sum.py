@@ -2,10 +2,10 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  weighted_sum.rf
-sha256:  52e50cdc07710a0712f08d835043530d1bffbfe8ceb52349da2dd5ce119790d3
+sha256:  b23552fc38b6e935f4742c11abc460ad6f76a5f3bd0e911e0ef72902b687bde0
 recform: 0.1.0
 command: recform compile weighted_sum.rf -o weighted_sum.py
-sealed:  dd5ff38d398b177e
+sealed:  b9a10c48cccef920
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"
@@ -35,7 +35,7 @@ class WBlock(nn.Module):
 
 
 class FirstStep(nn.Module):
-    """X_1 = X_0 + a_0*W_1*X_0
+    """X_1 = X_0
 
     Takes x_prev = X_0.
     Hands on X_1, W_1*X_0.
@@ -45,14 +45,13 @@ class FirstStep(nn.Module):
         super().__init__()
         self.W = WBlock(16, 16)
 
-    def forward(self, a_0_shared: Tensor, x_prev: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:5
-        x = x_prev + a_0_shared * wx  # rf:5
-        return x, wx
+        return x_prev, wx
 
 
 class SecondStep(nn.Module):
-    """X_2 = X_1 + (a_0*W_2*X_1 + a_1*W_1*X_0)
+    """X_2 = X_1 + a_1*W_1*X_0
 
     Takes x_prev = X_1, wx_prev = W_1*X_0.
     Hands on X_2, W_1*X_0, W_2*X_1.
@@ -63,18 +62,18 @@ class SecondStep(nn.Module):
         self.W = WBlock(16, 16)
 
     def forward(
-        self, a_0_shared: Tensor, a_1_shared: Tensor, x_prev: Tensor, wx_prev: Tensor
+        self, a_1_shared: Tensor, x_prev: Tensor, wx_prev: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
+        x = x_prev + a_1_shared * wx_prev  # rf:5
         wx = self.W(x_prev)  # rf:5
-        x = x_prev + (a_0_shared * wx + a_1_shared * wx_prev)  # rf:5
         return x, wx_prev, wx
 
 
-class Step(nn.Module):
-    """X_i = X_<i-1> + sum(k, 0, 2, a_k*W_<i-k>*X_<i-k-1>)
+class ThirdStep(nn.Module):
+    """X_3 = X_2 + (a_1*W_2*X_1 + a_2*W_1*X_0)
 
-    Takes x_prev = X_<i-1>, wx_prev2 = W_<i-2>*X_<i-3>, wx_prev = W_<i-1>*X_<i-2>.
-    Hands on X_i, W_<i-1>*X_<i-2>, W_i*X_<i-1>.
+    Takes x_prev = X_2, wx_prev2 = W_1*X_0, wx_prev = W_2*X_1.
+    Hands on X_3, W_1*X_0, W_2*X_1, W_3*X_2.
     """
 
     def __init__(self) -> None:
@@ -83,18 +82,68 @@ class Step(nn.Module):
 
     def forward(
         self,
-        a_0_shared: Tensor,
         a_1_shared: Tensor,
         a_2_shared: Tensor,
         x_prev: Tensor,
         wx_prev2: Tensor,
         wx_prev: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        x = x_prev + (a_1_shared * wx_prev + a_2_shared * wx_prev2)  # rf:5
         wx = self.W(x_prev)  # rf:5
+        return x, wx_prev2, wx_prev, wx
+
+
+class Step(nn.Module):
+    """X_i = X_<i-1> + sum(k, 1, 3, a_k*W_<i-k>*X_<i-k-1>)
+
+    Takes x_prev = X_<i-1>, wx_prev3 = W_<i-3>*X_<i-4>, wx_prev2 = W_<i-2>*X_<i-3>,
+    wx_prev = W_<i-1>*X_<i-2>.
+    Hands on X_i, W_<i-2>*X_<i-3>, W_<i-1>*X_<i-2>, W_i*X_<i-1>.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.W = WBlock(16, 16)
+
+    def forward(
+        self,
+        a_1_shared: Tensor,
+        a_2_shared: Tensor,
+        a_3_shared: Tensor,
+        x_prev: Tensor,
+        wx_prev3: Tensor,
+        wx_prev2: Tensor,
+        wx_prev: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         x = x_prev + (
-            a_0_shared * wx + a_1_shared * wx_prev + a_2_shared * wx_prev2
+            a_1_shared * wx_prev + a_2_shared * wx_prev2 + a_3_shared * wx_prev3
         )  # rf:5
-        return x, wx_prev, wx
+        wx = self.W(x_prev)  # rf:5
+        return x, wx_prev2, wx_prev, wx
+
+
+class LastStep(nn.Module):
+    """X_L = X_<L-1> + (a_1*W_<L-1>*X_<L-2> + a_2*W_<L-2>*X_<L-3> +
+    a_3*W_<L-3>*X_<L-4>)
+
+    Takes x_prev = X_<L-1>, wx_prev3 = W_<L-3>*X_<L-4>, wx_prev2 = W_<L-2>*X_<L-3>,
+    wx_prev = W_<L-1>*X_<L-2>.
+    Hands on X_L.
+    """
+
+    def forward(
+        self,
+        a_1_shared: Tensor,
+        a_2_shared: Tensor,
+        a_3_shared: Tensor,
+        x_prev: Tensor,
+        wx_prev3: Tensor,
+        wx_prev2: Tensor,
+        wx_prev: Tensor,
+    ) -> Tensor:
+        return x_prev + (
+            a_1_shared * wx_prev + a_2_shared * wx_prev2 + a_3_shared * wx_prev3
+        )  # rf:5
 
 
 class Stem(nn.Module):
@@ -121,7 +170,7 @@ class Head(nn.Module):
 
 
 class WeightedSum(nn.Module):
-    """X_i = X_<i-1> + sum(k, 0, 2, a_k*W_<i-k>*X_<i-k-1>)
+    """X_i = X_<i-1> + sum(k, 1, 3, a_k*W_<i-k>*X_<i-k-1>)
 
     Takes N x 3 x 32 x 32, returns N x 10.
     """
@@ -129,11 +178,11 @@ class WeightedSum(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
         self.stem = Stem(in_channels, 16)
-        self.a_0 = nn.Parameter(torch.tensor([0.3]))
         self.a_1 = nn.Parameter(torch.tensor([0.3]))
         self.a_2 = nn.Parameter(torch.tensor([0.3]))
+        self.a_3 = nn.Parameter(torch.tensor([0.3]))
         self.blocks = nn.ModuleList(
-            [FirstStep(), SecondStep(), *[Step() for _ in range(3)]]
+            [FirstStep(), SecondStep(), ThirdStep(), Step(), LastStep()]
         )
         self.head = Head(16, classes)
 
@@ -145,8 +194,11 @@ class WeightedSum(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        x, wx = self.blocks[0](self.a_0, x)
-        x, wx_prev, wx = self.blocks[1](self.a_0, self.a_1, x, wx)
-        for block in self.blocks[2:]:
-            x, wx_prev, wx = block(self.a_0, self.a_1, self.a_2, x, wx_prev, wx)
+        x, wx = self.blocks[0](x)
+        x, wx_prev, wx = self.blocks[1](self.a_1, x, wx)
+        x, wx_prev2, wx_prev, wx = self.blocks[2](self.a_1, self.a_2, x, wx_prev, wx)
+        x, wx_prev2, wx_prev, wx = self.blocks[3](
+            self.a_1, self.a_2, self.a_3, x, wx_prev2, wx_prev, wx
+        )
+        x = self.blocks[-1](self.a_1, self.a_2, self.a_3, x, wx_prev2, wx_prev, wx)
         return self.head(x)
