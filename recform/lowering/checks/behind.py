@@ -66,8 +66,7 @@ def _warn(formula: Formula, report: Diagnostics) -> None:
         others += [boundary.left, *([] if right is None else [right])]
     said = {use.name for other in others for use in _uses(other, formula)}
     for equation in formula.equations:
-        uses = list(_uses(equation.right, formula))
-        said |= {use.name for use in uses if use.behind < 1}
+        said |= {use.name for use in _uses(equation.right, formula) if use.behind < 1}
     for equation in formula.equations:
         for use in _uses(equation.right, formula):
             if use.late and use.name not in said:
