@@ -97,7 +97,8 @@ class Weights:
             kind = type(made).__name__
             if isinstance(made, LEAVES) or kind in ATTENTION:
                 return None
-            if kind.startswith(name) or any(found(made, letter) for letter in letters):
+            own = re.fullmatch(rf"{name}(Block)?\d*", kind, re.I)
+            if own or any(found(made, letter) for letter in letters):
                 return self._waiting.pop(0)
             self._open()
         return None
