@@ -24,6 +24,7 @@ from tests.oracle.third.values import (
     Value,
     changed,
     composed,
+    gathered,
     mentions_range,
     nothing,
     number,
@@ -104,15 +105,15 @@ class Expressions(Sums):
                 continue
             if kind == "/" and any(w.sort == "operator" for w in waiting):
                 raise Unread("an operator in front of /")
-            for part in reversed(waiting if kind == "*" else []):
+            for part in reversed(gathered(waiting) if kind == "*" else []):
                 value = self.apply(part, value, at)
             if kind == "*":
                 waiting = []
             tensors.append((kind, value))
         if sort == "operator":
-            return composed(waiting, self.apply, at)
+            return composed(gathered(waiting), self.apply, at)
         total = self.times(tensors, at)
-        for part in reversed(waiting):
+        for part in reversed(gathered(waiting)):
             if part.sort != "number":
                 raise Unread("an operator behind a tensor")
             total = self.apply(part, total, at)

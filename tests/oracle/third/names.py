@@ -102,8 +102,6 @@ class Names(Definitions):
             return self.value(file.params[name], Place(None))
         if name == "j" and at.i is not None:
             return number(Fraction(self.stage_of(at.i)[1]))
-        if name == "first" and at.i is not None:
-            return number(Fraction(at.i - self.stage_of(at.i)[1] + 1))
         if name in self.inputs:
             return Value("tensor", self.inputs[name])
         if name in file.scalars:
