@@ -222,6 +222,14 @@ X_<i,0> = U_i*X_<i-1,1>
 X_<0,t> = input*2
 output mean(X_<L,1..T>)
 """,
+    "an application by another name": VECTORS
+    + """\
+Y_i = X_<i-1> + W_i*X_<i-1>
+X_i = W_i*Y_i/(i + 1) - W_<i-1>*Y_<i-1>/3 + X_<i-1>/2 + W_<i-1>*input/5
+X_<-1> = input
+W_0*X_<-1> = X_0/2
+output X_L
+""",
     "deal": VECTORS
     + """\
 M = linear(2*c)
