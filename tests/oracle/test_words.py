@@ -230,6 +230,13 @@ X_<-1> = input
 W_0*X_<-1> = X_0/2
 output X_L
 """,
+    "numbers called first": VECTORS
+    + """\
+const first_i = 1/(i + 1)
+X_i = X_<i-1> + first_i*W_i*X_<i-1>
+X_<first> = first_<first>*U_<first>*X_<first-1>/first
+output X_L
+""",
     "deal": VECTORS
     + """\
 M = linear(2*c)
