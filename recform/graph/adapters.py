@@ -8,6 +8,7 @@ from functools import partial
 
 from recform.algebra.expr import Apply, Tensor
 from recform.algebra.formula import Formula
+from recform.algebra.indices import untimed
 from recform.algebra.lists import is_list
 from recform.blocks import Shape, Stride
 from recform.blocks.acts import Link
@@ -125,7 +126,7 @@ class BlockAdapters:
 def _needs(parent: Tensor) -> str:
     """What a term does not fit."""
     if isinstance(parent, Apply):
-        return f"{parent.operator} is called on"
+        return f"{untimed(parent.operator)} is called on"
     return "the newest member is" if is_list(parent) else "the sum is"
 
 

@@ -23,6 +23,7 @@ from recform.algebra.formula import Formula
 from recform.algebra.indices import untimed
 from recform.algebra.pipeline import Pipeline
 from recform.algebra.tracing import Trace
+from recform.algebra.typeset import indexed
 from recform.blocks import Amount, Layout, Shape, Stride
 from recform.blocks.acts import Link
 from recform.blocks.shape import Size
@@ -108,9 +109,10 @@ class BlockCalls:
             block.modules[name, index] = module
         if before is not None and _features(before) != _features(inputs):
             there, here = (" and ".join(map(str, xs)) for xs in (before, inputs))
+            called = indexed(name, sympy.nan) if index is None else untimed(name)
             block.report.error(
                 "RF406",
-                f"{name} is one operator, but is called on {there} and on {here}",
+                f"{called} is one operator, but is called on {there} and on {here}",
                 block.span(tensor),
                 hint=_own_or_apart(untimed(name), index),
             )

@@ -12,6 +12,7 @@ from recform.algebra.definitions.body import every_step
 from recform.algebra.definitions.cell import Cell
 from recform.algebra.expr import Filled, I, K, L, Learned, Scaled, Tensor
 from recform.algebra.formula import LearnedScalar, MemberStarts, Scope
+from recform.algebra.indices import untimed
 from recform.algebra.placed import placed
 from recform.algebra.stable import with_words
 from recform.blocks.code import LARGEST
@@ -79,7 +80,7 @@ def check_starts(recurrence: Recurrence, report: Diagnostics) -> None:
                 where = f" in block {block}" if block else ""
                 report.error(
                     code,
-                    f"a number of {scalar.name} starts at {_WRONG[code]}{where}",
+                    f"a number of {untimed(scalar.name)} starts at {_WRONG[code]}{where}",
                     scalar.span,
                     hint=f"{start} is a number for each of them",
                 )

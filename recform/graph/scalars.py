@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from recform.algebra.expr import Filled, Learned, Scaled, Tensor
 from recform.algebra.formula import Formula
+from recform.algebra.indices import untimed
 from recform.algebra.shapes import Shapes
 from recform.blocks import Amount, Shape
 from recform.diagnostics import Diagnostics
@@ -119,7 +120,7 @@ class ScalarSizes:
                 if before != shape.features:
                     self._report.error(
                         "RF406",
-                        f"{item.name} has one number a channel, "
+                        f"{untimed(item.name)} has one number a channel, "
                         f"but scales {before} and {shape.features} channels",
                         span(tensor),
                     )

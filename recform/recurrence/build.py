@@ -37,6 +37,7 @@ from recform.recurrence.model import (
     contexts_of,
 )
 from recform.recurrence.moves import is_moved, move, moved
+from recform.recurrence.order import Circular, circular
 from recform.recurrence.reach import Reach, reach_of
 from recform.recurrence.stacked import Stacked, is_stacked
 from recform.recurrence.state import Cut
@@ -129,10 +130,13 @@ def _complete(formula: Formula, length: int, report: Diagnostics) -> None:
     """Whether there is an output, and every unknown that is read from block 1 on.
 
     Raises:
-        CompileError: RF305, if not.
+        CompileError: RF305, if not; RF301, if boundary equations need each other.
     """
     unroller = Unroller(formula, length)
-    output = unroller.output(formula.output)
+    try:
+        output = unroller.output(formula.output)
+    except Circular as found:
+        circular(formula, found, report)
     zero = {b.left for b in formula.boundaries if b.right is None}
     ranges = [p for p in subtensors(formula.output) if isinstance(p, History)]
     read = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from graphlib import CycleError, TopologicalSorter
 
 import sympy
 
@@ -25,8 +24,8 @@ from recform.algebra.formula import Boundary, Equation, Formula, Scope
 from recform.algebra.indices import offset, time_of, untimed
 from recform.algebra.typeset import indexed
 from recform.blocks.symbolic import Symbolic
-from recform.diagnostics import Diagnostics, Label
-from recform.recurrence.order import needed, needed_here
+from recform.diagnostics import Diagnostics
+from recform.recurrence.order import check_circles, needed
 from recform.source import Span
 
 
@@ -59,7 +58,7 @@ def check_depth(formula: Formula, depth: int, report: Diagnostics) -> None:
         _causal(formula, equation, report)
         for tensor in subtensors(equation.right):
             _indices(formula, equation, tensor, depth, report)
-    _cycles(formula, report)
+    check_circles(formula, report)
     for boundary in formula.boundaries:
         _boundary(formula, boundary, depth, report)
     for tensor in subtensors(formula.output):
@@ -208,7 +207,7 @@ def _owned(tensor: Tensor, place: Span, report: Diagnostics) -> None:
             elif step is not None and step > 0:
                 report.error(
                     "RF303",
-                    f"block i cannot use the scalar {item.name} of a later block",
+                    f"block i cannot use the scalar {untimed(item.name)} of a later block",
                     place,
                     hint=f"did you mean {indexed(item.name, I)}?",
                 )
@@ -271,9 +270,10 @@ def _indices(
     elif isinstance(tensor, Apply):
         report.error(
             "RF302",
-            f"{tensor.operator}_{index} is the operator of one block; "
+            f"{indexed(tensor.operator, index)} is the operator of one block; "
             "an equation for all blocks uses "
-            f"{indexed(tensor.operator, I)}, or {tensor.operator} for one that all share",
+            f"{indexed(tensor.operator, I)}, or "
+            f"{indexed(tensor.operator, sympy.nan)} for one that all share",
             place,
         )
 
@@ -282,33 +282,6 @@ def _index_of(tensor: Tensor) -> Symbolic | None:
     if isinstance(tensor, State | Apply) and tensor.index is not sympy.nan:
         return tensor.index
     return None
-
-
-def _cycles(formula: Formula, report: Diagnostics) -> None:
-    """Unknowns that need each other in the same block."""
-    by_name = {equation.unknown: equation for equation in formula.equations}
-    needs: dict[str, dict[str, None]] = {name: {} for name in by_name}
-    for equation in formula.equations:
-        for name in needed_here(equation.right):
-            if name in by_name and name != equation.unknown:
-                needs[equation.unknown][name] = None
-    try:
-        TopologicalSorter(needs).prepare()
-        return
-    except CycleError as error:
-        # The last is the first again, and each is needed by the next.
-        cycle = error.args[1][:0:-1]
-    start = min(range(len(cycle)), key=lambda n: [*by_name].index(cycle[n]))
-    cycle = [*cycle[start:], *cycle[:start]]
-    first, *others = [by_name[name] for name in cycle]
-    names = [f"{indexed(name, I)}" for name in cycle]
-    report.error(
-        "RF301",
-        f"{' needs '.join([*names, names[0]])}: none of them can be the first",
-        first.span,
-        others=[Label(other.span, "") for other in others],
-        hint="take one of them from the block before",
-    )
 
 
 def _boundary(
@@ -323,13 +296,15 @@ def _boundary(
                 boundary.span,
             )
         if isinstance(tensor, State) and tensor.name not in unknowns:
+            general = indexed(tensor.name, I)
+            name = tensor.name if time_of(tensor.name) is None else general
             report.error(
                 "RF208",
-                f"{tensor.name} has an equation for some blocks, and none for the others"
+                f"{name} has an equation for some blocks, and none for the others"
                 if tensor == boundary.left and tensor.index > 0
-                else f"{tensor.name} has a boundary equation, but no equation",
+                else f"{name} has a boundary equation, but no equation",
                 boundary.span,
-                hint=f"add one, which is for all others: {indexed(tensor.name, I)} = ...",
+                hint=f"add one, which is for all others: {general} = ...",
             )
     if boundary.right is None:
         return

@@ -22,6 +22,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula, Scope
 from recform.algebra.indices import offset
+from recform.algebra.typeset import indexed
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 
@@ -206,7 +207,7 @@ def _want(wanted: list[set[str]], name: str, back: int, beyond: bool) -> None:
 def _some(columns: list[frozenset[str]]) -> str:
     """The first few unknowns that are read, from the last block back."""
     names = [
-        f"{name}_L" if back == 0 else f"{name}_<L-{back}>"
+        indexed(name, L - back)
         for back, column in enumerate(columns)
         for name in sorted(column)
     ]

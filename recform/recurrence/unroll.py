@@ -36,6 +36,7 @@ from recform.algebra.lists import LISTS, Dealt, Listed, Members, Mirror, Over, l
 from recform.algebra.reindex import remade
 from recform.blocks.symbolic import Symbolic
 from recform.recurrence.numbered import for_block, for_member, kept_by
+from recform.recurrence.order import Circular
 
 #: What has a definition of its own.
 _NAMED = (State, History)
@@ -67,6 +68,7 @@ class Unroller:
             if isinstance(left := boundary.left, Apply):
                 self._applied.setdefault((left.operator, left.index), []).append(left)
         self._memo: dict[Tensor, Tensor | None] = {}
+        self._waiting: list[Tensor] = []
         self._ends = set(formula.ends)
         self._open = formula.open_stages
         self._at_start = {
@@ -142,16 +144,23 @@ class Unroller:
     def settle(self, tensor: Tensor) -> Tensor | None:
         """The tensor without the terms that vanish; None if nothing is left."""
         if tensor not in self._memo:
-            if tensor in self._boundaries and not isinstance(tensor, State):
-                right = self._boundaries[tensor]
-                result = (
-                    None if right is None else self.settle(for_block(right, 0, None))
-                )
-            else:
-                result = self._settle(tensor)
-            self._memo[tensor] = result
+            said = tensor in self._boundaries
+            self._memo[tensor] = self._said(tensor) if said else self._settle(tensor)
         result = self._memo[tensor]
         return None if result is None else self._names.get(result, result)
+
+    def _said(self, tensor: Tensor) -> Tensor | None:
+        """What is left of a tensor that has a boundary equation."""
+        if tensor in self._waiting:
+            raise Circular(self._waiting[self._waiting.index(tensor) :])
+        self._waiting.append(tensor)
+        right = self._boundaries[tensor]
+        if isinstance(tensor, State):
+            result = self._settle(tensor)
+        else:
+            result = None if right is None else self.settle(for_block(right, 0, None))
+        self._waiting.pop()
+        return result
 
     def unnamed(self, tensor: Tensor) -> Tensor | None:
         """The same, but what an unknown is made of is not the unknown."""

@@ -288,9 +288,7 @@ def costs(tensor: Tensor) -> bool:
 def is_cheap(tensor: Tensor) -> bool:
     """Whether a tensor may be formed again from its terms, rather than be carried.
 
-    Sums and multiples are, if the block has the number, and so are the members of a list,
-    put together; functions and operators are computed once.
+    Sums and multiples are, and so are the members of a list, put together; functions and
+    operators are computed once. A multiple stands behind an adapter, so it does not travel.
     """
-    if isinstance(tensor, Scaled):
-        return not scalars_in(tensor)
-    return isinstance(tensor, TensorSum | Members | Listed)
+    return isinstance(tensor, Scaled | TensorSum | Members | Listed)

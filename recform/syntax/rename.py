@@ -12,13 +12,13 @@ _N = TypeVar("_N", bound=n.Node)
 
 
 def renamed(node: _N, names: Mapping[str, str]) -> _N:
-    """The node with other names in it, in indices too; places stay."""
+    """The node with other names for those without an index, in indices too; places stay."""
     changes: dict[str, Any] = {
         field.name: _changed(getattr(node, field.name), names)
         for field in fields(node)
         if field.name != "span"
     }
-    if isinstance(node, n.Reference):
+    if isinstance(node, n.Reference) and not node.indices:
         changes["name"] = names.get(node.name, node.name)
     return replace(node, **changes)
 

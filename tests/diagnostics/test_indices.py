@@ -102,3 +102,45 @@ def test_equations_and_numbers_of_several_blocks(equation: str, code: str) -> No
     with pytest.raises(CompileError) as caught:
         compile_source(from_text(text))
     assert code in {item.code for item in caught.value.diagnostics}
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("X_i = W_i*X_<i-1> + Y_i\nY_i = X_<i-1>\nY_3 = X_3", "Y_3 is computed from itself"),
+        ("X_i = W_i*X_<i-1>\nY_i = X_<i-1>\nX_<2..3> = W_i*Y_i\nY_<2..3> = X_i",
+         "X_2 needs Y_2 needs X_2: none of them can be the first"),
+        ("X_i = X_<i-1> + W_i*X_<i-1>\nW_2*X_1 = X_2", "W_2*X_1 is computed from itself"),
+        ("times 2\nX_<i,t> = W_i*X_<i,t-1> + X_<i-1,t>\nX_<3,1> = X_<3,2>",
+         "X_<3,1> is computed from itself"),
+    ],
+)  # fmt: skip
+def test_boundary_equations_that_need_each_other(lines: str, said: str) -> None:
+    """They are not nested too deep (RF103)."""
+    output = "X_<L,T>" if "times" in lines else "X_L"
+    text = f"input 4\nstages 4 x 4\nW = linear(c)\n{lines}\noutput {output}"
+    (found,) = mistakes(text)
+    assert found.code == "RF301"
+    assert found.message.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("X_<i,t> = W_i*X_<i-1,t>\nX_<2,0> = input", "X_<i,0> has an equation for some"),
+        ("X_<i,t> = W_i*X_<i-1,t>\nX_<0,0> = input", "X_<i,0> has a boundary equation"),
+        ("V = linear(c)\nX_<i,t> = W_i*X_<i-1,t> + V_t*X_<i,t-1>", "V_2 is one operator, but"),
+        ("X_<i,t> = W_<3,t>*X_<i-1,t>", "W_<3,1> is the operator of one block; an "
+         "equation for all blocks uses W_<i,1>, or W_1 for one that all share"),
+        ("scalar a_<i,t> = 1\nX_<i,t> = a_<i+1,t>*W_i*X_<i-1,t>", "block i cannot use the "
+         "scalar a of a later block"),
+        ("scalar a_<i,t> = 1/(i-1)\nX_<i,t> = a_<i,t>*W_i*X_<i-1,t>", "a number of a starts"),
+        ("vector b_t = 1\nX_<i,t> = b_t*W_i*X_<i-1,t>", "b has one number a channel"),
+        ("X_<i,t> = W_i*X_<i-2,t>", "the output never comes to read all blocks: X_<L,2>"),
+    ],
+)  # fmt: skip
+def test_names_with_a_time_are_those_of_the_file(lines: str, said: str) -> None:
+    text = (
+        f"times 2\ninput 4\nstages 4 x 2, 5 x 2\nW = linear(c)\n{lines}\noutput X_<L,T>"
+    )
+    assert any(item.message.startswith(said) for item in mistakes(text))

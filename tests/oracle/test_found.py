@@ -10,6 +10,7 @@ from tests.oracle.search import outcome
 torch.set_num_threads(1)
 
 VECTORS = "input 3\nstem none\nhead none\nW = linear(c) > tanh\nU = linear(c)\n"
+LEARNED = "scalar p_i = 0.4\n"
 IMAGES = "input 2 x 4 x 4\nstem none\nhead none\nW = conv(1, c, stride=s) > bn\n"
 
 FOUND = {
@@ -169,6 +170,22 @@ FOUND = {
     "a square of one number, where the width grows": VECTORS
     + "stages 1 x 1, 3 x 2\nC = linear(c)\nX_i = Z_<i-1>^2\n"
     "Y_i = C_i*concat(X_<i-1>, Y_<i-1>)\nZ_i = W_i*X_0\noutput Y_L",
+    # A learned multiple that a block had made travelled, with adapters in front of it, or
+    # without its number: a traceback.
+    "a learned multiple that two blocks read": VECTORS
+    + LEARNED
+    + "stages 3 x 2, 4 x 3\n"
+    "X_i = W_i*X_<i-1> + p_<i-1>*X_<i-1> + p_<i-2>*X_<i-2>\noutput X_L",
+    "a learned multiple beside what it is of": VECTORS
+    + LEARNED
+    + "stages 3 x 2, 4 x 3\n"
+    "X_i = W_i*X_<i-1> + p_<i-1>*X_<i-1> + X_<i-2> + p_<i-2>*X_<i-2>\noutput X_L",
+    "a learned multiple, the first of a history": VECTORS
+    + LEARNED
+    + "stages 3 x 2, 4 x 3\n"
+    "X_i = W_i*X_<i-1> + sum(k, 2, i-1, p_k*X_k) + max(X_<2..i-1>)\noutput X_L",
+    "learned multiples in a maximum": VECTORS + LEARNED + "stages 3 x 2, 4 x 3\n"
+    "X_i = W_i*X_<i-1> + max(X_<i-1>, p_<i-1>*X_<i-1>, p_<i-2>*X_<i-2>)\noutput X_L",
 }
 
 

@@ -203,6 +203,40 @@ R(x, n=4, a=1/2) = concat(Y_<1..n>)
 W = linear(c) > R(a=1/5) > linear(c)
 X_i = X_<i-1> + W_i*X_<i-1>/i
 """,
+    "ranges beside times": VECTORS
+    + """\
+const first = (1/2,) per stage
+times 3
+Z_i = Z_<i-1> + U_i*Z_<i-1>/i
+Z_<1..ceil(L/2)> = U_i*Z_<i-1>*first
+X_<i,t> = tanh(W_i*X_<i-1,t> + X_<i,t-1>) + Z_<i-1>
+output mean(X_<L,1..T>)
+""",
+    "a block and a time": VECTORS
+    + """\
+times 3
+X_<i,t> = tanh(W_i*X_<i-1,t> + U_i*X_<i,t-1>)
+X_<1,t> = tanh(U_1*X_<0,t>) + X_<1,t-1>
+X_<i,1> = W_i*X_<i-1,1>
+X_<i,0> = U_i*X_<i-1,1>
+X_<0,t> = input*2
+output mean(X_<L,1..T>)
+""",
+    "an application by another name": VECTORS
+    + """\
+Y_i = X_<i-1> + W_i*X_<i-1>
+X_i = W_i*Y_i/(i + 1) - W_<i-1>*Y_<i-1>/3 + X_<i-1>/2 + W_<i-1>*input/5
+X_<-1> = input
+W_0*X_<-1> = X_0/2
+output X_L
+""",
+    "numbers called first": VECTORS
+    + """\
+const first_i = 1/(i + 1)
+X_i = X_<i-1> + first_i*W_i*X_<i-1>
+X_<first> = first_<first>*U_<first>*X_<first-1>/first
+output X_L
+""",
     "deal": VECTORS
     + """\
 M = linear(2*c)
@@ -223,7 +257,7 @@ def test_words(name: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("name", FILES)
 def test_words_at_depths(name: str) -> None:
-    for depth in (1, 2, 8, 17, 40, 300):
+    for depth in (1, 2, 8, 17, 40, 1000):
         if depth > 40 and name in SHORT:
             continue
         forms = ("plain", "lean", "checkpoint") if depth < 40 else ("plain",)

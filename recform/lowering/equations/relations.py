@@ -290,8 +290,10 @@ class EquationReader:
         """``X_<first> = ...``, ``X_<2..5> = ...``: a boundary equation for each block."""
         reader = self._reader
         is_range = isinstance(left.indices[0], n.Range)
+        # A range says nothing of the first block, so this may be a name of the file.
+        said = right if is_range else renamed(right, {FIRST: "i"})
         with reader.ranging() if is_range else nullcontext():
-            value = reader.tensor(renamed(right, {FIRST: "i"}))
+            value = reader.tensor(said)
         if not self._length and counts_from_end(value):
             self._report.fail(
                 "RF316",

@@ -24,6 +24,7 @@ from tests.oracle.third.values import (
     Value,
     changed,
     composed,
+    gathered,
     mentions_range,
     nothing,
     number,
@@ -104,15 +105,15 @@ class Expressions(Sums):
                 continue
             if kind == "/" and any(w.sort == "operator" for w in waiting):
                 raise Unread("an operator in front of /")
-            for part in reversed(waiting if kind == "*" else []):
+            for part in reversed(gathered(waiting) if kind == "*" else []):
                 value = self.apply(part, value, at)
             if kind == "*":
                 waiting = []
             tensors.append((kind, value))
         if sort == "operator":
-            return composed(waiting, self.apply, at)
+            return composed(gathered(waiting), self.apply, at)
         total = self.times(tensors, at)
-        for part in reversed(waiting):
+        for part in reversed(gathered(waiting)):
             if part.sort != "number":
                 raise Unread("an operator behind a tensor")
             total = self.apply(part, total, at)
@@ -152,13 +153,27 @@ class Expressions(Sums):
         self, factors: list[tuple[str, Node]], at: Place
     ) -> list[tuple[str, Node]]:
         """Factors with what boundary equations say in the place of applications."""
-        if not self.applied or len(factors) < 2:
-            return factors
-        *before, (_, one), (_, two) = factors
-        if {one[0], two[0]} & {"number", "call"}:
-            return factors
-        key = self.written(("*", one, two), at)
-        return [*before, ("*", self.applied[key])] if key in self.applied else factors
+        made = list(factors)
+        for place in range(len(factors) - 1 if self.applied else 0):
+            (_, one), (kind, two) = made[place : place + 2]
+            if kind == "/" or {one[0], two[0]} & {"number", "call"}:
+                continue
+            key = self.written(("*", one, two), at)
+            if key not in self.applied:
+                same = (k for k in self.applied if self._is_same(k, key, two, at))
+                key = next(same, key)
+            if key in self.applied:
+                made[place : place + 2] = [(made[place][0], self.applied[key])]
+                break
+        return made
+
+    def _is_same(self, named: Any, key: Any, argument: Node, at: Place) -> bool:
+        """Whether an application is one that a boundary equation has, by another name."""
+        if named[:2] != key[:2] or named[2][0] != "name" or argument[0] != "name":
+            return False
+        name, (block,) = named[2][1], named[2][2]
+        other = self.value(argument, at)
+        return other.there and other.it is self.state(name, block, at).it
 
     def apply(self, part: Value, value: Value, at: Place) -> Value:
         """A number or an operator in front of a tensor."""

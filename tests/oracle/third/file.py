@@ -302,11 +302,11 @@ def reached(name: str, reads: dict[str, list[str]]) -> set[str]:
     return found
 
 
-def _moved(node: Any, i: Node) -> Any:
-    """A right side with another block in the place of ``i``."""
+def _put(node: Any, name: Node, other: Node) -> Any:
+    """A right side with something else in the place of a name."""
     if not isinstance(node, tuple):
         return node
-    return i if node == BLOCK else tuple(_moved(part, i) for part in node)
+    return other if node == name else tuple(_put(part, name, other) for part in node)
 
 
 def _lefts(parser: Parser) -> tuple[Node, ...]:
@@ -349,7 +349,7 @@ def _equation(file: File, left: tuple[Node, ...], right: Node) -> None:
                 file.laws[name] = (right, part)
             case ("+" | "-" as sign, ("name", "i", None), ("number", by)):
                 file.laws[name] = (
-                    _moved(right, (OPPOSITE[sign], BLOCK, ("number", by))),
+                    _put(right, BLOCK, (OPPOSITE[sign], BLOCK, ("number", by))),
                     part,
                 )
             case ("number", number):
@@ -357,7 +357,7 @@ def _equation(file: File, left: tuple[Node, ...], right: Node) -> None:
             case ("neg", ("number", number)):
                 file.own[name, -int(number)] = (right, part)
             case ("name", "first", None):
-                file.firsts[name] = right
+                file.firsts[name] = _put(right, at, BLOCK)
             case ("range", low, high) if part is None:
                 file.ranges.append((name, low, high, right))
             case _:

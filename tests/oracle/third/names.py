@@ -95,16 +95,15 @@ class Names(Definitions):
             return self.value(file.times, Place(None))
         if name == "L":
             return number(Fraction(self.length))
-        if name == "j" and at.i is not None:
-            return number(Fraction(self.stage_of(at.i)[1]))
-        if name == "first" and at.i is not None:
-            return number(Fraction(at.i - self.stage_of(at.i)[1] + 1))
-        if name in self.inputs:
-            return Value("tensor", self.inputs[name])
+        # A file may have names of its own that are words of the language elsewhere.
         if name in file.consts:
             return self.constant(name, at.i, at)
         if name in file.params:
             return self.value(file.params[name], Place(None))
+        if name == "j" and at.i is not None:
+            return number(Fraction(self.stage_of(at.i)[1]))
+        if name in self.inputs:
+            return Value("tensor", self.inputs[name])
         if name in file.scalars:
             (declared,) = file.scalars[name]
             return number(self._scalar(self.network.net, name, declared))

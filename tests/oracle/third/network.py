@@ -22,9 +22,6 @@ TRANSITIONS = {
     (False, False): flow_of("linear(c)"),
 }
 
-#: Deep networks are deep recursions here.
-sys.setrecursionlimit(max(sys.getrecursionlimit(), 100_000))
-
 
 class Network:
     """A file that runs on a module's weights.
@@ -67,6 +64,15 @@ class Network:
 
     def run(self, *given: Tensor) -> Tensor:
         """What the network is to return."""
+        # Deep networks are deep recursions here; Hypothesis has a limit of its own.
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, 100_000))
+        try:
+            return self._run(*given)
+        finally:
+            sys.setrecursionlimit(limit)
+
+    def _run(self, *given: Tensor) -> Tensor:
         x, *more = given
         self.of_ids = not x.is_floating_point()
         names = [name for name in self.file.inputs if name]

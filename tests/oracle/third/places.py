@@ -97,7 +97,8 @@ class Weights:
             kind = type(made).__name__
             if isinstance(made, LEAVES) or kind in ATTENTION:
                 return None
-            if kind.startswith(name) or any(found(made, letter) for letter in letters):
+            own = re.fullmatch(rf"{name}(Block)?\d*", kind, re.I)
+            if own or any(found(made, letter) for letter in letters):
                 return self._waiting.pop(0)
             self._open()
         return None
@@ -199,12 +200,24 @@ def blocks(net: Any, file: File, counts: list[int]) -> list[list[Any]]:
             continue
         children = _numbered(container, path, file)
         if step is not None:
-            if max(count, len(paths)) > 1:
-                raise Unread("layers of several blocks lie in one container")
-            made.append([container])
+            alone = max(count, len(paths)) == 1
+            made.append([container] if alone else _dealt(children, file, before, count))
             continue
         made.append(children[before:][:count])
     return made
+
+
+def _dealt(
+    children: list[nn.Module], file: File, before: int, count: int
+) -> list[nn.Module]:
+    """Layers that lie in one row, block by block, of blocks with one operator."""
+    learning = {name: [*labels(flow, file)] for name, flow in file.operators.items()}
+    owners = [name for name, found in learning.items() if found]
+    if len(owners) != 1:
+        raise Unread("layers of several operators lie in one container")
+    layers = iter([child for child in children if not is_bare(child)])
+    rows = [[next(layers) for _ in learning[owners[0]]] for _ in range(before + count)]
+    return [nn.ModuleDict({owners[0]: nn.ModuleList(row)}) for row in rows[before:]]
 
 
 def named_step(step: Node, stage: int, place: int, within: int) -> str:

@@ -74,16 +74,15 @@ class Times(Names):
 
     def _timed(self, name: str, block: int, t: int) -> Value:
         timed = self.file.timed
-        node = timed.get((name, block, t)) or timed.get((name, None, t))
-        node = node or timed.get((name, block, None))
-        if block < 0 or t < 0 or (t == 0 and node is None):
+        # What is said of one block goes before what is said of all.
+        node = timed.get((name, block, t))
+        node = node or (timed.get((name, block, None)) if t > 0 else None)
+        of_all = timed.get((name, None, t))
+        if block < 0 or t < 0 or (t == 0 and not (node or of_all)):
             return nothing("tensor")
-        if block == 0 and (name, block, t) not in timed:
+        if block == 0 and node is None:
             return Value("tensor", self.inputs["input"])
-        if node is None:
-            if self.file.firsts or self.file.ranges:
-                raise Unread("ranges of blocks at times")
-            node = self.file.laws[name][0]
+        node = node or of_all or self.file.laws[name][0]
         made = self.value(node, Place(block, t=t))
         if not made.there:
             return made

@@ -202,6 +202,17 @@ def operator_sum(
     return run
 
 
+def gathered(parts: list[Value]) -> list[Value]:
+    """Factors, of which numbers side by side are one: alone each may be too large."""
+    made: list[Value] = []
+    for part in parts:
+        if made and made[-1].sort == part.sort == "number":
+            made[-1] = number(reckoned("*", made[-1].it, part.it))
+        else:
+            made.append(part)
+    return made
+
+
 def composed(
     parts: list[Value], apply: Callable[[Value, Value, Place], Value], at: Place
 ) -> Value:
