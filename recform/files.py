@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
+from recform.contents import contents_of
 from recform.diagnostics import CompileError, Diagnostics, closest
 from recform.seal import is_sealed
 from recform.source import MAX_FILE_BYTES, Source, Span
@@ -92,7 +93,7 @@ def read_source(
 
     Args:
         path: the file.
-        report: gets RF001 to RF006, and RF008.
+        report: gets RF001 to RF006, RF008 and RF009.
         place: the `use` statement that names the file, if one does.
         kind: what it is to be.
     """
@@ -116,13 +117,23 @@ def read_source(
         report.error("RF001", f"there is no file {name}", place, hint=hint, file=name)
         return None
     except IsADirectoryError:
-        report.error("RF006", f"{name} is a folder, not a file", place, file=name)
+        text = f"{name} is a folder, not a file"
+        report.error("RF006", text, place, hint=_inside(path, kind), file=name)
         return None
     except (OSError, ValueError) as error:
         text = f"{name} cannot be read: {reason(error)}"
         report.error("RF006", text, place, file=name)
         return None
     return decode(name, data, report, place, kind)
+
+
+def _inside(folder: Path, kind: Kind) -> str:
+    """Where in a folder such files are, as a hint; empty if there are none."""
+    found = sorted(p.as_posix() for p in folder.glob(f"*{kind.ending}") if p.is_file())
+    if not found:
+        return ""
+    more = ", ..." if len(found) > 3 else ""
+    return f"did you mean {' or '.join(found[:3])}{more}?"
 
 
 def _at_once(path: str, flags: int) -> int:
@@ -137,6 +148,16 @@ def decode(
     kind: Kind = FORMULA,
 ) -> Source | None:
     """The bytes of a file as a source, or None after a diagnostic."""
+    found = contents_of(data[: kind.most])
+    if found is not None and found.ending != kind.ending:
+        report.error(
+            "RF009",
+            f"{name} is {found.words}, and a {kind.words} is wanted here",
+            place,
+            hint=found.hint,
+            file=name,
+        )
+        return None
     if len(data) > kind.most:
         limit = f"{kind.most // 1024} KiB"
         report.error(

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from recform.algebra.expr import Input, State
 from recform.algebra.formula import Formula
-from recform.algebra.labels import Naming
+from recform.algebra.labels import Naming, is_held
 from recform.algebra.pipeline import Pipeline
 from recform.blocks import identifiers
 from recform.blocks.identifiers import identifier
@@ -35,7 +35,7 @@ from recform.plan.policy import Policy
 from recform.recurrence.model import Flow
 from recform.source import Source, Span
 from recform.writers.calls import made_at
-from recform.writers.containers import fold, is_nested
+from recform.writers.containers import fold, is_nested, names_of
 from recform.writers.formula.workshop import Workshop
 from recform.writers.pipelines import (
     assembled,
@@ -232,14 +232,22 @@ class ChainWriter:
                 origin=Origin(Kind.STAGE, position),
             )
 
-    def _compose(self, head: str, parts: list[Part]) -> Part:
-        """A container as a class of its own: not all of it can stand in nn.Sequential."""
-        last = self._parts[-1]
-        if HEAD.kind in self._apart and any(part.made is last.made for part in parts):
+    def _compose(self, head: str, parts: list[Part]) -> Part | None:
+        """A container as a class of its own: not all of it can stand in nn.Sequential.
+
+        None if not all that it holds can be attributes.
+        """
+        is_counted = any(part.numbered for part in parts)
+        if is_counted and not all(part.layer or part.inside for part in parts):
+            return None
+        if HEAD.kind in self._apart and any(map(self._holds_last, parts)):
             # It is run in parts, and no module that can be called.
             scope = Namespace.container(identifiers.DICTIONARY)
-            held = self._assembled(parts, scope).modules
+            named = zip(names_of(parts, scope), parts, strict=True)
+            held = [(name, part.made) for name, part in named if part.made is not None]
             return Part((head,), "{m}({x})", made=dictionary(held))
+        if any(is_held(part.name) for part in parts):
+            return None
         code = self._assembled(parts, Namespace.attributes())
         modules = attributes_of(code)
         used = ordered(names_read(modules) & self._known)
@@ -259,6 +267,11 @@ class ChainWriter:
         )
         made = Make(name, tuple(Argument(Code(p)) for p in used))
         return Part((head,), "{m}({x})", made=made, layer=made)
+
+    def _holds_last(self, part: Part) -> bool:
+        """Whether it is the last part of the row, or holds it."""
+        is_last = part.made is self._parts[-1].made
+        return is_last or any(self._holds_last(inner) for _, inner in part.inside)
 
     def _assembled(self, parts: list[Part], attributes: Namespace) -> PipelineCode:
         return assembled(parts, self._network.output, attributes)

@@ -43,6 +43,8 @@ class _Folder:
         if not formula.said:
             found = merges(_roots(formula), operators, _Adapters(self._network).free)
         formula = with_equations(formula, found.change)
+        # Of what several were merged into, nobody has said what it is called.
+        left = {n: n not in found.into for n in (*formula.names, *formula.name_spans)}
         return replace(
             formula,
             stem=self._pipeline(formula.stem),
@@ -52,9 +54,8 @@ class _Folder:
             transition=transition and self._pipeline(transition),
             lift=lift and self._pipeline(lift),
             operators=found.operators,
-            names={n: item for n, item in formula.names.items() if n not in found.into},
-            # Nobody has said what it is called.
-            name_spans={},
+            names={n: item for n, item in formula.names.items() if left[n]},
+            name_spans={n: span for n, span in formula.name_spans.items() if left[n]},
             # What its weights start with are those that were trained.
             init={},
         )

@@ -34,6 +34,7 @@ class Part:
             parts of several.
         piece: the places of a container that it is, as Python, where others of the same
             one run apart from it; empty for a whole module.
+        inside: what a container holds, or a piece of one, by its names there.
     """
 
     path: tuple[str, ...]
@@ -51,6 +52,7 @@ class Part:
     origin: Origin | None = None
     places: tuple[Span | None, ...] = ()
     piece: str = ""
+    inside: tuple[tuple[str, Part], ...] = ()
 
     @property
     def place(self) -> Span | None:

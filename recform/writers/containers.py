@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import accumulate, chain, islice
 
 from recform.algebra.labels import is_held
 from recform.blocks import identifiers
@@ -17,8 +17,8 @@ from recform.plan.namespace import Claim, Namespace, fail
 from recform.plan.parts import NEXT, Part
 from recform.plan.places import Kind
 
-#: Makes a part of a container that nn.Sequential cannot be.
-Compose = Callable[[str, list[Part]], Part]
+#: Makes a part of a container that nn.Sequential cannot be; None if nothing else can.
+Compose = Callable[[str, list[Part]], Part | None]
 
 
 def is_nested(label: str) -> bool:
@@ -53,6 +53,9 @@ def fold(parts: Sequence[Part], compose: Compose | None = None) -> list[Part]:
         )
         for head, inner in held.items()
     }
+    named = {
+        head: _named(made[head], list(chain(*inner))) for head, inner in held.items()
+    }
     result: list[Part] = []
     begun: dict[str, int] = {}
     for run, inner in runs:
@@ -61,13 +64,28 @@ def fold(parts: Sequence[Part], compose: Compose | None = None) -> list[Part]:
             continue
         head = run[0].path[0]
         origin = run[0].origin if len({member.origin for member in run}) == 1 else None
-        whole = replace(made[head], places=run[0].places[:1], origin=origin)
+        whole = replace(
+            made[head],
+            places=run[0].places[:1],
+            origin=origin,
+            inside=tuple(islice(named[head], len(inner))),
+        )
         if len(held[head]) > 1:
             start = begun.get(head, 0)
             begun[head] = start + sum(part.count for part in inner)
             whole = _piece(whole, start, begun[head])
         result.append(whole)
     return result
+
+
+def _named(whole: Part, parts: list[Part]) -> Iterator[tuple[str, Part]]:
+    """The parts of a container, by what it calls them; of a row, the last of it."""
+    if any(part.numbered for part in parts):
+        ends = accumulate(part.count for part in parts)
+        return zip((str(end - 1) for end in ends), parts, strict=True)
+    kept = isinstance(whole.made, Container) and whole.made.kind is Holds.DICTIONARY
+    own = identifiers.DICTIONARY if kept else identifiers.SEQUENTIAL
+    return zip(names_of(parts, Namespace.container(own)), parts, strict=True)
 
 
 def spans(parts: Sequence[Part]) -> Iterator[tuple[int, int]]:
@@ -119,11 +137,19 @@ def _container(head: str, parts: list[Part], compose: Compose | None) -> Part:
     made = _sequential(parts) if numbered else _ordered(parts)
     # A class of its own has an attribute for each part, and so no rows of blocks.
     rows = any(part.repeat > 1 or part.splat for part in parts)
-    attributes = all(part.name.isidentifier() for part in named if part.name)
-    if made is None and compose is not None and attributes and not rows:
-        return compose(head, parts)
+    if made is None and compose is not None and not rows:
+        composed = compose(head, parts)
+        if composed is not None:
+            return composed
     if made is None:
         culprit = next((p for p in parts if not p.layer), parts[0])
+        if culprit.inside and not culprit.piece:
+            fail(
+                f"{head} holds other parts of the network besides {culprit.name}, which "
+                "timm's interface runs in parts",
+                culprit.place or span,
+                f"give {culprit.name} a container of its own",
+            )
         if culprit.piece:
             fail(
                 f"{culprit.name} is in two places, with other modules between, and "
@@ -164,8 +190,6 @@ def _sequential(parts: list[Part]) -> Container | None:
     items: list[Item] = []
     number = 0
     for part in parts:
-        if part.layer is None:
-            return None
         if part.name and not part.numbered:
             fail(
                 f"{part.name} is a name, and other parts of its container have numbers",
@@ -182,9 +206,11 @@ def _sequential(parts: list[Part]) -> Container | None:
                 part.place or part.span,
                 "in `names`, {} counts from 1, and {0} from 0" if of_stage else "",
             )
-        items.append(Item(part.layer, count=part.repeat, splat=part.splat))
+        if part.layer is not None:
+            items.append(Item(part.layer, count=part.repeat, splat=part.splat))
         number += part.count
-    return Container(Holds.SEQUENTIAL, tuple(items))
+    are_layers = all(part.layer is not None for part in parts)
+    return Container(Holds.SEQUENTIAL, tuple(items)) if are_layers else None
 
 
 def _ordered(parts: list[Part]) -> Container | None:

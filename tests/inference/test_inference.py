@@ -502,3 +502,11 @@ def test_an_operator_that_is_applied_twice_in_a_block(apart: str) -> None:
     torch.testing.assert_close(
         recform.optimize(module.eval())(x), module(x), rtol=1e-9, atol=1e-9
     )
+
+
+def test_names_that_no_module_can_have_are_told_here_too() -> None:
+    text = (
+        'scope stage\nstages 8 x 1, 8 x 1\nnames stages = "type"\nX_i = W_i*X_<i-1>\n'
+    )
+    with pytest.raises(CompileError, match="type is a name that the module itself has"):
+        _ = recform.compile(text, inference=True).source

@@ -56,6 +56,20 @@ FORMS = {
     f'names stem = "d.0", stages = "s.{{0}}", transition = "d.{{}}"\n{STAGED}': (
         "d.0 1, s.0 1, s.1 2"
     ),
+    f'names stages = ("s2", "s1")\n{BODY}': "stem 1, s2 1, s1 2",
+    f'names stages = "f", step = "head{{}}"\n{BODY}': "stem 1, f.head1 1, f.head3 2",
+    f'names stages = ("up", "down"), transition = "up1"\n{STAGED}': (
+        "stem 1, up 1, down 2"
+    ),
+    f'names stages = "stage{{0}}", head = "stage7"\n{STAGED}': (
+        "stem 1, stage0 1, stage1 2"
+    ),
+    f'names stages = "m"\nstem conv(3, c) > relu > maxpool(2)\n{STAGED}': (
+        "stem.relu 1, m.1 2, m.4 4"
+    ),
+    f'names stem = "head.0"\nhead globalpool > conv(1, 8) > flatten > linear(7)\n{BODY}': (
+        "head.0 1, stage1 1, stage2 2"
+    ),
 }
 
 
@@ -96,3 +110,8 @@ def test_a_container_that_holds_the_head_and_what_is_in_front_of_it() -> None:
     with pytest.raises(CompileError, match="ends inside of net") as error:
         recform.load(text, timm=True)
     assert [item.code for item in error.value.diagnostics] == ["RF521"]
+    text = f'names stem = "net.b", stages = "f", head = "net.a.x"\n{BODY}'
+    recform.compile(text).module()
+    with pytest.raises(CompileError, match="net holds other parts") as error:
+        recform.load(text, timm=True)
+    assert [item.code for item in error.value.diagnostics] == ["RF219"]

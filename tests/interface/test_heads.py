@@ -59,6 +59,12 @@ HEADS = {
     "head norm: (bn > relu) > avgpool > linear(7)": (12, 12, ("avg", "")),
     'names stages = "f", head = "."\nhead avgpool > "a.b": linear(30)'
     ' > "a.c.x": relu > "a.c.d": linear(7)': (12, 30, ("avg", "max")),
+    'names head = "head.fc"\nhead avgpool > linear(7)': (12, 12, ("avg", "max", "")),
+    'names head = "a.0.b"\nhead bn > relu > avgpool > "c.d": (dropout(0.2) > linear(7))': (
+        12,
+        12,
+        ("avg", ""),
+    ),
     "init linear = normal(0.01)\nhead avgpool > linear(7)": (
         12,
         12,

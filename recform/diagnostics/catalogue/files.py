@@ -25,7 +25,7 @@ ENTRIES = {
         "too large",
         "A formula file has 32 KiB at most, a table of results 512 KiB; this is something "
         "else.",
-        command="head -c 200000 /dev/zero > large.rf; recform check large.rf",
+        command="yes '# more' | head -n 9000 > large.rf; recform check large.rf",
     ),
     "RF005": Entry(
         "`use` in a circle",
@@ -48,5 +48,11 @@ ENTRIES = {
         "`use` of a pipe or a device",
         "A file that is used is a regular file: one that is there whole.",
         command="mkfifo pipe.rf; echo 'use \"pipe.rf\"' > a.rf; recform check a.rf",
+    ),
+    "RF009": Entry(
+        "another kind of file",
+        "The file is something else by what stands in it, whatever its name is: a module, "
+        "weights, data, a picture. Give the formula file.",
+        command="recform compile net.rf -o made.py; recform check made.py",
     ),
 }

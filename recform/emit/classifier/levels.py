@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from math import log2
 
 from recform.algebra.expr import (
@@ -19,7 +19,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Scope
 from recform.blocks import Shape
 from recform.classes.forward import ForwardWriter, Passage, Way
-from recform.emit.classifier.patterns import any_of, patterns
+from recform.emit.classifier.patterns import groups_of
 from recform.emit.classifier.units import CALL
 from recform.graph.model import NetworkGraph
 from recform.plan.definitions import (
@@ -251,18 +251,31 @@ def _blocks(stage: Passage, module: str) -> Iterator[Statement]:
 
 def _depths(plan: NetworkPlan, stem: list[str]) -> tuple[Statement, ...]:
     """The statements that say which parameters are of the stem, a stage or a block."""
-    changes = [a for o, a in plan.pieces.items() if o.kind is Kind.TRANSITION]
+    changes: dict[int, list[str]] = {}
+    for origin, attribute in plan.pieces.items():
+        if origin.kind is Kind.TRANSITION:
+            changes[origin.number] = [attribute]
+    for origin, row in plan.rows.items():
+        if origin.kind is Kind.TRANSITION:
+            changes[origin.number] = list(filter(None, row.labels))
     owners: dict[str, int] = {}
     for key, attribute in plan.shared.items():
         owners.setdefault(attribute, key.flow)
-    coarse, fine, first = patterns(list(plan.stages), changes, owners)
-    stem = [*stem, *first]
-    before = f'"stem": {any_of(stem)}, ' if stem else ""
-    whole = Case("coarse", (Assign("blocks", Code(coarse), type="Any"),))
-    return (
-        Branch((whole, Case("", (Assign("blocks", Code(fine)),)))),
-        Return(Code(f'{{{before}"blocks": blocks}}')),
-    )
+    placed = {*stem, *plan.stages, *owners, *chain.from_iterable(changes.values())}
+    others = [a.name for a in plan.network.attributes if a.name not in placed]
+    coarse, fine = groups_of(stem, list(plan.stages), changes, owners, others)
+    if coarse.keys() != fine.keys() or "blocks" not in fine:
+        whole = Case("coarse", (Return(_groups(coarse)),))
+        return (Branch((whole,)), Return(_groups(fine)))
+    whole = Case("coarse", (Assign("blocks", Code(coarse["blocks"]), type="Any"),))
+    each = Case("", (Assign("blocks", Code(fine["blocks"])),))
+    return (Branch((whole, each)), Return(_groups({**fine, "blocks": "blocks"})))
+
+
+def _groups(patterns: Mapping[str, str]) -> Code:
+    """The groups of parameters as a dictionary."""
+    rows = ", ".join(f'"{name}": {pattern}' for name, pattern in patterns.items())
+    return Code(f"{{{rows}}}")
 
 
 def taps_of(own: Iterable[bool], names: Namespace) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 
 def any_of(names: list[str], rest: str = r"\b") -> str:
@@ -17,44 +17,82 @@ def any_of(names: list[str], rest: str = r"\b") -> str:
     return f'r"^{above}{either}{rest}"'
 
 
-def patterns(
-    stages: list[str], transitions: list[str], shared: Mapping[str, int]
-) -> tuple[str, str, list[str]]:
-    """Patterns, as Python, for the parameters of stages, and for those of blocks.
+#: The patterns of groups, by their names, whole stages or each block by itself.
+Groups = tuple[Mapping[str, str], Mapping[str, str]]
+
+
+def groups_of(
+    stem: list[str],
+    stages: list[str],
+    changes: Mapping[int, list[str]],
+    shared: Mapping[str, int],
+    others: Iterable[str],
+) -> Groups:
+    """Patterns, as Python, for the parameters of stem, stages and blocks.
 
     Args:
-        stages: their attributes.
-        transitions: likewise.
+        stem: the attributes of the stem.
+        stages: those of the stages.
+        changes: those of transitions, by the stage behind each.
         shared: attributes that several blocks read, by the stage that does first.
-
-    Returns:
-        Both, and the shared attributes that are read first of all.
+        others: all other attributes.
     """
+    first = [*stem, *(name for name, stage in shared.items() if not stage)]
+    later = {name: stage for name, stage in shared.items() if stage}
+    before = {"stem": any_of(first)} if first else {}
     if len(stages) == 1:
-        return any_of(stages), any_of(stages, r"\.(\d+)"), list(shared)
-    found = [re.fullmatch(r"(.*?)(\d+)(\D*)", name) for name in stages]
-    matches = [match for match in found if match]
-    around = {(match[1], match[3]) for match in matches}
-    if len(around) != 1 or len(matches) < len(found):
-        return any_of(stages), any_of(stages), list(shared)
-    ((before, after),) = around
+        fine = any_of(stages, r"\.(\d+)")
+        return {**before, "blocks": any_of(stages)}, {**before, "blocks": fine}
+    found = _counted(stages, changes, later, [*first, *others])
+    if found is not None:
+        coarse, fine = found
+        return {**before, "blocks": coarse}, {**before, "blocks": fine}
+    whole, each = dict(before), dict(before)
+    for stage, name in enumerate(stages):
+        front = [
+            *changes.get(stage, ()),
+            *(n for n, at in later.items() if at == stage),
+        ]
+        whole[f"stage{stage + 1}"] = any_of([*front, name])
+        each |= {f"transition{stage + 1}": any_of(front)} if front else {}
+        each[f"stage{stage + 1}"] = any_of([name], r"\.(\d+)")
+    return whole, each
+
+
+def _counted(
+    stages: list[str],
+    changes: Mapping[int, list[str]],
+    later: Mapping[str, int],
+    others: Iterable[str],
+) -> tuple[str, str] | None:
+    """One pattern for all stages, where their names, and no others, count them."""
+    found = re.fullmatch(r"(.*?)(\d+)(\D*)", stages[0])
+    if not found:
+        return None
+    before, after, start = found[1], found[3], int(found[2])
+    numbers = [str(start + stage) for stage in range(len(stages))]
+    if stages != [f"{before}{number}{after}" for number in numbers]:
+        return None
     digits = r"(\d+)"
-    number = digits + after.replace(".", r"\.")
+    number = digits + re.escape(after)
     coarse = [(any_of([before], number), "None")]
     fine = [(any_of([before], rf"{number}\.(\d+)"), "None")]
     between: list[tuple[str, str]] = []
-    if transitions:
-        change = transitions[0].rstrip("0123456789")
+    counted = [before]
+    if changes:
+        stage, (first, *_) = next(iter(changes.items()))
+        change = first.removesuffix(numbers[stage])
+        if changes != {at: [f"{change}{numbers[at]}"] for at in changes}:
+            return None
+        counted.append(change)
         coarse = [(any_of([before, change], digits), "None")]
         between = [(any_of([change], digits), "None")]
+    alike = re.compile("|".join(rf"{re.escape(name)}\d" for name in counted))
+    if any(map(alike.match, (*others, *later))):
+        return None
     # What a stage shares comes where its transition does: in front of its blocks.
-    later = [
-        (any_of([name]), f"({matches[stage][2]},)")
-        for name, stage in shared.items()
-        if stage
-    ]
-    first = [name for name, stage in shared.items() if not stage]
-    return _spec(coarse + later), _spec(fine + between + later), first
+    front = [(any_of([name]), f"({numbers[at]},)") for name, at in later.items()]
+    return _spec(coarse + front), _spec(fine + between + front)
 
 
 def _spec(pairs: list[tuple[str, str]]) -> str:

@@ -69,8 +69,10 @@ def levels_of_row(units: Units, stem: int, source: Source, names: Namespace) -> 
     )
     order: tuple[str, ...] = ()
     if any(unit.part.piece for unit in units.units):
-        pairs = zip(inside, taps, strict=True)
-        order = tuple(name for held, tap in pairs for name in (*held, tap) if name)
+        # A level in front of a pooling may end in a function of its container.
+        ends = [tap or level.module for tap, level in zip(taps, found, strict=True)]
+        rows = zip(inside, ends, strict=True)
+        order = tuple(dict.fromkeys(n for held, end in rows for n in (*held, end)))
     return Levels(
         method(body),
         tuple(level.module for level in found),

@@ -6,13 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-from recform.blocks import identifiers
 from recform.diagnostics import CompileError, Diagnostics
 from recform.plan.definitions import Assign, Line
 from recform.plan.expressions import Code, Container, Expression, Holds
-from recform.plan.namespace import Namespace
 from recform.plan.parts import Part, PipelineCode
-from recform.writers.containers import fold, names_of, run_of
+from recform.writers.containers import run_of
 from recform.writers.pipelines import chain, with_kept
 
 #: The call of a module.
@@ -119,7 +117,7 @@ class Units:
     def _inner(self, unit: Unit, inner: Unit, start: int, end: int) -> Iterator[Target]:
         """What is called of a module in a container of the network, or of one inside."""
         name = f"{unit.name}.{inner.name}"
-        if inner.first < start or inner.last > end:
+        if inner.parted or inner.first < start or inner.last > end:
             if not inner.inside:
                 self._fail(unit)
             for deeper in inner.inside:
@@ -127,12 +125,13 @@ class Units:
                     yield from self._inner(
                         replace(inner, name=name), deeper, start, end
                     )
-        elif "." in unit.name:
-            yield Target(
-                f'self.get_submodule("{name}")', replace(inner.part, call=CALL), name
-            )
-        elif is_a(unit.part.made, Holds.DICTIONARY):
-            yield Target(f'self.{unit.name}["{inner.name}"]', inner.part, name)
+            return
+        kept = is_a(unit.part.made, Holds.DICTIONARY)
+        part = inner.part if kept else replace(inner.part, call=CALL)
+        if "." in unit.name:
+            yield Target(f'self.get_submodule("{name}")', part, name)
+        elif kept:
+            yield Target(f'self.{unit.name}["{inner.name}"]', part, name)
         else:
             yield _slice(unit, [inner])
 
@@ -164,9 +163,11 @@ class Units:
                 yield unit.name, unit
             for inner in unit.inside:
                 numbers = range(inner.at, inner.end)
-                several = inner.name.isdigit()
-                for name in map(str, numbers) if several else [inner.name]:
-                    yield f"{unit.name}.{name}", inner
+                names = [inner.name]
+                if len(numbers) > 1:
+                    is_counted = inner.name.isdigit()
+                    names = list(map(str, numbers)) if is_counted else inner.part.names
+                yield from ((f"{unit.name}.{name}", inner) for name in names)
 
     def _fail(self, unit: Unit) -> NoReturn:
         report = Diagnostics()
@@ -229,11 +230,6 @@ def _inside(
 ) -> tuple[Unit, ...]:
     """The modules in a container, or a piece: by their numbers, or their names."""
     inner = [part.without() for part in row]
-    folded = fold(inner)
-    kept = is_a(whole.made, Holds.DICTIONARY)
-    own = identifiers.DICTIONARY if kept else identifiers.SEQUENTIAL
-    labels = names_of(folded, Namespace.container(own))
-    units = _units(inner, folded, labels, offset, place)
-    if any(part.numbered for part in folded if part.path):
-        return tuple(replace(unit, name=str(unit.end - 1)) for unit in units)
-    return units
+    labels = [name for name, _ in whole.inside]
+    folded = [part for _, part in whole.inside]
+    return _units(inner, folded, labels, offset, place)

@@ -1,0 +1,111 @@
+"""What a file is by what stands in it, whatever its name says.
+
+Only what leaves no doubt is told: a formula file with a mistake in it is a formula file.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file is.
+
+    Attributes:
+        words: with an article.
+        hint: where what is wanted may be found.
+        ending: that of the names of such files.
+    """
+
+    words: str
+    hint: str = ""
+    ending: str = ""
+
+
+#: How files begin that are no text.
+_BEGINNINGS = {
+    b"\x89PNG": Contents("a picture (PNG)"),
+    b"\xff\xd8\xff": Contents("a picture (JPEG)"),
+    b"GIF8": Contents("a picture (GIF)"),
+    b"%PDF-": Contents("a PDF"),
+    b"\x1f\x8b": Contents("a packed file (gzip)", "unpack it first"),
+    b"\x7fELF": Contents("a program"),
+    b"MZ\x90": Contents("a program"),
+    b"\x80\x02": Contents("a pickle, such as torch.save writes"),
+}
+#: How texts begin that are read by no one here: the answer is RF002.
+_OF_TEXT = (BOM_UTF16_BE, BOM_UTF16_LE)
+_ZIP = b"PK\x03\x04"
+_SAFETENSORS = re.compile(rb"(?s).{6}\x00\x00\{")
+_MARKUP = re.compile(r"\s*<(?:\?xml|!DOCTYPE|html|svg)\b", re.IGNORECASE)
+_STATEMENT = re.compile(r"(?m)^(?:import|from|def|class|async def|@)\b")
+_GENERATED = re.compile(r'"""\S+, from (?P<name>\S+)\. Generated code')
+_FENCE = re.compile(r"(?m)^```")
+_COMMAND = re.compile(r"(?m)^\s*\\(?:documentclass|usepackage|begin\{document\})")
+
+
+def contents_of(data: bytes) -> Contents | None:
+    """What a file is; None if that is not plain to see.
+
+    Args:
+        data: as it begins.
+    """
+    for beginning, found in _BEGINNINGS.items():
+        if data.startswith(beginning):
+            return found
+    if data.startswith(_ZIP):
+        weights = b"/data.pkl" in data
+        packed = Contents("a packed file (zip)", "unpack it first")
+        return Contents("a file of torch.save") if weights else packed
+    if _SAFETENSORS.match(data):
+        return Contents("a file of weights (safetensors)")
+    # A single one, which editors do not show, is a mistake in a text.
+    if data.count(b"\0") > len(data) / 8 and not data.startswith(_OF_TEXT):
+        return Contents("no text", "if it should be one, save the file as UTF-8")
+    return _text_contents(data.decode("utf-8-sig", "replace"))
+
+
+def _text_contents(text: str) -> Contents | None:
+    """What a text is."""
+    if _MARKUP.match(text):
+        picture = "<svg" in text
+        return Contents("a picture (SVG)" if picture else "a page of markup")
+    if text.lstrip()[:1] in ("{", "["):
+        return _data(text)
+    if generated := _GENERATED.match(text):
+        made_of = f"give the formula that it was made of, {generated['name']}"
+        return Contents("a generated module", made_of, ".py")
+    if _STATEMENT.search(text) and _is_python(text):
+        return Contents("a Python module", ending=".py")
+    if _FENCE.search(text):
+        return Contents(
+            "Markdown", "copy what stands between the lines of ``` into a file"
+        )
+    if _COMMAND.search(text):
+        return Contents("LaTeX", "copy the equations into a file, one a line")
+    return None
+
+
+def _data(text: str) -> Contents | None:
+    """What a text is that begins as JSON does."""
+    notebook = Contents("a notebook", "copy what stands below %%rf into a file")
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        # It may be cut off.
+        return notebook if re.match(r'\s*\{\s*"cells"\s*:', text) else None
+    is_notebook = isinstance(found, dict) and "cells" in found
+    return notebook if is_notebook else Contents("JSON", ending=".json")
+
+
+def _is_python(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
