@@ -267,14 +267,17 @@ class NetworkWriter:
     def _modules(
         self, stages: StageWriter, classes: BlockClasses
     ) -> Iterator[Attribute]:
-        """What the network is made of."""
-        network = self._network
+        """What the network is made of, as it runs."""
+        network, by_stage = self._network, self._formula.scope is Scope.STAGE
         yield from self._one_piece(STEM, network.stem)
-        yield from self._owned(classes)
         for number in range(len(network.stages)):
-            if self._formula.scope is Scope.STAGE and number and network.transitions:
+            if by_stage and number and network.transitions:
                 piece = network.transitions[number - 1]
                 yield from self._one_piece(transition(number), piece)
+            if by_stage or not number:
+                yield from self._owned(number, classes)
+            if not number:
+                yield from self._scalars()
             yield Attribute(self._stage_names[number], stages.container(number))
         yield from self._one_piece(HEAD, network.head)
 
@@ -324,26 +327,25 @@ class NetworkWriter:
             return here
         return here.taking(incoming(piece.pipeline, here))
 
-    def _owned(self, classes: BlockClasses) -> Iterator[Attribute]:
-        """Modules and scalars that all blocks share."""
-        by_stage = self._formula.scope is Scope.STAGE
-        for number, group in enumerate(self._network.shared):
-            for module in group:
-                if module.name in classes.functions:
-                    continue
-                if by_stage and len(self._network.shared) > 1:
-                    base = place_of(self._formula, module.name)
-                    attribute = self._attributes.new(f"{base}_{number + 1}")
-                else:
-                    attribute = operator_name(
-                        self._attributes, self._formula, module.name
-                    )
-                place = Place(module.width, module.stride)
-                length = self._recurrence.flows[number].length
-                here = Setting.at(module.inputs, place, length=length)
-                key = Shared(module.name, number)
-                yield self._shared_module(classes, key, attribute, here)
-            yield from self._start_modules(number, classes)
+    def _owned(self, number: int, classes: BlockClasses) -> Iterator[Attribute]:
+        """Modules that all blocks of a flow share, and those of its block 0."""
+        for module in self._network.shared[number]:
+            if module.name in classes.functions:
+                continue
+            if len(self._network.shared) > 1:
+                base = place_of(self._formula, module.name)
+                attribute = self._attributes.new(f"{base}_{number + 1}")
+            else:
+                attribute = operator_name(self._attributes, self._formula, module.name)
+            place = Place(module.width, module.stride)
+            length = self._recurrence.flows[number].length
+            here = Setting.at(module.inputs, place, length=length)
+            key = Shared(module.name, number)
+            yield self._shared_module(classes, key, attribute, here)
+        yield from self._start_modules(number, classes)
+
+    def _scalars(self) -> Iterator[Attribute]:
+        """Learned scalars that all blocks share."""
         for name in self._recurrence.shared_scalars:
             scalar = self._formula.scalars[name]
             attribute = operator_name(self._attributes, self._formula, name)

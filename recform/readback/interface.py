@@ -159,14 +159,20 @@ class Interface:
             raise Refuted(f"{self._name} does not say what is in front of its pooling")
 
     def _check_pruned(self) -> None:
-        """What is taken out behind a level runs behind it, and all that does is."""
+        """What is taken out behind a level runs behind it, and all that does is.
+
+        What all blocks share stays, also where those of the first stages do not take it.
+        """
+        apart = self._graph.recurrence.formula.scope is Scope.STAGE
         stops = [end for _, end in self._shown]
         names = self._code.attribute(self._network, "_order") or tuple(self._names())
         for row, stop in zip(self._info[:-1], stops, strict=False):
             parts = list(map(self._part, self._pruned(names, row["module"])))
+            # What blocks got has not returned where other blocks speak for them.
             read = [part for part, before in self._read if before < stop]
+            later = [part for part, before in self._read if before >= stop and apart]
             early = [*self._modules(self._returned[:stop]), *read]
-            ran = self._modules(self._returned[: stops[-1]])
+            ran = [*self._modules(self._returned[: stops[-1]]), *later]
             places = set(map(place, early))
             late = [part for part in ran if place(part) not in places]
             lost = [p for p in early if any(_holds(part, p) for part in parts)]

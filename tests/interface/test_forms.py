@@ -37,6 +37,11 @@ FORMS = {
     ),
     "times 3\nstages 8 x 2, 12 x 2 / 2\nX_<i,t> = relu(W_i*X_<i-1,t> + U_i*X_<i,t-1>)\n"
     "output mean(X_<L,1..T>)\n": "stem 1, level1 1, level2 2",
+    # What a stage has besides its blocks goes with it.
+    f"U = conv(1, cin)\n{STAGED.replace('W_i*', '(W_i + U)*')}": (
+        "stem 1, level1 1, level2 2"
+    ),
+    f"{STAGED}\nX_1 = X_0 + W_0*X_0\n": "stem 1, stage1 1, stage2 2",
     "stages 8 x 4\nX_i = W_i*concat(X_<0..i-1>)\noutput concat(X_<0..L>)\n": (
         "stem 1, blocks 1"
     ),

@@ -88,6 +88,12 @@ FAULTS = {
         r"(?s)( +self.U_1 = [^\n]*\n)(.*? +self.transition2 = [^\n]*\n)",
         r"\2\1",
     ),
+    "an operator of a stage among earlier modules": (
+        SHARED,
+        r"(?s)( +self.stage1 = .*?\n)(.*? +self.transition2 = [^\n]*\n)(.*?)"
+        r"( +self.U_2 = [^\n]*\n)",
+        r"\4\1\2\3",
+    ),
     "numbers that are weights": (PIECES, r"    _undecayed = .*\n", ""),
     "numbers of another class": (PIECES, "'Step.gamma'", "'Stop.gamma'"),
     "numbers of nobody": (PIECES, "'Step.gamma'", "'Step.gamma', 'Step.block'"),
