@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property, lru_cache
@@ -17,7 +17,7 @@ from recform.algebra.pipeline import Pipeline
 from recform.algebra.written.constants import Constant
 from recform.algebra.written.decimals import Decimals, decimals_in
 from recform.blocks import Library, Shape, Stride
-from recform.blocks.exact import as_float
+from recform.blocks.exact import as_float, reckoning
 from recform.blocks.symbolic import Symbolic
 from recform.memory import Memory
 from recform.source import Source, Span
@@ -106,13 +106,19 @@ class MemberStarts:
         for place, value in self.own:
             if _start(place, block, length) == member:
                 return _start(value, block, length)
-        by_member = self.value.has(K)
-        return _start(self.value, block, length, member if by_member else 0)
+        return _start(self.value, block, length, member)
 
 
-@lru_cache(maxsize=65536)
 def _start(value: Symbolic, block: int, length: int, member: int = 0) -> float:
-    return as_float(value, {I: block, L: length, K: member})
+    return _starts(value)(block, length, member)
+
+
+@lru_cache(maxsize=4096)
+def _starts(value: Symbolic) -> Callable[[int, int, int], float]:
+    """A start of what it is, of ``i``, ``L`` and a member."""
+    found = lru_cache(maxsize=65536)(reckoning(value, (I, L, K)))
+    by_block, by_member = value.has(I), value.has(K)
+    return lambda i, length, k: found(i if by_block else 1, length, k * by_member)
 
 
 @dataclass(frozen=True)

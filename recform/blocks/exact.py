@@ -7,7 +7,7 @@ Generated code reckons with floats, of which few digits may be left, or none: th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -59,6 +59,45 @@ def as_any_float(value: Symbolic, at: Mapping[Symbolic, Any] | None = None) -> f
         return math.nan
 
 
+def reckoning(value: Symbolic, symbols: Sequence[Symbolic]) -> Callable[..., float]:
+    """:func:`as_float` of an expression as a function of whole numbers.
+
+    For very many of them: a fraction of polynomials is reckoned with whole numbers, which
+    is exact as well, and far sooner there.
+    """
+
+    def any_number(*numbers: int) -> float:
+        return as_float(value, dict(zip(symbols, numbers, strict=True)))
+
+    sides = _as_fraction(value, symbols)
+    if sides is None:
+        return any_number
+    made = sympy.lambdify(symbols, sides, modules="math")
+
+    def fraction(*numbers: int) -> float:
+        over, under = made(*numbers)
+        return over / under if over and under else any_number(*numbers)
+
+    return fraction
+
+
+def _as_fraction(
+    value: Symbolic, symbols: Sequence[Symbolic]
+) -> tuple[Symbolic, Symbolic] | None:
+    """Two polynomials with whole coefficients; the lower one is 0 where there is no value."""
+    if not value.is_rational_function(*symbols):
+        return None
+    lower = [power.base for power in value.atoms(sympy.Pow) if power.exp.is_negative]
+    if not all(base.is_polynomial(*symbols) for base in lower):
+        return None
+    sides = value.as_numer_denom()
+    try:
+        over, under = (sympy.Poly(side, *symbols, domain=sympy.ZZ) for side in sides)
+    except sympy.CoercionFailed:  # a root, a decimal
+        return None
+    return over.as_expr(), under.as_expr()
+
+
 def is_nothing(value: Symbolic) -> bool:
     """Whether a number is 0, and not only very small."""
     return bool(_number(value, {}) == 0)
@@ -97,8 +136,14 @@ def runs_over(value: Symbolic, at: Mapping[Symbolic, Any]) -> bool:
 
     Code works it out, even where that makes no difference: ``min(2**2**i, 1)``.
     """
-    powers = (p for p in value.atoms(sympy.Pow, sympy.exp) if p.exp.free_symbols)
-    return any(math.isinf(as_any_float(power, at)) for power in powers)
+    return any(math.isinf(as_any_float(power, at)) for power in _powers(value))
+
+
+@lru_cache(maxsize=4096)
+def _powers(value: Symbolic) -> tuple[Symbolic, ...]:
+    """The powers in an expression that are not the same wherever it is worked out."""
+    found = value.atoms(sympy.Pow, sympy.exp)
+    return tuple(power for power in found if power.exp.free_symbols)
 
 
 @lru_cache(maxsize=4096)

@@ -7,8 +7,9 @@ regular expression, and with sums and products where it is a row of stars.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 
 import sympy
 
@@ -33,17 +34,17 @@ from recform.series.series import (
     NotExact,
     Row,
     Series,
-    add_to,
     constant,
     field_of,
     matrices,
+    starting,
 )
 from recform.series.show import LATEX, PLAIN
 
 # ------------------------------------------------------------------------------- automaton
 
 
-#: Most rows of a series' automaton and its copies.
+#: Most rows of a series' automaton, with the moves of all ways into it.
 MOST_ROWS = 20_000
 
 
@@ -80,48 +81,55 @@ class Network:
             for name, begun in self.states
         )
         series = Series(self.domain, initial, self.steps, final)
-        for name, seed in given.items():
-            rest = seed - Polynomial.one().scaled(start[name])
-            for before, weight in seeds_before(rest).items() if rest else ():
-                series += self._behind(name, before, final).scaled(weight)
-        return series
+        ways = [
+            (name, before, weight)
+            for name, seed in given.items()
+            if (rest := seed - Polynomial.one().scaled(start[name]))
+            for before, weight in seeds_before(rest).items()
+        ]
+        return self._entered(series, ways) if ways else series
 
     def is_large(self, seeds: Mapping[str, Polynomial]) -> bool:
         """Whether a series with these seeds is out of all reason.
 
-        Every way through the source's own block makes a copy of the automaton.
+        Every way through the source's own block is a state with moves of its own.
         """
         ways = sum(len(seed.terms) for seed in seeds.values())
         return ways * len(self.steps) * len(self.states) > MOST_ROWS
 
-    def _behind(
-        self, unknown: str, before: Move, final: tuple[Symbolic, ...]
+    def _entered(
+        self, series: Series, ways: Sequence[tuple[str, Move, Symbolic]]
     ) -> Series:
-        """The paths from an unknown that go through ``before`` in front of all else."""
-        one, zero = self.domain.one, self.domain.zero
-        here = self.states.index((unknown, ()))
-        steps = {move: ({}, *_one_later(rows)) for move, rows in self.steps.items()}
-        for move, rows in self.steps.items():
-            both = move.after(before)
-            empty: tuple[Row, ...] = ({},) * (len(self.states) + 1)
-            moved = steps.get(both, empty)
-            first = dict(moved[0])
-            for column, weight in rows[here].items():
-                add_to(first, column + 1, weight)
-            steps[both] = (first, *moved[1:])
-        initial = (one, *[zero] * len(self.states))
-        ordered = {move: steps[move] for move in sorted(steps)}
-        return Series(self.domain, initial, ordered, (zero, *final))
+        """With the paths from unknowns that go through a move in front of all else.
+
+        Each way is a state more, from which the first move leads on, after that one.
+        """
+        starts = starting([weight for _, _, weight in ways])
+        zero = starts.domain.zero
+        both = series + replace(starts, final=(zero,) * len(ways))
+        edges = []
+        for number, (unknown, before, _) in enumerate(ways, series.size):
+            here = self.states.index((unknown, ()))
+            edges += [
+                (number, move.after(before), column, weight)
+                for move, rows in both.steps.items()
+                for column, weight in rows[here].items()
+            ]
+        steps = matrices(both.size, [*_edges(both), *edges])
+        return replace(both, steps=steps)
+
+
+def _edges(series: Series) -> Iterator[Edge]:
+    for move, rows in series.steps.items():
+        for state, row in enumerate(rows):
+            for column, weight in row.items():
+                yield state, move, column, weight
 
 
 def _number(polynomial: Polynomial) -> Symbolic:
     """The coefficient of the identity, if it is a number that no block changes."""
     value = polynomial.terms.get((), sympy.S.Zero)
     return value if value.is_Rational else sympy.S.Zero
-
-
-def _one_later(rows: tuple[Row, ...]) -> tuple[Row, ...]:
-    return tuple({column + 1: w for column, w in row.items()} for row in rows)
 
 
 def seeds_of(linear: Linear, source: str) -> dict[str, Polynomial]:
@@ -193,6 +201,7 @@ def automaton(
     """The automaton of laws: for ``(U, V, k)`` the words of ``U_i`` in ``V_<i-k>``."""
     weights = [w for group in words.values() for w in group.values()]
     domain = field_of(weights)
+    element = cache(domain.from_sympy)
     numbers: dict[tuple[str, tuple[Move, ...]], int] = {
         (unknown, ()): n for n, unknown in enumerate(unknowns)
     }
@@ -206,7 +215,7 @@ def automaton(
                     numbers[state] = len(numbers)
                     edges.append((before, word[length - 1], numbers[state], domain.one))
                 before = numbers[state]
-            value = domain.from_sympy(sympy.expand(weight))
+            value = element(sympy.expand(weight))
             edges.append((before, word[-1], numbers[target, ()], value))
     return Network(domain, tuple(numbers), matrices(len(numbers), edges))
 

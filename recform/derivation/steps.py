@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import sympy
 
 from recform.algebra.typeset import added
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.forward import Derivation
-from recform.series.automaton import words_up_to
+from recform.series.automaton import words_by_length
 from recform.series.places import BACK, BLOCK, LAST, At
 from recform.series.regex import latex, of_words, regex_of
 from recform.series.regex import shown as as_text
@@ -78,17 +79,11 @@ def expanded(
         derivative: the left side, by the unknown of a block.
         most: a line of more terms is the end.
     """
-    found = ((n, words_up_to(series, n)) for n in range(_SHOWN, 0, -1))
-    shown, words = next(
-        ((n, words) for n, words in found if words is not None), (0, {})
-    )
     lines = []
-    for length in range(1, shown + 1):
-        here = {word: w for word, w in words.items() if len(word) == length}
-        if len(here) > most:
-            break
+    lengths = islice(words_by_length(series, most), 1, _SHOWN + 1)
+    for length, words in enumerate(lengths, 1):
         source = _LAST.plus(-length)
-        right = polynomial(style, sorted_words(here), source)
+        right = polynomial(style, sorted_words(words), source)
         lines.append(f"{derivative(source)} = {right}")
     return tuple(lines)
 

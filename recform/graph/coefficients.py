@@ -124,7 +124,7 @@ def _keeps(value: Symbolic) -> Callable[[int, int, int], bool]:
     # There are many of them, and of fractions floats are as good as any.
     is_quick = value.is_rational_function(I, L, K)
 
-    @lru_cache
+    @lru_cache(maxsize=4096)
     def kept(block: int, length: int, member: int) -> bool:
         at = {I: block, L: length, K: member}
         try:
@@ -134,8 +134,8 @@ def _keeps(value: Symbolic) -> Callable[[int, int, int], bool]:
         except (ArithmeticError, ValueError, TypeError):
             return False
 
-    by_member = value.has(K)
-    return lambda block, length, member: kept(block, length, member * by_member)
+    by_block, by_member = value.has(I), value.has(K)
+    return lambda i, length, k: kept(i if by_block else 1, length, k * by_member)
 
 
 def _coefficients(step: Step) -> Iterator[tuple[Scaled | Filled, Symbolic]]:

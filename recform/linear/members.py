@@ -13,11 +13,13 @@ from recform.algebra.expr import (
     Filled,
     History,
     K,
+    Learned,
     Part,
     Pointwise,
     Scaled,
     Tensor,
     TensorSum,
+    with_learned,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list, list_of
@@ -86,20 +88,51 @@ def _of_member(tensor: Tensor, member: _Member) -> Tensor:
         # There is a feature for each.
         return Part(tensor.tensor, member.count, member.place)
     if isinstance(tensor, Filled):
-        weight = _of_number(tensor.coefficient, member.number)
+        weight = weight_of(tensor.coefficient, member.number)
         return Filled(weight, tensor.at)
     if not tensor.is_many or isinstance(tensor, Over):
         return tensor
     if isinstance(tensor, Scaled):
-        weight = _of_number(tensor.coefficient, member.number)
+        weight = weight_of(tensor.coefficient, member.number)
         return Scaled(weight, _of_member(tensor.tensor, member), tensor.at)
     return rebuilt(tensor, lambda part: _of_member(part, member))
 
 
 @lru_cache(maxsize=4096)
-def _of_number(coefficient: Symbolic, number: int) -> Symbolic:
+def weight_of(coefficient: Symbolic, number: int) -> Symbolic:
     """A weight of a member; in ``i``, so that it is the same for all blocks."""
-    return coefficient.xreplace({K: sympy.Integer(number)})
+    at = {K: sympy.Integer(number)}
+    return _named(coefficient, at) if _names(coefficient) else coefficient.xreplace(at)
+
+
+@lru_cache(maxsize=4096)
+def _names(coefficient: Symbolic) -> bool:
+    """Whether the member is in names alone: with other ones, all else stays as it is.
+
+    Of two scalars of one name, the order could be another one, and they could be one.
+    """
+    scalars = coefficient.atoms(Learned)
+    within = [
+        part
+        for part in sympy.preorder_traversal(coefficient)
+        if isinstance(part, sympy.Expr) and part.has(K)
+    ]
+    kinds = (Learned, sympy.Add, sympy.Mul, sympy.Pow, sympy.exp)
+    return (
+        not with_learned(coefficient, lambda item: sympy.Symbol(item.name)).has(K)
+        and len({item.name for item in scalars}) == len(scalars)
+        and all(part == K or isinstance(part, kinds) for part in within)
+    )
+
+
+def _named(value: Symbolic, at: Mapping[Symbolic, Symbolic]) -> Symbolic:
+    """An expression with other scalars in it, of which SymPy need not ask what they are.
+
+    It asks whether ``exp(-g)`` is infinite, of each ``g``, and takes a millisecond.
+    """
+    if isinstance(value, Learned) or not value.has(K):
+        return value.xreplace(at)
+    return value.func(*(_named(part, at) for part in value.args), evaluate=False)
 
 
 def share_at_start(

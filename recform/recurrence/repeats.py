@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 from recform.algebra.expr import Apply, History, Scaled, State, Tensor
 from recform.closure import closure
 from recform.recurrence.model import ModuleSlot, Slot, Step, contexts_of, used_in
 from recform.recurrence.moves import move
 from recform.recurrence.state import Border, suffices
-from recform.recurrence.written import End, Written, is_cheap, tensors
+from recform.recurrence.written import End, Kept, Written, tensors
 
 
 class Repeats(Written):
@@ -93,19 +94,20 @@ class Repeats(Written):
 
     def _is_due(self, made: set[Tensor], carried: list[Tensor], block: int) -> bool:
         """Whether all that is made is needed, and all that is due in a block is made."""
-        here = (t for t in self.owned if self.time(t) == block)
+        here = self._owned_at.get(block, ())
         there = made.union(carried)
-        return made <= self._living(block) and all(tensor in there for tensor in here)
+        formed = made - self._alive
+        return (not formed or formed <= self._formed(block)) and there.issuperset(here)
 
     def _runs_twice(self, pattern: Step, table: dict[Tensor, Tensor]) -> bool:
         """Whether an operator would run again, here or after an earlier block.
 
         A tensor that has two names here is one tensor.
         """
-        done = {*self._done, *(table[tensor] for tensor in tensors(pattern.inputs))}
+        done = {table[tensor] for tensor in tensors(pattern.inputs)}
         for tensor in pattern.body:
             if isinstance(tensor, Apply):
-                if table[tensor] in done:
+                if table[tensor] in done or table[tensor] in self._done:
                     return True
                 done.add(table[tensor])
         return False
@@ -122,7 +124,11 @@ class Repeats(Written):
 
     def _is_used(self, slot: ModuleSlot) -> bool:
         """Whether anything that the output needs runs this module."""
-        return any(slot in used_in(tensor) for tensor in self.live)
+        return slot in self._used
+
+    @cached_property
+    def _used(self) -> frozenset[ModuleSlot]:
+        return frozenset(slot for tensor in self.live for slot in used_in(tensor))
 
     def _early_at(self, pattern: Step, block: int) -> dict[Tensor, Tensor]:
         """The sums of the pattern that have a part formed early, for another block."""
@@ -154,16 +160,15 @@ class Repeats(Written):
                 return False
         return True
 
-    def _living(self, block: int) -> set[Tensor]:
-        """What the output needs: live tensors, and the early parts of live sums."""
-        live = set(self.live)
+    def _formed(self, block: int) -> set[Tensor]:
+        """What is formed early of sums that the output needs."""
         early = [
             part
             for whole, split in (self.early | self._early_after(block)).items()
-            if whole in live
+            if whole in self._alive
             for part in split.children
         ]
-        return live | {*closure(early, lambda t: () if t in live else self.parts(t))}
+        return set(closure(early, lambda t: () if t in self._alive else self.parts(t)))
 
     def _early_after(self, block: int) -> dict[Tensor, Tensor]:
         """The sums of the blocks after this one, as the regular step splits them.
@@ -179,17 +184,21 @@ class Repeats(Written):
     def _enough(self, outputs: list[Tensor], block: int) -> bool:
         """Whether the blocks after this one can go on from these outputs."""
         assert self.output is not None
-        waiting = [t for t in self.owned if self.time(t) > block]
         before = dict(self.early)
         self.early.update(self._early_after(block))
-        # What was computed and is not handed on is gone: it is not computed again.
-        made = dict.fromkeys([*self._past(block), *self._done])
-        gone = tuple(tensor for tensor in made if not is_cheap(tensor))
-        waiting = [*waiting, End(self.output)]
-        parts, everywhere = self._parts_or_end, self.is_everywhere
-        border = Border(gone, tuple(waiting), parts, everywhere)
         # What reads nothing of blocks so far needs nothing of them.
-        result = suffices(outputs, border, lambda t: self.oldest(t) <= block)
+        near = [
+            tensor
+            for tensor in (*self._ahead[block], End(self.output))
+            if self.oldest(tensor) <= block and not isinstance(tensor, Kept)
+        ]
+        border = Border(
+            self._is_known(block),
+            tuple(near),
+            self._parts_or_end,
+            self.is_everywhere,
+        )
+        result = suffices(outputs, border, self._waits(block))
         self.early = before
         return result
 

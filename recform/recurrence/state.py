@@ -23,20 +23,22 @@ class Border:
     """The dependence graph at the border between two blocks.
 
     Attributes:
-        known: tensors that are there, in the order in which they were made.
+        known: whether a tensor is there.
         waiting: tensors that later blocks must compute.
         parts: what a tensor is made from.
         everywhere: whether each block has a tensor without its being handed on.
         possible: whether a tensor uses no scalar of a later block.
         partial: whether a part of a sum may be handed on.
+        order: what the block has at hand of the known tensors, in its order.
     """
 
-    known: tuple[Tensor, ...]
+    known: Callable[[Tensor], bool]
     waiting: tuple[Tensor, ...]
     parts: Callable[[Tensor], tuple[Tensor, ...]]
     everywhere: Callable[[Tensor], bool]
     possible: Callable[[Tensor], bool] = lambda tensor: True
     partial: bool = True
+    order: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def _graph(
     border: Border,
 ) -> tuple[Flow[object], dict[Tensor, list[tuple[Tensor, Tensor]]], list[Tensor]]:
     """The flow network, the partial sums in it, and all nodes in a stable order."""
-    known = set(border.known)
+    known = border.known
     waiting = set(border.waiting)
     graph = Flow[object]()
     partial: dict[Tensor, list[tuple[Tensor, Tensor]]] = {}
@@ -92,7 +94,7 @@ def _graph(
         if border.everywhere(tensor):
             return True
         if tensor not in ready:
-            ready[tensor] = tensor in known or (
+            ready[tensor] = known(tensor) or (
                 tensor not in waiting
                 and border.possible(tensor)
                 and bool(border.parts(tensor))
@@ -105,7 +107,7 @@ def _graph(
             return
         graph.edge((tensor, "in"), (tensor, "out"), capacity=1)
         order.append(tensor)
-        if tensor in known:
+        if known(tensor):
             graph.edge(_PAST, (tensor, "in"))
             return
         for part in border.parts(tensor):
@@ -152,7 +154,7 @@ def _graph(
 
     for tensor in border.waiting:
         reach(tensor)
-    position = {tensor: n for n, tensor in enumerate(border.known)}
+    position = {tensor: n for n, tensor in enumerate(border.order)}
     order.sort(key=lambda tensor: position.get(tensor, len(position)))
     return graph, partial, order
 
@@ -185,33 +187,27 @@ def _take(rest: dict[object, dict[object, int]], node: object) -> object:
 
 
 def suffices(
-    carried: Iterable[Tensor], border: Border, near: Callable[[Tensor], bool]
+    carried: Iterable[Tensor], border: Border, waits: Callable[[Tensor], bool]
 ) -> bool:
     """Whether everything that waits can be computed from these tensors.
 
     Args:
         carried: the tensors.
-        border: what is known and what waits.
-        near: whether what waits reads anything that does not wait.
+        border: what is known, and what reads something that does not wait.
+        waits: whether a tensor is computed later.
     """
     have = set(carried)
-    waiting = set(border.waiting)
-    known = set(border.known)
     done: dict[Tensor, bool] = {}
 
     def can(tensor: Tensor) -> bool:
-        if tensor in have or tensor in waiting or border.everywhere(tensor):
+        if tensor in have or border.everywhere(tensor) or waits(tensor):
             return True
         if tensor not in done:
             parts = border.parts(tensor)
             done[tensor] = False
             done[tensor] = (
-                tensor not in known and bool(parts) and all(can(part) for part in parts)
+                not border.known(tensor) and bool(parts) and all(map(can, parts))
             )
         return done[tensor]
 
-    return all(
-        can(part)
-        for tensor in filter(near, border.waiting)
-        for part in border.parts(tensor)
-    )
+    return all(can(part) for tensor in border.waiting for part in border.parts(tensor))

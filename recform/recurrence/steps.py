@@ -47,18 +47,12 @@ class Writer(Repeats):
         """
         assert self.output is not None
         groups = self._by_time()
-        ages = [
-            (behind, self.oldest(tensor), tensor)
-            for behind in range(1, self.length + 1)
-            for tensor in groups.get(behind, [])
-        ]
+        self._ahead = self._by_border(groups)
         steps: list[Step] = []
         inputs: tuple[Slot, ...] = ()
         for block in range(self.length + 1):
             self._now = block
-            ages = [item for item in ages if item[0] > block]
-            waiting = [tensor for _, oldest, tensor in ages if oldest <= block + 1]
-            waiting.append(End(self.output))
+            waiting = [*self._ahead[block], End(self.output)]
             taken = self._taken(block, inputs, waiting)
             step = (
                 self._own(block, groups.get(block, []), inputs, waiting)
@@ -66,7 +60,7 @@ class Writer(Repeats):
                 else self._repeated(block, inputs, taken)
             )
             steps.append(step)
-            self._done.update(dict.fromkeys(step.body))
+            self._done.update(step.body)
             inputs = step.handed
         start, *others = steps
         return [_without_unread(start), *others, self._last(inputs)]
@@ -108,15 +102,16 @@ class Writer(Repeats):
         for tensor in (*targets, *kept):
             if not isinstance(tensor, Kept):
                 self._compute(tensor, have, body)
-        self._done.update(dict.fromkeys(body))
-        everything = dict.fromkeys([*carried, *body, *self._past(block), *self._done])
+        self._done.update(body)
+        known = self._is_known(block)
         border = Border(
-            tuple(t for t in everything if not is_cheap(t) and t not in self.constants),
+            known,
             tuple(waiting),
             self._parts_behind(block),
             self.is_everywhere,
             self._by(block),
             self.reach.partial,
+            tuple(filter(known, dict.fromkeys([*carried, *body]))),
         )
         outputs = self._outputs(block, border, have, carried, modules)
         for tensor in outputs:
@@ -206,26 +201,29 @@ class Writer(Repeats):
         while True:
             cut = smallest(border)
             made = self._needed(border, cut.tensors, border.known, cut)
-            there = (*cut.tensors, *border.known)
+            there = _also(cut.tensors, border.known)
             later = self._needed(border, border.waiting, there, cut)
             twice = tuple(t for t in made if t in later and not is_cheap(t))
             if not twice:
                 return cut
-            border = replace(border, known=(*border.known, *twice))
+            known = _also(twice, border.known)
+            border = replace(border, known=known, order=(*border.order, *twice))
 
     def _needed(
-        self, border: Border, of: Iterable[Tensor], there: Iterable[Tensor], cut: Cut
+        self,
+        border: Border,
+        of: Iterable[Tensor],
+        there: Callable[[Tensor], bool],
+        cut: Cut,
     ) -> dict[Tensor, None]:
         """What has to be computed to have some tensors, where others are there."""
-        given = set(there)
-        known = given | self.constants
 
         def steps(tensor: Tensor) -> Iterator[Tensor]:
             split = cut.early.get(tensor)
             parts = border.parts(tensor) if split is None else split.children
-            return (part for part in parts if part not in known)
+            return (p for p in parts if not there(p) and p not in self.constants)
 
-        return closure((t for t in of if isinstance(t, End) or t not in given), steps)
+        return closure((t for t in of if isinstance(t, End) or not there(t)), steps)
 
     def _later(self, tensor: Tensor) -> Tensor:
         """A tensor of the block before, for this one."""
@@ -250,6 +248,14 @@ class Writer(Repeats):
             for tensor, split in body.items()
             if split is not None or tensor in named
         }
+
+
+def _also(
+    tensors: Iterable[Tensor], there: Callable[[Tensor], bool]
+) -> Callable[[Tensor], bool]:
+    """Whether a tensor is among some, or there without them."""
+    found = frozenset(tensors)
+    return lambda tensor: tensor in found or there(tensor)
 
 
 def _without_unread(start: Step) -> Step:

@@ -69,6 +69,8 @@ class Unroller:
                 self._applied.setdefault((left.operator, left.index), []).append(left)
         self._memo: dict[Tensor, Tensor | None] = {}
         self._waiting: list[Tensor] = []
+        # Each list by its kind, body and first index: what it is there, an index later, ...
+        self._lists: dict[object, list[History | None]] = {}
         self._ends = set(formula.ends)
         self._open = formula.open_stages
         self._at_start = {
@@ -381,25 +383,37 @@ class Unroller:
             last: its last one.
             new: the member that comes to it at an index, if one does.
         """
-        before: History | None = None
-        for index in range(first, last + 1):
+        grown = self._lists.setdefault(history.args[:3], [])
+        while first + len(grown) <= last:
+            index = first + len(grown)
             number = new(index)
             member = (
                 None
                 if number is None
                 else self._shaped(for_member(history.body, number))
             )
-            if member is None and (before is None or history.kind == "list"):
-                continue
-            start = history.first
-            if history.kind == "list":
-                start = index if before is None else before.first
-            here = History(history.kind, history.body, start, index)
-            if here not in self.definitions:
-                parts = [part for part in (before, member) if part is not None]
-                self.definitions[here] = Listed(*parts)
-            before = here
-        return before
+            before = grown[-1] if grown else None
+            grown.append(self._longer(history, index, before, member))
+        return grown[last - first] if last >= first else None
+
+    def _longer(
+        self,
+        history: History,
+        index: int,
+        before: History | None,
+        member: Tensor | None,
+    ) -> History | None:
+        """A list at an index: as it was before, with a member more if one comes to it."""
+        if member is None and (before is None or history.kind == "list"):
+            return before
+        start = history.first
+        if history.kind == "list":
+            start = index if before is None else before.first
+        here = History(history.kind, history.body, start, index)
+        if here not in self.definitions:
+            parts = [part for part in (before, member) if part is not None]
+            self.definitions[here] = Listed(*parts)
+        return here
 
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """What a tensor is made from."""

@@ -7,7 +7,7 @@ nobody reads everything. Deeper networks repeat the regular block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -63,11 +63,11 @@ class Written:
     early: dict[Tensor, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # What blocks so far have computed, in their order.
-        self._done: dict[Tensor, None] = {}
+        self._done: set[Tensor] = set()
+        # Behind each block, what waits.
+        self._ahead: list[list[Tensor]] = []
         self._splits: dict[int, dict[Tensor, Tensor]] = {}
         self._time: dict[Tensor, int] = {}
-        self._below: dict[Tensor, Sequence[Tensor]] = {}
         self._oldest: dict[tuple[Tensor, int], int] = {}
         self.unroller = Unroller(self.formula, self.length, merged=True)
         self.output = self.unroller.output(self.formula.output)
@@ -157,11 +157,29 @@ class Written:
 
         return parts
 
-    def _by_time(self) -> dict[int, list[Tensor]]:
-        """Live tensors that belong to a block, by block; unknowns in the file's order."""
+    @cached_property
+    def _alive(self) -> frozenset[Tensor]:
+        return frozenset(self.live)
+
+    @cached_property
+    def _owned_at(self) -> dict[int, list[Tensor]]:
+        """What belongs to each block."""
         groups: dict[int, list[Tensor]] = {}
         for tensor in self.owned:
             groups.setdefault(self.time(tensor), []).append(tensor)
+        return groups
+
+    def _waits(self, block: int) -> Callable[[Tensor], bool]:
+        """Whether a tensor belongs to a later block."""
+        return lambda tensor: (
+            self.anchored(tensor)
+            and tensor in self._alive
+            and self.time(tensor) > block
+        )
+
+    def _by_time(self) -> dict[int, list[Tensor]]:
+        """Live tensors that belong to a block, by block; unknowns in the file's order."""
+        groups = {block: list(owned) for block, owned in self._owned_at.items()}
         for tensor in self._constant():
             groups.setdefault(0, []).append(tensor)
         for mirror in self.mirrors:
@@ -173,6 +191,18 @@ class Written:
                 key=lambda t: rank.get(t.name, 0) if isinstance(t, State) else len(rank)
             )
         return groups
+
+    def _by_border(self, groups: Mapping[int, list[Tensor]]) -> list[list[Tensor]]:
+        """Behind each block, what later blocks make of what is read of blocks so far.
+
+        And of the next one, of whose operators this one may hand on some.
+        """
+        ahead: list[list[Tensor]] = [[] for _ in range(self.length + 1)]
+        for block in range(1, self.length + 1):
+            for tensor in groups.get(block, []):
+                for border in range(max(0, self.oldest(tensor) - 1), block):
+                    ahead[border].append(tensor)
+        return ahead
 
     @property
     def mirrors(self) -> list[Mirror]:
@@ -205,23 +235,41 @@ class Written:
             and (costs(tensor) or (is_of_context(tensor) and not is_cheap(tensor)))
         ]
 
-    def _past(self, block: int) -> list[Tensor]:
-        """All that blocks so far have computed, carried or not.
+    @cached_property
+    def _past(self) -> dict[Tensor, int]:
+        """From which block on each tensor is computed, carried or not.
 
         The cut is made among all of it, so that it does not depend on the cuts before:
         then it is the same between any two regular blocks. Nor is anything wanted that was
         dropped earlier: from border to border there is more past and less future, and both
-        move a cut that lies nearest to the past forward.
+        move a cut that lies nearest to the past forward. What is formed early of a sum is
+        another sum, of which nobody asks that.
+        """
+        found: dict[Tensor, int] = {}
+
+        def steps(tensor: Tensor) -> list[Tensor]:
+            if isinstance(tensor, Mirror):
+                return []
+            parts = self._made_of(self.unroller.parts(tensor))
+            return [part for part in parts if part not in found]
+
+        for block, owned in sorted(self._owned_at.items()):
+            new = closure((t for t in owned if t not in found), steps)
+            found.update(dict.fromkeys(new, block))
+        return found
+
+    def _is_known(self, block: int) -> Callable[[Tensor], bool]:
+        """Whether blocks so far have computed a tensor, which costs something.
+
+        What was computed and is not handed on is gone: it is not computed again.
         """
 
-        def steps(tensor: Tensor) -> Sequence[Tensor]:
-            if tensor in self.early:
-                return self._made_of(self.early[tensor].children)
-            if tensor not in self._below:
-                self._below[tensor] = self._made_of(self.parts(tensor))
-            return self._below[tensor]
+        def known(tensor: Tensor) -> bool:
+            if is_cheap(tensor) or tensor in self.constants:
+                return False
+            return tensor in self._done or self._past.get(tensor, block + 1) <= block
 
-        return list(closure((t for t in self.owned if self.time(t) <= block), steps))
+        return known
 
     def _made_of(self, parts: Iterable[Tensor]) -> list[Tensor]:
         """Parts without what each block has."""

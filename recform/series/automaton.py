@@ -8,12 +8,14 @@ the end: linear algebra in a space as large as the automaton (Schützenberger 19
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import islice
 
 from recform.blocks.symbolic import Symbolic
-from recform.series.series import Move, Row, Series, Word, add_to
+from recform.series.series import Edge, Move, Row, Series, Word, add_to, matrices
 
 #: Most words that are written out one by one.
 MAX_WORDS = 4096
@@ -42,16 +44,22 @@ class Span:
 
     def add(self, vector: Row) -> bool:
         """Takes a vector into the basis; False if it is in the space already."""
+        before = len(self)
+        self.placed(vector)
+        return len(self) > before
+
+    def placed(self, vector: Row) -> Row:
+        """The vector in the basis, of which it is the last one if it is in no space yet."""
         rest, made = self._reduced(vector)
         if not rest:
-            return False
+            return made
         pivot = min(rest)
         scale = self._domain.one / rest[pivot]
         number = len(self._rows)
         origin = {n: -scale * w for n, w in made.items()}
         origin[number] = scale
         self._rows.append((pivot, {n: scale * w for n, w in rest.items()}, origin))
-        return True
+        return {number: self._domain.one}
 
     def _reduced(self, vector: Row) -> tuple[Row, Row]:
         """What is left of a vector, and what of the basis was taken away from it."""
@@ -93,10 +101,11 @@ def minimal(series: Series) -> Reduced:
     The words are the first, by length and then in the order of moves, that are
     independent, so the result does not depend on the automaton that it was made from.
     """
-    reached, _ = _reachable(_reversed(series))
-    series = _reversed(reached)
-    reduced, words = _reachable(series)
-    return Reduced(reduced, words)
+    if series.words is None:
+        reached, _ = _reachable(_reversed(series))
+        reduced, words = _reachable(_reversed(reached))
+        series = replace(reduced, words=words)
+    return Reduced(series, series.words or ())
 
 
 def by_endings(reduced: Series) -> Series:
@@ -122,29 +131,22 @@ def _reachable(series: Series) -> tuple[Series, tuple[Word, ...]]:
     span = Span(domain)
     rows: list[Row] = []
     words: list[Word] = []
-    queue: list[tuple[Word, Row]] = [((), series.forward(()))]
-    moves = series.moves
+    edges: list[Edge] = []
+    # Each with the state that it comes from.
+    queue: deque[tuple[int, Word, Row]] = deque([(0, (), series.forward(()))])
     while queue:
-        word, row = queue.pop(0)
-        if not row or not span.add(row):
-            continue
-        rows.append(row)
-        words.append(word)
-        queue += [((*word, move), series.step(row, move)) for move in moves]
-    steps = {
-        move: tuple(_within(span, series.step(row, move)) for row in rows)
-        for move in moves
-    }
+        before, word, row = queue.popleft()
+        made = span.placed(row)
+        edges += [(before, word[-1], n, weight) for n, weight in made.items() if word]
+        if len(span) > len(rows):
+            here = len(rows)
+            rows.append(row)
+            words.append(word)
+            ahead = series.ahead(row).items()
+            queue += [(here, (*word, move), after) for move, after in ahead]
     initial = tuple(domain.one if not word else domain.zero for word in words)
     final = tuple(series.ends(row) for row in rows)
-    steps = {move: matrix for move, matrix in steps.items() if any(matrix)}
-    return Series(domain, initial, steps, final), tuple(words)
-
-
-def _within(span: Span, row: Row) -> Row:
-    coordinates = span.coordinates(row)
-    assert coordinates is not None
-    return coordinates
+    return Series(domain, initial, matrices(len(rows), edges), final), tuple(words)
 
 
 def is_zero(series: Series) -> bool:
@@ -161,7 +163,7 @@ def first_word(series: Series) -> Word | None:
         if series.ends(row):
             return word
         if row and span.add(row):
-            queue += [((*word, move), series.step(row, move)) for move in series.moves]
+            queue += [((*word, m), after) for m, after in series.ahead(row).items()]
     return None
 
 
@@ -200,7 +202,7 @@ def degree(series: Series) -> int | None:
         if not rows:
             return longest
         longest = length
-        rows = [reduced.step(row, move) for row in rows for move in reduced.moves]
+        rows = [after for row in rows for after in reduced.ahead(row).values()]
     return None
 
 
@@ -209,25 +211,41 @@ def words_up_to(series: Series, length: int) -> Mapping[Word, Symbolic] | None:
 
     None if there are more than :data:`MAX_WORDS`.
     """
+    found = list(islice(words_by_length(series), length + 1))
+    if len(found) <= length:
+        return None
+    return {word: weight for words in found for word, weight in words.items()}
+
+
+def words_by_length(
+    series: Series, most: int = MAX_WORDS
+) -> Iterator[Mapping[Word, Symbolic]]:
+    """The words of each length with their weights, until there are too many of them.
+
+    Args:
+        series: whose words.
+        most: so many of one length are too many, and more than :data:`MAX_WORDS` of all.
+    """
     reduced = minimal(series).series
-    result: dict[Word, Symbolic] = {}
+    number = cache(reduced.domain.to_sympy)
+    known = 0
     rows: list[tuple[Word, Row]] = [((), reduced.forward(()))]
-    for _ in range(length + 1):
-        for word, row in rows:
-            weight = reduced.ends(row)
-            if weight:
-                result[word] = reduced.domain.to_sympy(weight)
+    while True:
+        ends = ((word, reduced.ends(row)) for word, row in rows)
+        words = {word: weight for word, weight in ends if weight}
+        known += len(words)
+        if len(words) > most:
+            return
         longer = (
             ((*word, move), after)
             for word, row in rows
-            for move in reduced.moves
-            if (after := reduced.step(row, move))
+            for move, after in reduced.ahead(row).items()
         )
         # One too many is enough to know it.
-        rows = list(islice(longer, MAX_WORDS - len(result) + 1))
-        if len(result) + len(rows) > MAX_WORDS:
-            return None
-    return result
+        rows = list(islice(longer, MAX_WORDS - known + 1))
+        if known + len(rows) > MAX_WORDS:
+            return
+        yield {word: number(weight) for word, weight in words.items()}
 
 
 def as_polynomial(series: Series) -> Mapping[Word, Symbolic] | None:

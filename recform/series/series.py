@@ -14,8 +14,8 @@ inverse are made on it exactly (Schützenberger 1961; Berstel and Reutenauer,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 import sympy
 from sympy.polys.constructor import construct_domain
@@ -90,12 +90,15 @@ class Series:
         initial: a weight for each state.
         steps: for each move a matrix; one sparse row for each state.
         final: a weight for each state.
+        words: where the automaton is the smallest one, a word for each state: the state
+            is what is left of the series behind it.
     """
 
     domain: Symbolic
     initial: tuple[Symbolic, ...]
     steps: Mapping[Move, tuple[Row, ...]]
     final: tuple[Symbolic, ...]
+    words: tuple[Word, ...] | None = field(default=None, compare=False)
 
     @property
     def size(self) -> int:
@@ -126,6 +129,30 @@ class Series:
             for column, entry in matrix[state].items():
                 add_to(result, column, weight * entry)
         return result
+
+    def ahead(self, row: Row) -> dict[Move, Row]:
+        """A row vector times the matrix of each move, in their order; none is zero."""
+        found: dict[int, Row] = {}
+        for state, weight in row.items():
+            for number, entries in self._leading[state]:
+                result = found.setdefault(number, {})
+                for column, entry in entries.items():
+                    add_to(result, column, weight * entry)
+        return {
+            self.moves[number]: found[number]
+            for number in sorted(found)
+            if found[number]
+        }
+
+    @cached_property
+    def _leading(self) -> tuple[tuple[tuple[int, Row], ...], ...]:
+        """For each state the numbers of the moves that lead on from it, and its rows."""
+        leading: list[list[tuple[int, Row]]] = [[] for _ in self.initial]
+        for number, move in enumerate(self.moves):
+            for state, row in enumerate(self.steps[move]):
+                if row:
+                    leading[state].append((number, row))
+        return tuple(map(tuple, leading))
 
     def back(self, column: Row, move: Move) -> Row:
         """The matrix of a move times a column vector."""
@@ -251,9 +278,15 @@ def field_of(weights: Sequence[Symbolic]) -> Symbolic:
 
 def constant(weight: Symbolic) -> Series:
     """The series of the empty word with a weight."""
-    weight = sympy.sympify(weight)
-    domain = field_of([weight])
-    return Series(domain, (domain.from_sympy(weight),), {}, (domain.one,))
+    return starting([weight])
+
+
+def starting(weights: Sequence[Symbolic]) -> Series:
+    """A state for each weight, with nothing that leads on: the sum of the weights."""
+    numbers = list(map(sympy.sympify, weights))
+    domain = field_of(numbers)
+    initial = tuple(map(domain.from_sympy, numbers))
+    return Series(domain, initial, {}, (domain.one,) * len(initial))
 
 
 def letter(move: Move) -> Series:
@@ -312,7 +345,7 @@ def unified(left: Series, right: Series) -> tuple[Series, Series]:
 
 def _over(series: Series, domain: Symbolic) -> Series:
     def change(element: Symbolic) -> Symbolic:
-        return domain.convert_from(element, series.domain)
+        return _converted(element, series.domain, domain)
 
     return Series(
         domain,
@@ -323,6 +356,12 @@ def _over(series: Series, domain: Symbolic) -> Series:
         },
         tuple(map(change, series.final)),
     )
+
+
+@lru_cache(maxsize=4096)
+def _converted(element: Symbolic, old: Symbolic, new: Symbolic) -> Symbolic:
+    """A number of one field in another: with roots that takes long, and they are few."""
+    return new.convert_from(element, old)
 
 
 def add_to(row: Row, column: int, weight: Symbolic) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from recform.algebra.expr import Apply, I, State, TensorSum
 from recform.compiler import compile_source, emit_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
 from recform.source import Source, Span
-from tests import warm
+from tests import counted, warm
 from tests.thinned import thinned
 
 ONE = "X_i = X_<i-1> + W_i*X_<i-1>\n"
@@ -147,24 +147,14 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def calls(text: str) -> int:
-    """How many functions a compile calls: the same number each time."""
-    sympy.core.cache.clear_cache()
+    """How many functions a compile calls."""
     source = from_text(text, "net.rf")
-    count = 0
 
-    def counted(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event == "call"
+    def compiled() -> None:
+        with suppress(CompileError):
+            emit_source(list(compile_source(source)))
 
-    before = sys.getprofile()
-    sys.setprofile(counted)
-    try:
-        emit_source(list(compile_source(source)))
-    except CompileError:
-        pass
-    finally:
-        sys.setprofile(before)
-    return count
+    return counted.calls(compiled)
 
 
 @pytest.mark.slow
