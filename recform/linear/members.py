@@ -22,6 +22,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list, list_of
 from recform.algebra.reindex import rebuilt
+from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
 from recform.linear.forms import NoNumber, numeric
 
@@ -99,7 +100,7 @@ def _of_member(tensor: Tensor, member: _Member) -> Tensor:
 @lru_cache(maxsize=4096)
 def _of_number(coefficient: Symbolic, number: int) -> Symbolic:
     """A weight of a member; in ``i``, so that it is the same for all blocks."""
-    return coefficient.xreplace({K: sympy.Integer(number)})
+    return filled(coefficient, {K: sympy.Integer(number)})
 
 
 def share_at_start(

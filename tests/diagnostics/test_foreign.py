@@ -97,6 +97,14 @@ def test_the_first_of_two_ranges_makes_room() -> None:
     assert {d.hint for d in mistakes(rest + twice + twice)} == {"leave one of them out"}
 
 
+@pytest.mark.parametrize("left", ["W_0*X_<-1>", "relu(X_<-1>)", "2*X_<-1>"])
+def test_two_boundary_equations_of_what_is_no_unknown(left: str) -> None:
+    text = "X_i = relu(X_<i-1>) + 2*W_i*X_<i-1> + W_<i-1>*X_<i-2>\n"
+    (found,) = mistakes(f"{text}{left} = X_0\n{left} = X_0\n")
+    assert found.message == f"{left} has two boundary equations"
+    assert found.hint == "leave one of them out"
+
+
 @pytest.mark.parametrize(
     ("wrong", "said", "mended"),
     [
