@@ -107,7 +107,7 @@ class Learned(sympy.Expr):
 
 def with_learned(value: Symbolic, name: Callable[[Learned], Symbolic]) -> Symbolic:
     """A coefficient with something else for each learned scalar in it."""
-    return value.xreplace({item: name(item) for item in value.atoms(Learned)})
+    return filled(value, {item: name(item) for item in value.atoms(Learned)})
 
 
 def of_number(value: Symbolic, index: Symbolic) -> Symbolic:
@@ -167,7 +167,8 @@ class Tensor(sympy.Expr):
             if part in rule:
                 return rule[part], True
             if not isinstance(part, Tensor):
-                return part._xreplace(rule)  # type: ignore[no-any-return]
+                made = filled(part, rule)
+                return made, made is not part
             if part not in memo:
                 pairs = list(map(replaced, part.args))
                 changed = any(other for _, other in pairs)

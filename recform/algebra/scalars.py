@@ -16,7 +16,7 @@ import sympy
 
 from recform.algebra.expr import I, of_number
 from recform.algebra.placed import Placed
-from recform.blocks.exact import as_any_float, is_nothing
+from recform.blocks.exact import as_any_float, filled, is_nothing
 from recform.blocks.function import EXACT
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Unread, beyond, meant
@@ -316,7 +316,7 @@ class _Scalars:
             said = f"{expr.span.text} is no number"
             self._fail("RF211", said, expr.span, "blocks are counted from 1")
         table = {item: self._placed(item, expr) for item in value.atoms(Placed)}
-        return bounded(value.xreplace(table))
+        return bounded(filled(value, table))
 
     def _placed(self, item: Placed, expr: n.Reference) -> Symbolic:
         """What stands here for a number that a block has by its place."""

@@ -117,8 +117,8 @@ def filled(value: Symbolic, at: Mapping[Symbolic, Any]) -> Symbolic:
 def _filled(value: Symbolic, at: Mapping[Symbolic, Any]) -> Symbolic:
     if value in at:
         return at[value]
-    if not value.args:
-        return value
+    if value.func.__name__ not in _RULES:
+        return value.xreplace(at)
     parts = [_filled(part, at) for part in value.args]
     if any(part.is_number and not part.is_extended_real for part in parts):
         return sympy.nan
@@ -201,13 +201,16 @@ def _wave(function: Callable[[Exact], Exact]) -> Callable[[Exact], Exact]:
 
 
 def _cut(function: Callable[[Exact], Exact]) -> Callable[[Exact], Exact]:
-    """A floor or ceiling; what is as near to a whole number as that is one."""
+    """A floor or ceiling; what is as near to a whole number as that is one.
+
+    A sum that is 0 has become it before: what is left beside 0 is very small, and no 0.
+    """
 
     def made(x: Exact) -> Exact:
         if not _EXACT.isfinite(x):
             return x
         whole = _EXACT.nint(x)
-        return whole if _is_near(x, whole) else function(x)
+        return whole if whole != 0 and _is_near(x, whole) else function(x)
 
     return made
 

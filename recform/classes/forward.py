@@ -12,6 +12,7 @@ import sympy
 
 from recform.algebra.expr import Apply, I, L, Learned, State, Tensor
 from recform.algebra.formula import Scope
+from recform.blocks.exact import filled
 from recform.classes.chain import in_a_row
 from recform.classes.steps.passes import Pass, passes, stack_names
 from recform.graph.calls import stacks
@@ -253,7 +254,7 @@ class ForwardWriter:
             numbers = {L: sympy.Integer(flow.length)}
             if tensor.at is not sympy.nan:
                 numbers[I] = tensor.at + behind
-            value = value.xreplace(numbers)
+            value = filled(value, numbers)
             return coefficient_code(value, names)
 
         return Writer(

@@ -13,6 +13,7 @@ from sympy.polys.rings import PolyElement
 from recform.algebra.expr import I, L, with_learned
 from recform.algebra.formula import Formula
 from recform.algebra.totals import totals
+from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.backward import network_of, seeds_of
 from recform.derivation.steps import sorted_words
@@ -152,7 +153,12 @@ def _from_input(formula: Formula) -> Symbolic:
     def weigh(polynomial: Polynomial, block: int) -> _Expanded:
         total = sum(polynomial.terms.values(), sympy.S.Zero)
         named = with_learned(total, lambda item: sympy.Symbol(item.name))
-        return _Expanded(sympy.expand(named.xreplace({I: block, L: length})), count)
+        return _Expanded(
+            sympy.expand(
+                filled(named, {I: sympy.Integer(block), L: sympy.Integer(length)})
+            ),
+            count,
+        )
 
     def count(terms: int) -> None:
         nonlocal work

@@ -34,6 +34,7 @@ from recform.algebra.expr import (
     with_learned,
 )
 from recform.algebra.lists import Dealt, Listed, Members, Over
+from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
 from recform.equality.concat import (
     filling,
@@ -258,8 +259,8 @@ class Evaluator:
 
         value = with_learned(coefficient, named)
         if value.has(I):
-            value = value.xreplace({I: self._number(at)})
-        return value.xreplace({L: self._length}), frozenset(vectors)
+            value = filled(value, {I: self._number(at)})
+        return filled(value, {L: self._length}), frozenset(vectors)
 
     def _features(self, product: Symbolic) -> Monomial:
         """Factors that are a number for each feature."""

@@ -24,6 +24,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list, list_of
 from recform.algebra.reindex import rebuilt
+from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
 from recform.linear.forms import NoNumber, numeric
 
@@ -102,7 +103,7 @@ def _of_member(tensor: Tensor, member: _Member) -> Tensor:
 def weight_of(coefficient: Symbolic, number: int) -> Symbolic:
     """A weight of a member; in ``i``, so that it is the same for all blocks."""
     at = {K: sympy.Integer(number)}
-    return _named(coefficient, at) if _names(coefficient) else coefficient.xreplace(at)
+    return _named(coefficient, at) if _names(coefficient) else filled(coefficient, at)
 
 
 @lru_cache(maxsize=4096)

@@ -16,6 +16,7 @@ from recform.algebra.expr import I, Tensor
 from recform.algebra.scalars import expanded, terms_of
 from recform.algebra.totals import totals
 from recform.algebra.typeset import added
+from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
 from recform.series.places import SHARED, At
 from recform.series.show import PLAIN, Plain
@@ -242,4 +243,4 @@ def _open(value: Symbolic) -> bool:
 
 
 def _replaced(coefficient: Symbolic, index: Symbolic) -> Symbolic:
-    return coefficient.xreplace({I: index}) if coefficient.free_symbols else coefficient
+    return filled(coefficient, {I: index}) if coefficient.free_symbols else coefficient

@@ -17,6 +17,7 @@ from recform.algebra.pipeline import Pipeline, symbols_of
 from recform.algebra.placed import COUNT, Placed, names_in
 from recform.algebra.written.constants import Constant
 from recform.blocks import defaults
+from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, meant
 from recform.lowering.checks import limits
@@ -183,7 +184,7 @@ class _Lowering:
         known = {**declarations.known, **self._frame.values}
         if not restarts:
             known = {
-                k: v if isinstance(v, bool) else v.xreplace({L: length})
+                k: v if isinstance(v, bool) else filled(v, {L: length})
                 for k, v in known.items()
             }
             known["L"] = length

@@ -22,7 +22,7 @@ from recform.algebra.expr import (
 from recform.algebra.lists import LISTS, Dealt, Listed, Members, Over
 from recform.algebra.typeset import indexed
 from recform.closure import closure
-from recform.proof.coefficients import Number
+from recform.proof.coefficients import Number, has_i
 
 #: A node: its kind, what tells it from others of its kind, the values it is made of.
 Node: TypeAlias = tuple[Any, ...]
@@ -107,7 +107,10 @@ class Values:
         kind, *rest = self.nodes[inner]
         if kind == "number":
             there, other = rest
-            return self.make("number", value * there, at if other is None else other)
+            made = value * there
+            where = at if other is None else other
+            # What they read of the block may have cancelled.
+            return self.make("number", made, where if has_i(made) else None)
         return self.make("scaled", value, at, inner)
 
     def parts(self, value: int) -> tuple[int, ...]:

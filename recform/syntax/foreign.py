@@ -58,6 +58,11 @@ _STATED = re.compile(
     r"(network|use|scope|memory|stem|head|adapter|transition|output|"
     r"(?:input|stages)(?=\s*[=:]\s*\d+\s*[x×]))\s*(=(?!=)|:(?!=))\s*"
 )
+#: `use = conv(3, c)`: an operator with the name of a statement that takes none.
+_TAKEN = re.compile(
+    rf"({'|'.join(sorted({*KEYWORDS} - {'stem', 'head', 'adapter', 'transition', 'output'}))})"
+    r"\s*=(?!=)\s*(?=(?:[\w\"]+\s*:\s*)?\(?\s*([A-Za-z]\w*)\s*(?:\(|>\s*[\w(]|$))"
+)
 
 
 def answered(statement: Span, report: Diagnostics, library: Library) -> bool:
@@ -124,6 +129,14 @@ def answered(statement: Span, report: Diagnostics, library: Library) -> bool:
             found.span(),
             _ROUND.sub(lambda item: _subscript(item[1], item[2]), whole),
         )
+    elif (found := _TAKEN.match(whole)) and _is_operator(found[2], whole, library):
+        _told(
+            report,
+            statement,
+            ("RF122", f"`{found[1]}` begins a statement, and no operator has its name"),
+            found.span(1),
+            f"{_free(statement)} = {whole[found.end() :]}",
+        )
     elif found := _STATED.match(whole):
         _told(
             report,
@@ -151,6 +164,17 @@ def answered(statement: Span, report: Diagnostics, library: Library) -> bool:
     else:
         return False
     return True
+
+
+def _is_operator(name: str, whole: str, library: Library) -> bool:
+    """Whether a right side that begins with a name is an operator, or a flow of some."""
+    return library.lookup(name) is not None or ">" in whole
+
+
+def _free(statement: Span) -> str:
+    """A letter that the file has not."""
+    taken = set(re.findall(r"[A-Z]", statement.source.text))
+    return next((x for x in "ABDEFGHKMNOPQ" if x not in taken), "A1")
 
 
 def _declared(assigned: re.Match[str]) -> str:

@@ -19,6 +19,7 @@ from recform.algebra.expr import I, State, Tensor, subtensors
 from recform.algebra.formula import Formula
 from recform.analysis.invariants.invariants import Invariant, invariants
 from recform.analysis.invariants.inverse import Inverse, inverse
+from recform.blocks.exact import filled
 from recform.diagnostics import CompileError, Diagnostics
 from recform.linear.forms import NoNumber, equations, tensor_of
 from recform.linear.recurrence import linearise
@@ -294,7 +295,7 @@ def _backwards(
             target = back.unroller.replaced(step.tensor, block)
             if right is None or target in back.values:
                 continue
-            factor = step.factor.xreplace({I: sympy.Integer(block)})
+            factor = filled(step.factor, {I: sympy.Integer(block)})
             if _has_zero(forward.number(factor)):
                 # It is said for blocks in which nothing is divided by zero.
                 back.values[target] = forward.at(target, 0)

@@ -138,7 +138,7 @@ class Matrices:
         if letter.kind == "gain":
             coefficient = letter.tensor.args[0]
             if letter.at.base != START and at is not None:
-                coefficient = coefficient.xreplace({I: sympy.Integer(at)})
+                coefficient = filled(coefficient, {I: sympy.Integer(at)})
             factor: torch.Tensor = evaluator.number(
                 coefficient, sympy.nan if at is None else at
             )

@@ -31,6 +31,7 @@ from recform.algebra.formula import Formula
 from recform.algebra.totals import totals
 from recform.algebra.typeset import plain
 from recform.analysis.paths.routes import Routes
+from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
 
 #: A call of an operator: its letter, the number of its block (None if all share it), and
@@ -133,7 +134,7 @@ class _Reader:
         if isinstance(tensor, Scaled):
             inner = self._terms(tensor.tensor, block, last=last)
             # The number of the block, as counted from the last one.
-            here = tensor.coefficient.xreplace({I: L - (self.blocks - block)})
+            here = filled(tensor.coefficient, {I: L - (self.blocks - block)})
             return {key: here * f for key, f in inner.items()}
         if isinstance(tensor, History):
             end = number(tensor.last)

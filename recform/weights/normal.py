@@ -33,6 +33,7 @@ from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.placed import placed
 from recform.algebra.symbols import SYMBOLS, parameter
 from recform.blocks import Shape
+from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
 
 
@@ -107,7 +108,7 @@ class _Letters:
         """A tensor under normal names."""
         if isinstance(tensor, Scaled | Filled) and tensor.at is not sympy.nan:
             # What is said of several blocks is for each of them what it is there.
-            value = tensor.coefficient.xreplace({I: tensor.at})
+            value = filled(tensor.coefficient, {I: tensor.at})
             tensor = tensor.func(value, *tensor.children)
         match tensor:
             case Context():

@@ -12,7 +12,7 @@ from recform.algebra.expr import K
 from recform.algebra.formula import InitRule, MemberStarts
 from recform.algebra.pipeline import Pipeline, Step
 from recform.blocks import Operator
-from recform.blocks.exact import as_float
+from recform.blocks.exact import as_float, filled
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import NetworkGraph
 from recform.plan.definitions import Assign, Branch, Case, Do, Loop, Statement
@@ -154,7 +154,7 @@ def _steps(network: NetworkGraph) -> Iterator[Step]:
 def start_text(value: Symbolic, names: Mapping[Symbolic, str] | None = None) -> str:
     """What a learned scalar starts at; names stand for ``i`` and ``L``."""
     at = {symbol: parsed(text) for symbol, text in (names or {}).items()}
-    value = sympy.sympify(value).xreplace(at)
+    value = filled(sympy.sympify(value), at)
     if value.is_number:
         return repr(as_float(value))
     text = coefficient_text(value, {}, torch=False)

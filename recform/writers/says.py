@@ -21,6 +21,7 @@ from recform.algebra.formula import Formula
 from recform.algebra.reindex import reindexed
 from recform.algebra.typeset import plain
 from recform.algebra.written.said import equation_texts
+from recform.blocks.exact import filled
 from recform.blocks.identifiers import identifier
 from recform.plan.definitions import Line
 from recform.plan.namespace import Namespace
@@ -115,7 +116,7 @@ def _from_end(step: Step, tensor: Tensor) -> Tensor:
     return reindexed(
         relative(tensor, end, step.absolute),
         lambda index: index.xreplace(last),
-        lambda value, at: (value.xreplace(last), at),
+        lambda value, at: (filled(value, last), at),
     )
 
 
@@ -125,7 +126,7 @@ def _in_numbers(step: Step, tensor: Tensor) -> Tensor:
         tensor,
         lambda index: index,
         lambda value, at: (
-            value if at is sympy.nan else value.xreplace({I: at}),
+            value if at is sympy.nan else filled(value, {I: at}),
             sympy.nan,
         ),
     )

@@ -52,6 +52,10 @@ WRITTEN = [
     ("head: avgpool > linear(10)", ONE, "RF122", "head avgpool > linear(10)"),
     ("memory = lean", ONE, "RF122", "memory lean"),
     ("output = X_L", ONE, "RF122", "output X_L"),
+    ("use = conv(3, c) > bn", ONE, "RF122", "A = conv(3, c) > bn"),
+    ("const = relu", ONE, "RF122", "A = relu"),
+    ("scope = bn > relu", ONE, "RF122", "A = bn > relu"),
+    ("param = conv(3, c)", ONE, "RF122", "A = conv(3, c)"),
     ("input = 1 x 28 x 28", ONE, "RF122", "input 1 x 28 x 28"),
     ("let a = 3", ONE, "RF122", "param a = 3"),
     (f"let {ONE}", "", "RF122", ONE),
@@ -95,6 +99,14 @@ def test_the_first_of_two_ranges_makes_room() -> None:
     ).source
     twice = "X_<2..3> = D_i*X_<i-1>\n"
     assert {d.hint for d in mistakes(rest + twice + twice)} == {"leave one of them out"}
+
+
+@pytest.mark.parametrize("left", ["W_0*X_<-1>", "relu(X_<-1>)", "2*X_<-1>"])
+def test_two_boundary_equations_of_what_is_no_unknown(left: str) -> None:
+    text = "X_i = relu(X_<i-1>) + 2*W_i*X_<i-1> + W_<i-1>*X_<i-2>\n"
+    (found,) = mistakes(f"{text}{left} = X_0\n{left} = X_0\n")
+    assert found.message == f"{left} has two boundary equations"
+    assert found.hint == "leave one of them out"
 
 
 @pytest.mark.parametrize(

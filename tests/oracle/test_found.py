@@ -101,6 +101,10 @@ FOUND = {
     "a boundary equation on another name of its argument": VECTORS
     + "stages 3 x 5\nX_i = W_i*X_<i-1> + U_<i-1>*Z_<i-1>\n"
     "Z_i = Z_<i-1> + X_<i-1>\nX_<-1> = input\nU_0*X_<-1> = X_0\noutput Z_L",
+    # Numbers that are left alone before the start.
+    "a number of the block that cancels": VECTORS
+    + "stages 3 x 3\nV_i = V_<i-1> + W_i*X_<i-1>\n"
+    "X_i = U_i*X_<i-1> + i*(1/i + V_<i-1>)\nV_0 = 0\noutput X_L",
     # Numbers that are small and not zero.
     "a number of 14 zeros": VECTORS
     + "stages 3 x 34\nX_i = tanh(exp(-i)*W_i*X_<i-1> - X_<i-1>)\noutput X_L",

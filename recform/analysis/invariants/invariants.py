@@ -19,6 +19,7 @@ from recform.algebra.scalars import simplified
 from recform.algebra.typeset import indexed
 from recform.analysis.invariants.constants import constants, offsets, oldest
 from recform.analysis.invariants.varying import varying
+from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
 from recform.linear.forms import (
     Form,
@@ -194,7 +195,7 @@ def _value(formula: Formula, terms: Form, opaque: bool, activations: bool) -> Fo
     made = combined(
         *(
             (
-                value.xreplace({I: sympy.Integer(block)}),
+                filled(value, {I: sympy.Integer(block)}),
                 resolve(unroller.replaced(tensor, block)),
             )
             for tensor, value in terms.items()

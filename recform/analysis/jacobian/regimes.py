@@ -25,6 +25,7 @@ from recform.analysis.jacobian.closed import (
     ordered,
     recurrence,
 )
+from recform.blocks.exact import filled
 from recform.diagnostics import Diagnostics
 from recform.linear.model import Gradient, Linear, Source
 from recform.linear.propagate import place
@@ -230,5 +231,5 @@ class Pieced:
         """A polynomial with the numbers of the blocks in it."""
         return polynomial.moved(START, block).mapped(
             lambda letter: numbered(letter, self._length),
-            lambda value: value.xreplace({L: sympy.Integer(self._length)}),
+            lambda value: filled(value, {L: sympy.Integer(self._length)}),
         )

@@ -20,7 +20,7 @@ from recform.algebra.expr import Concat, History, I, L, Learned, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.totals import Sum, totals
 from recform.analysis.paths.counting import Counter
-from recform.blocks.exact import as_float, precise
+from recform.blocks.exact import as_float, filled, precise
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.linear.model import Gradient, Law, Linear, Source
@@ -120,7 +120,7 @@ class Routes:
 
     def _number(self, coefficient: Symbolic, block: int) -> Symbolic:
         """A coefficient in a block, whose number is counted from the last one."""
-        return coefficient.xreplace({I: L - (self.blocks - block)})
+        return filled(coefficient, {I: L - (self.blocks - block)})
 
     def _factor(self, letter: Letter, block: int) -> Symbolic:
         """What a way through a letter that is no operator is multiplied by."""

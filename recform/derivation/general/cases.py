@@ -13,6 +13,7 @@ from math import lcm
 
 import sympy
 
+from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.model import Bound, symbol
 from recform.derivation.general.ranges import ZERO, Ranges
@@ -90,7 +91,7 @@ def _rounded(case: Case) -> Iterator[Case]:
     for remainders in _refined(dict(case.remainders), divisors):
         at = inside.xreplace({x: sympy.Integer(remainders[names[x]][1]) for x in inner})
         shift = type(part)(at) - at
-        weight = case.weight.xreplace({part: inside + shift})
+        weight = filled(case.weight, {part: inside + shift})
         yield from _rounded(replace(case, remainders=remainders, weight=weight))
 
 
@@ -137,7 +138,7 @@ def _sides(case: Case) -> Iterator[Case]:
         (case.ranges.with_at_most(right.plus(1), left), more),
     ):
         if ranges is not None:
-            weight = case.weight.xreplace({part: value})
+            weight = filled(case.weight, {part: value})
             yield from _sides(replace(case, ranges=ranges, weight=weight))
 
 
@@ -197,8 +198,8 @@ def _few_values(case: Case) -> list[Case] | None:
                 continue
             found = []
             for value in range(-least, most + 1):
-                weight = case.weight.xreplace(
-                    {symbol(name): Bound(other, value).expression}
+                weight = filled(
+                    case.weight, {symbol(name): Bound(other, value).expression}
                 )
                 _number(weight, case)
                 here = ranges.with_equal(Bound(name, 0), Bound(other, value))
@@ -213,7 +214,7 @@ def _defined(case: Case) -> None:
     for name in case.ranges.names[1:]:
         least, _ = case.ranges.span_of(name)
         if least is not None:
-            value = case.weight.xreplace({symbol(name): sympy.Integer(least)})
+            value = filled(case.weight, {symbol(name): sympy.Integer(least)})
             _number(value, case)
 
 

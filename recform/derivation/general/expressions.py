@@ -13,6 +13,7 @@ import sympy
 
 from recform.algebra import scalars as sc
 from recform.algebra.expr import I, L
+from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.model import Bound, Factor, Term, choices
 from recform.derivation.general.slopes import as_bound
@@ -185,7 +186,7 @@ class TermReader:
         if value.has(L):
             return None
         if expr.name in self.varying:
-            return self.varying[expr.name].xreplace({I: value})
+            return filled(self.varying[expr.name], {I: value})
         if value.is_Integer and value > 0:
             return sympy.Symbol(f"{expr.name}_{value}")
         self._fail(

@@ -30,6 +30,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
 from recform.blocks import Function, Operator
+from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
 from recform.recurrence.unroll import Unroller
 from recform.verify.evaluate import Untold
@@ -201,7 +202,7 @@ def body(
         return sympy.Symbol(f"scalar({text})", real=True)
 
     def _weight(tensor: Scaled | Filled) -> str:
-        value = with_learned(tensor.here, _scalar).xreplace({L: sympy.Integer(depth)})
+        value = with_learned(filled(tensor.here, {L: sympy.Integer(depth)}), _scalar)
         if value.is_Rational:
             return f"Q({value.p}, {value.q})" if value.q != 1 else str(value)
         return f"lambda n: {_code(value)}" if _each(tensor) else _code(value)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from recform.algebra.expr import L, Tensor
+from recform.algebra.expr import L, State, Tensor
 from recform.algebra.formula import Boundary, Equation
 from recform.algebra.indices import untimed
 from recform.algebra.ranged import blocks_between
 from recform.algebra.symbols import FIRST
-from recform.algebra.typeset import indexed, plain_scalar
+from recform.algebra.typeset import indexed, plain, plain_scalar
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
 from recform.outline.definitions import every_name
 from recform.reading.base import MAX_INDEX
 from recform.reading.sorts import Reader
 from recform.syntax import nodes as n
+
+#: What is done about two that say the same of one tensor.
+_ONE = "leave one of them out"
 
 
 def is_several(left: n.Reference) -> bool:
@@ -33,13 +36,15 @@ def told_twice(boundaries: Sequence[Boundary], report: Diagnostics) -> None:
     for boundary in boundaries:
         first = places.setdefault(boundary.left, boundary)
         if first is not boundary:
-            shown = indexed(boundary.left.name, boundary.left.index)
+            left = boundary.left
+            is_state = isinstance(left, State)
+            shown = indexed(left.name, left.index) if is_state else plain(left)
             report.error(
                 "RF207",
                 f"{shown} has two boundary equations",
                 boundary.span,
                 others=[Label(first.span, "the first one")],
-                hint=_apart(first, boundary, boundaries),
+                hint=_apart(first, boundary, boundaries) if is_state else _ONE,
             )
 
 
@@ -91,7 +96,7 @@ def _apart(first: Boundary, second: Boundary, boundaries: Sequence[Boundary]) ->
             )
             which = "it" if one is second else "the first one"
             return f"write {which} as {runs}"
-    return "leave one of them out"
+    return _ONE
 
 
 def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:

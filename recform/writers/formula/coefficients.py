@@ -52,7 +52,7 @@ class _CoefficientPrinter(ExpressionPrinter):
 
     def _print_Add(self, expr: Symbolic, order: str | None = None) -> str:
         """A sum of numbers is a number: `1 / (i - 1)` is `1 / 6` in block 7."""
-        value = expr.xreplace(self._known)
+        value = filled(expr, self._known)
         if value.is_Rational:
             return self._print_Rational(value)
         return str(super()._print_Add(expr, order))
@@ -73,7 +73,7 @@ class _CoefficientPrinter(ExpressionPrinter):
     def parenthesize(self, item: Symbolic, level: int, strict: bool = False) -> str:
         """Brackets where they are needed: a rational is a literal, no quotient."""
         if item.is_Add:
-            item = value if (value := item.xreplace(self._known)).is_Rational else item
+            item = value if (value := filled(item, self._known)).is_Rational else item
         if item.is_Rational and item >= 0:
             return self._print_Rational(item)
         text = str(super().parenthesize(item, level, strict))
