@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recform.diagnostics import CompileError
+from recform.diagnostics import CompileError, Severity
 from tests import FIXED
 from tests.oracle.adapters import NoAdapter
 from tests.oracle.compare import Overflow, agree
@@ -56,11 +56,14 @@ def outcome(text: str) -> str:
 def refusal(error: CompileError, reasons: Collection[str]) -> str:
     """What a refused file is called; fails if it is refused for no good reason.
 
+    Warnings may stand beside what is wrong.
+
     Args:
         error: what was said.
         reasons: codes that it may have.
     """
-    codes = sorted({item.code for item in error.diagnostics})
+    wrong = [x for x in error.diagnostics if x.severity is Severity.ERROR]
+    codes = sorted({item.code for item in wrong})
     assert set(codes) <= {*reasons}, codes
     return f"refused {' '.join(codes)}"
 

@@ -196,3 +196,9 @@ FOUND = {
 @pytest.mark.parametrize("name", FOUND)
 def test_found(name: str) -> None:
     assert outcome(FOUND[name]) == "agreed"
+
+
+def test_a_warning_beside_what_is_wrong() -> None:
+    """A search does not fail for it."""
+    lines = "X_i = W_i*X_<i-2>\nX_1 = W_1*X_0 + W_0*tanh(X_0)\noutput X_L"
+    assert outcome(f"{VECTORS}stages 3 x 6\n{lines}") == "refused RF309"

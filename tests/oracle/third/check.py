@@ -29,8 +29,9 @@ from tests.oracle.third.values import Place
 TOLERANCE = 1e-9
 #: Blocks that are run backwards add and subtract, and make more of rounding errors.
 TOLERANCES = {"reversible": 1e-7}
-#: What is said of networks without a reversible form.
-BACK = {"RF531", "RF532"}
+#: What is said of networks that have no such form: blocks that nobody can run backwards,
+#: or that have no class.
+LACKING = {"reversible": {"RF531", "RF532"}, "checkpoint": {"RF538"}}
 #: Starts are numbers of float32.
 STARTS = 3e-7
 
@@ -261,8 +262,7 @@ def formed(item: Compiled, form: str, net: nn.Module) -> nn.Module | None:
     try:
         ours: nn.Module = made.module().double().train(net.training)
     except CompileError as error:
-        # Blocks that nobody can run backwards.
-        if form != "reversible" or {d.code for d in error.diagnostics} - BACK:
+        if {d.code for d in error.diagnostics} - LACKING.get(form, set()):
             raise
         return None
     ours.load_state_dict(net.state_dict())

@@ -309,10 +309,8 @@ def test_examples(name: str) -> None:
 def test_all_examples(path: Path) -> None:
     """With fewer pixels, positions and ids than they have; the rest is as it stands."""
     text = _smaller(path.read_text())
-    # Where steps have names, blocks may have no class, and so no checkpoint (RF538).
-    forms = FORMS[:2] if re.search(r'\bstep *= *["(]', text) else FORMS
-    if f"{path.parent.name}/{path.name}" not in GROWING:
-        forms = (*forms, "reversible")
+    growing = f"{path.parent.name}/{path.name}" in GROWING
+    forms = FORMS if growing else (*FORMS, "reversible")
     check(text, forms, folder=path.parent)
 
 
