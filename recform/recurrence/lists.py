@@ -77,7 +77,10 @@ def _lists(
 def _is_uneven(over: Over, unroller: Unroller, block: int) -> bool:
     """Whether one list of a sum begins later than another one, or is not there."""
     firsts = {
-        settled.first if isinstance(settled, History) else settled is None
+        # One by stages begins where the file says, whether or not a member is behind it.
+        settled.first
+        if isinstance(settled, History) and settled.kind == "list"
+        else settled is None
         for _, settled in _lists(over, unroller, block)
     }
     return len(firsts) > 1

@@ -174,6 +174,11 @@ FOUND = {
     "a square of one number, where the width grows": VECTORS
     + "stages 1 x 1, 3 x 2\nC = linear(c)\nX_i = Z_<i-1>^2\n"
     "Y_i = C_i*concat(X_<i-1>, Y_<i-1>)\nZ_i = W_i*X_0\noutput Y_L",
+    # Refused, as if one of the lists were not there (RF314).
+    "two lists by stages that begin at 1": VECTORS
+    + "stages 3 x 2, 3 x 2\nvector q_i = 0\n"
+    "X_i = U_i*X_<i-1> + sum(k, 1, i-1, softmax(k, dot(q_i, X_k))*tanh(X_k), by=stage)\n"
+    "Y_i = W_i*X_i + sum(k, 0, i, softmax(k, dot(q_i, X_k))*X_k, by=stage)\noutput Y_L",
     # A learned multiple that a block had made travelled, with adapters in front of it, or
     # without its number: a traceback.
     "a learned multiple that two blocks read": VECTORS
