@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from recform.algebra.expr import Context, Input, Tensor
 from recform.algebra.formula import Scope
 from recform.algebra.indices import is_of_context
-from recform.blocks import Amount, Shape
+from recform.blocks import Amount, Layout, Shape
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.coefficients import of_places
@@ -367,7 +367,9 @@ def _handed_on(shapes: BlockShapes, block: Block) -> tuple[_Carried, ...]:
     for number, slot in enumerate(shapes.step.outputs):
         output = block.outputs[number]
         if isinstance(slot, ModuleSlot):
-            module = Module(shapes.place, None)
+            size = block.scalars.get(slot.name)
+            scaled = None if size is None else (Shape(Layout.VECTOR, size, ()),)
+            module = Module(shapes.place, scaled)
             what = (
                 block.calls.get(slot.name, module)
                 if slot.index == shapes.step.at

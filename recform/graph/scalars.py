@@ -10,7 +10,7 @@ from recform.algebra.indices import untimed
 from recform.algebra.shapes import Shapes
 from recform.blocks import Amount, Shape
 from recform.diagnostics import Diagnostics
-from recform.graph.model import Bridge, Site
+from recform.graph.model import Bridge, Module, Site
 from recform.graph.partial import Stuck
 from recform.graph.saved import Saved
 from recform.recurrence.model import ModuleSlot, Step
@@ -24,6 +24,7 @@ class ScalarSizes:
         formula: the network.
         step: what the block computes.
         shared: sizes of the scalars that all blocks share; those of this one are added.
+        given: the scalars of other blocks, by name and index: what they scale there.
         report: gets RF406.
         count: how many tensors a tensor is, made of a list.
 
@@ -37,12 +38,14 @@ class ScalarSizes:
         formula: Formula,
         step: Step,
         shared: dict[str, int],
+        given: Mapping[tuple[str, int | None], Module],
         report: Diagnostics,
         count: Callable[[Tensor], int],
     ) -> None:
         self._formula = formula
         self._step = step
         self._shared = shared
+        self._given = given
         self._report = report
         self._count = count
         self.own: dict[str, int] = {}
@@ -115,8 +118,7 @@ class ScalarSizes:
             if scalar.members:
                 self.own[item.name] = self._count(tensor)
             if scalar.per_feature:
-                table = self.own if scalar.indexed else self._shared
-                before = table.setdefault(item.name, int(shape.features))
+                before = self._known(item, int(shape.features))
                 if before != shape.features:
                     self._report.error(
                         "RF406",
@@ -126,6 +128,24 @@ class ScalarSizes:
                     )
                     ends = (*tensor.children, tensor)
                     raise Stuck(tensor, (ends[0], tensor))
+
+    def later(self, name: str, shape: Shape) -> None:
+        """A scalar of the block that later blocks alone take: for what has this shape."""
+        if self._formula.scalars[name].per_feature:
+            self.own.setdefault(name, int(shape.features))
+
+    def _known(self, item: Learned, features: int) -> int:
+        """How many numbers a scalar has, which is here for so many features."""
+        if not self._formula.scalars[item.name].indexed:
+            return self._shared.setdefault(item.name, features)
+        if item.index == self._step.at:
+            return self.own.setdefault(item.name, features)
+        made = self._given.get((item.name, int(item.index)))
+        return (
+            features
+            if made is None or not made.inputs
+            else int(made.inputs[0].features)
+        )
 
     def _owns(self, name: str) -> bool:
         step = self._step

@@ -132,7 +132,12 @@ class BlockShapes(Shapes):
         for tensor in self.step.body:
             self.shape(tensor)
         scalars = ScalarSizes(
-            self.formula, self.step, self.scalars, self.report, self.counts.of
+            self.formula,
+            self.step,
+            self.scalars,
+            self.modules,
+            self.report,
+            self.counts.of,
         )
         self._sizes = scalars
         scalars.measure(self, self.adapters.sites, self.saved, self.span)
@@ -144,7 +149,8 @@ class BlockShapes(Shapes):
             # Called by later blocks alone: on what has the stage's shape.
             if isinstance(slot, ModuleSlot) and slot.index == self.step.at:
                 tensors = (s for s in self.step.outputs if isinstance(s, Tensor))
-                self.calls.later(slot.name, self.shape(next(tensors)))
+                owner = scalars if slot.name in self.formula.scalars else self.calls
+                owner.later(slot.name, self.shape(next(tensors)))
         body = self.step.body
         others: dict[Tensor | Site, tuple[Link, ...]] = {
             t: (self.link(t),) for t in body if not self._is_view(t)

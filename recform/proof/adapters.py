@@ -178,6 +178,10 @@ class _Inside:
         site = Site(value, parent)
         if site in self._block.sites:
             self._used.add(site)
+            if isinstance(value, Scaled):
+                raise self._refuted(
+                    f"an adapter stands in front of the number of {value}"
+                )
             bridge = self._block.sites[site]
             source, target = bridge.source, bridge.target
             if source != arrives or source == target:

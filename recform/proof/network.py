@@ -16,6 +16,7 @@ from recform.proof.execute import Different, Held, Machine, Unknown
 from recform.proof.positions import check_positions
 from recform.proof.shift import reach_of, shifted
 from recform.proof.values import Values
+from recform.proof.widths import check_widths
 from recform.recurrence.model import Flow, Recurrence, Slot, Step
 from recform.recurrence.stacks import Lists
 
@@ -81,6 +82,7 @@ def proof_of(network: NetworkGraph) -> Proof:
         ]
         proofs.append(prove_flow(recurrence, flow, rows))
         check_shapes(network, flow, number)
+        check_widths(network, flow, number)
     return Proof(sum(p.blocks for p in proofs), sum(p.followed for p in proofs))
 
 

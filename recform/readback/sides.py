@@ -228,14 +228,17 @@ class Sides:
 
     def scaled(self, name: str, blocks: Iterable[Any]) -> tuple[int, int]:
         """How many numbers a learned scalar has, and how many axes stand behind them."""
+        axes = 0
         if self.formula.scalars[name].per_feature:
             for block in blocks:
                 for tensor, shape in block.shapes.items():
+                    axes = len(shape.broadcast_view()) - 1
                     # A number in a sum has the shape of the sum.
                     parts = (tensor, *tensor.children)
                     if name in (k.name for p in parts for k in learned_in(p)):
-                        return int(shape.features), len(shape.broadcast_view()) - 1
-        return 1, 0
+                        return int(shape.features), axes
+        # Later blocks alone take it, for tensors of the same layout.
+        return 1, axes
 
     def _adapters(self, block: Block) -> dict[Site, tuple[str, Part]]:
         """The adapters of a block, by their places."""
