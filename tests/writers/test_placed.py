@@ -204,3 +204,22 @@ def test_numbers_that_code_got_wrong(
         return x
 
     same(net, loop)
+
+
+def test_numbers_of_blocks_ahead() -> None:
+    """They were one argument with those of the block: RF901, or a class of no Python."""
+    item = compiled(
+        "const n = (1, 0.5, 2, 1, 0.25, 3) per block\n"
+        "const k_i = n + 0.1*i\n"
+        "X_i = W_i*X_<i-1> + (k_i - k_<i+1>)*X_<i-1> + min(k_<i+2> - 1, n)*X_<i-1>"
+    )
+    n = [1, 0.5, 2, 1, 0.25, 3, 3, 3]
+    k = [number + 0.1 * (block + 1) for block, number in enumerate(n)]
+
+    def loop(blocks: list[Any], x: Tensor) -> Tensor:
+        for b, block in enumerate(blocks):
+            scale = k[b] - k[b + 1] + min(k[b + 2] - 1, n[b])
+            x = block.W(x) + scale * x
+        return x
+
+    same(item.module().double(), loop)
