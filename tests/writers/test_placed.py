@@ -223,3 +223,22 @@ def test_numbers_of_blocks_ahead() -> None:
         return x
 
     same(item.module().double(), loop)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X_<i+2> = W_<i+2>*X_<i+1> + abs(j)*X_<i+1>",
+        "const k_i = abs(j)\nX_i = W_i*X_<i-1> + k_<i-2>*X_<i-1>",
+        "const k_i = abs(j)\nconst q_i = k_i\nX_i = W_i*X_<i-1> + q_<i-2>*X_<i-1>",
+    ],
+)
+def test_counts_before_the_start_have_their_sign(text: str) -> None:
+    """``abs(j)`` was ``j`` of block -1 as well."""
+
+    def loop(blocks: list[Any], x: Tensor) -> Tensor:
+        for block, count in zip(blocks, [1, 0, 1, 2, 1, 2], strict=True):
+            x = block.W(x) + count * x
+        return x
+
+    same(compiled(text).module().double(), loop)
