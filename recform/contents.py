@@ -31,7 +31,6 @@ class Contents:
 _BEGINNINGS = {
     b"\x89PNG": Contents("a picture (PNG)"),
     b"\xff\xd8\xff": Contents("a picture (JPEG)"),
-    b"GIF8": Contents("a picture (GIF)"),
     b"%PDF-": Contents("a PDF"),
     b"\x1f\x8b": Contents("a packed file (gzip)", "unpack it first"),
     b"\x7fELF": Contents("a program"),
@@ -40,6 +39,8 @@ _BEGINNINGS = {
 }
 #: How texts begin that are read by no one here: the answer is RF002.
 _OF_TEXT = (BOM_UTF16_BE, BOM_UTF16_LE)
+#: Without what follows it is a name of the language.
+_GIF = re.compile(rb"(?s)GIF8[79]a.{0,6}\0")
 _ZIP = b"PK\x03\x04"
 _SAFETENSORS = re.compile(rb"(?s).{6}\x00\x00\{")
 _MARKUP = re.compile(r"\s*<(?:\?xml|!DOCTYPE|html|svg)\b", re.IGNORECASE)
@@ -58,6 +59,8 @@ def contents_of(data: bytes) -> Contents | None:
     for beginning, found in _BEGINNINGS.items():
         if data.startswith(beginning):
             return found
+    if _GIF.match(data):
+        return Contents("a picture (GIF)")
     if data.startswith(_ZIP):
         weights = b"/data.pkl" in data
         packed = Contents("a packed file (zip)", "unpack it first")

@@ -115,8 +115,7 @@ def of_number(value: Symbolic, index: Symbolic) -> Symbolic:
 
     In :data:`I`, ``max(1, i)`` would be ``i``, and 0 there.
     """
-    # What a row has for a block is told in `I`.
-    return filled(value, {ANY: index, I: index.xreplace({ANY: I})})
+    return filled(value, {ANY: index})
 
 
 class Tensor(sympy.Expr):

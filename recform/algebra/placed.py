@@ -109,6 +109,8 @@ class Placed(sympy.Expr):
         return super().__new__(cls, held, index)
 
     def _eval_is_positive(self) -> bool | None:
+        if self.row.growth and not self.index.is_positive:
+            return None  # blocks are counted down to 0, and below
         return True if all(value > 0 for value in self.row.values) else None
 
     @property

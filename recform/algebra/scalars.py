@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import sympy
 
-from recform.algebra.expr import I, of_number
+from recform.algebra.expr import of_number
 from recform.algebra.placed import Placed
 from recform.blocks.exact import as_any_float, filled, is_nothing
 from recform.blocks.function import EXACT
@@ -320,7 +320,7 @@ class _Scalars:
 
     def _placed(self, item: Placed, expr: n.Reference) -> Symbolic:
         """What stands here for a number that a block has by its place."""
-        elsewhere = item.index != of_number(I, self._names.get("i", I))
+        elsewhere = item.index != self._names.get("i")
         if elsewhere or item.row.name not in self._names:
             self._fail(
                 "RF212",

@@ -132,7 +132,7 @@ class _Lowering:
         restarts = self._frame.scope() is Scope.STAGE
         places: dict[str, Symbolic] = {COUNT: ANY}
         if not restarts:
-            places = {name: Placed(row) for name, row in tables.rows.items()}
+            places = {name: Placed(row, ANY) for name, row in tables.rows.items()}
         of_blocks = declarations.of_blocks(places)
         numbers = {**plain, **of_blocks}
         positions = self._frame.over_positions()

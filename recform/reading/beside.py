@@ -14,6 +14,7 @@ import sympy
 from recform.algebra.expr import Apply, Concat, I, K, Learned, Tensor
 from recform.algebra.operators import Scalar
 from recform.algebra.pipeline import Pipeline
+from recform.algebra.placed import placed
 from recform.blocks.symbolic import Symbolic
 from recform.operators.padding import Append
 from recform.reading.appended import Appended
@@ -75,6 +76,7 @@ class SideBySide(Base):
                 argument.span,
                 hint="give it to an unknown of the block first: Z_i = concat(X_i, i/L)",
             )
+        self._of_own_block(value, argument)
         # It is of the block that reads it; where there is none, as in the output, of none.
         owned = value.has(I) or reads_block(tensor)
         index = I if owned else sympy.nan
@@ -85,6 +87,22 @@ class SideBySide(Base):
             self.beside[item] = name
             self.used[name] = argument.span
         return Apply(name, index, tensor)
+
+    def _of_own_block(self, value: Symbolic, argument: n.Expr) -> None:
+        """Reports numbers of stages and blocks that are of another block.
+
+        An operator, which is what a number beside a tensor is, has those of its own.
+        """
+        for item in placed(value):
+            if item.index != I:
+                self.report.fail(
+                    "RF218",
+                    f"{argument.span.text} is made of {item.row.name} of block "
+                    f"{item.index}, and beside a tensor stand numbers of the block itself",
+                    argument.span,
+                    hint="say it in the equation for X_i, by a number of that block: "
+                    "const p = (0, 1, 2) per block",
+                )
 
     def appended(self, places: Mapping[str, Symbolic]) -> dict[str, Pipeline]:
         """The operators of the numbers that were read, by their names.

@@ -269,7 +269,8 @@ def context_names(recurrence: Recurrence) -> dict[Tensor, str]:
 
 
 def aged(lag: int) -> str:
-    """What the name of something so many blocks back ends in."""
-    if lag <= 0:
+    """What the name of something so many blocks back, or ahead, ends in."""
+    if not lag:
         return ""
-    return "_prev" if lag == 1 else f"_prev{lag}"
+    far = abs(lag) if abs(lag) > 1 else ""
+    return f"_prev{far}" if lag > 0 else f"_next{far}"

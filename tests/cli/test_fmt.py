@@ -84,3 +84,13 @@ def test_newlines_and_links_stay(folder: Path) -> None:
 def test_what_cannot_be_written(folder: Path) -> None:
     result = fmt("none.rf")
     assert result.exit_code == 1 and "error[RF001]" in result.stderr
+
+
+def test_what_is_not_written_is_not_counted(folder: Path) -> None:
+    """It was: `formatted: net.py`, and `-1 as they were`."""
+    other = folder / "net.py"
+    other.write_text("X_i=W_i*X_<i-1>\n")
+    made = fmt(str(other))
+    assert made.exit_code == 1
+    assert "RF503" in made.output
+    assert "0 formatted, 0 as they were" in made.output

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import recform
+from recform.contents import contents_of
 from recform.diagnostics import CompileError
 from tests.compiled import written
 
@@ -27,6 +28,7 @@ OTHERS = {
     b"PK\x03\x04" + bytes(22) + b"net.rf": ("a packed file (zip)", "unpack"),
     b"\x80\x02}q\x00.": ("a pickle", ""),
     b"\x89PNG\r\n\x1a\n" + bytes(40_000): ("a picture (PNG)", ""),
+    b"GIF89a\x10\x00\x10\x00\x80\x00\x00": ("a picture (GIF)", ""),
     b"%PDF-1.7\n": ("a PDF", ""),
     b'<?xml version="1.0"?>\n<svg width="3">\n</svg>\n': ("a picture (SVG)", ""),
     b"<!DOCTYPE html>\n<html></html>\n": ("a page of markup", ""),
@@ -67,6 +69,10 @@ def test_of_a_folder_its_formula_files_are_told(tmp_path: Path) -> None:
         recform.compile(tmp_path)
     (found,) = caught.value.diagnostics
     assert found.hint == f"did you mean {(tmp_path / 'net.rf').as_posix()}?"
+
+
+def test_names_may_begin_as_a_picture_does() -> None:
+    assert contents_of(b"GIF89a = linear(c)\nX_i = GIF89a_i*X_<i-1>\n") is None
 
 
 def test_a_formula_file_with_a_mistake_is_one(tmp_path: Path) -> None:

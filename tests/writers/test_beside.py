@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
 from recform.compiler import emit_source
+from recform.diagnostics import CompileError
 from tests.oracle.compare import compiled
 
 VECTORS = "input 2\nstem none\nhead none\nstages 2 x 3\nW = linear(c)\n"
@@ -39,3 +41,18 @@ def test_it_is_the_operator_append() -> None:
     nets = [network(text) for text in (mine, other)]
     nets[1].load_state_dict(nets[0].state_dict())
     assert torch.equal(nets[0](x), nets[1](x))
+
+
+@pytest.mark.parametrize(
+    "equation",
+    [
+        "X_<i+1> = X_i + W_<i+1>*concat(X_i, j)",
+        "X_<i-1> = X_<i-2> + W_<i-1>*concat(X_<i-2>, n)",
+        "X_i = X_<i-1> + W_i*concat(k_<i-1>, X_<i-1>)",
+    ],
+)
+def test_the_number_of_another_block_is_refused(equation: str) -> None:
+    """It was that of the block itself, and nobody said so."""
+    text = f"{VECTORS}const n = (1, 2, 3) per block\nconst k_i = n/2\n{equation}"
+    with pytest.raises(CompileError, match=r"RF218.*beside a tensor stand"):
+        compiled(text)

@@ -204,3 +204,41 @@ def test_numbers_that_code_got_wrong(
         return x
 
     same(net, loop)
+
+
+def test_numbers_of_blocks_ahead() -> None:
+    """They were one argument with those of the block: RF901, or a class of no Python."""
+    item = compiled(
+        "const n = (1, 0.5, 2, 1, 0.25, 3) per block\n"
+        "const k_i = n + 0.1*i\n"
+        "X_i = W_i*X_<i-1> + (k_i - k_<i+1>)*X_<i-1> + min(k_<i+2> - 1, n)*X_<i-1>"
+    )
+    n = [1, 0.5, 2, 1, 0.25, 3, 3, 3]
+    k = [number + 0.1 * (block + 1) for block, number in enumerate(n)]
+
+    def loop(blocks: list[Any], x: Tensor) -> Tensor:
+        for b, block in enumerate(blocks):
+            scale = k[b] - k[b + 1] + min(k[b + 2] - 1, n[b])
+            x = block.W(x) + scale * x
+        return x
+
+    same(item.module().double(), loop)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X_<i+2> = W_<i+2>*X_<i+1> + abs(j)*X_<i+1>",
+        "const k_i = abs(j)\nX_i = W_i*X_<i-1> + k_<i-2>*X_<i-1>",
+        "const k_i = abs(j)\nconst q_i = k_i\nX_i = W_i*X_<i-1> + q_<i-2>*X_<i-1>",
+    ],
+)
+def test_counts_before_the_start_have_their_sign(text: str) -> None:
+    """``abs(j)`` was ``j`` of block -1 as well."""
+
+    def loop(blocks: list[Any], x: Tensor) -> Tensor:
+        for block, count in zip(blocks, [1, 0, 1, 2, 1, 2], strict=True):
+            x = block.W(x) + count * x
+        return x
+
+    same(compiled(text).module().double(), loop)

@@ -44,11 +44,11 @@ def command(
                 continue
             if before == after:
                 continue
-            changed.append(name)
             if diff and not as_json:
                 sys.stdout.writelines(_difference(name, before, after))
             elif not check and name != "-":
                 files.rewrite(Path(name), after)
+            changed.append(name)
         except CompileError as error:
             wrong[name] = error.diagnostics
     answer.show(item for items in wrong.values() for item in items)
