@@ -253,8 +253,10 @@ class Evaluator:
 
     def _number(self, coefficient: Symbolic, at: Symbolic) -> Computed:
         if isinstance(coefficient, Learned):
-            index = None if coefficient.index is sympy.nan else int(coefficient.index)
-            return self.parts.scalar(coefficient.name, index)
+            # In the output it may be that of block L.
+            index = coefficient.index.xreplace({L: sympy.Integer(self.length)})
+            block = None if index is sympy.nan else int(index)
+            return self.parts.scalar(coefficient.name, block)
         known: dict[Symbolic, Symbolic] = {L: sympy.Integer(self.length)}
         if at is not sympy.nan:
             known[I] = at
