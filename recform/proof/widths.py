@@ -1,24 +1,28 @@
-"""Learned scalars with a number for each channel have as many as what they scale.
+"""What a block takes of an earlier one was made for what it meets there.
 
-A block may take those of an earlier one, which has to have made them for it.
+Operators are made for so many features, and learned scalars with a number for each channel
+have as many as what they scale.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from recform.algebra.expr import Filled, Scaled, Tensor
+import sympy
+
+from recform.algebra.expr import Apply, Filled, Scaled, Tensor
 from recform.algebra.formula import Formula, Scope
 from recform.diagnostics.refuted import Refuted
 from recform.graph.model import Block, NetworkGraph, Site
 from recform.recurrence.model import Flow, Step, learned_in
 
-#: A scalar, how many blocks before the own one owns it, and for how many features it is.
-_Use = tuple[str, int, int]
+#: An operator or scalar, how many blocks before the own one owns it, and the features that
+#: it meets.
+_Use = tuple[str, int, tuple[int, ...]]
 
 
 def check_widths(network: NetworkGraph, flow: Flow, number: int) -> None:
-    """Holds the learned scalars of a flow's blocks against what they scale.
+    """Holds what the blocks of a flow own against what meets it, in whichever block.
 
     Args:
         network: with all shapes.
@@ -26,50 +30,53 @@ def check_widths(network: NetworkGraph, flow: Flow, number: int) -> None:
         number: of the flow.
 
     Raises:
-        Refuted: if one has more numbers, or less.
+        Refuted: if something is made for other widths.
     """
     formula = network.recurrence.formula
-    if not any(s.per_feature and s.indexed for s in formula.scalars.values()):
-        return
     by_stage = formula.scope is Scope.STAGE
     stages = network.stages[number : number + 1] if by_stage else network.stages
     segments = [segment for stage in stages for segment in stage.segments]
-    owners = [network.starts[number].scalars]
-    owners += [s.block.scalars for s in segments for _ in range(s.count)]
+    owners = [network.starts[number]]
+    owners += [segment.block for segment in segments for _ in range(segment.count)]
     for segment in segments:
         step = network.recurrence.steps[segment.step]
         uses = list(_uses(formula, step, segment.block))
         for block in range(segment.first, segment.first + segment.count):
-            for name, behind, features in uses:
-                _check(name, owners[block - behind].get(name, 1), features, block)
-    for name, behind, features in _uses(formula, flow.end, network.ends[number]):
-        _check(name, owners[len(owners) - behind].get(name, 1), features, len(owners))
+            for use in uses:
+                _check(owners[block - use[1]], use, block)
+    for use in _uses(formula, flow.end, network.ends[number]):
+        _check(owners[len(owners) - use[1]], use, len(owners))
 
 
-def _check(name: str, numbers: int, features: int, block: int) -> None:
-    if numbers != features:
-        raise Refuted(
-            f"block {block} scales {features} channels by {name}, of {numbers} numbers"
-        )
+def _check(owner: Block, use: _Use, block: int) -> None:
+    name, _, meets = use
+    made: tuple[int, ...] = (owner.scalars.get(name, 1),)
+    if (module := owner.calls.get(name)) is not None:
+        made = tuple(int(x.features) for x in module.inputs or ())
+    if made != meets:
+        raise Refuted(f"{name} is made for {made}, and meets {meets} in block {block}")
 
 
 def _uses(formula: Formula, step: Step, block: Block) -> Iterator[_Use]:
-    """The scalars that a block applies itself."""
+    """The operators and scalars of blocks that a block applies itself."""
     terms = {part for tensor in step.body for part in step.parts(tensor)}
     for tensor in step.body:
+        if isinstance(tensor, Apply) and tensor.index is not sympy.nan:
+            meets = [_features(part, tensor, step, block) for part in tensor.arguments]
+            yield tensor.operator, int(step.at - tensor.index), tuple(meets)
         # A multiple that is a term is scaled where it stands, behind an adapter.
         alone = () if tensor in terms else (tensor,)
         for part in (*alone, *step.parts(tensor)):
             if isinstance(part, Scaled | Filled) and part not in step.taken:
-                features = _features(part, tensor, step, block)
                 for item in learned_in(part):
                     scalar = formula.scalars[item.name]
                     if scalar.per_feature and scalar.indexed:
-                        yield item.name, int(step.at - item.index), features
+                        features = _features(part, tensor, step, block)
+                        yield item.name, int(step.at - item.index), (features,)
 
 
 def _features(part: Tensor, tensor: Tensor, step: Step, block: Block) -> int:
-    """Of how many features a number is: behind an adapter, if one stands there."""
+    """The features of a part, or of a number: behind an adapter, if one stands there."""
     site = Site(step.bare(part), tensor)
     if site in block.sites:
         return int(block.sites[site].target.features)
