@@ -24,7 +24,7 @@ class ScalarSizes:
         formula: the network.
         step: what the block computes.
         shared: sizes of the scalars that all blocks share; those of this one are added.
-        report: gets RF406.
+        report: gets RF313 and RF406.
         count: how many tensors a tensor is, made of a list.
 
     Attributes:
@@ -113,7 +113,7 @@ class ScalarSizes:
         for item in learned:
             scalar = self._formula.scalars[item.name]
             if scalar.members:
-                self.own[item.name] = self._count(tensor)
+                self._members(item.name, tensor, span)
             if scalar.per_feature:
                 table = self.own if scalar.indexed else self._shared
                 before = table.setdefault(item.name, int(shape.features))
@@ -126,6 +126,22 @@ class ScalarSizes:
                     )
                     ends = (*tensor.children, tensor)
                     raise Stuck(tensor, (ends[0], tensor))
+
+    def _members(
+        self, name: str, tensor: Tensor, span: Callable[[Tensor], Span]
+    ) -> None:
+        """How many members a scalar has numbers for; of some, the first are not there."""
+        count = self._count(tensor)
+        before = self.own.setdefault(name, count)
+        if before != count:
+            self._report.error(
+                "RF313",
+                f"{untimed(name)} is for the members of two sums, of which one has {before} "
+                f"where the other has {count}",
+                span(tensor),
+                hint="give each sum weights of its own",
+            )
+            raise Stuck(tensor, (tensor, *tensor.children))
 
     def _owns(self, name: str) -> bool:
         step = self._step
