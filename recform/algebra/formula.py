@@ -189,6 +189,7 @@ class Equation:
         text: as it stands in the file (spaces folded).
         beside: the texts of unknowns that recur together with this one, and that nobody
             else reads: there is no equation for them.
+        ahead: how far the left side is ahead of ``i`` in the file: 1 for ``X_<i+1>``.
     """
 
     unknown: str
@@ -196,6 +197,12 @@ class Equation:
     span: Span = field(compare=False)
     text: str = ""
     beside: tuple[str, ...] = ()
+    ahead: int = field(default=0, compare=False)
+
+    @property
+    def block(self) -> Symbolic:
+        """What the file calls the block that is computed."""
+        return I + self.ahead
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import Self
 
@@ -62,7 +63,7 @@ class Row:
         piece = max(bisect_right(self.firsts, block) - 1, 0)
         return self.values[piece] + self.growth * (block - self.firsts[piece])
 
-    @property
+    @cached_property
     def numbers(self) -> str:
         """What tells rows apart, beside their names."""
         return f"{self.firsts} {self.values} {self.growth}"
@@ -88,7 +89,8 @@ class _Held(Str):
         return (self.row,)
 
     def _hashable_content(self) -> tuple[object, ...]:
-        return (self.name, self.row)
+        # SymPy asks which is the greater one, of equal ones too.
+        return (self.name, self.row.argument, self.row.numbers)
 
 
 class Placed(sympy.Expr):

@@ -25,7 +25,7 @@ class ScalarSizes:
         step: what the block computes.
         shared: sizes of the scalars that all blocks share; those of this one are added.
         given: the scalars of other blocks, by name and index: what they scale there.
-        report: gets RF406.
+        report: gets RF313 and RF406.
         count: how many tensors a tensor is, made of a list.
 
     Attributes:
@@ -116,7 +116,7 @@ class ScalarSizes:
         for item in learned:
             scalar = self._formula.scalars[item.name]
             if scalar.members:
-                self.own[item.name] = self._count(tensor)
+                self._members(item.name, tensor, span)
             if scalar.per_feature:
                 before = self._known(item, int(shape.features))
                 if before != shape.features:
@@ -146,6 +146,22 @@ class ScalarSizes:
             if made is None or not made.inputs
             else int(made.inputs[0].features)
         )
+
+    def _members(
+        self, name: str, tensor: Tensor, span: Callable[[Tensor], Span]
+    ) -> None:
+        """How many members a scalar has numbers for; of some, the first are not there."""
+        count = self._count(tensor)
+        before = self.own.setdefault(name, count)
+        if before != count:
+            self._report.error(
+                "RF313",
+                f"{untimed(name)} is for the members of two sums, of which one has {before} "
+                f"where the other has {count}",
+                span(tensor),
+                hint="give each sum weights of its own",
+            )
+            raise Stuck(tensor, (tensor, *tensor.children))
 
     def _owns(self, name: str) -> bool:
         step = self._step

@@ -143,8 +143,9 @@ def _causal(formula: Formula, equation: Equation, report: Diagnostics) -> None:
             step = offset(tensor.index)
             if step is not None and (step > 0 or (step == 0 and tensor.name == name)):
                 span = span_in(formula, tensor, equation)
-                what = "itself" if step == 0 else f"{tensor}, which comes later"
-                hint = f"did you mean {indexed(tensor.name, I - 1)}?"
+                later = State(tensor.name, tensor.index + equation.ahead)
+                what = "itself" if step == 0 else f"{later}, which comes later"
+                hint = f"did you mean {indexed(tensor.name, equation.block - 1)}?"
                 if time_of(tensor.name) is not None and step > 0:
                     hint = (
                         "a block runs through all times before the next block starts, "
@@ -152,40 +153,43 @@ def _causal(formula: Formula, equation: Equation, report: Diagnostics) -> None:
                     )
                 report.error(
                     "RF301",
-                    f"{indexed(name, I)} is computed from {what}",
+                    f"{indexed(name, equation.block)} is computed from {what}",
                     span,
                     hint=hint,
                 )
         elif isinstance(tensor, History):
             step = offset(tensor.last)
             limit = _reach(tensor, name)
+            end = str(equation.block + limit).replace(" ", "")
             if step is None or step > limit:
                 report.error(
                     "RF301",
-                    f"{indexed(name, I)} is computed from a history that is not complete yet",
+                    f"{indexed(name, equation.block)} is computed from a history that is not "
+                    "complete yet",
                     span_in(formula, tensor, equation),
-                    hint=f"a history ends at i-1: {untimed(name)}_<0..i-1>"
+                    hint=f"a history ends at {end}: {untimed(name)}_<0..{end}>"
                     if limit == -1
-                    else f"it can end at {I + limit}",
+                    else f"it can end at {end}",
                 )
             newest = tensor.body.xreplace({K: tensor.last})
             for part in subtensors(newest):
-                _owned(part, span_in(formula, tensor, equation), report)
+                _owned(part, span_in(formula, tensor, equation), equation.block, report)
         else:
-            _owned(tensor, span_in(formula, tensor, equation), report)
+            _owned(tensor, span_in(formula, tensor, equation), equation.block, report)
 
 
-def _owned(tensor: Tensor, place: Span, report: Diagnostics) -> None:
-    """Reports operators and scalars of blocks that come later."""
+def _owned(tensor: Tensor, place: Span, block: Symbolic, report: Diagnostics) -> None:
+    """Reports operators and scalars of blocks that come later than the one computed."""
+    here = str(block).replace(" ", "")
     if isinstance(tensor, Apply):
         step = offset(tensor.index)
         if step is not None and step > 0:
             report.error(
                 "RF303",
-                f"block i cannot use {indexed(tensor.operator, I + step)}: "
+                f"block {here} cannot use {indexed(tensor.operator, block + step)}: "
                 "the operator of a later block",
                 place,
-                hint=f"did you mean {indexed(tensor.operator, I)}?",
+                hint=f"did you mean {indexed(tensor.operator, block)}?",
             )
     elif isinstance(tensor, Scaled | Filled):
         for item in sorted(tensor.coefficient.atoms(Learned), key=str):
@@ -200,16 +204,17 @@ def _owned(tensor: Tensor, place: Span, report: Diagnostics) -> None:
             elif item.of_members and step:
                 report.error(
                     "RF313",
-                    f"block i has weights of its own: {indexed(item.name, I, K)}",
+                    f"block {here} has weights of its own: {indexed(item.name, block, K)}",
                     place,
                     hint="those of another block are for another number of members",
                 )
             elif step is not None and step > 0:
                 report.error(
                     "RF303",
-                    f"block i cannot use the scalar {untimed(item.name)} of a later block",
+                    f"block {here} cannot use the scalar {untimed(item.name)} of a later "
+                    "block",
                     place,
-                    hint=f"did you mean {indexed(item.name, I)}?",
+                    hint=f"did you mean {indexed(item.name, block)}?",
                 )
 
 
@@ -239,7 +244,7 @@ def _indices(
     if index.has(L):
         report.error(
             "RF301",
-            f"{indexed(equation.unknown, I)} is computed from the last block",
+            f"{indexed(equation.unknown, equation.block)} is computed from the last block",
             place,
             hint="L stands in the output: output X_L",
         )
@@ -272,7 +277,7 @@ def _indices(
             "RF302",
             f"{indexed(tensor.operator, index)} is the operator of one block; "
             "an equation for all blocks uses "
-            f"{indexed(tensor.operator, I)}, or "
+            f"{indexed(tensor.operator, equation.block)}, or "
             f"{indexed(tensor.operator, sympy.nan)} for one that all share",
             place,
         )

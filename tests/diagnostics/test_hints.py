@@ -23,6 +23,31 @@ output X_L"""
 
 #: A file, the only code that it gets, and words of message and hint.
 WRONG = [
+    # Equations that are said for a block ahead are told of as they are said.
+    (
+        "X_<i-1> = X_<i-2> + W_i*X_<i-2>",
+        "RF303",
+        "block i-1 cannot use W_i: the operator of a later block",
+        "did you mean W_<i-1>?",
+    ),
+    (
+        "X_<i+1> = X_<i+1> + W_<i+1>*X_i",
+        "RF301",
+        "X_<i+1> is computed from itself",
+        "did you mean X_i?",
+    ),
+    (
+        "X_<i+1> = W_<i+1>*mean(X_<0..i+1>)",
+        "RF301",
+        "X_<i+1> is computed from a history",
+        "a history ends at i: X_<0..i>",
+    ),
+    (
+        "scalar a_<i,k> = 1\nX_<i+1> = W_<i+1>*X_i + sum(k, 0, i, a_<i,k>*X_k)",
+        "RF313",
+        "block i+1 has weights of its own: a_<i+1,k>",
+        "another number of members",
+    ),
     # Operators are defined in equations.
     (
         "F_i = conv(3, c) > bn\nX_i = X_<i-1> + F_i*X_<i-1>",

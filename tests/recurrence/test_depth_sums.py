@@ -127,6 +127,17 @@ X_i = T_i*sum(k, 0, i-1, sigmoid(N_i*X_k)*X_k)
             "X_i = sum(k, 0, i-1, a_<i,k>*T_i*X_k) + sum(k, 1, i-1, a_<i,k>*X_k)",
             "RF313",
         ),
+        # One of the members is not there in the second sum.
+        (
+            "X_i = T_i*X_<i-1> + sum(k, 0, i-1, a_<i,k>*X_k)"
+            " + sum(k, 0, i-1, a_<i,k>*T_k*X_k)",
+            "RF313",
+        ),
+        (
+            "X_i = T_i*X_<i-1> + sum(k, 0, i-1, a_<i,k>*X_k)"
+            " + sum(k, 0, i-1, b_k*a_<i,k>*X_k)",
+            "RF313",
+        ),
         ("X_i = T_i*X_<i-1> + softmax(k, X_<i-1>)", "RF313"),
         ("X_i = T_i*X_<i-1> + sum(k, 0, i-1, softmax(k, b_i)*X_k)", "RF313"),
         ("scalar g_<i,i> = 1\nX_i = T_i*X_<i-1>", "RF313"),

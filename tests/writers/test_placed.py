@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from recform.algebra.expr import I
+from recform.algebra.placed import Placed, Row
 from recform.compiler import Compiled, compile_source, from_text
 from recform.diagnostics import CompileError
 from recform.report.derive_back import backward
@@ -242,3 +244,12 @@ def test_counts_before_the_start_have_their_sign(text: str) -> None:
         return x
 
     same(compiled(text).module().double(), loop)
+
+
+def test_numbers_of_blocks_have_an_order() -> None:
+    """SymPy sorts terms; equal rows had none, and that was a traceback."""
+    rows = [Row.count([2, 3]), Row.count([2, 3]), Row.count([4])]
+    first, same, other = (Placed(row) for row in rows)
+    assert first.compare(same) == 0 and first == same
+    assert first.compare(other) == -other.compare(first) != 0 and first != other
+    assert Placed(rows[0], I - 1).compare(same) != 0

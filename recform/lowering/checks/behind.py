@@ -75,14 +75,15 @@ def _warn(formula: Formula, report: Diagnostics) -> None:
 
 
 def _tell(use: _Use, equation: Equation, report: Diagnostics) -> None:
-    name, ahead = use.name, "+" in equation.text.partition("=")[0]
+    name, block = use.name, str(equation.block).replace(" ", "")
     report.warning(
         "RF317",
-        f"block i takes {indexed(name, I - use.behind)} and no {name} of its own: the first "
-        "block has none, and that of the last one is for nobody",
+        f"block {block} takes {indexed(name, equation.block - use.behind)} and no {name} of "
+        "its own: the first block has none, and that of the last one is for nobody",
         use.place,
-        hint=f"the left side is what block i+1 makes, and its own is {name}_<i+1>"
-        if ahead
+        hint=f"the left side is what block {block} makes, and its own is "
+        f"{indexed(name, equation.block)}"
+        if equation.ahead
         else f"that of the block itself is {name}_i",
     )
 

@@ -232,7 +232,7 @@ class EquationReader:
         if shift is not None:
             assert isinstance(left, n.Reference)
             with reader.ahead(shift):
-                self._add(left.name, reader.tensor(right), item)
+                self._add(left.name, reader.tensor(right), shift, item)
             return
         if mentions_i(left):
             self._report.fail(
@@ -321,7 +321,7 @@ class EquationReader:
         with reader.at(copy.letter, copy.time) if copy.letter else nullcontext():
             if shift is not None:
                 with reader.ahead(shift):
-                    self._add(copy.unknown, reader.tensor(right), item)
+                    self._add(copy.unknown, reader.tensor(right), shift, item)
                 return
             target = State(copy.unknown, reader._index(first))
             boundary = self._boundary(reader, right)
@@ -329,9 +329,11 @@ class EquationReader:
                 Boundary(target, boundary, item.span, item.span.words)
             )
 
-    def _add(self, unknown: str, right: Tensor, item: n.Relation) -> None:
+    def _add(self, unknown: str, right: Tensor, ahead: int, item: n.Relation) -> None:
         """An equation for the blocks in general."""
-        self._equations.append(Equation(unknown, right, item.span, item.span.words))
+        span = item.span
+        made = Equation(unknown, right, span, span.words, ahead=ahead)
+        self._equations.append(made)
 
     def _boundary(self, reader: Reader, right: n.Expr) -> Tensor | None:
         """The right side of a boundary equation; None for zero."""
@@ -360,7 +362,7 @@ class EquationReader:
                 part = self._parts(item, right)[number]
             if shift is not None:
                 assert isinstance(left, n.Reference)
-                self._add(left.name, part, item)
+                self._add(left.name, part, shift, item)
                 continue
             target = reader.tensor(left)
             if isinstance(target, State) and target.has(L) and not target.has(I):
