@@ -108,6 +108,7 @@ SILENT = [
     "stages 8 x 3\nX_<i+1> = X_i + W_<i+1>*X_i - W_i*X_<i-1>",
     "stages 8 x 3\nX_i = X_0 + sum(k, 1, i, W_k*X_<k-1>)",
     "stages 8 x 3\nX_i = X_<i-1> + W_<i-1>*X_<i-2>",
+    "stages 8 x 3\nscalar p_i = 1\nX_i = W_i*X_<i-1> + sum(k, 1, i-1, p_k*X_k)",
     "stages 8 x 3\nscalar a_i = 1\nX_i = W_i*X_<i-1> + a_<i-1>*X_<i-2>",
     "stages 8 x 3\nX_1 = X_0 + W_0*X_0\nX_<i+1> = X_i + W_i*X_i",
     "stages 8 x 3\nX_<i+1> = X_i + W_i*X_i\noutput X_L + W_L*X_L",

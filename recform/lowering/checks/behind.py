@@ -35,13 +35,15 @@ class _Use:
         behind: how many blocks before the one that is computed.
         late: whether what it is for is there no earlier than its own block has run:
             ``W_<i-1>*X_<i-1>``, and not ``W_<i-1>*X_<i-2>``, which is made there and
-            handed on.
+            handed on. A number of a member waits for nothing in a sum.
+        summed: whether it stands in a sum over blocks.
         place: where it stands.
     """
 
     name: str
     behind: int
     late: bool
+    summed: bool
     place: Span
 
 
@@ -76,15 +78,19 @@ def _warn(formula: Formula, report: Diagnostics) -> None:
 
 def _tell(use: _Use, equation: Equation, report: Diagnostics) -> None:
     name, block = use.name, str(equation.block).replace(" ", "")
+    hint = f"that of the block itself is {name}_i"
+    if use.summed:
+        hint = f"a sum to {block} has its own as well, of what was there before: "
+        hint += f"{name}_k*X_<k-1>"
+    elif equation.ahead:
+        own = indexed(name, equation.block)
+        hint = f"the left side is what block {block} makes, and its own is {own}"
     report.warning(
         "RF317",
         f"block {block} takes {indexed(name, equation.block - use.behind)} and no {name} of "
         "its own: the first block has none, and that of the last one is for nobody",
         use.place,
-        hint=f"the left side is what block {block} makes, and its own is "
-        f"{indexed(name, equation.block)}"
-        if equation.ahead
-        else f"that of the block itself is {name}_i",
+        hint=hint,
     )
 
 
@@ -112,7 +118,9 @@ def _uses(side: Tensor, formula: Formula, last: Symbolic = sympy.nan) -> Iterato
             if index is not sympy.nan:
                 behind, place = _behind(index, last), formula.span_of(part)
                 late = behind >= min(_lags(part, last), default=behind + 1)
-                yield _Use(untimed(name), behind, late, place)
+                summed = last is not sympy.nan
+                late = late and (isinstance(part, Apply) or not summed)
+                yield _Use(untimed(name), behind, late, summed, place)
 
 
 def _lags(part: Tensor, last: Symbolic) -> Iterator[int]:
