@@ -139,9 +139,9 @@ class Matrices:
             coefficient = letter.tensor.args[0]
             if letter.at.base != START and at is not None:
                 coefficient = filled(coefficient, {I: sympy.Integer(at)})
-            factor: torch.Tensor = evaluator.number(
-                coefficient, sympy.nan if at is None else at
-            )
+            number = evaluator.number(coefficient, sympy.nan if at is None else at)
+            # Where it vanishes, nothing learned is left of it.
+            factor = torch.as_tensor(number, dtype=torch.float64)
             return factor.detach().reshape(-1, 1)
         tensor = self._settled(letter.tensor, letter, at)
         if isinstance(tensor, Elementwise) and letter.kind == "activation":

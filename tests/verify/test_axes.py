@@ -17,6 +17,8 @@ TEXTS = {
     "X_i = X_<i-1> + sigmoid(G_i*X_<i-1>)*W_i*X_<i-1>",
     "images, a vector that is added": "input 3 x 8 x 8\nstages 4 x 2\n"
     "G = avgpool > linear(c)\nW = conv(1, c)\nX_i = G_i*X_<i-1> + W_i*X_<i-1>",
+    "numbers that vanish in a block": "input 4\nstages 4 x 3\nW = linear(c)\nvector v_i = 1\n"
+    "X_i = W_i*X_<i-1> + max(0, 1 - i + 3*floor(i/3))*v_i*X_<i-1>",
     "numbers of the last block": "input 4\nstages 4 x 2\nW = linear(c)\nvector v_i = 1\n"
     "X_i = X_<i-1> + W_i*X_<i-1>\noutput v_L^2*X_L + v_<L-1>",
 }
