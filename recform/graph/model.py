@@ -286,6 +286,10 @@ class NetworkGraph:
     contexts: Mapping[str, Totals]
     totals: Totals
 
+    def stages_of(self, flow: int) -> tuple[StageGraph, ...]:
+        """The stages of a flow, by its number: all of them where there is one flow."""
+        return self.stages if len(self.starts) == 1 else self.stages[flow : flow + 1]
+
     @property
     def uncounted(self) -> tuple[str, ...]:
         """Operators of plugins that do not say what they cost."""

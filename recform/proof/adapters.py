@@ -25,7 +25,6 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.algebra.formula import Scope
 from recform.algebra.lists import Dealt, Members, Over, is_list
 from recform.blocks import Shape
 from recform.blocks.shape import Size
@@ -46,12 +45,12 @@ def check_shapes(network: NetworkGraph, flow: Flow, number: int) -> None:
     Raises:
         Refuted: if two do not meet.
     """
-    by_stage = network.recurrence.formula.scope is Scope.STAGE
-    stages = network.stages[number : number + 1] if by_stage else network.stages
     lists = Lists[Shape | None](flow)
     shapes = _Inside(flow.start, network.starts[number], "the start").check()
     lists.keep(0, shapes)
-    for segment in (segment for stage in stages for segment in stage.segments):
+    for segment in (
+        segment for stage in network.stages_of(number) for segment in stage.segments
+    ):
         step = network.recurrence.steps[segment.step]
         made = _Inside(step, segment.block, f"block {segment.first}").check(
             segment.inputs

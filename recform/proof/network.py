@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recform.algebra.formula import Scope
 from recform.closure import closure
 from recform.diagnostics import Diagnostics
 from recform.diagnostics.refuted import Refuted, proving
@@ -71,10 +70,9 @@ def proof_of(network: NetworkGraph) -> Proof:
     """
     recurrence = network.recurrence
     check_positions(recurrence.formula)
-    by_stage = recurrence.formula.scope is Scope.STAGE
     proofs = []
     for number, flow in enumerate(recurrence.flows):
-        stages = network.stages[number : number + 1] if by_stage else network.stages
+        stages = network.stages_of(number)
         rows = [
             (segment.step, segment.first, segment.first + segment.count - 1)
             for stage in stages

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import sympy
 
 from recform.algebra.expr import Apply, Filled, Scaled, Tensor
-from recform.algebra.formula import Formula, Scope
+from recform.algebra.formula import Formula
 from recform.diagnostics.refuted import Refuted
 from recform.graph.model import Block, NetworkGraph, Site
 from recform.recurrence.model import Flow, Step, learned_in
@@ -33,9 +33,7 @@ def check_widths(network: NetworkGraph, flow: Flow, number: int) -> None:
         Refuted: if something is made for other widths.
     """
     formula = network.recurrence.formula
-    by_stage = formula.scope is Scope.STAGE
-    stages = network.stages[number : number + 1] if by_stage else network.stages
-    segments = [segment for stage in stages for segment in stage.segments]
+    segments = [s for stage in network.stages_of(number) for s in stage.segments]
     owners = [network.starts[number]]
     owners += [segment.block for segment in segments for _ in range(segment.count)]
     for segment in segments:

@@ -13,7 +13,6 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import Context, Input
-from recform.algebra.formula import Scope
 from recform.algebra.indices import is_of_context
 from recform.algebra.pipeline import symbols_of
 from recform.algebra.symbols import parameter
@@ -288,11 +287,10 @@ class Network(Sides):
     def _result(self, x: Value) -> Value:
         graph = self.graph
         x = self._piece(graph.stem, x)
-        by_stage = self.formula.scope is Scope.STAGE
         for number, flow in enumerate(graph.recurrence.flows):
             if number and graph.transitions:
                 x = self._piece(graph.transitions[number - 1], x)
-            stages = graph.stages[number : number + 1] if by_stage else graph.stages
+            stages = graph.stages_of(number)
             made = tuple(filter(is_of_context, flow.start.body))
             wanted = (*flow.initial, *made)
             start = self._ends(flow, number, flow.start, {Input(): x}, wanted)
