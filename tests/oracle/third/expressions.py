@@ -158,7 +158,10 @@ class Expressions(Sums):
             (_, one), (kind, two) = made[place : place + 2]
             if kind == "/" or {one[0], two[0]} & {"number", "call"}:
                 continue
-            key = self.written(("*", one, two), at)
+            try:
+                key = self.written(("*", one, two), at)
+            except Unread:  # a sum in it has an index of its own
+                continue
             if key not in self.applied:
                 same = (k for k in self.applied if self._is_same(k, key, two, at))
                 key = next(same, key)
