@@ -61,7 +61,8 @@ def _side(
     corner: Symbolic, draws: Draws, at: Mapping[Symbolic, int]
 ) -> tuple[int, ...]:
     """Which of what a corner compares is largest, and smallest; empty if one is none."""
-    values = at | {item: draws.of(item.name) for item in corner.atoms(Learned)}
+    values: dict[Symbolic, float] = {**at}
+    values |= {item: draws.of(item.name) for item in corner.atoms(Learned)}
     first = corner.args[0] if isinstance(corner, sympy.Abs) else corner
     parts = corner.args if len(corner.args) > 1 else (first, sympy.S.Zero)
     numbers = [as_any_float(part, values) for part in parts]

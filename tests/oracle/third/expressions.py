@@ -221,13 +221,15 @@ class Expressions(Sums):
             name in FUNCTIONS or name in numbers.FUNCTIONS or name in JOINING
         ):
             operator = self.name(name, index, at)
+            if not operator.there:
+                return nothing("tensor")
             values = self.all_or_none(
                 [partial(self.spread, part, at) for part in given]
             )
             if operator.sort != "operator":
                 raise Unread(f"a call of {name}")
             there = all(value.there and not value.alone for value in values)
-            if not operator.there or not there:
+            if not there:
                 return nothing("tensor")
             made: Value = operator.it(values)
             return made

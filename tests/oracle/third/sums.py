@@ -103,6 +103,8 @@ class Sums(Shapes):
         left = [value for value in values if value.there and not value.alone]
         if not left:
             return nothing("tensor")
+        if len(left) == 1 and not ranged:
+            return left[0]
         total = self.folded(name, left, at) if ranged else self.met(name, left, at)
         return changed(total, total.it / len(left)) if name == "mean" else total
 
