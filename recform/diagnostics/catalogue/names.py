@@ -73,7 +73,9 @@ ENTRIES = {
     ),
     "RF211": Entry(
         "a number that does not exist",
-        "A division by zero, a logarithm of zero, a root of a negative number.",
+        "A division by zero, a logarithm of zero, a root of a negative number. Of what is "
+        "learned, one that is none near the numbers it starts with, nor anywhere else that "
+        "was tried: `log(-1 - a^2)`.",
         "X_i = W_i*X_<i-1>/0",
         "X_i = W_i*X_<i-1>/2",
     ),
