@@ -43,6 +43,40 @@ def test_it_is_the_operator_append() -> None:
     assert torch.equal(nets[0](x), nets[1](x))
 
 
+#: Numbers of stages and blocks, some of them below 1 or 0, and what stands beside block 2.
+TABLES = """\
+const t = (0.1,) per stage
+const u = (0.5, -2, 1) per block
+"""
+BELOW = {
+    "max(t, 0.2)": 0.2,
+    "abs(t - 1)": 0.9,
+    "max(u, 0)": 0.0,
+    "abs(u)/4": 0.5,
+    "max(t, i - 3)": 0.1,
+    "abs(j - 3)": 1.0,
+}
+
+
+@pytest.mark.parametrize("places", ("", 'names W = "."\n'), ids=("apart", "inside"))
+@pytest.mark.parametrize("number", BELOW)
+def test_numbers_of_places_may_be_any(number: str, places: str) -> None:
+    """In the block's own code they were taken for sizes: RF901."""
+    frame = VECTORS.replace("W = linear(c)\n", f"{TABLES}{places}")
+    beside = f"{frame}X_i = W_i*concat(X_<i-1>, {number})\nW = linear(c)"
+    behind = f"{frame}X_i = W_i*X_<i-1>\nW = append({number}) > linear(c)"
+    assert _wide(beside) == _wide(behind) == pytest.approx(BELOW[number])
+
+
+def _wide(text: str) -> float:
+    """The third feature that the linear map of block 2 gets."""
+    net, got = network(text), []
+    linears = [m for m in net.modules() if isinstance(m, nn.Linear)]
+    linears[1].register_forward_pre_hook(lambda _, given: got.extend(given))
+    net(torch.randn(1, 2))
+    return float(got[0][0, 2].detach())
+
+
 @pytest.mark.parametrize(
     "equation",
     [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import sympy
+
 from recform.algebra.expr import I, L, State
 from recform.algebra.pipeline import Pipeline
-from recform.algebra.symbols import size
 from recform.blocks import Shape, symbols_in
 from recform.blocks.symbolic import Symbolic
 from recform.classes.steps.computed import Called, StepForward
@@ -45,6 +47,9 @@ from recform.writers.pipelines import (
 )
 from recform.writers.says import step_equations, step_title
 from recform.writers.setting import Setting
+
+#: A number as code says it.
+_NUMBER = re.compile(r"-?\d+(\.\d*)?(e-?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -308,7 +313,7 @@ class _StepWriter:
         open_ = Setting.open(inputs)
 
         def said(symbol: Symbolic) -> Symbolic:
-            return _symbol(arguments.get(str(symbol), str(symbol)))
+            return _said(symbol, arguments.get(str(symbol), str(symbol)))
 
         values = {key: said(symbol) for key, symbol in open_.values.items()}
         values |= {table.symbol: said(table.symbol) for table in self._formula.tables}
@@ -363,6 +368,10 @@ class _StepWriter:
         return scalar_parameter(start, view)
 
 
-def _symbol(text: str) -> Symbolic:
-    """A name as a symbol, a number as itself."""
-    return int(text) if text.isdigit() else size(text)
+def _said(symbol: Symbolic, text: str) -> Symbolic:
+    """What a symbol is by its code: a number, or a name of which the same is known."""
+    if text.isdigit():
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        return sympy.Rational(text)
+    return sympy.Symbol(text, **symbol.assumptions0)
