@@ -226,6 +226,7 @@ class Shapes:
             saves_once=coefficient,
             workspace_back=back,
             seen=bool(weighed),
+            hands=_sums_up(tensor),
             stays=Amount(once=coefficient),
             cheap=self.is_cheap(tensor),
             uncounted=own.uncounted,
@@ -364,6 +365,11 @@ def adds_up(tensor: Tensor) -> bool:
     """Whether a tensor is a sum of others, or what such a sum is divided by how many."""
     mean = isinstance(tensor, Combine) and tensor.kind == "mean"
     return isinstance(tensor, TensorSum) or mean
+
+
+def _sums_up(tensor: Tensor) -> bool:
+    """Whether a tensor is the sum over the features of another one, and not of members."""
+    return isinstance(tensor, Across) and tensor.kind == "sum" and not tensor.is_many
 
 
 def _shares(tensor: Tensor) -> int:

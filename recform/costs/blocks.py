@@ -26,13 +26,13 @@ from recform.algebra.lists import is_list
 from recform.algebra.shapes import adds_up, asked
 from recform.blocks import Amount, Work
 from recform.blocks.acts import Link
-from recform.costs.tape import Held, Writer
+from recform.costs.tape import Held, Seen, Writer
 from recform.graph.model import Block, Site
 from recform.recurrence.model import START, Step
 
 
-class _Cut(tuple[int, ...]):
-    """A part of a tensor, which holds no numbers of its own.
+class _Cut(Seen):
+    """A part of a tensor that is read by itself.
 
     Attributes:
         key: says which part.

@@ -8,6 +8,7 @@ backward, is an interval of this list.
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,10 @@ Held: TypeAlias = "tuple[int, ...]"
 NOTHING = Amount()
 #: Bytes of the state of the generator that torch has on a CPU.
 GENERATOR = 5056
+
+
+class Seen(tuple[int, ...]):
+    """A part of a tensor, or a view of one, which holds no numbers of its own."""
 
 
 class Span(NamedTuple):
@@ -86,6 +91,7 @@ class Operation:
             than there are behind the last one.
         between: whether it stands behind that block, and in front of the next one.
         reads: what it is made of.
+        twice: those of it that are one more argument, and have a gradient more for it.
         makes: what it makes.
         inside: what autograd keeps for it beside whole tensors.
         until: the operation to whose gradient that is kept; its own, if None.
@@ -147,6 +153,7 @@ class Operation:
     hands: tuple[object, ...] = ()
     cuts: tuple[tuple[object, Amount, int], ...] = ()
     slices: Held = ()
+    twice: Held = ()
     asks: Held = ()
     remaking: Amount = field(default_factory=Amount)
     waiting: Amount = field(default_factory=Amount)
@@ -308,7 +315,9 @@ class Writer:
                     argument, x = x, self._opened(inside, held, here_owner)
                     self.name(argument)  # It is one to the end of the call.
                     continue
-                made = self._operation(link, x, here_owner)
+                made = self._operation(
+                    link, x, here_owner, _twice(parts, x) if here == start else ()
+                )
                 if copies or (link.cost.saves_input and here > start):
                     self.keep(x, here)
                 if link.cost.saves_output and link is not links[-1]:
@@ -336,7 +345,7 @@ class Writer:
             made = self.chain(
                 item.links, reads, owner and (owner, item.module or number), parts
             )
-            held[item.tensor] = made
+            held[item.tensor] = made if item.links else Seen(made)
             left = self.left or left
             if self.here > start:
                 for ask in item.asks:
@@ -377,7 +386,9 @@ class Writer:
         order = sorted(range(len(tensors)), key=when.__getitem__)
         return [(number, tensors[number]) for number in order]
 
-    def _operation(self, link: Link, reads: Held, owner: object) -> Held:
+    def _operation(
+        self, link: Link, reads: Held, owner: object, twice: Held = ()
+    ) -> Held:
         tape, here, cost = self.tape, self.here, link.cost
         reads = () if cost.given else reads
         parameters = cost.parameters
@@ -414,6 +425,7 @@ class Writer:
                 link.cost.held,
                 Amount(link.cost.workspace_back),
                 seen=cost.seen,
+                twice=twice,
                 hands=reads if cost.hands else (),
                 runs=self._runs,
                 exact=cost.exact,
@@ -486,3 +498,13 @@ class Writer:
         here = self.here - 1
         for number in held:
             self.tape.buffers[number].named = max(self.tape.buffers[number].named, here)
+
+
+def _twice(parts: Sequence[Held], reads: Held) -> Held:
+    """The tensors that are several arguments of an operation, which reads them once."""
+    left, twice = Counter(reads), list[int]()
+    whole = (part for part in parts if not isinstance(part, Seen))
+    for number in (number for part in whole for number in part):
+        left[number] -= 1
+        twice += [number] * (left[number] < 0)
+    return tuple(twice)
