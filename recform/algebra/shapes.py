@@ -31,7 +31,8 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.indices import is_of_context
-from recform.blocks import Amount, Cost, Misfit, Shape, Work
+from recform.algebra.lists import is_list
+from recform.blocks import Amount, Cost, Layout, Misfit, Order, Shape, Work
 from recform.blocks.acts import Link
 from recform.blocks.applied import function_cost
 from recform.blocks.shape import Size, known
@@ -233,7 +234,17 @@ class Shapes:
         )
         cost = _halved(cost, _picks(tensor) * made)
         works = (Work(reads, made, multiply_adds=weighed),)
-        return Link(made, cost, works, meets=tuple(self._meetings(tensor)))
+        meets = tuple(self._meetings(tensor))
+        return Link(made, cost, works, order=self._order(tensor), meets=meets)
+
+    def _order(self, tensor: Tensor) -> Order:
+        """How what no operator makes lies in memory."""
+        image = self.shape(tensor).layout is Layout.IMAGE
+        if tensor.is_many or any(is_list(x) or x.is_many for x in self.terms(tensor)):
+            return Order.APART if image else Order.TOGETHER
+        if isinstance(tensor, Concat) or getattr(tensor, "kind", "") == "concat":
+            return Order.JOINED if image else Order.TOGETHER
+        return Order.ALIKE
 
     def _meetings(self, tensor: Tensor) -> Iterator[Link]:
         """What makes of the first terms or factors of several what they are with the next."""
@@ -255,7 +266,8 @@ class Shapes:
                 back = max(back, DIVIDED * size)
             cost = Cost(workspace_back=back, cheap=self.is_cheap(tensor))
             cost = _halved(cost, _picks(tensor) * size)
-            yield Link(size, cost, (Work(before.elements + shape.elements, size),))
+            works = (Work(before.elements + shape.elements, size),)
+            yield Link(size, cost, works, order=Order.ALIKE)
             before, learned = both, learned or not fixed
 
     def _whole(self, tensor: Tensor) -> int:

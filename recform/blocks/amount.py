@@ -159,7 +159,7 @@ class Cost:
         gpu: the same where torch has another kernel on a GPU.
         half: the same for numbers of two bytes, where torch does something else.
         wide: whether it makes numbers of four bytes even so, of which each is two.
-        converts: whether it only changes the type: its gradient asks for nothing.
+        converts: whether it only changes the type, or copies: its gradient asks for nothing.
         absent: whether torch does not do it in evaluation.
         fused: whether it is one kernel, though it may be told as several operations.
     """
@@ -239,12 +239,6 @@ class Cost:
     def changed(self, **changes: Any) -> Cost:
         """One that differs, on a GPU and in half precision likewise."""
         return self._everywhere(lambda cost: replace(cost, **changes))
-
-    def keeping(self, numbers: int) -> Cost:
-        """One that keeps so many numbers more."""
-        return self._everywhere(
-            lambda cost: replace(cost, saves_more=cost.saves_more + numbers)
-        )
 
     def times(self, count: int) -> Cost:
         """That of one call for each of ``count`` tensors; its module is one."""

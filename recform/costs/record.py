@@ -23,6 +23,7 @@ def record(
     written: Sequence[int] = (),
     *,
     gpu: bool = False,
+    alone: bool = False,
     size: int = 4,
     variables: Variables | None = None,
     behind: int | None = None,
@@ -33,12 +34,13 @@ def record(
         network: with shapes.
         written: how many blocks each segment has; as many as it has, if nothing is said.
         gpu: whether it runs on a GPU.
+        alone: whether there is one example at once.
         size: bytes of a number.
         variables: of its code, if they are known.
         behind: as in a setting.
     """
     variables = variables or variables_of(network)
-    writer = Writer(gpu=gpu, size=size, unnamed=variables.unnamed)
+    writer = Writer(gpu=gpu, alone=alone, size=size, unnamed=variables.unnamed)
     return _Recorder(network, iter(written), variables, writer, behind).network()
 
 
@@ -213,7 +215,7 @@ class _Recorder:
         ids = shape.layout is Layout.IDS
         elements = shape.elements
         amount = Amount(bytes=8 * elements) if ids else Amount(elements)
-        return self._writer.comes_in(amount)
+        return self._writer.comes_in(amount, apart=shape.layout is Layout.IMAGE)
 
     def _piece(self, piece: Piece, x: Held) -> Held:
         writer, first = self._writer, self._writer.here

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from recform.algebra.tracing import statements
-from recform.blocks import Amount, Work
+from recform.blocks import Amount, Cost, Order, Work
 from recform.blocks.acts import Inner, Link
 
 #: What a slot of the state holds: a tensor, those of a list, or nothing (a module).
@@ -62,6 +62,7 @@ class Buffer:
         copies: how many like it there are, of operations that run in a row.
         before: whether an earlier part of the tape keeps it, and counts it.
         given: whether it is a parameter, which is there all the time.
+        apart: whether the features of a position lie apart in memory.
         earlier: whether an earlier part makes it.
         alone: whether only parts keep it that are run backwards: no other knows of that.
     """
@@ -79,6 +80,7 @@ class Buffer:
     earlier: bool = False
     alone: bool = False
     given: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Operation:
         changed_in_place: whether no pass makes its result again.
         unheld: whether nobody has its result but as a view.
         absent: whether it hands on what it reads, in evaluation.
-        converts: whether it only changes the type of numbers.
+        converts: whether it only changes the type of numbers, or copies them.
         parameters: how many it has.
         turned: whether their gradient is a view of what is made.
         owner: the operator that it is in, which has them; other operations may have the
@@ -244,6 +246,7 @@ class Writer:
 
     Args:
         gpu: whether it is of what a network does on a GPU.
+        alone: whether there is one example at once, of which products copy nothing.
         size: bytes of a number.
         unnamed: tensors inside of definitions that have no variable.
     """
@@ -252,10 +255,12 @@ class Writer:
         self,
         *,
         gpu: bool = False,
+        alone: bool = False,
         size: int = 4,
         unnamed: frozenset[object] = frozenset(),
     ) -> None:
         self.gpu = gpu
+        self.alone = alone
         self._unnamed = unnamed
         self.tape = Tape(size=size, generator=0 if gpu else GENERATOR)
         self.part = ""
@@ -270,9 +275,9 @@ class Writer:
         """The number of the next operation."""
         return len(self.tape.operations)
 
-    def comes_in(self, amount: Amount) -> Held:
+    def comes_in(self, amount: Amount, *, apart: bool = False) -> Held:
         """A tensor that is there before the first operation."""
-        return self._buffer(Buffer(amount, -1, -1, -1, trained=False))
+        return self._buffer(Buffer(amount, -1, -1, -1, trained=False, apart=apart))
 
     def _buffer(self, made: Buffer) -> Held:
         number = len(self.tape.buffers)
@@ -295,30 +300,30 @@ class Writer:
             parts: of several inputs each.
         """
         x = named = given
-        start = self.here
+        start, place = self.here, 0
         self.tape.differs |= any(link.cost.gpu for link in links)
         links = [link.on_gpu if self.gpu else link for link in links]
         links = [link.in_half if self.tape.size < 4 else link for link in links]
         for statement in statements(links, apart=self.apart):
             named = x
             for link in statement:
-                copies = link.copied
-                if copies:
-                    copy, link = link.apart()
-                    x = self._operation(copy, x, None)
+                if link.multiplies and self._lies_apart(x):
+                    x = self._operation(self._copy(x), x, None)
                 here = self.here
-                here_owner = owner and (owner, here - start)
+                here_owner = owner and (owner, place)
+                place += 1
                 inside = link.inside() if link.inside else ()
                 if inside:
                     each = parts if here == start and parts else (x,)
                     held = dict(zip(link.takes, each, strict=True))
                     argument, x = x, self._opened(inside, held, here_owner)
+                    self._lay(x, link.order, argument)
                     self.name(argument)  # It is one to the end of the call.
                     continue
                 made = self._operation(
                     link, x, here_owner, _twice(parts, x) if here == start else ()
                 )
-                if copies or (link.cost.saves_input and here > start):
+                if link.cost.saves_input and (link.multiplies or here > start):
                     self.keep(x, here)
                 if link.cost.saves_output and link is not links[-1]:
                     self.keep(made, here)
@@ -442,7 +447,32 @@ class Writer:
             buffer.read = here
             buffer.named = max(buffer.named, here)
         made = Buffer(link.amount, here, here, here, trained, copies=self._runs)
-        return self._buffer(but(made, before=cost.given, given=cost.given))
+        held = self._buffer(but(made, before=cost.given, given=cost.given))
+        self._lay(held, link.order, reads)
+        return held
+
+    def _lay(self, made: Held, order: Order | None, reads: Held) -> None:
+        """Notes how a tensor lies in memory, by what it is made of."""
+        if order is None or not made:
+            return
+        buffers = self.tape.buffers
+        apart, size = order is Order.APART, buffers[made[0]].amount
+        if order is Order.JOINED:
+            apart = any(buffers[number].apart for number in reads)
+        if order is Order.ALIKE:
+            large = [n for n in reads if buffers[n].amount == size]
+            apart = any(buffers[number].apart for number in (large or reads)[:1])
+        buffers[made[0]].apart = apart
+
+    def _lies_apart(self, x: Held) -> bool:
+        """Whether a product of matrices has to copy a tensor, to have rows of features."""
+        return not self.alone and any(self.tape.buffers[number].apart for number in x)
+
+    def _copy(self, x: Held) -> Link:
+        """Such a copy, for whose gradient nothing is asked."""
+        size = sum(self.tape.buffers[number].amount.numbers for number in x)
+        cost = Cost(cheap=True, converts=True, hands=True)
+        return Link(size, cost, (Work(size, size),))
 
     def keep(self, held: Held, by: int) -> None:
         """Notes that tensors are kept for the gradient of an operation."""

@@ -75,7 +75,7 @@ class BlockShapes(Shapes):
         input: what :class:`Input` stands for.
         kept: inputs that autograd keeps already.
         same: inputs that are another input in this place, and that one.
-        turned: whether the features of a tensor's positions lie apart in memory, as far as
+        apart: whether the features of a tensor's positions lie apart in memory, as far as
             known.
         counts: how many tensors each tensor is.
         calls: those of operators.
@@ -98,7 +98,7 @@ class BlockShapes(Shapes):
     input: Shape | None = None
     kept: frozenset[Tensor] = frozenset()
     same: Mapping[Tensor, Tensor] = field(default_factory=dict)
-    turned: dict[Tensor, bool] = field(default_factory=dict)
+    apart: dict[Tensor, bool] = field(default_factory=dict)
     _added: int = 0
     _sizes: ScalarSizes = field(init=False)
 
