@@ -21,6 +21,7 @@ from recform.algebra.expr import (
     Elementwise,
     Filled,
     History,
+    K,
     Learned,
     Part,
     Pointwise,
@@ -31,7 +32,7 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.indices import is_of_context
-from recform.algebra.lists import is_list
+from recform.algebra.lists import Over, is_list
 from recform.blocks import Amount, Cost, Layout, Misfit, Order, Shape, Work
 from recform.blocks.acts import Link
 from recform.blocks.applied import function_cost
@@ -227,7 +228,7 @@ class Shapes:
             saves_once=coefficient,
             workspace_back=back,
             seen=bool(weighed),
-            hands=_sums_up(tensor),
+            hands=_sums_up(tensor) and not weighed,
             stays=Amount(once=coefficient),
             cheap=self.is_cheap(tensor),
             uncounted=own.uncounted,
@@ -275,7 +276,7 @@ class Shapes:
 
         That of a factor that spreads is the one that comes in times the other factor.
         """
-        if tensor.is_many:
+        if tensor.is_many and not _has_weights(tensor):
             return 0  # Members are weighed by a product of matrices.
         if isinstance(tensor, Scaled):
             learned = bool(tensor.coefficient.atoms(Learned))
@@ -368,6 +369,11 @@ def asked(
     return last, first or (over and last)
 
 
+def is_taken_off(term: Tensor) -> bool:
+    """Whether code subtracts a term of a sum, behind the first: its gradient is made anew."""
+    return isinstance(term, Scaled) and term.coefficient.could_extract_minus_sign()
+
+
 def is_product(tensor: Tensor) -> bool:
     """Whether gradients of its parts depend on the others."""
     return _picks(tensor) or isinstance(tensor, Pointwise)
@@ -379,8 +385,15 @@ def adds_up(tensor: Tensor) -> bool:
     return isinstance(tensor, TensorSum) or mean
 
 
+def _has_weights(tensor: Tensor) -> bool:
+    """Whether a tensor is members, each times a number of its own."""
+    return isinstance(tensor, Scaled) and bool(tensor.coefficient.has(K))
+
+
 def _sums_up(tensor: Tensor) -> bool:
-    """Whether a tensor is the sum over the features of another one, and not of members."""
+    """Whether a tensor is the sum over the features of another one, or over members."""
+    if isinstance(tensor, Over):
+        return tensor.kind == "sum" and not _has_weights(tensor.tensor)
     return isinstance(tensor, Across) and tensor.kind == "sum" and not tensor.is_many
 
 

@@ -155,6 +155,8 @@ class Cost:
             was drawn.
         fixed: what of that is made of nothing that comes in, so that a checkpoint makes it
             again: the angles of positions.
+        folds: whether it is a copy in which examples and what is in front of rows fold into
+            one axis: of one example there is none.
         uncounted: the names of operators in it of which nobody says what they cost.
         gpu: the same where torch has another kernel on a GPU.
         half: the same for numbers of two bytes, where torch does something else.
@@ -188,6 +190,7 @@ class Cost:
     lean: Amount | None = None
     stays: Amount = field(default_factory=Amount)
     fixed: Amount = field(default_factory=Amount)
+    folds: bool = False
     uncounted: tuple[str, ...] = ()
     gpu: Cost | None = None
     half: Cost | None = None

@@ -22,9 +22,9 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.indices import is_of_context
-from recform.algebra.lists import is_list
-from recform.algebra.shapes import adds_up, asked
-from recform.blocks import Amount, Work
+from recform.algebra.lists import Members, is_list
+from recform.algebra.shapes import adds_up, asked, is_taken_off
+from recform.blocks import Amount, Cost, Order, Work
 from recform.blocks.acts import Link
 from recform.costs.tape import Held, Seen, Writer
 from recform.graph.model import Block, Site
@@ -114,6 +114,8 @@ class _BlockRecorder:
         self._between: Mapping[Tensor, bool] = {}
         #: What that variable holds.
         self._out: Held = ()
+        #: Tensors that are another one but for the sign, with a variable of their own.
+        self._negated: frozenset[Tensor] = frozenset()
         #: Products that were made of two factors at a time, and what they ask for.
         self._two_by_two: dict[object, None] = {}
         #: Where the operations of a tensor, or of an adapter, begin and end.
@@ -138,6 +140,9 @@ class _BlockRecorder:
             between: as of :func:`_follow`.
         """
         self._between = between
+        self._negated = frozenset(
+            x for x in variables if isinstance(x, Scaled) and x.coefficient == -1
+        )
         writer, outputs = self._writer, self._step.outputs
         named = [self._value(tensor) for tensor in variables]
         made = [self._value(x) if isinstance(x, Tensor) else () for x in outputs]
@@ -167,6 +172,8 @@ class _BlockRecorder:
 
     def _part(self, tensor: Tensor, part: Tensor) -> Held:
         """What a tensor is made of, behind the adapter if there is one."""
+        if isinstance(part, Members) and tensor in self._block.each:
+            return self._value(part.listed)
         bare = self._step.bare(part)
         site = Site(bare, tensor)
         if site not in self._block.sites:
@@ -249,6 +256,11 @@ class _BlockRecorder:
 
     def _made(self, tensor: Tensor, parts: list[Held]) -> Held:
         everything = tuple(dict.fromkeys(number for part in parts for number in part))
+        if tensor in self._negated:
+            size = self._block.shapes[tensor].elements
+            work = (Work(size, size),)
+            link = Link(size, Cost(cheap=True), work, order=Order.ALIKE)
+            return self._run((link,), everything, None, (tensor,), parts)
         if tensor not in self._block.works:
             here = self._writer.here
             self._where[tensor] = (here, here)
@@ -277,8 +289,11 @@ class _BlockRecorder:
     ) -> Iterable[object]:
         """The terms of a sum, or the tensors side by side, that are in it as they are."""
         buffers, joins = self._writer.tape.buffers, _joins(tensor)
-        for term, held in zip(terms, parts, strict=True):
-            itself = not isinstance(term, Scaled) or term in self._block.works
+        for place, (term, held) in enumerate(zip(terms, parts, strict=True)):
+            own = term in self._negated
+            if place and is_taken_off(term) and not own:
+                continue
+            itself = own or not isinstance(term, Scaled) or term in self._block.works
             if not itself or not (joins or len(held) == 1):
                 continue
             if isinstance(held, _Cut):
@@ -319,14 +334,17 @@ class _BlockRecorder:
         """Notes which tensors autograd keeps, and for which operation."""
         for held in self._block.held:
             for by in held.by:
-                made = by in self._where and held.what in self._held
+                what = held.what
+                if isinstance(what, Members) and by in self._block.each:
+                    what = what.listed
+                made = by in self._where and what in self._held
                 if by in self._two_by_two:
                     continue
-                if made and self._is_asked(held.what, by):
+                if by == what and by in self._block.each:
+                    continue  # Each is kept, and not what they are put together to.
+                if made and self._is_asked(what, by):
                     first, last = self._where[by]
-                    self._writer.keep(
-                        self._held[held.what], last if held.what == by else first
-                    )
+                    self._writer.keep(self._held[what], last if what == by else first)
 
     def _is_asked(self, what: object, by: object) -> bool:
         """Whether a gradient of what a tensor is made of asks for another.

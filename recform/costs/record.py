@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from recform.algebra.expr import Concat, Context, Input, State
@@ -73,8 +73,10 @@ class _Recorder:
         self._entered: list[tuple[int, Held]] = []
         #: The level of features that whoever goes through them still has.
         self._level: Held = ()
-        #: What variables of the state hold, those of earlier blocks behind the last one's.
-        self._state: list[Held] = []
+        #: What the variables of the state hold, those of earlier blocks, too.
+        self._state: dict[str, Held] = {}
+        #: What the last flow hands on, and the first tensor of its last state.
+        self._through: tuple[Held, ...] = ()
         self._network = network
         self._written = written
         #: How many blocks of this flow are left out so far.
@@ -100,14 +102,17 @@ class _Recorder:
             if number and network.transitions:
                 writer.part = f"transition {number + 1}"
                 x = self._piece(network.transitions[number - 1], x)
+                self._assign(("x",), (x,))
             every = range(len(network.stages))
             x = self._flow(flow, number, (number,) if by_stage else every, x)
+            if by_stage:
+                self._assign(("x",), (x,))
         writer.part = "head"
         x = self._piece(network.head, x)
         writer.name(x)
         # Arguments, and what is made of them alone; and the rest of the last state.
-        for held in (*self._contexts.values(), *self._state[1:]):
-            writer.name(held)
+        for held in (*self._contexts.values(), *self._state.values()):
+            writer.name(held if held not in self._through else ())
         tape = writer.tape
         tape.result = x
         follow(tape)
@@ -134,7 +139,7 @@ class _Recorder:
             pairs = zip(flow.start.outputs, first_step.handed, strict=False)
             same = {_variable(to) for slot, to in pairs if _is_input(slot, flow.start)}
             opening = same if len(same) == 1 else opening
-        self._left_out, self._state = 0, []
+        self._left_out = 0
         for stage in stages:
             writer.part = f"stage {stage + 1}"
             until = self._variables.held[stage]
@@ -148,7 +153,8 @@ class _Recorder:
                 step = self._recurrence.steps[segment.step]
                 named = self._variables.steps[segment.step]
                 between = self._variables.between[segment.step]
-                for index in self._blocks(segment):
+                blocks = self._blocks(segment)
+                for index in blocks:
                     writer.unit, writer.between = writer.unit + 1, False
                     given = waiting.given(step, index, carried)
                     carried = block(
@@ -156,10 +162,12 @@ class _Recorder:
                     )
                     writer.leave(carried)
                     waiting.keep(index, carried)
-                    handed = carried[: len(step.handed)]
-                    self._state[: len(handed)] = handed
-                    for held in self._state[len(handed) :]:
-                        writer.name(held)  # as no variable of this block is
+                    # The last one stands for the last of those that are left out.
+                    at = segment.first + index - blocks[0]
+                    if index == blocks[-1]:
+                        at = segment.first + segment.count - 1
+                    names = self._variables.names(number, at)
+                    self._assign(names, carried[: len(step.handed)])
                     if not opened:
                         writer.name(x)  # as the variable of what the stem makes
                         opened = opening <= {*map(_variable, step.handed)}
@@ -180,7 +188,19 @@ class _Recorder:
         last = self._variables.ends[number]
         made = block(flow.end, last, network.ends[number], behind, end, ())
         self._show(made[0])
+        self._through = (carried[0], made[0])
         return made[0]
+
+    def _assign(self, names: Sequence[str], values: Sequence[Held]) -> None:
+        """Has variables hold tensors; those that they held had a name until now.
+
+        Where they are not known, each has the place of a tensor in the state.
+        """
+        for place, held in enumerate(values):
+            name = names[place] if place < len(names) else str(place)
+            if held != self._state.get(name, held) and not self._writer.apart:
+                self._writer.name(self._state[name])
+            self._state[name] = held
 
     def _put_together(self, flow: Flow, state: Sequence[Held]) -> Held:
         """The level of features behind a stage: of a state of several what the end makes.
@@ -204,7 +224,7 @@ class _Recorder:
             self._writer.name(self._level)
             self._level = level
 
-    def _blocks(self, segment: Segment) -> Iterable[int]:
+    def _blocks(self, segment: Segment) -> range:
         """The blocks of a segment; those that are left out are as if they were not there."""
         count = next(self._written, segment.count)
         first = segment.first - self._left_out

@@ -304,6 +304,7 @@ class Writer:
         self.tape.differs |= any(link.cost.gpu for link in links)
         links = [link.on_gpu if self.gpu else link for link in links]
         links = [link.in_half if self.tape.size < 4 else link for link in links]
+        links = [link for link in links if not (self.alone and link.cost.folds)]
         for statement in statements(links, apart=self.apart):
             named = x
             for link in statement:
@@ -341,6 +342,8 @@ class Writer:
         """What an operator computes, of what it takes."""
         made: Held = ()
         left: Held = ()
+        #: The parts that are read alone by what reads a view.
+        seen: dict[object, tuple[tuple[object, int, object], ...]] = {}
         if self.gpu:
             tensors = [other for item in tensors for other in item.on_gpu]
         for number, item in self._as_run(tensors):
@@ -352,7 +355,11 @@ class Writer:
             )
             held[item.tensor] = made if item.links else Seen(made)
             left = self.left or left
-            if self.here > start:
+            more = (cut for read in item.reads for cut in seen.get(read, ()))
+            cuts = (*item.cuts, *more)
+            if self.here == start:
+                seen[item.tensor] = cuts
+            else:
                 for ask in item.asks:
                     by = self.here - 1 if ask == item.tensor else start
                     self.keep(held[ask], by)
@@ -362,7 +369,7 @@ class Writer:
                 )
                 if hands or slices:
                     self.hand_on(hands, slices)
-                self.cut(start, [(k, n, held[x]) for k, n, x in item.cuts])
+                self.cut(start, [(k, n, held[x]) for k, n, x in cuts])
             for name in item.names:
                 if name not in self._unnamed:
                     self.name(held[name])
