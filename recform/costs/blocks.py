@@ -114,7 +114,7 @@ class _BlockRecorder:
         self._between: Mapping[Tensor, bool] = {}
         #: What that variable holds.
         self._out: Held = ()
-        #: Tensors that are another one but for the sign, with a variable of their own.
+        #: Tensors that are another one but for the sign, and are made by themselves.
         self._negated: frozenset[Tensor] = frozenset()
         #: Products that were made of two factors at a time, and what they ask for.
         self._two_by_two: dict[object, None] = {}
@@ -140,9 +140,7 @@ class _BlockRecorder:
             between: as of :func:`_follow`.
         """
         self._between = between
-        self._negated = frozenset(
-            x for x in variables if isinstance(x, Scaled) and x.coefficient == -1
-        )
+        self._negated = self._minus(variables)
         writer, outputs = self._writer, self._step.outputs
         named = [self._value(tensor) for tensor in variables]
         made = [self._value(x) if isinstance(x, Tensor) else () for x in outputs]
@@ -151,6 +149,15 @@ class _BlockRecorder:
         for held in (*arguments, *named, *self._shared.values(), self._out):
             writer.name(held)
         return made
+
+    def _minus(self, variables: Sequence[Tensor]) -> frozenset[Tensor]:
+        """The tensors with a minus that no sum takes off; a sum may begin with one."""
+        found = set(variables)
+        for tensor in self._step.body:
+            parts = self._step.parts(tensor)
+            found.update(parts[:1] if adds_up(tensor) else parts)
+        minus = (x for x in found if isinstance(x, Scaled) and x.coefficient == -1)
+        return frozenset(minus)
 
     def _value(self, tensor: Tensor) -> Held:
         """A tensor, which is made first if it is not there."""
