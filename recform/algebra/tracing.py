@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -28,7 +28,7 @@ from recform.blocks import (
     Work,
     symbols_in,
 )
-from recform.blocks.acts import chained
+from recform.blocks.acts import chained, statements
 from recform.blocks.arguments import Value
 from recform.blocks.code import LARGEST, Real, code, is_near, reckoned
 from recform.blocks.exact import as_any_float, filled, runs_over
@@ -97,34 +97,6 @@ class Trace:
     def saves_input(self) -> bool:
         """Whether an input is kept."""
         return any(self.saves_inputs)
-
-
-def statements(links: Iterable[Link], *, apart: bool = False) -> Iterator[list[Link]]:
-    """The operators as code has them, in statements (`writers/pipelines.py` cuts them).
-
-    What makes nothing is left out, though it is written down.
-
-    While a statement runs, there is a name for what came into it.
-
-    Args:
-        links: the operators.
-        apart: whether each is a module of an nn.Sequential.
-    """
-    found: list[Link] = []
-    before: Link | None = None
-    depth = 0
-    for link in links:
-        if before:
-            long = depth > 3 or (before.ends and depth > 1)
-            if apart or long or before.methods or link.begins:
-                if found:
-                    yield found
-                found, depth = [], 0
-        if not link.cost.passes:
-            found.append(link)
-        before, depth = link, depth + 1
-    if found:
-        yield found
 
 
 def trace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -224,3 +224,30 @@ def chained(links: Iterable[Link]) -> tuple[bool | tuple[str, ...], bool, Amount
             saved, first, held = cost.saves_output, False, link.made
         kept += cost.inside
     return asks, saved, kept
+
+
+def statements(links: Iterable[Link], *, apart: bool = False) -> Iterator[list[Link]]:
+    """The operators as code has them, in statements (`writers/pipelines.py` cuts them).
+
+    What makes nothing is left out, though it is written down. While a statement runs, there
+    is a name for what came into it.
+
+    Args:
+        links: the operators.
+        apart: whether each is a module of an nn.Sequential.
+    """
+    found: list[Link] = []
+    before: Link | None = None
+    depth = 0
+    for link in links:
+        if before:
+            long = depth > 3 or (before.ends and depth > 1)
+            if apart or long or before.methods or link.begins:
+                if found:
+                    yield found
+                found, depth = [], 0
+        if not link.cost.passes:
+            found.append(link)
+        before, depth = link, depth + 1
+    if found:
+        yield found

@@ -36,6 +36,7 @@ class Variables:
         in_row: whether no stage has a container.
         handed: for each flow, of its blocks in order, how many are called alike, and the
             variables of what they hand on; nothing where these are no statements.
+        started: the names of those of starts.
     """
 
     steps: tuple[tuple[Tensor, ...], ...]
@@ -47,6 +48,7 @@ class Variables:
     flat: frozenset[int]
     in_row: bool
     handed: tuple[tuple[tuple[int, tuple[str, ...]], ...], ...] = ()
+    started: tuple[tuple[str, ...], ...] = ()
 
     def names(self, flow: int, block: int) -> tuple[str, ...]:
         """The variables of what a block of a flow hands on; of more there are none."""
@@ -79,7 +81,8 @@ def variables_of(network: NetworkGraph) -> Variables:
         tuple((run.count, run.makes) for stage in way.stages for run in stage.runs)
         for way in ways
     )
-    return Variables(steps, tuple(starts), tuple(ends), *more, tuple(handed))
+    started = tuple(way.names for way in ways)
+    return Variables(steps, tuple(starts), tuple(ends), *more, tuple(handed), started)
 
 
 def _held(plan: NetworkPlan) -> tuple[int, ...]:

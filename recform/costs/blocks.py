@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Self
+from typing import Self, TypeGuard
 
 import sympy
 
@@ -15,6 +15,7 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
+    Learned,
     Part,
     Pointwise,
     Scaled,
@@ -26,7 +27,8 @@ from recform.algebra.lists import Members, is_list
 from recform.algebra.shapes import adds_up, asked, is_taken_off
 from recform.blocks import Amount, Cost, Order, Work
 from recform.blocks.acts import Link
-from recform.costs.tape import Held, Seen, Writer
+from recform.costs.tape import Held, Seen
+from recform.costs.writer import Writer
 from recform.graph.model import Block, Site
 from recform.recurrence.model import START, Step
 
@@ -65,6 +67,7 @@ def follow_block(
     given: Sequence[Held],
     x: Held,
     between: Mapping[Tensor, bool] | None = None,
+    named: list[Held] | None = None,
 ) -> list[Held]:
     """A block: what it hands on.
 
@@ -79,6 +82,7 @@ def follow_block(
         given: what it gets.
         x: what comes into the flow, before the first block.
         between: the operators that have a variable between them, as of a step's plan.
+        named: gets what the variables hold.
     """
     held: dict[object, Held] = {
         **contexts,
@@ -87,6 +91,8 @@ def follow_block(
     }
     recorder = _BlockRecorder(writer, (flow, index), step, block, held)
     made = recorder.block(given, variables, between or {})
+    if named is not None:
+        named += [held[tensor] for tensor in variables]
     if step.role == START:
         contexts |= {t: held[t] for t in step.body if is_of_context(t)}
     return made
@@ -114,6 +120,8 @@ class _BlockRecorder:
         self._between: Mapping[Tensor, bool] = {}
         #: What that variable holds.
         self._out: Held = ()
+        #: The tensors that have a variable.
+        self._variables: frozenset[Tensor] = frozenset()
         #: Tensors that are another one but for the sign, and are made by themselves.
         self._negated: frozenset[Tensor] = frozenset()
         #: Products that were made of two factors at a time, and what they ask for.
@@ -140,7 +148,7 @@ class _BlockRecorder:
             between: as of :func:`_follow`.
         """
         self._between = between
-        self._negated = self._minus(variables)
+        self._negated, self._variables = self._minus(variables), frozenset(variables)
         writer, outputs = self._writer, self._step.outputs
         named = [self._value(tensor) for tensor in variables]
         made = [self._value(x) if isinstance(x, Tensor) else () for x in outputs]
@@ -157,15 +165,15 @@ class _BlockRecorder:
             parts = self._step.parts(tensor)
             found.update(parts[:1] if adds_up(tensor) else parts)
         minus = (x for x in found if isinstance(x, Scaled) and x.coefficient == -1)
-        return frozenset(minus)
+        return frozenset(x for x in minus if not x.is_many)
 
     def _value(self, tensor: Tensor) -> Held:
         """A tensor, which is made first if it is not there."""
         if tensor not in self._held:
             if self._is_long(tensor):
                 made = self._added_up(tensor)
-            elif tensor in self._block.works and self._block.works[tensor][0].meets:
-                made = self._met(tensor, self._block.works[tensor][0].meets)
+            elif meets := self._meets(tensor):
+                made = self._met(tensor, meets)
             else:
                 parts = [self._part(tensor, term) for term in self._terms(tensor)]
                 made = self._made(tensor, parts)
@@ -227,12 +235,44 @@ class _BlockRecorder:
         link = replace(whole, made=size, works=(Work(size, size),))
         return self._run((link,), made, None, (tensor,), [made])
 
+    def _meets(self, tensor: Tensor) -> Sequence[Link]:
+        """What multiplies factors two by two, if there are several, or one is scaled."""
+        (link, *_) = self._block.works.get(tensor, (None,))
+        if link is None or link.meets:
+            return link.meets if link else ()
+        others = self._terms(tensor)[1:] if isinstance(tensor, Pointwise) else []
+        scaled = any(self._scales(tensor, term) for term in others)
+        return (link,) if scaled else ()
+
+    def _scales(self, tensor: Tensor, term: Tensor) -> TypeGuard[Scaled]:
+        """Whether code multiplies what stands before a factor by its number: `a * 2 * b`."""
+        if not isinstance(term, Scaled) or term in self._variables or term.is_many:
+            return False
+        site = Site(self._step.bare(term), tensor) in self._block.sites
+        made = term in self._block.works and isinstance(tensor, Pointwise)
+        return made and not site and not is_taken_off(term)
+
+    def _times(self, made: Held, term: Scaled) -> Held:
+        """A product times the number of its next factor."""
+        (link,), writer = self._block.works[term], self._writer
+        size = writer.tape.buffers[made[0]].amount.numbers
+        learned, number = bool(term.coefficient.atoms(Learned)), writer.here
+        cost = link.cost.changed(workspace_back=size * learned)
+        link = replace(link, made=size, cost=cost, works=(Work(size, size),))
+        product = writer.chain((link,), made, None, (made,))
+        if learned:
+            writer.keep(made, number)
+        return product
+
     def _met(self, tensor: Tensor, meets: Sequence[Link]) -> Held:
         """Several factors: each is multiplied by the product of those before it."""
         first, *others = self._terms(tensor)
         made = self._part(tensor, first)
         for term, link in zip(others, meets, strict=True):
-            part, writer = self._part(tensor, term), self._writer
+            factor = term
+            if self._scales(tensor, term):
+                made, factor = self._times(made, term), term.tensor
+            part, writer = self._part(tensor, factor), self._writer
             number, two = writer.here, (made, part)
             learned = self._is_learned(made), self._is_learned(part)
             product = self._run((link,), (*made, *part), None, (tensor,), two)

@@ -12,7 +12,8 @@ from recform.blocks.acts import Link
 from recform.classes.variables import Variables, variables_of
 from recform.costs.blocks import follow_block
 from recform.costs.gradients import follow
-from recform.costs.tape import Held, Tape, Writer, but
+from recform.costs.tape import Held, Tape, but
+from recform.costs.writer import Writer
 from recform.graph.model import NetworkGraph, Piece, Segment
 from recform.recurrence.model import Flow, Slot, Step
 from recform.recurrence.stacks import Lists
@@ -128,7 +129,14 @@ class _Recorder:
         writer.part = "shared"
         block = partial(follow_block, writer, self._contexts, number)
         first = self._variables.starts[number]
-        started = carried = block(flow.start, first, network.starts[number], 0, (), x)
+        begun: list[Held] = []
+        started = carried = block(
+            flow.start, first, network.starts[number], 0, (), x, named=begun
+        )
+        names = self._variables.started[number] if self._variables.started else ()
+        for name, held in zip(names, begun, strict=False):
+            if name != "x":  # which is told apart
+                self._assign((name,), (held,))
         waiting = Lists[Held](flow)
         waiting.keep(0, carried)
         # What comes into the flow is there while a variable has it: its own, or that of
