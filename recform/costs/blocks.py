@@ -50,6 +50,11 @@ class _Cut(Seen):
         return made
 
 
+def _is_number(tensor: Tensor) -> bool:
+    """Whether a term is a number, for which there is no tensor."""
+    return isinstance(tensor, Filled)
+
+
 def _joins(tensor: Tensor) -> bool:
     """Whether a tensor is others side by side."""
     history = isinstance(tensor, History) and tensor.kind == "concat"
@@ -208,23 +213,26 @@ class _BlockRecorder:
         return self._run((link,), made, None, (tensor,))
 
     def _is_long(self, tensor: Tensor) -> bool:
-        """Whether a tensor is a sum of more than two tensors, or a mean."""
+        """Whether a tensor is a sum of more than two tensors or numbers, or a mean."""
         if tensor not in self._block.works or not adds_up(tensor):
             return False
-        terms, least = self._terms(tensor), 3 - (not isinstance(tensor, TensorSum))
+        terms, least = self._step.parts(tensor), 3 - (not isinstance(tensor, TensorSum))
         many = any(is_list(t) or t.is_many for t in terms)
         return len(terms) >= least and not many
 
     def _added_up(self, tensor: Tensor) -> Held:
         """A long sum: each of its terms is added to those before it. A mean is divided."""
         (whole,) = self._block.works[tensor]
-        first, *others = self._terms(tensor)
+        # A number at the beginning is added to the first tensor.
+        terms = sorted(self._step.parts(tensor)[:2], key=_is_number)
+        first, *others = *terms, *self._step.parts(tensor)[2:]
         made, size = self._part(tensor, first), self._size(tensor, first)
         before = first
         for term in others:
-            part = self._part(tensor, term)
-            reads = size + self._size(tensor, term)
-            size = max(size, self._size(tensor, term))
+            number = _is_number(term)
+            part = () if number else self._part(tensor, term)
+            reads = size + (0 if number else self._size(tensor, term))
+            size = size if number else max(size, self._size(tensor, term))
             link = replace(whole, made=size, works=(Work(reads, size),))
             two = [made, part]
             made = self._run((link,), (*made, *part), None, (tensor,), two)
