@@ -21,6 +21,7 @@ from recform.algebra.expr import (
     Elementwise,
     Filled,
     History,
+    K,
     Learned,
     Part,
     Pointwise,
@@ -31,7 +32,8 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.indices import is_of_context
-from recform.blocks import Amount, Cost, Misfit, Shape, Work
+from recform.algebra.lists import Over, is_list
+from recform.blocks import Amount, Cost, Layout, Misfit, Order, Shape, Work
 from recform.blocks.acts import Link
 from recform.blocks.applied import function_cost
 from recform.blocks.shape import Size, known
@@ -226,13 +228,24 @@ class Shapes:
             saves_once=coefficient,
             workspace_back=back,
             seen=bool(weighed),
+            hands=_sums_up(tensor) and not weighed,
             stays=Amount(once=coefficient),
             cheap=self.is_cheap(tensor),
             uncounted=own.uncounted,
         )
         cost = _halved(cost, _picks(tensor) * made)
         works = (Work(reads, made, multiply_adds=weighed),)
-        return Link(made, cost, works, meets=tuple(self._meetings(tensor)))
+        meets = tuple(self._meetings(tensor))
+        return Link(made, cost, works, order=self._order(tensor), meets=meets)
+
+    def _order(self, tensor: Tensor) -> Order:
+        """How what no operator makes lies in memory."""
+        image = self.shape(tensor).layout is Layout.IMAGE
+        if tensor.is_many or any(is_list(x) or x.is_many for x in self.terms(tensor)):
+            return Order.APART if image else Order.TOGETHER
+        if isinstance(tensor, Concat) or getattr(tensor, "kind", "") == "concat":
+            return Order.JOINED if image else Order.TOGETHER
+        return Order.ALIKE
 
     def _meetings(self, tensor: Tensor) -> Iterator[Link]:
         """What makes of the first terms or factors of several what they are with the next."""
@@ -254,7 +267,8 @@ class Shapes:
                 back = max(back, DIVIDED * size)
             cost = Cost(workspace_back=back, cheap=self.is_cheap(tensor))
             cost = _halved(cost, _picks(tensor) * size)
-            yield Link(size, cost, (Work(before.elements + shape.elements, size),))
+            works = (Work(before.elements + shape.elements, size),)
+            yield Link(size, cost, works, order=Order.ALIKE)
             before, learned = both, learned or not fixed
 
     def _whole(self, tensor: Tensor) -> int:
@@ -262,7 +276,7 @@ class Shapes:
 
         That of a factor that spreads is the one that comes in times the other factor.
         """
-        if tensor.is_many:
+        if tensor.is_many and not _has_weights(tensor):
             return 0  # Members are weighed by a product of matrices.
         if isinstance(tensor, Scaled):
             learned = bool(tensor.coefficient.atoms(Learned))
@@ -355,6 +369,11 @@ def asked(
     return last, first or (over and last)
 
 
+def is_taken_off(term: Tensor) -> bool:
+    """Whether code subtracts a term of a sum, behind the first: its gradient is made anew."""
+    return isinstance(term, Scaled) and term.coefficient.could_extract_minus_sign()
+
+
 def is_product(tensor: Tensor) -> bool:
     """Whether gradients of its parts depend on the others."""
     return _picks(tensor) or isinstance(tensor, Pointwise)
@@ -364,6 +383,18 @@ def adds_up(tensor: Tensor) -> bool:
     """Whether a tensor is a sum of others, or what such a sum is divided by how many."""
     mean = isinstance(tensor, Combine) and tensor.kind == "mean"
     return isinstance(tensor, TensorSum) or mean
+
+
+def _has_weights(tensor: Tensor) -> bool:
+    """Whether a tensor is members, each times a number of its own."""
+    return isinstance(tensor, Scaled) and bool(tensor.coefficient.has(K))
+
+
+def _sums_up(tensor: Tensor) -> bool:
+    """Whether a tensor is the sum over the features of another one, or over members."""
+    if isinstance(tensor, Over):
+        return tensor.kind == "sum" and not _has_weights(tensor.tensor)
+    return isinstance(tensor, Across) and tensor.kind == "sum" and not tensor.is_many
 
 
 def _shares(tensor: Tensor) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -23,11 +23,12 @@ from recform.blocks import (
     Link,
     Memory,
     Misfit,
+    Order,
     Shape,
     Work,
     symbols_in,
 )
-from recform.blocks.acts import chained
+from recform.blocks.acts import chained, statements
 from recform.blocks.arguments import Value
 from recform.blocks.code import LARGEST, Real, code, is_near, reckoned
 from recform.blocks.exact import as_any_float, filled, runs_over
@@ -67,8 +68,7 @@ class Trace:
         kept: what is kept in between.
         weights: those that are shared with other pipelines.
         links: its operators, one after the other.
-        turned: whether the features of a position lie apart in memory in what it makes.
-        multiplies: whether it begins with a product of matrices, which copies such.
+        apart: whether the features of a position lie apart in memory in what it makes.
     """
 
     output: Shape
@@ -79,8 +79,7 @@ class Trace:
     kept: Amount
     weights: tuple[Weight, ...] = ()
     links: tuple[Link, ...] = ()
-    turned: bool = False
-    multiplies: bool = False
+    apart: bool = False
 
     @property
     def workspace(self) -> int:
@@ -100,30 +99,11 @@ class Trace:
         return any(self.saves_inputs)
 
 
-def statements(links: Iterable[Link], *, apart: bool = False) -> Iterator[list[Link]]:
-    """The operators as code has them, in statements; what makes nothing is left out.
-
-    While a statement runs, there is a name for what came into it.
-
-    Args:
-        links: the operators.
-        apart: whether each is a module of an nn.Sequential.
-    """
-    found: list[Link] = []
-    for link in links:
-        if link.cost.passes:
-            continue
-        ends = len(found) > 1 and found[-1].ends
-        if len(found) > 3 or ends or (apart and found):
-            yield found
-            found = []
-        found.append(link)
-    if found:
-        yield found
-
-
 def trace(
-    pipeline: Pipeline, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
+    pipeline: Pipeline,
+    inputs: tuple[Shape, ...],
+    values: Mapping[Symbolic, Symbolic],
+    apart: bool | None = None,
 ) -> Trace:
     """A pipeline on shapes whose sizes are numbers.
 
@@ -131,6 +111,8 @@ def trace(
         pipeline: the operators.
         inputs: what comes in.
         values: what its symbols stand for (``cin`` is the features of the first input).
+        apart: whether the features of a position of that lie apart in memory; as in an
+            image, if nothing is said.
 
     Raises:
         Misfit: if an operator does not fit; it says which one, and where it stands.
@@ -138,20 +120,25 @@ def trace(
     values = _entered(inputs, values)
     links: list[Link] = []
     weights: list[Weight] = []
-    turned = False
+    if apart is None:
+        apart = any(x.layout is Layout.IMAGE for x in inputs[:1])
+    held: list[Link] = []  # with the copies of what lies apart
     for step in pipeline.steps:
         made = _one(step, inputs, values)
         if step.shares:
             weights.append(_weight(step, inputs, values))
-        if not (step.operator.elementwise or made.cost.passes):
-            turned = step.operator.turns
         link = _link(step, inputs, made)
         if step.shares:
             numbers = math.prod(weights[-1].sizes)
             link = replace(link, shares=(step.shares, numbers))
         links.append(link)
+        if link.multiplies and apart:
+            held.append(Link(inputs[0].elements, Cost(saves_output=True), ()))
+        held.append(link)
+        if not made.cost.passes and link.order is not Order.ALIKE:
+            apart = link.order is Order.APART
         inputs = (made.shape,)
-    asks, saves_output, kept = chained(links)
+    asks, saves_output, kept = chained(held)
     names = pipeline.inputs if asks is True else asks or ()
     (x,) = inputs
     return Trace(
@@ -163,16 +150,18 @@ def trace(
         kept,
         tuple(weights),
         tuple(links),
-        turned,
-        bool(pipeline.steps) and pipeline.steps[0].operator.multiplies,
+        apart,
     )
 
 
 def _link(step: Step, inputs: tuple[Shape, ...], made: _Made) -> Link:
     """What an operator of a pipeline does."""
     cost, makes = made.cost, made.shape.elements
+    call = _call(step, inputs, made.arguments)
+    methods = ")." in call
+    begins = methods or call.startswith("{x} ") or call.count("{x}") > 1
     if cost.passes:
-        return Link(0, cost, (), step.ends)
+        return Link(0, cost, (), step.ends, begins, methods)
     works = step.operator.works_of(inputs, made.arguments)
     if not works:
         reads = sum(x.elements for x in inputs)
@@ -183,10 +172,31 @@ def _link(step: Step, inputs: tuple[Shape, ...], made: _Made) -> Link:
         cost,
         works,
         step.ends,
+        begins,
+        methods,
+        _multiplies(step, inputs),
+        step.operator.lies(inputs[0], made.shape),
         takes=step.operator.leaves,
         inside=inside,
         absent=declares(step.operator, "absent"),
     )
+
+
+def _call(step: Step, inputs: tuple[Shape, ...], arguments: Arguments) -> str:
+    """How code calls an operator; nothing is said of one from outside."""
+    if step.operator.foreign:
+        return ""
+    try:
+        return step.operator.written(inputs, arguments).call
+    except NotImplementedError:
+        return ""  # It is made of equations, and has a class.
+
+
+def _multiplies(step: Step, inputs: tuple[Shape, ...]) -> bool:
+    """Whether an operator copies what comes in where its features lie apart in memory."""
+    (x, *_) = inputs
+    several = x.elements > int(x.features) > 1
+    return step.operator.multiplies and several and x.layout.features_last
 
 
 def memories(

@@ -21,7 +21,7 @@ from recform.blocks.operator import (
     Weights,
     require_layout,
 )
-from recform.blocks.shape import Layout, Shape, Stride
+from recform.blocks.shape import Layout, Order, Shape, Stride
 
 __all__ = [
     "Amount",
@@ -39,6 +39,7 @@ __all__ = [
     "Memory",
     "Misfit",
     "Operator",
+    "Order",
     "Several",
     "Shape",
     "Stride",

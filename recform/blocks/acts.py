@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from recform.blocks.amount import Amount, Cost, Work, uncounted
+from recform.blocks.shape import Order
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,11 @@ class Link:
         once: how many it makes for all examples together.
         cost: what it costs.
         works: what it computes.
-        ends: whether code begins a statement behind it.
-        copied: numbers of a copy of what comes in, which is what it computes with.
+        ends: whether code begins a statement behind it, where one is long.
+        begins: whether code begins one with it.
+        methods: whether it begins one behind it in any case, as behind several methods.
+        multiplies: whether it copies what comes in where that lies apart in memory.
+        order: how what it makes lies there; None if what is inside says so.
         takes: how `inside` calls what comes in.
         inside: of what is more than one operation of torch, these one after the other;
             the last is what it makes.
@@ -86,7 +90,10 @@ class Link:
     cost: Cost
     works: tuple[Work, ...]
     ends: bool = False
-    copied: int = 0
+    begins: bool = False
+    methods: bool = False
+    multiplies: bool = False
+    order: Order | None = Order.TOGETHER
     takes: tuple[object, ...] = ()
     inside: Callable[[], tuple[Inner, ...]] | None = field(default=None, compare=False)
     absent: bool = False
@@ -98,15 +105,6 @@ class Link:
     def amount(self) -> Amount:
         """How much it makes."""
         return Amount(self.made, once=self.once)
-
-    def keeping(self, numbers: int) -> Link:
-        """One that keeps a copy of what comes in."""
-        return replace(self, cost=self.cost.keeping(numbers), copied=numbers)
-
-    def apart(self) -> tuple[Link, Link]:
-        """The copy, and what is computed with it."""
-        copy = Link(self.copied, Cost(cheap=True), (Work(self.copied, self.copied),))
-        return copy, replace(self, cost=self.cost.keeping(-self.copied), copied=0)
 
     @property
     def on_gpu(self) -> Link:
@@ -135,7 +133,6 @@ class Link:
             made=self.made * count,
             cost=self.cost.times(count),
             works=works,
-            copied=self.copied * count,
             inside=inside,
         )
 
@@ -227,3 +224,30 @@ def chained(links: Iterable[Link]) -> tuple[bool | tuple[str, ...], bool, Amount
             saved, first, held = cost.saves_output, False, link.made
         kept += cost.inside
     return asks, saved, kept
+
+
+def statements(links: Iterable[Link], *, apart: bool = False) -> Iterator[list[Link]]:
+    """The operators as code has them, in statements (`writers/pipelines.py` cuts them).
+
+    What makes nothing is left out, though it is written down. While a statement runs, there
+    is a name for what came into it.
+
+    Args:
+        links: the operators.
+        apart: whether each is a module of an nn.Sequential.
+    """
+    found: list[Link] = []
+    before: Link | None = None
+    depth = 0
+    for link in links:
+        if before:
+            long = depth > 3 or (before.ends and depth > 1)
+            if apart or long or before.methods or link.begins:
+                if found:
+                    yield found
+                found, depth = [], 0
+        if not link.cost.passes:
+            found.append(link)
+        before, depth = link, depth + 1
+    if found:
+        yield found

@@ -155,11 +155,13 @@ class Cost:
             was drawn.
         fixed: what of that is made of nothing that comes in, so that a checkpoint makes it
             again: the angles of positions.
+        folds: whether it is a copy in which examples and what is in front of rows fold into
+            one axis: of one example there is none.
         uncounted: the names of operators in it of which nobody says what they cost.
         gpu: the same where torch has another kernel on a GPU.
         half: the same for numbers of two bytes, where torch does something else.
         wide: whether it makes numbers of four bytes even so, of which each is two.
-        converts: whether it only changes the type: its gradient asks for nothing.
+        converts: whether it only changes the type, or copies: its gradient asks for nothing.
         absent: whether torch does not do it in evaluation.
         fused: whether it is one kernel, though it may be told as several operations.
     """
@@ -188,6 +190,7 @@ class Cost:
     lean: Amount | None = None
     stays: Amount = field(default_factory=Amount)
     fixed: Amount = field(default_factory=Amount)
+    folds: bool = False
     uncounted: tuple[str, ...] = ()
     gpu: Cost | None = None
     half: Cost | None = None
@@ -239,12 +242,6 @@ class Cost:
     def changed(self, **changes: Any) -> Cost:
         """One that differs, on a GPU and in half precision likewise."""
         return self._everywhere(lambda cost: replace(cost, **changes))
-
-    def keeping(self, numbers: int) -> Cost:
-        """One that keeps so many numbers more."""
-        return self._everywhere(
-            lambda cost: replace(cost, saves_more=cost.saves_more + numbers)
-        )
 
     def times(self, count: int) -> Cost:
         """That of one call for each of ``count`` tensors; its module is one."""

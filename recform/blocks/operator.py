@@ -10,7 +10,7 @@ from recform.blocks.arguments import Argument, Arguments
 from recform.blocks.code import divided
 from recform.blocks.details import Detail, added_up, incoming
 from recform.blocks.function import Function
-from recform.blocks.shape import Layout, Shape, Size
+from recform.blocks.shape import Layout, Order, Shape, Size
 from recform.source import Span
 
 #: The code that makes of each position the one before: where a network goes on by positions,
@@ -153,9 +153,9 @@ class Operator:
     #: Whether its code works on the last axis of tokens and vectors, whatever axes stand in
     #: front of it, and without chance: several tensors may then be stacked, and be one.
     stacks: bool = False
-    #: Whether the features of a position lie apart in memory in what it makes, and whether
-    #: it is a product of matrices, which copies what lies so.
-    turns: bool = False
+    #: How what it makes lies in memory, if not as that of most operators (`lies`); and
+    #: whether it is a product of matrices, which copies tokens whose features lie apart.
+    order: Order | None = None
     multiplies: bool = False
     #: Whether it is from outside; none says so itself.
     foreign = False
@@ -219,6 +219,15 @@ class Operator:
                 "position depends on those before it alone",
             )
         return ()
+
+    def lies(self, x: Shape, made: Shape) -> Order | None:
+        """How what it makes lies in memory: that of images as they do, unless it says so.
+
+        Nothing, where that is as what it computes inside says.
+        """
+        images = x.layout is made.layout is Layout.IMAGE
+        alike = self.elementwise or self.absent or images
+        return self.order or (Order.ALIKE if alike else Order.TOGETHER)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         """What the call costs for one example; all sizes are numbers here."""

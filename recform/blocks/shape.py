@@ -53,6 +53,21 @@ class Layout(Enum):
         return self in (Layout.TOKENS, Layout.PIXELS, Layout.STREAMS)
 
 
+class Order(Enum):
+    """In which order the numbers of a tensor lie in memory.
+
+    Those of a position may lie TOGETHER, or APART, side by side with those of the same
+    feature, as images have them. What is computed number by number lies ALIKE, as what it
+    is made of does: of several tensors as the first one that is as large. What is JOINED
+    lies together if all that it is made of do.
+    """
+
+    TOGETHER = "together"
+    APART = "apart"
+    ALIKE = "alike"
+    JOINED = "joined"
+
+
 @dataclass(frozen=True)
 class Shape:
     """The shape of one example.

@@ -63,6 +63,7 @@ class Way:
         result: the expression of the flow's output.
         started, ended: the tensors that have a variable in front of the stages, and behind
             them, in the order of the statements.
+        names: the variables in front of the stages.
     """
 
     before: tuple[Statement, ...]
@@ -71,6 +72,7 @@ class Way:
     result: str
     started: tuple[Tensor, ...]
     ended: tuple[Tensor, ...]
+    names: tuple[str, ...]
 
     def named(self) -> tuple[Statement, ...]:
         """What is made behind the stages, with a name for the result."""
@@ -158,6 +160,7 @@ class ForwardWriter:
             fixed=self._contexts,
         )
         before = [*self._transition(number), *start.write(flow.initial)]
+        names_of = dict(writer.variables)
         initial = [writer.show(s) for s in flow.initial if isinstance(s, Tensor)]
         by_stage = self._formula.scope is Scope.STAGE
         numbers = [number] if by_stage else list(range(len(self._plan.stages)))
@@ -177,7 +180,8 @@ class ForwardWriter:
         tail, writer = self._end(number, final, self._scope("x", *final))
         behind, result = tail.write(()), writer.show(flow.output)
         made = start.variables, tail.variables
-        return Way(tuple(before), tuple(stages), behind, result, *made)
+        started = tuple(names_of[tensor] for tensor in start.variables)
+        return Way(tuple(before), tuple(stages), behind, result, *made, started)
 
     def _passage(self, stage: int, calls: list[Pass], number: int) -> Passage:
         """The way through a stage whose blocks take a state and hand on the next."""

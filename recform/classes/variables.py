@@ -34,6 +34,9 @@ class Variables:
             an nn.Sequential with all of them gets it; -1, if there is none.
         flat: the steps whose blocks are no modules, but rows of them.
         in_row: whether no stage has a container.
+        handed: for each flow, of its blocks in order, how many are called alike, and the
+            variables of what they hand on; nothing where these are no statements.
+        started: the names of those of starts.
     """
 
     steps: tuple[tuple[Tensor, ...], ...]
@@ -44,6 +47,16 @@ class Variables:
     held: tuple[int, ...]
     flat: frozenset[int]
     in_row: bool
+    handed: tuple[tuple[tuple[int, tuple[str, ...]], ...], ...] = ()
+    started: tuple[tuple[str, ...], ...] = ()
+
+    def names(self, flow: int, block: int) -> tuple[str, ...]:
+        """The variables of what a block of a flow hands on; of more there are none."""
+        for count, names in self.handed[flow] if self.handed else ():
+            if block <= count:
+                return names
+            block -= count
+        return ()
 
 
 def variables_of(network: NetworkGraph) -> Variables:
@@ -64,7 +77,12 @@ def variables_of(network: NetworkGraph) -> Variables:
         return Variables(steps, nothing, nothing, *more)
     ways = ForwardWriter(plan).ways()
     starts, ends = (way.started for way in ways), (way.ended for way in ways)
-    return Variables(steps, tuple(starts), tuple(ends), *more)
+    handed = (
+        tuple((run.count, run.makes) for stage in way.stages for run in stage.runs)
+        for way in ways
+    )
+    started = tuple(way.names for way in ways)
+    return Variables(steps, tuple(starts), tuple(ends), *more, tuple(handed), started)
 
 
 def _held(plan: NetworkPlan) -> tuple[int, ...]:

@@ -22,6 +22,21 @@ def run_back(tape: Tape, forms: Sequence[Memory]) -> Tape:
     return _Backwards(tape, forms).tape()
 
 
+def as_run(tape: Tape, forms: Sequence[Memory]) -> list[Memory]:
+    """The forms in which units run: no block runs backwards that gets what has no gradient."""
+    firsts: dict[int, int] = {}
+    for number, op in tape.numbered():
+        firsts.setdefault(op.unit, number)
+    fixed = [b for b in tape.buffers.values() if not (b.trained or b.given)]
+
+    def form(unit: int, wanted: Memory) -> Memory:
+        first = firsts.get(unit, 0)
+        gets = any(b.born < first <= b.read for b in fixed)
+        return Memory.plain if wanted is Memory.reversible and gets else wanted
+
+    return [form(unit, wanted) for unit, wanted in enumerate(forms)]
+
+
 class _Backwards:
     """Follows the blocks of rows, each of which is run back and forth in the backward pass."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Self
+from typing import Self, TypeGuard
 
 import sympy
 
@@ -15,6 +15,7 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
+    Learned,
     Part,
     Pointwise,
     Scaled,
@@ -22,17 +23,18 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.indices import is_of_context
-from recform.algebra.lists import is_list
-from recform.algebra.shapes import adds_up, asked
-from recform.blocks import Amount, Work
+from recform.algebra.lists import Members, is_list
+from recform.algebra.shapes import adds_up, asked, is_taken_off
+from recform.blocks import Amount, Cost, Order, Work
 from recform.blocks.acts import Link
-from recform.costs.tape import Held, Writer
+from recform.costs.tape import Held, Seen
+from recform.costs.writer import Writer
 from recform.graph.model import Block, Site
 from recform.recurrence.model import START, Step
 
 
-class _Cut(tuple[int, ...]):
-    """A part of a tensor, which holds no numbers of its own.
+class _Cut(Seen):
+    """A part of a tensor that is read by itself.
 
     Attributes:
         key: says which part.
@@ -46,6 +48,11 @@ class _Cut(tuple[int, ...]):
         made = super().__new__(cls, held)
         made.key, made.numbers = key, numbers
         return made
+
+
+def _is_number(tensor: Tensor) -> bool:
+    """Whether a term is a number, for which there is no tensor."""
+    return isinstance(tensor, Filled)
 
 
 def _joins(tensor: Tensor) -> bool:
@@ -65,6 +72,7 @@ def follow_block(
     given: Sequence[Held],
     x: Held,
     between: Mapping[Tensor, bool] | None = None,
+    named: list[Held] | None = None,
 ) -> list[Held]:
     """A block: what it hands on.
 
@@ -79,6 +87,7 @@ def follow_block(
         given: what it gets.
         x: what comes into the flow, before the first block.
         between: the operators that have a variable between them, as of a step's plan.
+        named: gets what the variables hold.
     """
     held: dict[object, Held] = {
         **contexts,
@@ -87,6 +96,8 @@ def follow_block(
     }
     recorder = _BlockRecorder(writer, (flow, index), step, block, held)
     made = recorder.block(given, variables, between or {})
+    if named is not None:
+        named += [held[tensor] for tensor in variables]
     if step.role == START:
         contexts |= {t: held[t] for t in step.body if is_of_context(t)}
     return made
@@ -114,6 +125,10 @@ class _BlockRecorder:
         self._between: Mapping[Tensor, bool] = {}
         #: What that variable holds.
         self._out: Held = ()
+        #: The tensors that have a variable.
+        self._variables: frozenset[Tensor] = frozenset()
+        #: Tensors that are another one but for the sign, and are made by themselves.
+        self._negated: frozenset[Tensor] = frozenset()
         #: Products that were made of two factors at a time, and what they ask for.
         self._two_by_two: dict[object, None] = {}
         #: Where the operations of a tensor, or of an adapter, begin and end.
@@ -138,6 +153,7 @@ class _BlockRecorder:
             between: as of :func:`_follow`.
         """
         self._between = between
+        self._negated, self._variables = self._minus(variables), frozenset(variables)
         writer, outputs = self._writer, self._step.outputs
         named = [self._value(tensor) for tensor in variables]
         made = [self._value(x) if isinstance(x, Tensor) else () for x in outputs]
@@ -147,13 +163,22 @@ class _BlockRecorder:
             writer.name(held)
         return made
 
+    def _minus(self, variables: Sequence[Tensor]) -> frozenset[Tensor]:
+        """The tensors with a minus that no sum takes off; a sum may begin with one."""
+        found = set(variables)
+        for tensor in self._step.body:
+            parts = self._step.parts(tensor)
+            found.update(parts[:1] if adds_up(tensor) else parts)
+        minus = (x for x in found if isinstance(x, Scaled) and x.coefficient == -1)
+        return frozenset(x for x in minus if not x.is_many)
+
     def _value(self, tensor: Tensor) -> Held:
         """A tensor, which is made first if it is not there."""
         if tensor not in self._held:
             if self._is_long(tensor):
                 made = self._added_up(tensor)
-            elif tensor in self._block.works and self._block.works[tensor][0].meets:
-                made = self._met(tensor, self._block.works[tensor][0].meets)
+            elif meets := self._meets(tensor):
+                made = self._met(tensor, meets)
             else:
                 parts = [self._part(tensor, term) for term in self._terms(tensor)]
                 made = self._made(tensor, parts)
@@ -167,6 +192,8 @@ class _BlockRecorder:
 
     def _part(self, tensor: Tensor, part: Tensor) -> Held:
         """What a tensor is made of, behind the adapter if there is one."""
+        if isinstance(part, Members) and tensor in self._block.each:
+            return self._value(part.listed)
         bare = self._step.bare(part)
         site = Site(bare, tensor)
         if site not in self._block.sites:
@@ -186,23 +213,26 @@ class _BlockRecorder:
         return self._run((link,), made, None, (tensor,))
 
     def _is_long(self, tensor: Tensor) -> bool:
-        """Whether a tensor is a sum of more than two tensors, or a mean."""
+        """Whether a tensor is a sum of more than two tensors or numbers, or a mean."""
         if tensor not in self._block.works or not adds_up(tensor):
             return False
-        terms, least = self._terms(tensor), 3 - (not isinstance(tensor, TensorSum))
+        terms, least = self._step.parts(tensor), 3 - (not isinstance(tensor, TensorSum))
         many = any(is_list(t) or t.is_many for t in terms)
         return len(terms) >= least and not many
 
     def _added_up(self, tensor: Tensor) -> Held:
         """A long sum: each of its terms is added to those before it. A mean is divided."""
         (whole,) = self._block.works[tensor]
-        first, *others = self._terms(tensor)
+        # A number at the beginning is added to the first tensor.
+        terms = sorted(self._step.parts(tensor)[:2], key=_is_number)
+        first, *others = *terms, *self._step.parts(tensor)[2:]
         made, size = self._part(tensor, first), self._size(tensor, first)
         before = first
         for term in others:
-            part = self._part(tensor, term)
-            reads = size + self._size(tensor, term)
-            size = max(size, self._size(tensor, term))
+            number = _is_number(term)
+            part = () if number else self._part(tensor, term)
+            reads = size + (0 if number else self._size(tensor, term))
+            size = size if number else max(size, self._size(tensor, term))
             link = replace(whole, made=size, works=(Work(reads, size),))
             two = [made, part]
             made = self._run((link,), (*made, *part), None, (tensor,), two)
@@ -213,12 +243,44 @@ class _BlockRecorder:
         link = replace(whole, made=size, works=(Work(size, size),))
         return self._run((link,), made, None, (tensor,), [made])
 
+    def _meets(self, tensor: Tensor) -> Sequence[Link]:
+        """What multiplies factors two by two, if there are several, or one is scaled."""
+        (link, *_) = self._block.works.get(tensor, (None,))
+        if link is None or link.meets:
+            return link.meets if link else ()
+        others = self._terms(tensor)[1:] if isinstance(tensor, Pointwise) else []
+        scaled = any(self._scales(tensor, term) for term in others)
+        return (link,) if scaled else ()
+
+    def _scales(self, tensor: Tensor, term: Tensor) -> TypeGuard[Scaled]:
+        """Whether code multiplies what stands before a factor by its number: `a * 2 * b`."""
+        if not isinstance(term, Scaled) or term in self._variables or term.is_many:
+            return False
+        site = Site(self._step.bare(term), tensor) in self._block.sites
+        made = term in self._block.works and isinstance(tensor, Pointwise)
+        return made and not site and not is_taken_off(term)
+
+    def _times(self, made: Held, term: Scaled) -> Held:
+        """A product times the number of its next factor."""
+        (link,), writer = self._block.works[term], self._writer
+        size = writer.tape.buffers[made[0]].amount.numbers
+        learned, number = bool(term.coefficient.atoms(Learned)), writer.here
+        cost = link.cost.changed(workspace_back=size * learned)
+        link = replace(link, made=size, cost=cost, works=(Work(size, size),))
+        product = writer.chain((link,), made, None, (made,))
+        if learned:
+            writer.keep(made, number)
+        return product
+
     def _met(self, tensor: Tensor, meets: Sequence[Link]) -> Held:
         """Several factors: each is multiplied by the product of those before it."""
         first, *others = self._terms(tensor)
         made = self._part(tensor, first)
         for term, link in zip(others, meets, strict=True):
-            part, writer = self._part(tensor, term), self._writer
+            factor = term
+            if self._scales(tensor, term):
+                made, factor = self._times(made, term), term.tensor
+            part, writer = self._part(tensor, factor), self._writer
             number, two = writer.here, (made, part)
             learned = self._is_learned(made), self._is_learned(part)
             product = self._run((link,), (*made, *part), None, (tensor,), two)
@@ -249,6 +311,11 @@ class _BlockRecorder:
 
     def _made(self, tensor: Tensor, parts: list[Held]) -> Held:
         everything = tuple(dict.fromkeys(number for part in parts for number in part))
+        if tensor in self._negated:
+            size = self._block.shapes[tensor].elements
+            work = (Work(size, size),)
+            link = Link(size, Cost(cheap=True), work, order=Order.ALIKE)
+            return self._run((link,), everything, None, (tensor,), parts)
         if tensor not in self._block.works:
             here = self._writer.here
             self._where[tensor] = (here, here)
@@ -277,8 +344,11 @@ class _BlockRecorder:
     ) -> Iterable[object]:
         """The terms of a sum, or the tensors side by side, that are in it as they are."""
         buffers, joins = self._writer.tape.buffers, _joins(tensor)
-        for term, held in zip(terms, parts, strict=True):
-            itself = not isinstance(term, Scaled) or term in self._block.works
+        for place, (term, held) in enumerate(zip(terms, parts, strict=True)):
+            own = term in self._negated
+            if place and is_taken_off(term) and not own:
+                continue
+            itself = own or not isinstance(term, Scaled) or term in self._block.works
             if not itself or not (joins or len(held) == 1):
                 continue
             if isinstance(held, _Cut):
@@ -319,14 +389,17 @@ class _BlockRecorder:
         """Notes which tensors autograd keeps, and for which operation."""
         for held in self._block.held:
             for by in held.by:
-                made = by in self._where and held.what in self._held
+                what = held.what
+                if isinstance(what, Members) and by in self._block.each:
+                    what = what.listed
+                made = by in self._where and what in self._held
                 if by in self._two_by_two:
                     continue
-                if made and self._is_asked(held.what, by):
+                if by == what and by in self._block.each:
+                    continue  # Each is kept, and not what they are put together to.
+                if made and self._is_asked(what, by):
                     first, last = self._where[by]
-                    self._writer.keep(
-                        self._held[held.what], last if held.what == by else first
-                    )
+                    self._writer.keep(self._held[what], last if what == by else first)
 
     def _is_asked(self, what: object, by: object) -> bool:
         """Whether a gradient of what a tensor is made of asks for another.

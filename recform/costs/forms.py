@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from recform.blocks import Amount
-from recform.costs.backwards import run_back
+from recform.costs.backwards import as_run, run_back
 from recform.costs.tape import NOTHING, Buffer, Operation, Tape, but
 from recform.memory import Memory
 
@@ -28,8 +28,10 @@ def under(tape: Tape, forms: Sequence[Memory]) -> Tape:
         forms: what is kept of each unit: what stands before the blocks, each block, and
             what stands behind them.
     """
-    formed = Forming(forms).tape(tape)
-    return run_back(formed, forms) if Memory.reversible in forms else formed
+    if Memory.reversible not in forms:
+        return Forming(forms).tape(tape)
+    forms = as_run(tape, forms)
+    return run_back(Forming(forms).tape(tape), forms)
 
 
 def steps(tape: Tape) -> list[tuple[bool, bool, int]]:

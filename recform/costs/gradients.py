@@ -90,6 +90,7 @@ class _Gradients:
                 if read not in cut:
                     yield read
                 yield from ((w, key) for key, _, w in op.cuts if w == read)
+        yield from (n for n in op.twice if self._buffers[n].trained and n not in cut)
 
     def _step(self, number: int, op: Operation) -> Operation:
         """The backward pass of an operation."""

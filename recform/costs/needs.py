@@ -54,8 +54,13 @@ class Setting:
 
     def shortened(self, network: NetworkGraph) -> Short:
         """The tape of a network, a few blocks of which stand for all."""
-        size = self.dtype.size
-        return shortened(network, gpu=self.gpu, size=size, behind=self.behind)
+        return shortened(
+            network,
+            gpu=self.gpu,
+            alone=self.batch == 1,
+            size=self.dtype.size,
+            behind=self.behind,
+        )
 
 
 def setting_of(

@@ -173,7 +173,7 @@ class _Moments:
             self.kept,
             self.asked,
         )
-        for buffer in self._tape.buffers.values():
+        for number, buffer in self._tape.buffers.items():
             numbers, more, once, bytes = buffer.amount
             amount = batch * (width * numbers + more) + width * once + bytes
             born = buffer.born - first
@@ -195,7 +195,9 @@ class _Moments:
                 kept[born] += amount
                 forward[born] += amount
                 asked[buffer.kept - first] += amount
-                backward[MOMENTS * (buffer.kept - first) + WHILE] += amount
+                if number not in self._tape.result:
+                    backward[MOMENTS * (buffer.kept - first) + WHILE] += amount
+        # Whoever has the loss has what it is of, to the end.
         for number in self._tape.result:
             backward[0] += self._held(self._tape.buffers[number].amount)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from recform.algebra.expr import Concat, Context, Input, State
@@ -12,7 +12,8 @@ from recform.blocks.acts import Link
 from recform.classes.variables import Variables, variables_of
 from recform.costs.blocks import follow_block
 from recform.costs.gradients import follow
-from recform.costs.tape import Held, Tape, Writer, but
+from recform.costs.tape import Held, Tape, but
+from recform.costs.writer import Writer
 from recform.graph.model import NetworkGraph, Piece, Segment
 from recform.recurrence.model import Flow, Slot, Step
 from recform.recurrence.stacks import Lists
@@ -23,6 +24,7 @@ def record(
     written: Sequence[int] = (),
     *,
     gpu: bool = False,
+    alone: bool = False,
     size: int = 4,
     variables: Variables | None = None,
     behind: int | None = None,
@@ -33,12 +35,13 @@ def record(
         network: with shapes.
         written: how many blocks each segment has; as many as it has, if nothing is said.
         gpu: whether it runs on a GPU.
+        alone: whether there is one example at once.
         size: bytes of a number.
         variables: of its code, if they are known.
         behind: as in a setting.
     """
     variables = variables or variables_of(network)
-    writer = Writer(gpu=gpu, size=size, unnamed=variables.unnamed)
+    writer = Writer(gpu=gpu, alone=alone, size=size, unnamed=variables.unnamed)
     return _Recorder(network, iter(written), variables, writer, behind).network()
 
 
@@ -71,8 +74,10 @@ class _Recorder:
         self._entered: list[tuple[int, Held]] = []
         #: The level of features that whoever goes through them still has.
         self._level: Held = ()
-        #: What variables of the state hold, those of earlier blocks behind the last one's.
-        self._state: list[Held] = []
+        #: What the variables of the state hold, those of earlier blocks, too.
+        self._state: dict[str, Held] = {}
+        #: What the last flow hands on, and the first tensor of its last state.
+        self._through: tuple[Held, ...] = ()
         self._network = network
         self._written = written
         #: How many blocks of this flow are left out so far.
@@ -98,14 +103,17 @@ class _Recorder:
             if number and network.transitions:
                 writer.part = f"transition {number + 1}"
                 x = self._piece(network.transitions[number - 1], x)
+                self._assign(("x",), (x,))
             every = range(len(network.stages))
             x = self._flow(flow, number, (number,) if by_stage else every, x)
+            if by_stage:
+                self._assign(("x",), (x,))
         writer.part = "head"
         x = self._piece(network.head, x)
         writer.name(x)
         # Arguments, and what is made of them alone; and the rest of the last state.
-        for held in (*self._contexts.values(), *self._state[1:]):
-            writer.name(held)
+        for held in (*self._contexts.values(), *self._state.values()):
+            writer.name(held if held not in self._through else ())
         tape = writer.tape
         tape.result = x
         follow(tape)
@@ -121,7 +129,14 @@ class _Recorder:
         writer.part = "shared"
         block = partial(follow_block, writer, self._contexts, number)
         first = self._variables.starts[number]
-        started = carried = block(flow.start, first, network.starts[number], 0, (), x)
+        begun: list[Held] = []
+        started = carried = block(
+            flow.start, first, network.starts[number], 0, (), x, named=begun
+        )
+        names = self._variables.started[number] if self._variables.started else ()
+        for name, held in zip(names, begun, strict=False):
+            if name != "x":  # which is told apart
+                self._assign((name,), (held,))
         waiting = Lists[Held](flow)
         waiting.keep(0, carried)
         # What comes into the flow is there while a variable has it: its own, or that of
@@ -132,7 +147,7 @@ class _Recorder:
             pairs = zip(flow.start.outputs, first_step.handed, strict=False)
             same = {_variable(to) for slot, to in pairs if _is_input(slot, flow.start)}
             opening = same if len(same) == 1 else opening
-        self._left_out, self._state = 0, []
+        self._left_out = 0
         for stage in stages:
             writer.part = f"stage {stage + 1}"
             until = self._variables.held[stage]
@@ -146,7 +161,8 @@ class _Recorder:
                 step = self._recurrence.steps[segment.step]
                 named = self._variables.steps[segment.step]
                 between = self._variables.between[segment.step]
-                for index in self._blocks(segment):
+                blocks = self._blocks(segment)
+                for index in blocks:
                     writer.unit, writer.between = writer.unit + 1, False
                     given = waiting.given(step, index, carried)
                     carried = block(
@@ -154,10 +170,12 @@ class _Recorder:
                     )
                     writer.leave(carried)
                     waiting.keep(index, carried)
-                    handed = carried[: len(step.handed)]
-                    self._state[: len(handed)] = handed
-                    for held in self._state[len(handed) :]:
-                        writer.name(held)  # as no variable of this block is
+                    # The last one stands for the last of those that are left out.
+                    at = segment.first + index - blocks[0]
+                    if index == blocks[-1]:
+                        at = segment.first + segment.count - 1
+                    names = self._variables.names(number, at)
+                    self._assign(names, carried[: len(step.handed)])
                     if not opened:
                         writer.name(x)  # as the variable of what the stem makes
                         opened = opening <= {*map(_variable, step.handed)}
@@ -178,7 +196,19 @@ class _Recorder:
         last = self._variables.ends[number]
         made = block(flow.end, last, network.ends[number], behind, end, ())
         self._show(made[0])
+        self._through = (carried[0], made[0])
         return made[0]
+
+    def _assign(self, names: Sequence[str], values: Sequence[Held]) -> None:
+        """Has variables hold tensors; those that they held had a name until now.
+
+        Where they are not known, each has the place of a tensor in the state.
+        """
+        for place, held in enumerate(values):
+            name = names[place] if place < len(names) else str(place)
+            if held != self._state.get(name, held) and not self._writer.apart:
+                self._writer.name(self._state[name])
+            self._state[name] = held
 
     def _put_together(self, flow: Flow, state: Sequence[Held]) -> Held:
         """The level of features behind a stage: of a state of several what the end makes.
@@ -202,7 +232,7 @@ class _Recorder:
             self._writer.name(self._level)
             self._level = level
 
-    def _blocks(self, segment: Segment) -> Iterable[int]:
+    def _blocks(self, segment: Segment) -> range:
         """The blocks of a segment; those that are left out are as if they were not there."""
         count = next(self._written, segment.count)
         first = segment.first - self._left_out
@@ -213,7 +243,7 @@ class _Recorder:
         ids = shape.layout is Layout.IDS
         elements = shape.elements
         amount = Amount(bytes=8 * elements) if ids else Amount(elements)
-        return self._writer.comes_in(amount)
+        return self._writer.comes_in(amount, apart=shape.layout is Layout.IMAGE)
 
     def _piece(self, piece: Piece, x: Held) -> Held:
         writer, first = self._writer, self._writer.here

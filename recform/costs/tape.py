@@ -8,14 +8,12 @@ backward, is an interval of this list.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from recform.algebra.tracing import statements
 from recform.blocks import Amount, Work
-from recform.blocks.acts import Inner, Link
 
 #: What a slot of the state holds: a tensor, those of a list, or nothing (a module).
 Held: TypeAlias = "tuple[int, ...]"
@@ -23,6 +21,10 @@ Held: TypeAlias = "tuple[int, ...]"
 NOTHING = Amount()
 #: Bytes of the state of the generator that torch has on a CPU.
 GENERATOR = 5056
+
+
+class Seen(tuple[int, ...]):
+    """A part of a tensor, or a view of one, which holds no numbers of its own."""
 
 
 class Span(NamedTuple):
@@ -57,6 +59,7 @@ class Buffer:
         copies: how many like it there are, of operations that run in a row.
         before: whether an earlier part of the tape keeps it, and counts it.
         given: whether it is a parameter, which is there all the time.
+        apart: whether the features of a position lie apart in memory.
         earlier: whether an earlier part makes it.
         alone: whether only parts keep it that are run backwards: no other knows of that.
     """
@@ -74,6 +77,7 @@ class Buffer:
     earlier: bool = False
     alone: bool = False
     given: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class Operation:
             than there are behind the last one.
         between: whether it stands behind that block, and in front of the next one.
         reads: what it is made of.
+        twice: those of it that are one more argument, and have a gradient more for it.
         makes: what it makes.
         inside: what autograd keeps for it beside whole tensors.
         until: the operation to whose gradient that is kept; its own, if None.
@@ -97,7 +102,7 @@ class Operation:
         changed_in_place: whether no pass makes its result again.
         unheld: whether nobody has its result but as a view.
         absent: whether it hands on what it reads, in evaluation.
-        converts: whether it only changes the type of numbers.
+        converts: whether it only changes the type of numbers, or copies them.
         parameters: how many it has.
         turned: whether their gradient is a view of what is made.
         owner: the operator that it is in, which has them; other operations may have the
@@ -147,6 +152,7 @@ class Operation:
     hands: tuple[object, ...] = ()
     cuts: tuple[tuple[object, Amount, int], ...] = ()
     slices: Held = ()
+    twice: Held = ()
     asks: Held = ()
     remaking: Amount = field(default_factory=Amount)
     waiting: Amount = field(default_factory=Amount)
@@ -221,268 +227,3 @@ class Tape:
     def cut(self, first: int, last: int) -> list[Operation]:
         """The operations from one to another, which is not among them."""
         return self.operations[first - self.first : last - self.first]
-
-
-class Writer:
-    """Writes a tape.
-
-    Attributes:
-        tape: as far as it is written.
-        part: the part of the network that is written.
-        unit: the number of the block that is written.
-        between: whether it is through.
-        apart: whether operators are modules in a row, and what comes in has no name.
-        left: what the last chain had a name for before it was through.
-        out: what has the name of that until the first statement of the next one is.
-
-    Args:
-        gpu: whether it is of what a network does on a GPU.
-        size: bytes of a number.
-        unnamed: tensors inside of definitions that have no variable.
-    """
-
-    def __init__(
-        self,
-        *,
-        gpu: bool = False,
-        size: int = 4,
-        unnamed: frozenset[object] = frozenset(),
-    ) -> None:
-        self.gpu = gpu
-        self._unnamed = unnamed
-        self.tape = Tape(size=size, generator=0 if gpu else GENERATOR)
-        self.part = ""
-        self.unit = 0
-        self.between = self.apart = False
-        self._runs = 1
-        self.left: Held = ()
-        self.out: Held = ()
-
-    @property
-    def here(self) -> int:
-        """The number of the next operation."""
-        return len(self.tape.operations)
-
-    def comes_in(self, amount: Amount) -> Held:
-        """A tensor that is there before the first operation."""
-        return self._buffer(Buffer(amount, -1, -1, -1, trained=False))
-
-    def _buffer(self, made: Buffer) -> Held:
-        number = len(self.tape.buffers)
-        self.tape.buffers[number] = made
-        return (number,)
-
-    def chain(
-        self,
-        links: Sequence[Link],
-        given: Held,
-        owner: object,
-        parts: Sequence[Held] = (),
-    ) -> Held:
-        """Operators one after the other; what comes in is held until they are through.
-
-        Args:
-            links: the operators.
-            given: what comes in.
-            owner: whose parameters they have.
-            parts: of several inputs each.
-        """
-        x = named = given
-        start = self.here
-        self.tape.differs |= any(link.cost.gpu for link in links)
-        links = [link.on_gpu if self.gpu else link for link in links]
-        links = [link.in_half if self.tape.size < 4 else link for link in links]
-        for statement in statements(links, apart=self.apart):
-            named = x
-            for link in statement:
-                copies = link.copied
-                if copies:
-                    copy, link = link.apart()
-                    x = self._operation(copy, x, None)
-                here = self.here
-                here_owner = owner and (owner, here - start)
-                inside = link.inside() if link.inside else ()
-                if inside:
-                    each = parts if here == start and parts else (x,)
-                    held = dict(zip(link.takes, each, strict=True))
-                    argument, x = x, self._opened(inside, held, here_owner)
-                    self.name(argument)  # It is one to the end of the call.
-                    continue
-                made = self._operation(link, x, here_owner)
-                if copies or (link.cost.saves_input and here > start):
-                    self.keep(x, here)
-                if link.cost.saves_output and link is not links[-1]:
-                    self.keep(made, here)
-                x = made
-            self.name((*named, *self.out))
-            self.out = ()
-        if not self.apart:
-            self.name(given)
-        self.left = named if named != given else ()
-        return x
-
-    def _opened(
-        self, tensors: Sequence[Inner], held: dict[object, Held], owner: object
-    ) -> Held:
-        """What an operator computes, of what it takes."""
-        made: Held = ()
-        left: Held = ()
-        if self.gpu:
-            tensors = [other for item in tensors for other in item.on_gpu]
-        for number, item in self._as_run(tensors):
-            start, self._runs = self.here, item.runs
-            parts = [held[read] for read in item.reads]
-            reads = tuple(dict.fromkeys(n for part in parts for n in part))
-            made = self.chain(
-                item.links, reads, owner and (owner, item.module or number), parts
-            )
-            held[item.tensor] = made
-            left = self.left or left
-            if self.here > start:
-                for ask in item.asks:
-                    by = self.here - 1 if ask == item.tensor else start
-                    self.keep(held[ask], by)
-                hands, slices = (
-                    tuple(n for read in some for n in held[read])
-                    for some in (item.hands, item.slices)
-                )
-                if hands or slices:
-                    self.hand_on(hands, slices)
-                self.cut(start, [(k, n, held[x]) for k, n, x in item.cuts])
-            for name in item.names:
-                if name not in self._unnamed:
-                    self.name(held[name])
-        self._runs = 1
-        self.name(left)
-        return made
-
-    def _as_run(self, tensors: Sequence[Inner]) -> list[tuple[int, Inner]]:
-        """What an operator computes, with its place, in the order in which code runs it.
-
-        In one expression two factors are multiplied before the next one is computed; what
-        has a variable is there before the expression.
-        """
-        named = {n for item in tensors for n in item.names} - self._unnamed
-        places = {item.tensor: number for number, item in enumerate(tensors)}
-        when: list[tuple[int, int]] = []
-        for number, item in enumerate(tensors):
-            terms, before = [*item.reads], item.tensor
-            for other in tensors[number + 1 :] if item.meets else ():
-                if not other.meets or other.reads[0] != before:
-                    break
-                terms += [n for n in other.reads[1:] if n in named]
-                before = other.tensor
-            at = max((when[places[n]][0] for n in terms if n in places), default=0)
-            when.append((at if item.meets else number, number))
-        order = sorted(range(len(tensors)), key=when.__getitem__)
-        return [(number, tensors[number]) for number in order]
-
-    def _operation(self, link: Link, reads: Held, owner: object) -> Held:
-        tape, here, cost = self.tape, self.here, link.cost
-        reads = () if cost.given else reads
-        parameters = cost.parameters
-        if link.shares:  # Both who has it and who shares it make its gradient.
-            owner, parameters = link.shares
-        trained = bool(cost.parameters) or any(tape.buffers[n].trained for n in reads)
-        trained = trained or not reads  # made of what is learned alone, as in a scan
-        if owner is None and not trained:
-            cost = replace(cost, saves_more=0)
-        elif not trained:
-            cost = replace(
-                cost,
-                saves_more=0,
-                saves_bytes=0,
-                saves_once=0,
-                saves_once_bytes=0,
-                stays=Amount(),
-                lean=None,
-            )
-        tape.operations.append(
-            Operation(
-                self.part,
-                self.unit,
-                reads,
-                len(tape.buffers),
-                cost.inside,
-                cost.inside_lean,
-                cost.stays,
-                cost.fixed,
-                link.cost.cheap,
-                parameters,
-                owner,
-                link.works,
-                link.cost.held,
-                Amount(link.cost.workspace_back),
-                seen=cost.seen,
-                hands=reads if cost.hands else (),
-                runs=self._runs,
-                exact=cost.exact,
-                changed_in_place=cost.changed_in_place,
-                unheld=cost.unheld,
-                absent=link.absent or cost.absent,
-                converts=cost.converts,
-                turned=cost.turned,
-                between=self.between,
-            )
-        )
-        for number in reads:
-            buffer = tape.buffers[number]
-            buffer.read = here
-            buffer.named = max(buffer.named, here)
-        made = Buffer(link.amount, here, here, here, trained, copies=self._runs)
-        return self._buffer(but(made, before=cost.given, given=cost.given))
-
-    def keep(self, held: Held, by: int) -> None:
-        """Notes that tensors are kept for the gradient of an operation."""
-        operations = self.tape.operations
-        for number in held:
-            buffer = self.tape.buffers[number]
-            # What an adapter makes stands behind a product that is made of it.
-            place = max(by, buffer.born)
-            op = operations[place]
-            if op.converts or (op.owner and not self.is_trained(place)):
-                continue
-            buffer.kept = by if buffer.kept is None else min(buffer.kept, by)
-            asks = tuple(dict.fromkeys((*operations[place].asks, number)))
-            operations[place] = but(operations[place], asks=asks)
-
-    def is_trained(self, operation: int) -> bool:
-        """Whether what an operation makes has a gradient; learned scalars left out."""
-        return self.tape.buffers[self.tape.operations[operation].makes].trained
-
-    def hand_on(self, held: tuple[object, ...], slices: Held = ()) -> None:
-        """Notes that tensors get the gradient of the last operation as it is.
-
-        Args:
-            held: these.
-            slices: those of which it reads a part.
-        """
-        last = self.tape.operations[-1]
-        self.tape.operations[-1] = but(last, hands=held, slices=slices)
-
-    def cut(self, start: int, parts: Iterable[tuple[object, int, Held]]) -> None:
-        """Notes that operations read parts of tensors alone.
-
-        Args:
-            start: the first of these operations, which go on to here.
-            parts: keys, numbers of each, and what they are parts of.
-        """
-        cuts = [(key, Amount(n), whole) for key, n, (whole, *_) in parts]
-        for number in range(start, self.here) if cuts else ():
-            op = self.tape.operations[number]
-            own = tuple(cut for cut in cuts if cut[2] in op.reads)
-            self.tape.operations[number] = but(op, cuts=(*op.cuts, *own))
-
-    def leave(self, held: Sequence[Held]) -> None:
-        """Notes what a block hands on, when it is through."""
-        last = self.tape.operations[-1] if self.tape.operations else None
-        if last is not None and last.unit == self.unit:
-            leaves = tuple(dict.fromkeys(n for each in held for n in each))
-            self.tape.operations[-1] = but(last, leaves=leaves)
-        self.between = True
-
-    def name(self, held: Held) -> None:
-        """Notes that code has a name for tensors up to here."""
-        here = self.here - 1
-        for number in held:
-            self.tape.buffers[number].named = max(self.tape.buffers[number].named, here)

@@ -93,7 +93,7 @@ class _NetworkFollower:
         shared: list[tuple[SharedModule, ...]] = []
         starts: list[Block] = []
         ends: list[Block] = []
-        shape = stem.output
+        shape, apart = stem.output, stem.trace.apart
         for number, flow in enumerate(recurrence.flows):
             by_stage = formula.scope is Scope.STAGE
             stage = formula.stages[number]
@@ -103,14 +103,15 @@ class _NetworkFollower:
                 place = Place(stage.width, stage.stride, table=table)
                 piece, kept = self._piece(between, shape, place, kept)
                 transitions.append(piece)
-                shape = piece.output
+                shape, apart = piece.output, piece.trace.apart
             which = [number] if by_stage else list(range(len(formula.stages)))
-            start, graphs, end, kept = self._flows.flow(flow, which, shape, kept)
+            start, graphs, end, kept = self._flows.flow(flow, which, shape, kept, apart)
             starts.append(start)
             ends.append(end)
             stages.extend(graphs)
             shared.append(self._shared())
             shape = end.outputs[0] or shape
+            apart = shape.layout is Layout.IMAGE
         stages = count_apart(stages, formula, self._runner)
         check(recurrence, tuple(stages), self._report)
         check_starts(recurrence, self._report)

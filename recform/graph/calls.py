@@ -11,6 +11,7 @@ import sympy
 
 from recform.algebra.expr import (
     Apply,
+    Combine,
     Elementwise,
     Part,
     Pointwise,
@@ -24,7 +25,7 @@ from recform.algebra.indices import untimed
 from recform.algebra.pipeline import Pipeline
 from recform.algebra.tracing import Trace
 from recform.algebra.typeset import indexed
-from recform.blocks import Amount, Layout, Shape, Stride
+from recform.blocks import Cost, Layout, Shape, Stride, Work
 from recform.blocks.acts import Link
 from recform.blocks.shape import Size
 from recform.graph.model import Module, Site, Totals
@@ -44,6 +45,7 @@ class BlockCalls:
         modules: for each operator that the block owns, what it is made for.
         totals: what the calls cost together.
         works: what each computes.
+        each: those that are called on one member after the other.
     """
 
     def __init__(self, block: BlockShapes) -> None:
@@ -51,6 +53,7 @@ class BlockCalls:
         self.modules: dict[str, Module] = {}
         self.totals = Totals()
         self.works: dict[Tensor | Site, tuple[Link, ...]] = {}
+        self.each: set[Tensor] = set()
 
     def later(self, name: str, x: Shape) -> None:
         """An operator of the block that later blocks alone call."""
@@ -78,14 +81,15 @@ class BlockCalls:
         pipeline = block.formula.operators[tensor.operator]
         try:
             where = partial(block.span, tensor)
-            trace = block.runner.run(pipeline, inputs, module.place, where)
+            apart = self.is_apart(tensor.arguments[0]) if inputs == given else None
+            trace = block.runner.run(pipeline, inputs, module.place, where, apart)
         except Stuck:
             raise Stuck(tensor, (*tensor.arguments[:1], tensor)) from None
         count = block.counts.of(tensor)
         learned = trace.parameters if own and is_new else 0
         self.totals += Totals(learned, trace.multiply_adds * count)
         self._keep(tensor, trace, given, inputs)
-        block.turned[tensor] = trace.turned
+        block.apart[tensor] = trace.apart
         return trace.output
 
     def _module(
@@ -127,32 +131,40 @@ class BlockCalls:
         inputs: tuple[Shape, ...],
     ) -> None:
         """Notes what autograd keeps of a call, and what the call computes."""
-        block, copied = self._block, 0
+        block = self._block
         each = zip(tensor.arguments, inputs, given, trace.saves_inputs, strict=True)
         for argument, shape, own_shape, kept in each:
-            adapted = shape != own_shape
-            if kept and trace.multiplies and not adapted and self.is_turned(argument):
-                copied += shape.elements
-            elif kept:
+            if kept:
+                adapted = shape != own_shape
                 block.saved.keep(argument, shape, tensor, adapted=adapted)
         if trace.saves_output:
             block.saved.keep(tensor, trace.output, tensor)
         calls = block.counts.of(tensor)
-        links = list(trace.links)
-        if copied:
-            links[0] = links[0].keeping(copied)
-        block.saved.keep_inside(tensor, (trace.kept + Amount(copied)).times(calls))
-        self.works[tensor] = tuple(link.times(calls) for link in links)
+        block.saved.keep_inside(tensor, trace.kept.times(calls))
+        self.works[tensor] = tuple(link.times(calls) for link in trace.links)
+        if tensor.is_many and not stacks(block.formula, block.shape, tensor):
+            # What it makes of them is put together.
+            size = trace.output.elements * calls
+            cost = Cost(cheap=True, hands=True)
+            together = Link(size, cost, (Work(size, size),))
+            self.works[tensor] = (*self.works[tensor], together)
+            self.each.add(tensor)
 
-    def is_turned(self, tensor: Tensor) -> bool:
+    def is_apart(self, tensor: Tensor) -> bool:
         """Whether the features of a position lie apart in memory, as far as it is known."""
-        turned, step = self._block.turned, self._block.step
-        if tensor in turned or tensor in step.taken:
-            return turned.get(tensor, False)
-        same = State | Scaled | Elementwise | Part | Pointwise | TensorSum
-        parts = step.parts(tensor) if isinstance(tensor, same) else ()
-        turned[tensor] = bool(parts) and all(map(self.is_turned, parts))
-        return turned[tensor]
+        apart, block = self._block.apart, self._block
+        if tensor not in apart:
+            shape = block.shape(tensor)
+            same = State | Scaled | Elementwise | Part | Pointwise | TensorSum | Combine
+            mine = isinstance(tensor, same) and tensor not in block.step.taken
+            parts = block.step.parts(tensor) if mine and not tensor.is_many else ()
+            # A sum lies as the first of its terms that does not spread.
+            alike = isinstance(tensor, Part)
+            large = (x for x in parts if alike or block.known.get(x) == shape)
+            first = next(large, None)
+            image = shape.layout is Layout.IMAGE
+            apart[tensor] = image if first is None else self.is_apart(first)
+        return apart[tensor]
 
     def _arguments(self, tensor: Apply, given: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """Rule 5: the shapes in which arguments come to their operator.

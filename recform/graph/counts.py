@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TypeGuard
 
 from recform.algebra.expr import History, K, Pointwise, Scaled, Tensor
@@ -76,6 +77,23 @@ class Counts:
         dealt = [part for part in parts if isinstance(part, Dealt)]
         others = [part for part in parts if part not in dealt]
         return len(dealt) == len(others) == 1 and others[0].is_many
+
+    def is_weighed(self, tensor: Tensor) -> bool:
+        """Whether it is members with weights that only a sum reads, which weighs them."""
+        scaled = isinstance(tensor, Scaled) and tensor.coefficient.has(K)
+        if not scaled and not self.is_by_features(tensor):
+            return False
+        reads = self._readers.get(tensor, ())
+        return all(isinstance(x, Over) and x.kind == "sum" for x in reads)
+
+    @cached_property
+    def _readers(self) -> dict[Tensor, list[Tensor]]:
+        """What is made of each tensor."""
+        found: dict[Tensor, list[Tensor]] = {}
+        for tensor in self._step.body:
+            for part in self._step.parts(tensor):
+                found.setdefault(part, []).append(tensor)
+        return found
 
     def check(
         self, tensor: Over, report: Diagnostics, span: Callable[[Tensor], Span]

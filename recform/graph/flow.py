@@ -43,14 +43,14 @@ class _Carried:
         stage: that of the block which it comes from.
         same: the place of the first one that is the same tensor.
         kept: whether autograd keeps it already.
-        turned: whether the features of its positions lie apart in memory.
+        apart: whether the features of its positions lie apart in memory.
     """
 
     what: Shape | Module
     stage: int
     same: int
     kept: bool = False
-    turned: bool = False
+    apart: bool = False
 
 
 def _shapes(carried: Sequence[_Carried]) -> tuple[Shape | None, ...]:
@@ -105,10 +105,11 @@ class FlowFollower:
         self._kept: dict[Tensor, Amount] = {}
         self.followed: list[list[Segment]] = []
         self._waiting: Lists[_Carried]
+        self._lies: dict[Tensor, bool] = {}
         self.block: BlockShapes | None = None
 
     def flow(
-        self, flow: Flow, which: list[int], shape: Shape, kept: bool
+        self, flow: Flow, which: list[int], shape: Shape, kept: bool, apart: bool
     ) -> tuple[Block, list[StageGraph], Block, bool]:
         """The blocks of a flow.
 
@@ -117,6 +118,7 @@ class FlowFollower:
             which: the numbers of its stages.
             shape: what comes in.
             kept: whether autograd keeps that already.
+            apart: whether its features lie apart in memory.
 
         Returns:
             What is computed before the first block; the stages; what is computed behind
@@ -130,6 +132,7 @@ class FlowFollower:
         width = formula.stages[which[0]].width
         place = Place(width, 1, 0, flow.length)
         before = which[0] - 1
+        self._lies = {Input(): apart}
         start, carried = self._block(flow.start, (), place, before, shape, kept)
         self._waiting = Lists[_Carried](flow)
         self._waiting.keep(0, carried)
@@ -298,7 +301,7 @@ class FlowFollower:
         saved: set[Tensor] = set()
         same: dict[Tensor, Tensor] = {}
         modules = {key: m for key, m in self.modules.items() if key[1] in (None, 0)}
-        turned: dict[Tensor, bool] = {}
+        lies = dict(self._lies) if shape is not None else {}
         for slot, item in zip(step.inputs, carried, strict=True):
             if isinstance(slot, ModuleSlot):
                 assert isinstance(item.what, Module)
@@ -307,7 +310,7 @@ class FlowFollower:
                 assert isinstance(item.what, Shape)
                 known[slot] = item.what
                 born[slot] = item.stage
-                turned[slot] = item.turned
+                lies[slot] = item.apart
                 other = step.inputs[item.same]
                 if isinstance(other, Tensor) and other != slot:
                     same[slot] = other
@@ -333,7 +336,7 @@ class FlowFollower:
             shape,
             frozenset(saved),
             same,
-            turned,
+            lies,
         )
         self.block = shapes
         block = shapes.block()
@@ -380,6 +383,6 @@ def _handed_on(shapes: BlockShapes, block: Block) -> tuple[_Carried, ...]:
             assert output is not None
             # A part of a tensor is no other name of it.
             same = roots.setdefault((shapes.saved.root(slot), output), number)
-            stage, turned = shapes.stages.of(slot), shapes.calls.is_turned(slot)
-            made.append(_Carried(output, stage, same, slot in shapes.saved, turned))
+            stage, apart = shapes.stages.of(slot), shapes.calls.is_apart(slot)
+            made.append(_Carried(output, stage, same, slot in shapes.saved, apart))
     return tuple(made)

@@ -147,6 +147,7 @@ class Block:
             adapter that no other term has before.
         held: the tensors that autograd keeps.
         numbers: what its coefficients have by its place.
+        each: what operators make that are called on one member after the other.
     """
 
     shapes: Mapping[Tensor, Shape]
@@ -158,6 +159,7 @@ class Block:
     works: Mapping[Tensor | Site, tuple[Link, ...]]
     held: tuple[Held, ...]
     numbers: tuple[Symbolic, ...] = ()
+    each: frozenset[Tensor] = frozenset()
 
     def arrives(self, site: Site) -> Shape:
         """What comes to a place, behind the adapter if one stands there.

@@ -35,7 +35,7 @@ class PipelineRunner:
         self._report = report
         self._tables = formula.tables
         self._params = {parameter(p.name): p.value for p in formula.params if p.free}
-        self._memo: dict[tuple[str, Span | None, tuple[Shape, ...], Place], Trace] = {}
+        self._memo: dict[object, Trace] = {}
 
     def run(
         self,
@@ -43,6 +43,7 @@ class PipelineRunner:
         inputs: tuple[Shape, ...],
         place: Place,
         where: Where = None,
+        apart: bool | None = None,
     ) -> Trace:
         """The pipeline on shapes.
 
@@ -51,15 +52,16 @@ class PipelineRunner:
             inputs: the shapes that come in.
             place: what its symbols stand for.
             where: finds the place in the formula that applies it, for diagnostics.
+            apart: as of :func:`recform.algebra.tracing.trace`.
 
         Raises:
             Stuck: after a diagnostic, if an operator does not fit.
         """
         if BLOCK not in pipeline.symbols:
             place = replace(place, index=0)
-        key = (pipeline.name, pipeline.span, inputs, place)
+        key = (pipeline.name, pipeline.span, inputs, place, apart)
         if key not in self._memo:
-            self._memo[key] = self._run(pipeline, inputs, place, where)
+            self._memo[key] = self._run(pipeline, inputs, place, where, apart)
         return self._memo[key]
 
     def memories(
@@ -100,10 +102,11 @@ class PipelineRunner:
         inputs: tuple[Shape, ...],
         place: Place,
         where: Where,
+        apart: bool | None,
     ) -> Trace:
         self._check_tables(pipeline, place)
         try:
-            made = trace(pipeline, inputs, self.values(place))
+            made = trace(pipeline, inputs, self.values(place), apart)
         except Misfit as misfit:
             self._misfit(misfit, where)
             raise Stuck from None

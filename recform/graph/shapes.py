@@ -20,7 +20,6 @@ from recform.algebra.expr import (
     Elementwise,
     History,
     Input,
-    K,
     Part,
     Pointwise,
     Scaled,
@@ -75,7 +74,7 @@ class BlockShapes(Shapes):
         input: what :class:`Input` stands for.
         kept: inputs that autograd keeps already.
         same: inputs that are another input in this place, and that one.
-        turned: whether the features of a tensor's positions lie apart in memory, as far as
+        apart: whether the features of a tensor's positions lie apart in memory, as far as
             known.
         counts: how many tensors each tensor is.
         calls: those of operators.
@@ -98,7 +97,7 @@ class BlockShapes(Shapes):
     input: Shape | None = None
     kept: frozenset[Tensor] = frozenset()
     same: Mapping[Tensor, Tensor] = field(default_factory=dict)
-    turned: dict[Tensor, bool] = field(default_factory=dict)
+    apart: dict[Tensor, bool] = field(default_factory=dict)
     _added: int = 0
     _sizes: ScalarSizes = field(init=False)
 
@@ -165,6 +164,7 @@ class BlockShapes(Shapes):
             totals=own + self.calls.totals + self.adapters.totals,
             works={**others, **self.calls.works, **self.adapters.works},
             held=self.saved.held(),
+            each=frozenset(self.calls.each),
         )
 
     def is_own(self, tensor: Apply) -> bool:
@@ -250,9 +250,9 @@ class BlockShapes(Shapes):
         """Whether a tensor is none that is made here by itself, of its own numbers."""
         if isinstance(tensor, Scaled):
             # Code has the sign in a sum, and weights in a product with all members.
-            return tensor.coefficient in (1, -1) or bool(tensor.coefficient.has(K))
+            return tensor.coefficient in (1, -1) or self.counts.is_weighed(tensor)
         if isinstance(tensor, Pointwise):
-            return self.counts.is_by_features(tensor)
+            return self.counts.is_weighed(tensor)
         views = State | Part | Input | Dealt | Apply
         view = isinstance(tensor, views) or self.divides(tensor)
         return view or is_list(tensor) or tensor in self.step.taken

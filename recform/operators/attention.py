@@ -105,7 +105,8 @@ class Attention(Operator):
             weighed = _kernel(weighed, (q, k, v), a)
         else:
             given = q, k, v
-            weighed, result = _wide(weighed, given, given, a, trains=True), "apart"
+            weighed = _wide(weighed, given, given, a, trains=True)
+            weighed, result = _cut(weighed, given), "apart"
         # The function has names for these until it returns.
         last = replace(out.does[-1], names=(x.name, "qkv", result))
         return (q, k, v, *weighed, replace(out, does=(last,)))
@@ -398,6 +399,17 @@ def _named(weighed: Sequence[Detail], given: Sequence[Detail]) -> tuple[Detail, 
     return (*others, replace(last, does=(*acts, replace(one, names=names))))
 
 
+def _cut(weighed: Sequence[Detail], given: Sequence[Detail]) -> tuple[Detail, ...]:
+    """The same, of queries, keys and values that are parts of one tensor."""
+    sizes = {x.name: x.numbers for x in given}
+
+    def each(act: Inner) -> Inner:
+        parts = [str(name) for name in act.reads if name in sizes]
+        return replace(act, cuts=tuple((n, sizes[n], "qkv") for n in parts))
+
+    return tuple(replace(x, does=tuple(map(each, x.does))) for x in weighed)
+
+
 def _absent(act: Inner) -> Inner:
     """An operation of which there is nothing in evaluation."""
     return replace(act, links=tuple(replace(x, absent=True) for x in act.links))
@@ -466,7 +478,9 @@ def _holding(act: Inner, numbers: int, once: int, **more: Any) -> Inner:
 
 
 def _copied(x: Detail | Inner, numbers: int) -> Inner:
-    return again(f"copied {x.made[0]}", (x,), numbers)
+    """A copy, of which a product of matrices makes rows of all examples and heads."""
+    cost = Cost(cheap=True, folds=True)
+    return operation(f"copied {x.made[0]}", (x,), numbers, cost=cost)
 
 
 def _met(

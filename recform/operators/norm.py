@@ -9,7 +9,7 @@ from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, made
 from recform.blocks.details import Detail, again, converted, on_gpu, operation
 from recform.blocks.operator import Emitted, Operator, Weights
-from recform.blocks.shape import Layout, Shape
+from recform.blocks.shape import Layout, Order, Shape
 from recform.blocks.support import template
 from recform.operators.window import divides
 
@@ -65,6 +65,7 @@ class LayerNorm(Operator):
 
     name = "ln"
     normalises = True
+    order = Order.TOGETHER
     positionwise = True
     about = "layer normalisation over the features of each position"
     source = "Ba, Kiros and Hinton (2016)"
@@ -114,6 +115,7 @@ class RMSNorm(Operator):
     single = True
     normalises = True
     positionwise = True
+    order = Order.ALIKE
     about = "divides by the root mean square of the features; learned scale, no shift"
     source = "Zhang and Sennrich (2019)"
     attribute = "norm"

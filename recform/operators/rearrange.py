@@ -6,7 +6,7 @@ from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
 from recform.blocks.operator import Emitted, Misfit, Operator
-from recform.blocks.shape import Layout, Shape
+from recform.blocks.shape import Layout, Order, Shape
 from recform.operators.window import divides, pair
 
 
@@ -14,6 +14,7 @@ class ChannelShuffle(Operator):
     """Deals the channels of each group out over all groups."""
 
     name = "shuffle"
+    order = Order.APART
     takes = (Layout.IMAGE,)
     about = "channel shuffle: deals the channels of each group out over all groups"
     source = "Zhang et al. (2018), ShuffleNet, section 3.1"

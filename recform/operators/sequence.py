@@ -7,7 +7,7 @@ from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import made
 from recform.blocks.details import Detail, operation
 from recform.blocks.operator import Emitted, Memory, Operator, Weights
-from recform.blocks.shape import Layout, Shape
+from recform.blocks.shape import Layout, Order, Shape
 from recform.blocks.support import template
 from recform.operators.window import divides
 
@@ -21,7 +21,7 @@ class TokenConv(Operator):
     single = True
     takes = (Layout.TOKENS,)
     mixes = True
-    turns = True
+    order = Order.APART
     about = "convolution along the positions of tokens, of which as many come out"
     source = "van den Oord et al. (2016), WaveNet, section 2.1"
     attribute = "conv"
@@ -82,7 +82,6 @@ class Transpose(Operator):
 
     name = "transpose"
     takes = (Layout.TOKENS,)
-    turns = True
     about = "positions of tokens as their features, and features as positions"
     source = "Tolstikhin et al. (2021), MLP-Mixer, Eq. (1)"
     support = (template("permute"),)
@@ -90,7 +89,7 @@ class Transpose(Operator):
     def shape(self, x: Shape, a: Arguments) -> Shape:
         return Shape(Layout.TOKENS, x.grid[0], (x.features,))
 
-    # A view that products of matrices copy, as that of `tokens`.
+    # A view that products of matrices copy: so it doesn't pass.
     costs = Cost(cheap=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:

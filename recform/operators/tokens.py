@@ -8,7 +8,7 @@ from recform.blocks.amount import Cost
 from recform.blocks.arguments import Argument, Arguments, Kind, given
 from recform.blocks.code import code, made
 from recform.blocks.operator import Emitted, Misfit, Operator, Several, require_layout
-from recform.blocks.shape import Layout, Shape, known
+from recform.blocks.shape import Layout, Order, Shape, known
 from recform.blocks.support import template
 from recform.operators.convolution import CONV
 from recform.operators.linear import learned
@@ -21,7 +21,7 @@ class Patches(Operator):
     name = "patches"
     takes = (Layout.IMAGE,)
     mixes = True
-    turns = True
+    order = Order.ALIKE
     about = "cuts an image into patches, and makes a token of each by a learned map"
     source = "Dosovitskiy et al. (2021), Eq. (1)"
     attribute = "patches"
@@ -65,14 +65,11 @@ class Tokens(Operator):
 
     name = "tokens"
     takes = (Layout.IMAGE, Layout.PIXELS)
-    turns = True
+    costs = Cost(passes=True)
     about = "an image or pixels as tokens, a position each, row by row"
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         return Shape(Layout.TOKENS, x.features, (x.grid[0] * x.grid[1],))
-
-    # It is a view, but products of matrices copy what is turned: so it doesn't pass.
-    costs = Cost(cheap=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         if x.layout is Layout.PIXELS:
@@ -85,15 +82,12 @@ class Pixels(Operator):
 
     name = "pixels"
     takes = (Layout.IMAGE,)
-    turns = True
+    costs = Cost(passes=True)
     about = "an image with its channels last: height x width x channels"
     support = (template("permute"),)
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         return Shape(Layout.PIXELS, x.features, x.grid)
-
-    # A view that products of matrices copy, as that of `tokens`.
-    costs = Cost(cheap=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{x}.permute(0, 2, 3, 1)", layer="Permute(0, 2, 3, 1)")
@@ -208,6 +202,7 @@ class Positions(Operator):
     takes = (Layout.TOKENS,)
     tabled = True
     positionwise = True
+    order = Order.ALIKE
     about = "adds a learned vector to the token at each position"
     source = "Dosovitskiy et al. (2021), Eq. (1)"
     attribute = "pos_embedding"

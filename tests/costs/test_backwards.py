@@ -46,6 +46,18 @@ def test_peaks(name: str, depth: int) -> None:
     assert peak == pytest.approx(real.training, rel=0.01)
 
 
+@pytest.mark.parametrize("depth", [4, 9])
+def test_what_comes_in_has_no_gradient(depth: int) -> None:
+    """A block that gets it runs as ever, and keeps what it did."""
+    item = compiled(
+        f"input 8\nstem none\nhead none\nstages 8 x {depth}\nW = linear(c) > tanh\n"
+        "X_i = X_<i-1> + W_i*X_<i-1> - X_<i-2>"
+    )
+    said = item.memory("reversible", batch=5)
+    net = replace(item, target=Target(memory=Memory.reversible)).module()
+    assert said.total.kept == measure(net, item.formula.inputs, 5).kept
+
+
 #: A network whose blocks draw: one operator twice, another one once, and one never.
 DRAWN = (
     IMAGES + "W = conv(3, c) > dropout(0.2) > bn > dropout(0.1)\nN = conv(1, c) > bn\n"

@@ -270,16 +270,18 @@ PLANNED |= {
 }
 
 
-def held(item: Compiled, plans: Sequence[str]) -> Iterator[tuple[str, Needs, Measured]]:
+def held(
+    item: Compiled, plans: Sequence[str], batch: int = BATCH
+) -> Iterator[tuple[str, Needs, Measured]]:
     """What is said of each form that a network can have, and what torch holds of it."""
     for plan in plans:
         try:
-            said = item.memory(plan, batch=BATCH)
+            said = item.memory(plan, batch=batch)
         except CompileError:
             assert plan == "reversible"
             continue
         net = replace(item, target=Target(memory=Memory(plan))).module()
-        yield plan, said, measure(net, item.formula.inputs, BATCH)
+        yield plan, said, measure(net, item.formula.inputs, batch)
 
 
 @pytest.mark.parametrize("name", PLANNED)

@@ -22,8 +22,10 @@ from recform.blocks import (
     Argument,
     Arguments,
     Cost,
+    Emitted,
     Memory,
     Operator,
+    Order,
     Shape,
     Work,
     symbols_in,
@@ -116,6 +118,14 @@ class Body(Operator):
     def works_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Work, ...]:
         """What all its operators compute."""
         return self.known(inputs, a).works
+
+    def lies(self, x: Shape, made: Shape) -> Order | None:
+        """As its equations say."""
+        return None
+
+    def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
+        """None: its equations are written as a class."""
+        raise NotImplementedError
 
     def opened(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Inner, ...]:
         """What it computes, one after the other; sizes are numbers."""

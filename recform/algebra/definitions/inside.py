@@ -18,7 +18,14 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.algebra.shapes import Shapes, adds_up, asked, divisors, full
+from recform.algebra.shapes import (
+    Shapes,
+    adds_up,
+    asked,
+    divisors,
+    full,
+    is_taken_off,
+)
 from recform.algebra.tracing import Trace, output_of, trace
 from recform.blocks import Arguments, Cost, Misfit, Shape, Work
 from recform.blocks.acts import Inner, Link, cost_of
@@ -178,7 +185,8 @@ class Inside(Shapes):
             if links and links[0].meets:
                 yield from self._met(tensor, reads, links[0].meets)
                 continue
-            hands = tuple(self._handed(tensor, reads))
+            added = [*reads[:1], *(x for x in reads[1:] if not is_taken_off(x))]
+            hands = tuple(self._handed(tensor, added))
             asks = tuple(dict.fromkeys(map(self.bare, self.asks(tensor))))
             module: object = None
             if isinstance(tensor, Apply):
@@ -203,7 +211,8 @@ class Inside(Shapes):
             flags = asked(tensor, (True, True), over=self.divides(part))
             both, own = (made, term), (link,)
             asks = [x for x, kept in zip(both, flags, strict=True) if kept and not adds]
-            hands = (*whole, *self._handed(tensor, [part]))
+            added = [] if is_taken_off(part) else [part]
+            hands = (*whole, *self._handed(tensor, added))
             name = (tensor, number) if number + 1 < len(meets) else tensor
             cuts = tuple(self._cut(reads[: 2 if not number else 0] or (part,)))
             yield Inner(name, both, own, tuple(asks), hands, cuts, meets=True)

@@ -1,0 +1,330 @@
+"""Writes a tape: operators, one after the other, as code runs them.
+
+A link says how what it makes lies in memory. What a product of matrices copies of it, and
+which arguments are one tensor, hang on what has been written before.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from recform.blocks import Amount, Cost, Order, Work
+from recform.blocks.acts import Inner, Link, statements
+from recform.costs.tape import GENERATOR, Buffer, Held, Operation, Seen, Tape, but
+
+
+class Writer:
+    """Writes a tape.
+
+    Attributes:
+        tape: as far as it is written.
+        part: the part of the network that is written.
+        unit: the number of the block that is written.
+        between: whether it is through.
+        apart: whether operators are modules in a row, and what comes in has no name.
+        left: what the last chain had a name for before it was through.
+        out: what has the name of that until the first statement of the next one is.
+
+    Args:
+        gpu: whether it is of what a network does on a GPU.
+        alone: whether there is one example at once, of which products copy nothing.
+        size: bytes of a number.
+        unnamed: tensors inside of definitions that have no variable.
+    """
+
+    def __init__(
+        self,
+        *,
+        gpu: bool = False,
+        alone: bool = False,
+        size: int = 4,
+        unnamed: frozenset[object] = frozenset(),
+    ) -> None:
+        self.gpu = gpu
+        self.alone = alone
+        self._unnamed = unnamed
+        self.tape = Tape(size=size, generator=0 if gpu else GENERATOR)
+        self.part = ""
+        self.unit = 0
+        self.between = self.apart = False
+        self._runs = 1
+        self.left: Held = ()
+        self.out: Held = ()
+
+    @property
+    def here(self) -> int:
+        """The number of the next operation."""
+        return len(self.tape.operations)
+
+    def comes_in(self, amount: Amount, *, apart: bool = False) -> Held:
+        """A tensor that is there before the first operation."""
+        return self._buffer(Buffer(amount, -1, -1, -1, trained=False, apart=apart))
+
+    def _buffer(self, made: Buffer) -> Held:
+        number = len(self.tape.buffers)
+        self.tape.buffers[number] = made
+        return (number,)
+
+    def chain(
+        self,
+        links: Sequence[Link],
+        given: Held,
+        owner: object,
+        parts: Sequence[Held] = (),
+    ) -> Held:
+        """Operators one after the other; what comes in is held until they are through.
+
+        Args:
+            links: the operators.
+            given: what comes in.
+            owner: whose parameters they have.
+            parts: of several inputs each.
+        """
+        x = named = given
+        start, place = self.here, 0
+        self.tape.differs |= any(link.cost.gpu for link in links)
+        links = [link.on_gpu if self.gpu else link for link in links]
+        links = [link.in_half if self.tape.size < 4 else link for link in links]
+        links = [link for link in links if not (self.alone and link.cost.folds)]
+        for statement in statements(links, apart=self.apart):
+            named = x
+            for link in statement:
+                if link.multiplies and self._lies_apart(x):
+                    x = self._operation(self._copy(x), x, None)
+                here = self.here
+                here_owner = owner and (owner, place)
+                place += 1
+                inside = link.inside() if link.inside else ()
+                if inside:
+                    each = parts if here == start and parts else (x,)
+                    held = dict(zip(link.takes, each, strict=True))
+                    argument, x = x, self._opened(inside, held, here_owner)
+                    self._lay(x, link.order, argument)
+                    self.name(argument)  # It is one to the end of the call.
+                    continue
+                made = self._operation(
+                    link, x, here_owner, _twice(parts, x) if here == start else ()
+                )
+                if link.cost.saves_input and (link.multiplies or here > start):
+                    self.keep(x, here)
+                if link.cost.saves_output and link is not links[-1]:
+                    self.keep(made, here)
+                x = made
+            self.name((*named, *self.out))
+            self.out = ()
+        if not self.apart:
+            self.name(given)
+        self.left = named if named != given else ()
+        return x
+
+    def _opened(
+        self, tensors: Sequence[Inner], held: dict[object, Held], owner: object
+    ) -> Held:
+        """What an operator computes, of what it takes."""
+        made: Held = ()
+        left: Held = ()
+        #: The parts that are read alone by what reads a view.
+        seen: dict[object, tuple[tuple[object, int, object], ...]] = {}
+        if self.gpu:
+            tensors = [other for item in tensors for other in item.on_gpu]
+        for number, item in self._as_run(tensors):
+            start, self._runs = self.here, item.runs
+            parts = [held[read] for read in item.reads]
+            reads = tuple(dict.fromkeys(n for part in parts for n in part))
+            made = self.chain(
+                item.links, reads, owner and (owner, item.module or number), parts
+            )
+            held[item.tensor] = made if item.links else Seen(made)
+            left = self.left or left
+            more = (cut for read in item.reads for cut in seen.get(read, ()))
+            cuts = (*item.cuts, *more)
+            if self.here == start:
+                seen[item.tensor] = cuts
+            else:
+                for ask in item.asks:
+                    by = self.here - 1 if ask == item.tensor else start
+                    self.keep(held[ask], by)
+                hands, slices = (
+                    tuple(n for read in some for n in held[read])
+                    for some in (item.hands, item.slices)
+                )
+                if hands or slices:
+                    self.hand_on(hands, slices)
+                self.cut(start, [(k, n, held[x]) for k, n, x in cuts])
+            for name in item.names:
+                if name not in self._unnamed:
+                    self.name(held[name])
+        self._runs = 1
+        self.name(left)
+        return made
+
+    def _as_run(self, tensors: Sequence[Inner]) -> list[tuple[int, Inner]]:
+        """What an operator computes, with its place, in the order in which code runs it.
+
+        In one expression two factors are multiplied before the next one is computed; what
+        has a variable is there before the expression.
+        """
+        named = {n for item in tensors for n in item.names} - self._unnamed
+        places = {item.tensor: number for number, item in enumerate(tensors)}
+        when: list[tuple[int, int]] = []
+        for number, item in enumerate(tensors):
+            terms, before = [*item.reads], item.tensor
+            for other in tensors[number + 1 :] if item.meets else ():
+                if not other.meets or other.reads[0] != before:
+                    break
+                terms += [n for n in other.reads[1:] if n in named]
+                before = other.tensor
+            at = max((when[places[n]][0] for n in terms if n in places), default=0)
+            when.append((at if item.meets else number, number))
+        order = sorted(range(len(tensors)), key=when.__getitem__)
+        return [(number, tensors[number]) for number in order]
+
+    def _operation(
+        self, link: Link, reads: Held, owner: object, twice: Held = ()
+    ) -> Held:
+        tape, here, cost = self.tape, self.here, link.cost
+        reads = () if cost.given else reads
+        parameters = cost.parameters
+        if link.shares:  # Both who has it and who shares it make its gradient.
+            owner, parameters = link.shares
+        trained = bool(cost.parameters) or any(tape.buffers[n].trained for n in reads)
+        trained = trained or not reads  # made of what is learned alone, as in a scan
+        if owner is None and not trained:
+            cost = replace(cost, saves_more=0)
+        elif not trained:
+            cost = replace(
+                cost,
+                saves_more=0,
+                saves_bytes=0,
+                saves_once=0,
+                saves_once_bytes=0,
+                stays=Amount(),
+                lean=None,
+            )
+        tape.operations.append(
+            Operation(
+                self.part,
+                self.unit,
+                reads,
+                len(tape.buffers),
+                cost.inside,
+                cost.inside_lean,
+                cost.stays,
+                cost.fixed,
+                link.cost.cheap,
+                parameters,
+                owner,
+                link.works,
+                link.cost.held,
+                Amount(link.cost.workspace_back),
+                seen=cost.seen,
+                twice=twice,
+                hands=reads if cost.hands else (),
+                runs=self._runs,
+                exact=cost.exact,
+                changed_in_place=cost.changed_in_place,
+                unheld=cost.unheld,
+                absent=link.absent or cost.absent,
+                converts=cost.converts,
+                turned=cost.turned,
+                between=self.between,
+            )
+        )
+        for number in reads:
+            buffer = tape.buffers[number]
+            buffer.read = here
+            buffer.named = max(buffer.named, here)
+        made = Buffer(link.amount, here, here, here, trained, copies=self._runs)
+        held = self._buffer(but(made, before=cost.given, given=cost.given))
+        self._lay(held, link.order, reads)
+        return held
+
+    def _lay(self, made: Held, order: Order | None, reads: Held) -> None:
+        """Notes how a tensor lies in memory, by what it is made of."""
+        if order is None or not made:
+            return
+        buffers = self.tape.buffers
+        apart, size = order is Order.APART, buffers[made[0]].amount
+        if order is Order.JOINED:
+            apart = any(buffers[number].apart for number in reads)
+        if order is Order.ALIKE:
+            large = [n for n in reads if buffers[n].amount == size]
+            apart = any(buffers[number].apart for number in (large or reads)[:1])
+        buffers[made[0]].apart = apart
+
+    def _lies_apart(self, x: Held) -> bool:
+        """Whether a product of matrices has to copy a tensor, to have rows of features."""
+        return not self.alone and any(self.tape.buffers[number].apart for number in x)
+
+    def _copy(self, x: Held) -> Link:
+        """Such a copy, for whose gradient nothing is asked."""
+        size = sum(self.tape.buffers[number].amount.numbers for number in x)
+        cost = Cost(cheap=True, converts=True, hands=True)
+        return Link(size, cost, (Work(size, size),))
+
+    def keep(self, held: Held, by: int) -> None:
+        """Notes that tensors are kept for the gradient of an operation."""
+        operations = self.tape.operations
+        for number in held:
+            buffer = self.tape.buffers[number]
+            # What an adapter makes stands behind a product that is made of it.
+            place = max(by, buffer.born)
+            op = operations[place]
+            if op.converts or (op.owner and not self.is_trained(place)):
+                continue
+            buffer.kept = by if buffer.kept is None else min(buffer.kept, by)
+            asks = tuple(dict.fromkeys((*operations[place].asks, number)))
+            operations[place] = but(operations[place], asks=asks)
+
+    def is_trained(self, operation: int) -> bool:
+        """Whether what an operation makes has a gradient; learned scalars left out."""
+        return self.tape.buffers[self.tape.operations[operation].makes].trained
+
+    def hand_on(self, held: tuple[object, ...], slices: Held = ()) -> None:
+        """Notes that tensors get the gradient of the last operation as it is.
+
+        Args:
+            held: these.
+            slices: those of which it reads a part.
+        """
+        last = self.tape.operations[-1]
+        self.tape.operations[-1] = but(last, hands=held, slices=slices)
+
+    def cut(self, start: int, parts: Iterable[tuple[object, int, Held]]) -> None:
+        """Notes that operations read parts of tensors alone.
+
+        Args:
+            start: the first of these operations, which go on to here.
+            parts: keys, numbers of each, and what they are parts of.
+        """
+        cuts = [(key, Amount(n), whole) for key, n, (whole, *_) in parts]
+        for number in range(start, self.here) if cuts else ():
+            op = self.tape.operations[number]
+            own = tuple(cut for cut in cuts if cut[2] in op.reads)
+            self.tape.operations[number] = but(op, cuts=(*op.cuts, *own))
+
+    def leave(self, held: Sequence[Held]) -> None:
+        """Notes what a block hands on, when it is through."""
+        last = self.tape.operations[-1] if self.tape.operations else None
+        if last is not None and last.unit == self.unit:
+            leaves = tuple(dict.fromkeys(n for each in held for n in each))
+            self.tape.operations[-1] = but(last, leaves=leaves)
+        self.between = True
+
+    def name(self, held: Held) -> None:
+        """Notes that code has a name for tensors up to here."""
+        here = self.here - 1
+        for number in held:
+            self.tape.buffers[number].named = max(self.tape.buffers[number].named, here)
+
+
+def _twice(parts: Sequence[Held], reads: Held) -> Held:
+    """The tensors that are several arguments of an operation, which reads them once."""
+    left, twice = Counter(reads), list[int]()
+    whole = (part for part in parts if not isinstance(part, Seen))
+    for number in (number for part in whole for number in part):
+        left[number] -= 1
+        twice += [number] * (left[number] < 0)
+    return tuple(twice)
