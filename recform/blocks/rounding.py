@@ -92,6 +92,11 @@ class _Code:
         """What is to hold; of what is no number, nothing does."""
         self._lines.append(f"if not {condition}: return None")
 
+    def _need_float(self, number: _Number) -> None:
+        """A whole number is to be a float as it stands: ``sin(10**20)`` is of that alone."""
+        if number[1] == _EXACT:
+            self._need(f"abs({number[0]}) < {_WHOLE}")
+
     def _named(self, code: str, off: str = "") -> _Number:
         """The number ``y`` that code makes, and what it is off, if it is."""
         y, e = f"y{len(self._lines)}", f"e{len(self._lines)}"
@@ -130,6 +135,7 @@ class _Code:
             self._need(f"{cut}({x} - 2*{e}) == {cut}({x} + 2*{e})")
             return self._named(f"{cut}({x})")
         code, condition, off = _FUNCTIONS[name]
+        self._need_float((x, e))
         self._need(condition.format(x=x, e=e))
         return self._named(code.format(x=x), off.format(x=x, e=e, y="{y}"))
 
@@ -147,9 +153,8 @@ class _Code:
         """By the logarithm of what the base is off, as a part of it."""
         (x, d), (n, e) = parts
         self._need(f"{f'abs({x})' if is_whole else x} > {d}")
-        for number, off in parts:
-            if off == _EXACT:
-                self._need(f"abs({number}) < {_WHOLE}")
+        for number in parts:
+            self._need_float(number)
         part = f"{d}/(abs({x}) - {d})"
         log = f"abs({n})*{part}"
         if e != _EXACT:

@@ -66,6 +66,7 @@ def test_what_is_known(value: Symbolic) -> None:
         sympy.exp(800 + K) * sympy.exp(-I - 800),  # runs over, and comes back
         sympy.exp(-800 - K) * sympy.exp(800 + I),
         sympy.Min(2 ** (2 ** (I + 10)), 1, evaluate=False),
+        sympy.sin(10**20 * I),
         sympy.sqrt(K - I),
         (-2) ** (K + TENTH),
         sympy.log(K - I),
