@@ -19,8 +19,8 @@ _UNIT = 2.0**-50
 _SMALL = 1e-300
 #: A whole number below it is a float as it stands.
 _WHOLE = 2**53
-#: What a number may be off, as a part of it, and how large it may be.
-_NEAR, _MOST = 1e-11, 1e288
+#: What a number may be off, as a part of it; how large it may be; what counts as none.
+_NEAR, _MOST, _NOTHING = 1e-11, 1e288, 1e-290
 
 #: Functions of ``x``, which is off by ``e``: their code; what has to hold of the two; and
 #: what comes of ``e`` in the number ``y`` that they make.
@@ -51,8 +51,9 @@ class _Unknown(Exception):
 def nearly(value: Symbolic, symbols: Sequence[Symbolic]) -> Callable[..., float | None]:
     """An expression as a function of whole numbers, good to ten digits.
 
-    It gives None where floats may not come to the number: nothing is left of the digits, or
-    something on the way is larger than any float, or is no number.
+    It gives 0 for what is far smaller than any other float may be, and None where floats may
+    not come to the number: nothing is left of the digits, or something on the way is larger
+    than any float, or is no number.
     """
     try:
         return _Code(symbols).function(value)
@@ -78,7 +79,9 @@ class _Code:
     def function(self, value: Symbolic) -> Callable[..., float | None]:
         """All of it as a function."""
         made, off = self._of(value)
-        self._need(f"{off} <= {_NEAR}*abs({made}) < {_MOST}")
+        self._need(
+            f"({off} <= {_NEAR}*abs({made}) < {_MOST} or {made} == 0 and {off} < {_NOTHING})"
+        )
         lines = [*self._lines, f"return float({made})"]
         text = [f"def made({', '.join(self._given)}):", " try:"]
         text += [f"  {line}" for line in lines]

@@ -129,13 +129,16 @@ def _keeps(value: Symbolic) -> Callable[[int, int, int], bool]:
     is_quick = value.is_rational_function(I, L, K)
     near, place = nearly(value, (I, L, K)), places_of(value)
 
+    def is_close(got: float, wanted: float) -> bool:
+        return math.isclose(got, wanted, rel_tol=1e-9)
+
     def kept(block: int, length: int, member: int) -> bool:
         try:
             got = made(block, length, member)
             wanted = got if is_quick else near(block, length, member)
-            if wanted is None:
+            if wanted is None or not is_close(got, wanted):
                 wanted = exact(*place(block, member), length)
-            return math.isclose(got, wanted, rel_tol=1e-9) and abs(got) <= LARGEST
+            return is_close(got, wanted) and abs(got) <= LARGEST
         except (ArithmeticError, ValueError, TypeError):
             return False
 

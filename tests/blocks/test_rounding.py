@@ -32,7 +32,11 @@ def check(value: Symbolic, places: list[tuple[int, int]]) -> int:
             continue
         known += 1
         exact = as_any_float(value, {I: block, L: 1000, K: member})
-        assert isclose(found, exact, rel_tol=1e-10), (value, block, member)
+        assert isclose(found, exact, rel_tol=1e-10, abs_tol=1e-290), (
+            value,
+            block,
+            member,
+        )
     return known
 
 
@@ -44,6 +48,7 @@ def check(value: Symbolic, places: list[tuple[int, int]]) -> int:
         sympy.Rational(-9, 10) ** (I - K),
         (-I) ** (K - 3),
         2 ** (-TENTH * K),
+        3 * sympy.exp(-1000 * I * K),
         Sigmoid(TENTH * (I - K)) + Softplus(K - I) - log1p(I),
         sympy.pi * sympy.exp(1) * sympy.tanh(K / I) + sympy.cos(I * K),
         sympy.floor(sympy.sqrt(2) * I) + sympy.ceiling(K + TENTH) + abs(K - 3),
@@ -140,4 +145,4 @@ def test_starts_are_no_work(value: Symbolic, many: int) -> None:
     """
     starts, blocks = MemberStarts(value, (), last=I - 1), range(100, 1000, 100)
     count = calls(lambda: [starts.numbers(block, 1000, block) for block in blocks])
-    assert count < many * sum(blocks) / 10
+    assert count < 6 * sum(blocks)
