@@ -47,6 +47,10 @@ _MARKUP = re.compile(r"\s*<(?:\?xml|!DOCTYPE|html|svg)\b", re.IGNORECASE)
 _STATEMENT = re.compile(r"(?m)^(?:import|from|def|class|async def|@)\b")
 _GENERATED = re.compile(r'"""\S+, from (?P<name>\S+)\. Generated code')
 _FENCE = re.compile(r"(?m)^```")
+_SECTION = re.compile(r"(?m)^\[[\w.\-]+\]\s*$")
+#: A line of a table: each begins with one word, and in some a number follows.
+_ROW = re.compile(r"[^\s,;]+\s*[,;\t]")
+_NUMBERS = re.compile(r"(?m)(?:^|[,;\t])\s*-?\d[\d.e\-]*\s*(?:[,;\t]|$)")
 _COMMAND = re.compile(r"(?m)^\s*\\(?:documentclass|usepackage|begin\{document\})")
 
 
@@ -85,6 +89,10 @@ def _text_contents(text: str) -> Contents | None:
         return Contents("a generated module", made_of, ".py")
     if _STATEMENT.search(text) and _is_python(text):
         return Contents("a Python module", ending=".py")
+    if _SECTION.search(text) and _is_toml(text):
+        return Contents("TOML", ending=".toml")
+    if _is_table(text):
+        return Contents("a table (CSV)", ending=".csv")
     if _FENCE.search(text):
         return Contents(
             "Markdown", "copy what stands between the lines of ``` into a file"
@@ -112,3 +120,22 @@ def _is_python(text: str) -> bool:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
+
+
+def _is_toml(text: str) -> bool:
+    import tomllib
+
+    try:
+        tomllib.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _is_table(text: str) -> bool:
+    """Whether it is lines of as many values each: without a sign of a statement's."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) < 2 or set(text) & set("=()<>#") or not _NUMBERS.search(text):
+        return False
+    values = {len(re.findall(r"[,;\t]", line)) for line in lines}
+    return len(values) == 1 and all(map(_ROW.match, lines))

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import sympy
 
-from recform.algebra.expr import History, I, K, L, Tensor, subtensors
+from recform.algebra.expr import History, I, L, Tensor, subtensors
 from recform.algebra.indices import counts_from_end
 from recform.algebra.labels import Naming
 from recform.algebra.pipeline import Pipeline
 from recform.algebra.written.constants import Constant
 from recform.algebra.written.decimals import Decimals, decimals_in
+from recform.algebra.written.starts import MemberStarts
 from recform.blocks import Library, Shape, Stride
-from recform.blocks.exact import as_float, reckoning
+from recform.blocks.exact import as_float
 from recform.blocks.symbolic import Symbolic
 from recform.memory import Memory
 from recform.source import Source, Span
@@ -70,55 +71,6 @@ class Table:
         """``(3, 5, 3) per stage``."""
         per = "block" if self.by_block else "stage"
         return f"({', '.join(map(str, self.values))}) per {per}"
-
-
-@dataclass(frozen=True)
-class MemberStarts:
-    """How the numbers of ``scalar a_<i,k> = 0`` start, one for each member of a sum.
-
-    Attributes:
-        value: in ``i``, ``L`` and :data:`recform.algebra.expr.K`.
-        own: what single members have instead, by their index: ``scalar a_<i,i> = 1``;
-            where two are of one member, the first counts.
-        first, last: the indices of the sum's members; the last one in ``i``.
-    """
-
-    value: Symbolic
-    own: tuple[tuple[Symbolic, Symbolic], ...]
-    first: int = 0
-    last: Symbolic = I
-
-    def has(self, symbol: sympy.Symbol) -> bool:
-        """Whether a start depends on a symbol."""
-        return any(
-            value.has(symbol) for value in (self.value, *dict(self.own).values())
-        )
-
-    def numbers(self, block: int, length: int, count: int) -> list[float]:
-        """The first values of a block that has so many members."""
-        last = int(as_float(self.last, {I: block}))
-        return [
-            self.number(block, length, k) for k in range(last + 1 - count, last + 1)
-        ]
-
-    def number(self, block: int, length: int, member: int) -> float:
-        """The first value of a block for one member."""
-        for place, value in self.own:
-            if _start(place, block, length) == member:
-                return _start(value, block, length)
-        return _start(self.value, block, length, member)
-
-
-def _start(value: Symbolic, block: int, length: int, member: int = 0) -> float:
-    return _starts(value)(block, length, member)
-
-
-@lru_cache(maxsize=4096)
-def _starts(value: Symbolic) -> Callable[[int, int, int], float]:
-    """A start of what it is, of ``i``, ``L`` and a member."""
-    found = lru_cache(maxsize=65536)(reckoning(value, (I, L, K)))
-    by_block, by_member = value.has(I), value.has(K)
-    return lambda i, length, k: found(i if by_block else 1, length, k * by_member)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,12 @@ class Naming:
         return bool(self.each) or self.counts > 0
 
     @property
+    def placed(self) -> bool:
+        """Whether it is a number in a container, which counts all that is in there."""
+        texts = (_NUMBER.sub("0", text) for text in (self.text, *self.each))
+        return any(name.isdigit() for text in texts for name in text.split("."))
+
+    @property
     def first(self) -> int:
         """The number of the first one."""
         found = _NUMBER.search(self.text)

@@ -246,6 +246,8 @@ class File:
 
     def stands(self, value: Value) -> Any:
         """A value that stands in a node."""
+        if type(value) is float:  # lists have very many of them
+            return self.table.frozen(value)
         if isinstance(value, Leaf):
             value = tensor(self, value)
         if isinstance(value, tuple | list):

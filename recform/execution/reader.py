@@ -21,6 +21,7 @@ from recform.execution.forms import (
     kind_of,
 )
 from recform.execution.library import COMPARED, CONSTANTS, check_whole, is_plain
+from recform.execution.numbers import row
 from recform.execution.parts import (
     Asked,
     Each,
@@ -264,6 +265,10 @@ class Reader:
         for item in self._calls.each(whole):
             inner._assign(loop.target, item)
             found += inner._comprehension(node, rest)
+            if not rest and len(found) == 1:
+                at = (loop.target, whole, self._names, self._file.definitions)
+                if numbers := row(node.elt, *at):
+                    return numbers
         return found
 
     def _blocks(self, made: ast.expr, letter: ast.expr, whole: Value) -> Items | None:

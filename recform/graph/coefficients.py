@@ -11,12 +11,14 @@ import sympy
 from recform.algebra.definitions.body import every_step
 from recform.algebra.definitions.cell import Cell
 from recform.algebra.expr import Filled, I, K, L, Learned, Scaled, Tensor
-from recform.algebra.formula import LearnedScalar, MemberStarts, Scope
+from recform.algebra.formula import LearnedScalar, Scope
 from recform.algebra.indices import untimed
 from recform.algebra.placed import placed
 from recform.algebra.stable import with_words
+from recform.algebra.written.starts import MemberStarts, places_of
 from recform.blocks.code import LARGEST
 from recform.blocks.exact import as_any_float, as_float, runs_over
+from recform.blocks.rounding import nearly
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.model import StageGraph
@@ -107,13 +109,15 @@ def _bad_start(scalar: LearnedScalar, length: int) -> tuple[int, str] | None:
 
 def _bad_member(starts: MemberStarts, length: int) -> tuple[int, str] | None:
     kept = {v: _keeps(v) for v in (starts.value, *(value for _, value in starts.own))}
+    usual = kept[starts.value]
     for block in range(1, length + 1):
         at = {I: block, L: length}
         special = {as_float(place, at): start for place, start in reversed(starts.own)}
+        own = {place: kept[start] for place, start in special.items()}
         last = int(as_float(starts.last, at))
         for k in range(starts.first, last + 1):
-            value = special.get(k, starts.value)
-            if not kept[value](block, length, k):
+            if not own.get(k, usual)(block, length, k):
+                value = special.get(k, starts.value)
                 return block, _fault(value, block, length, k) or "RF106"
     return None
 
@@ -121,21 +125,30 @@ def _bad_member(starts: MemberStarts, length: int) -> tuple[int, str] | None:
 def _keeps(value: Symbolic) -> Callable[[int, int, int], bool]:
     """Whether floats make a start of what it is, of ``i``, ``L`` and a member."""
     made = sympy.lambdify((I, L, K), with_words(value), modules="math")
-    # There are many of them, and of fractions floats are as good as any.
+    # Of fractions floats are as good as any.
     is_quick = value.is_rational_function(I, L, K)
+    near, place = nearly(value, (I, L, K)), places_of(value)
 
-    @lru_cache(maxsize=4096)
+    def is_close(got: float, wanted: float) -> bool:
+        return math.isclose(got, wanted, rel_tol=1e-9)
+
     def kept(block: int, length: int, member: int) -> bool:
-        at = {I: block, L: length, K: member}
         try:
-            got = math.inf if runs_over(value, at) else made(block, length, member)
-            wanted = got if is_quick else as_float(value, at)
-            return math.isclose(got, wanted, rel_tol=1e-9) and abs(got) <= LARGEST
+            got = made(block, length, member)
+            wanted = got if is_quick else near(block, length, member)
+            if wanted is None or not is_close(got, wanted):
+                wanted = exact(*place(block, member), length)
+            return is_close(got, wanted) and abs(got) <= LARGEST
         except (ArithmeticError, ValueError, TypeError):
             return False
 
-    by_block, by_member = value.has(I), value.has(K)
-    return lambda i, length, k: kept(i if by_block else 1, length, k * by_member)
+    @lru_cache(maxsize=4096)
+    def exact(block: int, member: int, length: int) -> float:
+        """What it is; no number where code runs over on its way there."""
+        at = {I: block, L: length, K: member}
+        return math.nan if runs_over(value, at) else as_float(value, at)
+
+    return kept
 
 
 def _coefficients(step: Step) -> Iterator[tuple[Scaled | Filled, Symbolic]]:

@@ -44,7 +44,9 @@ class _Folder:
             found = merges(_roots(formula), operators, _Adapters(self._network).free)
         formula = with_equations(formula, found.change)
         # Of what several were merged into, nobody has said what it is called.
-        left = {n: n not in found.into for n in (*formula.names, *formula.name_spans)}
+        names = {n: item for n, item in formula.names.items() if n not in found.into}
+        # Nor what number it has where others in front of it are gone.
+        gone = {*found.into, *(n for n, item in names.items() if item.placed)}
         return replace(
             formula,
             stem=self._pipeline(formula.stem),
@@ -54,8 +56,8 @@ class _Folder:
             transition=transition and self._pipeline(transition),
             lift=lift and self._pipeline(lift),
             operators=found.operators,
-            names={n: item for n, item in formula.names.items() if left[n]},
-            name_spans={n: span for n, span in formula.name_spans.items() if left[n]},
+            names=names,
+            name_spans={n: x for n, x in formula.name_spans.items() if n not in gone},
             # What its weights start with are those that were trained.
             init={},
         )

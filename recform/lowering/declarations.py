@@ -8,10 +8,11 @@ from dataclasses import replace
 import sympy
 
 from recform.algebra.expr import ANY, I, K, L, of_number
-from recform.algebra.formula import LearnedScalar, MemberStarts
+from recform.algebra.formula import LearnedScalar
 from recform.algebra.indices import untimed
 from recform.algebra.scalars import ScalarReader, of_block, scalar_of
 from recform.algebra.typeset import indexed
+from recform.algebra.written.starts import MemberStarts
 from recform.blocks.exact import as_float
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics

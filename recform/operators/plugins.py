@@ -69,7 +69,11 @@ def load(plugins: Iterable[Plugin], report: Diagnostics) -> Library:
             classes = _classes(plugin)
         except _Failure as failure_:
             hint = ""
-            if isinstance(plugin, str) and not _is_file(plugin):
+            if isinstance(plugin, str | Path) and Path(plugin).suffix == ".rf":
+                hint = (
+                    "this is a formula file: a plugin is a Python file with operators"
+                )
+            elif isinstance(plugin, str) and not _is_file(plugin):
                 hint = "a file is named with its .py, such as --plugin operators.py"
             report.error(
                 "RF511", f"the plugin {origin} cannot be used: {failure_}", hint=hint

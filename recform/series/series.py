@@ -360,8 +360,22 @@ def _over(series: Series, domain: Symbolic) -> Series:
 
 @lru_cache(maxsize=4096)
 def _converted(element: Symbolic, old: Symbolic, new: Symbolic) -> Symbolic:
-    """A number of one field in another: with roots that takes long, and they are few."""
-    return new.convert_from(element, old)
+    """A number of one field in another; one with roots is a polynomial in one number."""
+    if not (old.is_Algebraic and new.is_Algebraic):
+        return new.convert_from(element, old)
+    generator, made = _generator(old, new), new.zero
+    for factor in element.to_list():
+        made = made * generator + new.convert_from(factor, old.dom)
+    return made
+
+
+@lru_cache(maxsize=256)
+def _generator(old: Symbolic, new: Symbolic) -> Symbolic:
+    """The number of which all of a field with roots are made, in another field.
+
+    SymPy looks for it among all relations of whole numbers, which takes half a second.
+    """
+    return new.convert_from(old.unit, old)
 
 
 def add_to(row: Row, column: int, weight: Symbolic) -> None:

@@ -57,6 +57,13 @@ _SIZED = {
     "stages": "each stage stands for itself: stages 16 x 3, 32 x 4 / 2",
     "input": "there is an `x` between sizes: input 3 x 32 x 32",
 }
+#: Declarations, each with what its name may be.
+_NAMED = {
+    **dict.fromkeys(("param", "const", "scalar"), "a"),
+    "vector": "a_i",
+    "names": "W",
+    "init": "conv",
+}
 #: How the numbers of stages are written.
 _LISTED = "numbers of the stages are a const: const k = (3, 5) per stage"
 _TUPLE = "several values stand in round brackets: conv((1, 3), c)"
@@ -211,7 +218,9 @@ def _token(
         "RF101",
         f"{str(token)!r} cannot stand here" + f": {wanted} was expected" * bool(wanted),
         place,
-        hint=_number(statement, place.start, expected) or _elsewhere(error, statement),
+        hint=_number(statement, place.start, expected)
+        or _name(statement, place)
+        or _elsewhere(error, statement),
     )
 
 
@@ -369,6 +378,17 @@ def _number(statement: Span, end: int, expected: set[str]) -> str:
         return ""
     declared = statement.source.text[statement.start : end].rstrip()
     return f"it has a number, as in {declared} = 1"
+
+
+def _name(statement: Span, equals: Span) -> str:
+    """The hint where the name is missing in a declaration, in front of its ``=``."""
+    word = _first_word(statement)
+    named = _NAMED.get(word)
+    before = statement.source.text[statement.start : equals.start].rstrip()
+    if named is None or equals.text != "=" or before != word:
+        return ""
+    rest = " ".join(statement.text_without_comments[len(word) :].split())
+    return f"it has a name, as in {word} {named} {rest}"
 
 
 def _lacks_equals(previous: Token | None, token: Token) -> bool:

@@ -9,8 +9,9 @@ import sympy
 
 from recform.algebra.definitions.body import every_step
 from recform.algebra.expr import K
-from recform.algebra.formula import InitRule, MemberStarts
+from recform.algebra.formula import InitRule
 from recform.algebra.pipeline import Pipeline, Step
+from recform.algebra.written.starts import MemberStarts
 from recform.blocks import Operator
 from recform.blocks.exact import as_float, filled
 from recform.blocks.symbolic import Symbolic

@@ -138,6 +138,8 @@ IMPORTS = {
     "an exception": ("raises.py", "ZeroDivisionError"),
     "an exit": ("exits.py", "SystemExit"),
     "bytes": ("bytes.py", "SyntaxError"),
+    "a formula": ("net.rf", "formula file"),
+    "a formula elsewhere": ("./net.rf", "formula file"),
 }
 
 
@@ -151,11 +153,12 @@ def test_what_cannot_be_imported(
     (tmp_path / "raises.py").write_text("1/0")
     (tmp_path / "exits.py").write_text("import sys; sys.exit(0)")
     (tmp_path / "bytes.py").write_bytes(b"x = '\xff'")
+    (tmp_path / "net.rf").write_text(NET)
     name, text = IMPORTS[case]
     (item,) = mistakes(NET, name)
     assert item.code == "RF511"
     assert name in item.message
-    assert text in item.message
+    assert text in f"{item.message} {item.hint}"
 
 
 @pytest.mark.parametrize("name", ["conv", "relu"])

@@ -36,6 +36,10 @@ OTHERS = {
     bytes(200_000): ("no text", ""),
     b"# Title\n\n```rf\nX_i = W_i*X_<i-1>\n```\n": ("Markdown", "```"),
     b"\\documentclass{article}\n": ("LaTeX", "equations"),
+    b"# a net\nname = 'x'\n[model.net]\ndepth = 3\n": ("TOML", ""),
+    b"epoch,loss\n1,0.5\n2,3e-2\n": ("a table (CSV)", ""),
+    b"net;accuracy\r\na;0.5\r\n": ("a table (CSV)", ""),
+    b"0.5\t-1\n0.25\t2\n": ("a table (CSV)", ""),
 }
 
 
@@ -76,7 +80,16 @@ def test_names_may_begin_as_a_picture_does() -> None:
 
 
 def test_a_formula_file_with_a_mistake_is_one(tmp_path: Path) -> None:
-    for text in ('"X_i = W_i', "{X_i} = W_i*X", "[X_i = 3", "class X_i = X", "<X> = 3"):
+    for text in (
+        *('"X_i = W_i', "{X_i} = W_i*X", "[X_i = 3", "class X_i = X", "<X> = 3"),
+        *(
+            "[a]\nX_i = W_i*X_<i-1>",
+            "a = 3\nb = 4",
+            "stages 4, 6\nstages 8, 2",
+            "X, Y\nA, B",
+        ),
+        *("W = conv(3,\n3, 4)\n", "use 'a'\n3, 4", "1, 2", "param a = 2\n[c]"),
+    ):
         file = tmp_path / "net.rf"
         file.write_text(f"{text}\n")
         with pytest.raises(CompileError) as caught:

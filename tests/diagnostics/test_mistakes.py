@@ -180,6 +180,21 @@ def test_did_you_mean() -> None:
             "it has a number, as in const g_i = 1",
         ),
         (
+            "scalar = 0.5  # of all",
+            "'=' cannot stand here: a name was expected",
+            "it has a name, as in scalar a = 0.5",
+        ),
+        (
+            "vector  = 1/i",
+            "'=' cannot stand here: a name was expected",
+            "it has a name, as in vector a_i = 1/i",
+        ),
+        (
+            "scalar a = = 2",
+            "'=' cannot stand here: an expression was expected",
+            "one `=` is enough",
+        ),
+        (
             "network A:",
             "':' cannot stand here: the end of the line was expected",
             "",

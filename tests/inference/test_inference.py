@@ -510,3 +510,15 @@ def test_names_that_no_module_can_have_are_told_here_too() -> None:
     )
     with pytest.raises(CompileError, match="type is a name that the module itself has"):
         _ = recform.compile(text, inference=True).source
+
+
+def test_numbers_in_a_container_that_has_fewer_modules() -> None:
+    """The stages are told to stand behind three modules, of which two are left."""
+    text = (
+        'input 3 x 8 x 8\nstages 4 x 1, 4 x 2\nnames stem = ".", stages = "layers.{3}"\n'
+        "stem layers: (conv(3, c) > bn > relu)\nW = conv(3, c) > bn\nX_i = W_i*X_<i-1>\n"
+    )
+    module, x = recform.load(text).double(), torch.randn(4, 3, 8, 8).double()
+    module(x)  # statistics of its own
+    made = recform.optimize(module.eval())
+    torch.testing.assert_close(made(x), module(x), rtol=1e-9, atol=1e-9)

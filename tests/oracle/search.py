@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections import Counter
 from collections.abc import Callable, Collection
+from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +21,9 @@ from tests.oracle.compare import Overflow, agree
 REFUSED = {"RF305", "RF309", "RF406"}
 #: And where shapes change they may not meet, or one would have to be made finer.
 REFUSED_STAGES = REFUSED | {"RF401", "RF407"}
+
+#: Where what is being tried stands.
+LAST = Path(".hypothesis", "last")
 
 
 def few(examples: int) -> int:
@@ -73,10 +79,16 @@ def search(
 ) -> Counter[str]:
     """Draws examples and tries them; fails with the simplest one that fails.
 
+    The one that is being tried stands in a file, which tells what a run that was killed
+    did last; one that has failed is in Hypothesis' database, and is tried first next time.
+
     Returns:
         How often each word came out.
     """
     counts: Counter[str] = Counter()
+    test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+    trying = LAST / re.sub(r"\W+", "_", f"{test}.{os.getpid()}")
+    LAST.mkdir(parents=True, exist_ok=True)
 
     @settings(
         max_examples=examples,
@@ -85,7 +97,9 @@ def search(
     )
     @given(strategy)
     def run(text: str) -> None:
+        trying.write_text(str(text), encoding="utf-8")
         counts[try_one(text)] += 1
 
     run()
+    trying.unlink(missing_ok=True)
     return counts

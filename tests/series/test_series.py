@@ -27,7 +27,10 @@ from recform.series.series import (
     Row,
     Series,
     Word,
+    _converted,
+    _generator,
     constant,
+    field_of,
     letter,
     polynomial,
     whole,
@@ -207,3 +210,20 @@ def test_polynomials_are_the_same_series() -> None:
     assert table(whole(made)) == table(made)
     divided = (constant(1 / x) * P).star()
     assert whole(divided) is divided
+
+
+def test_numbers_with_roots_in_another_field() -> None:
+    """One of them is looked for in the other field, which takes long; all others follow."""
+    numbers = [
+        sympy.sqrt(2),
+        1 - sympy.sqrt(3) / 7,
+        sympy.sqrt(6) + 1,
+        sympy.Rational(2, 3),
+    ]
+    old = field_of(numbers)
+    new = field_of([*numbers, sympy.sqrt(5)])
+    before = _generator.cache_info().misses
+    for number in numbers:
+        made = _converted(old.from_sympy(number), old, new)
+        assert made == new.from_sympy(number)
+    assert _generator.cache_info().misses <= before + 1
