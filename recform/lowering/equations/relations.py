@@ -378,7 +378,8 @@ class EquationReader:
 
     def _parts(self, item: n.Relation, right: n.Expr) -> tuple[Tensor, ...]:
         """What a split makes, a part for each unknown on its left."""
-        parts = split_of(right, self._reader) if isinstance(right, n.Call) else None
+        call = n.bare(right)
+        parts = split_of(call, self._reader) if isinstance(call, n.Call) else None
         if parts is None:
             self._report.fail(
                 "RF217",
