@@ -29,6 +29,11 @@ def general(text: Text) -> list[tuple[str, n.Relation, n.Expr]]:
     return found
 
 
+def applied(text: Text) -> list[n.Relation]:
+    """Boundary equations of what operators are applied to: ``W_0*X_<-1> = ...``."""
+    return [x for x in text.of(n.Relation) if isinstance(x.left[0], n.Product)]
+
+
 def depth(text: Text) -> int:
     """How many blocks the index counts; 0 where that is no number, or differs."""
     (stages,) = text.of(n.Stages) or (None,)
@@ -100,8 +105,7 @@ def starts(text: Text) -> None:
     """``X_0`` as ``input`` or ``Y_0``, where nothing says what these are."""
     known = [f"{name}_0" for name, *_ in general(text)]
     said = [item for item in text.equations if right(item) not in _rights(text)]
-    bounds = [x for x in text.of(n.Relation) if not isinstance(x.left[0], n.Reference)]
-    if said or bounds or not known or text.of(n.Times):
+    if said or applied(text) or not known or text.of(n.Times):
         return
     for part in text.expressions:
         if isinstance(part, n.Reference) and text.shown(part) in (*known, "input"):
@@ -137,13 +141,12 @@ def late(text: Text) -> None:
     names = [item.target.name for item in scalars]
     if len(text.of(n.Network)) > 1 or len(set(names)) < len(names):
         return
-    bounds = [x for x in text.of(n.Relation) if not isinstance(x.left[0], n.Reference)]
+    # The first one that speaks of an operator says where that comes.
+    if applied(text):
+        return
     for item in (*text.equations, *scalars):
         text.put(item, "")
     lines = [text.shown(item) for item in scalars]
     text.draw.shuffle(lines)
     equations = [text.shown(item) for item in text.equations]
-    if not bounds:
-        text.add("\n".join((*equations, *lines)))
-    else:
-        text.edits.clear()
+    text.add("\n".join((*equations, *lines)))

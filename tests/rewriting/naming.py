@@ -9,7 +9,7 @@ from tests.rewriting.places import RUNNING, Text, nodes
 UNKNOWNS = (
     "x", "self", "Tensor", "nn", "torch", "F", "state", "forward", "block", "Step", "X'",
     "ξ", "class", "None", "print", "blocks", "Module", "super", "range", "x_prev", "scale",
-    "math", "H", "Ξ", "lambda", "wx", "shortcut", "head_", "hidden", "stage1", "out", "x2",
+    "math", "H", "Ξ", "lambda", "wx", "shortcut", "hidden", "stage1", "out", "x2",
     "args", "Mu", "float", "list", "tuple", "super'", "call", "training", "device", "dtype",
     "step",
 )  # fmt: skip
@@ -17,7 +17,7 @@ OPERATORS = (
     "Linear", "Block", "F", "W'", "Ω", "Step", "Training", "Conv", "forward", "Shortcut",
     "WBlock", "None", "True", "blocks", "fc", "conv1", "Norm", "weight", "Module", "class",
     "Self", "self", "nn", "torch", "T", "parameters", "buffers", "modules", "to", "half",
-    "eval", "train", "apply", "type", "children", "Adapter", "relu", "linear", "tanh",
+    "eval", "train", "apply", "type", "children", "Adapter",
     "super", "x", "Tensor", "Γ'",
 )  # fmt: skip
 NUMBERS = (

@@ -113,7 +113,7 @@ def hold(
         made = compiled(other.made, folder, **given)
     except CompileError as error:
         assert way in REFUSED, error
-        event(refusal(error, REFUSED[way]))
+        refusal(error, REFUSED[way])
         return True
     found = same(wanted, made)
     assert found >= WAYS[way], f"{found.name} of\n{text}\nand\n{other.made}"
@@ -225,3 +225,18 @@ def test_brackets_that_say_nothing(one: str, two: str) -> None:
         "B_i = A_i + sum(k, 0, i-1, a_<i,k>*B_k)\noutput B_L\n"
     )
     assert same(compiled(text), compiled(text.replace(one, two))) is Same.LETTERS
+
+
+@pytest.mark.parametrize("scope", ["network", "stage"])
+def test_numbers_of_one_block(scope: str) -> None:
+    """In the equation of a block, numbers per stage and block are its own."""
+    text = (
+        f"input 4\nstem none\nhead none\nstages 4 x 2, 4 x 2\nscope {scope}\n"
+        "const m = (0.5, 0.5) per stage\nconst b = (1, 2, 1, 2) per block\nW = linear(c)\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>\n"
+    ).replace("(1, 2, 1, 2)", "(2, 2, 2, 2)" if scope == "stage" else "(1, 2, 1, 2)")
+    one = compiled(f"{text}X_2 = m*b*X_1 + W_2*X_1/j\n")
+    two = compiled(f"{text}X_<2..2> = m*b*X_<i-1> + W_i*X_<i-1>/j\n")
+    three = compiled(f"{text}X_2 = X_1 + W_2*X_1/2\n")
+    assert same(one, two) is Same.LETTERS
+    assert same(one, three) >= Same.NUMBERS
