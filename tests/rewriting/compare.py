@@ -120,10 +120,12 @@ def alike(one: Compiled, two: Compiled) -> bool:
     torch.manual_seed(0)
     first, second = (prepared(item.module()) for item in (one, two))
     mine, theirs = dict(first.named_parameters()), dict(second.named_parameters())
-    if mine.keys() != theirs.keys():
-        theirs = dict(zip(mine, theirs.values(), strict=False))
-    if len(mine) != len(dict(second.named_parameters())):
+    if len(mine) != len(theirs):
         return False
+    # Those of other names come in the same order.
+    named = [name for name in theirs if name not in mine]
+    others = iter(named)
+    theirs = {x: theirs[x if x in theirs else next(others)] for x in mine}
     if any(mine[name].shape != theirs[name].shape for name in mine):
         return False
     with torch.no_grad():

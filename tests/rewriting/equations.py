@@ -36,9 +36,9 @@ def applied(text: Text) -> list[n.Relation]:
 
 def depth(text: Text) -> int:
     """How many blocks the index counts; 0 where that is no number, or differs."""
-    (stages,) = text.of(n.Stages) or (None,)
-    if stages is None:
+    if len(text.of(n.Stages)) != 1:
         return 0
+    (stages,) = text.of(n.Stages)
     counts = [
         int(stage.blocks.value) if isinstance(stage.blocks, n.Number) else 0
         for stage in stages.stages
@@ -79,15 +79,20 @@ def one_block(text: Text) -> None:
     for name, item, expr in general(text) if blocks > 4 else ():
         # With the number of an older block there would be a first operator.
         fixed = replaced(text.shown(expr), BLOCK, str(blocks))
-        if "j" not in text.named and "k" not in text.shown(expr):
+        # Of learned numbers that would be one of a list.
+        used = {x.name for x in nodes(expr) if isinstance(x, n.Reference)}
+        learned = {x.target.name for x in text.of(n.Scalar) if x.target.indices}
+        if not used & {"j", "k", *learned}:
             text.put(item, f"{text.shown(item)}\n{name}_{blocks} = {fixed}")
 
 
 def aside(text: Text) -> None:
-    """A part of an equation as an unknown of its own."""
-    for _, item, expr in general(text) if not text.of(n.Times) else ():
+    """A part of an equation as an unknown, which has the width of its block."""
+    stages = [stage for item in text.of(n.Stages) for stage in item.stages]
+    for _, item, expr in general(text) if len(stages) == 1 else ():
         found = [x for x in terms(expr) if is_tensor(x) and _is_of_block(x)]
         found = [x for x in found if not isinstance(n.bare(x), n.Reference)]
+        found = [x for x in found if "concat" not in text.shown(x)]
         if found and text.some(0.8):
             part, name = text.draw.choice(found), text.fresh(*"NMKJR")
             text.put(part, f"{name}_i")
@@ -119,7 +124,7 @@ def _rights(text: Text) -> list[n.Expr]:
 def channels(text: Text) -> None:
     """``vector v_i = 0`` as ``scalar v_i = 0 per channel``, and back."""
     for item in text.of(n.Scalar):
-        if item.per == "channel":
+        if item.per in ("channel", "feature"):
             said = f"{text.shown(item.target)} = {text.shown(item.value)}"
             is_vector = text.shown(item).startswith("vector")
             text.put(

@@ -119,6 +119,22 @@ def signs(text: Text) -> None:
                 text.between(before.span.end, term.span.start, f" + {form}")
 
 
+def turned(text: Text) -> None:
+    """Terms and factors in another order, where all shapes are one."""
+    stages = [stage for item in text.of(n.Stages) for stage in item.stages]
+    if len(stages) != 1 or re.search(r"\bbn\b|split|concat|transition", text.text):
+        return
+    for expr in whole(text):
+        if isinstance(expr, n.Sum) and expr.terms[0][0] == 1 and text.some():
+            parts = [(sign, text.shown(term)) for sign, term in expr.terms]
+            text.draw.shuffle(parts)
+            shown = "".join(f" {'-' if s < 0 else '+'} {part}" for s, part in parts)
+            text.put(expr, shown.removeprefix(" + ").strip())
+        elif isinstance(expr, n.Call) and expr.function.name in ("max", "min", "mean"):
+            given = [text.shown(x) for x in expr.arguments]
+            text.put(expr, f"{expr.function.name}({', '.join(reversed(given))})")
+
+
 def calls(text: Text) -> None:
     """``W_i*x`` as ``W_i(x)``."""
     operators = flows(text)

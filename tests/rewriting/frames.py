@@ -85,7 +85,8 @@ def tables(text: Text) -> None:
                 for x in nodes(other)
                 if isinstance(x, n.Reference) and x.name == name
             ]
-            if blocks and all(use.indices == index for use in uses):
+            plain = all(not getattr(x, "indices", ()) for x in nodes(item.value))
+            if blocks and plain and all(use.indices == index for use in uses):
                 value = replaced(text.shown(item.value), "L", str(blocks))
                 row_ = [replaced(value, BLOCK, str(k + 1)) for k in range(blocks)]
                 text.put(item, f"const {name} = {_row(row_)} per block")
@@ -126,10 +127,9 @@ def parts(text: Text) -> None:
     named = [
         x.name for x in nodes(tuple(text.statements)) if isinstance(x, n.Reference)
     ]
-    (stages,) = text.of(n.Stages) or (None,)
-    if stages is None or blocks < 2 or len(stages.stages) > 1 or text.of(n.Scope):
+    (stage, *more) = [x for item in text.of(n.Stages) for x in item.stages] or [None]
+    if stage is None or blocks < 2 or more or text.of(n.Scope):
         return
-    (stage,) = stages.stages
     settings = [x.name for item in text.of(n.Settings) for x in item.settings]
     if stage.stride is not None or {"j", "first"} & {*named} or "stages" in settings:
         return

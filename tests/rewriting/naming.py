@@ -36,8 +36,6 @@ def kinds(text: Text) -> dict[str, tuple[str, ...]]:
         match item:
             case n.Const() | n.Scalar():
                 found[item.target.name] = NUMBERS
-            case n.Param():
-                found[item.name] = NUMBERS
             case n.Relation():
                 for left in item.left:
                     if isinstance(left, n.Call):
@@ -46,7 +44,9 @@ def kinds(text: Text) -> dict[str, tuple[str, ...]]:
                         found[left.name] = UNKNOWNS if left.indices else OPERATORS
     whole = nodes(tuple(text.statements))
     labels = {x.label for x in whole if isinstance(x, n.Part) and x.label}
-    for name in local(text) | labels | RESERVED:
+    # Parameters are arguments of the constructor, which Python has to know as free names.
+    params = {item.name for item in text.of(n.Param)}
+    for name in local(text) | labels | params | RESERVED:
         found.pop(name, None)
     return found
 
@@ -70,6 +70,8 @@ def local(text: Text) -> set[str]:
 def names(text: Text) -> None:
     """Other names for some of those that there are."""
     taken, table = text.named | local(text), {}
+    if text.of(n.Use):
+        return
     for name, choices in kinds(text).items():
         new = text.draw.choice(choices)
         if new not in taken and text.some(0.6):
@@ -78,6 +80,6 @@ def names(text: Text) -> None:
     for item in text.statements:
         for node in nodes(item):
             name = getattr(node, "name", "")
-            if name in table and isinstance(node, n.Reference | n.Setting | n.Param):
+            if name in table and isinstance(node, n.Reference | n.Setting):
                 start = node.span.start + text.shown(node).index(name)
                 text.between(start, start + len(name), table[name])

@@ -38,21 +38,22 @@ WAYS: dict[Callable[[Text], None], Same] = {
     forms.letters: Same.LETTERS,
     forms.written_out: Same.LETTERS,
     forms.distributed: Same.NUMBERS,
-    equations.starts: Same.LETTERS,
+    forms.turned: Same.NUMBERS,
+    equations.starts: Same.NAMES,
     equations.channels: Same.LETTERS,
     equations.output: Same.LETTERS,
     equations.late: Same.LETTERS,
     # Classes of blocks are called by their numbers, where they have equations of their own.
     equations.ranges: Same.NAMES,
     equations.more_ranges: Same.NAMES,
-    equations.one_block: Same.NAMES,
+    equations.one_block: Same.NUMBERS,
     equations.aside: Same.NUMBERS,
     frames.constants: Same.LETTERS,
     frames.block_constants: Same.NUMBERS,
     frames.inlined: Same.NUMBERS,
     frames.tables: Same.NUMBERS,
     frames.sizes: Same.LETTERS,
-    frames.scopes: Same.LETTERS,
+    frames.scopes: Same.NUMBERS,
     frames.parts: Same.NUMBERS,
     frames.definitions: Same.LETTERS,
     frames.opened: Same.LETTERS,
@@ -130,7 +131,6 @@ EXAMPLE_OF = {
     forms.calls: "inverted",
     equations.ranges: "inverted",
     equations.more_ranges: "history",
-    equations.aside: "gated",
     frames.constants: "momentum",
     frames.sizes: "tokens",
     frames.scopes: "vector",
@@ -145,6 +145,37 @@ EXAMPLE_OF = {
 def test_examples(way: Callable[[Text], None]) -> None:
     path = EXAMPLES / "language" / f"{EXAMPLE_OF[way]}.rf"
     text = path.read_text(encoding="utf-8")
+    assert any(hold(text, way, random.Random(seed)) for seed in range(9))
+
+
+#: What all other ways have something to say of.
+ONE_FILE = """\
+input 3
+stem none
+head none
+stages 3 x 5
+const a_i = 1/(i+2)
+const b = 0.7
+vector v_i = 0.5
+scalar p_i = 0.4
+Net = linear(2*c) > gelu
+W = Net > linear(c)
+U = linear(c) > tanh
+Q(x) = x*sigmoid(A*x) where A = linear(cin)
+X_i = X_<i-1> + (a_i*W_i + b*U_i)*input - Q_i*X_<i-1> + 0.5*Y_<i-1>
+Y_i = Y_<i-1> + W_i^2*X_i + sum(X_<0..i-1>)
+Z_i = Z_<i-1> + v_i*Y_i + sum(k, 1, 2, W_<i-k>*X_<i-k-1>) + p_i*max(X_i, Y_i)
+output Z_L
+"""
+
+
+@pytest.mark.parametrize(
+    "way", [way for way in WAYS if way not in EXAMPLE_OF], ids=lambda way: way.__name__
+)
+def test_one_file(way: Callable[[Text], None]) -> None:
+    text = ONE_FILE
+    if way is equations.output:
+        text = "stages 4 x 2\nX_i = X_<i-1> + W_i*X_<i-1>\noutput X_L\n"
     assert any(hold(text, way, random.Random(seed)) for seed in range(9))
 
 
