@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import event, given
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from recform.compiler import Compiled, compile_source, from_text
@@ -21,6 +21,7 @@ from tests.oracle.wider import wider
 from tests.rewriting import equations, forms, frames, naming
 from tests.rewriting.compare import Same, same
 from tests.rewriting.places import Text
+from tests.rewriting.times import unrolled
 from tests.thinned import small
 
 torch.set_num_threads(1)
@@ -137,7 +138,6 @@ EXAMPLE_OF = {
     frames.parts: "tokens",
     frames.definitions: "several",
     frames.order: "inverted",
-    naming.names: "learned_scalars",
 }
 
 
@@ -208,6 +208,19 @@ def test_random_files(
         event(refusal(error, REFUSED_STAGES))
         return
     event(f"{way.__name__}: {'said' if hold(text, way, draw) else 'as it was'}")
+
+
+@tries(3)
+@given(files.timed(1, 4))
+def test_times(text: str) -> None:
+    """A second index is as many unknowns as there are times."""
+    assume(not re.search("^X_<i,[01]>", text, re.MULTILINE))
+    try:
+        wanted = compiled(text)
+    except CompileError as error:
+        event(refusal(error, REFUSED_STAGES))
+        return
+    assert same(wanted, compiled(unrolled(text))) >= Same.NUMBERS
 
 
 #: Files without stages that say one thing: a module is called once, or several times.
