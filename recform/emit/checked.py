@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 
@@ -11,6 +12,7 @@ from recform.blocks.identifiers import support_name
 from recform.classes.layout import CHANNELS_LAST
 from recform.diagnostics import Diagnostics
 from recform.diagnostics.refuted import Refuted, proving
+from recform.execution.draws import NoNumber
 from recform.execution.library import INVERSE
 from recform.execution.parts import PAST
 from recform.graph.model import NetworkGraph
@@ -21,6 +23,7 @@ from recform.readback.frames import PLAINLY, Keeping, check_told, frames_of
 from recform.readback.plan import Printed
 from recform.readback.printed import check_printed
 from recform.readback.surface import check_base, check_definitions, check_file
+from recform.source import Span
 from recform.writers.initialise import used_operators
 
 
@@ -69,7 +72,7 @@ def check(
         )
         every.append((network, printed))
         span = network.recurrence.formula.equations[0].span
-        with proving(span, Diagnostics()):
+        with proving(span, Diagnostics()), _numbered(span, Diagnostics()):
             check_printed(network, printed)
             if going:
                 check_printed(network, replace(printed, past=PAST))
@@ -136,6 +139,30 @@ def _check_brought(
                 name = support_name(text)
                 if brought.get(name, text).rstrip() != text.rstrip():
                     raise Refuted(f"{name} is not what {operator.name} brings")
+
+
+@contextmanager
+def _numbered(span: Span, report: Diagnostics) -> Iterator[None]:
+    """Around a comparison at numbers of learned scalars.
+
+    Args:
+        span: of the formula.
+        report: gets RF211.
+
+    Raises:
+        CompileError: RF211, if a coefficient is no number at any of them.
+    """
+    try:
+        yield
+    except NoNumber as nowhere:
+        report.error(
+            "RF211",
+            "this coefficient has no value, as far as recform tried: near the numbers "
+            "that its learned scalars start with, and elsewhere",
+            nowhere.span or span,
+            hint="sqrt(1 + a^2) and log(1 + a^2) have one for every a",
+        )
+        report.check()
 
 
 def _backwards(plans: Sequence[NetworkPlan]) -> set[str]:

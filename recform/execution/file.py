@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any
 
 from recform.blocks.identifiers import MODULE, is_private
+from recform.execution.draws import Draws
 from recform.execution.forms import (
     WHOLE,
     Form,
@@ -17,7 +18,6 @@ from recform.execution.forms import (
     Node,
     Table,
     Unreadable,
-    drawn,
     key_of,
 )
 from recform.execution.library import FRAMES, Start, start_of
@@ -64,6 +64,7 @@ class Said:
         incoming: the features of what recurrences over them take, by its key.
         is_numbered: whether the number of a block was read in what the formula says.
         run: the functions that were followed.
+        draws: the numbers that stand for learned scalars.
     """
 
     table: Table = field(default_factory=Table)
@@ -78,6 +79,7 @@ class Said:
     keeping: set[str] = field(default_factory=set)
     is_numbered: bool = False
     run: set[ast.FunctionDef] = field(default_factory=set)
+    draws: Draws = field(default_factory=Draws)
 
 
 class File:
@@ -350,7 +352,7 @@ class File:
                 raise Unreadable(f"{name} is no parameter")
             self.made.remove(value.made)
             self.learned[drawn_by, start_of(value.made)] += 1
-            value = drawn(drawn_by)
+            value = self.said.draws.of(drawn_by)
         instance.attributes[name] = value
         self.changes += 1
         own = self.labels.get(instance.kind.name, {})

@@ -8,7 +8,6 @@ what depends on the block have a value that is drawn by their name, the same on 
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Hashable, Sequence
 from typing import Any, TypeAlias
 
@@ -117,11 +116,6 @@ for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
     _drawing(f"__{_name}__")
     _drawing(f"__r{_name}__")
 _drawing("__neg__")
-
-
-def drawn(name: str) -> Drawn:
-    """The number that stands for a learned scalar: the same each time."""
-    return Drawn(0.5 + (zlib.crc32(name.encode()) % 99_991) / 99_991)
 
 
 class Table:

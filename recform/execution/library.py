@@ -18,6 +18,7 @@ from recform.execution.forms import Drawn, Made, Node, Unreadable
 #: Functions of numbers, by their name without ``torch.`` or ``math.``.
 NUMBERS: dict[str, Callable[..., float]] = {
     "sqrt": math.sqrt,
+    "rsqrt": lambda x: 1 / math.sqrt(x),
     "exp": math.exp,
     "log": math.log,
     "log1p": math.log1p,
@@ -88,7 +89,7 @@ _WRITTEN = frozenset(
         *("torch.cat", "torch.stack", "torch.einsum", "torch.softmax"),
         *("torch.full", "torch.zeros", "torch.ones", "torch.tensor"),
         *("torch.maximum", "torch.minimum", "torch.clamp"),
-        *("torch.rsqrt", "torch.sin", "torch.cos", "torch.linalg.vector_norm"),
+        *("torch.sin", "torch.cos", "torch.linalg.vector_norm"),
         *("torch.tensordot", "torch.cumsum", ".movedim", ".unsqueeze", ".flatten"),
         *("scan", "started", "scan_on", "started_on", ".mean", ".amax"),
         *(".sum", ".expand", "nn.Identity", "nn.Dropout", "nn.Parameter", "F.dropout"),

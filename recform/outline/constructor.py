@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from recform.algebra.definitions.body import Body
 from recform.algebra.formula import Param
-from recform.algebra.pipeline import Pipeline, symbols_of
+from recform.algebra.pipeline import Pipeline, Step, symbols_of
 from recform.algebra.symbols import parameter
 from recform.blocks import Arguments, Library, identifiers, put_in
 from recform.blocks.symbolic import Symbolic
@@ -76,10 +77,26 @@ class Fix:
 
     def __init__(self, values: Mapping[str, Symbolic]) -> None:
         self._values = {parameter(name): value for name, value in values.items()}
+        self._bodies: dict[Body, Body] = {}
 
     def __call__(self, pipeline: Pipeline) -> Pipeline:
-        steps = []
-        for step in pipeline.steps:
-            arguments = {k: put_in(v, self._values) for k, v in step.arguments.items()}
-            steps.append(replace(step, arguments=Arguments(arguments)))
-        return replace(pipeline, steps=tuple(steps))
+        return replace(pipeline, steps=tuple(map(self._step, pipeline.steps)))
+
+    def _step(self, step: Step) -> Step:
+        given = dict(step.arguments.items())
+        if isinstance(step.operator, Body):
+            # What its flows read of parameters would be arguments of the definition.
+            step = replace(step, operator=self._body(step.operator))
+            names = {argument.name for argument in step.operator.arguments}
+            given = {name: value for name, value in given.items() if name in names}
+        arguments = {key: put_in(value, self._values) for key, value in given.items()}
+        return replace(step, arguments=Arguments(arguments))
+
+    def _body(self, body: Body) -> Body:
+        kept = tuple(a for a in body.arguments if a.default not in self._values)
+        if len(kept) == len(body.arguments):
+            return body
+        if body not in self._bodies:
+            flows = {name: self(flow) for name, flow in body.operators.items()}
+            self._bodies[body] = replace(body, arguments=kept, operators=flows)
+        return self._bodies[body]

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from recform.execution.draws import Draws
 from recform.execution.parts import Hole
 from recform.graph.model import Site
 
@@ -45,6 +46,7 @@ class Printed:
         going: whether it goes on by positions.
         past: what modules keep then: nothing yet, or PAST.
         run: the functions that the proof has followed, which it tells here.
+        draws: the numbers that stand for learned scalars.
     """
 
     name: str
@@ -56,3 +58,4 @@ class Printed:
     going: bool = False
     past: Hole | None = None
     run: set[ast.FunctionDef] = field(default_factory=set)
+    draws: Draws = field(default_factory=Draws)

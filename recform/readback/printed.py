@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from recform.blocks import Misfit
 from recform.diagnostics.refuted import Refuted
-from recform.execution.forms import drawn
+from recform.execution.draws import Draws, NoNumber
 from recform.execution.library import INVERSE
 from recform.execution.parts import Hole, Instance, Method, Value, call
 from recform.execution.rows import Span, merged
@@ -27,6 +27,7 @@ from recform.readback.constructor import (
     elsewhere,
     is_timms,
 )
+from recform.readback.draws import draws_of, sides_of
 from recform.readback.plan import Printed
 from recform.readback.sides import Block, Declined, Sides
 from recform.readback.whole import Network
@@ -42,7 +43,27 @@ def check_printed(graph: NetworkGraph, printed: Printed) -> None:
 
     Raises:
         Refuted: if they differ.
+        NoNumber: if a coefficient is none, whatever its learned scalars are.
     """
+    recurrence = graph.recurrence
+    nowhere = NoNumber()
+
+    def holds(draws: Draws) -> bool:
+        nonlocal nowhere
+        try:
+            _check(graph, replace(printed, draws=draws))
+        except NoNumber as none:
+            nowhere = none
+            return False
+        return True
+
+    held = [holds(draws) for draws in sides_of(recurrence)]
+    if not any(held) and not any(map(holds, draws_of(recurrence))):
+        raise nowhere
+
+
+def _check(graph: NetworkGraph, printed: Printed) -> None:
+    """The same at one number for each learned scalar."""
     defaults = check_defaults(graph, printed)
     first = Network(graph, printed, defaults, {})
     first.check()
@@ -128,7 +149,7 @@ def _check_block(
     scalars = graph.recurrence.formula.scalars
 
     def outside(name: str, place: str) -> Value:
-        return drawn(place) if name in scalars else Hole(place)
+        return sides.drawn(name, place) if name in scalars else Hole(place)
 
     slots: dict[Slot, Value] = {
         slot: outside(slot.name, f"slot {number}")

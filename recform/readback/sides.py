@@ -18,19 +18,21 @@ from recform.algebra.symbols import BLOCK, SCALE, STRIDE, WIDTH
 from recform.blocks import Shape
 from recform.diagnostics.refuted import Refuted
 from recform.execution.file import File, Said
-from recform.execution.forms import BROKEN, Made, Raised, Unreadable, drawn
+from recform.execution.forms import BROKEN, Made, Raised, Unreadable
 from recform.execution.library import Start, changes_nothing
 from recform.execution.match import Unlike, matched
 from recform.execution.parts import Leaf, Part, Value, call
 from recform.execution.shown import shown
 from recform.graph.calls import stacks
 from recform.graph.model import NetworkGraph, Place, Segment, Site
+from recform.graph.places import find
 from recform.readback.coefficients import Coefficients, Numbers
 from recform.readback.constructor import numbers_of
 from recform.readback.follower import Follower
 from recform.readback.plan import Printed
 from recform.readback.starts import Starts, starts_in
 from recform.readback.wanted import Line
+from recform.recurrence.build import relative
 from recform.recurrence.model import ModuleSlot, Slot, Step, learned_in
 
 
@@ -83,7 +85,13 @@ class Sides:
         self.formula = graph.recurrence.formula
         positions, run = _positions(self.formula), printed.run
         past = printed.past
-        said = Said(positions=positions, going=printed.going, past=past, run=run)
+        said = Said(
+            positions=positions,
+            going=printed.going,
+            past=past,
+            run=run,
+            draws=printed.draws,
+        )
         self.table = said.table
         self.code = File(said, printed.definitions, printed.scalars)
         self.said = File(said, {}, {})
@@ -92,6 +100,10 @@ class Sides:
         self._starts: Starts = {}
         self._handed: dict[Part, Value] = {}
         self._free: Numbers = numbers_of(self.formula)
+
+    def drawn(self, scalar: str, place: str = "") -> Value:
+        """The number of a learned scalar of the formula."""
+        return self.printed.draws.of(scalar, place)
 
     def context(self, tensor: Tensor) -> Value:
         """A further input of the network, or what the network has made of such ones."""
@@ -190,6 +202,7 @@ class Sides:
                 self.said.said,
                 {L: length},
                 lambda item: value(item.name, item.index),
+                lambda item: find(self.formula, relative(item, step.at, step.absolute)),
                 (I, more),
             ),
             shapes.__getitem__,
@@ -215,7 +228,7 @@ class Sides:
             self.said.said.is_numbered |= varies
             _, behind = self.scaled(name, [block.segment.block])
             self.said.learned[name, Start.of(numbers, behind)] += 1
-            return drawn(name)
+            return self.drawn(name)
         module = block.segment.block.calls[name]
         assert module.inputs is not None
         pipeline, count = self.formula.operators[name], len(self.said.made)

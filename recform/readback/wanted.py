@@ -29,7 +29,7 @@ from recform.blocks.operator import Emitted, Misfit
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics.refuted import Refuted
 from recform.execution.file import File
-from recform.execution.forms import BROKEN, Unreadable, add, drawn
+from recform.execution.forms import BROKEN, Unreadable, add
 from recform.execution.library import Start, defaults_of
 from recform.execution.parts import PAST, Leaf, Part, Value
 from recform.execution.reader import Reader
@@ -200,7 +200,10 @@ class Definition(Part):
             file.said.is_numbered |= scalar.has(I)
             file.learned[names[name], start] += 1
         self._numbers = Coefficients(
-            file.said, values, lambda scalar: drawn(names[scalar.name])
+            file.said,
+            values,
+            lambda scalar: file.said.draws.of(names[scalar.name]),
+            lambda _: step.span,
         )
 
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:

@@ -17,7 +17,6 @@ from recform.algebra.indices import is_of_context
 from recform.algebra.pipeline import symbols_of
 from recform.algebra.symbols import parameter
 from recform.diagnostics.refuted import Refuted
-from recform.execution.forms import drawn
 from recform.execution.library import Start
 from recform.execution.parts import Hole, Instance, Part, Row, Value, call
 from recform.execution.rows import Later, Span, merged, span_of, spans
@@ -279,7 +278,7 @@ class Network(Sides):
         if not isinstance(slot, ModuleSlot):
             return self.table.atom("slot", call, which)
         if slot.name in self.formula.scalars:
-            return drawn(f"{call}.{which}")
+            return self.drawn(slot.name, f"{call}.{which}")
         return Hole(str(which), call)
 
     # -- what the formula says
@@ -402,7 +401,7 @@ class Network(Sides):
     def _owned(self, name: str, flow: int, first: bool = False) -> Value:
         """What the network owns: an operator for a flow, or a learned scalar."""
         if name in self.formula.scalars:
-            return drawn(name)
+            return self.drawn(name)
         key = (name, flow, first)
         if key not in self._shared:
             self._shared[key] = self.owned(name, flow, first=first)

@@ -55,6 +55,19 @@ def test_what_a_network_is_built_by_is_no_argument(where: str) -> None:
     assert "k" not in signature(type(made(text, 2))).parameters
 
 
+@pytest.mark.parametrize("where", ELSEWHERE)
+def test_flows_of_definitions_have_the_number_that_a_network_is_built_by(
+    where: str,
+) -> None:
+    """A rate in one was an argument of the block, and none of the network: RF901."""
+    own = ELSEWHERE[where].replace("X_i = ", "X_i = D_i*X_<i-1> + ", 1)
+    inside = "D(x) = x + P*x where P = E > conv(1, cin)\n"
+    inside += "E(x, q=2) = q*P*x where P = conv(2*k - 1, cin) > dropout(1/(k + 4))"
+    text = FRAME + (own if "W = " in own else own + "\n" + BLOCK) + f"\n{inside}\n"
+    rates = [m.p for m in made(text, 2).modules() if isinstance(m, torch.nn.Dropout)]
+    assert (1 / 6 in rates) == ("D_i" in own)
+
+
 @pytest.mark.parametrize(
     "own",
     (

@@ -126,17 +126,18 @@ def apart(one: list[Any], two: list[Any]) -> float:
 
 
 def watch(reader: Network, net: nn.Module, given: tuple[Tensor, ...]) -> None:
-    """Tells the reader which adapter got what."""
+    """Tells the reader which adapter got what, and which shape it made of that."""
     run = copy.deepcopy(net)
     _paths(run)
     others = dict(reader.net.named_modules())
     for name, module in run.named_modules():
 
-        def note(_: Any, got: Any, key: int = id(others[name])) -> None:
-            if got and isinstance(got[0], Tensor):
+        def note(_: Any, got: Any, made: Any, key: int = id(others[name])) -> None:
+            if got and isinstance(got[0], Tensor) and isinstance(made, Tensor):
                 reader.got[key] = got[0].detach()
+                reader.made[key] = tuple(made.shape[1:])
 
-        module.register_forward_pre_hook(note)
+        module.register_forward_hook(note)
     with torch.no_grad():
         run(*given)
 
@@ -222,8 +223,10 @@ def check_one(
             if worst >= most:
                 _blurred(reader, given, wanted, worst)
             assert worst < most, f"{form} is off by {worst:.3g}"
-            if form == "plain" and training:
-                _buffers(ours, theirs)
+            if form == "plain":
+                _idle(ours, found)
+                if training:
+                    _buffers(ours, theirs)
 
 
 def _blurred(reader: Network, given: Any, wanted: Any, worst: float) -> None:
@@ -267,6 +270,14 @@ def formed(item: Compiled, form: str, net: nn.Module) -> nn.Module | None:
         return None
     ours.load_state_dict(net.state_dict())
     return ours
+
+
+def _idle(net: nn.Module, found: list[Any]) -> None:
+    """No parameter is there for nothing."""
+    names = [name for name, _ in net.named_parameters()]
+    gradients = found[len(found) - len(names) :]
+    idle = [name for name, x in zip(names, gradients, strict=True) if x is None]
+    assert not idle, f"nothing depends on {idle}"
 
 
 def _buffers(ours: nn.Module, theirs: nn.Module) -> None:

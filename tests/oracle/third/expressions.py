@@ -158,7 +158,10 @@ class Expressions(Sums):
             (_, one), (kind, two) = made[place : place + 2]
             if kind == "/" or {one[0], two[0]} & {"number", "call"}:
                 continue
-            key = self.written(("*", one, two), at)
+            try:
+                key = self.written(("*", one, two), at)
+            except Unread:  # a sum in it has an index of its own
+                continue
             if key not in self.applied:
                 same = (k for k in self.applied if self._is_same(k, key, two, at))
                 key = next(same, key)
@@ -218,13 +221,15 @@ class Expressions(Sums):
             name in FUNCTIONS or name in numbers.FUNCTIONS or name in JOINING
         ):
             operator = self.name(name, index, at)
+            if not operator.there:
+                return nothing("tensor")
             values = self.all_or_none(
                 [partial(self.spread, part, at) for part in given]
             )
             if operator.sort != "operator":
                 raise Unread(f"a call of {name}")
             there = all(value.there and not value.alone for value in values)
-            if not operator.there or not there:
+            if not there:
                 return nothing("tensor")
             made: Value = operator.it(values)
             return made

@@ -63,7 +63,7 @@ class Flows:
 
         def once(values: list[Value]) -> Value:
             newest = max(value.newest for value in values)
-            sizes = self._sizes(name, block, values[0])
+            sizes = self._sizes(name, block, values[0], at)
             weights = self._weights(name, block, flow, time)
             given = [value.it for value in values]
             try:
@@ -119,11 +119,15 @@ class Flows:
             return ("name", name, None)
         return DEFAULT.get(self.inputs["input"].dim(), DEFAULT[2])
 
-    def _sizes(self, name: str, block: int | None, value: Value) -> dict[str, Any]:
+    def _sizes(
+        self, name: str, block: int | None, value: Value, at: Place
+    ) -> dict[str, Any]:
         """``c`` and ``s`` of an operator of a block: rule 5."""
         x: Tensor = value.it
         if not block:
-            stage = self.stage if self.file.scope != "network" else 0
+            # Of one without an index it is that of its first call.
+            first = 0 if block == 0 else at.i or 0
+            stage, _ = self.stage_of(self.called.setdefault(name, first))
             return {"c": Fraction(self.network.widths[stage]), "s": Fraction(1)}
         stage, place = self.stage_of(block)
         stride: Any = Fraction(1)

@@ -100,7 +100,11 @@ def _upsample(x: Tensor, a: Any) -> Tensor:
 
 def _deconv(x: Tensor, a: Any) -> Tensor:
     module = a.weights.module("ConvTranspose2d")
+    groups, features = int(a.get(3, "groups", 1)), x.shape[1]
+    width = int(a.get(1, "width", features))
+    assert module.weight.shape[:2] == (features, width // groups)
     kernel, stride = int(a.get(0, "kernel")), int(a.get(2, "stride", 1))
+    assert module.weight.shape[2:] == (kernel, kernel)
     dilation = int(a.get(4, "dilation", 1))
     outpad, padding = int(a.get(6, "outpad", 0)), a.get(5, "padding")
     if padding is None:
@@ -112,7 +116,7 @@ def _deconv(x: Tensor, a: Any) -> Tensor:
         stride,
         int(padding),
         outpad,
-        int(a.get(3, "groups", 1)),
+        groups,
         dilation,
     )
 

@@ -41,27 +41,36 @@ class Mixed(Exception):
     """A block calls an operator on tensors of several shapes, as is seen only now."""
 
 
-def is_gate(shape: tuple[int, ...], into: tuple[int, ...], small: bool) -> bool:
+def is_gate(
+    shape: tuple[int, ...], into: tuple[int, ...], small: bool, product: bool
+) -> bool:
     """Whether a tensor is spread over another one without an adapter.
 
     Args:
         shape: of the tensor.
         into: of the other one.
-        small: whether the grid of the block has one position: then no image is a gate.
+        small: whether the grid of the block has one position: then an image is no gate
+            for one of several.
+        product: whether they are multiplied: then one feature is spread over many.
     """
     dims = len(into) + 1
-    if small and len(shape) == 3 and shape[1:] == (1, 1):
+    if small and len(shape) == 3 and shape[1:] != into[1:]:
         return False
     (made,) = padded([shape], dims)
+    features = 0 if dims == 4 else -1
     alike = all(a in (1, b) for a, b in zip(made, into, strict=True))
-    return alike and shape != into
+    return alike and shape != into and (product or made[features] == into[features])
 
 
 class Meeting(Expressions):
     """Where terms meet."""
 
     def meet(
-        self, values: list[Value], at: Place, signs: list[int] | None = None
+        self,
+        values: list[Value],
+        at: Place,
+        signs: list[int] | None = None,
+        product: bool = False,
     ) -> list[Tensor]:
         """Tensors (and numbers) in shapes that can be added.
 
@@ -69,6 +78,7 @@ class Meeting(Expressions):
             values: what meets.
             at: where.
             signs: of the terms of a sum, which may travel as sums.
+            product: whether they are multiplied.
         """
         tensors = [value for value in values if value.sort == "tensor"]
         shapes = {tuple(value.it.shape[1:]) for value in tensors}
@@ -81,11 +91,12 @@ class Meeting(Expressions):
                 max(s[k] for s in padded(shapes, dims)) for k in range(dims - 1)
             )
             small = self._one_position(at, dims)
-            if all(s == most or is_gate(s, most, small) for s in shapes):
+            if all(s == most or is_gate(s, most, small, product) for s in shapes):
                 return [spread_out(value, dims) for value in values]
         if into is None and signs and any(value.terms for value in values):
             return self._flat(values, at, signs)
-        return self._adapted(values, at, into or self._wanted(tensors, at), signs)
+        into = into or self._wanted(tensors, at)
+        return self._adapted(values, at, into, signs, product)
 
     def several_shapes(self, name: str, block: int | None, value: Value) -> None:
         """Starts anew, if an operator is called on several shapes, which was not known."""
@@ -149,19 +160,20 @@ class Meeting(Expressions):
         at: Place,
         into: tuple[int, ...],
         signs: list[int] | None,
+        product: bool = False,
     ) -> list[Tensor]:
         made: list[Any] = [None] * len(values)
         missing = []
         for place, value in enumerate(values):
             shape = tuple(value.it.shape[1:]) if value.sort == "tensor" else into
-            if shape == into or is_gate(
-                shape, into, self._one_position(at, len(shape) + 1)
-            ):
+            small = self._one_position(at, len(shape) + 1)
+            if shape == into or is_gate(shape, into, small, product):
                 made[place] = spread_out(value, len(into) + 1)
             else:
                 missing.append(place)
         while missing:
-            chosen, factor, bare, module = self._chosen(values, missing, at, signs)
+            found = self._chosen(values, missing, into, at, signs)
+            chosen, factor, bare, module = found
             first, *others = chosen
             it = scaled(factor, self._through_adapter(bare, into, at, module))
             made[first] = it if signs is None or signs[first] > 0 else -it
@@ -178,7 +190,12 @@ class Meeting(Expressions):
         return replace(changed(value, it), newest=at.i)
 
     def _chosen(
-        self, values: list[Value], missing: list[int], at: Place, signs: Any
+        self,
+        values: list[Value],
+        missing: list[int],
+        into: tuple[int, ...],
+        at: Place,
+        signs: Any,
     ) -> tuple[tuple[int, ...], Any, Value, Any]:
         """Terms that have an adapter together, with their coefficient, and the adapter."""
         first = values[missing[0]]
@@ -188,6 +205,7 @@ class Meeting(Expressions):
         modules = self.adapters(at, since)
         if not modules or not self._learning():
             return (missing[0],), _times(sign, first.factor), bare, None
+        modules = [x for x in modules if self.network.made.get(id(x)) == into]
         fitting = [module for module in modules if self._got(module, bare.it)]
         # Two terms of one value have two, if they differ in other blocks.
         fitting.sort(key=lambda module: id(module) in self.taken)

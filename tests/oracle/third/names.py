@@ -151,6 +151,10 @@ class Names(Definitions):
         # What no term needs is not there: whoever reads it gets no number.
         found = getattr(module, name, NONE)
         assert isinstance(found, nn.Parameter), f"{name} is not learned"
+        if found is not NONE and not self.network.narrow:
+            # One number broadcasts like many, so that outputs do not tell.
+            alone, count = declared.per != "channel", found.numel()
+            assert (count == 1) == alone, f"{name} has {count} numbers"
         return found
 
     def member(self, name: str, index: tuple[Node, ...], at: Place) -> Value:
@@ -162,6 +166,9 @@ class Names(Definitions):
         if name in self.file.scalars:
             assert self.blocks is not None
             vector = getattr(self.blocks[block - 1], name)
+            assert len(vector) == len(at.members[1]), (
+                f"{name} has {len(vector)} numbers"
+            )
             return number(vector[place].view(1))
         if name in self.file.laws:
             return dealt(self.state(name, block, at), place)

@@ -36,8 +36,13 @@ class Network:
         self.file, self.net = file, net
         #: What adapters of blocks got in the module, by their identity.
         self.got: dict[int, Tensor] = {}
+        #: And the shapes of what they made of it.
+        self.made: dict[int, tuple[int, ...]] = {}
         #: Whether an adapter could have been another one.
         self.unsure = False
+        #: Whether something has one feature, of which a channel's number is one as well.
+        layers = [p for key, p in net.named_parameters() if key.endswith("weight")]
+        self.narrow = any(len(p) == 1 for p in layers if p.dim() > 1)
         frame = Place(None)
         self.widths, self.counts, self.strides = [], [], []
         several = ((64, 2, 1), (128, 2, 2), (256, 2, 2), (512, 2, 2))
@@ -196,6 +201,8 @@ class Flow(Meeting):
         self._starting: set[str] | None = None
         #: Shapes that operators are called on in their block, and those with several.
         self.calls: dict[tuple[str, int], set[tuple[int, ...]]] = {}
+        #: The first blocks that call operators without an index.
+        self.called: dict[str, int] = {}
         self.mixed: set[tuple[str, int]] = set()
         #: Adapters that stand somewhere.
         self.taken: set[int] = set()

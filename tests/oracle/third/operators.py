@@ -147,6 +147,7 @@ def _bn(x: Tensor, a: Given) -> Tensor:
     if x.dim() == 3:
         raise Unread("bn of tokens")
     eps, momentum = a.get(0, "eps", 1e-5), a.get(1, "momentum", 0.1)
+    fits(module.weight, x.shape[1])
     over = (0,) if x.dim() == 2 else (0, 2, 3)
     view = (1, -1) if x.dim() == 2 else (1, -1, 1, 1)
     if a.training:
@@ -172,7 +173,9 @@ def _ln(x: Tensor, a: Given) -> Tensor:
     grid = x.dim() == 4
     mean, var = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, unbiased=False)
     made = (x - mean) / (var + a.get(0, "eps", 1e-5)).sqrt()
-    made = made * module.weight + module.bias if module is not None else made
+    if module is not None:
+        fits(module.weight, x.shape[-1])
+        made = made * module.weight + module.bias
     return made.movedim(-1, 1) if grid else made
 
 
@@ -181,6 +184,7 @@ def _rmsnorm(x: Tensor, a: Given) -> Tensor:
     x = x.movedim(axis(x), -1)
     grid = x.dim() == 4
     made = x / (x.square().mean(-1, keepdim=True) + a.get(0, "eps", 1e-6)).sqrt()
+    fits(module.weight, x.shape[-1])
     made = made * module.weight
     return made.movedim(-1, 1) if grid else made
 
@@ -189,6 +193,7 @@ def _gn(x: Tensor, a: Given) -> Tensor:
     module = a.weights.module("GroupNorm")
     if x.dim() == 3:
         raise Unread("gn of tokens")
+    fits(module.weight, x.shape[1])
     groups = int(a.get(0, "groups", 32))
     parts = x.reshape(x.shape[0], groups, -1)
     mean, var = (
@@ -288,6 +293,8 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, a: Given) -> Tensor:
     q, k, v = _cut(q, heads), _cut(k, shared), _cut(v, shared)
     if a.named.get("qknorm"):
         norms = [a.weights.module("RMSNorm").weight for _ in "qk"]
+        for norm, x in zip(norms, (q, k), strict=True):
+            fits(norm, x.shape[-1])
         q, k = (
             x / (x.square().mean(-1, keepdim=True) + 1e-6).sqrt() * weight
             for x, weight in zip((q, k), norms, strict=True)
@@ -295,7 +302,9 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, a: Given) -> Tensor:
     if "rotary" in a.named:
         q, k = (_turned(x, a.named["rotary"]) for x in (q, k))
     k, v = (x.repeat_interleave(heads // shared, 1) for x in (k, v))
-    talks = bool(a.named.get("talking"))
+    talks = [a.weights.module("Linear") for _ in "lw" if a.named.get("talking")]
+    for linear in talks:
+        fits(linear.weight, heads, heads)
     far = torch.arange(q.shape[2])[:, None] - torch.arange(k.shape[2])
     seen = torch.ones_like(far, dtype=torch.bool)
     if a.named.get("causal"):
@@ -310,7 +319,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, a: Given) -> Tensor:
         scale=a.named.get("scale"),
         softcap=a.named.get("softcap"),
         dropout=a.named.get("dropout", 0.0) if a.training else 0.0,
-        talking=tuple(a.weights.module("Linear") for _ in "lw") if talks else (),
+        talking=tuple(talks),
     )
     return made.transpose(1, 2).flatten(2)
 
@@ -318,6 +327,9 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, a: Given) -> Tensor:
 def _attention(x: Tensor, a: Given) -> Tensor:
     module = a.weights.module("SelfAttention")
     heads = int(a.get(0, "heads"))
+    width = x.shape[-1]
+    fits(module.in_proj_weight, 3 * width, width)
+    fits(module.out_proj.weight, width, width)
     q, k, v = (x @ module.in_proj_weight.T).chunk(3, -1)
     if a.get(1, "bias", True):
         q, k, v = (
@@ -344,6 +356,12 @@ def _patches(x: Tensor, a: Given) -> Tensor:
     return made if module.bias is None else made + module.bias
 
 
+def _positions(x: Tensor, a: Given) -> Tensor:
+    learned = a.weights.number()
+    assert learned.numel() == x[0].numel(), "positions that have one number"
+    return x + learned  # type: ignore[no-any-return]
+
+
 def _classtoken(x: Tensor, a: Given) -> Tensor:
     token = a.weights.number().reshape(1, 1, -1).expand(len(x), 1, -1)
     return token if a.get(1, "alone", False) else torch.cat([token, x], 1)
@@ -352,13 +370,14 @@ def _classtoken(x: Tensor, a: Given) -> Tensor:
 def _bilinear(x: Tensor, y: Tensor, a: Given) -> Tensor:
     module = a.weights.module("Bilinear")
     width = int(a.get(0, "width", x.shape[-1]))
-    assert module.weight.shape[0] == width
+    fits(module.weight, width, x.shape[-1], y.shape[-1])
     made = torch.einsum("...i,oij,...j->...o", x, module.weight, y)
     return made if module.bias is None else made + module.bias
 
 
 def _prelu(x: Tensor, a: Given) -> Tensor:
     slope = a.weights.module("PReLU").weight
+    fits(slope, x.shape[axis(x)] if a.get(0, "channelwise", False) else 1)
     if slope.numel() > 1:
         slope = slope.view(-1, *[1] * (x.dim() - 2)) if x.dim() == 4 else slope
     return torch.where(x > 0, x, slope * x)
@@ -407,7 +426,7 @@ OPERATORS: dict[str, Callable[[Tensor, Given], Tensor]] = {
     "globalpool": lambda x, _: x.mean((2, 3), keepdim=True),
     "flatten": lambda x, _: x.flatten(1),
     "zeropad": _zeropad,
-    "positions": lambda x, a: x + a.weights.number(),
+    "positions": _positions,
     "shift": lambda x, _: F.pad(x, (0, 0, 1, -1)),
     "transpose": lambda x, _: x.transpose(1, 2),
     "softmax": lambda x, _: x.softmax(axis(x)),

@@ -52,7 +52,7 @@ class Sums(Shapes):
     def times(self, tensors: list[tuple[str, Value]], at: Place) -> Value:
         if len(tensors) == 1 and tensors[0][0] == "*":
             return tensors[0][1]
-        met = self.meet([value for _, value in tensors], at)
+        met = self.meet([value for _, value in tensors], at, product=True)
         total = met[0] if tensors[0][0] == "*" else 1 / met[0]
         for (kind, _), item in zip(tensors[1:], met[1:], strict=True):
             total = total * item if kind == "*" else total / item
@@ -103,6 +103,8 @@ class Sums(Shapes):
         left = [value for value in values if value.there and not value.alone]
         if not left:
             return nothing("tensor")
+        if len(left) == 1 and not ranged:
+            return left[0]
         total = self.folded(name, left, at) if ranged else self.met(name, left, at)
         return changed(total, total.it / len(left)) if name == "mean" else total
 

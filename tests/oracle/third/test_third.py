@@ -93,6 +93,7 @@ OF_LEARNED = (
     "2^p_i*(i + 1)^-q",
     "(1 + p_i^2)^(-i/2)",
     "(1 + q^2)^(1/3)",
+    "1/sqrt(2 + p_i) - (1 + v_i^2)^(-3/2)",
     "sqrt(1 + v_i^2)/sqrt(2*i)",
     "abs(p_i - 1)*abs(v_i*i - 1)",
     "max(p_i, 0.1, i/3) - min(q, v_i, 2)",
@@ -184,6 +185,40 @@ def test_each_number_of_a_file_is_seen() -> None:
         with pytest.raises((AssertionError, RuntimeError, ValueError)):
             check_one(read(changed), item, ("plain",))
             print("not seen:", text[: match.end()].splitlines()[-1])
+
+
+#: Weights of which one number broadcasts like many, and how many they are.
+SIZES = """\
+input 4
+stem none
+head none
+stages 4 x 3
+scalar p_i = 0.4
+scalar q = 0.7
+scalar r_i = 0.3 per channel
+vector v = 0.6
+scalar a_i = 0.1
+W = linear(c) > prelu(channelwise=false) > linear(c) > prelu(channelwise=true)
+X_i = p_i*q*a_1*X_<i-1> + r_i*v*W_i*X_<i-1>
+"""
+OTHER_SIZES = (
+    ("scalar p_i", "vector p_i"),
+    ("scalar q", "vector q"),
+    ("0.3 per channel", "0.3"),
+    ("vector v", "scalar v"),
+    ("scalar a_i", "vector a_i"),
+    ("channelwise=false", "channelwise=true"),
+    ("channelwise=true", "channelwise=false"),
+)
+
+
+@pytest.mark.parametrize(("said", "other"), OTHER_SIZES)
+def test_how_many_numbers_a_weight_has_is_seen(said: str, other: str) -> None:
+    """No comparison of outputs sees it."""
+    (item,) = compile_source(from_text(SIZES))
+    check_one(read(SIZES), item, ("plain",))
+    with pytest.raises(AssertionError):
+        check_one(read(SIZES.replace(said, other)), item, ("plain",))
 
 
 def _of_code(monkeypatch: pytest.MonkeyPatch) -> None:

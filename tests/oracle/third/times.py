@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from tests.oracle.third.file import POSITIONS, own_references
 from tests.oracle.third.grammar import Node, Unread
-from tests.oracle.third.names import NONE, Names
+from tests.oracle.third.names import Names
 from tests.oracle.third.operators import WrongShape
 from tests.oracle.third.values import Place, Value, nothing, number, plain_number
 
@@ -52,7 +52,7 @@ class Times(Names):
             if block < 1 or t < 1:
                 return nothing("number")
             home: Any = self.blocks[block - 1] if self.blocks else None
-            return number(getattr(home, f"{name}{t}", NONE))
+            return number(self._scalar(home, f"{name}{t}", file.scalars[name][0]))
         if t < 1:
             return nothing("operator")
         return self.operator(name, block, at, t)
@@ -61,8 +61,10 @@ class Times(Names):
         """``W_t`` and ``b_t``: one of all blocks at a time."""
         assert at.t is not None
         if name in self.file.scalars:
-            found = getattr(self.network.net, f"{name}{at.t}", NONE)
-            return number(found) if at.t > 0 else nothing("number")
+            if at.t < 1:
+                return nothing("number")
+            declared = self.file.scalars[name][0]
+            return number(self._scalar(self.network.net, f"{name}{at.t}", declared))
         return self.operator(name, None, at, at.t)
 
     def at_time(self, name: str, block: int, t: int, at: Place) -> Value:

@@ -151,6 +151,9 @@ def extreme(name: str, values: list[Any]) -> Any:
 def scaled(value: Any, x: Tensor) -> Tensor:
     """A number, or one for each feature, times a tensor."""
     if isinstance(value, Tensor):
+        features = x.shape[1 if x.dim() == 4 else -1]
+        count = value.numel()
+        assert 1 in (count, features) or count == features, (count, features)
         if value.numel() > 1 and x.dim() == 4:
             value = value.view(-1, 1, 1)
         return value * x
