@@ -143,8 +143,23 @@ class FrameReader:
     def whole(self, expr: n.Expr, what: str, limit: int, least: int = 1) -> int | None:
         """A whole number of the frame, or None after a diagnostic."""
         self.structural |= params_in(expr, self._section.params)
+        if self._has_constant(expr, what):
+            return None
         value = ScalarReader(self.values, self._report, what).read(expr)
         return self._whole(value, what, limit, expr.span, least)
+
+    def _has_constant(self, expr: n.Expr, what: str) -> bool:
+        """Reports a constant of the file in a number of its frame (RF201)."""
+        constants = self._section.consts.keys() - self.values.keys()
+        for name in sorted(names_in(expr) & constants):
+            self._report.error(
+                "RF201",
+                f"{what} is made of numbers and parameters, and {name} is a constant",
+                expr.span,
+                hint=f"write param {name} = ... in the place of const {name} = ...",
+            )
+            return True
+        return False
 
     def _whole(
         self, value: Symbolic, what: str, limit: int, place: Span, least: int = 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from recform.algebra.scalars import FUNCTIONS
 from recform.blocks import Library
@@ -177,36 +176,6 @@ def _sharing(exprs: list[n.Expr], found: Survey) -> None:
                     if isinstance(argument, n.Reference)
                     for index in argument.indices
                 )
-            if isinstance(part, n.Power) and any(
-                ref.name in found.operators for ref in references(part.base)
-            ):
-                found.called_twice = True
-            if isinstance(part, n.Product):
-                names = [
-                    (f.name, _index_text(f))
-                    for _, f in part.factors
-                    if isinstance(f, n.Reference) and f.name in found.operators
-                ]
-                if len(set(names)) < len(names):
-                    found.called_twice = True
-                found.called_twice |= _meets_own_output(part, found)
-
-
-def _meets_own_output(part: n.Product, found: Survey) -> bool:
-    """``W_<i-1>*X_<i-1>``: block i-1's module on what block i-1 made."""
-    factors = [f for _, f in part.factors]
-    for left, right in pairwise(factors):
-        if (
-            isinstance(left, n.Reference)
-            and isinstance(right, n.Reference)
-            and left.name in found.operators
-            and right.name in found.unknowns
-            and left.indices
-            and _index_text(left) == _index_text(right)
-            and _index_text(left) != "i"
-        ):
-            return True
-    return False
 
 
 def _called_with_parameters(
@@ -217,10 +186,6 @@ def _called_with_parameters(
         if isinstance(part, n.Call) and part.function is reference:
             return any(is_parameters(a, found.unknowns) for a in part.arguments)
     return False
-
-
-def _index_text(reference: n.Reference) -> str:
-    return ",".join("".join(index.span.text.split()) for index in reference.indices)
 
 
 def second_index(reference: n.Reference) -> set[str]:

@@ -48,11 +48,16 @@ class TableReader:
     ) -> None:
         self._library = section.library
         self._values = values
-        self._stages = stages
+        # Where all stages have mistakes, there is one block.
+        self._blocks = [stage.blocks for stage in stages] or [1]
         self._report = report
+        said = section.single["stages"]
+        assert isinstance(said, n.Stages)
+        # After a mistake in a stage nobody knows how many numbers there are to be.
+        self._is_counted = len(said.stages) == len(stages)
         self.structural: set[str] = set()
         self.symbols: dict[str, Symbolic] = {}
-        self.rows = {COUNT: Row.count([stage.blocks for stage in stages])}
+        self.rows = {COUNT: Row.count(self._blocks)}
         found = []
         # What arguments are called already, or could want to be.
         self._taken = {*section.params, *section.consts}
@@ -72,7 +77,7 @@ class TableReader:
 
     def _count(self, span: Span) -> Table:
         """The number of a block within its stage, as operators read it."""
-        counts = [n + 1 for stage in self._stages for n in range(stage.blocks)]
+        counts = [n + 1 for blocks in self._blocks for n in range(blocks)]
         return Table(COUNT, size(COUNT), True, tuple(counts), span, counts=True)
 
     def _table(self, name: str, item: n.Const) -> Table | None:
@@ -87,9 +92,9 @@ class TableReader:
             return None
         whole = item.value
         exprs = whole.items if isinstance(whole, n.Tuple) else (whole,)
-        blocks = sum(stage.blocks for stage in self._stages)
-        wanted = blocks if item.per == "block" else len(self._stages)
-        if len(exprs) != wanted:
+        blocks = sum(self._blocks)
+        wanted = blocks if item.per == "block" else len(self._blocks)
+        if len(exprs) != wanted and self._is_counted:
             self._report.error(
                 "RF218",
                 f"{name} has {len(exprs)} number(s), and the network {wanted} "
@@ -97,6 +102,7 @@ class TableReader:
                 whole.span,
                 hint=f"one for each {item.per}, in brackets and with commas between",
             )
+        if len(exprs) != wanted:
             # After a mistake the name is known all the same.
             exprs = exprs[:1] * wanted
         reader = ScalarReader(self._values, self._report, f"the constant {name}")
@@ -116,7 +122,7 @@ class TableReader:
         shown = self._argument(name, item.per)
         counts = [1] * blocks
         if item.per == "stage":
-            counts = [stage.blocks for stage in self._stages]
+            counts = self._blocks
         self.rows[name] = Row(name, shown, starts(counts), tuple(read))
         is_whole = all(isinstance(number, int) for number in numbers)
         other = sympy.Symbol(shown, real=True, integer=is_whole)

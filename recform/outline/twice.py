@@ -56,31 +56,39 @@ class _Calls:
     def __init__(self, operators: Collection[str], unknowns: Collection[str]) -> None:
         self._operators = operators
         self._unknowns = unknowns
-        self._variables: set[str] = set()
 
     def calls(
-        self, expr: n.Expr, behind: Sequence[n.Expr]
+        self,
+        expr: n.Expr,
+        behind: Sequence[n.Expr],
+        running: frozenset[str] = frozenset(),
     ) -> Iterator[tuple[str, frozenset[_Index]]]:
         """Each operator with the blocks that made its arguments, counted from its own.
 
         Args:
             expr: in which operators stand.
             behind: the factors on its right.
+            running: the variables of the sums and products that it stands in.
         """
         match expr:
             case n.Reference() if expr.name in self._operators and behind:
-                yield expr.name, self._ages(expr, behind)
+                yield expr.name, self._ages(expr, behind, running)
             case n.Group():
-                yield from self.calls(expr.inner, behind)
+                yield from self.calls(expr.inner, behind, running)
             case n.Sum():
                 for _, term in expr.terms:
-                    yield from self.calls(term, behind)
+                    yield from self.calls(term, behind, running)
             case n.Product():
                 factors = [factor for _, factor in expr.factors]
                 for number, factor in enumerate(factors):
-                    yield from self.calls(factor, (*factors[number + 1 :], *behind))
+                    right = (*factors[number + 1 :], *behind)
+                    yield from self.calls(factor, right, running)
+            case n.Power():
+                yield from self._repeated(expr.base, behind, running)
+            case n.Call() if expr.function.name in ("sum", "prod"):
+                yield from self._running(expr, behind, running)
             case n.Call():
-                values = [a for a in expr.arguments if not isinstance(a, n.Keyword)]
+                values = _values(expr)
                 if expr.function.name in self._operators and values:
                     owner, ages = expr.function, frozenset[_Index]()
                     for value in values:
@@ -89,30 +97,59 @@ class _Calls:
                             owner = value
                     for value in values:
                         if value is not owner:
-                            ages |= self._ages(owner, (value,))
+                            ages |= self._ages(owner, (value,), running)
                     yield expr.function.name, ages
-                repeated = expr.function.name in ("sum", "prod")
-                if repeated and values and isinstance(values[0], n.Reference):
-                    self._variables.add(values[0].name)
                 for value in values:
-                    last = repeated and value is values[-1]
-                    yield from self.calls(value, behind if last else ())
+                    yield from self.calls(value, (), running)
+
+    def _running(
+        self, expr: n.Call, behind: Sequence[n.Expr], running: frozenset[str]
+    ) -> Iterator[tuple[str, frozenset[_Index]]]:
+        """The calls in a sum or product."""
+        values = _values(expr)
+        if values and isinstance(values[0], n.Reference):
+            running |= {values[0].name}
+        for value in values[:-1]:
+            yield from self.calls(value, (), running)
+        for body in values[-1:]:
+            if expr.function.name == "prod":
+                yield from self._repeated(body, behind, running)
+            else:
+                yield from self.calls(body, behind, running)
+
+    def _repeated(
+        self, factor: n.Expr, behind: Sequence[n.Expr], running: frozenset[str]
+    ) -> Iterator[tuple[str, frozenset[_Index]]]:
+        """The calls in a factor that stands there more than once: operators meet it."""
+        yield from self.calls(factor, behind, running)
+        if not self._is_tensor(factor):
+            yield from self.calls(factor, (factor, *behind), running)
+
+    def _is_tensor(self, expr: n.Expr | n.Keyword) -> bool:
+        """Whether a factor is what the operators on its left are applied to."""
+        match expr:
+            case n.Reference():
+                return expr.name == "input" or expr.name in self._unknowns
+            case n.Call() if expr.function.name in self._operators:
+                return True
+            case n.Keyword():
+                return False
+        return any(map(self._is_tensor, n.inner(expr)))
 
     def _ages(
-        self, owner: n.Reference, argument: Sequence[n.Expr]
+        self, owner: n.Reference, behind: Sequence[n.Expr], running: frozenset[str]
     ) -> frozenset[_Index]:
-        own = _block(owner)
+        own, argument = _block(owner), []
+        for factor in behind:
+            argument.append(factor)
+            if self._is_tensor(factor):
+                break
+        ages = (_minus(block, own) for block in self._blocks(argument))
         return frozenset(
             _SEVERAL
-            if self._runs(block) and not self._runs(own)
-            else _minus(block, own)
-            for block in self._blocks(argument)
-        )
-
-    def _runs(self, index: _Index) -> bool:
-        """Whether a variable of a sum or product stands in an index."""
-        return not isinstance(index, str) and any(
-            name in self._variables for name, _ in index
+            if not isinstance(age, str) and any(name in running for name, _ in age)
+            else age
+            for age in ages
         )
 
     def _blocks(self, factors: Sequence[n.Expr]) -> frozenset[_Index]:
@@ -140,6 +177,8 @@ class _Calls:
                 return behind | {_block(first)}
             case n.Group():
                 return self._before(first.inner, behind, ends=ends)
+            case n.Power():
+                return self._before(first.base, behind, ends=ends)
             case n.Sum():
                 terms = [term for _, term in first.terms]
                 return frozenset().union(
@@ -152,9 +191,14 @@ class _Calls:
             case n.Call() if first.function.name in self._operators:
                 return frozenset({_block(first.function)})
             case n.Call():
-                values = [a for a in first.arguments if not isinstance(a, n.Keyword)]
-                return behind.union(*(self._blocks((value,)) for value in values))
+                return behind.union(
+                    *(self._blocks((value,)) for value in _values(first))
+                )
         return behind
+
+
+def _values(call: n.Call) -> list[n.Expr]:
+    return [a for a in call.arguments if not isinstance(a, n.Keyword)]
 
 
 def _block(reference: n.Reference) -> _Index:
@@ -185,6 +229,17 @@ def _linear(index: n.Expr | n.Range) -> dict[str, int] | None:
                 for name, count in part.items():
                     total[name] = total.get(name, 0) + sign * count
             return total
+        case n.Product() if all(way == 1 for way, _ in index.factors):
+            parts = [_linear(factor) for _, factor in index.factors]
+            times, found = 1, {"": 1}
+            for part in parts:
+                if part is None or not (part.keys() <= {""} or found.keys() <= {""}):
+                    return None
+                if part.keys() <= {""}:
+                    times *= part.get("", 0)
+                else:
+                    times, found = times * found.get("", 0), part
+            return {name: times * count for name, count in found.items()}
     return None
 
 

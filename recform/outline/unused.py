@@ -121,8 +121,7 @@ def _strides(section: Section) -> Iterator[n.Expr]:
 
 def _is_part(stride: n.Expr) -> bool:
     """Whether a stride is written as a quotient, as that of a finer grid is."""
-    inner = stride.inner if isinstance(stride, n.Group) else stride
-    return not isinstance(inner, n.Number)
+    return not isinstance(n.bare(stride), n.Number)
 
 
 def _names_read(section: Section) -> set[str]:

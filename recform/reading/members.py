@@ -188,7 +188,7 @@ class Gathered(References):
     def _member_scalar(self, expr: n.Reference) -> Value:
         """``a_<i,k>``: a number for each member of a sum."""
         name, over = expr.name, self._over
-        last = expr.indices[-1] if len(expr.indices) == 2 else None
+        last = n.bare(expr.indices[-1]) if len(expr.indices) == 2 else None
         if (
             over is None
             or not isinstance(last, n.Reference)
@@ -230,7 +230,7 @@ class Gathered(References):
 
     def _is_of_members(self, expr: n.Reference) -> bool:
         """Whether a tensor or an operator has the variable of the sum as second index."""
-        last = expr.indices[-1] if len(expr.indices) == 2 else None
+        last = n.bare(expr.indices[-1]) if len(expr.indices) == 2 else None
         return (
             self._over is not None
             and isinstance(last, n.Reference)

@@ -158,6 +158,13 @@ def inner(expr: Expr) -> list[Expr]:
     return []
 
 
+def bare(expr: Expr | Range) -> Expr | Range:
+    """An expression without the brackets around it."""
+    while isinstance(expr, Group):
+        expr = expr.inner
+    return expr
+
+
 @dataclass(frozen=True)
 class Part(Node):
     """One operator of a flow, with the name that its parameters get, if any.

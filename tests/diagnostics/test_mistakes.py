@@ -154,6 +154,16 @@ def test_all_errors_of_a_file_at_once() -> None:
     assert {item.code for item in mistakes(text)} == {"RF202", "RF203", "RF403"}
 
 
+@pytest.mark.parametrize("stages", ["q x 2", "8 x q", "8 x 2, q x 1"])
+@pytest.mark.parametrize("numbers", ["0.5 per stage", "(1, 2, 3) per block"])
+def test_numbers_of_stages_with_mistakes(stages: str, numbers: str) -> None:
+    """How many there have to be is not known then."""
+    text = f"const q = 4\nstages {stages}\nconst m = {numbers}\n"
+    (mistake,) = mistakes(f"{text}X_i = m*j*W_i*X_<i-1>")
+    assert mistake.code == "RF201"
+    assert "param q" in mistake.hint
+
+
 def test_did_you_mean() -> None:
     for text, guess in [
         ("X_i = rleu(W_i*X_<i-1>)", "relu"),

@@ -31,6 +31,7 @@ from recform.lowering.equations.several import (
 )
 from recform.lowering.equations.times import Copy, TimeReader
 from recform.lowering.equations.vanish import present
+from recform.outline.definitions import every_name
 from recform.outline.sections import Section
 from recform.reading.sorts import MAX_OFFSET, Reader, split_of
 from recform.syntax import nodes as n
@@ -251,9 +252,8 @@ class EquationReader:
                 left.span,
                 hint="solve the equation for X_i",
             )
-        self._boundaries.append(
-            Boundary(target, self._boundary(reader, right), item.span, item.span.words)
-        )
+        boundary = self._boundary(reader, right, block_of(target))
+        self._boundaries.append(Boundary(target, boundary, item.span, item.span.words))
 
     def _shift(self, left: n.Expr) -> int | None:
         """How far a left side is ahead of block i; None if it is no general block's."""
@@ -324,7 +324,7 @@ class EquationReader:
                     self._add(copy.unknown, reader.tensor(right), shift, item)
                 return
             target = State(copy.unknown, reader._index(first))
-            boundary = self._boundary(reader, right)
+            boundary = self._boundary(reader, right, block_of(target))
             self._boundaries.append(
                 Boundary(target, boundary, item.span, item.span.words)
             )
@@ -335,8 +335,16 @@ class EquationReader:
         made = Equation(unknown, right, span, span.words, ahead=ahead)
         self._equations.append(made)
 
-    def _boundary(self, reader: Reader, right: n.Expr) -> Tensor | None:
-        """The right side of a boundary equation; None for zero."""
+    def _boundary(
+        self, reader: Reader, right: n.Expr, block: int | None
+    ) -> Tensor | None:
+        """The right side of a boundary equation; None for zero.
+
+        Args:
+            reader: of its left side.
+            right: the right side.
+            block: the one that it is for; None if that is none.
+        """
         value = reader.value(right)
         if isinstance(value, ScalarOperator):
             if value.value == 0:
@@ -344,15 +352,19 @@ class EquationReader:
             self._report.fail(
                 "RF217", "a history starts at a tensor or at 0", right.span
             )
-        value = reader.tensor(right)
-        self._without_index(value, right)
-        return value
+        return self._without_index(reader.tensor(right), right, block)
 
-    def _without_index(self, value: Tensor, right: n.Expr) -> None:
-        if value.has(I):
-            self._report.error(
-                "RF217", "a boundary equation has no i on its right side", right.span
-            )
+    def _without_index(self, value: Tensor, right: n.Expr, block: int | None) -> Tensor:
+        """What is said without `i`: numbers per stage and block are those of its block."""
+        if not value.has(I):
+            return value
+        if block is not None and "i" not in every_name(right):
+            return at_block(value, block, self._length)
+        said = "a boundary equation has no i on its right side"
+        if "i" not in every_name(right):
+            said = "a number per stage or block stands here, and this is of no block"
+        self._report.error("RF217", said, right.span)
+        return value
 
     def _split(self, item: n.Relation, right: n.Expr) -> None:
         reader = self._reader
@@ -373,12 +385,13 @@ class EquationReader:
                     "the parts of a split are unknowns: A_i, B_i = split(X_<i-1>, 2)",
                     left.span,
                 )
-            self._without_index(part, right)
+            part = self._without_index(part, right, block_of(target))
             self._boundaries.append(Boundary(target, part, item.span, item.span.words))
 
     def _parts(self, item: n.Relation, right: n.Expr) -> tuple[Tensor, ...]:
         """What a split makes, a part for each unknown on its left."""
-        parts = split_of(right, self._reader) if isinstance(right, n.Call) else None
+        call = n.bare(right)
+        parts = split_of(call, self._reader) if isinstance(call, n.Call) else None
         if parts is None:
             self._report.fail(
                 "RF217",
@@ -393,3 +406,9 @@ class EquationReader:
                 right.span,
             )
         return parts
+
+
+def block_of(target: Tensor) -> int | None:
+    """The block that makes an unknown at a number; None of what no block makes."""
+    is_made = isinstance(target, State) and target.index.is_Integer
+    return int(target.index) if is_made and target.index > 0 else None

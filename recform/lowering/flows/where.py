@@ -179,8 +179,9 @@ class WhereReader:
                 item.right.span,
             )
             return
-        if isinstance(right, n.Call) and right.function.name == "split":
-            self._split(item, right, found)
+        call = n.bare(right)
+        if isinstance(call, n.Call) and call.function.name == "split":
+            self._split(item, call, found)
             return
         left = item.left[0]
         if len(item.left) > 1 or not isinstance(left, n.Reference):
