@@ -152,7 +152,7 @@ def test_a_name_of_the_file_is_no_count() -> None:
         ("const k = (1, 2, 3) per stage\nX_i = k_i*W_i*X_<i-1>", "RF304"),
         ("X_i = j_i*W_i*X_<i-1>", "RF304"),
         ("X_i = W_i*X_<i-1>\noutput j*X_L", "RF304"),
-        ("X_i = W_i*X_<i-1>\nX_1 = j*X_0", "RF217"),
+        ("X_i = W_i*X_<i-1>\nX_0 = j*input", "RF217"),
         ("X_i = W_i*X_<i-1>/(j - 1)", "RF211"),
         ("V = linear(j)\nX_i = W_i*V*X_<i-1>", "RF218"),
         ("S(x) = j*x*F*x where F = linear(cin)\nX_i = S_i*X_<i-1>", "RF212"),
