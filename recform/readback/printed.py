@@ -197,12 +197,20 @@ def _check_inverse(
     results: Sequence[Value],
     inputs: Sequence[Value],
 ) -> None:
-    """A block that is run backwards, if it can be, makes what it got."""
+    """A block that is run backwards, if it can be, makes what it got.
+
+    Raises:
+        NoNumber: if it divides by what is 0 here.
+    """
     with sides.running():
         method = sides.code.attribute(instance, INVERSE)
         if not isinstance(method, Method):
             return
-        made = call(sides.code, method, [*shared, *results])
+        try:
+            made = call(sides.code, method, [*shared, *results])
+        except ZeroDivisionError:
+            # On this side of a corner nobody can run it backwards; on another one can.
+            raise NoNumber from None
         back = list(made) if isinstance(made, tuple) else [made]
         frozen = [list(map(sides.table.frozen, row)) for row in (back, inputs)]
     if frozen[0] != frozen[1]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 import pytest
 
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostic
+from recform.memory import Memory
+from recform.target import Target
 from tests.readback.mutants import form
 
 FRAME = """\
@@ -61,6 +64,14 @@ def test_definitions_have_numbers_of_their_own() -> None:
     text = f"{FRAME}D(x, r=2) = log(b - r)*x where scalar b = 3\n"
     (item,) = compile_source(from_text(f"{text}X_i = W_i*X_<i-1> + D_i*X_<i-1>"))
     assert "torch.log" in item.source
+
+
+def test_blocks_run_backwards_where_they_can_be() -> None:
+    """For a v above 1 block 4 has nothing of X_2."""
+    text = f"{FRAME}X_i = W_i*X_<i-1> - (min(1 + v_i^2, i/2) - 2)*X_<i-2>\n"
+    (item,) = compile_source(from_text(f"{text}scalar v_i = 0.7\n"))
+    made = replace(item, target=Target(memory=Memory.reversible))
+    assert "def inverse" in made.source
 
 
 def _mistake(text: str) -> Diagnostic:
