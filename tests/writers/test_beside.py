@@ -68,6 +68,16 @@ def test_numbers_of_places_may_be_any(number: str, places: str) -> None:
     assert _wide(beside) == _wide(behind) == pytest.approx(BELOW[number])
 
 
+def test_floats_beside_a_whole_number_are_not_it() -> None:
+    """Code rounds 1.0000000001 before it cuts off, and so did what it is held against."""
+    frame = VECTORS.replace("W = linear(c)\n", "const t = ({},) per stage\n")
+    frame += "W = linear(c)\nX_i = W_i*concat(X_<i-1>, {})"
+    assert _wide(frame.format("0.29", "floor(100*t)")) == 29
+    assert _wide(frame.format("1/3", "ceil(3*t)")) == 1
+    with pytest.raises(CompileError, match="RF106"):
+        network(frame.format("1.0000000001", "ceil(t)"))
+
+
 def _wide(text: str) -> float:
     """The third feature that the linear map of block 2 gets."""
     net, got = network(text), []
