@@ -47,7 +47,7 @@ _MARKUP = re.compile(r"\s*<(?:\?xml|!DOCTYPE|html|svg)\b", re.IGNORECASE)
 _STATEMENT = re.compile(r"(?m)^(?:import|from|def|class|async def|@)\b")
 _GENERATED = re.compile(r'"""\S+, from (?P<name>\S+)\. Generated code')
 _FENCE = re.compile(r"(?m)^```")
-_SECTION = re.compile(r"(?m)^\[[\w.\-]+\]\s*$")
+_SECTION = re.compile(r'(?m)^\[{1,2}[\w."\-]+\]{1,2}\s*$')
 #: A line of a table: each begins with one word, and in some a number follows.
 _ROW = re.compile(r"[^\s,;]+\s*[,;\t]")
 _NUMBERS = re.compile(r"(?m)(?:^|[,;\t])\s*-?\d[\d.e\-]*\s*(?:[,;\t]|$)")
@@ -82,8 +82,9 @@ def _text_contents(text: str) -> Contents | None:
     if _MARKUP.match(text):
         picture = "<svg" in text
         return Contents("a picture (SVG)" if picture else "a page of markup")
-    if text.lstrip()[:1] in ("{", "["):
-        return _data(text)
+    # A file of TOML may begin with a section.
+    if text.lstrip()[:1] in ("{", "[") and (found := _data(text)):
+        return found
     if generated := _GENERATED.match(text):
         made_of = f"give the formula that it was made of, {generated['name']}"
         return Contents("a generated module", made_of, ".py")

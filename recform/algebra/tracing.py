@@ -353,7 +353,7 @@ def put_in_argument(
         )
     if value.has(sympy.floor, sympy.ceiling):
         # Of a float, 100 * 0.29 is below 29; code rounds before it cuts off.
-        pairs = tuple((s, sympy.nsimplify(n, rational=True)) for s, n in pairs)
+        pairs = tuple((symbol, _as_fraction(number)) for symbol, number in pairs)
     known = dict(pairs)
     if symbols_in(value) - known.keys() or any(map(symbols_in, known.values())):
         return value.xreplace(known)
@@ -369,6 +369,16 @@ def put_in_argument(
         hint = "const k = (0.5, 0, 0.5) per block has such numbers as they are"
         raise Misfit("RF106", what, hint, argument=name)
     return made
+
+
+def _as_fraction(number: Symbolic) -> Symbolic:
+    """The fraction that a float stands for; another float is another fraction."""
+    if not number.is_Float:
+        return number
+    simple = sympy.nsimplify(number, rational=True)
+    # Of 1.0000000001 SymPy makes 1.
+    same = float(simple) == float(number)
+    return simple if same else sympy.Rational(repr(float(number)))
 
 
 def _keeps(

@@ -10,7 +10,8 @@ from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.placed import placed
 from recform.algebra.symbols import IN_ARGUMENTS
 from recform.algebra.tracing import number_of
-from recform.blocks import Arguments, Kind, Library, put_in, symbols_in
+from recform.blocks import Arguments, Kind, Library, symbols_in
+from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
 from recform.operators.padding import Append
 from recform.source import Span
@@ -46,7 +47,7 @@ class Appended:
         """
         known = {item: places[item.row.name] for item in placed(self.value)}
         known |= IN_ARGUMENTS
-        value = put_in(self.value, known)
+        value = filled(self.value, known)
         if not value.is_Rational and not symbols_in(value):
             value = number_of(value, Kind.REAL, "value")
         arguments = Arguments({"value": value, "front": self.front})

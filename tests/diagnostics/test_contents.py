@@ -37,6 +37,8 @@ OTHERS = {
     b"# Title\n\n```rf\nX_i = W_i*X_<i-1>\n```\n": ("Markdown", "```"),
     b"\\documentclass{article}\n": ("LaTeX", "equations"),
     b"# a net\nname = 'x'\n[model.net]\ndepth = 3\n": ("TOML", ""),
+    b"[net]\ndepth = 3\n": ("TOML", ""),
+    b'[[net."ab"]]\nsizes = [1, 2]\n': ("TOML", ""),
     b"epoch,loss\n1,0.5\n2,3e-2\n": ("a table (CSV)", ""),
     b"net;accuracy\r\na;0.5\r\n": ("a table (CSV)", ""),
     b"0.5\t-1\n0.25\t2\n": ("a table (CSV)", ""),

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import recform
 from recform.cli.app import app
+from recform.diagnostics import CompileError
 from recform.editor.facts import scalar_line
 from recform.verify.whole import checks
 from tests.diagnostics.mistakes import mistakes
@@ -112,6 +113,18 @@ def test_whole_numbers_of_members_are_floats(start: str) -> None:
     for block, found in enumerate(starts(made), 1):
         wanted = [float(value(block, k)) for k in range(block)]
         torch.testing.assert_close(found, torch.tensor(wanted))
+
+
+def test_members_cut_off_as_code_cuts_off() -> None:
+    """What code makes of them was looked for where 5/3 + 1/3 is below 2."""
+    text = FRAME.format(stages="4 x 6") + "scalar a_<i,k> = {}\n"
+    text += "X_i = W_i*X_<i-1> + sum(k, 0, i-1, a_<i,k>*X_k)"
+    made = starts(recform.load(text.format("2^floor((i + k)/3)")))
+    for block, found in enumerate(made, 1):
+        wanted = [2.0 ** ((block + k) // 3) for k in range(block)]
+        torch.testing.assert_close(found, torch.tensor(wanted))
+    with pytest.raises(CompileError, match="RF106"):
+        recform.load(text.format("ceil((k + 1)/10^10)"))
 
 
 def test_what_is_analysed_is_the_network_as_it_starts(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ SOMEWHERE = (
     "exp(1000*d_i)",
     "1/sqrt(7 - 2*a)",
     "1/sqrt(1 + a^2)",
+    "abs(exp(a))",
+    "abs(exp(-1/a)*b_i)",
 )
 #: What is none anywhere.
 NOWHERE = ("log(-1 - a^2)", "sqrt(-b_i^2 - 1)", "1/floor(sigmoid(a)/2)")

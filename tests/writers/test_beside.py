@@ -55,6 +55,8 @@ BELOW = {
     "abs(u)/4": 0.5,
     "max(t, i - 3)": 0.1,
     "abs(j - 3)": 1.0,
+    "min(1/4, j)": 0.25,
+    "max(1, j)*j - j": 2.0,
 }
 
 
@@ -66,6 +68,16 @@ def test_numbers_of_places_may_be_any(number: str, places: str) -> None:
     beside = f"{frame}X_i = W_i*concat(X_<i-1>, {number})\nW = linear(c)"
     behind = f"{frame}X_i = W_i*X_<i-1>\nW = append({number}) > linear(c)"
     assert _wide(beside) == _wide(behind) == pytest.approx(BELOW[number])
+
+
+def test_floats_beside_a_whole_number_are_not_it() -> None:
+    """Code rounds 1.0000000001 before it cuts off, and so did what it is held against."""
+    frame = VECTORS.replace("W = linear(c)\n", "const t = ({},) per stage\n")
+    frame += "W = linear(c)\nX_i = W_i*concat(X_<i-1>, {})"
+    assert _wide(frame.format("0.29", "floor(100*t)")) == 29
+    assert _wide(frame.format("1/3", "ceil(3*t)")) == 1
+    with pytest.raises(CompileError, match="RF106"):
+        network(frame.format("1.0000000001", "ceil(t)"))
 
 
 def _wide(text: str) -> float:
