@@ -38,8 +38,9 @@ def default_texts() -> str:
         ("For every file:", defaults.FRAME),
         ("For an image:", defaults.IMAGE + defaults.PARAMS + defaults.STAGES),
         (
-            "Where a module is called on several tensors, is shared by all blocks, all "
-            "tensors are put side by\nside, or there are two indices:",
+            "Where a module is called on what several blocks have made "
+            "(`W_i*X_<i-1> + W_i*X_<i-2>`, `W_i^2`),\nis shared by all blocks, all "
+            "tensors are put side by side, or there are two indices:",
             defaults.FLAT_STAGES,
         ),
         ("For tokens:", defaults.TOKENS + defaults.FLAT_STAGES),
