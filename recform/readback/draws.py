@@ -1,8 +1,9 @@
 """At which numbers of its learned scalars a network is compared.
 
-Sums, products, roots and waves that are equal at one point are equal. A coefficient with a
-corner, ``relu(a - 2)`` say, is compared on both sides of it; one that is no number
-everywhere, ``log(a - 2)`` say, near where its scalars start: there it has to be one.
+Sums, products, roots and waves that are equal at one point are as good as equal. A
+coefficient with a corner, ``relu(a - 2)`` say, is compared at a few points, which are chosen
+so that they lie on several sides of corners; one that is no number everywhere,
+``log(a - 2)`` say, near where its scalars start: there it has to be one.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _ANYWHERE = ((-0.5, -1.0), (3.5, 1.0), (0.0, 0.1), (10.0, 10.0), (-10.0, -10.0))
 
 
 def sides_of(recurrence: Recurrence) -> list[Draws]:
-    """Where a network is compared: on all sides of its corners that were found."""
+    """Where a network is compared: a point for each new side of a corner, up to `MOST`."""
     found, known = [Draws()], set[tuple[Any, ...]]()
     numbers = [part for part in _coefficients(recurrence) if part.has(Learned)]
     corners = sorted(set(chain(*(n.atoms(*_CORNERS) for n in numbers))), key=str)
