@@ -10,6 +10,7 @@ from timm.models import group_parameters
 
 import recform
 from recform.diagnostics import CompileError
+from tests.thinned import thinned
 
 EQUATION = "X_i = X_<i-1> + W_i*X_<i-1>\n"
 BODY = f"input 3 x 16 x 16\nstages 8 x 1, 12 x 2 / 2\n{EQUATION}"
@@ -78,7 +79,7 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("text", FORMS)
+@pytest.mark.parametrize("text", thinned(FORMS, 3))
 def test_form(text: str) -> None:
     torch.manual_seed(0)
     plain = recform.load(text).eval()
