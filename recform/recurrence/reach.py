@@ -154,7 +154,9 @@ def _reads(tensor: Tensor, newest: sympy.Symbol) -> Iterator[_Read]:
                 if isinstance(inner, State):
                     last = inner.index.xreplace({K: part.last})
                     if last.has(newest):
-                        yield inner.name, int(newest - last), True
+                        # Of a list by stages only the ends of stages lie before that.
+                        beyond = not is_by_stage(part)
+                        yield inner.name, int(newest - last), beyond
 
 
 def _tail(formula: Formula, order: int, from_end: int, report: Diagnostics) -> int:
