@@ -9,6 +9,8 @@ import contextlib
 import random
 from collections.abc import Callable
 
+from hypothesis import strategies as st
+
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
 from recform.syntax import nodes as n
@@ -204,6 +206,10 @@ def spliced(draw: random.Random) -> str:
         made = changed(text, draw)
         text = text if draw.random() < BACK and is_refused(made) else made
     return changed(text, draw)
+
+
+#: The same for Hypothesis.
+SPLICED = st.randoms(use_true_random=False).map(spliced)
 
 
 def is_refused(text: str) -> bool:

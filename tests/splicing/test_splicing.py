@@ -11,7 +11,6 @@ from contextlib import contextmanager
 import pytest
 import torch
 from hypothesis import event, given
-from hypothesis import strategies as st
 
 from recform.blocks.examples import random_inputs
 from recform.compiler import Compiled, compile_source, from_text
@@ -36,11 +35,10 @@ from tests.oracle.third.check import (
 )
 from tests.oracle.third.file import read
 from tests.oracle.third.grammar import Unread
-from tests.splicing.splice import spliced
+from tests.splicing.splice import SPLICED
 
 torch.set_num_threads(1)
 
-SPLICED = st.randoms(use_true_random=False).map(spliced)
 #: What a file may take of a process, to be compiled in one form or refused.
 SECONDS = 10
 #: Bytes of training with two examples, up to which a network is run.
