@@ -12,7 +12,7 @@ from recform.algebra.expr import Apply, Context, History, I, State, Tensor, subt
 from recform.algebra.formula import Formula
 from recform.algebra.lists import is_list
 from recform.algebra.reindex import reindexed
-from recform.algebra.typeset import plain
+from recform.algebra.typeset import indexed, plain
 from recform.algebra.written.decimals import Decimals
 from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
@@ -68,7 +68,7 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
         model, pattern, steps = stacked.model, stacked.pattern, stacked.steps
         flows = tuple(stacked.flow for _ in lengths)
     else:
-        reach, model, pattern = _regular(formula, reach)
+        reach, model, pattern = _regular(formula, reach, report)
         builder = _Builder(formula, reach, pattern)
         flows = tuple(map(builder.flow, lengths))
         steps = builder.steps
@@ -179,11 +179,16 @@ def _through(formula: Formula, length: int) -> str:
     return f"leave out {' and '.join(zero)}" if zero else ""
 
 
-def _regular(formula: Formula, reach: Reach) -> tuple[Reach, Writer, Step]:
+def _regular(
+    formula: Formula, reach: Reach, report: Diagnostics
+) -> tuple[Reach, Writer, Step]:
     """The regular step: the first one that the block behind it takes as well.
 
     A state that has to grow to its size does so in the first blocks, and a step that reads
     it before is none that could be repeated.
+
+    Raises:
+        CompileError: RF309, if a block before makes all there is of the others.
     """
     for rounds in _LATER:
         # Which parts of sums are formed early may go round and round.
@@ -196,7 +201,26 @@ def _regular(formula: Formula, reach: Reach) -> tuple[Reach, Writer, Step]:
             step, behind = steps[tried.regular : tried.regular + 2]
             if _is_repeated(step, behind, model.unroller):
                 return tried, model, replace(step, role=REGULAR)
+    _same_in_all(formula, model, tried.regular, report)
     raise AssertionError(f"no two blocks of {formula.name} take the same step")
+
+
+def _same_in_all(
+    formula: Formula, model: Writer, block: int, report: Diagnostics
+) -> None:
+    """Reports an unknown that is one tensor, of which a history holds one for each block."""
+    for equation in formula.equations:
+        made = model.unroller.settle(State(equation.unknown, block))
+        if isinstance(made, State) and made.index < block:
+            name = indexed(equation.unknown, I)
+            report.error(
+                "RF309",
+                f"{name} is {made} in each later block, so these do nothing for a history "
+                "of it",
+                equation.span,
+                hint=f"let {name} read an unknown, or an operator of its block",
+            )
+    report.check()
 
 
 def _is_repeated(step: Step, behind: Step, unroller: Unroller) -> bool:

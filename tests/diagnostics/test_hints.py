@@ -23,6 +23,13 @@ output X_L"""
 
 #: A file, the only code that it gets, and words of message and hint.
 WRONG = [
+    # One tensor, of which a history has one for each block.
+    (
+        "input 4\nstages 4 x 4\nB = linear(c)\nX_i = B*input\noutput sum(X_<0..L>)",
+        "RF309",
+        "X_i is X_1 in each later block",
+        "let X_i read an unknown",
+    ),
     # What a hint of another mistake was said of.
     (
         "input 3 x 16 x 16\nstages 8 x 2, 16 x 2 / 2, 8 x 2 / (1/2)\n"
