@@ -12,7 +12,7 @@ from recform.algebra.expr import Apply, Context, History, I, State, Tensor, subt
 from recform.algebra.formula import Formula
 from recform.algebra.lists import is_list
 from recform.algebra.reindex import reindexed
-from recform.algebra.typeset import indexed, plain
+from recform.algebra.typeset import plain
 from recform.algebra.written.decimals import Decimals
 from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
@@ -38,7 +38,7 @@ from recform.recurrence.model import (
 )
 from recform.recurrence.moves import is_moved, move, moved
 from recform.recurrence.order import Circular, circular
-from recform.recurrence.reach import Reach, reach_of
+from recform.recurrence.reach import Reach, check_same, reach_of
 from recform.recurrence.stacked import Stacked, is_stacked
 from recform.recurrence.state import Cut
 from recform.recurrence.steps import Writer
@@ -201,26 +201,8 @@ def _regular(
             step, behind = steps[tried.regular : tried.regular + 2]
             if _is_repeated(step, behind, model.unroller):
                 return tried, model, replace(step, role=REGULAR)
-    _same_in_all(formula, model, tried.regular, report)
+    check_same(formula, model.unroller.settle, tried.regular, report)
     raise AssertionError(f"no two blocks of {formula.name} take the same step")
-
-
-def _same_in_all(
-    formula: Formula, model: Writer, block: int, report: Diagnostics
-) -> None:
-    """Reports an unknown that is one tensor, of which a history holds one for each block."""
-    for equation in formula.equations:
-        made = model.unroller.settle(State(equation.unknown, block))
-        if isinstance(made, State) and made.index < block:
-            name = indexed(equation.unknown, I)
-            report.error(
-                "RF309",
-                f"{name} is {made} in each later block, so these do nothing for a history "
-                "of it",
-                equation.span,
-                hint=f"let {name} read an unknown, or an operator of its block",
-            )
-    report.check()
 
 
 def _is_repeated(step: Step, behind: Step, unroller: Unroller) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import sympy
@@ -208,3 +208,34 @@ def _some(columns: list[frozenset[str]]) -> str:
         for name in sorted(column)
     ]
     return ", ".join(names[:4]) + ", ..."
+
+
+def check_same(
+    formula: Formula,
+    settle: Callable[[Tensor], Tensor | None],
+    block: int,
+    report: Diagnostics,
+) -> None:
+    """Reports unknowns that are one tensor for all blocks, where those behind do nothing.
+
+    Args:
+        formula: the network.
+        settle: what a written-out tensor is.
+        block: one in its middle.
+        report: gets RF309.
+
+    Raises:
+        CompileError: then.
+    """
+    for equation in formula.equations:
+        made = settle(State(equation.unknown, block))
+        if isinstance(made, State) and made.index < block:
+            name = indexed(equation.unknown, I)
+            report.error(
+                "RF309",
+                f"{name} is {made} in each later block, so these do nothing for a history "
+                "of it",
+                equation.span,
+                hint=f"let {name} read an unknown, or an operator of its block",
+            )
+    report.check()
