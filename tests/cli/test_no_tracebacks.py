@@ -21,6 +21,7 @@ from recform.compiler import Compiled, compile_source
 from tests import Tried
 from tests.oracle.files import recurrences, split_starts, timed
 from tests.oracle.search import search
+from tests.splicing.splice import SPLICED
 from tests.thinned import small as smaller
 from tests.thinned import thinned
 
@@ -181,7 +182,9 @@ def written(text: str, folder: Path) -> Iterator[str]:
     yield str(path)
 
 
-DRAWN = st.one_of(recurrences(1, 10, histories=2), timed(1, 4), split_starts(1, 6))
+DRAWN = st.one_of(
+    recurrences(1, 10, histories=2), timed(1, 4), split_starts(1, 6), SPLICED
+)
 
 
 @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))

@@ -228,6 +228,15 @@ REFUSED = {
         "X_i = X_<i-1> + W_i*X_<i-1>",
         "attention(2)",
     ),
+    "all positions in the output": (
+        FRAME + "P = avgpool\nX_i = X_<i-1> + W_i*X_<i-1>\noutput X_L + P*X_L",
+        "avgpool",
+    ),
+    "members of a list in the output": (
+        SIGNAL + "C = conv1d(3, causal=true)\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+        "output sum(k, 0, L, softmax(k, C*X_k)*X_k)",
+        None,
+    ),
     "images": ("X_i = X_<i-1> + W_i*X_<i-1>", None),
 }
 

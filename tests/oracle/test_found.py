@@ -77,6 +77,11 @@ FOUND = {
     "X_0 = U_0*input\noutput X_L",
     "an unknown and its first block": VECTORS
     + "stages 3 x 4\nX_i = Y_i + Y_1\nY_i = W_i*X_<i-1>\noutput X_L",
+    "a function of all blocks and of each": VECTORS
+    + "stages 3 x 4\nN = relu > tanh\nX_i = N*X_<i-1> + W_i*N_<i-1>*X_<i-2>\noutput X_L",
+    "nothing, several times in a definition": VECTORS
+    + "stages 3 x 2\nD(x) = tanh(A_1*x) + B*A_2*x where A = none, B = linear(cin)\n"
+    "X_i = X_<i-1> + D_i*X_<i-1>\noutput X_L",
     # Shapes.
     "a term that is left alone of a sum that travels": "input 2\nstem none\n"
     "head none\nadapter linear(c) > tanh\nstages 4 x 1, 4 x 2\nV = linear(c)\n"

@@ -100,7 +100,9 @@ class BlockWriter:
             for tensor in step.body
             if isinstance(tensor, Apply)
         }
-        return letters - apart
+        blocks = (s.block for stage in self._network.stages for s in stage.segments)
+        owned = {letter for block in blocks for letter in block.calls}
+        return letters - apart - owned
 
     def _has_place(self, name: str) -> None:
         """An operator has its parts in its own place only where a block is that place."""
