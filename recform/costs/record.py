@@ -118,7 +118,7 @@ class _Recorder:
         tape.result = x
         follow(tape)
         tape.units = writer.unit + 1
-        owned = {o.owner: o.parameters for o in tape.operations}
+        owned = dict(learned for op in tape.operations for learned in op.learns)
         tape.scalars = network.totals.parameters - sum(owned.values())
         return tape
 

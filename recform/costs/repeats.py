@@ -183,9 +183,9 @@ class Short:
         """The numbers that are learned behind each border of units, each counted once."""
         of_unit, seen = [0] * self.tape.units, set[object]()
         for op in reversed(self.tape.operations):
-            if op.parameters and op.owner not in seen:
-                of_unit[op.unit] += op.parameters
-                seen.add(op.owner)
+            new = {owner: n for owner, n in op.learns if owner not in seen}
+            of_unit[op.unit] += sum(new.values())
+            seen.update(new)
         units = map(self.unit, reversed(range(self.units)))
         return [0, *accumulate(of_unit[unit] for unit in units)][::-1]
 
