@@ -24,7 +24,7 @@ from recform.algebra.expr import (
 from recform.algebra.indices import is_of_context
 from recform.algebra.lists import Members, is_list
 from recform.algebra.shapes import adds_up, asked, is_taken_off
-from recform.blocks import Amount, Cost, Order, Work
+from recform.blocks import Amount, Cost, Layout, Order, Work
 from recform.blocks.acts import Link
 from recform.blocks.symbolic import Symbolic
 from recform.costs.keeping import Keeping
@@ -314,6 +314,8 @@ class _BlockRecorder(Keeping):
         if tensor not in self._block.works:
             here = self._writer.here
             self._where[tensor] = (here, here)
+            if isinstance(tensor, Pointwise):
+                return self._by_features(tensor, parts)
             if isinstance(tensor, Part):
                 key = (self._flow, self._index, tensor)
                 return _Cut(everything, key, self._block.shapes[tensor].elements)
@@ -329,6 +331,18 @@ class _BlockRecorder(Keeping):
             terms = self._terms(tensor)
             self._writer.hand_on(tuple(self._handed(terms, parts, made, tensor)))
         return made
+
+    def _by_features(self, tensor: Pointwise, parts: list[Held]) -> Held:
+        """Members, each times a feature: of images a product of matrices copies both."""
+        shape, buffers = self._block.shapes[tensor], self._writer.tape.buffers
+        most = max(sum(buffers[n].amount.numbers for n in part) for part in parts)
+        if shape.layout is Layout.IMAGE and most > shape.elements:
+            copies = [self._writer.copied(part) for part in parts]
+            for term, copy in zip(self._terms(tensor), copies, strict=True):
+                self._copies[term, tensor] = copy
+            parts = copies
+            self._where[tensor] = (self._writer.here,) * 2
+        return tuple(dict.fromkeys(number for part in parts for number in part))
 
     def _handed(
         self,

@@ -64,7 +64,7 @@ class _Note:
 
     Attributes:
         amount: how much it is.
-        size: to compare it with others: bytes for an example.
+        size: to compare it with others: bytes, of all examples.
         named: the last operation while code has a name for it.
         made: the operation that makes it again; None if only keeping it has it again.
         inputs: what that makes it of.
@@ -198,8 +198,8 @@ class Forming:
         return self._tape.last
 
     def _size(self, amount: Amount) -> int:
-        """To compare it with others: bytes for an example."""
-        return amount.held(1, self._tape.size)
+        """To compare it with others."""
+        return amount.held(self._tape.batch, self._tape.size)
 
     def known(self, number: int, operation: Operation) -> tuple[bool, bool, int]:
         """As of :func:`steps`."""
@@ -283,7 +283,7 @@ class Forming:
         """Notes how what an operation makes is made again."""
         reads = [self._noted(read, own.region) for read in operation.reads]
         inputs = tuple(reads)
-        fixed = all(note.outside for note in reads)
+        fixed = all(note.outside for note in reads) and not operation.aided
         deep = 1 + max((note.deep for note in reads), default=-1)
         inside = _rest(operation.inside, operation.stays)
         narrow = operation.cheap and operation.stays != NOTHING
@@ -354,7 +354,7 @@ class Forming:
             workspace=whole + inside if whole != NOTHING else operation.workspace,
             workspace_back=operation.workspace_back + more,
             # What is there from then on counts by itself.
-            remaking=more + Amount(bytes=room.most - room.now),
+            remaking=more + Amount(once_bytes=room.most - room.now),
             waiting=inner.amount if inner and waits else NOTHING,
             waits=waits,
             again=tuple(room.again),
@@ -401,7 +401,7 @@ class Forming:
         notes = (self._notes[n] for n in made if self._tape.buffers[n].copies > 1)
         kept = sum(note.size for note in notes if note.kept)
         left = max(0, self._size(operation.gathers) - kept)
-        return Amount(bytes=left * (operation.runs - 1))
+        return Amount(once_bytes=left * (operation.runs - 1))
 
     def _row(self, number: int) -> tuple[int, int]:
         """The first and the last one of the operations that run in a row with one."""
@@ -439,7 +439,7 @@ class Forming:
 
 @dataclass
 class _Room:
-    """What is held while tensors are made again, in bytes for an example.
+    """What is held while tensors are made again, in bytes.
 
     Attributes:
         now, most: at the moment, and at once so far.

@@ -33,6 +33,8 @@ class Keeping:
         self._variables: frozenset[Tensor] = frozenset()
         #: Products that were made of two factors at a time, and what they ask for.
         self._two_by_two: dict[object, None] = {}
+        #: What is kept of a tensor for another one, where that is of a copy of it.
+        self._copies: dict[tuple[object, object], Held] = {}
         #: Where the operations of a tensor, or of an adapter, begin and end.
         self._where: dict[object, tuple[int, int]] = {}
         #: How many members there are of those that go one by one.
@@ -52,7 +54,8 @@ class Keeping:
                     continue  # Each is kept, and not what they are put together to.
                 if made and self._is_asked(what, by):
                     first, last = self._where[by]
-                    self._writer.keep(self._held[what], last if what == by else first)
+                    kept = self._copies.get((held.what, by), self._held[what])
+                    self._writer.keep(kept, last if what == by else first)
 
     def _is_asked(self, what: object, by: object) -> bool:
         """Whether a gradient of what a tensor is made of asks for another.

@@ -96,6 +96,7 @@ class Operation:
         until: the operation to whose gradient that is kept; its own, if None.
         lean: what a lean pass keeps of that.
         stays: what is kept of it even where the operation is run again.
+        aided: whether its result is made again of that as well as of what it reads.
         fixed: what of that a checkpoint makes again.
         cheap: whether a lean pass runs it again.
         exact: whether a lean pass keeps what it reads itself.
@@ -147,6 +148,7 @@ class Operation:
     sums: Amount = field(default_factory=Amount)
     seen: bool = False
     runs: int = 1
+    aided: bool = False
     scalars: tuple[tuple[object, int], ...] = ()
     piles: Amount = field(default_factory=Amount)
     gathers: Amount = field(default_factory=Amount)
@@ -209,6 +211,7 @@ class Tape:
         first: the number of the first operation.
         result: what the network returns.
         size: bytes of a number, of which it hangs which kernels torch has.
+        batch: how many examples there are, of which hangs what is worth keeping.
         units: how many parts it has: blocks, and what stands before and behind them.
         scalars: learned scalars, which no operation has.
         differs: whether a GPU has other operations than a CPU.
@@ -223,6 +226,7 @@ class Tape:
     result: Held = ()
     units: int = 1
     size: int = 4
+    batch: int = 2
     scalars: int = 0
     differs: bool = False
     generator: int = GENERATOR

@@ -32,7 +32,7 @@ class Writer:
 
     Args:
         gpu: whether it is of what a network does on a GPU.
-        alone: whether there is one example at once, of which products copy nothing.
+        batch: how many examples there are at once; of one products copy nothing.
         size: bytes of a number.
         unnamed: tensors inside of definitions that have no variable.
     """
@@ -41,14 +41,14 @@ class Writer:
         self,
         *,
         gpu: bool = False,
-        alone: bool = False,
+        batch: int = 2,
         size: int = 4,
         unnamed: frozenset[object] = frozenset(),
     ) -> None:
         self.gpu = gpu
-        self.alone = alone
+        self._alone = batch == 1
         self._unnamed = unnamed
-        self.tape = Tape(size=size, generator=0 if gpu else GENERATOR)
+        self.tape = Tape(size=size, batch=batch, generator=0 if gpu else GENERATOR)
         self.part = ""
         self.unit = 0
         self.between = self.apart = False
@@ -93,7 +93,7 @@ class Writer:
         self.tape.differs |= any(link.cost.gpu for link in links)
         links = [link.on_gpu if self.gpu else link for link in links]
         links = [link.in_half if self.tape.size < 4 else link for link in links]
-        links = [link for link in links if not (self.alone and link.cost.folds)]
+        links = [link for link in links if not (self._alone and link.cost.folds)]
         for statement in statements(links, apart=self.apart):
             named = x
             for link in statement:
@@ -309,6 +309,7 @@ class Writer:
                 hands=reads if cost.hands else (),
                 runs=self._runs,
                 scalars=tuple((self._known(item), n) for item, n in link.scalars),
+                aided=cost.aided and cost.stays != Amount(),
                 exact=cost.exact,
                 changed_in_place=cost.changed_in_place,
                 unheld=cost.unheld,
@@ -346,13 +347,17 @@ class Writer:
 
     def _lies_apart(self, x: Held) -> bool:
         """Whether a product of matrices has to copy a tensor, to have rows of features."""
-        return not self.alone and any(self.tape.buffers[number].apart for number in x)
+        return not self._alone and any(self.tape.buffers[number].apart for number in x)
 
     def _copy(self, x: Held) -> Link:
         """Such a copy, for whose gradient nothing is asked."""
         size = sum(self.tape.buffers[number].amount.numbers for number in x)
         cost = Cost(cheap=True, converts=True, hands=True)
         return Link(size, cost, (Work(size, size),))
+
+    def copied(self, x: Held) -> Held:
+        """Copies of several examples, by which a product of matrices has rows."""
+        return x if self._alone else self.chain((self._copy(x),), x, None)
 
     def keep(self, held: Held, by: int) -> None:
         """Notes that tensors are kept for the gradient of an operation."""
