@@ -400,10 +400,12 @@ class _BlockRecorder(Keeping):
         count = next((n for key in keys if (n := self._each.get(key))), 0)
         if count:
             made = self._writer.each(links, x, owner, parts, count)
+            self._noted.update(keys if self._writer.opens else ())
             if isinstance(keys[0], Tensor):
                 made = self._writer.together(made)
         else:
             made = self._writer.chain(links, (*x, *number), owner, parts)
+            self._noted.update(keys if self._writer.opens else ())
         if self._is_learned(x):
             self._writer.keep(number, first)
         for key in keys:

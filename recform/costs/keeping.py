@@ -33,6 +33,8 @@ class Keeping:
         self._variables: frozenset[Tensor] = frozenset()
         #: Products that were made of two factors at a time, and what they ask for.
         self._two_by_two: dict[object, None] = {}
+        #: What notes by itself which of what it gets is kept.
+        self._noted: set[object] = set()
         #: What is kept of a tensor for another one, where that is of a copy of it.
         self._copies: dict[tuple[object, object], Held] = {}
         #: Where the operations of a tensor, or of an adapter, begin and end.
@@ -48,7 +50,7 @@ class Keeping:
                 if isinstance(what, Members) and by in self._each:
                     what = self._list(what)
                 made = by in self._where and what in self._held
-                if by in self._two_by_two:
+                if by in self._two_by_two or (by in self._noted and by != what):
                     continue
                 if by == what and by in self._each:
                     continue  # Each is kept, and not what they are put together to.

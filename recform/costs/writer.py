@@ -28,6 +28,8 @@ class Writer:
         apart: whether operators are modules in a row, and what comes in has no name.
         left: what the last chain had a name for before it was through.
         out: what has the name of that until the first statement of the next one is.
+        opens: whether the last chain began with what is several operations: what their
+            gradients ask for is noted.
         called: how other blocks know a learned number of the block that is written.
 
     Args:
@@ -53,6 +55,7 @@ class Writer:
         self.unit = 0
         self.between = self.apart = False
         self._runs = 1
+        self.opens = False
         #: The definition that is open, which has the learned numbers in it.
         self._inside: object = None
         self.called: Callable[[Any], object] = lambda scalar: scalar
@@ -89,7 +92,7 @@ class Writer:
             parts: of several inputs each.
         """
         x = named = given
-        start, place = self.here, 0
+        start, place, opens = self.here, 0, False
         self.tape.differs |= any(link.cost.gpu for link in links)
         links = [link.on_gpu if self.gpu else link for link in links]
         links = [link.in_half if self.tape.size < 4 else link for link in links]
@@ -107,6 +110,7 @@ class Writer:
                     each = parts if here == start and parts else (x,)
                     held = dict(zip(link.takes, each, strict=True))
                     argument, x = x, self._opened(inside, held, here_owner)
+                    opens |= here == start
                     self._lay(x, link.order, argument)
                     self.name(argument)  # It is one to the end of the call.
                     continue
@@ -120,6 +124,7 @@ class Writer:
                 x = made
             self.name((*named, *self.out))
             self.out = ()
+        self.opens = opens
         if not self.apart:
             self.name(given)
         self.left = named if named != given else ()
