@@ -33,8 +33,9 @@ from recform.algebra.expr import (
 )
 from recform.algebra.indices import is_of_context
 from recform.algebra.lists import Over, is_list
+from recform.algebra.reckoned import reckoned
 from recform.blocks import Amount, Cost, Layout, Misfit, Order, Shape, Work
-from recform.blocks.acts import Link
+from recform.blocks.acts import Inner, Link
 from recform.blocks.applied import function_cost
 from recform.blocks.shape import Size, known
 from recform.operators.activation import RECIPROCAL
@@ -222,21 +223,26 @@ class Shapes:
         # summed up if that spreads.
         each = ((1 + DIVIDED) * made - self.shape(x).elements for x in learned)
         back = max(back, *each, 0)
+        number = self._number(tensor)
+        once = 0 if number else coefficient
         cost = Cost(
             multiply_adds=weighed,
             saves_more=self.between(tensor),
-            saves_once=coefficient,
+            saves_once=once,
             workspace_back=back,
             seen=bool(weighed),
             hands=_sums_up(tensor) and not weighed,
-            stays=Amount(once=coefficient),
+            stays=Amount(once=once),
             cheap=self.is_cheap(tensor),
             uncounted=own.uncounted,
         )
         cost = _halved(cost, _picks(tensor) * made)
         works = (Work(reads, made, multiply_adds=weighed),)
-        meets = tuple(self._meetings(tensor))
-        return Link(made, cost, works, order=self._order(tensor), meets=meets)
+        meets, order = tuple(self._meetings(tensor)), self._order(tensor)
+        scalars = () if number else tuple(self._scalars(tensor).items())
+        return Link(
+            made, cost, works, order=order, meets=meets, scalars=scalars, number=number
+        )
 
     def _order(self, tensor: Tensor) -> Order:
         """How what no operator makes lies in memory."""
@@ -296,6 +302,22 @@ class Shapes:
         if not learned or learned & {tensor.coefficient, -tensor.coefficient}:
             return 0
         return max(int(self.scalar_size(item.name)) for item in learned)
+
+    def _number(self, tensor: Tensor) -> tuple[Inner, ...]:
+        """What makes the coefficient of a tensor, if it is one for all its members."""
+        if not isinstance(tensor, Scaled) or not self.coefficient(tensor):
+            return ()
+        if tensor.coefficient.has(K):
+            return ()
+        return reckoned(tensor.coefficient, self._scalars(tensor))
+
+    def _scalars(self, tensor: Tensor) -> dict[Learned, int]:
+        """The learned numbers in the coefficient of a tensor, or that weigh its members."""
+        scaled = tensor.tensor if isinstance(tensor, Over) else tensor
+        if not isinstance(scaled, Scaled):
+            return {}
+        learned = sorted(scaled.coefficient.atoms(Learned), key=str)
+        return {item: int(self.scalar_size(item.name)) for item in learned}
 
     def function(self, tensor: Elementwise) -> Cost:
         """What a function costs."""

@@ -23,6 +23,7 @@ class Inner:
             part of that.
         cuts: the parts of what it reads that it reads alone: keys, numbers of each, and
             what they are parts of.
+        factor: a number among what it reads, which is asked for by the gradient of the rest.
         slices: those of what it reads of which it reads a part: their gradient is as large
             as all of it, and made of that part's.
         gpu: what is in its place on a GPU, if that is something else.
@@ -44,6 +45,7 @@ class Inner:
     module: object = None
     meets: bool = False
     slices: tuple[object, ...] = ()
+    factor: object = None
     gpu: tuple[Inner, ...] | None = None
 
     @property
@@ -84,6 +86,8 @@ class Link:
         absent: whether it hands on what comes in, in evaluation.
         meets: of several factors, which meet two by two, what makes each of these products.
         shares: the name of a weight that others have, too, and how many numbers it is.
+        scalars: the learned numbers that it has for factors, and how many each is.
+        number: what makes that, if it is made of learned ones; the last is the factor.
     """
 
     made: int
@@ -100,6 +104,8 @@ class Link:
     meets: tuple[Link, ...] = ()
     shares: tuple[str, int] | None = None
     once: int = 0
+    scalars: tuple[tuple[object, int], ...] = ()
+    number: tuple[Inner, ...] = ()
 
     @property
     def amount(self) -> Amount:

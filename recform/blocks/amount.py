@@ -153,6 +153,7 @@ class Cost:
         lean: what a lean pass keeps of :attr:`inside`; None for all of it.
         stays: what is kept of it even where the output is made again: statistics, and what
             was drawn.
+        aided: whether the output is made again of that as well as of what comes in.
         fixed: what of that is made of nothing that comes in, so that a checkpoint makes it
             again: the angles of positions.
         folds: whether it is a copy in which examples and what is in front of rows fold into
@@ -189,6 +190,7 @@ class Cost:
     unheld: bool = False
     lean: Amount | None = None
     stays: Amount = field(default_factory=Amount)
+    aided: bool = False
     fixed: Amount = field(default_factory=Amount)
     folds: bool = False
     uncounted: tuple[str, ...] = ()

@@ -66,7 +66,8 @@ class _Backwards:
         return replace(self._tape, operations=self._operations, buffers=buffers)
 
     def _buffer(self, number: int, buffer: Buffer) -> Buffer:
-        again = (*buffer.again, *self._again.get(number, {}).values())
+        spans = self._again.get(number, {}).values()
+        again = (*buffer.again, *((*span, 1) for span in spans))
         if buffer.before:
             return but(buffer, again=again)
         kept = self._kept.get(number)

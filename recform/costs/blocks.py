@@ -11,7 +11,6 @@ import sympy
 from recform.algebra.expr import (
     Apply,
     Concat,
-    Elementwise,
     Filled,
     History,
     Input,
@@ -25,8 +24,10 @@ from recform.algebra.expr import (
 from recform.algebra.indices import is_of_context
 from recform.algebra.lists import Members, is_list
 from recform.algebra.shapes import adds_up, asked, is_taken_off
-from recform.blocks import Amount, Cost, Order, Work
+from recform.blocks import Amount, Cost, Layout, Order, Work
 from recform.blocks.acts import Link
+from recform.blocks.symbolic import Symbolic
+from recform.costs.keeping import Keeping
 from recform.costs.tape import Held, Seen
 from recform.costs.writer import Writer
 from recform.graph.model import Block, Site
@@ -103,7 +104,7 @@ def follow_block(
     return made
 
 
-class _BlockRecorder:
+class _BlockRecorder(Keeping):
     """Follows one block."""
 
     def __init__(
@@ -114,25 +115,18 @@ class _BlockRecorder:
         block: Block,
         held: dict[object, Held],
     ) -> None:
-        self._writer = writer
+        super().__init__(writer, step, block, held)
         self._flow, self._index = place
-        self._step = step
-        self._block = block
-        self._held = held
         #: What adapters make that two tensors read, which has a variable.
         self._shared: dict[object, Held] = {}
         #: The operators with a variable between them, as of a step's plan.
         self._between: Mapping[Tensor, bool] = {}
         #: What that variable holds.
         self._out: Held = ()
-        #: The tensors that have a variable.
-        self._variables: frozenset[Tensor] = frozenset()
         #: Tensors that are another one but for the sign, and are made by themselves.
         self._negated: frozenset[Tensor] = frozenset()
-        #: Products that were made of two factors at a time, and what they ask for.
-        self._two_by_two: dict[object, None] = {}
-        #: Where the operations of a tensor, or of an adapter, begin and end.
-        self._where: dict[object, tuple[int, int]] = {}
+        #: Numbers that are made of learned ones.
+        self._numbers: dict[object, Held] = {}
         self._adapters: Mapping[object, tuple[Link, ...]] = {
             (site.value, block.sites[site].target): links
             for site, links in block.works.items()
@@ -155,6 +149,7 @@ class _BlockRecorder:
         self._between = between
         self._negated, self._variables = self._minus(variables), frozenset(variables)
         writer, outputs = self._writer, self._step.outputs
+        writer.called = self._called
         named = [self._value(tensor) for tensor in variables]
         made = [self._value(x) if isinstance(x, Tensor) else () for x in outputs]
         self._keep()
@@ -185,15 +180,10 @@ class _BlockRecorder:
             self._held[tensor] = made
         return self._held[tensor]
 
-    def _terms(self, tensor: Tensor) -> list[Tensor]:
-        """What a tensor is made of, but for numbers that have no tensor."""
-        parts = self._step.parts(tensor)
-        return [part for part in parts if not isinstance(part, Filled)]
-
     def _part(self, tensor: Tensor, part: Tensor) -> Held:
         """What a tensor is made of, behind the adapter if there is one."""
-        if isinstance(part, Members) and tensor in self._block.each:
-            return self._value(part.listed)
+        if isinstance(part, Members) and tensor in self._each:
+            return self._value(self._list(part))
         bare = self._step.bare(part)
         site = Site(bare, tensor)
         if site not in self._block.sites:
@@ -265,12 +255,16 @@ class _BlockRecorder:
         """A product times the number of its next factor."""
         (link,), writer = self._block.works[term], self._writer
         size = writer.tape.buffers[made[0]].amount.numbers
-        learned, number = bool(term.coefficient.atoms(Learned)), writer.here
+        learned = bool(link.scalars or link.number)
         cost = link.cost.changed(workspace_back=size * learned)
         link = replace(link, made=size, cost=cost, works=(Work(size, size),))
-        product = writer.chain((link,), made, None, (made,))
+        factor = self._number((link,))
+        number = writer.here
+        product = writer.chain((link,), (*made, *factor), None, (made,))
         if learned:
             writer.keep(made, number)
+        if self._is_learned(made):
+            writer.keep(factor, number)
         return product
 
     def _met(self, tensor: Tensor, meets: Sequence[Link]) -> Held:
@@ -305,7 +299,8 @@ class _BlockRecorder:
         if key not in self._held:
             links = self._adapters[key]
             owner = (self._flow, self._index, key)
-            self._held[key] = self._run(links, self._value(value), owner, (key, site))
+            keys = (key, site)
+            self._held[key] = self._run(links, self._value(value), owner, keys)
         else:
             self._shared[key] = self._held[key]
         return self._held[key]
@@ -320,6 +315,8 @@ class _BlockRecorder:
         if tensor not in self._block.works:
             here = self._writer.here
             self._where[tensor] = (here, here)
+            if isinstance(tensor, Pointwise):
+                return self._by_features(tensor, parts)
             if isinstance(tensor, Part):
                 key = (self._flow, self._index, tensor)
                 return _Cut(everything, key, self._block.shapes[tensor].elements)
@@ -335,6 +332,18 @@ class _BlockRecorder:
             terms = self._terms(tensor)
             self._writer.hand_on(tuple(self._handed(terms, parts, made, tensor)))
         return made
+
+    def _by_features(self, tensor: Pointwise, parts: list[Held]) -> Held:
+        """Members, each times a feature: of images a product of matrices copies both."""
+        shape, buffers = self._block.shapes[tensor], self._writer.tape.buffers
+        most = max(sum(buffers[n].amount.numbers for n in part) for part in parts)
+        if shape.layout is Layout.IMAGE and most > shape.elements:
+            copies = [self._writer.copied(part) for part in parts]
+            for term, copy in zip(self._terms(tensor), copies, strict=True):
+                self._copies[term, tensor] = copy
+            parts = copies
+            self._where[tensor] = (self._writer.here,) * 2
+        return tuple(dict.fromkeys(number for part in parts for number in part))
 
     def _handed(
         self,
@@ -360,14 +369,23 @@ class _BlockRecorder:
                 if joins or buffers[number].amount == buffers[made[0]].amount:
                     yield number
 
+    def _called(self, scalar: Learned) -> object:
+        """A learned scalar, as other blocks know it."""
+        if scalar.index is sympy.nan:
+            return (self._flow, scalar.name)
+        return (self._flow, scalar.name, self._block_of(scalar.index))
+
+    def _block_of(self, index: Symbolic) -> int:
+        """The block that an index of the step is that of."""
+        return int(index) - self._step.at + self._index
+
     def _owner(self, tensor: Tensor) -> object:
         """The module that makes a tensor, as other blocks know it."""
         if not isinstance(tensor, Apply):
             return None
         if tensor.index is sympy.nan:
             return (self._flow, tensor.operator)
-        block = int(tensor.index) - self._step.at + self._index
-        return (self._flow, tensor.operator, block)
+        return (self._flow, tensor.operator, self._block_of(tensor.index))
 
     def _run(
         self,
@@ -378,63 +396,26 @@ class _BlockRecorder:
         parts: Sequence[Held] = (),
     ) -> Held:
         operations = self._writer.tape.operations
+        number = self._number(links)
         first = len(operations)
-        made = self._writer.chain(links, x, owner, parts)
+        count = next((n for key in keys if (n := self._each.get(key))), 0)
+        if count:
+            made = self._writer.each(links, x, owner, parts, count)
+            self._noted.update(keys if self._writer.opens else ())
+            if isinstance(keys[0], Tensor):
+                made = self._writer.together(made)
+        else:
+            made = self._writer.chain(links, (*x, *number), owner, parts)
+            self._noted.update(keys if self._writer.opens else ())
+        if self._is_learned(x):
+            self._writer.keep(number, first)
         for key in keys:
             self._where[key] = (first, len(operations) - 1)
         cuts = [(x.key, x.numbers, x) for x in parts if isinstance(x, _Cut)]
         self._writer.cut(first, cuts)
         return made
 
-    def _keep(self) -> None:
-        """Notes which tensors autograd keeps, and for which operation."""
-        for held in self._block.held:
-            for by in held.by:
-                what = held.what
-                if isinstance(what, Members) and by in self._block.each:
-                    what = what.listed
-                made = by in self._where and what in self._held
-                if by in self._two_by_two:
-                    continue
-                if by == what and by in self._block.each:
-                    continue  # Each is kept, and not what they are put together to.
-                if made and self._is_asked(what, by):
-                    first, last = self._where[by]
-                    self._writer.keep(self._held[what], last if what == by else first)
-
-    def _is_asked(self, what: object, by: object) -> bool:
-        """Whether a gradient of what a tensor is made of asks for another.
-
-        There is none of the network's own input. Operators know that by themselves, and
-        a learned scalar has one in any case.
-        """
-        if not isinstance(by, Tensor) or isinstance(by, Apply | Scaled):
-            return True
-        kept, terms = self._held[what], self._terms(by)
-        if not isinstance(by, Pointwise):
-            return any(self._has_gradient(by, term) for term in terms)
-        same = [term for term in terms if self._behind(by, term) == kept]
-        # A factor is asked for by the others, and a square or a divisor by itself, too.
-        itself = len(same) != 1 or self._divides(same[0])
-        others = [term for term in terms if itself or term not in same]
-        return any(self._has_gradient(by, term) for term in others)
-
-    def _has_gradient(self, tensor: Tensor, part: Tensor) -> bool:
-        """Whether anything is learned of what a tensor is made of."""
-        return self._is_learned(self._behind(tensor, part))
-
-    def _is_learned(self, held: Held) -> bool:
-        buffers = self._writer.tape.buffers
-        return any(buffers[number].trained for number in held)
-
-    def _behind(self, tensor: Tensor, part: Tensor) -> Held:
-        """What a tensor is made of, as :meth:`_part` had it, before it was scaled."""
-        bare = self._step.bare(part)
-        site = Site(bare, tensor)
-        if site in self._block.sites:
-            return self._held[bare, self._block.sites[site].target]
-        return self._held[part]
-
-    def _divides(self, tensor: Tensor) -> bool:
-        """Whether code has a quotient in the place of one over a tensor."""
-        return isinstance(tensor, Elementwise) and tensor not in self._block.works
+    def _number(self, links: Sequence[Link]) -> Held:
+        """The number that is a factor, and is made of learned ones."""
+        (link, *_) = links or (None,)
+        return self._writer.reckoned(link.number, self._numbers) if link else ()

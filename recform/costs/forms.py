@@ -64,7 +64,7 @@ class _Note:
 
     Attributes:
         amount: how much it is.
-        size: to compare it with others: bytes for an example.
+        size: to compare it with others: bytes, of all examples.
         named: the last operation while code has a name for it.
         made: the operation that makes it again; None if only keeping it has it again.
         inputs: what that makes it of.
@@ -77,7 +77,8 @@ class _Note:
         last: the last of the backward pass, as the tape counts, that needs it.
         given: how many had it.
         since: the operation in whose backward pass it was made again, while it is there.
-        there: from where to where it was.
+        often: how many like it were, of operations that run in a row.
+        there: from where to where, and how many.
         working: whether something is made of it just now: who else wants it has it then.
     """
 
@@ -95,7 +96,8 @@ class _Note:
     last: int | None = None
     given: int = 0
     since: int | None = None
-    there: tuple[int, int] | None = None
+    often: int = 1
+    there: tuple[int, int, int] | None = None
     working: bool = False
 
     @property
@@ -196,8 +198,8 @@ class Forming:
         return self._tape.last
 
     def _size(self, amount: Amount) -> int:
-        """To compare it with others: bytes for an example."""
-        return amount.held(1, self._tape.size)
+        """To compare it with others."""
+        return amount.held(self._tape.batch, self._tape.size)
 
     def known(self, number: int, operation: Operation) -> tuple[bool, bool, int]:
         """As of :func:`steps`."""
@@ -281,7 +283,7 @@ class Forming:
         """Notes how what an operation makes is made again."""
         reads = [self._noted(read, own.region) for read in operation.reads]
         inputs = tuple(reads)
-        fixed = all(note.outside for note in reads)
+        fixed = all(note.outside for note in reads) and not operation.aided
         deep = 1 + max((note.deep for note in reads), default=-1)
         inside = _rest(operation.inside, operation.stays)
         narrow = operation.cheap and operation.stays != NOTHING
@@ -322,7 +324,8 @@ class Forming:
             self._value(note, number, room)
             note.given += 1
             if note.given == note.asks and note.since is not None:
-                note.there, note.since = (number, note.since), None
+                note.there = number, note.since, note.often
+                note.since = None
         inside, more, waits = operation.inside, NOTHING, 0
         stays = operation.stays
         if form is Memory.checkpoint:
@@ -342,6 +345,7 @@ class Forming:
             inside = left
         if (inside, more, waits) == (operation.inside, NOTHING, 0) and not room.again:
             return operation
+        more += self._gathered(number, operation)
         whole = _narrowed(operation)
         return but(
             operation,
@@ -350,7 +354,7 @@ class Forming:
             workspace=whole + inside if whole != NOTHING else operation.workspace,
             workspace_back=operation.workspace_back + more,
             # What is there from then on counts by itself.
-            remaking=more + Amount(bytes=room.most - room.now),
+            remaking=more + Amount(once_bytes=room.most - room.now),
             waiting=inner.amount if inner and waits else NOTHING,
             waits=waits,
             again=tuple(room.again),
@@ -384,13 +388,58 @@ class Forming:
             room.again.append(note.made)
         if note.given == note.asks:
             return True
-        note.since = number
+        note.often = self._often(note.made, number)
+        note.since = self._since(note.made, number)
         return False
+
+    def _gathered(self, number: int, operation: Operation) -> Amount:
+        """The gradients of the members before one, beyond what these kept and let go of."""
+        if operation.gathers == NOTHING:
+            return NOTHING
+        first, last = self._row(number)
+        made = {op.makes for op in self._tape.cut(first, last + 1)}
+        notes = (self._notes[n] for n in made if self._tape.buffers[n].copies > 1)
+        kept = sum(note.size for note in notes if note.kept)
+        left = max(0, self._size(operation.gathers) - kept)
+        return Amount(once_bytes=left * (operation.runs - 1))
+
+    def _row(self, number: int) -> tuple[int, int]:
+        """The first and the last one of the operations that run in a row with one."""
+        at = self._tape.operations[number - self._tape.first]
+        first = last = number
+        while first > self._tape.first and _in_row(
+            at, *self._tape.cut(first - 1, first)
+        ):
+            first -= 1
+        while last + 1 < self._tape.last and _in_row(
+            at, *self._tape.cut(last + 1, last + 2)
+        ):
+            last += 1
+        return first, last
+
+    def _since(self, made: int, number: int) -> int:
+        """The operation from whose gradient on another one has what it asks for.
+
+        Of operations that run in a row each has it in its turn, and the others meanwhile.
+        """
+        first, last = self._row(number)
+        return number if made >= first else last
+
+    def _often(self, made: int, number: int) -> int:
+        """How many tensors of operations that run in a row another one has at once.
+
+        One of the same row asks for its own, in its turn; what asks for all of them has
+        them until the last is through.
+        """
+        if number <= self._row(made)[1]:
+            return 1
+        (operation,) = self._tape.cut(made, made + 1)
+        return self._tape.buffers[operation.makes].copies
 
 
 @dataclass
 class _Room:
-    """What is held while tensors are made again, in bytes for an example.
+    """What is held while tensors are made again, in bytes.
 
     Attributes:
         now, most: at the moment, and at once so far.
@@ -405,6 +454,11 @@ class _Room:
         """Makes a tensor, and holds something besides for that."""
         self.now += size
         self.most = max(self.most, self.now + besides)
+
+
+def _in_row(one: Operation, other: Operation) -> bool:
+    """Whether operations that stand side by side run in a row, one after the other."""
+    return one.runs == other.runs > 1 and one.unit == other.unit
 
 
 def _narrowed(operation: Operation) -> Amount:

@@ -120,7 +120,7 @@ class _Gradients:
         sums += self._sliced(op, mine, first)
         for whole in self._cuts.get(number, ()):
             sums += self._whole(whole, first)
-        return but(op, adds=adds, sums=sums)
+        return but(op, adds=adds, sums=op.sums + sums)
 
     def _first(
         self, read: object, op: Operation, mine: _Gradient, first: int, *, handed: bool

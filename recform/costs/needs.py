@@ -57,7 +57,7 @@ class Setting:
         return shortened(
             network,
             gpu=self.gpu,
-            alone=self.batch == 1,
+            batch=self.batch,
             size=self.dtype.size,
             behind=self.behind,
         )

@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 
 from recform.blocks import Amount
 from recform.costs.gradients import MOMENTS, WHILE
-from recform.costs.tape import NOTHING, Tape
+from recform.costs.tape import NOTHING, Operation, Tape
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,15 @@ class _Moments:
                 amount = self._held(op.workspace)
                 change[n] += amount
                 change[n + 1] -= amount
+            self._pile(n, op)
         return change
+
+    def _pile(self, n: int, op: Operation) -> None:
+        """Counts what those before one have made that run in a row with it."""
+        if op.piles != NOTHING:
+            amount = self._held(op.piles)
+            self.forward[n] += amount
+            self.forward[n + 1] -= amount
 
     def _named(self) -> dict[int, int]:
         """How long code has a name for each tensor in evaluation: dropout makes none.
@@ -177,9 +185,9 @@ class _Moments:
             numbers, more, once, bytes = buffer.amount
             amount = batch * (width * numbers + more) + width * once + bytes
             born = buffer.born - first
-            for start, last in buffer.again:
-                backward[MOMENTS * (start - first) + WHILE] += amount
-                backward[MOMENTS * (last - first) + MOMENTS] -= amount
+            for start, last, often in buffer.again:
+                backward[MOMENTS * (start - first) + WHILE] += often * amount
+                backward[MOMENTS * (last - first) + MOMENTS] -= often * amount
             for span in buffer.gradients:
                 backward[span.last - MOMENTS * first] += (
                     held := self._held(span.amount)
@@ -232,6 +240,7 @@ class _Moments:
                 amount = max(0, self._held(op.workspace) - inside)
                 self.forward[n] += amount
                 self.forward[n + 1] -= amount
+            self._pile(n, op)
             if op.workspace_back != NOTHING:
                 amount = self._held(op.workspace_back)
                 backward[now] += amount
@@ -252,10 +261,10 @@ class _Moments:
                 amount = self._held(op.waiting)
                 backward[now] += amount
                 backward[before + 1 + MOMENTS * op.waits] -= amount
-            if op.parameters:
-                count = owners.get(op.owner, 0)
-                owners[op.owner] = count + 1
-                amount = op.parameters * self._size
+            for owner, numbers in op.learns:
+                count = owners.get(owner, 0)
+                owners[owner] = count + 1
+                amount = numbers * self._size
                 if not count:
                     learned[n] += amount
                     backward[0] += amount

@@ -24,7 +24,7 @@ def record(
     written: Sequence[int] = (),
     *,
     gpu: bool = False,
-    alone: bool = False,
+    batch: int = 2,
     size: int = 4,
     variables: Variables | None = None,
     behind: int | None = None,
@@ -35,13 +35,13 @@ def record(
         network: with shapes.
         written: how many blocks each segment has; as many as it has, if nothing is said.
         gpu: whether it runs on a GPU.
-        alone: whether there is one example at once.
+        batch: how many examples there are at once.
         size: bytes of a number.
         variables: of its code, if they are known.
         behind: as in a setting.
     """
     variables = variables or variables_of(network)
-    writer = Writer(gpu=gpu, alone=alone, size=size, unnamed=variables.unnamed)
+    writer = Writer(gpu=gpu, batch=batch, size=size, unnamed=variables.unnamed)
     return _Recorder(network, iter(written), variables, writer, behind).network()
 
 
@@ -118,7 +118,7 @@ class _Recorder:
         tape.result = x
         follow(tape)
         tape.units = writer.unit + 1
-        owned = {o.owner: o.parameters for o in tape.operations}
+        owned = dict(learned for op in tape.operations for learned in op.learns)
         tape.scalars = network.totals.parameters - sum(owned.values())
         return tape
 

@@ -183,9 +183,9 @@ class Short:
         """The numbers that are learned behind each border of units, each counted once."""
         of_unit, seen = [0] * self.tape.units, set[object]()
         for op in reversed(self.tape.operations):
-            if op.parameters and op.owner not in seen:
-                of_unit[op.unit] += op.parameters
-                seen.add(op.owner)
+            new = {owner: n for owner, n in op.learns if owner not in seen}
+            of_unit[op.unit] += sum(new.values())
+            seen.update(new)
         units = map(self.unit, reversed(range(self.units)))
         return [0, *accumulate(of_unit[unit] for unit in units)][::-1]
 
@@ -226,7 +226,7 @@ def shortened(
     network: NetworkGraph,
     *,
     gpu: bool = False,
-    alone: bool = False,
+    batch: int = 2,
     size: int = 4,
     behind: int | None = None,
 ) -> Short:
@@ -235,13 +235,13 @@ def shortened(
     Args:
         network: with shapes.
         gpu: whether it runs on a GPU.
-        alone: whether there is one example at once.
+        batch: how many examples there are at once.
         size: bytes of a number.
         behind: as in a setting.
     """
     variables = variables_of(network)
     written_out = partial(
-        record, gpu=gpu, alone=alone, size=size, variables=variables, behind=behind
+        record, gpu=gpu, batch=batch, size=size, variables=variables, behind=behind
     )
     recorded = partial(_recorded, network, written_out)
     counts = [s.count for stage in network.stages for s in stage.segments]

@@ -75,8 +75,8 @@ class Signs:
             self._from(op.makes, op.leaves, since),
             (op.inside, op.lean, op.stays, op.fixed),
             (op.workspace, op.workspace_back, op.remaking, op.adds, op.sums),
-            (op.cheap, op.exact, op.changed_in_place, op.unheld, op.absent),
-            (op.runs, op.works),
+            (op.cheap, op.aided, op.exact, op.changed_in_place, op.unheld, op.absent),
+            (op.runs, op.works, op.piles, op.gathers),
             (op.parameters, op.turned, op.owner is None, self._owners[number]),
             (made.amount, made.trained, made.copies, made.given, gradients),
             tuple(end - number for end in ends),
@@ -88,15 +88,20 @@ class Signs:
         return tuple(n - makes if n >= first else n + 1 for n in held)
 
     @cached_property
-    def _owners(self) -> list[tuple[int, int]]:
-        """How far behind its owner has the next operation, and how many; two are many."""
-        found: list[tuple[int, int]] = []
+    def _owners(self) -> list[tuple[tuple[int, int, int], ...]]:
+        """How much owners learn, how far behind each has the next operation, and how many.
+
+        Two are many.
+        """
+        found: list[tuple[tuple[int, int, int], ...]] = []
         seen: dict[object, tuple[int, int]] = {}
         for number, op in reversed([*enumerate(self.tape.operations)]):
-            after, count = seen.get(op.owner, (number, 0))
-            found.append((after - number, min(count, 2)) if op.parameters else (0, 0))
-            if op.parameters:
-                seen[op.owner] = number, count + 1
+            looks: list[tuple[int, int, int]] = []
+            for owner, numbers in op.learns:
+                after, count = seen.get(owner, (number, 0))
+                looks.append((numbers, after - number, min(count, 2)))
+                seen[owner] = number, count + 1
+            found.append(tuple(looks))
         return found[::-1]
 
 
@@ -181,13 +186,14 @@ class Stretch:
             number = numbers[at]
             buffers[number] = but(buffers[number], before=True, alone=alone)
         operations = self._whole.operations
-        behind = Counter(op.owner for op in operations[self.last :] if op.parameters)
+        behind = Counter(x for op in operations[self.last :] for x, _ in op.learns)
         return Tape(
             operations[self.first : self.last],
             buffers,
             self.first,
             self._whole.result,
             size=self._whole.size,
+            batch=self._whole.batch,
             scalars=self._whole.scalars,
             generator=self._whole.generator,
             learned=(0, behind),

@@ -53,7 +53,7 @@ class Buffer:
         kept: the first one in whose backward pass it is needed, so that it is kept to
             there; None if it is not kept.
         again: the first and the last ones between which the backward pass has made it
-            again.
+            again, and how many like it.
         trained: whether it depends on parameters, so that it has a gradient.
         gradients: when there is a gradient of it that counts for it alone.
         copies: how many like it there are, of operations that run in a row.
@@ -71,7 +71,7 @@ class Buffer:
     trained: bool
     gradients: tuple[Span, ...] = ()
     kept: int | None = None
-    again: tuple[tuple[int, int], ...] = ()
+    again: tuple[tuple[int, int, int], ...] = ()
     copies: int = 1
     before: bool = False
     earlier: bool = False
@@ -96,6 +96,7 @@ class Operation:
         until: the operation to whose gradient that is kept; its own, if None.
         lean: what a lean pass keeps of that.
         stays: what is kept of it even where the operation is run again.
+        aided: whether its result is made again of that as well as of what it reads.
         fixed: what of that a checkpoint makes again.
         cheap: whether a lean pass runs it again.
         exact: whether a lean pass keeps what it reads itself.
@@ -107,6 +108,7 @@ class Operation:
         turned: whether their gradient is a view of what is made.
         owner: the operator that it is in, which has them; other operations may have the
             same. None in an equation.
+        scalars: learned numbers that have a gradient of it, and how many each is.
         works: what it computes.
         workspace, workspace_back: what is held while it computes, and its gradient.
         adds: what comes to gradients that there are already, until it is added to them.
@@ -116,6 +118,9 @@ class Operation:
         waiting, waits: what was made again of what it has inside before its own gradient
             asks for it, and by how many operations earlier in the backward pass.
         runs: how often it runs in a row.
+        piles: what those have made by then that ran before it in that row.
+        gathers: what each of a row leaves for the gradient of what all of them read, while
+            the others go back.
         hands: those of what it reads that get as gradient what it gets, or a part of that.
         cuts: the parts of what it reads that it reads alone: keys, how much they are, and
             what they are parts of.
@@ -143,6 +148,10 @@ class Operation:
     sums: Amount = field(default_factory=Amount)
     seen: bool = False
     runs: int = 1
+    aided: bool = False
+    scalars: tuple[tuple[object, int], ...] = ()
+    piles: Amount = field(default_factory=Amount)
+    gathers: Amount = field(default_factory=Amount)
     exact: bool = False
     changed_in_place: bool = False
     unheld: bool = False
@@ -161,6 +170,12 @@ class Operation:
     between: bool = False
     leaves: Held = ()
     until: int | None = None
+
+    @property
+    def learns(self) -> tuple[tuple[object, int], ...]:
+        """Who has the numbers that have a gradient of it, and how many."""
+        own = ((self.owner, self.parameters),) if self.parameters else ()
+        return (*own, *self.scalars)
 
 
 _Item = TypeVar("_Item", Buffer, Operation)
@@ -196,6 +211,7 @@ class Tape:
         first: the number of the first operation.
         result: what the network returns.
         size: bytes of a number, of which it hangs which kernels torch has.
+        batch: how many examples there are, of which hangs what is worth keeping.
         units: how many parts it has: blocks, and what stands before and behind them.
         scalars: learned scalars, which no operation has.
         differs: whether a GPU has other operations than a CPU.
@@ -210,6 +226,7 @@ class Tape:
     result: Held = ()
     units: int = 1
     size: int = 4
+    batch: int = 2
     scalars: int = 0
     differs: bool = False
     generator: int = GENERATOR

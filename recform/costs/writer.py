@@ -7,9 +7,11 @@ which arguments are one tensor, hang on what has been written before.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
+from recform.algebra.reckoned import missing
 from recform.blocks import Amount, Cost, Order, Work
 from recform.blocks.acts import Inner, Link, statements
 from recform.costs.tape import GENERATOR, Buffer, Held, Operation, Seen, Tape, but
@@ -26,10 +28,13 @@ class Writer:
         apart: whether operators are modules in a row, and what comes in has no name.
         left: what the last chain had a name for before it was through.
         out: what has the name of that until the first statement of the next one is.
+        opens: whether the last chain began with what is several operations: what their
+            gradients ask for is noted.
+        called: how other blocks know a learned number of the block that is written.
 
     Args:
         gpu: whether it is of what a network does on a GPU.
-        alone: whether there is one example at once, of which products copy nothing.
+        batch: how many examples there are at once; of one products copy nothing.
         size: bytes of a number.
         unnamed: tensors inside of definitions that have no variable.
     """
@@ -38,18 +43,22 @@ class Writer:
         self,
         *,
         gpu: bool = False,
-        alone: bool = False,
+        batch: int = 2,
         size: int = 4,
         unnamed: frozenset[object] = frozenset(),
     ) -> None:
         self.gpu = gpu
-        self.alone = alone
+        self._alone = batch == 1
         self._unnamed = unnamed
-        self.tape = Tape(size=size, generator=0 if gpu else GENERATOR)
+        self.tape = Tape(size=size, batch=batch, generator=0 if gpu else GENERATOR)
         self.part = ""
         self.unit = 0
         self.between = self.apart = False
         self._runs = 1
+        self.opens = False
+        #: The definition that is open, which has the learned numbers in it.
+        self._inside: object = None
+        self.called: Callable[[Any], object] = lambda scalar: scalar
         self.left: Held = ()
         self.out: Held = ()
 
@@ -83,11 +92,11 @@ class Writer:
             parts: of several inputs each.
         """
         x = named = given
-        start, place = self.here, 0
+        start, place, opens = self.here, 0, False
         self.tape.differs |= any(link.cost.gpu for link in links)
         links = [link.on_gpu if self.gpu else link for link in links]
         links = [link.in_half if self.tape.size < 4 else link for link in links]
-        links = [link for link in links if not (self.alone and link.cost.folds)]
+        links = [link for link in links if not (self._alone and link.cost.folds)]
         for statement in statements(links, apart=self.apart):
             named = x
             for link in statement:
@@ -101,6 +110,7 @@ class Writer:
                     each = parts if here == start and parts else (x,)
                     held = dict(zip(link.takes, each, strict=True))
                     argument, x = x, self._opened(inside, held, here_owner)
+                    opens |= here == start
                     self._lay(x, link.order, argument)
                     self.name(argument)  # It is one to the end of the call.
                     continue
@@ -114,10 +124,83 @@ class Writer:
                 x = made
             self.name((*named, *self.out))
             self.out = ()
+        self.opens = opens
         if not self.apart:
             self.name(given)
         self.left = named if named != given else ()
         return x
+
+    def each(
+        self,
+        links: Sequence[Link],
+        x: Held,
+        owner: object,
+        parts: Sequence[Held],
+        count: int,
+    ) -> Held:
+        """Operators on one member after the other, each of which lets go of its own.
+
+        Those that come into the network go apart: what is made of them alone is nothing
+        that a pass makes again.
+        """
+        buffers, start = self.tape.buffers, self.here
+        first = start
+        groups = [x]
+        if len(x) == count and len(parts) < 2:
+            given = tuple(n for n in x if buffers[n].born < 0)
+            groups = [tuple(n for n in x if n not in given), given]
+        made: Held = ()
+        for group in filter(None, groups):
+            self._runs = count * len(group) // len(x)
+            made += self.chain(links, group, owner, parts if group == x else ())
+            if buffers[made[-1]].born >= start:
+                self._pile(made[-1], start, group)
+                if links[-1].cost.saves_output:
+                    self.keep(made[-1:], self.here - 1)
+            self._runs, start = 1, self.here
+        if len(x) < count and self.here > first:
+            self._stacks(first, x)
+        return made
+
+    def _stacks(self, first: int, x: Held) -> None:
+        """Notes that gradients of the members of a stack are there beside that of it."""
+        op = self.tape.operations[first]
+        whole = sum((self.tape.buffers[number].amount for number in x), Amount())
+        self.tape.operations[first] = but(op, sums=whole)
+
+    def _pile(self, number: int, start: int, x: Held) -> None:
+        """Has a row of operations make all of a tensor: they are there until the last is."""
+        buffers, operations = self.tape.buffers, self.tape.operations
+        last, runs = buffers[number], self._runs
+        buffers[number] = but(last, amount=last.amount.times(runs), copies=1)
+        before = last.amount.times(runs - 1)
+        # Members of a list have a gradient each.
+        stacked = (n for n in x if len(x) < runs and buffers[n].trained)
+        learned = sum(buffers[n].amount.numbers for n in stacked)
+        for place in range(start, last.born + 1):
+            op = operations[place]
+            piles = before if place < last.born else op.piles
+            gathers = Amount(learned // runs) if place > start else op.gathers
+            operations[place] = but(op, piles=piles, gathers=gathers)
+
+    def together(self, x: Held) -> Held:
+        """What is made of members, put together."""
+        size = sum(self.tape.buffers[number].amount.numbers for number in x)
+        cost = Cost(cheap=True, hands=True)
+        return self.chain((Link(size, cost, (Work(size, size),)),), x, None)
+
+    def reckoned(self, number: Sequence[Inner], known: dict[object, Held]) -> Held:
+        """A number that is made of learned ones, of those that are known.
+
+        One that is read again has a variable, as code has it, until here.
+        """
+        left = missing(number, known)
+        made = {item.tensor for item in left}
+        for item in number:
+            if item.tensor in known and item.tensor not in made:
+                self.name(known[item.tensor])
+        self._opened(left, known, None)
+        return known[number[-1].tensor] if number else ()
 
     def _opened(
         self, tensors: Sequence[Inner], held: dict[object, Held], owner: object
@@ -125,12 +208,14 @@ class Writer:
         """What an operator computes, of what it takes."""
         made: Held = ()
         left: Held = ()
+        runs, outside = self._runs, self._inside
+        self._inside = owner or outside
         #: The parts that are read alone by what reads a view.
         seen: dict[object, tuple[tuple[object, int, object], ...]] = {}
         if self.gpu:
             tensors = [other for item in tensors for other in item.on_gpu]
         for number, item in self._as_run(tensors):
-            start, self._runs = self.here, item.runs
+            start, self._runs = self.here, runs * item.runs
             parts = [held[read] for read in item.reads]
             reads = tuple(dict.fromkeys(n for part in parts for n in part))
             made = self.chain(
@@ -146,6 +231,10 @@ class Writer:
                 for ask in item.asks:
                     by = self.here - 1 if ask == item.tensor else start
                     self.keep(held[ask], by)
+                if item.factor is not None:
+                    factor = held[item.factor]
+                    if any(self.tape.buffers[n].trained for n in {*reads} - {*factor}):
+                        self.keep(factor, start)
                 hands, slices = (
                     tuple(n for read in some for n in held[read])
                     for some in (item.hands, item.slices)
@@ -156,7 +245,7 @@ class Writer:
             for name in item.names:
                 if name not in self._unnamed:
                     self.name(held[name])
-        self._runs = 1
+        self._runs, self._inside = runs, outside
         self.name(left)
         return made
 
@@ -190,6 +279,7 @@ class Writer:
         if link.shares:  # Both who has it and who shares it make its gradient.
             owner, parameters = link.shares
         trained = bool(cost.parameters) or any(tape.buffers[n].trained for n in reads)
+        trained = trained or bool(link.scalars)
         trained = trained or not reads  # made of what is learned alone, as in a scan
         if owner is None and not trained:
             cost = replace(cost, saves_more=0)
@@ -223,6 +313,8 @@ class Writer:
                 twice=twice,
                 hands=reads if cost.hands else (),
                 runs=self._runs,
+                scalars=tuple((self._known(item), n) for item, n in link.scalars),
+                aided=cost.aided and cost.stays != Amount(),
                 exact=cost.exact,
                 changed_in_place=cost.changed_in_place,
                 unheld=cost.unheld,
@@ -241,6 +333,10 @@ class Writer:
         self._lay(held, link.order, reads)
         return held
 
+    def _known(self, scalar: object) -> object:
+        """A learned number, as others know it."""
+        return (self._inside, scalar) if self._inside else self.called(scalar)
+
     def _lay(self, made: Held, order: Order | None, reads: Held) -> None:
         """Notes how a tensor lies in memory, by what it is made of."""
         if order is None or not made:
@@ -256,13 +352,17 @@ class Writer:
 
     def _lies_apart(self, x: Held) -> bool:
         """Whether a product of matrices has to copy a tensor, to have rows of features."""
-        return not self.alone and any(self.tape.buffers[number].apart for number in x)
+        return not self._alone and any(self.tape.buffers[number].apart for number in x)
 
     def _copy(self, x: Held) -> Link:
         """Such a copy, for whose gradient nothing is asked."""
         size = sum(self.tape.buffers[number].amount.numbers for number in x)
         cost = Cost(cheap=True, converts=True, hands=True)
         return Link(size, cost, (Work(size, size),))
+
+    def copied(self, x: Held) -> Held:
+        """Copies of several examples, by which a product of matrices has rows."""
+        return x if self._alone else self.chain((self._copy(x),), x, None)
 
     def keep(self, held: Held, by: int) -> None:
         """Notes that tensors are kept for the gradient of an operation."""

@@ -34,6 +34,7 @@ class BlockAdapters:
         sites: places where an adapter stands, and what it does there.
         totals: what the adapters cost, without what autograd keeps.
         works: what each adapter does, once for terms that share it.
+        each: how many members a list has whose members go through it one by one.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class BlockAdapters:
         self.sites: dict[Site, Bridge] = {}
         self.totals = Totals()
         self.works: dict[Site, tuple[Link, ...]] = {}
+        self.each: dict[Site, int] = {}
 
     def add(
         self,
@@ -123,7 +125,10 @@ class BlockAdapters:
             if trace.saves_input:
                 saved.keep(value, source, site)
             saved.keep_inside((value, target), trace.kept.times(count))
-            self.works[site] = tuple(link.times(count) for link in trace.links)
+            if is_list(value):
+                self.works[site], self.each[site] = trace.links, count
+            else:
+                self.works[site] = tuple(link.times(count) for link in trace.links)
 
 
 def _needs(parent: Tensor) -> str:

@@ -25,7 +25,7 @@ from recform.algebra.indices import untimed
 from recform.algebra.pipeline import Pipeline
 from recform.algebra.tracing import Trace
 from recform.algebra.typeset import indexed
-from recform.blocks import Cost, Layout, Shape, Stride, Work
+from recform.blocks import Layout, Shape, Stride
 from recform.blocks.acts import Link
 from recform.blocks.shape import Size
 from recform.graph.model import Module, Site, Totals
@@ -45,7 +45,7 @@ class BlockCalls:
         modules: for each operator that the block owns, what it is made for.
         totals: what the calls cost together.
         works: what each computes.
-        each: those that are called on one member after the other.
+        each: how many members those have that are called on one after the other.
     """
 
     def __init__(self, block: BlockShapes) -> None:
@@ -53,7 +53,7 @@ class BlockCalls:
         self.modules: dict[str, Module] = {}
         self.totals = Totals()
         self.works: dict[Tensor | Site, tuple[Link, ...]] = {}
-        self.each: set[Tensor] = set()
+        self.each: dict[Tensor, int] = {}
 
     def later(self, name: str, x: Shape) -> None:
         """An operator of the block that later blocks alone call."""
@@ -141,14 +141,10 @@ class BlockCalls:
             block.saved.keep(tensor, trace.output, tensor)
         calls = block.counts.of(tensor)
         block.saved.keep_inside(tensor, trace.kept.times(calls))
-        self.works[tensor] = tuple(link.times(calls) for link in trace.links)
         if tensor.is_many and not stacks(block.formula, block.shape, tensor):
-            # What it makes of them is put together.
-            size = trace.output.elements * calls
-            cost = Cost(cheap=True, hands=True)
-            together = Link(size, cost, (Work(size, size),))
-            self.works[tensor] = (*self.works[tensor], together)
-            self.each.add(tensor)
+            self.works[tensor], self.each[tensor] = trace.links, calls
+        else:
+            self.works[tensor] = tuple(link.times(calls) for link in trace.links)
 
     def is_apart(self, tensor: Tensor) -> bool:
         """Whether the features of a position lie apart in memory, as far as it is known."""

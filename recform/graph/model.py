@@ -147,7 +147,8 @@ class Block:
             adapter that no other term has before.
         held: the tensors that autograd keeps.
         numbers: what its coefficients have by its place.
-        each: what operators make that are called on one member after the other.
+        each: of operators and adapters that get one member of a list after the other, how
+            many there are; what they do is said of one.
     """
 
     shapes: Mapping[Tensor, Shape]
@@ -159,7 +160,7 @@ class Block:
     works: Mapping[Tensor | Site, tuple[Link, ...]]
     held: tuple[Held, ...]
     numbers: tuple[Symbolic, ...] = ()
-    each: frozenset[Tensor] = frozenset()
+    each: Mapping[Tensor | Site, int] = field(default_factory=dict)
 
     def arrives(self, site: Site) -> Shape:
         """What comes to a place, behind the adapter if one stands there.

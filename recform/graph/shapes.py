@@ -164,7 +164,7 @@ class BlockShapes(Shapes):
             totals=own + self.calls.totals + self.adapters.totals,
             works={**others, **self.calls.works, **self.adapters.works},
             held=self.saved.held(),
-            each=frozenset(self.calls.each),
+            each=dict((*self.calls.each.items(), *self.adapters.each.items())),
         )
 
     def is_own(self, tensor: Apply) -> bool:

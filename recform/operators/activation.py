@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from recform.blocks.amount import Cost
@@ -20,6 +21,12 @@ class _Elementwise(Operator):
     #: The class of torch's module, if there is one.
     layer = ""
     costs = Cost(saves_input=True, cheap=True)
+    #: How many numbers there are for each one while its gradient is computed, of which
+    #: torch makes this with several operations.
+    beside = 0
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return replace(self.costs, workspace_back=self.beside * x.elements)
 
     def given(self, a: Arguments, number: int = 0) -> object:
         """An argument; a function in an equation gives none, and gets the default."""
@@ -69,6 +76,7 @@ class Sqrt(_Elementwise):
     function = Function("sqrt(x)")
     call = "torch.sqrt({x})"
     costs = _SAVES_OUTPUT
+    beside = 1
 
 
 class Sin(_Elementwise):
@@ -78,6 +86,7 @@ class Sin(_Elementwise):
     about = "sine of x"
     function = Function("sin(x)", steepest=1)
     call = "torch.sin({x})"
+    beside = 1
 
 
 class Cos(_Elementwise):
@@ -87,6 +96,7 @@ class Cos(_Elementwise):
     about = "cosine of x"
     function = Function("cos(x)", steepest=1)
     call = "torch.cos({x})"
+    beside = 2
 
 
 class Abs(_Elementwise):
@@ -96,6 +106,7 @@ class Abs(_Elementwise):
     about = "x without its sign"
     function = Function("abs(x)", steepest=1)
     call = "torch.abs({x})"
+    beside = 1
 
 
 class Softplus(_Elementwise):
@@ -115,11 +126,9 @@ class _Reciprocal(_Elementwise):
     about = "1 / x"
     function = Function("1 / x")
     call = "torch.reciprocal({x})"
-
-    def cost(self, x: Shape, a: Arguments) -> Cost:
-        # The gradient is minus the one that comes in, times a square.
-        size = x.elements
-        return Cost(saves_output=True, workspace_back=2 * size, cheap=True)
+    costs = _SAVES_OUTPUT
+    # The gradient is minus the one that comes in, times a square.
+    beside = 2
 
 
 class ReLU6(_Elementwise):

@@ -339,6 +339,8 @@ def _weighed(
     found, talking = list[Detail](), "talking" in a and bool(a.talking)
     scaled = [again("scaled", (q,), q.numbers)] if talking else []
     first = scaled[0] if talking else q
+    # Of one head, examples and heads are one axis as they lie.
+    copied = () if a.heads == 1 else copied
     copies = {x.name: _copied(first if x is q else x, x.numbers) for x in copied}
     left = copies.get(q.name, first)
     right, values = (copies.get(x.name, x) for x in (k, v))
@@ -446,14 +448,18 @@ def _wide(
     now: dict[object, object]
     now = {name: act.tensor for name, act in {**up, **scaled}.items()}
     q, k = given[0], given[1]
-    first = scaled[q.name].tensor if q in apart else f"copied {q.name}"
+    lies = up[q.name].tensor if a.heads == 1 else f"copied {q.name}"
+    first = scaled[q.name].tensor if q in apart else lies
     names = (first, *(x.tensor for x in up.values()))
     turned = "rotary" in a and a["rotary"] is not None
 
     def within(act: Inner) -> tuple[Inner, ...]:
         if act.tensor == "heads":
             return (act if turned else without(act),)
-        act = widened(replace(act, reads=tuple(now.get(n, n) for n in act.reads)))
+        reads, asks = (
+            tuple(now.get(n, n) for n in names) for names in (act.reads, act.asks)
+        )
+        act = widened(replace(act, reads=reads, asks=asks))
         if act.tensor != "apart":
             return (without(act),)
         # Its weights come out as well, in two bytes a number; nobody takes them.

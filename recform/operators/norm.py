@@ -42,6 +42,7 @@ class BatchNorm(Operator):
             saves_once=statistics,
             cheap=True,
             stays=Amount(once=statistics),
+            aided=True,
         )
         # On a GPU these have four bytes, whatever comes in.
         wide = Amount(once=2 * statistics)

@@ -135,6 +135,7 @@ class MaxPool(_Pool):
             workspace_bytes=places.bytes,
             cheap=True,
             stays=Amount(bytes=small * made),
+            aided=True,
         )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:

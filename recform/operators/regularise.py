@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
@@ -28,8 +30,8 @@ class Dropout(Operator):
         # Of a CPU a mask is made of numbers, of a GPU of bytes.
         mask = x.elements if a.rate < 1 else 0
         stays = Amount(bytes=mask)
-        gpu = Cost(saves_bytes=mask, cheap=True, stays=stays)
-        return Cost(saves_more=mask, cheap=True, stays=stays, gpu=gpu)
+        gpu = Cost(saves_bytes=mask, cheap=True, stays=stays, aided=True)
+        return replace(gpu, saves_more=mask, saves_bytes=0, gpu=gpu)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{m}({x})", f"nn.Dropout({code(a.rate)})")
@@ -52,7 +54,7 @@ class DropPath(Operator):
     def cost(self, x: Shape, a: Arguments) -> Cost:
         if a.rate == 0:
             return Cost(passes=True)
-        return Cost(saves_more=1, cheap=True, stays=Amount(1))
+        return Cost(saves_more=1, cheap=True, stays=Amount(1), aided=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{m}({x})", f"DropPath({code(a.rate)})")

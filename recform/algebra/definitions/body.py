@@ -140,7 +140,7 @@ class Body(Operator):
         """What it computes, where its shapes are known."""
         made = tuple(inside.opened())
         # What stands in the middle of an expression has none.
-        names = tuple(x.tensor for x in made if not isinstance(x.tensor, tuple))
+        names = tuple(x.tensor for x in made if isinstance(x.tensor, Tensor))
         return (*made, Inner(None, (inside.bare(self.output),), (), (), names=names))
 
     def known(self, inputs: tuple[Shape, ...], a: Arguments) -> Inside:

@@ -18,6 +18,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
+from recform.algebra.reckoned import missing
 from recform.algebra.shapes import (
     Shapes,
     adds_up,
@@ -176,6 +177,7 @@ class Inside(Shapes):
         Args:
             tensors: what is computed, if that is not all; parts before what uses them.
         """
+        known: set[object] = set()
         for tensor in self._body.tensors if tensors is None else tensors:
             if self._is_given(tensor) or self.bare(tensor) != tensor:
                 continue
@@ -188,6 +190,13 @@ class Inside(Shapes):
             added = [*reads[:1], *(x for x in reads[1:] if not is_taken_off(x))]
             hands = tuple(self._handed(tensor, added))
             asks = tuple(dict.fromkeys(map(self.bare, self.asks(tensor))))
+            factor: object = None
+            if links and (number := links[0].number):
+                factor = number[-1].tensor
+                more = missing(number, known)
+                known.update(item.tensor for item in more)
+                yield from more
+                named = (*named, factor)
             module: object = None
             if isinstance(tensor, Apply):
                 module = tensor.operator, tensor.index
@@ -196,7 +205,9 @@ class Inside(Shapes):
                 # The gradient of a mean is divided once, for all that it is of.
                 yield Inner((tensor, "sum"), named, links, (), hands, cuts)
                 named, hands, cuts = ((tensor, "sum"),), (), ()
-            yield Inner(tensor, named, links, asks, hands, cuts, module=module)
+            yield Inner(
+                tensor, named, links, asks, hands, cuts, module=module, factor=factor
+            )
 
     def _met(
         self, tensor: Tensor, reads: Sequence[Tensor], meets: Sequence[Link]

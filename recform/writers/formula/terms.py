@@ -189,8 +189,10 @@ class Writer:
         return f"torch.stack([{call} for {', '.join(names.values())} in {over}])"
 
     def members(self, tensor: Tensor) -> str:
-        """What runs over the members: their list, where it has a name."""
-        if isinstance(tensor, Members) and tensor.listed in self.variables:
+        """What runs over the members: their list, but where only a stack has a name."""
+        if isinstance(tensor, Members) and (
+            tensor not in self.variables or tensor.listed in self.variables
+        ):
             return self.show(tensor.listed)
         return self.show(tensor)
 
