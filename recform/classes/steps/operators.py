@@ -90,9 +90,6 @@ class BlockWriter:
     def _shared_by_blocks(self) -> set[str]:
         """The operators that blocks alone call, and all of them without an index."""
         letters = {module.name for group in self._network.shared for module in group}
-        for stage in self._network.stages:
-            for segment in stage.segments:
-                letters -= segment.block.calls.keys()
         apart = {
             tensor.operator
             for flow in self._network.recurrence.flows
