@@ -133,6 +133,7 @@ class NetworkWriter:
             self._single,
             self._rows,
             self._workshop.unnamed,
+            self._workshop.modules,
         )
         form = self._policy.form or with_forward
         return self._finished(form(plan))

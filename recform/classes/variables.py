@@ -29,6 +29,7 @@ class Variables:
         steps: of each step of the recurrence.
         starts, ends: of what stands in front of the blocks of each flow, and behind them.
         unnamed: those inside of definitions that have none.
+        modules: those that modules of definitions make.
         between: of each step, as of its plan.
         held: for each stage the last one to whose end what comes into it has a name, for
             an nn.Sequential with all of them gets it; -1, if there is none.
@@ -43,6 +44,7 @@ class Variables:
     starts: tuple[tuple[Tensor, ...], ...]
     ends: tuple[tuple[Tensor, ...], ...]
     unnamed: frozenset[Tensor]
+    modules: frozenset[Tensor]
     between: tuple[Mapping[Tensor, bool], ...]
     held: tuple[int, ...]
     flat: frozenset[int]
@@ -70,7 +72,8 @@ def variables_of(network: NetworkGraph) -> Variables:
     steps = tuple(step.variables for step in plan.steps)
     flat = frozenset(n for n, step in enumerate(plan.steps) if step.flat)
     between = tuple(step.between for step in plan.steps)
-    more = plan.unnamed, between, _held(plan), flat, not plan.stages
+    inside = plan.unnamed, plan.modules
+    more = *inside, between, _held(plan), flat, not plan.stages
     if not plan.stages:
         # One row, in which blocks are no classes.
         nothing: tuple[tuple[Tensor, ...], ...] = ((),) * len(network.starts)

@@ -41,7 +41,8 @@ def record(
         behind: as in a setting.
     """
     variables = variables or variables_of(network)
-    writer = Writer(gpu=gpu, batch=batch, size=size, unnamed=variables.unnamed)
+    inside = variables.unnamed, variables.modules
+    writer = Writer(*inside, gpu=gpu, batch=batch, size=size)
     return _Recorder(network, iter(written), variables, writer, behind).network()
 
 

@@ -33,23 +33,25 @@ class Writer:
         called: how other blocks know a learned number of the block that is written.
 
     Args:
+        unnamed: tensors inside of definitions that have no variable.
+        modules: those that modules of these make.
         gpu: whether it is of what a network does on a GPU.
         batch: how many examples there are at once; of one products copy nothing.
         size: bytes of a number.
-        unnamed: tensors inside of definitions that have no variable.
     """
 
     def __init__(
         self,
+        unnamed: frozenset[object],
+        modules: frozenset[object],
         *,
         gpu: bool = False,
         batch: int = 2,
         size: int = 4,
-        unnamed: frozenset[object] = frozenset(),
     ) -> None:
         self.gpu = gpu
         self._alone = batch == 1
-        self._unnamed = unnamed
+        self._unnamed, self._modules = unnamed, modules
         self.tape = Tape(size=size, batch=batch, generator=0 if gpu else GENERATOR)
         self.part = ""
         self.unit = 0
@@ -100,6 +102,7 @@ class Writer:
         for statement in statements(links, apart=self.apart):
             named = x
             for link in statement:
+                argument = x
                 if link.multiplies and self._lies_apart(x):
                     x = self._operation(self._copy(x), x, None)
                 here = self.here
@@ -109,10 +112,10 @@ class Writer:
                 if inside:
                     each = parts if here == start and parts else (x,)
                     held = dict(zip(link.takes, each, strict=True))
-                    argument, x = x, self._opened(inside, held, here_owner)
+                    copied, x = x, self._opened(inside, held, here_owner)
                     opens |= here == start
-                    self._lay(x, link.order, argument)
-                    self.name(argument)  # It is one to the end of the call.
+                    self._lay(x, link.order, copied)
+                    self.name((*argument, *copied))  # They are to the end of the call.
                     continue
                 made = self._operation(
                     link, x, here_owner, _twice(parts, x) if here == start else ()
@@ -121,6 +124,7 @@ class Writer:
                     self.keep(x, here)
                 if link.cost.saves_output and link is not links[-1]:
                     self.keep(made, here)
+                self.name(argument)
                 x = made
             self.name((*named, *self.out))
             self.out = ()
@@ -222,7 +226,8 @@ class Writer:
                 item.links, reads, owner and (owner, item.module or number), parts
             )
             held[item.tensor] = made if item.links else Seen(made)
-            left = self.left or left
+            if item.tensor not in self._modules:
+                left = self.left or left
             more = (cut for read in item.reads for cut in seen.get(read, ()))
             cuts = (*item.cuts, *more)
             if self.here == start:

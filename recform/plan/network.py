@@ -68,6 +68,7 @@ class NetworkPlan:
         rows: the operators of the pieces that it runs itself, by where they are; where
             it is one row, those of all of it, with the head at the end.
         unnamed: tensors inside of definitions that have no variable in their classes.
+        modules: those that modules of these make.
     """
 
     graph: NetworkGraph
@@ -80,6 +81,7 @@ class NetworkPlan:
     single: bool
     rows: Mapping[Origin, PipelineCode]
     unnamed: frozenset[Tensor]
+    modules: frozenset[Tensor]
 
     @property
     def network(self) -> Class:

@@ -80,10 +80,20 @@ FOUND = {
     # By statistics, which are kept, a lean pass has it again of what comes in.
     "a batch that comes in": "input 4\nstem none\nhead linear(3)\nstages 4 x 5\n"
     "W = bn > repeat(2) > linear(c)\nX_i = X_<i-1> + W_i*X_<i-1>",
+    # A class of its own has variables of its own, and says itself what is kept of what.
+    "classes in a definition": IMAGES + "D(x) = P*x + Q*tanh(b*x) where "
+    "P = droppath(0.2) > shuffle(2) > conv(1, cin), Q = conv(1, cin) where scalar b = 0.7\n"
+    "X_i = X_<i-1> + D_i*X_<i-1>",
+    # Who calls a layer has what it gets beside the copy that the layer makes of that.
+    "behind a convolution of tokens": HEADED
+    + "W = conv1d(3) > tanh > cos > linear(c)\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "one head": HEADED
+    + "W = ln > attention(1, dropout=0.1)\nX_i = X_<i-1> + W_i*X_<i-1>",
 }
 #: What products of matrices copy of several examples, and see as rows of one.
 ALONE = {
     "tokens of images": FOUND["tokens of images"],
+    "one head": FOUND["one head"],
     "attention": HEADED
     + "W = ln > attention(2, dropout=0.1)\nX_i = X_<i-1> + W_i*X_<i-1>",
     "heads that talk": HEADED + "V = linear(c)\nA = attend(2, talking=true)\n"

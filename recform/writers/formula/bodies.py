@@ -69,12 +69,14 @@ class BodyCode:
         parameters: what its constructor takes.
         output: the symbolic shape of what it returns.
         unnamed: the tensors that have no variable, and are made where they are read.
+        modules: what modules of its own make, whose variables are none of its own.
     """
 
     name: str
     parameters: tuple[str, ...]
     output: Shape
     unnamed: tuple[Tensor, ...] = ()
+    modules: tuple[Tensor, ...] = ()
 
 
 def plan_body(
@@ -169,7 +171,9 @@ class ClassWriter:
             going=self._going(methods),
         )
         output = self._inside.shape(self._body.output)
-        return made, BodyCode(self._name, parameters, output, self._unnamed)
+        calls = self._body.calls()
+        modules = tuple(c for c in calls if (c.operator, c.index) in self._modules)
+        return made, BodyCode(self._name, parameters, output, self._unnamed, modules)
 
     def _typed(self, name: str) -> Parameter:
         default = self._defaults.get(name)

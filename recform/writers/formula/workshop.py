@@ -178,6 +178,11 @@ class Workshop:
         """The tensors of definitions that have no variable in their classes."""
         return frozenset(t for code in self._written.values() for t in code.unnamed)
 
+    @property
+    def modules(self) -> frozenset[Tensor]:
+        """What modules of definitions make."""
+        return frozenset(t for code in self._written.values() for t in code.modules)
+
     def body(self, body: Body, inputs: tuple[Shape, ...]) -> BodyCode:
         """The class of a body for inputs of these layouts."""
         key = (body, tuple(x.layout for x in inputs))
