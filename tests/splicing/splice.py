@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hypothesis import strategies as st
 
@@ -92,7 +92,9 @@ def number(splice: Splice) -> None:
     _subscript(splice, mine, theirs)
 
 
-def _subscript(splice: Splice, mine: list[n.Node], theirs: list[n.Node]) -> None:
+def _subscript(
+    splice: Splice, mine: Sequence[n.Node], theirs: Sequence[n.Node]
+) -> None:
     """Something else, which may stand right behind a `_`."""
     place = splice.one(mine)
     text = splice.brought(splice.one(theirs), place)
