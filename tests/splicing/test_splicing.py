@@ -116,9 +116,9 @@ def by_others(text: str, item: Compiled, lost: Exception) -> str:
         agree(re.sub("^names .*", "", text, flags=re.MULTILINE), (True,))
     except (TooLarge, Overflow):
         return "overflowed"
-    except (NoAdapter, KeyError, TypeError):
-        # It does not read all that there is.
-        if not isinstance(lost, Unread):
+    except (NoAdapter, LookupError, TypeError, AttributeError):
+        # It does not read all that there is; numbers that differ are not taken back.
+        if type(lost) is AssertionError:
             raise lost from None
         return "not followed"
     return "agreed with the interpreter"
