@@ -354,6 +354,7 @@ class BlockShapes(Shapes):
         source = self.shape(value)
         if is_of_context(value):
             shown = plain(value, self.formula.decimals)
+            shown = f"({shown})" if isinstance(value, TensorSum) else shown
             self._refusals.no_adapter(parent, value, shown, source, target)
         if parent.is_many:
             self._refusals.for_each_member(parent, value, source, target)

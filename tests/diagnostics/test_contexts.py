@@ -88,6 +88,14 @@ def test_mistake(mistake: str) -> None:
     assert found == [(code, message)]
 
 
+def test_the_hint_has_a_sum_in_brackets() -> None:
+    text = "input e = 7 x 8\nX_i = W_i*X_<i-1> + (1 + tanh(e))*X_<i-1>"
+    with pytest.raises(CompileError) as caught:
+        recform.compile(FRAME + text)
+    (item,) = caught.value.diagnostics
+    assert item.hint.startswith("an operator brings it there: P_i*(1 + tanh(e)), with")
+
+
 def test_one_that_nobody_reads_is_an_argument_all_the_same() -> None:
     made = recform.compile(f"{FRAME}input e = 8\nX_i = X_<i-1> + W_i*X_<i-1>")
     assert [item.code for item in made.warnings] == ["RF222"]

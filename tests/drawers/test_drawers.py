@@ -16,7 +16,15 @@ from recform.diagnostics import CompileError
 from recform.memory import Memory
 from recform.target import Target
 from tests import Tried
-from tests.drawers import definitions, frames, learned, pipelines, tables
+from tests.drawers import (
+    definitions,
+    depth,
+    frames,
+    learned,
+    pipelines,
+    positions,
+    tables,
+)
 from tests.oracle.search import search, tries
 from tests.oracle.third.check import TooLarge, check
 from tests.oracle.third.grammar import Unread
@@ -28,7 +36,9 @@ torch.set_num_threads(1)
 DRAWERS = {
     "definitions": definitions.files,
     "pipelines": pipelines.files,
+    "depth": depth.files,
     "frames": frames.files,
+    "positions": positions.files,
     "tables": tables.files,
     "learned": learned.files,
 }
