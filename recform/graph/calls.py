@@ -112,6 +112,11 @@ class BlockCalls:
         else:
             block.modules[name, index] = module
         if before is not None and _features(before) != _features(inputs):
+            pipeline = block.formula.operators[name]
+            both = before, inputs
+            if index is None and block.runner.is_one(pipeline, both, known.place):
+                # A function belongs to nobody, and takes whatever comes.
+                return Module(known.place, inputs), False
             there, here = (" and ".join(map(str, xs)) for xs in (before, inputs))
             called = indexed(name, sympy.nan) if index is None else untimed(name)
             block.report.error(

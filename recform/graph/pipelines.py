@@ -8,11 +8,18 @@ from typing import TypeAlias
 
 import sympy
 
+from recform.algebra.definitions.body import Body
 from recform.algebra.expr import L
 from recform.algebra.formula import Formula
 from recform.algebra.pipeline import Pipeline
-from recform.algebra.symbols import BLOCK, SCALE, STRIDE, WIDTH, parameter
-from recform.algebra.tracing import Trace, memories, shapes_along, trace
+from recform.algebra.symbols import BLOCK, INCOMING, SCALE, STRIDE, WIDTH, parameter
+from recform.algebra.tracing import (
+    Trace,
+    arguments_of,
+    memories,
+    shapes_along,
+    trace,
+)
 from recform.blocks import Memory, Misfit, Shape
 from recform.blocks.operator import CALL
 from recform.blocks.symbolic import Symbolic
@@ -83,6 +90,33 @@ class PipelineRunner:
     ) -> tuple[Shape, ...]:
         """The shape behind each operator of a pipeline that fits where it stands."""
         return tuple(shapes_along(pipeline, inputs, self.values(place)))
+
+    def is_one(
+        self,
+        pipeline: Pipeline,
+        given: tuple[tuple[Shape, ...], tuple[Shape, ...]],
+        place: Place,
+    ) -> bool:
+        """Whether a pipeline that fits is one function of what comes in in two shapes.
+
+        That has no weights, and its code no sizes.
+
+        Args:
+            pipeline: the operators.
+            given: the shapes.
+            place: what its symbols stand for.
+        """
+        if self.run(pipeline, given[0], place).parameters:
+            return False
+        values, codes = self.values(place), []
+        for inputs in given:
+            shapes = [inputs, *((x,) for x in self.along(pipeline, inputs, place))]
+            for step, comes in zip(pipeline.steps, shapes, strict=False):
+                if isinstance(step.operator, Body):
+                    return False
+                known = {**values, INCOMING: inputs[0].features}
+                codes.append(step.operator.written(comes, arguments_of(step, known)))
+        return codes[: len(codes) // 2] == codes[len(codes) // 2 :]
 
     def values(self, place: Place) -> dict[Symbolic, Symbolic]:
         """What symbols stand for in a place; ``cin`` hangs on what comes in."""

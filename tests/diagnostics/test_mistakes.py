@@ -50,6 +50,13 @@ PLACES = [
         "B_<L-1>",
     ),
     ("W = a': conv(3, c)\n" + ONE, "RF212", "a'"),
+    # It has no weights, but is made for so many features.
+    (
+        "input 4\nstages 4 x 1, 6 x 1\nW = linear(c)\nN = ln(affine=false)\n"
+        "X_i = W_i*X_<i-1> + N*W_i*X_<i-1>",
+        "RF406",
+        "N*W_i*X_<i-1>",
+    ),
     ("X_i = relu(W_i)", "RF206", "W_i"),
     ("X_i = W_i*concat(X_<i-1>, V_i)\nV = bn", "RF206", "V_i"),
     ("X_i = X_<i-1> + W_i*concat(i, 2/L)", "RF206", "i, 2/L"),

@@ -244,6 +244,22 @@ a_i, b_i = split(M_i*X_<i-1>, 2)
 X_i = tanh(a_i)*X_<i-1> + b_i
 output X_L
 """,
+    "functions of all blocks, on two widths": """\
+input 5 x 4
+stages 4 x {d}, 6 x {d}
+W = linear(c)
+U = linear(c)
+N = softmax > tanh
+M = dropout(0.2) > shift
+X_i = W_i*X_<i-1> + N*W_i*X_<i-1> + U_i*M*X_<i-2>
+""",
+    "functions of two tensors, on two widths": """\
+input 5 x 4
+stages 4 x {d}, 6 x {d}
+W = linear(c)
+U = linear(c)
+X_i = W_i*X_<i-1> + 0.1*matvec(outer(W_i*X_<i-1>, U_i*X_<i-1>), W_i*X_<i-1>)
+""",
 }
 #: Those whose sums over depth, or whose classes, grow with the depth.
 SHORT = ("by stage", "dealt", "res2")

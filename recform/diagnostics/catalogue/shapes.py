@@ -42,8 +42,9 @@ ENTRIES = {
         "one operator, two shapes",
         "An operator is called on two shapes. What a block's own operator gets from older "
         "stages is brought to the shape of the block; an operator of all blocks has one "
-        "shape. With an index, `W_i`, each block has one of its own; `scope stage` "
-        "counts the index anew in each stage, which has a `W` of its own then.",
+        "shape, if it has weights or is made for so many features. With an index, `W_i`, "
+        "each block has one of its own; `scope stage` counts the index anew in each "
+        "stage, which has a `W` of its own then.",
         "stages 16 x 2, 32 x 2 / 2\nW = conv(3, c, stride=s) > gn(4)\n"
         "X_i = X_<i-1> + U_i*W*X_<i-1>",
         "stages 16 x 2, 32 x 2 / 2\nW = conv(3, c, stride=s) > gn(4)\n"
