@@ -43,6 +43,7 @@ SECONDS = 10
 #: Bytes of training with two examples, up to which a network is run.
 RUN = 40e6
 FORMS = ("lean", "checkpoint", "reversible")
+PLAIN = Target(memory=Memory.plain)
 TARGETS = (
     *(Target(memory=Memory(form)) for form in FORMS),
     Target(inference=True),
@@ -93,15 +94,17 @@ def compiled(text: str, target: Target) -> Compiled | None:
 
 def outcome(text: str) -> str:
     """What came of a file, in a word or two."""
-    item = compiled(text, Target(memory=Memory.plain))
+    item = compiled(text, PLAIN)
     if item is None:
         return "refused"
     for target in TARGETS:
         compiled(text, target)
     if item.memory(batch=2).training > RUN:
         return "not run"
-    # Names change no number, and both readers find their way without them.
+    # Names change no number, and both readers find their way without them. Labels that
+    # are numbers want them.
     bare = NAMES.sub("", text)
+    bare = bare if compiled(bare, PLAIN) else text
     try:
         check(bare, ("plain", *FORMS))
     except TooLarge:
