@@ -8,6 +8,7 @@ of the backward pass. A gradient is added in the place of another one that nobod
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -89,7 +90,8 @@ class _Gradients:
             if self._buffers[read].trained:
                 if read not in cut:
                     yield read
-                yield from ((w, key) for key, _, w in op.cuts if w == read)
+                else:
+                    yield from ((w, key) for key, _, w in op.cuts if w == read)
         yield from (n for n in op.twice if self._buffers[n].trained and n not in cut)
 
     def _step(self, number: int, op: Operation) -> Operation:
@@ -97,21 +99,29 @@ class _Gradients:
         first = MOMENTS * number
         mine = self._of.pop(op.makes, None) or self._made(op.makes, first + WHILE)
         adds = sums = NOTHING
-        added = False
+        added, hands, slices = False, {*op.hands}, {*op.slices}
+        #: Of how many tensors of a size something is added: of a sum over depth, of many.
+        more = Counter[Amount]()
         for read in self._reads(op):
-            if read in op.slices:
+            if read in slices:
                 continue
-            handed = read in op.hands
+            handed = read in hands
             before = self._of.get(read)
             if before is None:
                 self._of[read] = self._first(read, op, mine, first, handed=handed)
                 continue
             added = added or handed
-            adds += NOTHING if handed else self._amount(read)
-            others = [n for n in before.holders if n != read]
-            others = [n for n in others if handed or n != op.makes]
-            if others or before.seen or before.amount != self._amount(read):
+            amount = self._amount(read)
+            if not handed:
+                more[amount] += 1
+            others: list[object] = []
+            if len(before.holders) > 1:
+                others = [n for n in before.holders if n != read]
+                others = [n for n in others if handed or n != op.makes]
+            if others or before.seen or before.amount != amount:
                 sums += self._apart(read, before, first, others)
+        for amount, count in more.items():
+            adds += amount.times(count)
         self._leave(op.makes, mine, first + WHILE)
         if mine.holders:
             mine.since = first + AFTER
