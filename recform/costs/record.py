@@ -122,6 +122,8 @@ class _Recorder:
             writer.name(held if held not in self._through else ())
         tape = writer.tape
         tape.result = x
+        for made in x:  # As a loss makes the gradient of it.
+            tape.buffers[made].apart = network.head.output.layout is Layout.IMAGE
         tape.units = writer.unit + 1
         owned = dict(learned for op in tape.operations for learned in op.learns)
         tape.scalars = network.totals.parameters - sum(owned.values())

@@ -327,6 +327,8 @@ class Writer:
                 absent=link.absent or cost.absent,
                 converts=cost.converts,
                 turned=cost.turned,
+                rows=link.multiplies and not self._alone,
+                order=link.order,
                 between=self.between,
             )
         )
