@@ -235,7 +235,8 @@ class _BlockRecorder(Keeping):
 
     def _meets(self, tensor: Tensor) -> Sequence[Link]:
         """What multiplies factors two by two, if there are several, or one is scaled."""
-        (link, *_) = self._block.works.get(tensor, (None,))
+        # An operator that does nothing has no link.
+        link = next(iter(self._block.works.get(tensor, ())), None)
         if link is None or link.meets:
             return link.meets if link else ()
         others = self._terms(tensor)[1:] if isinstance(tensor, Pointwise) else []

@@ -165,7 +165,7 @@ def within(
         if asked == least_said:
             asked, least_said = f"{most:,} bytes", f"{least.peak:,}"
         share = ""
-        if budget.most.strip().endswith("%"):
+        if budget.most.strip().endswith("%") and plain.total.kept:
             freed = plain.training - least.peak
             tenths = -(-1000 * (plain.total.kept - freed) // plain.total.kept)
             share = f", and {tenths / 10:.1f}% as a share"
@@ -184,7 +184,8 @@ def within(
     options += f" --dtype {setting.dtype} --optimizer {setting.optimizer}"
     if setting.gpu or budget.device is not DEVICE:
         options += f" --for-device {budget.device.short}"
-    ratio = chosen.seconds / found[0].seconds
+    # A network of no operators takes no time.
+    ratio = chosen.seconds / found[0].seconds if found[0].seconds else 1.0
     plan = Plan(chosen.forms, options)
     rows = ", ".join(f"{count} {form}" for form, count in plan.rows)
     said = (

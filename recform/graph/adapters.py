@@ -10,13 +10,13 @@ from recform.algebra.expr import Apply, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.indices import untimed
 from recform.algebra.lists import is_list
-from recform.blocks import Shape, Stride
+from recform.blocks import Layout, Shape, Stride
 from recform.blocks.acts import Link
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.model import Bridge, Place, Segment, Site, StageGraph, Totals
 from recform.graph.partial import Stuck
 from recform.graph.pipelines import PipelineRunner
-from recform.graph.refusals import even_grids
+from recform.graph.refusals import even_grids, unlike
 from recform.graph.saved import Saved
 from recform.source import Span
 
@@ -88,7 +88,9 @@ class BlockAdapters:
                 span(value),
                 hint="adapter up upsample(1/s) > conv(1, c) > bn"
                 if finer
-                else "adapter conv(1, c, stride=s) > bn",
+                else "adapter conv(1, c, stride=s) > bn"
+                if source.layout is Layout.IMAGE
+                else "adapter linear(c)",
             )
             raise Stuck(site.parent, (value, site.parent))
         if stride is None:
@@ -96,7 +98,8 @@ class BlockAdapters:
                 "RF401",
                 f"this term is {source} and cannot be brought to {target}",
                 span(value),
-                hint=even_grids(self._formula, source, target)
+                hint=unlike(source, target)
+                or even_grids(self._formula, source, target)
                 or "no stride leads from one to the other; "
                 "`scope stage` starts the index anew in each stage",
             )

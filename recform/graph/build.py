@@ -22,6 +22,7 @@ from recform.graph.model import (
 )
 from recform.graph.partial import Partial, ShapeError, Stuck
 from recform.graph.pipelines import PipelineRunner
+from recform.graph.starting import warn_of_starts
 from recform.graph.unmade import warn_of_strides, warn_of_widths
 from recform.recurrence.model import Recurrence
 
@@ -115,6 +116,7 @@ class _NetworkFollower:
         stages = count_apart(stages, formula, self._runner)
         check(recurrence, tuple(stages), self._report)
         check_starts(recurrence, self._report)
+        warn_of_starts(recurrence, tuple(stages), self._report)
         warn_of_widths(formula, tuple(stages), self._report)
         warn_of_strides(formula, tuple(stages), self._report)
         last = formula.stages[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 import sympy
@@ -38,26 +39,62 @@ def check(
         report: gets RF211 (``1/(i-1)`` has no value in block 1) and RF106
             (``exp(1000*i)`` has one that no computer can hold).
     """
+    for use in uses(recurrence, stages):
+        for value in _numeric(use.tensor.coefficient):
+            codes = ((n, _fault(value, use.index(n), use.length)) for n in use.blocks)
+            found = next(((block, code) for block, code in codes if code), None)
+            if found:
+                _report(recurrence, use.step, use.tensor, found, report)
+
+
+@dataclass(frozen=True)
+class Use:
+    """A coefficient that is worked out, with the blocks that take it.
+
+    Attributes:
+        step: what it stands in.
+        tensor: has it in front.
+        blocks: their numbers; 0 for what hangs on none.
+        more: how much larger than in the step all numbers are in the first of them.
+        length: its ``L``.
+    """
+
+    step: Step
+    tensor: Scaled | Filled
+    blocks: range
+    more: int
+    length: int
+
+    def index(self, block: int) -> int:
+        """Its ``i``."""
+        at = self.tensor.at
+        return block if at is sympy.nan else self.moved(at, block)
+
+    def moved(self, number: Symbolic, block: int) -> int:
+        """What a number of a block in the step is in one of the blocks."""
+        return int(number) + self.more + block - self.blocks.start
+
+
+def uses(recurrence: Recurrence, stages: tuple[StageGraph, ...]) -> Iterator[Use]:
+    """The coefficients of all blocks.
+
+    Args:
+        recurrence: the steps.
+        stages: which blocks take them.
+    """
     by_stage = recurrence.formula.scope is Scope.STAGE
     for stage in stages:
         for segment in stage.segments:
             step = recurrence.steps[segment.step]
             length = recurrence.flows[segment.stage if by_stage else 0].length
-            for tensor, value in _coefficients(step):
-                shift = int(tensor.at) - step.at if tensor.at is not sympy.nan else 0
-                last = segment.first + segment.count
-                for block in range(segment.first, last):
-                    fault = _fault(value, block + shift, length)
-                    if fault:
-                        _report(recurrence, step, tensor, (block, fault), report)
-                        break
+            blocks = range(segment.first, segment.first + segment.count)
+            for tensor in _coefficients(step):
+                yield Use(step, tensor, blocks, segment.first - step.at, length)
     for flow in recurrence.flows:
         for step, more in ((flow.start, 0), (flow.end, flow.length + 1 - flow.end.at)):
-            for tensor, value in _coefficients(step):
+            for tensor in _coefficients(step):
                 at = 0 if tensor.at is sympy.nan else int(tensor.at) + more
-                fault = _fault(value, at, flow.length)
-                if fault:
-                    _report(recurrence, step, tensor, (at, fault), report)
+                yield Use(step, tensor, range(at, at + 1), more, flow.length)
 
 
 def check_starts(recurrence: Recurrence, report: Diagnostics) -> None:
@@ -158,18 +195,15 @@ def _keeps(value: Symbolic) -> Callable[[int, int, int], bool]:
     return kept
 
 
-def _coefficients(step: Step) -> Iterator[tuple[Scaled | Filled, Symbolic]]:
-    """Every coefficient that is worked out, in ``i`` and ``L``."""
+def _coefficients(step: Step) -> Iterator[Scaled | Filled]:
     seen: set[Tensor] = set()
     for tensor in step.body:
         for part in (tensor, *step.parts(tensor)):
             if part in seen or not isinstance(part, Scaled | Filled):
                 continue
             seen.add(part)
-            if part in step.taken or part.coefficient.is_Rational:
-                continue
-            for value in _numeric(part.coefficient):
-                yield part, value
+            if part not in step.taken and not part.coefficient.is_Rational:
+                yield part
 
 
 def _numeric(value: Symbolic) -> Iterator[Symbolic]:

@@ -119,9 +119,7 @@ class _Follower:
         yield from self._piece("stem", network.stem)
         block = 0
         for flow, start in zip(network.recurrence.flows, network.starts, strict=True):
-            self._check(flow.start)
-            self._check(flow.end)
-            yield from self._outside(start)
+            yield from self._outside(flow.start, start)
         for piece in network.transitions:
             yield from self._piece("transition", piece)
         for stage in network.stages:
@@ -132,8 +130,8 @@ class _Follower:
                 for _ in range(segment.count):
                     block += 1
                     yield from (replace(item, block=block) for item in found)
-        for end in network.ends:
-            yield from self._outside(end)
+        for flow, end in zip(network.recurrence.flows, network.ends, strict=True):
+            yield from self._outside(flow.end, end)
         yield from self._piece("head", network.head)
 
     def _check(self, step: Step) -> None:
@@ -178,11 +176,10 @@ class _Follower:
         place = Place(piece.width, piece.stride, table=piece.table)
         yield from self._of(name, 0, piece.pipeline, (piece.input,), place)
 
-    def _outside(self, block: Block) -> Iterator[Kept]:
-        for name, module in block.calls.items():
-            if module.inputs is not None:
-                pipeline = self._formula.operators[name]
-                yield from self._of(name, 0, pipeline, module.inputs, module.place)
+    def _outside(self, step: Step, block: Block) -> Iterator[Kept]:
+        """What stands before the first block, or behind the last one."""
+        for item in self._block(step, block, step.at):
+            yield replace(item, block=0)
 
     def _block(self, step: Step, block: Block, number: int) -> Iterator[Kept]:
         self._check(step)

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from recform.algebra.expr import Tensor
 from recform.algebra.formula import Formula
-from recform.blocks import Shape
+from recform.blocks import Layout, Shape
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.meeting import Term
 from recform.graph.partial import Stuck
@@ -67,6 +67,15 @@ class Refusals:
             hint="give both one shape, or sum first what has one",
         )
         raise Stuck(parent, (value, parent))
+
+
+def unlike(one: Shape, other: Shape) -> str:
+    """What to do with terms of two layouts; empty if they are of one."""
+    if one.layout is other.layout:
+        return ""
+    kinds = {Layout.IMAGE: "an image", Layout.VECTOR: "a vector"}
+    this, that = (kinds.get(x.layout, x.layout.value) for x in (one, other))
+    return f"one is {this}, the other {that}: an adapter changes sizes alone"
 
 
 def even_grids(formula: Formula, one: Shape, other: Shape) -> str:

@@ -142,7 +142,7 @@ def elsewhere(
     """
     name = graph.recurrence.formula.name
     moved = {
-        name: _others(value, number, is_size=name in (CLASSES, CHANNELS, *INCOMING))
+        name: _others(value, number)
         for number, (name, value) in enumerate(defaults.items())
     }
     has_keywords = is_timms(printed)
@@ -165,7 +165,7 @@ def elsewhere(
             raise Refuted(f"{name} does not go without classes")
 
 
-def _others(value: Any, number: int, *, is_size: bool) -> tuple[Any, ...]:
+def _others(value: Any, number: int) -> tuple[Any, ...]:
     """Other values of an argument than its default, the likeliest to be legal first.
 
     What divides a size divides its multiples, and each size has a prime of its own, so
@@ -175,11 +175,11 @@ def _others(value: Any, number: int, *, is_size: bool) -> tuple[Any, ...]:
         return (_OTHER_POOL.get(value, value),) * 4
     own = int(prime(number + 4))
     less, bit = 1 - 1 / own, 0.3 / own**2
-    low, high = value * less + bit, 1 - (1 - value) * less - bit
     if not isinstance(value, int):
+        low, high = value * less + bit, 1 - (1 - value) * less - bit
         return low, high, value / 2, 2 * value
-    if value in (0, 1):  # A rate that is whole, or a size.
-        return own if is_size else low, own, 2, 3
+    if value in (0, 1):
+        return own, own, 2, 3
     return own * value, 2 * value, value // 2, 1
 
 

@@ -126,6 +126,8 @@ class Base:
     _ahead: int = 0
     #: Whether it is the equation of a range of blocks, which may read ``X_<L-i>``.
     _ranging: bool = False
+    #: Whether it is the output, which knows the numbers of block L.
+    _ending: bool = False
 
     def tensor(self, expr: n.Expr) -> Tensor:
         """Reads an expression that must be a tensor.
@@ -218,6 +220,15 @@ class Base:
             yield
         finally:
             self._ranging = False
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Reads the output, which is of no block: numbers of block L are known there."""
+        self._ending = True
+        try:
+            yield
+        finally:
+            self._ending = False
 
     @contextmanager
     def at(self, letter: str, time: Symbolic) -> Iterator[None]:

@@ -207,6 +207,14 @@ class Calls(Ranges):
                 expr.function.span,
                 hint="write a product with `*`",
             )
+        if library.lookup(name) is not None:
+            self.report.fail(
+                "RF214",
+                f"an equation has operators by their names, and {name} stands here with "
+                "arguments",
+                expr.span,
+                hint=f"give it a name behind `where`: A = {expr.span.text}",
+            )
         self.report.fail(
             "RF202",
             f"there is no function or operator {name!r}",

@@ -118,6 +118,13 @@ class Indices(Base):
                 f"a second index is {letter}, {letter}-1, ... or a number",
                 expr.span,
             )
+        if not self.names.times:
+            self.report.fail(
+                "RF304",
+                "a second index stands here, but no unknown has one",
+                expr.span,
+                hint="an equation with two indices starts with X_<i,t> = ...",
+            )
         if time > self.names.times:
             self.report.fail(
                 "RF302",

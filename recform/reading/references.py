@@ -21,7 +21,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.indices import at_time, mirrored, untimed
 from recform.algebra.operators import OperatorRef, Scalar
-from recform.algebra.placed import Placed
+from recform.algebra.placed import Placed, placed
 from recform.algebra.symbols import FIRST
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import closest
@@ -97,7 +97,10 @@ class References(Indices):
                 self._no_block(expr)
             if not (behind := I - index).free_symbols:
                 self.constants.setdefault(name, set()).add(int(behind))
-            return Scalar(of_number(self.names.numbers[name], index))
+            value = of_number(self.names.numbers[name], index)
+            if index.has(L) and not self._ending:
+                self._of_this_network(value, expr)
+            return Scalar(value)
         if (
             name[0].isupper()
             and index in (I, self._block)
@@ -230,6 +233,17 @@ class References(Indices):
                 hint="with scope network an equation reads the number of its block",
             )
         return row.at(1)
+
+    def _of_this_network(self, value: Symbolic, expr: n.Reference) -> None:
+        """Reports numbers of stages and blocks that are of a block counted from the last."""
+        for item in placed(value):
+            self.report.fail(
+                "RF218",
+                f"{expr.span.text} is made of {item.row.name}, and an equation reads that of "
+                "its own block, of one before it, or of one by its number",
+                expr.span,
+                hint=f"write the number of that block: {expr.name}_8 in a network of 8",
+            )
 
     def _learned(self, expr: n.Reference, index: Symbolic, time: Symbolic) -> Value:
         name = expr.name

@@ -250,7 +250,7 @@ class Reader(Calls):
             self.beside,
         )
         reader._bound, reader._time = self._bound, self._time
-        reader._ahead = self._ahead
+        reader._ahead, reader._ending = self._ahead, self._ending
         reader._over = over
         return reader.value(body)
 

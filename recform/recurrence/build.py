@@ -38,7 +38,7 @@ from recform.recurrence.model import (
 )
 from recform.recurrence.moves import is_moved, move, moved
 from recform.recurrence.order import Circular, circular
-from recform.recurrence.reach import Reach, reach_of
+from recform.recurrence.reach import Reach, check_same, reach_of
 from recform.recurrence.stacked import Stacked, is_stacked
 from recform.recurrence.state import Cut
 from recform.recurrence.steps import Writer
@@ -68,7 +68,7 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
         model, pattern, steps = stacked.model, stacked.pattern, stacked.steps
         flows = tuple(stacked.flow for _ in lengths)
     else:
-        reach, model, pattern = _regular(formula, reach)
+        reach, model, pattern = _regular(formula, reach, report)
         builder = _Builder(formula, reach, pattern)
         flows = tuple(map(builder.flow, lengths))
         steps = builder.steps
@@ -179,11 +179,16 @@ def _through(formula: Formula, length: int) -> str:
     return f"leave out {' and '.join(zero)}" if zero else ""
 
 
-def _regular(formula: Formula, reach: Reach) -> tuple[Reach, Writer, Step]:
+def _regular(
+    formula: Formula, reach: Reach, report: Diagnostics
+) -> tuple[Reach, Writer, Step]:
     """The regular step: the first one that the block behind it takes as well.
 
     A state that has to grow to its size does so in the first blocks, and a step that reads
     it before is none that could be repeated.
+
+    Raises:
+        CompileError: RF309, if a block before makes all there is of the others.
     """
     for rounds in _LATER:
         # Which parts of sums are formed early may go round and round.
@@ -196,6 +201,7 @@ def _regular(formula: Formula, reach: Reach) -> tuple[Reach, Writer, Step]:
             step, behind = steps[tried.regular : tried.regular + 2]
             if _is_repeated(step, behind, model.unroller):
                 return tried, model, replace(step, role=REGULAR)
+    check_same(formula, model.unroller.settle, tried.regular, report)
     raise AssertionError(f"no two blocks of {formula.name} take the same step")
 
 

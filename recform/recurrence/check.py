@@ -269,7 +269,10 @@ def _indices(
                 "RF301",
                 f"block {missing[0]} would need {tensor}, which is not known there",
                 place,
-                hint=f"give {indexed(equation.unknown, 1)} to "
+                hint=f"{tensor} has to be there before: say it by a boundary equation, "
+                f"{tensor} = ..."
+                if index == 1
+                else f"give {indexed(equation.unknown, 1)} to "
                 f"{indexed(equation.unknown, index)} boundary equations",
             )
     elif isinstance(tensor, Apply):
@@ -281,6 +284,11 @@ def _indices(
             f"{indexed(tensor.operator, sympy.nan)} for one that all share",
             place,
         )
+
+
+def _later(tensor: State, made: Tensor) -> str:
+    """What one block cannot be computed from."""
+    return "itself" if tensor == made else f"{tensor}, which comes later"
 
 
 def _index_of(tensor: Tensor) -> Symbolic | None:
@@ -332,7 +340,7 @@ def _boundary(
             if late or tensor.index > at:
                 report.error(
                     "RF301",
-                    f"{boundary.left} is computed from {tensor}, which comes later",
+                    f"{boundary.left} is computed from {_later(tensor, boundary.left)}",
                     span_in(formula, tensor, boundary),
                 )
         for what, name, index in _owners(tensor):

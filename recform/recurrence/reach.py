@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import sympy
@@ -78,23 +78,11 @@ def reach_of(formula: Formula, report: Diagnostics | None = None) -> Reach:
     Raises:
         CompileError: then.
     """
-    order, absolute, from_end = 1, 0, 0
-    for equation in formula.equations:
-        for index in _indices(equation.right):
-            step = offset(index)
-            if step is not None:
-                order = max(order, -step)
-            elif index.is_Integer:
-                absolute = max(absolute, int(index))
-    for boundary in formula.boundaries:
-        for index in _indices(boundary.left):
-            if index.is_Integer:
-                absolute = max(absolute, int(index))
-    for index in _indices(formula.output):
-        if index.is_Integer:
-            absolute = max(absolute, int(index))
-        elif index.has(L):
-            from_end = max(from_end, _from_end(index))
+    order = max((order_of(e.right) for e in formula.equations), default=1)
+    lefts = (boundary.left for boundary in formula.boundaries)
+    absolute = max([named(formula), *(n for left in lefts for n in numbers_in(left))])
+    ends = [index for index in _indices(formula.output) if index.has(L)]
+    from_end = max(map(_from_end, ends), default=0)
     if any(
         is_by_stage(part) for e in formula.equations for part in subtensors(e.right)
     ):
@@ -116,6 +104,12 @@ def order_of(right: Tensor) -> int:
     """How many blocks back a right side reaches, at least one."""
     steps = [offset(index) for index in _indices(right)]
     return max([1, *(-step for step in steps if step is not None)])
+
+
+def named(formula: Formula) -> int:
+    """The highest block that equations for all blocks, or the output, read by its number."""
+    rights = (*(e.right for e in formula.equations), formula.output)
+    return max((n for right in rights for n in numbers_in(right)), default=0)
 
 
 def numbers_in(tensor: Tensor) -> list[int]:
@@ -160,7 +154,9 @@ def _reads(tensor: Tensor, newest: sympy.Symbol) -> Iterator[_Read]:
                 if isinstance(inner, State):
                     last = inner.index.xreplace({K: part.last})
                     if last.has(newest):
-                        yield inner.name, int(newest - last), True
+                        # Of a list by stages only the ends of stages lie before that.
+                        beyond = not is_by_stage(part)
+                        yield inner.name, int(newest - last), beyond
 
 
 def _tail(formula: Formula, order: int, from_end: int, report: Diagnostics) -> int:
@@ -212,3 +208,34 @@ def _some(columns: list[frozenset[str]]) -> str:
         for name in sorted(column)
     ]
     return ", ".join(names[:4]) + ", ..."
+
+
+def check_same(
+    formula: Formula,
+    settle: Callable[[Tensor], Tensor | None],
+    block: int,
+    report: Diagnostics,
+) -> None:
+    """Reports unknowns that are one tensor for all blocks, where those behind do nothing.
+
+    Args:
+        formula: the network.
+        settle: what a written-out tensor is.
+        block: one in its middle.
+        report: gets RF309.
+
+    Raises:
+        CompileError: then.
+    """
+    for equation in formula.equations:
+        made = settle(State(equation.unknown, block))
+        if isinstance(made, State) and made.index < block:
+            name = indexed(equation.unknown, I)
+            report.error(
+                "RF309",
+                f"{name} is {made} in each later block, so these do nothing for a history "
+                "of it",
+                equation.span,
+                hint=f"let {name} read an unknown, or an operator of its block",
+            )
+    report.check()

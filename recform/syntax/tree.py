@@ -235,6 +235,7 @@ _RULES: Mapping[str, Callable[[Span, list[Built]], Built]] = {
         span, parts[0], parts[2], _text(parts[3])
     ),
     "vector": lambda span, parts: n.Scalar(span, parts[0], parts[2], "feature"),
+    "local_vector": lambda span, parts: n.Scalar(span, parts[0], parts[2], "feature"),
     "stages": lambda span, parts: n.Stages(span, tuple(parts)),
     "scope": lambda span, parts: n.Scope(span, str(parts[0])),
     "memory": lambda span, parts: n.Memory(span, str(parts[0])),

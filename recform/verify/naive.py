@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from recform.algebra.expr import Scaled, Tensor, TensorSum
+from recform.algebra.expr import Input, Scaled, State, Tensor, TensorSum, subtensors
 from recform.algebra.formula import Formula, Scope
 from recform.classes.network import plan_network
 from recform.compiler import Compiled
@@ -132,14 +132,16 @@ class _Adapted(Evaluator):
         super().__init__(formula, length, parts, start)
         # A step that is moved to a first block may have other names for what is there.
         settle = self.unroller.settle
-        self._adapters = {
-            (settle(value), settle(parent)): adapter
-            for (value, parent), adapter in adapters.items()
-        }
+        self._unnamed: dict[Tensor, Tensor] = {}
+        self._adapters: dict[tuple[Tensor | None, ...], torch.nn.Module] = {}
+        for place, adapter in adapters.items():
+            settled = tuple(map(settle, place))
+            self._adapters[settled] = adapter
+            self._adapters.setdefault(tuple(map(self._of_input, settled)), adapter)
         self._brackets = {
             settle(whole): settle(split) or whole for whole, split in brackets.items()
         }
-        self._adapted: dict[tuple[Tensor, torch.nn.Module], Computed] = {}
+        self._adapted: dict[tuple[Tensor | None, torch.nn.Module], Computed] = {}
 
     def made_of(self, tensor: Tensor) -> tuple[Tensor, ...]:
         return super().made_of(self._brackets.get(tensor, tensor))
@@ -150,19 +152,38 @@ class _Adapted(Evaluator):
     def _value(self, tensor: Tensor, parent: Tensor) -> Tensor | None:
         """What stands behind an adapter in a term; None if there is no adapter."""
         value = tensor
-        while (value, parent) not in self._adapters and isinstance(value, Scaled):
+        while not self._adapter(value, parent) and isinstance(value, Scaled):
             value = value.tensor
-        return value if (value, parent) in self._adapters else None
+        return value if self._adapter(value, parent) else None
+
+    def _adapter(self, value: Tensor, parent: Tensor) -> torch.nn.Module | None:
+        """What stands in front of a term, whatever the input is called in it."""
+        found = self._adapters.get((value, parent))
+        unnamed = self._of_input(value), self._of_input(parent)
+        return found or self._adapters.get(unnamed)
+
+    def _of_input(self, tensor: Tensor | None) -> Tensor | None:
+        """A tensor with the input in the place of unknowns that start as it."""
+        if tensor is not None and tensor not in self._unnamed:
+            names = {
+                part: Input()
+                for part in subtensors(tensor)
+                if isinstance(part, State) and part.index.is_nonpositive
+                if self.unroller.definitions.get(part) == Input()
+            }
+            self._unnamed[tensor] = tensor.xreplace(names)
+        return tensor and self._unnamed[tensor]
 
     def term(self, tensor: Tensor, parent: Tensor) -> Computed:
         value = self._value(tensor, parent)
         if value is None:
             return self.values[tensor]
-        adapter = self._adapters[value, parent]
+        adapter = self._adapter(value, parent)
+        assert adapter is not None
         if value != tensor and isinstance(tensor, Scaled):
             number = self.number(tensor.coefficient, tensor.at)
             return number * self.term(tensor.tensor, parent)
-        key = (tensor, adapter)
+        key = (self._of_input(tensor), adapter)
         if key not in self._adapted:
             given = self.values[tensor]
             self._adapted[key] = (

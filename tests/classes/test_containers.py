@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from torch import nn
 import recform
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
+from tests.thinned import thinned
 
 STAGED = """
 input  3 x 16 x 16
@@ -113,26 +115,27 @@ def test_blocks_of_other_widths_take_turns_in_containers(names: str) -> None:
     assert named(x).shape == plain(x).shape
 
 
-@pytest.mark.parametrize(
-    "flow",
-    [
-        '"a-b": conv(3, c) > relu > conv(3, c)',
-        'relu > "a-b": conv(3, c)',
-        '"a-b": conv(3, c) > tanh > relu',
-        '"a-b": ln > relu',
-        '"0": conv(3, c) > relu > "2": conv(3, c)',
-        '(conv(3, c) > relu > "a-b": conv(3, c))',
-        '("a-b": conv(3, c) > relu: relu > conv(3, c))',
-        '(a: conv(3, c) > relu > "b-c": bn > sigmoid)',
-        '"a-b": (conv(3, c) > relu) > tanh',
-        '("a-b": pixels > ln > image)',
-        '"a-b": conv(3, c) > dropout(0.5) > maxpool(3, stride=1, padding=1) > relu',
-        '"x.a-b": conv(3, c) > relu > bn > tanh',
-    ],
+FLOWS = (
+    '"a-b": conv(3, c) > relu > conv(3, c)',
+    'relu > "a-b": conv(3, c)',
+    '"a-b": conv(3, c) > tanh > relu',
+    '"a-b": ln > relu',
+    '"0": conv(3, c) > relu > "2": conv(3, c)',
+    '(conv(3, c) > relu > "a-b": conv(3, c))',
+    '("a-b": conv(3, c) > relu: relu > conv(3, c))',
+    '(a: conv(3, c) > relu > "b-c": bn > sigmoid)',
+    '"a-b": (conv(3, c) > relu) > tanh',
+    '("a-b": pixels > ln > image)',
+    '"a-b": conv(3, c) > dropout(0.5) > maxpool(3, stride=1, padding=1) > relu',
+    '"x.a-b": conv(3, c) > relu > bn > tanh',
 )
-@pytest.mark.parametrize("place", ["W = {}", "stem {}", "adapter {}", "W = {}; step"])
-def test_functions_beside_labels_are_run(flow: str, place: str) -> None:
+PLACES = ("W = {}", "stem {}", "adapter {}", "W = {}; step")
+
+
+@pytest.mark.parametrize("case", thinned([*product(FLOWS, PLACES)], 3, " in ".join))
+def test_functions_beside_labels_are_run(case: tuple[str, str]) -> None:
     """A label that no attribute can have makes the flow an nn.Sequential of all parts."""
+    flow, place = case
     block = "X_i = X_<i-1> + W_i*X_<i-1>"
     if place.endswith("; step"):
         place, block = place.removesuffix("; step"), "X_i = W_i*X_<i-1>"

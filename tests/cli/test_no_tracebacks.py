@@ -21,6 +21,7 @@ from recform.compiler import Compiled, compile_source
 from tests import Tried
 from tests.oracle.files import recurrences, split_starts, timed
 from tests.oracle.search import search
+from tests.splicing.splice import SPLICED
 from tests.thinned import small as smaller
 from tests.thinned import thinned
 
@@ -144,7 +145,7 @@ def _compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiler, "compile_source", compile_once)
 
 
-@pytest.mark.parametrize("file", thinned(MODERN, 4))
+@pytest.mark.parametrize("file", thinned(MODERN, 8))
 @pytest.mark.usefixtures("_compiled_once")
 def test_modern(file: str) -> None:
     """An analysis that does not reach a modern formula says why."""
@@ -154,12 +155,12 @@ def test_modern(file: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "number", thinned(range(len(MODERN)), 4, MODERN.__getitem__, 2)
+    "number", thinned(range(len(MODERN)), 8, MODERN.__getitem__, 2)
 )
 def test_modern_in_turn(number: int) -> None:
     """One more command a file; the long run has each file with each command."""
     file = MODERN[number]
-    over(file, [HEAVY[number // 2 % len(HEAVY)]], small(file))
+    over(file, [HEAVY[number // 8 % len(HEAVY)]], small(file))
 
 
 @pytest.mark.long
@@ -181,7 +182,9 @@ def written(text: str, folder: Path) -> Iterator[str]:
     yield str(path)
 
 
-DRAWN = st.one_of(recurrences(1, 10, histories=2), timed(1, 4), split_starts(1, 6))
+DRAWN = st.one_of(
+    recurrences(1, 10, histories=2), timed(1, 4), split_starts(1, 6), SPLICED
+)
 
 
 @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))

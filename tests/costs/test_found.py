@@ -61,6 +61,9 @@ FOUND = {
     "a number in a sum": "input 2 x 4 x 4\nstem conv(1, 3) > bn\nhead none\nstages 3 x 5\n"
     "W = conv(1, c) > bn > tanh\nX_i = input - relu(W_i*X_<i-1>) + Y_<i-1> + 0.5\n"
     "Y_i = tanh(Y_<i-2>)*X_i - W_i*X_<i-1> - W_<i-2>*X_<i-3>\noutput concat(X_L, Y_L)",
+    # An operator that does nothing is no operation.
+    "a function of nothing": HEADED + "N = none\nW = linear(c)\n"
+    "X_i = X_<i-1> + tanh(N_i*X_<i-1>)*W_i*N_i*X_<i-1>",
     # What is read with a minus by several has a variable, and is a tensor.
     "minus a tensor, twice": "input 8 x 3\nstem none\nhead none\nstages 3 x 4\n"
     "W = linear(c) > tanh\nX_i = W_i*Y_<i-1> - X_<i-1>\n"

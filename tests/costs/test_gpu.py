@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from recform.target import Target
 from tests.costs.measured import on_faked_gpu
 from tests.faked import without_numbers
 from tests.oracle.compare import compiled
+from tests.thinned import thinned
 
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 
@@ -47,22 +49,12 @@ TEXTS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("plan", "dtype"),
-    [
-        ("plain", "fp32"),
-        ("lean", "bf16"),
-        *(
-            pytest.param(plan, dtype, marks=pytest.mark.long)
-            for plan, dtype in (
-                *(("plain", "bf16"), ("lean", "fp32")),
-                *(("checkpoint", "fp32"), ("checkpoint", "bf16")),
-            )
-        ),
-    ],
-)
-@pytest.mark.parametrize("name", TEXTS)
-def test_memory(name: str, plan: str, dtype: str) -> None:
+CASES = [*product(TEXTS, ("plain", "lean", "checkpoint"), ("fp32", "bf16"))]
+
+
+@pytest.mark.parametrize("case", thinned(CASES, 5, "-".join))
+def test_memory(case: tuple[str, str, str]) -> None:
+    name, plan, dtype = case
     item = replace(compiled(TEXTS[name]), target=Target(memory=Memory(plan)))
     with torch.device("meta"):
         net = getattr(load_source(without_numbers(item.source), item.name), item.name)()

@@ -284,7 +284,7 @@ def held(
         yield plan, said, measure(net, item.formula.inputs, batch)
 
 
-@pytest.mark.parametrize("name", PLANNED)
+@pytest.mark.parametrize("name", thinned(PLANNED, 2))
 def test_plans(name: str) -> None:
     """What is kept, and the peak, of each form that the network can have."""
     for plan, said, real in held(compiled(PLANNED[name]), PLANS):
@@ -362,7 +362,7 @@ EXACT |= {
 }
 
 
-@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("name", thinned(EXACT, 2))
 def test_to_a_hundredth(name: str) -> None:
     """Opened as torch runs it, each tensor as long as code has a name for it."""
     # Nothing says where a block begins of which there are no classes.
@@ -534,7 +534,7 @@ CAUSES = {
 }
 
 
-@pytest.mark.parametrize("name", CAUSES)
+@pytest.mark.parametrize("name", thinned(CAUSES, 2))
 def test_causes(name: str) -> None:
     for plan, said, real in held(compiled(CAUSES[name]), ("plain", *PLANS)):
         assert said.total.kept == pytest.approx(real.kept, rel=0.001), plan
@@ -644,7 +644,7 @@ DEEP = {
 
 @pytest.mark.parametrize(
     "case",
-    thinned([*product(DEEP, (1, 2, 3, 8, 17))], 3, lambda case: f"{case[0]}-{case[1]}"),
+    thinned([*product(DEEP, (1, 2, 3, 8, 17))], 6, lambda case: f"{case[0]}-{case[1]}"),
 )
 def test_depths(case: tuple[str, int]) -> None:
     name, depth = case

@@ -23,6 +23,53 @@ output X_L"""
 
 #: A file, the only code that it gets, and words of message and hint.
 WRONG = [
+    # One tensor, of which a history has one for each block.
+    (
+        "input 4\nstages 4 x 4\nB = linear(c)\nX_i = B*input\noutput sum(X_<0..L>)",
+        "RF309",
+        "X_i is X_1 in each later block",
+        "let X_i read an unknown",
+    ),
+    # What a hint of another mistake was said of.
+    (
+        "input 3 x 16 x 16\nstages 8 x 2, 16 x 2 / 2, 8 x 2 / (1/2)\n"
+        "W = avgpool > linear(10)\nU = upsample(1/s) > conv(3, c)\n"
+        "X_<1..L-2> = X_<i-1> + W_i*X_<i-1>\nX_<L-1..L> = X_<i-1> + U_i*X_<i-1>",
+        "RF401",
+        "cannot be brought to 10",
+        "one is an image, the other a vector: an adapter changes sizes alone",
+    ),
+    (
+        "input 6 x 4\nstages 4 x 2\nadapter none\nW = linear(2*c)\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>",
+        "RF407",
+        "the file has no adapter",
+        "adapter linear(c)",
+    ),
+    (
+        f"{ONE}\noutput mean(X_<L,1..T>)",
+        "RF304",
+        "a second index stands here, but no unknown has one",
+        "an equation with two indices starts with X_<i,t> = ...",
+    ),
+    (
+        "X_i = X_<i-1> + W_i*X_1",
+        "RF301",
+        "block 1 would need X_1",
+        "say it by a boundary equation, X_1 = ...",
+    ),
+    (
+        "D(x) = x*((conv(3))*x)\nX_i = D_i*X_<i-1>",
+        "RF214",
+        "conv stands here with arguments",
+        "A = conv(3)",
+    ),
+    (
+        f"stages 8 x 6\n{ONE}\nX_<3..5> = X_<i-1> + W_i*X_i",
+        "RF301",
+        "X_3 is computed from itself",
+        "",
+    ),
     # Equations that are said for a block ahead are told of as they are said.
     (
         "X_<i-1> = X_<i-2> + W_i*X_<i-2>",

@@ -70,6 +70,23 @@ WARNED = [
      "X_<1..4> = U_i*X_<i-1>\nX_<5..6> = X_<i-1> + W_i*X_<i-1>", "RF411", "8 x 2 / 2"),
     ("scope stage\nstages 8 x 2, 16 x 2 / 2\ntransition conv(3, c)\n" + ONE,
      "RF411", "16 x 2 / 2"),
+    ("stages 8 x 2\nscalar a = 2\nX_i = X_<i-1> + log(1 - a)*W_i*X_<i-1>", "RF318",
+     "log(1 - a)*W_i*X_<i-1>"),
+    # In block 5 alone; in what it reads of the block before.
+    ("stages 8 x 9\nscalar a_i = i - 5\nX_i = W_i*X_<i-1> + X_<i-1>/a_i", "RF318",
+     "X_<i-1>/a_i"),
+    ("stages 8 x 9\nscalar a_i = i - 5\nX_i = W_i*X_<i-1> + a_i*X_0 + 1/a_<i-1>*X_<i-2>",
+     "RF318", "1/a_<i-1>*X_<i-2>"),
+    ("stages 8 x 2\nscalar a = 800\nX_i = X_<i-1> + exp(a)*W_i*X_<i-1>", "RF318",
+     "exp(a)*W_i*X_<i-1>"),
+    # It has a value, and gradients are infinite.
+    ("stages 8 x 2\nvector a = 0\nX_i = X_<i-1> + sqrt(a)*W_i*X_<i-1>", "RF318",
+     "sqrt(a)*W_i*X_<i-1>"),
+    ("stages 8 x 2\nW = D\nD(x) = A*x + x/b where A = conv(1, cin), scalar b = 0\n" + ONE,
+     "RF318", "x/b"),
+    ("input 6 x 4\nstages 4 x 2\nscalar b = -1\nV = linear(c)\noutput X_<L,4>\n"
+     "H_<i,t> = 0.5*H_<i,t-1> + log(b)*V_i*X_<i-1,t>\nX_<i,t> = X_<i-1,t> + H_<i,t>",
+     "RF318", "log(b)*V_i*X_<i-1,t>"),
 ]  # fmt: skip
 
 
@@ -113,6 +130,9 @@ SILENT = [
     "stages 8 x 3\nX_1 = X_0 + W_0*X_0\nX_<i+1> = X_i + W_i*X_i",
     "stages 8 x 3\nX_<i+1> = X_i + W_i*X_i\noutput X_L + W_L*X_L",
     "stages 8 x 3\nY_i = X_<i-1> + U_i*X_<i-1>\nX_<i+1> = Y_<i+1> + U_i*X_i\noutput X_L",
+    # Numbers and slopes as training begins, if not everywhere.
+    "stages 8 x 3\nscalar a_i = i\nX_i = X_<i-1>/a_i + log(a_i)*sqrt(a_i)*W_i*X_<i-1>",
+    "stages 8 x 3\nscalar a = 0\nX_i = X_<i-1> + relu(a)*abs(a)*W_i*X_<i-1>/(1 + a^2)",
 ]
 
 

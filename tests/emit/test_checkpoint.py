@@ -76,6 +76,12 @@ def test_the_code() -> None:
     assert re.search(r"^command: .* --memory checkpoint$", source, re.M)
 
 
+def test_a_budget_of_a_network_that_does_nothing() -> None:
+    text = "input 4\nstem none\nhead none\nstages 4 x 3\nX_i = X_<i-1>\n"
+    for budget in ("75%", "100%", "1KiB"):
+        assert recform.compile(text, memory_budget=budget).source
+
+
 def test_the_header_of_a_budget(tmp_path: Path) -> None:
     """The command makes the same file again, and the plan is that of the summary."""
     (tmp_path / "net.rf").write_text(TEXTS["subtraction"])

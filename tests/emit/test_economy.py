@@ -104,7 +104,7 @@ def test_what_is_superfluous_is_seen(source: str, said: list[str]) -> None:
     assert superfluous(source) == said
 
 
-@pytest.mark.parametrize("name", thinned(NAMES, 10, first=2))
+@pytest.mark.parametrize("name", thinned(NAMES, 20, first=2))
 def test_examples(name: str) -> None:
     several = networks(name)
     for network in several:

@@ -20,6 +20,7 @@ from recform.emit.checked import check
 from recform.emit.module import module_names, printed
 from recform.plan.kept import keeping
 from recform.target import Target
+from tests.thinned import thinned
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FRAME = "input 12 of 7\nstages 8 x 3\nstem embed(c) > positions\n"
@@ -115,7 +116,7 @@ def pair(text: str, **settings: Any) -> tuple[nn.Module, nn.Module, Tensor, Any]
     return first, second, x, scope["Past"]
 
 
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("name", thinned(TEXTS, 2))
 def test_steps_make_what_a_whole_pass_makes(name: str) -> None:
     plain, going, x, make = pair(TEXTS[name])
     expected = plain(x)
@@ -226,6 +227,15 @@ REFUSED = {
         FRAME + "D(x) = x*(A*x)\n    where A = attention(2)\nW = D\n"
         "X_i = X_<i-1> + W_i*X_<i-1>",
         "attention(2)",
+    ),
+    "all positions in the output": (
+        FRAME + "P = avgpool\nX_i = X_<i-1> + W_i*X_<i-1>\noutput X_L + P*X_L",
+        "avgpool",
+    ),
+    "members of a list in the output": (
+        SIGNAL + "C = conv1d(3, causal=true)\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+        "output sum(k, 0, L, softmax(k, C*X_k)*X_k)",
+        None,
     ),
     "images": ("X_i = X_<i-1> + W_i*X_<i-1>", None),
 }

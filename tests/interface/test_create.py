@@ -50,7 +50,7 @@ LEVELS = [
 ]
 
 
-@pytest.mark.parametrize("case", thinned(LEVELS, 12))
+@pytest.mark.parametrize("case", thinned(LEVELS, 24))
 @torch.no_grad()
 def test_all_ways_give_the_same_levels(case: tuple[str, Any]) -> None:
     """Where the children of a network, one after the other, are another network too."""

@@ -10,6 +10,7 @@ from timm.models import group_parameters
 
 import recform
 from recform.diagnostics import CompileError
+from tests.thinned import thinned
 
 EQUATION = "X_i = X_<i-1> + W_i*X_<i-1>\n"
 BODY = f"input 3 x 16 x 16\nstages 8 x 1, 12 x 2 / 2\n{EQUATION}"
@@ -72,13 +73,18 @@ FORMS = {
     f'names stages = "m"\nstem conv(3, c) > relu > maxpool(2)\n{STAGED}': (
         "stem.relu 1, m.1 2, m.4 4"
     ),
+    # A range that names the last block by its number, with the equation of all.
+    "input 4 x 16 x 16\nstem none\nstages 4 x 2, 6 x 2 / 2, 8 x 2 / 2\n"
+    "A_0, B_0 = split(input, 2)\nA_i = A_<i-1> + W_i*A_<i-1>\n"
+    "B_i = B_<i-1> + G_i*A_i\nB_<L/2+1..L> = B_<i-1> + G_i*A_i\n"
+    "output concat(A_L, B_L)\n": "level0 1, level1 2, level2 4",
     f'names stem = "head.0"\nhead globalpool > conv(1, 8) > flatten > linear(7)\n{BODY}': (
         "head.0 1, stage1 1, stage2 2"
     ),
 }
 
 
-@pytest.mark.parametrize("text", FORMS)
+@pytest.mark.parametrize("text", thinned(FORMS, 3))
 def test_form(text: str) -> None:
     torch.manual_seed(0)
     plain = recform.load(text).eval()

@@ -151,6 +151,8 @@ FRAME = "input 3 x 8 x 8\nstem conv(3, 8) > bn > relu\nstages 8 x 2, 12 x 2 / 2\
 FORMS = {
     "a learned scalar": "S(x) = x + g*F*x where scalar g = 0.1 per channel, "
     "F = conv(3, cin) > bn\nW = conv(3, c, stride=s) > S\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "a learned vector": "S(x) = (1 - v)*x + v*F*x where vector v = 0.3, "
+    "F = conv(1, cin)\nW = conv(3, c, stride=s) > S\nX_i = X_<i-1> + W_i*X_<i-1>",
     "one scalar": "S(x) = (1-g)*x + g*relu(x) where scalar g = 0.3\n"
     "W = conv(3, c, stride=s) > S\nX_i = X_<i-1> + W_i*X_<i-1>",
     "a module twice": "T(x) = A*(A*x) + x where A = conv(3, cin) > bn\n"

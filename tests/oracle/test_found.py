@@ -77,6 +77,11 @@ FOUND = {
     "X_0 = U_0*input\noutput X_L",
     "an unknown and its first block": VECTORS
     + "stages 3 x 4\nX_i = Y_i + Y_1\nY_i = W_i*X_<i-1>\noutput X_L",
+    "a function of all blocks and of each": VECTORS
+    + "stages 3 x 4\nN = relu > tanh\nX_i = N*X_<i-1> + W_i*N_<i-1>*X_<i-2>\noutput X_L",
+    "nothing, several times in a definition": VECTORS
+    + "stages 3 x 2\nD(x) = tanh(A_1*x) + B*A_2*x where A = none, B = linear(cin)\n"
+    "X_i = X_<i-1> + D_i*X_<i-1>\noutput X_L",
     # Shapes.
     "a term that is left alone of a sum that travels": "input 2\nstem none\n"
     "head none\nadapter linear(c) > tanh\nstages 4 x 1, 4 x 2\nV = linear(c)\n"
@@ -195,6 +200,9 @@ FOUND = {
     "X_i = W_i*X_<i-1> + sum(k, 2, i-1, p_k*X_k) + max(X_<2..i-1>)\noutput X_L",
     "learned multiples in a maximum": VECTORS + LEARNED + "stages 3 x 2, 4 x 3\n"
     "X_i = W_i*X_<i-1> + max(X_<i-1>, p_<i-1>*X_<i-1>, p_<i-2>*X_<i-2>)\noutput X_L",
+    # What has no parameters was a function for all blocks, and no block had its own.
+    "an activation with an index and without": VECTORS
+    + "stages 3 x 3\nV = relu\nX_i = X_<i-1> + V*W_i*X_<i-1> + V_i*X_<i-1>\noutput X_L",
 }
 
 

@@ -120,6 +120,21 @@ def test_arguments_that_do_not_take_any_number(case: tuple[str, Target]) -> None
 
 
 @pytest.mark.parametrize(
+    "statements",
+    (
+        'param few = 1\nhead avgpool > linear(few)\nnames head = "."\n',
+        'param few = 1\nstem wide: conv(3, 4, padding=few)\nnames stem = "."\n',
+        'param few = 0\nstem conv(1, 4, padding=few)\nnames stem = "."\n',
+    ),
+)
+def test_a_size_of_one_is_no_rate(statements: str) -> None:
+    """With other arguments it is a whole number as well."""
+    text = f"input 3 x 4 x 4\nstages 4 x 2\n{statements}X_i = X_<i-1> + W_i*X_<i-1>\n"
+    made = form(compile_source(from_text(text))[0])
+    assert made.accepts(made.code)
+
+
+@pytest.mark.parametrize(
     "head",
     (
         "avgpool > linear(many)",

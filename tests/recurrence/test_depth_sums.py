@@ -145,6 +145,12 @@ X_i = T_i*sum(k, 0, i-1, sigmoid(N_i*X_k)*X_k)
             "scalar a_<i,i> = 1\nX_i = T_i*X_<i-1> + sum(k, 0, i-1, a_<i,k>*X_k)",
             "RF313",
         ),
+        # Of a list by stages a block reads one before it, and that one the one before.
+        (
+            "X_i = T_i*sum(k, 0, i-1, softmax(k, Y_k)*Y_k, by=stage)\n"
+            "Y_i = X_<i-1> + N_i*X_<i-1>\noutput X_L",
+            "RF309",
+        ),
         ("X_i = T_i*X_<i-1> + sum(k, 1, i-1, T_k*(b_i*X_k))", "RF314"),
         ("X_i = T_i*X_<i-1> + sum(k, 0, i-1, a_<i,k>*X_<i-1>)", "RF314"),
         ("X_i = T_i*X_<i-1> + sum(k, 0, i-1, a_<i,k>*X_k/(i-k))", "RF314"),

@@ -185,6 +185,9 @@ def test_a_module_that_is_not_its_equations(
         "stages 4 x 2, 6 x 2 / 2\nscope stage\ntransition conv(1, c, stride=s)\n"
         "scalar k_i = 0.5 per channel\nX_i = X_<i-1> + k_i*W_i*X_<i-1>",
         "stages 4 x 6\nX_i = W_i*X_<i-1> + W_<i-1>*X_<i-1>\noutput sum(X_<1..L>)",
+        # The input under several names, one of them of a block with an adapter.
+        "stages 4 x 3\nW = conv(3, 2*c)\nX_i = W_i*X_<i-1> + Y_i\nX_1 = input\n"
+        "Y_i = W_i*X_<i-1> + 2*Y_<i-1> + X_<i-1>\nY_0 = input\noutput X_L",
         "stages 4 x 4\nSE(x) = x*sigmoid(G*x) where G = globalpool > conv(1, c)\n"
         "W = conv(3, c) > bn > SE\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
     ],

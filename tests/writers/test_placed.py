@@ -155,6 +155,8 @@ def test_a_name_of_the_file_is_no_count() -> None:
         ("X_i = W_i*X_<i-1>\nX_0 = j*input", "RF217"),
         ("X_i = W_i*X_<i-1>/(j - 1)", "RF211"),
         ("V = linear(j)\nX_i = W_i*V*X_<i-1>", "RF218"),
+        ("const b_i = 1/j\nX_i = b_<L>*W_i*X_<i-1>", "RF218"),
+        ("const b_i = i + j\nX_i = W_i*X_<i-1>\nX_2 = b_<L-1>*X_1", "RF218"),
         ("S(x) = j*x*F*x where F = linear(cin)\nX_i = S_i*X_<i-1>", "RF212"),
         (
             "const k = (1, 2, 3) per stage\nS(x) = k*x*F*x where F = linear(cin)\n"

@@ -88,7 +88,7 @@ class BlockWriter:
         return BlockClasses(operators, codes, adapter, parameters, inlined, shop)
 
     def _shared_by_blocks(self) -> set[str]:
-        """The operators without an index that blocks alone call."""
+        """The operators that blocks alone call, and all of them without an index."""
         letters = {module.name for group in self._network.shared for module in group}
         apart = {
             tensor.operator
@@ -97,7 +97,9 @@ class BlockWriter:
             for tensor in step.body
             if isinstance(tensor, Apply)
         }
-        return letters - apart
+        blocks = (s.block for stage in self._network.stages for s in stage.segments)
+        owned = {letter for block in blocks for letter in block.calls}
+        return letters - apart - owned
 
     def _has_place(self, name: str) -> None:
         """An operator has its parts in its own place only where a block is that place."""

@@ -126,4 +126,12 @@ ENTRIES = {
         "stages 8 x 4\nX_<i+1> = X_i + W_i*X_i",
         "stages 8 x 4\nX_<i+1> = X_i + W_<i+1>*X_i",
     ),
+    "RF318": Entry(
+        "a coefficient that is no number as training begins (a warning)",
+        "A `scalar` is learned, and begins with the number behind its `=`. With that one, a "
+        "coefficient is no number, is infinite, or has no slope (a root of 0): all that the "
+        "network makes, or all gradients, are NaN or infinite, and nothing is learned.",
+        "stages 8 x 4\nscalar a = 2\nX_i = X_<i-1> + log(1-a)*W_i*X_<i-1>",
+        "stages 8 x 4\nscalar a = 2\nX_i = X_<i-1> + log(1+a)*W_i*X_<i-1>",
+    ),
 }

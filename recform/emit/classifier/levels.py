@@ -39,6 +39,7 @@ from recform.plan.network import NetworkPlan
 from recform.plan.places import STEM, Kind
 from recform.recurrence.model import Flow, Slot
 from recform.recurrence.moves import move
+from recform.recurrence.reach import named
 
 
 @dataclass(frozen=True)
@@ -92,11 +93,13 @@ def border(network: NetworkGraph, stage: int) -> Border:
     step = network.recurrence.steps[segment.step]
     shapes = segment.block.outputs
     distance = step.at - (flow.end.at - 1)
+    # What no number names is said in L, however few blocks there are.
+    absolute = min(step.absolute, named(network.recurrence.formula))
     places: list[int | None] = []
     known: dict[Slot, Shape] = {}
     for slot in flow.end.inputs:
         moved: Slot = (
-            move(slot, distance, step.absolute) if isinstance(slot, Tensor) else slot
+            move(slot, distance, absolute) if isinstance(slot, Tensor) else slot
         )
         place = step.outputs.index(moved) if moved in step.outputs else None
         places.append(place)

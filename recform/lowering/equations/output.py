@@ -53,7 +53,8 @@ def read_output(
     assert isinstance(item, n.Output)
     try:
         # Of a network over positions the head gets all of them.
-        with reader.at("t", T) if reader.names.positions else nullcontext():
+        over = reader.at("t", T) if reader.names.positions else nullcontext()
+        with reader.ending(), over:
             value = reader.tensor(item.expr)
     except Reported:
         return None

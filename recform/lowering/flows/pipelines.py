@@ -32,6 +32,8 @@ from recform.outline.sections import LIFT, RISE
 from recform.source import Span
 from recform.syntax import nodes as n
 
+#: The flow of no operator.
+NONE = "none"
 _MAX_STEPS = 256
 #: Flows that get one tensor, whatever stands in them.
 _FRAME = ("stem", "head", "adapter", RISE, "transition", LIFT)
@@ -89,7 +91,7 @@ class PipelineReader(OperatorReader):
     ) -> None:
         parts = flow.parts
         alone = len(parts) == 1
-        if flow.expression is not None and word(flow.expression) == "none":
+        if flow.expression is not None and word(flow.expression) == NONE:
             return
         for part in parts:
             if len(steps) > _MAX_STEPS:
@@ -399,7 +401,8 @@ class PipelineReader(OperatorReader):
         return defaults
 
     def _is_operator(self, name: str) -> bool:
-        return name in self._definitions or self._library.lookup(name) is not None
+        known = name in self._definitions or self._library.lookup(name) is not None
+        return known or name == NONE
 
     def _operator(
         self, name: str, flows: Mapping[str, n.Relation], above: tuple[str, ...]

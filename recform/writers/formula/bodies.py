@@ -283,7 +283,7 @@ class ClassWriter:
         """The expression of a module of its own for a pipeline."""
         name, here = call.operator, self._at(call)
         alone = self._workshop.code(pipeline, here)
-        if alone.is_module:
+        if alone.is_module and alone.modules:
             self._used |= set(alone.parameters)
             return alone.modules[0][1]
         key = (name, tuple(x.layout for x in here.inputs))

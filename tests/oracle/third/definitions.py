@@ -87,12 +87,18 @@ class Inside:
         for letter in scalars:
             if home is None:
                 raise Unread("a scalar of a definition without a module")
-            self.place.locals[letter] = number(getattr(home, letter))
+            self.place.locals[letter] = self._scalar(letter, home)
         for letter, node in self.letters.items():
             self.place.locals[letter] = self._operator(letter, node, home)
         for left, node in inside:
             if left[0][1] not in self.letters:
                 self._equation(left, node)
+
+    def _scalar(self, letter: str, home: Any) -> Any:
+        """A learned number, or one for each number of its index."""
+        if self.definition.scalars[letter].index is None:
+            return number(getattr(home, letter))
+        return lambda k: number(getattr(home, f"{letter}_{k}"))
 
     def _equation(self, left: tuple[Node, ...], node: Node) -> None:
         scope, name = self.place.locals, left[0][1]

@@ -76,7 +76,14 @@ class Expressions(Sums):
                 raise Unread("a tensor and an operator")
             if not left:
                 return nothing("operator")
-            return Value("operator", operator_sum(left, lambda p: self.total(p, at)))
+            return Value(
+                "operator",
+                operator_sum(
+                    left,
+                    lambda parts: self.total(parts, at),
+                    lambda factor, value: self.apply(factor, value, at),
+                ),
+            )
         return self.total(left, at) if left else nothing("tensor")
 
     def product(

@@ -255,9 +255,13 @@ def _relation(file: File, statement: str) -> None:
         if not parser.word("where"):
             raise Unread(statement)
         while True:
-            if parser.word("scalar"):
+            vector = parser.word("vector")
+            if vector or parser.word("scalar"):
                 (name,) = _lefts(parser)
-                scalars[name[1]] = Declared(name[2], parser.expression())
+                value = parser.expression()
+                many = vector or (parser.word("per") and parser.word("channel"))
+                per = "channel" if many else ""
+                scalars[name[1]] = Declared(name[2], value, per)
             else:
                 inside.append((_lefts(parser), parser.flow()))
             if not parser.has(","):

@@ -127,7 +127,10 @@ class Network:
         return Weights(module)
 
     def _default(self, key: str, x: Tensor) -> Node:
-        classes: Node = ("call", "linear", None, (("number", "10"),), ())
+        count: Node = ("number", "10")
+        if "classes" in self.file.params:
+            count = ("name", "classes", None)
+        classes: Node = ("call", "linear", None, (count,), ())
         pool: Node = ("name", "avgpool", None)
         if not x.is_floating_point():
             return flow_of("embed(c) > positions")

@@ -23,9 +23,7 @@ class Shapes(Times):
     def stride_of(self, stage: int) -> Fraction:
         """The stride of a stage; with a transition it is made there."""
         first = self.file.scope == "network" or stage == 0
-        bare = self.file.frame.get("transition") == ("name", "none", None)
-        made = self.network.strides[stage] if first or bare else Fraction(1)
-        return Fraction(made)
+        return Fraction(self.network.strides[stage] if first else 1)
 
     def between(self, older: int, stage: int) -> Fraction:
         """The stride between two stages."""

@@ -184,7 +184,14 @@ class Sums(Shapes):
             left = [(1, value) for value in values if value.there]
             if not left:
                 return nothing("operator")
-            return Value("operator", operator_sum(left, lambda p: self.total(p, at)))
+            return Value(
+                "operator",
+                operator_sum(
+                    left,
+                    lambda parts: self.total(parts, at),
+                    lambda factor, value: self.apply(factor, value, at),
+                ),
+            )
         left_ = [value for value in values if value.there]
         if not left_:
             return nothing("tensor")

@@ -186,6 +186,7 @@ def padded(shapes: Any, dims: int) -> list[tuple[int, ...]]:
 def operator_sum(
     terms: list[tuple[int, Value]],
     total: Callable[[list[tuple[int, Value]]], Value],
+    multiple: Callable[[Value, Value], Value],
 ) -> Callable[[list[Value]], Value]:
     """``(A + 1 - B)`` on a tensor."""
 
@@ -194,7 +195,7 @@ def operator_sum(
         parts: list[tuple[int, Value]] = []
         for sign, term in terms:
             if term.sort == "number":
-                part = replace(value, it=scaled(term.it, value.it), holds=False)
+                part = replace(multiple(term, value), holds=False)
             else:
                 part = term.it([value])
             parts += [(sign, part)] * part.there

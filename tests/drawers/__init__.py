@@ -1,0 +1,1 @@
+"""Drawers of files, each of one kind: what is drawn is what its author thought of."""
