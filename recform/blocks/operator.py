@@ -225,6 +225,8 @@ class Operator:
 
         Nothing, where that is as what it computes inside says.
         """
+        if x.layout is Layout.IMAGE and made.layout is Layout.VECTOR:
+            return self.order or Order.APART  # as its gradient does
         images = x.layout is made.layout is Layout.IMAGE
         alike = self.elementwise or self.absent or images
         return self.order or (Order.ALIKE if alike else Order.TOGETHER)

@@ -6,12 +6,12 @@ tensors the backward pass makes again, of what, and from when to when they are t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from recform.blocks import Amount
 from recform.costs.backwards import as_run, run_back
+from recform.costs.notes import Note, Room
 from recform.costs.tape import NOTHING, Buffer, Operation, Tape, but
 from recform.memory import Memory
 
@@ -58,100 +58,6 @@ def regions(forms: Sequence[Memory]) -> list[int]:
     return found
 
 
-@dataclass(eq=False, slots=True)
-class _Note:
-    """How a tensor is had again; as `Again` in the code.
-
-    Attributes:
-        amount: how much it is.
-        size: to compare it with others: bytes, of all examples.
-        named: the last operation while code has a name for it.
-        made: the operation that makes it again; None if only keeping it has it again.
-        inputs: what that makes it of.
-        region: where it was made.
-        deep: how many steps lead to it.
-        outside: whether somebody else has it.
-        kept: whether it is kept.
-        users: how many others something makes of it.
-        asks: how many gradients ask for it.
-        last: the last of the backward pass, as the tape counts, that needs it.
-        given: how many had it.
-        since: the operation in whose backward pass it was made again, while it is there.
-        often: how many like it were, of operations that run in a row.
-        there: from where to where, and how many.
-        working: whether something is made of it just now: who else wants it has it then.
-    """
-
-    amount: Amount
-    size: int
-    named: int
-    made: int | None = None
-    inputs: tuple[_Note, ...] = ()
-    region: int = 0
-    deep: int = 0
-    outside: bool = False
-    kept: bool = False
-    users: int = 0
-    asks: int = 0
-    last: int | None = None
-    given: int = 0
-    since: int | None = None
-    often: int = 1
-    there: tuple[int, int, int] | None = None
-    working: bool = False
-
-    @property
-    def turn(self) -> float:
-        """As in the code: when it is had, of all that something is made of."""
-        return self.deep if self.users > 1 else math.inf
-
-    def want(self, by: int, deepest: int) -> None:
-        """Says that the gradient of an operation asks for it."""
-        if not self.asks and not self.kept:
-            missing = self.missing()
-            gone = any(item is not self and item.named < by for item in missing)
-            least = sum(item.size for item in missing)
-            if gone or self.deep > deepest or least >= self.size > 0:
-                self.keep()
-            else:
-                for item in missing:
-                    item.keep()
-        self.asks += 1
-
-    def missing(self) -> list[_Note]:
-        """What it is made of in the end, as far as that is not kept yet."""
-        found: dict[_Note, None] = {}
-        stack = [self]
-        while stack:
-            item = stack.pop()
-            if item.kept:
-                continue
-            if item.made is None:
-                found[item] = None
-            elif not item.asks or item is self:
-                stack += item.inputs
-        return list(found)
-
-    def anew(self) -> None:
-        """Forgets a backward pass."""
-        self.last = self.since = self.there = None
-        self.given = 0
-
-    def keep(self) -> None:
-        """Keeps it."""
-        self.kept = True
-        self.made, self.inputs, self.deep = None, (), 0
-
-    def needs(self, since: int) -> None:
-        """Says of what it is made of that an operation needs it, and none before that."""
-        stack = [self]
-        while stack:
-            item = stack.pop()
-            if item.last is None:
-                item.last = since
-                stack += item.inputs
-
-
 class Forming:
     """Follows a forward pass, and from where it is the backward pass.
 
@@ -163,13 +69,13 @@ class Forming:
         self._forms = forms
         self._regions = regions(forms)
         self._tape = Tape()
-        self._notes: dict[int, _Note] = {}
+        self._notes: dict[int, Note] = {}
         #: Of each tensor the notes of earlier regions.
-        self._earlier: dict[int, _Note] = {}
+        self._earlier: dict[int, Note] = {}
         #: What each operation has inside that can be made again.
-        self._inner: dict[int, _Note] = {}
+        self._inner: dict[int, Note] = {}
         #: What the gradient of each operation so far asks for.
-        self._asked: list[list[_Note]] = []
+        self._asked: list[list[Note]] = []
 
     def forward(self, tape: Tape) -> None:
         """Follows the forward pass, or goes on with it."""
@@ -180,13 +86,13 @@ class Forming:
             for number, b in buffers.items():
                 if b.born < 0 or b.earlier:
                     kept = b.born < 0 or (b.before and not b.alone)
-                    note = _Note(b.amount, self._size(b.amount), b.named)
+                    note = Note(b.amount, self._size(b.amount), b.named)
                     note.outside, note.kept = b.born < 0 or b.given, kept
                     self._notes[number] = note
         for number, op in enumerate(tape.operations[done:], tape.first + done):
             buffer = buffers[op.makes]
             size = self._size(buffer.amount)
-            note = _Note(buffer.amount, size, buffer.named)
+            note = Note(buffer.amount, size, buffer.named)
             note.outside = note.kept = buffer.given
             self._notes[op.makes] = note
             self._asked.append([])
@@ -268,18 +174,16 @@ class Forming:
         if operation.makes in operation.asks:
             self._want(own, number, form)
 
-    def _noted(self, buffer: int, region: int) -> _Note:
+    def _noted(self, buffer: int, region: int) -> Note:
         """The note of a tensor; another region makes one of its own."""
         note = self._notes[buffer]
         if note.region != region and not note.kept:
             self._earlier.setdefault(buffer, note)
-            note = _Note(note.amount, note.size, note.named, region=region)
+            note = Note(note.amount, note.size, note.named, region=region)
             self._notes[buffer] = note
         return note
 
-    def _note(
-        self, number: int, operation: Operation, own: _Note, form: Memory
-    ) -> None:
+    def _note(self, number: int, operation: Operation, own: Note, form: Memory) -> None:
         """Notes how what an operation makes is made again."""
         reads = [self._noted(read, own.region) for read in operation.reads]
         inputs = tuple(reads)
@@ -291,7 +195,7 @@ class Forming:
             inside = _narrowed(operation)  # What stays stands for all of it.
         if inside != NOTHING:
             size = self._size(inside)
-            inner = self._inner[number] = _Note(inside, size, number, region=own.region)
+            inner = self._inner[number] = Note(inside, size, number, region=own.region)
             if narrow:
                 inner.made = number
             elif not fixed:
@@ -304,7 +208,7 @@ class Forming:
             for note in inputs:
                 note.users += 1
 
-    def _want(self, note: _Note, by: int, form: Memory) -> None:
+    def _want(self, note: Note, by: int, form: Memory) -> None:
         if form is Memory.plain and not note.kept:
             note.keep()
         note.want(by, DEEPEST.get(form, 0))
@@ -319,7 +223,7 @@ class Forming:
         # In a plain pass all that is asked for is kept.
         if nothing or form in (Memory.plain, Memory.reversible):
             return operation
-        room = _Room()
+        room = Room()
         for note in asked:
             self._value(note, number, room)
             note.given += 1
@@ -360,14 +264,14 @@ class Forming:
             again=tuple(room.again),
         )
 
-    def _value(self, note: _Note, number: int, room: _Room) -> bool:
+    def _value(self, note: Note, number: int, room: Room) -> bool:
         """Has a tensor; whether nobody else has it then."""
         if note.kept or note.working or note.since is not None:
             return False
         assert note.made is not None
         operation = self._tape.operations[note.made - self._tape.first]
         narrow = _narrowed(operation) != NOTHING
-        own: list[_Note] = []
+        own: list[Note] = []
         parts = [part for part in note.inputs if not part.kept]
         for item in sorted(parts, key=lambda part: part.turn):
             if self._value(item, number, room):
@@ -435,25 +339,6 @@ class Forming:
             return 1
         (operation,) = self._tape.cut(made, made + 1)
         return self._tape.buffers[operation.makes].copies
-
-
-@dataclass
-class _Room:
-    """What is held while tensors are made again, in bytes.
-
-    Attributes:
-        now, most: at the moment, and at once so far.
-        again: the operations that ran for it.
-    """
-
-    now: int = 0
-    most: int = 0
-    again: list[int] = field(default_factory=list)
-
-    def take(self, size: int, besides: int) -> None:
-        """Makes a tensor, and holds something besides for that."""
-        self.now += size
-        self.most = max(self.most, self.now + besides)
 
 
 def _in_row(one: Operation, other: Operation) -> bool:

@@ -8,10 +8,11 @@ of the backward pass. A gradient is added in the place of another one that nobod
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from recform.blocks import Amount
+from recform.blocks import Amount, Order
 from recform.costs.tape import NOTHING, Operation, Span, Tape, but
 
 #: The moments of a step, and how many these are.
@@ -26,12 +27,14 @@ class _Gradient:
         amount: how much it is.
         since: the moment from which on it is told of those that have it.
         seen: whether it is a view, to which nothing is added in its place.
+        apart: whether the features of a position lie apart in memory.
         holders: the tensors whose gradient it is.
     """
 
     amount: Amount
     since: int
     seen: bool = False
+    apart: bool = False
     holders: dict[object, None] = field(default_factory=dict)
 
 
@@ -69,6 +72,7 @@ class _Gradients:
         for number in self._tape.result:
             since = MOMENTS * len(operations) - 1
             self._of[number] = self._made(number, since)
+            self._of[number].apart = self._buffers[number].apart
         for number in reversed(range(len(operations))):
             if self._buffers[operations[number].makes].trained:
                 operations[number] = self._step(number, operations[number])
@@ -80,7 +84,7 @@ class _Gradients:
 
     def _made(self, tensor: object, since: int, *, seen: bool = False) -> _Gradient:
         """A gradient of a tensor alone."""
-        return _Gradient(self._amount(tensor), since, seen, {tensor: None})
+        return _Gradient(self._amount(tensor), since, seen, holders={tensor: None})
 
     def _reads(self, op: Operation) -> Iterator[object]:
         """The tensors, and the parts of such, that get a gradient from an operation."""
@@ -89,7 +93,8 @@ class _Gradients:
             if self._buffers[read].trained:
                 if read not in cut:
                     yield read
-                yield from ((w, key) for key, _, w in op.cuts if w == read)
+                else:
+                    yield from ((w, key) for key, _, w in op.cuts if w == read)
         yield from (n for n in op.twice if self._buffers[n].trained and n not in cut)
 
     def _step(self, number: int, op: Operation) -> Operation:
@@ -97,21 +102,29 @@ class _Gradients:
         first = MOMENTS * number
         mine = self._of.pop(op.makes, None) or self._made(op.makes, first + WHILE)
         adds = sums = NOTHING
-        added = False
+        added, hands, slices = False, {*op.hands}, {*op.slices}
+        #: Of how many tensors of a size something is added: of a sum over depth, of many.
+        more = Counter[Amount]()
         for read in self._reads(op):
-            if read in op.slices:
+            if read in slices:
                 continue
-            handed = read in op.hands
+            handed = read in hands
             before = self._of.get(read)
             if before is None:
                 self._of[read] = self._first(read, op, mine, first, handed=handed)
                 continue
             added = added or handed
-            adds += NOTHING if handed else self._amount(read)
-            others = [n for n in before.holders if n != read]
-            others = [n for n in others if handed or n != op.makes]
-            if others or before.seen or before.amount != self._amount(read):
+            amount = self._amount(read)
+            if not handed:
+                more[amount] += 1
+            others: list[object] = []
+            if len(before.holders) > 1:
+                others = [n for n in before.holders if n != read]
+                others = [n for n in others if handed or n != op.makes]
+            if others or before.seen or before.amount != amount:
                 sums += self._apart(read, before, first, others)
+        for amount, count in more.items():
+            adds += amount.times(count)
         self._leave(op.makes, mine, first + WHILE)
         if mine.holders:
             mine.since = first + AFTER
@@ -120,14 +133,22 @@ class _Gradients:
         sums += self._sliced(op, mine, first)
         for whole in self._cuts.get(number, ()):
             sums += self._whole(whole, first)
-        return but(op, adds=adds, sums=op.sums + sums)
+        back = op.workspace_back
+        if op.rows and mine.apart:  # It is copied first.
+            back += mine.amount
+        return but(op, adds=adds, sums=op.sums + sums, workspace_back=back)
 
     def _first(
         self, read: object, op: Operation, mine: _Gradient, first: int, *, handed: bool
     ) -> _Gradient:
         """The gradient that is the first of a tensor in the backward pass."""
         if not handed:
-            return self._made(read, first + WHILE, seen=op.seen)
+            made = self._made(read, first + WHILE, seen=op.seen)
+            alike = op.order not in (Order.APART, Order.TOGETHER)
+            made.apart = mine.apart if alike else op.order is Order.APART
+            if made.apart and op.parameters:  # A convolution goes by what it reads.
+                made.apart = any(self._buffers[n].apart for n in op.reads)
+            return made
         mine.holders[read] = None
         return mine
 
@@ -176,6 +197,7 @@ class _Gradients:
         else:
             self._leave(read, before, first + AFTER)
         self._of[read] = self._made(read, first + AFTER)
+        self._of[read].apart = before.apart  # The sum lies as the first one.
         return NOTHING
 
     def _whole(self, whole: int, first: int) -> Amount:

@@ -52,14 +52,20 @@ class Setting:
     gpu: bool = False
     behind: int | None = None
 
-    def shortened(self, network: NetworkGraph) -> Short:
-        """The tape of a network, a few blocks of which stand for all."""
+    def shortened(self, network: NetworkGraph, *, works: bool = False) -> Short:
+        """The tape of a network, a few blocks of which stand for all.
+
+        Args:
+            network: with shapes.
+            works: whether only what is computed is wanted, and not what is held.
+        """
         return shortened(
             network,
             gpu=self.gpu,
             batch=self.batch,
             size=self.dtype.size,
             behind=self.behind,
+            gradients=not works,
         )
 
 
@@ -205,8 +211,10 @@ def needs(
     run = {setting.gpu: (_computed(short), held.again)}
     if short.tape.differs:
         other = replace(setting, gpu=not setting.gpu)
-        there = other.shortened(network)
-        run[other.gpu] = _computed(there), _Held(there, forms, other).again
+        there = other.shortened(network, works=True)
+        plain = all(form is Memory.plain for form in forms)
+        again = Counter[int]() if plain else _Held(there, forms, other).again
+        run[other.gpu] = _computed(there), again
     run.setdefault(not setting.gpu, run[setting.gpu])
     most = inference(short.tape, setting.batch, size)
     return Needs(

@@ -28,6 +28,7 @@ def record(
     size: int = 4,
     variables: Variables | None = None,
     behind: int | None = None,
+    gradients: bool = True,
 ) -> Tape:
     """The operations of a network.
 
@@ -39,11 +40,15 @@ def record(
         size: bytes of a number.
         variables: of its code, if they are known.
         behind: as in a setting.
+        gradients: whether it says when there are any.
     """
     variables = variables or variables_of(network)
     inside = variables.unnamed, variables.modules
     writer = Writer(*inside, gpu=gpu, batch=batch, size=size)
-    return _Recorder(network, iter(written), variables, writer, behind).network()
+    tape = _Recorder(network, iter(written), variables, writer, behind).network()
+    if gradients:
+        follow(tape)
+    return tape
 
 
 def _variable(slot: Slot) -> str:
@@ -117,7 +122,8 @@ class _Recorder:
             writer.name(held if held not in self._through else ())
         tape = writer.tape
         tape.result = x
-        follow(tape)
+        for made in x:  # As a loss makes the gradient of it.
+            tape.buffers[made].apart = network.head.output.layout is Layout.IMAGE
         tape.units = writer.unit + 1
         owned = dict(learned for op in tape.operations for learned in op.learns)
         tape.scalars = network.totals.parameters - sum(owned.values())

@@ -229,6 +229,7 @@ def shortened(
     batch: int = 2,
     size: int = 4,
     behind: int | None = None,
+    gradients: bool = True,
 ) -> Short:
     """The tape of a network, with as few blocks of long rows as show what all do.
 
@@ -238,10 +239,17 @@ def shortened(
         batch: how many examples there are at once.
         size: bytes of a number.
         behind: as in a setting.
+        gradients: as of :func:`record`.
     """
     variables = variables_of(network)
     written_out = partial(
-        record, gpu=gpu, batch=batch, size=size, variables=variables, behind=behind
+        record,
+        gpu=gpu,
+        batch=batch,
+        size=size,
+        variables=variables,
+        behind=behind,
+        gradients=gradients,
     )
     recorded = partial(_recorded, network, written_out)
     counts = [s.count for stage in network.stages for s in stage.segments]

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from recform.blocks import Amount, Work
+from recform.blocks import Amount, Order, Work
 
 #: What a slot of the state holds: a tensor, those of a list, or nothing (a module).
 Held: TypeAlias = "tuple[int, ...]"
@@ -106,6 +106,8 @@ class Operation:
         converts: whether it only changes the type of numbers, or copies them.
         parameters: how many it has.
         turned: whether their gradient is a view of what is made.
+        rows: whether it makes rows of features of the gradient that comes to it.
+        order: how what it makes lies in memory, and with that gradients that it makes.
         owner: the operator that it is in, which has them; other operations may have the
             same. None in an equation.
         scalars: learned numbers that have a gradient of it, and how many each is.
@@ -158,6 +160,8 @@ class Operation:
     absent: bool = False
     converts: bool = False
     turned: bool = False
+    rows: bool = False
+    order: Order | None = None
     hands: tuple[object, ...] = ()
     cuts: tuple[tuple[object, Amount, int], ...] = ()
     slices: Held = ()

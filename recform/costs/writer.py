@@ -124,12 +124,13 @@ class Writer:
                     self.keep(x, here)
                 if link.cost.saves_output and link is not links[-1]:
                     self.keep(made, here)
-                self.name(argument)
+                if argument is not x:  # of which there is a copy
+                    self.name(argument)
                 x = made
             self.name((*named, *self.out))
             self.out = ()
         self.opens = opens
-        if not self.apart:
+        if not self.apart and (named is not given or self.here == start):
             self.name(given)
         self.left = named if named != given else ()
         return x
@@ -326,6 +327,8 @@ class Writer:
                 absent=link.absent or cost.absent,
                 converts=cost.converts,
                 turned=cost.turned,
+                rows=link.multiplies and not self._alone,
+                order=link.order,
                 between=self.between,
             )
         )
@@ -420,13 +423,16 @@ class Writer:
 
     def name(self, held: Held) -> None:
         """Notes that code has a name for tensors up to here."""
-        here = self.here - 1
+        here, buffers = self.here - 1, self.tape.buffers
         for number in held:
-            self.tape.buffers[number].named = max(self.tape.buffers[number].named, here)
+            buffer = buffers[number]
+            buffer.named = max(buffer.named, here)
 
 
 def _twice(parts: Sequence[Held], reads: Held) -> Held:
     """The tensors that are several arguments of an operation, which reads them once."""
+    if sum(map(len, parts)) == len(reads):
+        return ()
     left, twice = Counter(reads), list[int]()
     whole = (part for part in parts if not isinstance(part, Seen))
     for number in (number for part in whole for number in part):

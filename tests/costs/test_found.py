@@ -87,6 +87,9 @@ FOUND = {
     # Who calls a layer has what it gets beside the copy that the layer makes of that.
     "behind a convolution of tokens": HEADED
     + "W = conv1d(3) > tanh > cos > linear(c)\nX_i = X_<i-1> + W_i*X_<i-1>",
+    # A gradient that lies as an image does is copied by a product of matrices.
+    "gradients of images": IMAGES.replace("relu", "relu > conv(1, 4)")
+    + "W = pixels > ln > linear(c) > gelu > linear(c) > image\nX_i = X_<i-1> + W_i*X_<i-1>",
     "one head": HEADED
     + "W = ln > attention(1, dropout=0.1)\nX_i = X_<i-1> + W_i*X_<i-1>",
 }

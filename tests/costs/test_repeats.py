@@ -18,6 +18,7 @@ from recform.blocks.amount import Dtype
 from recform.classes.steps.reversible import ways_back
 from recform.compiled import Compiled
 from recform.costs import budget, repeats, rows
+from recform.costs import record as recorded
 from recform.costs.forms import under
 from recform.costs.needs import Needs, needs, setting_of, staying
 from recform.costs.peaks import Course, held, peaks
@@ -256,3 +257,21 @@ def test_examples_of_a_thousand(name: str) -> None:
     for choice in found[:: max(1, len(found) // 3)]:
         kept = choice.kept, choice.peak, choice.again
         assert said(tape, choice.forms, 8) == kept
+
+
+def test_work_on_another_device_takes_no_gradients(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a sum over depth each block has as many as there are members."""
+    followed: list[int] = []
+    follow = recorded.follow
+    monkeypatch.setattr(
+        recorded, "follow", lambda tape: (followed.append(1), follow(tape))
+    )
+    item = compiled(
+        "input 6 x 8\nstem none\nhead none\nstages 8 x 20\nscalar a_<i,k> = 0.5\n"
+        "W = ln > linear(c) > gelu\nY_i = X_<i-1> + W_i*X_<i-1>\n"
+        "X_i = sum(k, 0, i, a_<i,k>*Y_k)\nY_0 = input\noutput X_L"
+    )
+    item.memory(batch=2)
+    assert len(followed) == 1
