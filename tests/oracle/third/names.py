@@ -165,10 +165,11 @@ class Names(Definitions):
         place = at.members[1].index(k)
         if name in self.file.scalars:
             assert self.blocks is not None
-            vector = getattr(self.blocks[block - 1], name)
-            assert len(vector) == len(at.members[1]), (
-                f"{name} has {len(vector)} numbers"
-            )
+            vector = getattr(self.blocks[block - 1], name, None)
+            members = at.members[1]
+            if vector is None or (members[0] == 0 and len(vector) == len(members) - 1):
+                raise Unread("a sum without the member of block 0")
+            assert len(vector) == len(members), f"{name} has {len(vector)} numbers"
             return number(vector[place].view(1))
         if name in self.file.laws:
             return dealt(self.state(name, block, at), place)
