@@ -16,8 +16,16 @@ from recform.blocks import defaults
 from recform.closure import closure
 from recform.diagnostics import Diagnostics, Label
 from recform.outline.definitions import every_name
-from recform.outline.sections import LIFT, RISE, Section, default_statements, sections
-from recform.outline.undefined import in_place_of, warn_misspelt
+from recform.outline.sections import (
+    LIFT,
+    RISE,
+    Section,
+    default_statements,
+    layout_defaults,
+    sections,
+    statement_text,
+)
+from recform.outline.undefined import in_place_of, undefined, warn_misspelt
 from recform.source import Source, Span
 from recform.syntax import nodes as n
 
@@ -138,10 +146,31 @@ def _names_read(section: Section) -> set[str]:
         # The default head reads a parameter that the file may have, too.
         given = default_statements(defaults.PARAMS)
         waiting += [item.name for item in given if isinstance(item, n.Param)]
+    waiting += _defaults_read(section)
     if "output" not in section.single and section.equations:
         waiting += every_name(section.equations[-1].left)
     declared = list(_declared(section))
     return set(closure(waiting, lambda name: _read_by(declared, name)))
+
+
+def _defaults_read(section: Section) -> Iterator[str]:
+    """What stands in flows that the file leaves out, which may be the file's own names."""
+    given = section.single.get("input")
+    sizes = len(given.sizes) if isinstance(given, n.Input) else 3
+    ids = isinstance(given, n.Input) and given.kinds is not None
+    layout = "ids" if ids else {1: "vector", 2: "tokens"}.get(sizes, "image")
+    without = {*section.single}
+    if not any(map(_is_part, _strides(section))):
+        without |= {RISE, LIFT}
+    if not _has_transitions(section):
+        without |= {"transition", LIFT}
+    for item in default_statements(layout_defaults(layout)):
+        if isinstance(item, n.Pipeline) and item.role not in without:
+            yield from every_name(item)
+    if undefined(section):
+        image = layout == "image"
+        block = defaults.IMAGE_BLOCK if image else defaults.VECTOR_BLOCK
+        yield from every_name(statement_text(block))
 
 
 def _read_by(declared: Iterable[_Declared], name: str) -> Iterator[str]:

@@ -26,6 +26,8 @@ def told(text: str) -> list[tuple[str, str]]:
 WARNED = [
     (MISSPELT, "RF222", "Wide = conv(5, c)"),
     ("A = conv(1, c)\nB = A > bn\n" + ONE, "RF222", "A = conv(1, c)"),
+    ("stem conv(3, c)\nW = conv(3, c)\nadapter conv(1, c)\ntransition none\nhead none\n"
+     "bn = gn(4)\nstages 8 x 2\n" + ONE, "RF222", "bn = gn(4)"),
     ("const a = 3\nconst b = a\n" + ONE, "RF222", "const b = a"),
     ("scalar k_i = 0.5\n" + ONE, "RF222", "scalar k_i = 0.5"),
     ("param q = 4\n" + ONE, "RF222", "param q = 4"),
@@ -107,6 +109,9 @@ SILENT = [
     # One block shares nothing, and statistics of each block are its own.
     "stages 8 x 1\nX_i = X_0 + W*X_<i-1>",
     "stages 8 x 3\nX_i = (1 + W_i + W_i*W_i)*X_<i-1>",
+    # Flows that the file leaves out have its own names.
+    "stages 8 x 2\nbn = gn(4)\n" + ONE,
+    "input 5 x 4\nstages 4 x 2\ngelu = relu\nhead none\n" + ONE,
     # Growing features are no width that is not made.
     "stages 8 x 3\nX_i = concat(X_<i-1>, W_i*X_<i-1>)",
     "scope stage\nstages 8 x 2, 12 x 2 / 2\nX_i = W_i*concat(X_<0..i-1>)",
