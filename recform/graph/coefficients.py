@@ -26,6 +26,7 @@ from recform.graph.model import StageGraph
 from recform.graph.places import find
 from recform.recurrence.build import relative
 from recform.recurrence.model import Recurrence, Step
+from recform.source import Span
 
 
 def check(
@@ -44,7 +45,7 @@ def check(
             codes = ((n, _fault(value, use.index(n), use.length)) for n in use.blocks)
             found = next(((block, code) for block, code in codes if code), None)
             if found:
-                _report(recurrence, use.step, use.tensor, found, report)
+                _report(use.place(recurrence), found, report)
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,14 @@ class Use:
     def moved(self, number: Symbolic, block: int) -> int:
         """What a number of a block in the step is in one of the blocks."""
         return int(number) + self.more + block - self.blocks.start
+
+    def place(self, recurrence: Recurrence) -> Span:
+        """Where it stands in the file."""
+        formula, step = recurrence.formula, self.step
+        if any(flow.end is step for flow in recurrence.flows):
+            return formula.output_span
+        found = find(formula, relative(self.tensor, step.at, step.absolute))
+        return found or formula.equations[0].span
 
 
 def uses(recurrence: Recurrence, stages: tuple[StageGraph, ...]) -> Iterator[Use]:
@@ -234,31 +243,22 @@ def _fault(
     return ""
 
 
-def _report(
-    recurrence: Recurrence,
-    step: Step,
-    tensor: Tensor,
-    found: tuple[int, str],
-    report: Diagnostics,
-) -> None:
+def _report(place: Span, found: tuple[int, str], report: Diagnostics) -> None:
     block, code = found
-    formula = recurrence.formula
-    symbolic = relative(tensor, step.at, step.absolute)
-    span = find(formula, symbolic) or formula.equations[0].span
     where = f" in block {block}" if block else ""
     if code == "RF106":
         report.error(
             code,
             f"this coefficient is made{where} of numbers that cancel, or are too large or "
             "too small for a network",
-            span,
+            place,
             hint="exp(i/L) and exp(-i/L) are numbers like others in every block",
         )
         return
     report.error(
         code,
         f"this coefficient has no value{where}",
-        span,
+        place,
         hint="1/(i+1) and log(i+1) have one in every block",
     )
 

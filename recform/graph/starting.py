@@ -11,15 +11,16 @@ from itertools import chain
 import sympy
 
 from recform.algebra.definitions.body import Body, every_step
-from recform.algebra.expr import Filled, I, L, Learned, Scaled
+from recform.algebra.definitions.cell import Cell
+from recform.algebra.expr import Filled, I, L, Learned, Scaled, Tensor
 from recform.algebra.formula import LearnedScalar
+from recform.algebra.stable import with_words
+from recform.blocks.code import LARGEST
 from recform.blocks.exact import as_any_float, precise
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-from recform.graph.coefficients import Use, uses
+from recform.graph.coefficients import uses
 from recform.graph.model import StageGraph
-from recform.graph.places import find
-from recform.recurrence.build import relative
 from recform.recurrence.model import Recurrence
 from recform.source import Span
 
@@ -44,7 +45,7 @@ class _Coefficient:
     length: int
     index: Callable[[int], int]
     moved: Callable[[Symbolic, int], int]
-    place: Callable[[], Span | None]
+    place: Callable[[], Span]
 
 
 def warn_of_starts(
@@ -57,7 +58,7 @@ def warn_of_starts(
         stages: which blocks take them.
         report: gets RF318 (``log(-a)`` of ``scalar a = 2``).
     """
-    whole, found = recurrence.formula.equations[0].span, dict[Span, str]()
+    found: dict[Span, str] = {}
     for part in chain(_of_equations(recurrence, stages), _of_definitions(recurrence)):
         if _is_polynomial(part.value):
             continue
@@ -66,7 +67,7 @@ def warn_of_starts(
         block, what = next(((n, text) for n, text in wrong if text), (0, ""))
         if what:
             where = f" in block {block}" if len(blocks) > 1 else ""
-            found.setdefault(part.place() or whole, what + where)
+            found.setdefault(part.place(), what + where)
     for span, what in found.items():
         # Of what stands within another one, the smaller place is told.
         if not any(_is_in(other, span) for other in found):
@@ -87,31 +88,28 @@ def _is_in(small: Span, large: Span) -> bool:
 def _of_equations(
     recurrence: Recurrence, stages: tuple[StageGraph, ...]
 ) -> Iterator[_Coefficient]:
-    formula = recurrence.formula
-
-    def place(use: Use) -> Span | None:
-        return find(formula, relative(use.tensor, use.step.at, use.step.absolute))
-
     for use in uses(recurrence, stages):
         if use.tensor.coefficient.has(Learned):
             yield _Coefficient(
                 value=use.tensor.coefficient,
-                scalars=formula.scalars,
+                scalars=recurrence.formula.scalars,
                 blocks=use.blocks,
                 length=use.length,
                 index=use.index,
                 moved=use.moved,
-                place=partial(place, use),
+                place=partial(use.place, recurrence),
             )
 
 
 def _of_definitions(recurrence: Recurrence) -> Iterator[_Coefficient]:
     """Those inside of definitions; what is an argument there is not known."""
     length = max(flow.length for flow in recurrence.flows)
-    steps = chain.from_iterable(map(every_step, recurrence.formula.operators.values()))
+    steps = chain.from_iterable(map(every_step, recurrence.formula.pipelines))
     bodies = (step.operator for step in steps if isinstance(step.operator, Body))
     for body in dict.fromkeys(bodies):
-        for tensor in chain.from_iterable((t, *body.parts(t)) for t in body.tensors):
+        parts = chain.from_iterable((t, *body.parts(t)) for t in body.tensors)
+        begun = body.starts.values() if isinstance(body, Cell) else ()
+        for tensor in chain(parts, begun):
             if isinstance(tensor, Scaled | Filled) and tensor.coefficient.has(Learned):
                 yield _Coefficient(
                     value=tensor.coefficient,
@@ -120,8 +118,12 @@ def _of_definitions(recurrence: Recurrence) -> Iterator[_Coefficient]:
                     length=length,
                     index=int,
                     moved=lambda number, block: block,
-                    place=partial(body.spans.get, tensor, body.span),
+                    place=partial(_place, body, tensor),
                 )
+
+
+def _place(body: Body, tensor: Tensor) -> Span:
+    return body.spans.get(tensor, body.span)
 
 
 def _is_polynomial(value: Symbolic) -> bool:
@@ -151,8 +153,16 @@ def _wrong(part: _Coefficient, block: int) -> str:
     value = as_any_float(part.value, at)
     if math.isnan(value):
         return "is no number"
-    if math.isinf(value):
+    made = with_words(part.value).atoms(sympy.Pow, sympy.exp)
+    powers = [power for power in made if power.has(Learned)]
+    grown = (as_any_float(p, at) for p in powers if not p.exp.is_negative)
+    if any(abs(number) > LARGEST for number in (value, *grown)):
         return "is larger than any float"
-    powers = (p for p in part.value.atoms(sympy.Pow) if p.base.has(Learned))
-    roots = (p.base for p in powers if p.exp.is_Rational and 0 < p.exp < 1)
-    return "has no slope" if any(as_any_float(r, at) == 0 for r in roots) else ""
+    return "has no slope" if any(_is_steep(p, at) for p in powers) else ""
+
+
+def _is_steep(power: Symbolic, at: Mapping[Symbolic, object]) -> bool:
+    """Whether a power has no slope: a root of 0, or where the exponent is learned as well."""
+    base, exponent = (as_any_float(x, at) for x in (power.base, power.exp))
+    is_root = power.base.has(Learned) and base == 0 and 0 < exponent < 1
+    return is_root or (power.exp.has(Learned) and base < 0)

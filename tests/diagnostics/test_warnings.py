@@ -89,6 +89,23 @@ WARNED = [
     ("input 6 x 4\nstages 4 x 2\nscalar b = -1\nV = linear(c)\noutput X_<L,4>\n"
      "H_<i,t> = 0.5*H_<i,t-1> + log(b)*V_i*X_<i-1,t>\nX_<i,t> = X_<i-1,t> + H_<i,t>",
      "RF318", "log(b)*V_i*X_<i-1,t>"),
+    # No float of a network is as large, nor what it is made of.
+    ("stages 8 x 2\nscalar a = 100\nX_i = X_<i-1> + exp(a)*W_i*X_<i-1>", "RF318",
+     "exp(a)*W_i*X_<i-1>"),
+    ("stages 8 x 2\nscalar a = 100\nX_i = X_<i-1> + tanh(exp(a))*W_i*X_<i-1>", "RF318",
+     "tanh(exp(a))*W_i*X_<i-1>"),
+    # Roots whose exponents are no fractions.
+    ("stages 8 x 2\nscalar a = 0\nscalar b = 0.5\nX_i = X_<i-1> + a^b*W_i*X_<i-1>", "RF318",
+     "a^b*W_i*X_<i-1>"),
+    ("stages 8 x 2\nscalar a = -1\nX_i = X_<i-1> + a^a*W_i*X_<i-1>", "RF318",
+     "a^a*W_i*X_<i-1>"),
+    # Beside the blocks, and before the first position.
+    ("stages 8 x 2\nstem conv(3, c) > D\nD(x) = x/b where scalar b = 0\n" + ONE,
+     "RF318", "x/b"),
+    ("stages 8 x 2\nscalar a = 0\n" + ONE + "\noutput X_L/a", "RF318", "output X_L/a"),
+    ("input 6 x 4\ntimes positions\nstages 4 x 2\nvector b_i = 0\nV = linear(c)\noutput X_L\n"
+     "H_<i,t> = tanh(V_i*X_<i-1,t> + H_<i,t-1>)\nH_<i,0> = sqrt(b_i)\n"
+     "X_<i,t> = X_<i-1,t> + H_<i,t>", "RF318", "H_<i,0> = sqrt(b_i)"),
 ]  # fmt: skip
 
 
@@ -138,6 +155,7 @@ SILENT = [
     # Numbers and slopes as training begins, if not everywhere.
     "stages 8 x 3\nscalar a_i = i\nX_i = X_<i-1>/a_i + log(a_i)*sqrt(a_i)*W_i*X_<i-1>",
     "stages 8 x 3\nscalar a = 0\nX_i = X_<i-1> + relu(a)*abs(a)*W_i*X_<i-1>/(1 + a^2)",
+    "stages 8 x 3\nscalar a = 100\nX_i = X_<i-1>/(1 + exp(a)) + log(1 + exp(a))*W_i*X_<i-1>",
 ]
 
 

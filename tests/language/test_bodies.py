@@ -153,6 +153,8 @@ FORMS = {
     "F = conv(3, cin) > bn\nW = conv(3, c, stride=s) > S\nX_i = X_<i-1> + W_i*X_<i-1>",
     "a learned vector": "S(x) = (1 - v)*x + v*F*x where vector v = 0.3, "
     "F = conv(1, cin)\nW = conv(3, c, stride=s) > S\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "a vector that is only added": "S(x) = F*relu(F*x + v) where vector v = 0.3, "
+    "F = conv(1, cin)\nW = conv(3, c, stride=s) > S\nX_i = X_<i-1> + W_i*X_<i-1>",
     "one scalar": "S(x) = (1-g)*x + g*relu(x) where scalar g = 0.3\n"
     "W = conv(3, c, stride=s) > S\nX_i = X_<i-1> + W_i*X_<i-1>",
     "a module twice": "T(x) = A*(A*x) + x where A = conv(3, cin) > bn\n"

@@ -14,7 +14,16 @@ from functools import cached_property
 import sympy
 
 from recform.algebra.definitions.inside import Inside
-from recform.algebra.expr import Apply, Elementwise, Input, State, Tensor
+from recform.algebra.expr import (
+    Apply,
+    Elementwise,
+    Filled,
+    Input,
+    Learned,
+    Scaled,
+    State,
+    Tensor,
+)
 from recform.algebra.formula import LearnedScalar
 from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.tracing import memories
@@ -39,6 +48,14 @@ from recform.source import Span
 def given(name: str) -> State:
     """What comes in under a name."""
     return State(name, sympy.nan)
+
+
+def learned_in(tensor: Tensor) -> list[Learned]:
+    """The learned numbers in front of a tensor, and those that are added in it."""
+    added = (part for part in tensor.children if isinstance(part, Filled))
+    numbers = (p for p in (tensor, *added) if isinstance(p, Scaled | Filled))
+    found = {item for part in numbers for item in part.coefficient.atoms(Learned)}
+    return sorted(found, key=str)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -88,6 +105,15 @@ class Body(Operator):
             made = self.definitions.get(tensor)
             return () if made is None else (made,)
         return tensor.children
+
+    def learned(self, name: str) -> tuple[tuple[Tensor, Learned], ...]:
+        """Where a learned scalar stands, and as which: what it scales, or is added to."""
+        return tuple(
+            (tensor, item)
+            for tensor in self.tensors
+            for item in learned_in(tensor)
+            if item.name == name
+        )
 
     @property
     def inputs(self) -> tuple[str, ...]:  # type: ignore[override]

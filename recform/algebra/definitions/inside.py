@@ -10,7 +10,6 @@ from recform.algebra.expr import (
     Apply,
     Concat,
     Elementwise,
-    Learned,
     Part,
     Pointwise,
     Scaled,
@@ -313,14 +312,8 @@ class Inside(Shapes):
 
     def scaled_by(self, name: str) -> Shape | None:
         """The shape of what a learned scalar scales by features, if it does."""
-        for tensor in (
-            self._body.tensors if self._body.scalars[name].per_feature else ()
-        ):
-            if isinstance(tensor, Scaled) and any(
-                item.name == name for item in tensor.coefficient.atoms(Learned)
-            ):
-                return self.shape(tensor)
-        return None
+        found = self._body.scalars[name].per_feature and self._body.learned(name)
+        return self.shape(found[0][0]) if found else None
 
     def _root(self, tensor: Tensor) -> Tensor:
         """What holds the numbers: a name or a part of a tensor is only a view."""

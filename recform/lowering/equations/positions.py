@@ -353,6 +353,11 @@ class _Recurrence:
             for name, _ in self.inner.owned
             if name in network.scalars
         }
+        starts = {
+            start.unknown: Filled(self.inner.number(Filled(start.value)))
+            for start in self.inner.starts
+        }
+        begun = {starts[start.unknown]: start.span for start in self.inner.starts}
         return Cell(
             name=name,
             arguments=_places(operators, scalars),
@@ -373,16 +378,13 @@ class _Recurrence:
             about="\n".join(about),
             attribute=name,
             span=self.inner.span,
-            spans=self.inner.spans,
+            spans={**begun, **self.inner.spans},
             incoming=tuple(self.inner.inputs),
             unknowns=self.group,
             results=results,
             lags=self.inner.lags,
             affine=linear,
-            starts={
-                start.unknown: Filled(self.inner.number(Filled(start.value)))
-                for start in self.inner.starts
-            },
+            starts=starts,
         )
 
     def _name(self, unknown: str) -> str:

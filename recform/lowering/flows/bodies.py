@@ -12,13 +12,11 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.definitions.body import Body, given
+from recform.algebra.definitions.body import Body, given, learned_in
 from recform.algebra.expr import (
     Apply,
     Filled,
     Input,
-    Learned,
-    Scaled,
     State,
     Tensor,
     subtensors,
@@ -107,7 +105,7 @@ class BodyBuilder:
         learned = {
             item.name: replace(found.scalars[owner], name=item.name)
             for tensor in tensors
-            for item in sorted(_learned(tensor), key=str)
+            for item in learned_in(tensor)
             # Of a numbered list, a_1 is a member of `scalar a_k`.
             if (owner := reader.members.get(item.name, item.name)) in found.scalars
         }
@@ -204,12 +202,6 @@ def _states(tensor: Tensor) -> list[State]:
         part for part in sympy.preorder_traversal(tensor) if isinstance(part, State)
     ]
     return list(reversed(dict.fromkeys(found)))
-
-
-def _learned(tensor: Tensor) -> set[Learned]:
-    if not isinstance(tensor, Scaled | Filled):
-        return set()
-    return tensor.coefficient.atoms(Learned)  # type: ignore[no-any-return]
 
 
 def _in_order(

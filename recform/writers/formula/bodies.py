@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import sympy
 
 from recform.algebra.definitions.body import Body
-from recform.algebra.expr import Apply, Filled, Learned, Scaled, State, Tensor
+from recform.algebra.expr import Apply, Filled, Scaled, State, Tensor
 from recform.algebra.pipeline import Pipeline
 from recform.algebra.symbols import IN_ARGUMENTS, argument, is_counted
 from recform.blocks import Arguments, Layout, Shape, code, symbols_in
@@ -311,15 +311,11 @@ class ClassWriter:
             view = [code(features), *("1" for _ in shape.broadcast_view()[1:])]
             made = scalar_parameter(start, view)
         self._made.append(Attribute(attribute, made, Role.SCALAR))
-        for tensor in self._body.tensors:
-            for item in _learned(tensor):
-                if item.name == name:
-                    self._scalars[item] = f"self.{attribute}"
+        for _, item in self._body.learned(name):
+            self._scalars[item] = f"self.{attribute}"
 
     def _scaled_by(self, name: str) -> Tensor:
-        return next(
-            t for t in self._body.tensors if any(i.name == name for i in _learned(t))
-        )
+        return self._body.learned(name)[0][0]
 
     # -- the forward pass
 
@@ -335,7 +331,8 @@ class ClassWriter:
         )
         names = Namespace.forward()
         takes = [names.new(name) for name in body.inputs]
-        reckoned = self._reckoned(body.tensors, names)
+        numbers = (part for t in body.tensors for part in (t, *t.children))
+        reckoned = self._reckoned(dict.fromkeys(numbers), names)
         writer = self._writer(dict(zip(leaves, takes, strict=True)), reckoned)
         statements = BodyWriter(step, writer, names, local_name, self._line)
         made = statements.write((), self._inlined_code)
@@ -400,8 +397,3 @@ def local_name(slot: Slot) -> str:
 
 def _by_number(index: Symbolic) -> int:
     return -1 if index is sympy.nan else int(index)
-
-
-def _learned(tensor: Tensor) -> list[Learned]:
-    found = getattr(tensor, "coefficient", sympy.S.Zero).atoms(Learned)
-    return sorted(found, key=str)
