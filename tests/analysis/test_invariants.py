@@ -305,7 +305,7 @@ def test_a_learned_divisor_is_named() -> None:
 OLDER = [name for name in NAMES if not name.startswith("modern/")]
 
 
-@pytest.mark.parametrize("name", thinned(OLDER, 24, first=10))
+@pytest.mark.parametrize("name", thinned(OLDER, 48, first=10))
 def test_every_example_holds(name: str) -> None:
     # Networks of a family have the same equations: one of them is enough.
     several = networks(name, **small(EXAMPLES / name))

@@ -125,7 +125,7 @@ def small(file: str) -> list[str]:
     return [*chosen, *(f"--set={name}={value}" for name, value in settings.items())]
 
 
-@pytest.mark.parametrize("number", range(2, len(FILES), 8), ids=FILES[2::8])
+@pytest.mark.parametrize("number", range(2, len(FILES), 13), ids=FILES[2::13])
 def test_examples(number: int) -> None:
     """Each command with a file; the long run has each file with each command."""
     over(FILES[number], [NAMES[number % len(NAMES)]])

@@ -237,7 +237,7 @@ def told(result: subprocess.CompletedProcess[str], reason: str) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", thinned(WRITING, 3))
+@pytest.mark.parametrize("name", thinned(WRITING, 6))
 def test_standard_output_that_is_full(name: str, tmp_path: Path) -> None:
     given, _ = prepared(name, tmp_path, options=False)
     result = shell(tmp_path, f"recform {name} {' '.join(given)} > /dev/full")
@@ -253,7 +253,7 @@ def test_standard_output_that_nobody_reads(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", [*thinned(WRITING, 3), "--help", "nonsense"])
+@pytest.mark.parametrize("name", [*thinned(WRITING, 6), "--help", "nonsense"])
 def test_a_broken_pipe_ends_every_command_alike(name: str, tmp_path: Path) -> None:
     given, _ = prepared(name, tmp_path, options=False) if name in COMMANDS else ([], {})
     # The reader is gone before the command starts.

@@ -73,12 +73,14 @@ def test_the_list_of_commands_cuts_no_sentence() -> None:
     ("command", "besides"),
     [
         ("compile one.rf -o one.py --set classes=10", set()),
-        ("check one.rf", set()),
+        pytest.param("check one.rf", set(), marks=pytest.mark.long),
         ("equiv one.rf one.rf", set()),
-        ("diff one.rf one.rf", set()),
-        ("derive one.rf", set()),
+        pytest.param("diff one.rf one.rf", set(), marks=pytest.mark.long),
+        pytest.param("derive one.rf", set(), marks=pytest.mark.long),
         ("analyze one.rf --depth 8 --gain 0.25 --json", set()),
-        ("render one.rf --to dot --view network", set()),
+        pytest.param(
+            "render one.rf --to dot --view network", set(), marks=pytest.mark.long
+        ),
         ("summary one.rf", {"rich"}),
     ],
 )

@@ -51,7 +51,7 @@ def test_it_compiles_without_a_warning_and_opens_with_its_origin(path: Path) -> 
         assert path.read_text().startswith("# ")
 
 
-@pytest.mark.parametrize("name", thinned(NAMES, 6))
+@pytest.mark.parametrize("name", thinned(NAMES, 9))
 def test_it_runs_and_every_parameter_learns(name: str) -> None:
     path = EXAMPLES / name
     for compiled in networks(name):

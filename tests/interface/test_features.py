@@ -144,7 +144,7 @@ def test_depth_grows_from_where_a_parameter_is_read_first(
             assert depths[key] <= min(rest) and (coarse or depths[key] < min(rest))
 
 
-@pytest.mark.parametrize("name", thinned(NAMES, 3))
+@pytest.mark.parametrize("name", thinned(NAMES, 6))
 def test_what_is_no_weight_does_not_decay(name: str) -> None:
     """A class of the file has scalars; layers have weights, and so has its LayerNorm2d."""
     model = built(interface(name))

@@ -159,7 +159,7 @@ def text(name: str, argument: Any, number: str, form: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    "given", thinned(PLACES, 2, lambda place: f"{place[0]}-{place[1].name}")
+    "given", thinned(PLACES, 4, lambda place: f"{place[0]}-{place[1].name}")
 )
 def test_odd_numbers(given: tuple[str, Any]) -> None:
     """A network that was proved, and runs; or a diagnostic that is no fault of recform."""
@@ -196,7 +196,7 @@ def test_a_deviation_that_is_nothing_in_one_block(std: str, alone: bool) -> None
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("place", thinned(ELSEWHERE, 2))
+@pytest.mark.parametrize("place", thinned(ELSEWHERE, 4))
 def test_odd_numbers_elsewhere(place: str) -> None:
     head = TOKENS.partition("W =")[0] + NUMBERS.format(p="0.0") + "W = ln > linear(c)\n"
     for number in STRANGE:

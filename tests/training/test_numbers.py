@@ -93,6 +93,7 @@ def test_the_block_and_its_line_are_named(
     assert diverged(planned(tmp_path))[1] == 7
 
 
+@pytest.mark.long
 def test_behind_a_checkpoint(spoilt: Any, tmp_path: Path) -> None:
     plan = planned(tmp_path)
     with pytest.raises(Stopped):
@@ -115,6 +116,7 @@ def test_a_learning_rate_that_is_too_large(tmp_path: Path) -> None:
     assert re.search(r"tiny\.rf:\d+: ", item.notes[1])
 
 
+@pytest.mark.long
 def test_the_weights_of_the_last_step_are_looked_at(tmp_path: Path) -> None:
     plain = TINY.replace(" > bn > relu > dropout(0.1)", "").replace(" > bn", "")
     overrides = ("batch=5000", "epochs=1", "warmup=0", "lr=1000", "weight_decay=1000")
