@@ -417,6 +417,13 @@ class Part(Single):
         return super().__new__(cls, tensor, sympy.Integer(parts), sympy.Integer(which))
 
 
+def learned_in(tensor: Tensor) -> set[Learned]:
+    """The learned scalars in the coefficient of a tensor, if it has one."""
+    if isinstance(tensor, Scaled | Filled):
+        return tensor.coefficient.atoms(Learned)  # type: ignore[no-any-return]
+    return set()
+
+
 def subtensors(
     tensor: Tensor,
     parts: Callable[[Tensor], Sequence[Tensor]] = lambda tensor: tensor.children,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from recform.algebra.expr import learned_in
 from recform.algebra.formula import Scope
 from recform.algebra.labels import Naming
 from recform.algebra.lists import is_list
@@ -38,7 +39,6 @@ from recform.recurrence.model import (
     REGULAR,
     ModuleSlot,
     contexts_of,
-    learned_in,
     read_by,
     shared_by,
 )

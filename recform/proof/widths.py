@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import sympy
 
-from recform.algebra.expr import Apply, Filled, Scaled, Tensor
+from recform.algebra.expr import Apply, Filled, Scaled, Tensor, learned_in
 from recform.algebra.formula import Formula
 from recform.diagnostics.refuted import Refuted
 from recform.graph.model import Block, NetworkGraph, Site
-from recform.recurrence.model import Flow, Step, learned_in
+from recform.recurrence.model import Flow, Step
 
 #: An operator or scalar, how many blocks before the own one owns it, and the features that
 #: it meets.

@@ -11,7 +11,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.definitions.cell import Cell
-from recform.algebra.expr import I, L, Tensor
+from recform.algebra.expr import I, L, Tensor, learned_in
 from recform.algebra.formula import Formula
 from recform.algebra.pipeline import Pipeline
 from recform.algebra.symbols import BLOCK, SCALE, STRIDE, WIDTH
@@ -33,7 +33,7 @@ from recform.readback.plan import Printed
 from recform.readback.starts import Starts, starts_in
 from recform.readback.wanted import Line
 from recform.recurrence.build import relative
-from recform.recurrence.model import ModuleSlot, Slot, Step, learned_in
+from recform.recurrence.model import ModuleSlot, Slot, Step
 
 
 class Declined(Refuted):

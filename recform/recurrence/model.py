@@ -9,7 +9,15 @@ from functools import cached_property, lru_cache
 
 import sympy
 
-from recform.algebra.expr import Apply, Filled, Learned, Scaled, State, Tensor
+from recform.algebra.expr import (
+    Apply,
+    Filled,
+    Learned,
+    Scaled,
+    State,
+    Tensor,
+    learned_in,
+)
 from recform.algebra.formula import Formula
 from recform.algebra.indices import is_of_context
 from recform.algebra.lists import Mirror
@@ -254,13 +262,6 @@ def used_in(tensor: Tensor) -> tuple[ModuleSlot, ...]:
 def scalar_names(tensor: Tensor) -> set[str]:
     """The learned scalars without an index in the coefficient of a tensor."""
     return {item.name for item in learned_in(tensor) if item.index is sympy.nan}
-
-
-def learned_in(tensor: Tensor) -> set[Learned]:
-    """The learned scalars in the coefficient of a tensor, if it has one."""
-    if isinstance(tensor, Scaled | Filled):
-        return tensor.coefficient.atoms(Learned)  # type: ignore[no-any-return]
-    return set()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Files that the grammar makes of pieces of others."""

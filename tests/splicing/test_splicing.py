@@ -26,12 +26,12 @@ from tests.oracle.third.check import (
     TOLERANCE,
     TOLERANCES,
     TooLarge,
-    _paths,
     apart,
     check,
     formed,
     passes,
     rates,
+    told_paths,
 )
 from tests.oracle.third.grammar import Unread
 from tests.splicing.splice import SPLICED
@@ -141,7 +141,7 @@ def same_in_all_forms(item: Compiled) -> None:
         nets += [(form, made) for form in FORMS if (made := formed(item, form, net))]
         results = []
         for _, made in nets:
-            _paths(made)
+            told_paths(made)
             results.append(passes(made, inputs, list(made.parameters())))
         for (form, _), found in zip(nets[1:], results[1:], strict=True):
             assert apart(found, results[0]) < TOLERANCES.get(form, TOLERANCE), form

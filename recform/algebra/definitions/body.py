@@ -20,9 +20,9 @@ from recform.algebra.expr import (
     Filled,
     Input,
     Learned,
-    Scaled,
     State,
     Tensor,
+    learned_in,
 )
 from recform.algebra.formula import LearnedScalar
 from recform.algebra.pipeline import Pipeline, Step
@@ -50,11 +50,10 @@ def given(name: str) -> State:
     return State(name, sympy.nan)
 
 
-def learned_in(tensor: Tensor) -> list[Learned]:
+def learned_within(tensor: Tensor) -> list[Learned]:
     """The learned numbers in front of a tensor, and those that are added in it."""
     added = (part for part in tensor.children if isinstance(part, Filled))
-    numbers = (p for p in (tensor, *added) if isinstance(p, Scaled | Filled))
-    found = {item for part in numbers for item in part.coefficient.atoms(Learned)}
+    found = {item for part in (tensor, *added) for item in learned_in(part)}
     return sorted(found, key=str)
 
 
@@ -111,7 +110,7 @@ class Body(Operator):
         return tuple(
             (tensor, item)
             for tensor in self.tensors
-            for item in learned_in(tensor)
+            for item in learned_within(tensor)
             if item.name == name
         )
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.definitions.body import Body, given, learned_in
+from recform.algebra.definitions.body import Body, given, learned_within
 from recform.algebra.expr import (
     Apply,
     Filled,
@@ -105,7 +105,7 @@ class BodyBuilder:
         learned = {
             item.name: replace(found.scalars[owner], name=item.name)
             for tensor in tensors
-            for item in learned_in(tensor)
+            for item in learned_within(tensor)
             # Of a numbered list, a_1 is a member of `scalar a_k`.
             if (owner := reader.members.get(item.name, item.name)) in found.scalars
         }

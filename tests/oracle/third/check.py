@@ -80,7 +80,7 @@ def rates() -> Iterator[None]:
             setattr(F, name, made)
 
 
-def _paths(net: nn.Module) -> None:
+def told_paths(net: nn.Module) -> None:
     """The same of stochastic depth, whose class the file brings."""
     for module in net.modules():
         if type(module).__name__ == "DropPath":
@@ -128,7 +128,7 @@ def apart(one: list[Any], two: list[Any]) -> float:
 def watch(reader: Network, net: nn.Module, given: tuple[Tensor, ...]) -> None:
     """Tells the reader which adapter got what, and which shape it made of that."""
     run = copy.deepcopy(net)
-    _paths(run)
+    told_paths(run)
     others = dict(reader.net.named_modules())
     for name, module in run.named_modules():
 
@@ -212,7 +212,7 @@ def check_one(
             ours = formed(item, form, net)
             if ours is None:
                 continue
-            _paths(ours)
+            told_paths(ours)
             if form == "inference":
                 _folded(file, net, ours, given)
                 continue

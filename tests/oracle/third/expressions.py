@@ -76,15 +76,17 @@ class Expressions(Sums):
                 raise Unread("a tensor and an operator")
             if not left:
                 return nothing("operator")
-            return Value(
-                "operator",
-                operator_sum(
-                    left,
-                    lambda parts: self.total(parts, at),
-                    lambda factor, value: self.apply(factor, value, at),
-                ),
-            )
+            return self.summed(left, at)
         return self.total(left, at) if left else nothing("tensor")
+
+    def summed(self, terms: list[tuple[int, Value]], at: Place) -> Value:
+        """A sum of operators, with their signs, as an operator."""
+        total = operator_sum(
+            terms,
+            lambda parts: self.total(parts, at),
+            lambda factor, value: self.apply(factor, value, at),
+        )
+        return Value("operator", total)
 
     def product(
         self, factors: list[tuple[str, Node]], at: Place, sign: int = 1

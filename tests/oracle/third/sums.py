@@ -24,7 +24,6 @@ from tests.oracle.third.values import (
     nothing,
     number,
     of,
-    operator_sum,
     plain_number,
     reckoned,
 )
@@ -184,14 +183,7 @@ class Sums(Shapes):
             left = [(1, value) for value in values if value.there]
             if not left:
                 return nothing("operator")
-            return Value(
-                "operator",
-                operator_sum(
-                    left,
-                    lambda parts: self.total(parts, at),
-                    lambda factor, value: self.apply(factor, value, at),
-                ),
-            )
+            return self.summed(left, at)
         left_ = [value for value in values if value.there]
         if not left_:
             return nothing("tensor")
