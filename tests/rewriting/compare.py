@@ -14,7 +14,7 @@ from torch import nn
 from recform.blocks.examples import random_inputs
 from recform.compiler import Compiled
 from tests.oracle.compare import shake
-from tests.oracle.third.check import TooLarge, _paths, apart, passes, rates
+from tests.oracle.third.check import TooLarge, apart, passes, rates, told_paths
 
 TOLERANCE = 1e-9
 
@@ -134,7 +134,7 @@ def alike(one: Compiled, two: Compiled) -> bool:
     given = random_inputs(one.formula.inputs, 3, dtype=torch.float64)
     names = list(mine)
     for net in (first, second):
-        _paths(net)
+        told_paths(net)
     try:
         with rates():
             made = [
