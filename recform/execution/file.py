@@ -192,7 +192,7 @@ class File:
                 self.turns.check()
         node = self.table.node("call", part, *map(self.stands, arguments))
         self._counted(node)
-        return {node: 1.0}
+        return self.overwritten.made({node: 1.0})
 
     def run(self, instance: Instance, arguments: Sequence[Value]) -> Value:
         """What an object of a class of the file makes of values."""

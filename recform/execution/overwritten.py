@@ -33,6 +33,17 @@ class Overwritten:
         self._gone: set[Node] = set()
         self._sums: dict[int, Any] = {}
         self._computed: dict[int, Any] = {}
+        self._again: dict[int, Any] = {}
+
+    def made(self, value: Any) -> Any:
+        """What a call of a module makes: a tensor of its own.
+
+        If the tensor of an equal call was written over, only this very value is good.
+        """
+        (node,) = value
+        if node in self._gone and _is_new(node):
+            self._again[id(value)] = value
+        return value
 
     def computed(self, value: Any) -> Any:
         """A sum that code computes: a tensor of its own, whatever is left of its terms."""
@@ -54,6 +65,8 @@ class Overwritten:
                 pass
             case dict() if list(value.values()) == [1.0]:
                 (node,) = value
+                if self._again.pop(id(value), None) is not None:
+                    return
                 if id(value) in self._computed:
                     self._sums[id(value)] = value
                     return
@@ -94,6 +107,8 @@ class Overwritten:
                 return any(map(self._lost, parts))
             case Pieces():
                 return self._lost(value.whole)
+            case dict() if id(value) in self._again:
+                return False
             case dict():
                 alone = len(value) == 1 and any(map(self._lost, value))
                 return alone or id(value) in self._sums

@@ -11,6 +11,8 @@ from recform.classes.network import plan_network
 from recform.diagnostics import CompileError
 from recform.emit.checked import check
 from recform.emit.module import printed
+from recform.execution.forms import Changed, Made, Table
+from recform.execution.overwritten import Overwritten
 from recform.plan.namespace import Namespace
 
 FRAME = "stages 4 x 4\nW = conv(3, c) > relu > conv(3, c) > bn\n"
@@ -211,3 +213,30 @@ def test_a_view_of_a_multiple(view: str) -> None:
     _check(f"X_i = {right}", f"return {left}", f"return {left}")
     with pytest.raises(CompileError, match="RF901"):
         _check(f"X_i = {right}", f"return {left}", code)
+
+
+def test_an_equal_call_that_runs_again() -> None:
+    """In block 1 both calls get the same, and each of them is written over."""
+    right = "X_i = X_<i-1> + W_i*X_<i-1> + W_i*i*X_<i-1>"
+    for frame in ("stages 4 x 3\n", "stages 4 x 1\n", FRAME):
+        recform.compile(f"{frame}{right}", inference=True).module()
+
+
+def test_equal_calls_are_told_apart() -> None:
+    table = Table()
+    seen = Overwritten(table)
+    call = table.node("call", Made(("nn.Conv2d", 4.0)), "x")
+    first, other = seen.made({call: 1.0}), {call: 1.0}
+    seen.add(first)
+    second = seen.made({call: 1.0})
+    seen.check(second)
+    for lost in (first, other, table.atom("item", table.frozen(second), 0.0)):
+        with pytest.raises(Changed):
+            seen.check(lost)
+    with pytest.raises(Changed):
+        seen.add(other)
+    seen.add(second)
+    with pytest.raises(Changed):
+        seen.check(second)
+    with pytest.raises(Changed):
+        seen.add(second)
