@@ -123,6 +123,7 @@ def trace(
     if apart is None:
         apart = any(x.layout is Layout.IMAGE for x in inputs[:1])
     held: list[Link] = []  # with the copies of what lies apart
+    dealt = False  # whether streams lie side by side
     for step in pipeline.steps:
         made = _one(step, inputs, values)
         if step.shares:
@@ -131,12 +132,19 @@ def trace(
         if step.shares:
             numbers = math.prod(weights[-1].sizes)
             link = replace(link, shares=(step.shares, numbers))
+        link = replace(
+            link, copies=inputs[0].elements if link.multiplies and dealt else 0
+        )
         links.append(link)
-        if link.multiplies and apart:
+        if link.copies or (link.multiplies and apart):
             held.append(Link(inputs[0].elements, Cost(saves_output=True), ()))
         held.append(link)
         if not made.cost.passes and link.order is not Order.ALIKE:
             apart = link.order is Order.APART
+        if step.operator.deals:
+            dealt = _is_dealt(made.shape)
+        elif link.order is not Order.ALIKE:
+            dealt = False
         inputs = (made.shape,)
     asks, saves_output, kept = chained(held)
     names = pipeline.inputs if asks is True else asks or ()
@@ -197,6 +205,12 @@ def _multiplies(step: Step, inputs: tuple[Shape, ...]) -> bool:
     (x, *_) = inputs
     several = x.elements > int(x.features) > 1
     return step.operator.multiplies and several and x.layout.features_last
+
+
+def _is_dealt(streams: Shape) -> bool:
+    """Whether a view of what streams are made of has no stream in one piece."""
+    many, *grid = map(int, streams.grid)
+    return many > 1 and math.prod(grid) > 1
 
 
 def memories(

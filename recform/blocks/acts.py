@@ -88,6 +88,7 @@ class Link:
         shares: the name of a weight that others have, too, and how many numbers it is.
         scalars: the learned numbers that it has for factors, and how many each is.
         number: what makes that, if it is made of learned ones; the last is the factor.
+        copies: how many numbers it copies of streams that lie side by side in memory.
     """
 
     made: int
@@ -106,6 +107,7 @@ class Link:
     once: int = 0
     scalars: tuple[tuple[object, int], ...] = ()
     number: tuple[Inner, ...] = ()
+    copies: int = 0
 
     @property
     def amount(self) -> Amount:

@@ -157,6 +157,8 @@ class Operator:
     #: whether it is a product of matrices, which copies tokens whose features lie apart.
     order: Order | None = None
     multiplies: bool = False
+    #: Whether the streams that it makes of positions are a view: they lie side by side.
+    deals: bool = False
     #: Whether it is from outside; none says so itself.
     foreign = False
     #: Whether it takes ids, which are names of tokens and no numbers to reckon with.

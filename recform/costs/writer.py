@@ -103,8 +103,8 @@ class Writer:
             named = x
             for link in statement:
                 argument = x
-                if link.multiplies and self._lies_apart(x):
-                    x = self._operation(self._copy(x), x, None)
+                if link.copies or (link.multiplies and self._lies_apart(x)):
+                    x = self._operation(self._copy(x, link.copies), x, None)
                 here = self.here
                 here_owner = owner and (owner, place)
                 place += 1
@@ -362,10 +362,12 @@ class Writer:
         """Whether a product of matrices has to copy a tensor, to have rows of features."""
         return not self._alone and any(self.tape.buffers[number].apart for number in x)
 
-    def _copy(self, x: Held) -> Link:
+    def _copy(self, x: Held, numbers: int = 0) -> Link:
         """Such a copy, for whose gradient nothing is asked."""
         size = sum(self.tape.buffers[number].amount.numbers for number in x)
-        cost = Cost(cheap=True, converts=True, hands=True)
+        alike = numbers in (0, size)
+        size = numbers or size
+        cost = Cost(cheap=True, converts=True, hands=alike)
         return Link(size, cost, (Work(size, size),))
 
     def copied(self, x: Held) -> Held:

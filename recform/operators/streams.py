@@ -30,6 +30,7 @@ class Copies(Operator):
 
     name = "copies"
     costs = Cost(passes=True)
+    deals = True
     takes = _PLAIN
     about = "n streams, each of which is what comes in"
     source = _SOURCE
@@ -49,6 +50,7 @@ class Streams(Operator):
 
     name = "streams"
     costs = Cost(passes=True)
+    deals = True
     takes = _PLAIN
     about = "cuts the features into n streams"
     positionwise = True
