@@ -57,6 +57,19 @@ PLACES = [
         "RF406",
         "N*W_i*X_<i-1>",
     ),
+    # So is what a definition, or a recurrence over positions, calls twice.
+    (
+        "input 4\nstages 4 x 2\nX_i = X_<i-1> + D_i*X_<i-1>\n"
+        "D(x) = S*concat(P*x, P*Q*x) where P = linear(4), Q = linear(8), S = linear(4)",
+        "RF406",
+        "P*Q*x",
+    ),
+    (
+        "input 5 x 6\nstem none\nstages 8 x 2\ntimes positions\nN = linear(c)\n"
+        "X_<i,t> = H_<i,t>\nH_<i,t> = tanh(N_i*X_<i-1,t> + N_i*H_<i,t-1>)\noutput X_L",
+        "RF406",
+        "N_i*H_<i,t-1>",
+    ),
     ("X_i = relu(W_i)", "RF206", "W_i"),
     ("X_i = W_i*concat(X_<i-1>, V_i)\nV = bn", "RF206", "V_i"),
     ("X_i = X_<i-1> + W_i*concat(i, 2/L)", "RF206", "i, 2/L"),

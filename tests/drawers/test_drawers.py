@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+import recform
+from recform.blocks.examples import random_examples
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
 from recform.memory import Memory
@@ -20,11 +23,14 @@ from tests.drawers import (
     definitions,
     depth,
     frames,
+    generation,
     learned,
     pipelines,
+    plugins,
     positions,
     tables,
 )
+from tests.oracle.compare import shake
 from tests.oracle.search import search, tries
 from tests.oracle.third.check import TooLarge, check
 from tests.oracle.third.grammar import Unread
@@ -72,6 +78,84 @@ def followed(text: str) -> str:
     except (Missing, NotFollowed, TooLarge, Unread):
         return "not followed"
     return "agreed"
+
+
+def stepped(text: str) -> str:
+    """What a network makes position by position, and in pieces, beside a whole pass."""
+    try:
+        plain = recform.compile(text)
+        going = recform.compile(text, generation=True)
+        scope: dict[str, Any] = {}
+        exec(going.source, scope)
+    except CompileError as error:
+        assert "RF901" not in {item.code for item in error.diagnostics}, error
+        return f"refused {error.diagnostics[0].code}"
+    torch.manual_seed(0)
+    net, other = plain.module().double().eval(), going.module().double().eval()
+    shake(net)
+    other.load_state_dict(net.state_dict())
+    x = random_examples(plain.formula.input, 2, dtype=torch.float64)
+    with torch.no_grad():
+        wanted = net(x)
+        for cuts in ([1] * x.shape[1], [3, 1, x.shape[1] - 4]):
+            past = scope["Past"]()
+            made = [other.step(piece, past) for piece in x.split(cuts, 1)]
+            torch.testing.assert_close(torch.cat(made, 1), wanted, rtol=1e-8, atol=1e-9)
+    return "agreed"
+
+
+def plugged(text: str) -> str:
+    """The same of a file with operators of a plugin, in a form and in the plain one.
+
+    Args:
+        text: the form and a number, of which both are drawn.
+    """
+    form, seed = text.split()
+    file, operators = plugins.drawn(Random(int(seed)))
+    try:
+        plain = recform.compile(file, plugins=operators)
+        other = recform.compile(file, plugins=operators, memory=form)
+        net, made = plain.module().double(), other.module().double()
+    except CompileError as error:
+        codes = {item.code for item in error.diagnostics}
+        assert not codes & {"RF901", "RF513", "RF514", "RF515"}, (file, error)
+        return "refused"
+    shake(net)
+    made.load_state_dict(net.state_dict())
+    x = torch.randn(3, 4, dtype=torch.float64)
+    torch.testing.assert_close(made(x), net(x), msg=lambda told: f"{file}\n{told}")
+    return "agreed"
+
+
+PLUGGED = st.tuples(st.sampled_from(FORMS), st.integers(0, 2**32 - 1)).map(
+    "{0[0]} {0[1]}".format
+)
+
+
+@tries(3)
+@given(PLUGGED)
+def test_few_plugins(text: str) -> None:
+    event(plugged(text))
+
+
+@pytest.mark.long
+def test_search_plugins(scale: float, tried: Tried) -> None:
+    tried(search(PLUGGED, plugged, round(150 * scale)))
+
+
+def test_few_positions() -> None:
+    @tries(3)
+    @given(st.randoms(use_true_random=False).map(generation.files))
+    def run(text: str) -> None:
+        event(stepped(text))
+
+    run()
+
+
+@pytest.mark.long
+def test_search_positions(scale: float, tried: Tried) -> None:
+    texts = st.randoms(use_true_random=False).map(generation.files)
+    tried(search(texts, stepped, round(150 * scale)))
 
 
 @pytest.mark.parametrize("name", DRAWERS)

@@ -26,7 +26,8 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import LearnedScalar
 from recform.algebra.pipeline import Pipeline, Step
-from recform.algebra.tracing import memories
+from recform.algebra.symbols import INCOMING
+from recform.algebra.tracing import arguments_of, memories, shapes_along
 from recform.blocks import (
     Argument,
     Arguments,
@@ -178,6 +179,25 @@ class Body(Operator):
     def inside(self, inputs: tuple[Shape, ...], a: Arguments) -> Inside:
         """The shapes inside."""
         return Inside(self, dict(zip(self.leaves, inputs, strict=True)), a)
+
+    def code_of(
+        self, name: str, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Value]
+    ) -> list[object]:
+        """What is written of one of its operators for what comes in there.
+
+        A definition with operators or numbers has a class, made for what comes in.
+        """
+        pipeline, written = self.operators[name], list[object]()
+        values = {**values, INCOMING: inputs[0].features}
+        behind = shapes_along(pipeline, inputs, values)
+        for step, made in zip(pipeline.steps, behind, strict=True):
+            if not isinstance(step.operator, Body):
+                a = arguments_of(step, values)
+                written.append(step.operator.written(inputs, a))
+            elif step.operator.operators or step.operator.scalars:
+                written.append(inputs)
+            inputs = (made,)
+        return written
 
     def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
         """What its operators keep, in the order of computation."""

@@ -45,6 +45,7 @@ class Inside(Shapes):
         self._values = body.values(a)
         self.known = dict(incoming)
         self._traces: dict[Tensor, Trace] = {}
+        self._first: dict[object, tuple[Shape, ...]] = {}
         self._incoming = tuple(incoming)
 
     def shape(self, tensor: Tensor) -> Shape:
@@ -68,9 +69,32 @@ class Inside(Shapes):
     def applied(self, tensor: Apply) -> Shape:
         """The shape of what an operator makes."""
         pipeline = self._body.operators[tensor.operator]
-        return output_of(
-            pipeline, tuple(map(self.shape, tensor.arguments)), self._values
-        )
+        inputs = tuple(map(self.shape, tensor.arguments))
+        made = output_of(pipeline, inputs, self._values)
+        self._require_one(tensor, inputs)
+        return made
+
+    def _require_one(self, call: Apply, inputs: tuple[Shape, ...]) -> None:
+        """Looks whether a module gets as many features in each of its calls.
+
+        Raises:
+            Misfit: if it does not, and is made for so many.
+        """
+        before = self._first.setdefault((call.operator, call.index), inputs)
+        there, here = ([x.features for x in xs] for xs in (before, inputs))
+        if there == here or not known(*there, *here):
+            return
+        name = call.operator
+        codes = (self._body.code_of(name, xs, self._values) for xs in (before, inputs))
+        if next(codes) != next(codes):
+            told = (" and ".join(map(str, xs)) for xs in (before, inputs))
+            misfit = self._misfit(
+                "RF406",
+                f"calls its one operator {name} on {' and on '.join(told)}",
+                call,
+            )
+            misfit.hint = f"give one of the calls an operator of its own, beside {name}"
+            raise misfit
 
     def met(self, tensor: Tensor) -> Shape:
         """The shape of a sum or product, over which gates spread."""
