@@ -19,7 +19,7 @@ from recform.diagnostics.refuted import Refuted
 from recform.execution.file import File
 from recform.execution.forms import Node, Unreadable
 from recform.execution.match import nodes_in
-from recform.execution.parts import Instance, Leaf, Row, Value
+from recform.execution.parts import Hole, Instance, Leaf, Row, Value
 from recform.execution.rows import Items, Later, Span
 from recform.graph.model import NetworkGraph
 from recform.readback.constructor import is_bare, numbers_at, pooling
@@ -166,11 +166,13 @@ class Interface:
         apart = self._graph.recurrence.formula.scope is Scope.STAGE
         stops = [end for _, end in self._shown]
         names = self._code.attribute(self._network, "_order") or tuple(self._names())
+        # A block hands on its own module, or one that it got: both count there.
+        got = [(part, n) for part, n in self._read if not isinstance(part, Hole)]
         for row, stop in zip(self._info[:-1], stops, strict=False):
             parts = list(map(self._part, self._pruned(names, row["module"])))
             # What blocks got has not returned where other blocks speak for them.
-            read = [part for part, before in self._read if before < stop]
-            later = [part for part, before in self._read if before >= stop and apart]
+            read = [part for part, before in got if before < stop]
+            later = [part for part, before in got if before >= stop and apart]
             early = [*self._modules(self._returned[:stop]), *read]
             ran = [*self._modules(self._returned[: stops[-1]]), *later]
             places = set(map(place, early))

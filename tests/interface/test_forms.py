@@ -78,6 +78,9 @@ FORMS = {
     "A_0, B_0 = split(input, 2)\nA_i = A_<i-1> + W_i*A_<i-1>\n"
     "B_i = B_<i-1> + G_i*A_i\nB_<L/2+1..L> = B_<i-1> + G_i*A_i\n"
     "output concat(A_L, B_L)\n": "level0 1, level1 2, level2 4",
+    # Blocks hand on their own operators to the next but one.
+    "input 3 x 16 x 16\nscope stage\nstages 8 x 2, 12 x 5\nF = conv(3, c)\n"
+    "X_i = X_<i-1> + F_<i-2>*X_<i-1>\n": "stem 1, level1 1, level2 1",
     f'names stem = "head.0"\nhead globalpool > conv(1, 8) > flatten > linear(7)\n{BODY}': (
         "head.0 1, stage1 1, stage2 2"
     ),

@@ -139,3 +139,11 @@ def test_what_blocks_share_that_the_first_of_them_does_not_read(scope: str) -> N
         "W = conv(3, c, stride=s)\nV = conv(1, c)\n"
         "X_<first> = W_<first>*X_<first-1>\nX_i = W_i*X_<i-1> + V*X_<i-1>\n"
     )
+
+
+@pytest.mark.parametrize("blocks", ["3", "5", "3, 6 x 4", "17"])
+def test_operators_that_blocks_hand_on(blocks: str) -> None:
+    written(
+        f"input 3 x 8 x 8\nscope stage\nstages 4 x {blocks}\n"
+        "F = conv(3, c)\nX_i = X_<i-1> + F_<i-2>*X_<i-1>\n"
+    )
