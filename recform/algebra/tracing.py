@@ -293,16 +293,34 @@ def output_of(
     return x
 
 
-def shapes_along(
+class Passed(NamedTuple):
+    """An operator of a pipeline, what comes into it, and what it makes of that."""
+
+    step: Step
+    inputs: tuple[Shape, ...]
+    arguments: Arguments
+    output: Shape
+
+
+def passed(
     pipeline: Pipeline, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
-) -> Iterator[Shape]:
-    """The shape behind each operator of a pipeline; sizes may be symbols."""
+) -> Iterator[Passed]:
+    """Each operator of a pipeline with the shapes around it; sizes may be symbols."""
     values = _entered(inputs, values)
     for step in pipeline.steps:
         with _blamed(step):
             _require_ids(step, inputs)
-            inputs = (step.operator.shape_of(inputs, arguments_of(step, values)),)
-        yield inputs[0]
+            a = arguments_of(step, values)
+            made = step.operator.shape_of(inputs, a)
+        yield Passed(step, inputs, a, made)
+        inputs = (made,)
+
+
+def shapes_along(
+    pipeline: Pipeline, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
+) -> Iterator[Shape]:
+    """The shape behind each operator of a pipeline; sizes may be symbols."""
+    return (at.output for at in passed(pipeline, inputs, values))
 
 
 def arguments_of(step: Step, values: Mapping[Symbolic, Symbolic]) -> Arguments:

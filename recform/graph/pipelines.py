@@ -12,11 +12,11 @@ from recform.algebra.definitions.body import Body
 from recform.algebra.expr import L
 from recform.algebra.formula import Formula
 from recform.algebra.pipeline import Pipeline
-from recform.algebra.symbols import BLOCK, INCOMING, SCALE, STRIDE, WIDTH, parameter
+from recform.algebra.symbols import BLOCK, SCALE, STRIDE, WIDTH, parameter
 from recform.algebra.tracing import (
     Trace,
-    arguments_of,
     memories,
+    passed,
     shapes_along,
     trace,
 )
@@ -108,15 +108,17 @@ class PipelineRunner:
         """
         if self.run(pipeline, given[0], place).parameters:
             return False
-        values, codes = self.values(place), []
-        for inputs in given:
-            shapes = [inputs, *((x,) for x in self.along(pipeline, inputs, place))]
-            for step, comes in zip(pipeline.steps, shapes, strict=False):
-                if isinstance(step.operator, Body):
-                    return False
-                known = {**values, INCOMING: inputs[0].features}
-                codes.append(step.operator.written(comes, arguments_of(step, known)))
-        return codes[: len(codes) // 2] == codes[len(codes) // 2 :]
+        if any(isinstance(step.operator, Body) for step in pipeline.steps):
+            return False
+        values = self.values(place)
+        one, other = (
+            [
+                step.operator.written(comes, a)
+                for step, comes, a, _ in passed(pipeline, inputs, values)
+            ]
+            for inputs in given
+        )
+        return one == other
 
     def values(self, place: Place) -> dict[Symbolic, Symbolic]:
         """What symbols stand for in a place; ``cin`` hangs on what comes in."""

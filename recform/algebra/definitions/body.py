@@ -26,8 +26,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import LearnedScalar
 from recform.algebra.pipeline import Pipeline, Step
-from recform.algebra.symbols import INCOMING
-from recform.algebra.tracing import arguments_of, memories, shapes_along
+from recform.algebra.tracing import memories, passed
 from recform.blocks import (
     Argument,
     Arguments,
@@ -187,16 +186,12 @@ class Body(Operator):
 
         A definition with operators or numbers has a class, made for what comes in.
         """
-        pipeline, written = self.operators[name], list[object]()
-        values = {**values, INCOMING: inputs[0].features}
-        behind = shapes_along(pipeline, inputs, values)
-        for step, made in zip(pipeline.steps, behind, strict=True):
+        written = list[object]()
+        for step, comes, a, _ in passed(self.operators[name], inputs, values):
             if not isinstance(step.operator, Body):
-                a = arguments_of(step, values)
-                written.append(step.operator.written(inputs, a))
+                written.append(step.operator.written(comes, a))
             elif step.operator.operators or step.operator.scalars:
-                written.append(inputs)
-            inputs = (made,)
+                written.append(comes)
         return written
 
     def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
