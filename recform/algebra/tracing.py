@@ -209,8 +209,8 @@ def _multiplies(step: Step, inputs: tuple[Shape, ...]) -> bool:
 
 def _is_dealt(streams: Shape) -> bool:
     """Whether a view of what streams are made of has no stream in one piece."""
-    many, *grid = map(int, streams.grid)
-    return many > 1 and math.prod(grid) > 1
+    many, grid = streams.grid[:1], streams.grid[1:]
+    return math.prod(map(int, many)) > 1 and math.prod(map(int, grid)) > 1
 
 
 def memories(

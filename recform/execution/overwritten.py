@@ -21,8 +21,9 @@ IN_PLACE = ("inplace", True)
 class Overwritten:
     """The tensors of a file that were written over.
 
-    What a module makes is known by its call. A sum may be computed twice, and each time is
-    a tensor of its own; so it is known by the value that names have.
+    What a module makes is known by its call, and of equal calls by the value. A sum may be
+    computed twice, and each time is a tensor of its own; so it is known by the value that
+    names have.
 
     Args:
         table: of forms.
@@ -33,16 +34,13 @@ class Overwritten:
         self._gone: set[Node] = set()
         self._sums: dict[int, Any] = {}
         self._computed: dict[int, Any] = {}
-        self._again: dict[int, Any] = {}
+        self._own: dict[int, Any] = {}
 
     def made(self, value: Any) -> Any:
-        """What a call of a module makes: a tensor of its own.
-
-        If the tensor of an equal call was written over, only this very value is good.
-        """
+        """What a call of a module makes: a tensor of its own, of equal calls as well."""
         (node,) = value
-        if node in self._gone and _is_new(node):
-            self._again[id(value)] = value
+        if _is_new(node):
+            self._own[id(value)] = value
         return value
 
     def computed(self, value: Any) -> Any:
@@ -65,13 +63,15 @@ class Overwritten:
                 pass
             case dict() if list(value.values()) == [1.0]:
                 (node,) = value
-                if self._again.pop(id(value), None) is not None:
+                if self._own.pop(id(value), None) is not None:
+                    self._gone.add(node)
                     return
                 if id(value) in self._computed:
                     self._sums[id(value)] = value
                     return
                 if node not in self._gone and _is_new(node):
-                    self._gone.add(node)
+                    self._gone.add(node)  # it may be that of any of its calls
+                    self._own = {k: v for k, v in self._own.items() if node not in v}
                     return
             case dict():
                 self._sums[id(value)] = value
@@ -107,7 +107,7 @@ class Overwritten:
                 return any(map(self._lost, parts))
             case Pieces():
                 return self._lost(value.whole)
-            case dict() if id(value) in self._again:
+            case dict() if id(value) in self._own:
                 return False
             case dict():
                 alone = len(value) == 1 and any(map(self._lost, value))

@@ -7,6 +7,8 @@ from itertools import product
 import pytest
 import torch
 
+import recform
+from recform.blocks import Arguments, Emitted, Operator, Shape
 from tests.costs.test_needs import held
 from tests.oracle.compare import compiled
 
@@ -35,3 +37,20 @@ def test_dealt(name: str, size: tuple[int, int, int]) -> None:
         peak = said.training - said.total.optimizer
         assert peak == pytest.approx(real.training, rel=0.08), plan
         assert said.inference == pytest.approx(real.inference, rel=0.01), plan
+
+
+class Deal(Operator):
+    name, about, elementwise, deals = "deal", "says that it deals", True, True
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted("{x}")
+
+
+def test_a_plugin_that_deals_out_what_has_no_streams() -> None:
+    item = recform.compile(
+        "input 4\nstem linear(c)\nhead none\nstages 4 x 2\n"
+        "W = deal > linear(c)\nX_i = X_<i-1> + W_i*X_<i-1>",
+        plugins=[Deal],
+    )
+    for plan, said, real in held(item, ("plain", "lean"), 3):
+        assert said.total.kept == real.kept, plan

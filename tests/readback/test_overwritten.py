@@ -215,20 +215,31 @@ def test_a_view_of_a_multiple(view: str) -> None:
         _check(f"X_i = {right}", f"return {left}", code)
 
 
-def test_an_equal_call_that_runs_again() -> None:
-    """In block 1 both calls get the same, and each of them is written over."""
-    right = "X_i = X_<i-1> + W_i*X_<i-1> + W_i*i*X_<i-1>"
-    for frame in ("stages 4 x 3\n", "stages 4 x 1\n", FRAME):
-        recform.compile(f"{frame}{right}", inference=True).module()
+@pytest.mark.parametrize(
+    "right",
+    [
+        "X_<i-1> + W_i*X_<i-1> + W_i*i*X_<i-1>",
+        "W_i*X_<i-1> + relu(W_i*i*X_<i-1>)",
+        "relu(X_<i-1> + W_i*X_<i-1>) + W_i*i*X_<i-1>",
+        "W_i*X_<i-1> + W_i*i*X_<i-1> + W_i*i^2*X_<i-1>",
+    ],
+)
+def test_an_equal_call_that_runs_again(right: str) -> None:
+    """In block 1 all calls get the same, and each of them may be written over."""
+    for frame in ("stages 4 x 3\n", "stages 4 x 1\nW = conv(3, c)\n", FRAME):
+        recform.compile(f"{frame}X_i = {right}", inference=True).module()
 
 
 def test_equal_calls_are_told_apart() -> None:
     table = Table()
     seen = Overwritten(table)
     call = table.node("call", Made(("nn.Conv2d", 4.0)), "x")
-    first, other = seen.made({call: 1.0}), {call: 1.0}
+    first, second, other = (
+        seen.made({call: 1.0}),
+        seen.made({call: 1.0}),
+        {call: 1.0},
+    )
     seen.add(first)
-    second = seen.made({call: 1.0})
     seen.check(second)
     for lost in (first, other, table.atom("item", table.frozen(second), 0.0)):
         with pytest.raises(Changed):
@@ -240,3 +251,14 @@ def test_equal_calls_are_told_apart() -> None:
         seen.check(second)
     with pytest.raises(Changed):
         seen.add(second)
+
+
+def test_another_value_may_be_that_of_any_equal_call() -> None:
+    table = Table()
+    seen = Overwritten(table)
+    call = table.node("call", Made(("nn.Conv2d", 4.0)), "x")
+    values = [seen.made({call: 1.0}) for _ in range(2)]
+    seen.add({call: 1.0})
+    for value in values:
+        with pytest.raises(Changed):
+            seen.check(value)
