@@ -424,6 +424,13 @@ def learned_in(tensor: Tensor) -> set[Learned]:
     return set()
 
 
+def learned_within(tensor: Tensor) -> list[Learned]:
+    """The learned numbers in front of a tensor, and those that are added in it."""
+    added = (part for part in tensor.children if isinstance(part, Filled))
+    found = {item for part in (tensor, *added) for item in learned_in(part)}
+    return sorted(found, key=str)
+
+
 def subtensors(
     tensor: Tensor,
     parts: Callable[[Tensor], Sequence[Tensor]] = lambda tensor: tensor.children,

@@ -327,6 +327,14 @@ class Shapes:
             self.failed(misfit, tensor)
 
 
+def on_two(before: tuple[Size, ...], here: tuple[Size, ...]) -> str:
+    """What is wrong where a parameter of these sizes would need others."""
+    what = "has one number a channel, but scales"
+    if before[0] != here[0]:
+        return f"{what} {before[0]} and {here[0]} channels"
+    return f"{what} an image in one place, and what is none in another"
+
+
 #: Numbers that are held for each of a quotient, while the gradient of its divisor is made.
 DIVIDED = 2
 

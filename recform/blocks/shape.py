@@ -203,11 +203,12 @@ class Shape:
                 return stride
         return None
 
-    def broadcast_view(self) -> tuple[int, ...]:
-        """The shape of a parameter that scales each feature."""
+    @property
+    def per_feature(self) -> tuple[Size, ...]:
+        """The sizes of a parameter that has a number for each feature."""
         if self.layout is Layout.IMAGE:
-            return (-1, 1, 1)
-        return (-1,)
+            return (self.features, 1, 1)
+        return (self.features,)
 
     def __str__(self) -> str:
         if self.layout is Layout.IDS:

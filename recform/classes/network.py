@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
-from recform.algebra.expr import learned_in
 from recform.algebra.formula import Scope
 from recform.algebra.labels import Naming
 from recform.algebra.lists import is_list
@@ -352,8 +351,8 @@ class NetworkWriter:
             attribute = operator_name(self._attributes, self._formula, name)
             for number in range(len(self._network.shared)):
                 self._shared[Shared(name, number)] = attribute
-            sizes = self._scalar_sizes(name) if scalar.per_feature else ()
-            made = scalar_parameter(start_text(scalar.start), sizes)
+            sizes = self._network.scalars.get(name, ())
+            made = scalar_parameter(start_text(scalar.start), list(map(str, sizes)))
             yield Attribute(attribute, made, Role.SCALAR)
 
     def _start_modules(self, number: int, classes: BlockClasses) -> Iterator[Attribute]:
@@ -378,19 +377,6 @@ class NetworkWriter:
         parameters = classes.codes[key.name].parameters
         made = made_at(classes.operators[key.name], parameters, here)
         return Attribute(attribute, made)
-
-    def _scalar_sizes(self, name: str) -> Sequence[str]:
-        """The sizes of a scalar with one number a feature."""
-        network = self._network
-        blocks = [s.block for stage in network.stages for s in stage.segments]
-        for block in (*blocks, *network.starts, *network.ends):
-            for tensor, shape in block.shapes.items():
-                # A number in a sum has no shape of its own: it has that of the sum.
-                for part in (tensor, *tensor.children):
-                    if any(item.name == name for item in learned_in(part)):
-                        more = len(shape.broadcast_view()) - 1
-                        return [str(int(shape.features)), *(["1"] * more)]
-        return ["1"]
 
 
 def _said(x: Shape) -> str:

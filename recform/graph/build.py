@@ -137,6 +137,7 @@ class _NetworkFollower:
             head=head,
             transitions=tuple(transitions),
             stages=tuple(stages),
+            scalars=dict(self._flows.scalars),
             shared=tuple(shared),
             starts=tuple(starts),
             ends=tuple(ends),
@@ -219,5 +220,6 @@ class _NetworkFollower:
 
     def _shared_scalars(self) -> int:
         return sum(
-            self._flows.scalars.get(name, 1) for name in self._recurrence.shared_scalars
+            self._flows.scalars.get(name, (1,))[0]
+            for name in self._recurrence.shared_scalars
         )

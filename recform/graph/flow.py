@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from recform.algebra.expr import Context, Input, Tensor
 from recform.algebra.formula import Scope
 from recform.algebra.indices import is_of_context
-from recform.blocks import Amount, Layout, Shape
+from recform.blocks import Amount, Shape
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.coefficients import of_places
@@ -16,6 +16,7 @@ from recform.graph.model import Block, Module, Place, Segment, StageGraph, Total
 from recform.graph.numbered import numbered, unnumbered, without_number
 from recform.graph.partial import Stuck
 from recform.graph.pipelines import PipelineRunner
+from recform.graph.scalars import Sizes, scaled_by
 from recform.graph.shapes import BlockShapes
 from recform.graph.stages import Strides
 from recform.recurrence.model import (
@@ -99,7 +100,7 @@ class FlowFollower:
         self._numbered = numbered(self._formula)
         self._strides = Strides.of(self._formula)
         self.modules: dict[tuple[str, int | None], Module] = {}
-        self.scalars: dict[str, int] = {}
+        self.scalars: dict[str, Sizes] = {}
         self.contexts: dict[Tensor, Amount] = {}
         self._constants: dict[Tensor, Shape] = {}
         self._kept: dict[Tensor, Amount] = {}
@@ -370,8 +371,8 @@ def _handed_on(shapes: BlockShapes, block: Block) -> tuple[_Carried, ...]:
     for number, slot in enumerate(shapes.step.outputs):
         output = block.outputs[number]
         if isinstance(slot, ModuleSlot):
-            size = block.scalars.get(slot.name)
-            scaled = None if size is None else (Shape(Layout.VECTOR, size, ()),)
+            sizes = block.scalars.get(slot.name)
+            scaled = None if sizes is None else (scaled_by(sizes),)
             module = Module(shapes.place, scaled)
             what = (
                 block.calls.get(slot.name, module)

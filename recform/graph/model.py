@@ -140,8 +140,8 @@ class Block:
         sites: places where an adapter stands, and what it does there.
         calls: for each operator that the block owns, what it is made for.
         outputs: the shapes of what is handed on; None for a module.
-        scalars: for each learned scalar that the block owns and that has one number a
-            feature, how many.
+        scalars: the sizes of each learned scalar that the block owns and that has one number
+            a feature, or one a member.
         totals: costs.
         works: what is done for each tensor that is no view of others, and for each
             adapter that no other term has before.
@@ -155,7 +155,7 @@ class Block:
     sites: Mapping[Site, Bridge]
     calls: Mapping[str, Module]
     outputs: tuple[Shape | None, ...]
-    scalars: Mapping[str, int]
+    scalars: Mapping[str, tuple[int, ...]]
     totals: Totals
     works: Mapping[Tensor | Site, tuple[Link, ...]]
     held: tuple[Held, ...]
@@ -273,6 +273,8 @@ class NetworkGraph:
         final: the shape that the head gets.
         output: the shape of what the network returns.
         contexts: the costs of the further inputs, by name.
+        scalars: the sizes of each learned scalar that all blocks share and that has one
+            number a feature.
         totals: costs of the whole network.
     """
 
@@ -287,6 +289,7 @@ class NetworkGraph:
     final: Shape
     output: Shape
     contexts: Mapping[str, Totals]
+    scalars: Mapping[str, tuple[int, ...]]
     totals: Totals
 
     def stages_of(self, flow: int) -> tuple[StageGraph, ...]:

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from recform.algebra.expr import Filled, Learned, Scaled, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.indices import untimed
-from recform.algebra.shapes import Shapes
-from recform.blocks import Amount, Shape
+from recform.algebra.shapes import Shapes, on_two
+from recform.blocks import Amount, Layout, Shape
 from recform.diagnostics import Diagnostics
 from recform.graph.model import Bridge, Module, Site
 from recform.graph.partial import Stuck
 from recform.graph.saved import Saved
 from recform.recurrence.model import ModuleSlot, Step
 from recform.source import Span
+
+#: Of a parameter.
+Sizes: TypeAlias = tuple[int, ...]
+
+
+def sizes_for(shape: Shape) -> Sizes:
+    """The sizes of a learned scalar with a number for each feature of a shape."""
+    return tuple(map(int, shape.per_feature))
+
+
+def scaled_by(sizes: Sizes) -> Shape:
+    """A shape for which a learned scalar of these sizes has a number for each feature."""
+    features, *grid = sizes
+    return Shape(Layout.IMAGE if grid else Layout.VECTOR, features, tuple(grid))
 
 
 class ScalarSizes:
@@ -37,7 +52,7 @@ class ScalarSizes:
         self,
         formula: Formula,
         step: Step,
-        shared: dict[str, int],
+        shared: dict[str, Sizes],
         given: Mapping[tuple[str, int | None], Module],
         report: Diagnostics,
         count: Callable[[Tensor], int],
@@ -48,12 +63,12 @@ class ScalarSizes:
         self._given = given
         self._report = report
         self._count = count
-        self.own: dict[str, int] = {}
+        self.own: dict[str, Sizes] = {}
 
     def parameters(self) -> int:
         """How many learned numbers the scalars of the block have together."""
         return sum(
-            self.own.get(name, 1)
+            self.own.get(name, (1,))[0]
             for name, scalar in self._formula.scalars.items()
             if scalar.indexed and self._owns(name)
         )
@@ -97,7 +112,7 @@ class ScalarSizes:
 
     def size(self, name: str) -> int:
         """How many numbers a scalar has, as far as it is known."""
-        return self.own.get(name, self._shared.get(name, 1))
+        return self.own.get(name, self._shared.get(name, (1,)))[0]
 
     def _size(
         self, tensor: Scaled | Filled, shape: Shape, span: Callable[[Tensor], Span]
@@ -118,13 +133,15 @@ class ScalarSizes:
             if scalar.members:
                 self._members(item.name, tensor, span)
             if scalar.per_feature:
-                before = self._known(item, int(shape.features))
-                if before != shape.features:
+                here = sizes_for(shape)
+                before = self._known(item, here)
+                if before != here:
+                    name = untimed(item.name)
                     self._report.error(
                         "RF406",
-                        f"{untimed(item.name)} has one number a channel, "
-                        f"but scales {before} and {shape.features} channels",
+                        f"{name} {on_two(before, here)}",
                         span(tensor),
+                        hint=f"give one of them a vector of its own, beside {name}",
                     )
                     ends = (*tensor.children, tensor)
                     raise Stuck(tensor, (ends[0], tensor))
@@ -132,27 +149,23 @@ class ScalarSizes:
     def later(self, name: str, shape: Shape) -> None:
         """A scalar of the block that later blocks alone take: for what has this shape."""
         if self._formula.scalars[name].per_feature:
-            self.own.setdefault(name, int(shape.features))
+            self.own.setdefault(name, sizes_for(shape))
 
-    def _known(self, item: Learned, features: int) -> int:
-        """How many numbers a scalar has, which is here for so many features."""
+    def _known(self, item: Learned, here: Sizes) -> Sizes:
+        """The sizes of a scalar that has these here, if it was not met before."""
         if not self._formula.scalars[item.name].indexed:
-            return self._shared.setdefault(item.name, features)
+            return self._shared.setdefault(item.name, here)
         if item.index == self._step.at:
-            return self.own.setdefault(item.name, features)
+            return self.own.setdefault(item.name, here)
         made = self._given.get((item.name, int(item.index)))
-        return (
-            features
-            if made is None or not made.inputs
-            else int(made.inputs[0].features)
-        )
+        return here if made is None or not made.inputs else sizes_for(made.inputs[0])
 
     def _members(
         self, name: str, tensor: Tensor, span: Callable[[Tensor], Span]
     ) -> None:
         """How many members a scalar has numbers for; of some, the first are not there."""
         count = self._count(tensor)
-        before = self.own.setdefault(name, count)
+        (before,) = self.own.setdefault(name, (count,))
         if before != count:
             self._report.error(
                 "RF313",

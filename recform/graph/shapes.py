@@ -19,7 +19,9 @@ from recform.algebra.expr import (
     Context,
     Elementwise,
     History,
+    I,
     Input,
+    L,
     Part,
     Pointwise,
     Scaled,
@@ -46,10 +48,10 @@ from recform.graph.pipelines import PipelineRunner
 from recform.graph.places import find
 from recform.graph.refusals import Refusals, even_grids
 from recform.graph.saved import Saved
-from recform.graph.scalars import ScalarSizes
+from recform.graph.scalars import ScalarSizes, Sizes
 from recform.graph.stages import Strides, TensorStages
 from recform.recurrence.build import relative
-from recform.recurrence.model import ModuleSlot, Step
+from recform.recurrence.model import END, ModuleSlot, Step
 from recform.recurrence.numbered import leading
 from recform.source import Span
 
@@ -91,7 +93,7 @@ class BlockShapes(Shapes):
     stage: int
     strides: Strides
     born: dict[Tensor, int]
-    scalars: dict[str, int]
+    scalars: dict[str, Sizes]
     runner: PipelineRunner
     report: Diagnostics
     input: Shape | None = None
@@ -424,9 +426,12 @@ class BlockShapes(Shapes):
         """The place of a written-out tensor in the formula."""
         formula = self.formula
         symbolic = relative(tensor, self.step.at, self.step.absolute)
-        found = find(formula, symbolic)
+        is_end = self.step.role == END
+        # Behind the last block the equation counts from that: X_L.
+        found = find(formula, symbolic.xreplace({I: L + 1})) if is_end else None
+        found = found or find(formula, symbolic)
         if found is not None:
             return found
         for part in tensor.children:
             return self.span(part)
-        return formula.equations[0].span
+        return formula.output_span if is_end else formula.equations[0].span

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.definitions.cell import Cell
-from recform.algebra.expr import I, L, Tensor, learned_in
+from recform.algebra.expr import I, L, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.pipeline import Pipeline
 from recform.algebra.symbols import BLOCK, SCALE, STRIDE, WIDTH
@@ -222,12 +222,12 @@ class Sides:
     def _own(self, block: Block, name: str) -> Value:
         """An operator of a block; a learned scalar as a number."""
         if name in self.formula.scalars:
-            scalar, sizes = self.formula.scalars[name], block.segment.block.scalars
-            numbers = scalar.numbers(sizes.get(name, 1), block.number, block.length)
+            scalar = self.formula.scalars[name]
+            size, *ones = block.segment.block.scalars.get(name, (1,))
+            numbers = scalar.numbers(size, block.number, block.length)
             varies = scalar.members is not None or scalar.has(I)
             self.said.said.is_numbered |= varies
-            _, behind = self.scaled(name, [block.segment.block])
-            self.said.learned[name, Start.of(numbers, behind)] += 1
+            self.said.learned[name, Start.of(numbers, len(ones))] += 1
             return self.drawn(name)
         module = block.segment.block.calls[name]
         assert module.inputs is not None
@@ -238,20 +238,6 @@ class Sides:
         for part in self.said.made[count:]:
             part.label = label
         return made
-
-    def scaled(self, name: str, blocks: Iterable[Any]) -> tuple[int, int]:
-        """How many numbers a learned scalar has, and how many axes stand behind them."""
-        axes = 0
-        if self.formula.scalars[name].per_feature:
-            for block in blocks:
-                for tensor, shape in block.shapes.items():
-                    axes = len(shape.broadcast_view()) - 1
-                    # A number in a sum has the shape of the sum.
-                    parts = (tensor, *tensor.children)
-                    if name in (k.name for p in parts for k in learned_in(p)):
-                        return int(shape.features), axes
-        # Later blocks alone take it, for tensors of the same layout.
-        return 1, axes
 
     def _adapters(self, block: Block) -> dict[Site, tuple[str, Part]]:
         """The adapters of a block, by their places."""

@@ -7,7 +7,7 @@ rule says for them.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,9 @@ import sympy
 
 from recform.algebra.definitions.body import Body, given
 from recform.algebra.definitions.cell import Cell, before
+from recform.algebra.definitions.inside import Inside
 from recform.algebra.expr import (
+    Apply,
     Filled,
     I,
     L,
@@ -35,6 +37,7 @@ from recform.execution.parts import PAST, Leaf, Part, Value
 from recform.execution.reader import Reader
 from recform.readback.coefficients import Coefficients, Numbers
 from recform.readback.follower import MODULE, Follower, parsed, run
+from recform.readback.inside import Within
 from recform.readback.positions import ROWS, looking_back
 
 
@@ -46,6 +49,9 @@ class Line(Part):
         pipeline: the operators.
         inputs: the shapes that come in.
         numbers: what its symbols are.
+
+    Attributes:
+        inputs: these shapes.
     """
 
     def __init__(
@@ -55,8 +61,8 @@ class Line(Part):
         inputs: tuple[Shape, ...],
         numbers: Numbers,
     ) -> None:
-        self._links: list[Part] = []
-        self._takes = len(inputs)
+        self._links: list[Link | Definition] = []
+        self.inputs = inputs
         if inputs:
             numbers = {**numbers, INCOMING: inputs[0].features}
         file.said.is_numbered |= BLOCK in pipeline.symbols
@@ -75,7 +81,12 @@ class Line(Part):
     @property
     def takes(self) -> int:
         """How many tensors come in."""
-        return self._takes
+        return len(self.inputs)
+
+    @property
+    def code(self) -> list[object]:
+        """All that is written of it, in a form in which equal code is equal."""
+        return [link.code for link in self._links]
 
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
         for link in self._links:
@@ -144,6 +155,13 @@ class Link(Part):
             file.said.layers[file.made.pop().make] = code
         return code, module
 
+    @property
+    def code(self) -> object:
+        """Its call, and what its module is made with."""
+        module = self._module
+        made = module.made.make if isinstance(module, Leaf) else module
+        return ast.dump(self._call), made
+
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
         named = (f"input_{name}" for name in self._inputs)
         names = {**dict(zip(named, arguments, strict=True)), MODULE: self._module}
@@ -188,13 +206,16 @@ class Definition(Part):
         for item in body.calls():
             key = (item.operator, item.index)
             if key not in self._lines:
-                shapes = tuple(map(self._shape, item.arguments))
-                pipeline = body.operators[item.operator]
-                self._lines[key] = Line(file, pipeline, shapes, values)
+                self._lines[key] = self._line(file, item, values)
+        self._check(
+            inside, lambda call: self._line(File(file.said, {}, {}), call, values)
+        )
         names = {name: f"scalar {k}" for k, name in enumerate(body.scalars)}
+        self._sizes: list[tuple[int, int]] = []
         for name, scalar in body.scalars.items():
             shape, size = inside.scaled_by(name), int(inside.scalar_size(name))
-            behind = len(shape.broadcast_view()) - 1 if shape is not None else 0
+            behind = len(shape.per_feature) - 1 if shape is not None else 0
+            self._sizes.append((size, behind))
             begun = scalar.numbers(size, values.get(BLOCK), values.get(L))
             start = Start.of(begun, behind)
             file.said.is_numbered |= scalar.has(I)
@@ -205,6 +226,27 @@ class Definition(Part):
             lambda scalar: file.said.draws.of(names[scalar.name]),
             lambda _: step.span,
         )
+
+    def _line(self, file: File, call: Apply, values: Numbers) -> Line:
+        """An operator, made for what a call gives it."""
+        shapes = tuple(map(self._shape, call.arguments))
+        return Line(file, self._body.operators[call.operator], shapes, values)
+
+    def _check(self, inside: Inside, line: Callable[[Apply], Line]) -> None:
+        """Looks whether shapes meet, and all is made for what it gets."""
+
+        def made(call: Apply) -> Line:
+            return self._lines[call.operator, call.index]
+
+        within = Within(self._body, inside, made, line)
+        for tensor in self._body.tensors:
+            within.check(tensor)
+        within.check_numbers()
+
+    @property
+    def code(self) -> object:
+        """Its class, and what is made in that."""
+        return self._body, [line.code for line in self._lines.values()], self._sizes
 
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
         known = dict(zip(self._body.leaves, arguments, strict=True))

@@ -307,13 +307,9 @@ class Network(Sides):
             self._made_by.append(x)
         for name in graph.recurrence.shared_scalars:
             scalar = self.formula.scalars[name]
-            segments = (s for stage in self.graph.stages for s in stage.segments)
-            blocks = (segment.block for segment in segments)
-            size, behind = self.scaled(
-                name, (*blocks, *self.graph.starts, *self.graph.ends)
-            )
+            size, *ones = graph.scalars.get(name, (1,))
             numbers = scalar.numbers(size, None, 0)
-            self.said.learned[name, Start.of(numbers, behind)] += 1
+            self.said.learned[name, Start.of(numbers, len(ones))] += 1
         return self._piece(self._head(graph.head), x)
 
     def _head(self, piece: Piece) -> Piece:

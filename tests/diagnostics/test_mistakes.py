@@ -70,6 +70,31 @@ PLACES = [
         "RF406",
         "N_i*H_<i,t-1>",
     ),
+    # A number for each feature stands in front of what has as many, on such a grid.
+    (
+        "input 8\nstages 8 x 2\nX_i = X_<i-1> + D_i*X_<i-1>\n"
+        "D(x) = S*concat(v*x, v*P*x) where P = linear(4), S = linear(c), vector v = 0.5",
+        "RF406",
+        "v*P*x",
+    ),
+    (
+        "stages 8 x 2\nX_i = X_<i-1> + D_i*X_<i-1>\n"
+        "D(x) = v*x*sigmoid(v + P*x) where P = avgpool, vector v = 0.5",
+        "RF406",
+        "v*x*sigmoid(v + P*x)",
+    ),
+    (
+        "stages 8 x 2\nP = avgpool\nvector v_i = 0.5\n"
+        "X_i = X_<i-1> + v_i*X_<i-1> + v_i*P_i*X_<i-1>",
+        "RF406",
+        "v_i*P_i*X_<i-1>",
+    ),
+    (
+        "stages 8 x 2\nP = avgpool\nvector v = 0.5\nX_i = X_<i-1> + v*X_<i-1>\n"
+        "output v*P*X_L\nhead linear(2)",
+        "RF406",
+        "v*P*X_L",
+    ),
     ("X_i = relu(W_i)", "RF206", "W_i"),
     ("X_i = W_i*concat(X_<i-1>, V_i)\nV = bn", "RF206", "V_i"),
     ("X_i = X_<i-1> + W_i*concat(i, 2/L)", "RF206", "i, 2/L"),

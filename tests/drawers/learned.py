@@ -5,10 +5,15 @@ from __future__ import annotations
 from random import Random
 
 FRAMES = (
-    *("input 4\nstem none\nhead none\nstages 4 x 4\nW = linear(c)\nG = linear(c)",) * 2,
-    "input 5 x 4\nstem none\nhead none\nstages 4 x 4\nW = linear(c)\nG = linear(c)",
+    *(
+        "input 4\nstem none\nhead none\nstages 4 x 4\nW = linear(c)\nP = linear(1)\n"
+        "G = linear(c)",
+    )
+    * 2,
+    "input 5 x 4\nstem none\nhead none\nstages 4 x 4\nW = linear(c)\nP = avgpool\n"
+    "G = linear(c)",
     "input 3 x 6 x 6\nstem conv(3, c)\nhead avgpool > linear(3)\nstages 4 x 3, 6 x 2 / 2\n"
-    "W = conv(3, c, stride=s)\nG = conv(1, c, stride=s)",
+    "W = conv(3, c, stride=s)\nP = avgpool > linear(c)\nG = conv(1, c, stride=s)",
 )
 NUMBERS = """ > sigmoid
 scalar a = 2.5
@@ -41,6 +46,8 @@ EQUATIONS = (
     "D(x, r=2) = e*x + tanh(r*x)*f where scalar e = 0.5, scalar f = 1.5\n"
     "X_i = {0}*D_i*X_<i-1> + W_i*X_<i-1>",
     "X_i = exp({0})*tanh({1}*W_i*X_<i-1>) + X_<i-1>",
+    "X_i = W_i*X_<i-1> + {0}*P_i*X_<i-1>",
+    "X_i = W_i*X_<i-1>*sigmoid({0} + P_i*X_<i-1>) + {1}*X_<i-1>",
     "X_i = mean({0}*X_<i-1>, {1}*W_i*X_<i-1>) + X_<i-2>",
     "X_i = W_i*X_<i-1> + sum(k, 0, i-1, softmax(k, u_<i,k>*{0})*X_k)",
 )

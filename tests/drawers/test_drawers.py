@@ -58,11 +58,19 @@ def drawn(files: Callable[[Random], str]) -> st.SearchStrategy[str]:
 
 
 def proved(text: str) -> str:
-    """What came of a file; fails if it is legal and its code is not proved, or ends so."""
+    """What came of a file; fails if it is legal and its code is not proved, or ends so.
+
+    What is proved runs, and makes what is said of it.
+    """
     memory = Memory(text.split()[1])
     try:
         for item in compile_source(from_text(text)):
-            assert replace(item, target=Target(memory=memory)).source
+            made = replace(item, target=Target(memory=memory))
+            assert made.source
+            inputs = (made.formula.input, *made.formula.contexts.values())
+            given = (random_examples(shape, 2) for shape in inputs)
+            result = made.module()(*given)
+            assert result.shape[1:] == made.graph.output.sizes
     except CompileError as error:
         assert "RF901" not in {item.code for item in error.diagnostics}, error
         return "refused"

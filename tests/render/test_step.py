@@ -280,7 +280,7 @@ def test_every_block_is_drawn_with_its_adapters_and_parameters(name: str) -> Non
             number += segment.count
             owned = sum(node.parameters for node in diagram.nodes)
             scalars = [
-                segment.block.scalars.get(label, 1)
+                segment.block.scalars.get(label, (1,))[0]
                 for label, scalar in compiled.formula.scalars.items()
                 if scalar.indexed
             ]

@@ -17,12 +17,11 @@ from recform.algebra.definitions.inside import Inside
 from recform.algebra.expr import (
     Apply,
     Elementwise,
-    Filled,
     Input,
     Learned,
     State,
     Tensor,
-    learned_in,
+    learned_within,
 )
 from recform.algebra.formula import LearnedScalar
 from recform.algebra.pipeline import Pipeline, Step
@@ -48,13 +47,6 @@ from recform.source import Span
 def given(name: str) -> State:
     """What comes in under a name."""
     return State(name, sympy.nan)
-
-
-def learned_within(tensor: Tensor) -> list[Learned]:
-    """The learned numbers in front of a tensor, and those that are added in it."""
-    added = (part for part in tensor.children if isinstance(part, Filled))
-    found = {item for part in (tensor, *added) for item in learned_in(part)}
-    return sorted(found, key=str)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -16,6 +16,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    learned_within,
 )
 from recform.algebra.reckoned import missing
 from recform.algebra.shapes import (
@@ -25,6 +26,7 @@ from recform.algebra.shapes import (
     divisors,
     full,
     is_taken_off,
+    on_two,
 )
 from recform.algebra.tracing import Trace, output_of, trace
 from recform.blocks import Arguments, Cost, Misfit, Shape, Work
@@ -46,6 +48,7 @@ class Inside(Shapes):
         self.known = dict(incoming)
         self._traces: dict[Tensor, Trace] = {}
         self._first: dict[object, tuple[Shape, ...]] = {}
+        self._sizes: dict[str, tuple[Size, ...]] = {}
         self._incoming = tuple(incoming)
 
     def shape(self, tensor: Tensor) -> Shape:
@@ -95,6 +98,33 @@ class Inside(Shapes):
             )
             misfit.hint = f"give one of the calls an operator of its own, beside {name}"
             raise misfit
+
+    def made(self, tensor: Tensor) -> Shape:
+        """The shape of a tensor, for which its learned numbers have to be enough.
+
+        Raises:
+            Misfit: if a number for each feature has others elsewhere.
+        """
+        shape = super().made(tensor)
+        for item in learned_within(tensor):
+            if self._body.scalars[item.name].per_feature:
+                self._require_sizes(item.name, tensor, shape)
+        return shape
+
+    def _require_sizes(self, name: str, tensor: Tensor, shape: Shape) -> None:
+        before, here = (
+            self._sizes.setdefault(name, shape.per_feature),
+            shape.per_feature,
+        )
+        if before == here or (
+            len(before) == len(here) and not known(before[0], here[0])
+        ):
+            return
+        misfit = self._misfit(
+            "RF406", f"has a {name} that {on_two(before, here)}", tensor
+        )
+        misfit.hint = f"give one of them a vector of its own, beside {name}"
+        raise misfit
 
     def met(self, tensor: Tensor) -> Shape:
         """The shape of a sum or product, over which gates spread."""

@@ -164,7 +164,7 @@ class Owned:
 
     def scalar(self, name: str) -> Column:
         """How many numbers a learned scalar has, in each segment."""
-        values = tuple(block.scalars.get(name, 1) for block in self.blocks)
+        values = tuple(block.scalars[name][0] for block in self.blocks)
         return Column(Kind.CHANNELS, values)
 
     def _wanted(self, name: str, parameter: str) -> tuple[str, ...]:
@@ -308,7 +308,7 @@ class Owned:
         found = self._formula.scalars[name].members
         assert found is not None
         last = found.last.xreplace({I: sympy.Integer(self.segments[0].first)})
-        return int(last) + 1 - self.blocks[0].scalars[name]
+        return int(last) + 1 - self.blocks[0].scalars[name][0]
 
     def depths(self) -> tuple[int, ...]:
         """How many blocks the network, or each segment's stage, has."""

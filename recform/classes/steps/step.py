@@ -363,9 +363,8 @@ class _StepWriter:
         if not scalar.per_feature:
             return scalar_parameter(start)
         features = self._text(self._own.scalar(name))
-        shape = next(iter(self._own.blocks[0].shapes.values()))
-        view = [features, *(["1"] * (len(shape.broadcast_view()) - 1))]
-        return scalar_parameter(start, view)
+        _, *ones = self._own.blocks[0].scalars[name]
+        return scalar_parameter(start, [features, *map(str, ones)])
 
 
 def _said(symbol: Symbolic, text: str) -> Symbolic:

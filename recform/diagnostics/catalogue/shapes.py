@@ -44,7 +44,9 @@ ENTRIES = {
         "stages is brought to the shape of the block; an operator of all blocks has one "
         "shape, if it has weights or is made for so many features. With an index, `W_i`, "
         "each block has one of its own; `scope stage` counts the index anew in each "
-        "stage, which has a `W` of its own then.",
+        "stage, which has a `W` of its own then. The same holds for a `vector`: it has a "
+        "number for each channel of an image, or for each feature of what is none, and "
+        "nowhere for more or fewer.",
         "stages 16 x 2, 32 x 2 / 2\nW = conv(3, c, stride=s) > gn(4)\n"
         "X_i = X_<i-1> + U_i*W*X_<i-1>",
         "stages 16 x 2, 32 x 2 / 2\nW = conv(3, c, stride=s) > gn(4)\n"

@@ -12,13 +12,14 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.definitions.body import Body, given, learned_within
+from recform.algebra.definitions.body import Body, given
 from recform.algebra.expr import (
     Apply,
     Filled,
     Input,
     State,
     Tensor,
+    learned_within,
     subtensors,
 )
 from recform.algebra.pipeline import Pipeline

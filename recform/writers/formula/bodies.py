@@ -308,7 +308,7 @@ class ClassWriter:
             features = self._inside.scalar_size(name)
             self._used |= {str(symbol) for symbol in symbols_in(features)}
             shape = self._inside.shape(self._scaled_by(name))
-            view = [code(features), *("1" for _ in shape.broadcast_view()[1:])]
+            view = [code(features), *("1" for _ in shape.per_feature[1:])]
             made = scalar_parameter(start, view)
         self._made.append(Attribute(attribute, made, Role.SCALAR))
         for _, item in self._body.learned(name):
