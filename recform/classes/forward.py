@@ -11,7 +11,7 @@ from operator import attrgetter
 import sympy
 
 from recform.algebra.expr import Apply, I, L, Learned, State, Tensor
-from recform.algebra.formula import Scope
+from recform.algebra.formula import Formula, Scope
 from recform.blocks.exact import filled
 from recform.classes.chain import in_a_row
 from recform.classes.steps.passes import Pass, passes, stack_names
@@ -83,13 +83,18 @@ class Way:
 
 def with_forward(plan: NetworkPlan) -> NetworkPlan:
     """The plan of a network with the forward pass."""
-    source = plan.graph.recurrence.formula.source
+    formula = plan.graph.recurrence.formula
     method = (
         ForwardWriter(plan).write()
         if plan.stages
-        else forward(in_a_row(plan.rows[HEAD], source))
+        else forward(in_a_row(plan.rows[HEAD], formula.source), _inputs(formula))
     )
     return plan.having(replace(plan.network, methods=(method,)))
+
+
+def _inputs(formula: Formula) -> tuple[str, ...]:
+    """What a network takes, whether its blocks read it or not."""
+    return ("x", *formula.contexts)
 
 
 class ForwardWriter:
@@ -117,7 +122,7 @@ class ForwardWriter:
             by_stage = self._formula.scope is Scope.STAGE
             body += way.named() if by_stage else way.behind
             result = "x" if by_stage else way.result
-        return forward((*body, *self._head(result)), ("x", *self._formula.contexts))
+        return forward((*body, *self._head(result)), _inputs(self._formula))
 
     def ways(self) -> list[Way]:
         """The ways through the stages of each flow."""

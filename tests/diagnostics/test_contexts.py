@@ -96,8 +96,10 @@ def test_the_hint_has_a_sum_in_brackets() -> None:
     assert item.hint.startswith("an operator brings it there: P_i*(1 + tanh(e)), with")
 
 
-def test_one_that_nobody_reads_is_an_argument_all_the_same() -> None:
-    made = recform.compile(f"{FRAME}input e = 8\nX_i = X_<i-1> + W_i*X_<i-1>")
+@pytest.mark.parametrize("names", ["", 'names stem = "features.0"\n'])
+def test_one_that_nobody_reads_is_an_argument_all_the_same(names: str) -> None:
+    """Where names make a row of the network it had no such argument: RF901."""
+    made = recform.compile(f"{FRAME}{names}input e = 8\nX_i = X_<i-1> + W_i*X_<i-1>")
     assert [item.code for item in made.warnings] == ["RF222"]
     assert made.warnings[0].message == "nobody uses the input e"
     assert "def forward(self, x: Tensor, e: Tensor) -> Tensor:" in made.source
