@@ -78,6 +78,14 @@ PLACES = [
         "v*P*x",
     ),
     (
+        "input 5 x 6\nstem none\nstages 8 x 2\ntimes positions\nN = linear(c)\n"
+        "A = linear(c)\nP = linear(4)\nvector h_i = 0\nX_<i,t> = H_<i,t>\n"
+        "H_<i,0> = h_i\n"
+        "H_<i,t> = tanh(N_i*X_<i-1,t> + A_i*(h_i*P_i*H_<i,t-1>))\noutput X_L",
+        "RF406",
+        "h_i*P_i*H_<i,t-1>",
+    ),
+    (
         "stages 8 x 2\nX_i = X_<i-1> + D_i*X_<i-1>\n"
         "D(x) = v*x*sigmoid(v + P*x) where P = avgpool, vector v = 0.5",
         "RF406",

@@ -359,6 +359,10 @@ class Recurring(Inside):
         self._cell = cell
         self.known.update(known)
         self._waiting = waiting
+        for name, scalar in cell.scalars.items():
+            begun = cell.started_by(name)
+            if scalar.per_feature and begun is not None:
+                self._sizes[name] = self.known[begun].per_feature
 
     def scaled_by(self, name: str) -> Shape | None:
         """What a scalar scales by features; it may stand in no equation but a start."""
