@@ -9,7 +9,9 @@ from recform.algebra.tracing import Weight
 from recform.blocks import Amount, Layout, Shape
 from recform.diagnostics import CompileError, Diagnostics, Label
 from recform.graph.adapters import count_apart
-from recform.graph.coefficients import check, check_starts
+from recform.graph.checks.coefficients import check, check_starts
+from recform.graph.checks.starting import warn_of_starts
+from recform.graph.checks.unmade import warn_of_strides, warn_of_widths
 from recform.graph.flow import FlowFollower
 from recform.graph.model import (
     Block,
@@ -22,8 +24,6 @@ from recform.graph.model import (
 )
 from recform.graph.partial import Partial, ShapeError, Stuck
 from recform.graph.pipelines import PipelineRunner
-from recform.graph.starting import warn_of_starts
-from recform.graph.unmade import warn_of_strides, warn_of_widths
 from recform.recurrence.model import Recurrence
 
 

@@ -11,7 +11,7 @@ from recform.algebra.indices import is_of_context
 from recform.blocks import Amount, Shape
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-from recform.graph.coefficients import of_places
+from recform.graph.checks.coefficients import of_places
 from recform.graph.model import Block, Module, Place, Segment, StageGraph, Totals
 from recform.graph.numbered import numbered, unnumbered, without_number
 from recform.graph.partial import Stuck

@@ -12,7 +12,6 @@ from recform.algebra.expr import ANY, L
 from recform.algebra.formula import Formula, Scope, StageSpec
 from recform.algebra.indices import untimed
 from recform.algebra.labels import Naming
-from recform.algebra.means import counted
 from recform.algebra.pipeline import Pipeline, symbols_of
 from recform.algebra.placed import COUNT, Placed, names_in
 from recform.algebra.written.constants import Constant
@@ -36,6 +35,7 @@ from recform.outline.sections import LIFT, RISE, Section, layout_defaults, secti
 from recform.outline.settings import init_rules, name_rules
 from recform.outline.survey import Survey, survey
 from recform.outline.tables import TableReader
+from recform.reading.means import counted
 from recform.reading.sorts import Names, Reader
 from recform.source import Source, Span
 from recform.syntax import nodes as n

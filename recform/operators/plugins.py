@@ -20,14 +20,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from recform.arguments import shown
-from recform.blocks.declared import faults
-from recform.blocks.guard import guarded, tried
 from recform.blocks.library import Library, operators_in
 from recform.blocks.operator import Misfit, Operator
 from recform.diagnostics import Diagnostics
 from recform.files import noted
 from recform.modules import raised
 from recform.operators import standard
+from recform.operators.declared import faults
+from recform.operators.guard import guarded, tried
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint

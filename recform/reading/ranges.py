@@ -20,12 +20,12 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.indices import free_letter
-from recform.algebra.means import members
 from recform.algebra.multiples import scaled
 from recform.algebra.operators import Scalar
 from recform.diagnostics import beyond
 from recform.reading.base import MAX_INDEX, MAX_OFFSET, MAX_TERMS, MAX_WRITTEN, Value
 from recform.reading.beside import SideBySide
+from recform.reading.means import members
 from recform.reading.members import Gathered, Range, reads_block
 from recform.source import Span
 from recform.syntax import nodes as n

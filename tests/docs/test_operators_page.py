@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import recform
-from tests.blocks.test_plugins import same_costs
+from tests.plugins.test_plugins import same_costs
 from tests.warm import shell
 
 ROOT = Path(__file__).resolve().parents[2]

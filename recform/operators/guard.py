@@ -13,7 +13,6 @@ from recform.blocks.acts import Inner
 from recform.blocks.amount import Cost
 from recform.blocks.arguments import Arguments
 from recform.blocks.code import symbols_in
-from recform.blocks.declared import classes_in
 from recform.blocks.details import Detail
 from recform.blocks.operator import (
     FUNCTION_INPUT,
@@ -27,6 +26,7 @@ from recform.blocks.operator import (
 from recform.blocks.shape import Shape, Size
 from recform.blocks.template import free_names, in_place, template
 from recform.modules import raised
+from recform.operators.declared import classes_in
 
 _T = TypeVar("_T")
 #: What the generated file imports if something of it is named, and what it always does.

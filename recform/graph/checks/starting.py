@@ -19,7 +19,7 @@ from recform.blocks.code import LARGEST
 from recform.blocks.exact import as_any_float, precise
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-from recform.graph.coefficients import uses
+from recform.graph.checks.coefficients import uses
 from recform.graph.model import StageGraph
 from recform.recurrence.model import Recurrence
 from recform.source import Span

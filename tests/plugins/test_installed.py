@@ -14,7 +14,7 @@ import recform
 from recform.cli.app import app
 from recform.diagnostics import CompileError
 from recform.operators import plugins
-from tests.blocks.commands import run_recform
+from tests.plugins.commands import run_recform
 
 FRAME = "input 3 x 8 x 8\nstages 8 x 2\n"
 NET = f"{FRAME}W = conv(3, c) > mine\nX_i = X_<i-1> + W_i*X_<i-1>"
