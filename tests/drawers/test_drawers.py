@@ -25,6 +25,7 @@ from tests.drawers import (
     frames,
     generation,
     learned,
+    meetings,
     pipelines,
     plugins,
     positions,
@@ -47,6 +48,7 @@ DRAWERS = {
     "positions": positions.files,
     "tables": tables.files,
     "learned": learned.files,
+    "meetings": meetings.files,
 }
 FORMS = ("plain", "lean", "checkpoint", "reversible")
 
