@@ -34,6 +34,7 @@ class Overwritten:
         self._gone: set[Node] = set()
         self._sums: dict[int, Any] = {}
         self._computed: dict[int, Any] = {}
+        self._viewed: set[int] = set()
         self._own: dict[int, Any] = {}
 
     def made(self, value: Any) -> Any:
@@ -50,7 +51,8 @@ class Overwritten:
 
     def handed(self, value: Any) -> None:
         """A call gets a value: what it makes of a sum may be a view of that."""
-        self._computed.pop(id(value), None)
+        if id(value) in self._computed:
+            self._viewed.add(id(value))
 
     def add(self, value: Any) -> None:
         """A tensor is written over.
@@ -66,7 +68,7 @@ class Overwritten:
                 if self._own.pop(id(value), None) is not None:
                     self._gone.add(node)
                     return
-                if id(value) in self._computed:
+                if id(value) in self._computed and id(value) not in self._viewed:
                     self._sums[id(value)] = value
                     return
                 if node not in self._gone and _is_new(node):
@@ -109,6 +111,9 @@ class Overwritten:
                 return self._lost(value.whole)
             case dict() if id(value) in self._own:
                 return False
+            case dict() if id(value) in self._computed:
+                # A tensor of its own, though others may have had its value.
+                return id(value) in self._sums
             case dict():
                 alone = len(value) == 1 and any(map(self._lost, value))
                 return alone or id(value) in self._sums

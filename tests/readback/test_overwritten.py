@@ -27,6 +27,21 @@ ADDING = {
         True,
     ),
     "not in place": ("self.W(x_prev) + x_prev", True),
+    "taken off again": (
+        "w = self.W(x_prev)\n        y = w.add_(x_prev)\n        z = y - x_prev\n"
+        "        return z + x_prev",
+        True,
+    ),
+    "taken off again, and the one before it read": (
+        "w = self.W(x_prev)\n        y = w.add_(x_prev)\n        z = y - x_prev\n"
+        "        return w + x_prev",
+        False,
+    ),
+    "taken off again, and written over": (
+        "w = self.W(x_prev)\n        y = w.add_(x_prev)\n        z = y - x_prev\n"
+        "        u = z.add_(x_prev)\n        return z + x_prev",
+        False,
+    ),
     "the other one": ("x_prev.add_(self.W(x_prev))", False),
     "the other one, as a statement": (
         "x = self.W(x_prev)\n        x_prev += x\n        return x_prev",
@@ -222,6 +237,8 @@ def test_a_view_of_a_multiple(view: str) -> None:
         "W_i*X_<i-1> + relu(W_i*i*X_<i-1>)",
         "relu(X_<i-1> + W_i*X_<i-1>) + W_i*i*X_<i-1>",
         "W_i*X_<i-1> + W_i*i*X_<i-1> + W_i*i^2*X_<i-1>",
+        "0.5*X_<i-1> - mean(X_<i-1> + X_<i-2> - Z_i, X_<i-2>)\n"
+        "Z_i = W_i*X_<i-1> + 0.5*Z_<i-1>\noutput X_L",
     ],
 )
 def test_an_equal_call_that_runs_again(right: str) -> None:

@@ -37,7 +37,7 @@ from recform.plan.expressions import Code
 from recform.plan.namespace import Namespace
 from recform.plan.network import NetworkPlan
 from recform.plan.places import STEM, Kind
-from recform.recurrence.model import Flow, Slot
+from recform.recurrence.model import Flow, ModuleSlot, Slot
 from recform.recurrence.moves import move
 from recform.recurrence.reach import named
 
@@ -106,7 +106,10 @@ def border(network: NetworkGraph, stage: int) -> Border:
         shape = None if place is None else shapes[place]
         if shape is not None:
             known[slot] = shape
-    made = _shape(flow, flow.output, known)
+    # A number of the last block is handed on by no other one.
+    pairs = zip(flow.end.inputs, places, strict=True)
+    lacks = any(isinstance(slot, ModuleSlot) and at is None for slot, at in pairs)
+    made = None if lacks else _shape(flow, flow.output, known)
     tensors = [n for n, slot in enumerate(step.outputs) if isinstance(slot, Tensor)]
     newest = next(
         (
