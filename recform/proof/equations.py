@@ -6,7 +6,7 @@ start vanishes, and so does what is applied to it, unless a boundary equation sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import sympy
 
@@ -347,11 +347,14 @@ class Equations:
         if not parts:
             return None
         if all(map(self._is_number, parts)):
-            numbers = [self.values.nodes[part][1:] for part in parts]
-            total = sum((value for value, _ in numbers), sympy.S.Zero)
-            at = next((at for _, at in numbers if at is not None), None)
-            return self.values.make("number", total, at)
+            return self._number(parts, lambda values: sum(values, sympy.S.Zero))
         return parts[0] if len(parts) == 1 else self.values.sum(parts)
+
+    def _number(self, parts: list[int], joined: Callable[..., Symbolic]) -> int:
+        """What is made of numbers alone."""
+        numbers = [self.values.nodes[part][1:] for part in parts]
+        at = next((at for _, at in numbers if at is not None), None)
+        return self.values.make("number", joined(value for value, _ in numbers), at)
 
     def _product(self, tensor: Tensor, block: int, k: int) -> int | None:
         parts = self._present(tensor, block, k)
@@ -359,7 +362,7 @@ class Equations:
             return None
         tensors = [part for part in parts if not self._is_number(part)]
         if not tensors:
-            return None
+            return self._number(parts, sympy.prod)
         made = tensors[0]
         if len(tensors) > 1:
             made = self.values.make("product", tuple(tensors))

@@ -306,8 +306,9 @@ class Unroller:
             return None
         numbers = [child for child in left if isinstance(child, Filled)]
         tensors = [child for child in left if not isinstance(child, Filled)]
-        if not tensors:
-            return None
+        if not tensors:  # sums, of which numbers are left
+            made = sympy.prod(number.coefficient for number in numbers)
+            return Filled(made, numbers[0].args[1])
         result = tensors[0] if len(tensors) == 1 else Pointwise(*tensors)
         for number in numbers:
             if number.coefficient != 1:

@@ -91,7 +91,10 @@ KINDS = (
     ("{a}(x) = concat(q, p) where p, q = split(P*x, 2), P = S", "{a}_i*{x}"),
     ("{a}(x, y) = x*tanh(P*y) where P = S", "{a}_i({x}, X_<i-1>)"),
     ("{a}(x, y) = P*x - e*y where P = S, scalar e = 0.1", "{a}_i(X_<i-2>, {x})"),
-    ("{a}(x, n=2) = sum(k, 1, n, a_k*K_k*x) where K = S, scalar a_k = 0.5", "{a}_i*{x}"),
+    (
+        "{a}(x, n=2) = sum(k, 1, n, a_k*K_k*x) where K = S, scalar a_k = 0.5",
+        "{a}_i*{x}",
+    ),
     ("", "relu({x})"),
     ("", "max({x}, 0.1*{x})"),
     ("", "{x}/(1 + abs({x}))"),
@@ -106,12 +109,39 @@ KINDS = (
     ("{a} = S\nZ{a}_i = {a}_i*X_<i-1> + 0.5*Z{a}_<i-1>", "({x} - Z{a}_i)"),
     ("{a} = S\n{b} = O\nZ{a}_i = {a}_i*X_<i-1>", "({x} + {b}_i*X_<i-2>*Z{a}_<i-1>)"),
     ("input e{a} = {width}", "{x}*tanh(e{a})"),
+    ("{a} = S > droppath(0.1*i/L)", "{a}_i*{x}"),
+    ("const {n} = ({blocks}) per block", "{n}*{x}"),
+    ("const {n} = (2, 3) per stage\n{a} = S", "{a}_i*{x}/{n}"),
+    ("{a} = S\nvector {n}_i = 0.5", "({n}_i*{a}_i + 1 - {n}_i)*{x}"),
+    ("{a} = S\n{b} = S", "{a}_i*({b}_i*{x} + {b}_<i-1>*X_<i-2>)"),
+    ("{a} = S\nY{a}_i, Z{a}_i = split({a}_i*X_<i-1>, 2)", "concat(Z{a}_i, Y{a}_i)*{x}"),
+    ("scalar {n}_<i,k> = i - k", "({x} + sum(k, 0, i-1, tanh({n}_<i,k>)*X_k))"),
+    ("{a} = S", "({x} + sum(k, 0, i-1, {a}_i*X_k))"),
+    ("{a} = S", "({x} - sum(k, 1, i-1, {a}_k*X_<k-1>))"),
+    ("", "norm({x})*{x}"),
+    ("", "(0.1*{x} + 1)^2"),
+    ("vector {n}_i = 0.3", "dot({n}_i, {x})*{x}"),
 )
 OUTPUTS = (
     *("output X_L",) * 3,
     "output v_L*X_L\nvector v_i = 1",
     "output mean(X_<1..L>)",
     "output w*X_L + X_0\nvector w = 0.5",
+)
+#: What else a file may say, of some blocks or of all.
+BESIDE = (
+    *("",) * 6,
+    "E = S\nX_1 = X_0 - E_1*X_0",
+    "E = S\nX_<2..3> = X_<i-1> + E_i*X_<i-1>",
+    "E = S\nX_<L-1..L> = X_<i-1> + E_i*X_<i-1>",
+    "E = S\nX_<1..2> = 0.5*X_<i-1> + E*X_<i-1>",
+    "vector z_i = 0.2\nX_<2..L> = z_i*X_<i-1> + z_<i-1>*X_<i-2>",
+    "E = S\nX_0 = input + E*input",
+    "E = S\nX_0 = E_0*input",
+    "vector z = 0.2\nX_0 = z*input",
+    'names head = "h.fc", stages = "s{}"',
+    'names stem = "."',
+    "memory lean",
 )
 STANDS = re.compile(r"\b[SOG]\b")
 FIRST = ("X_<i-1>", "X_<i-1>", "X_<i-1>", "X_<i-2>", "(X_<i-1> + X_<i-2>)")
@@ -121,6 +151,7 @@ def files(random: Random) -> str:
     """A file with one to three kinds of terms in a sum or in each other."""
     frame, count = random.choice(FRAMES), random.choice((1, 2, 2, 2, 3, 3))
     stages = random.choice(frame.stages)
+    blocks = sum(int(row.split()[2]) for row in stages.split(", "))
     lines = [frame.text, f"stages {stages}"]
     if random.random() < 0.15 and "," in stages:
         lines.append("scope stage")
@@ -130,7 +161,8 @@ def files(random: Random) -> str:
         inside = terms and random.random() < 0.5
         x = f"({terms.pop()})" if inside else random.choice(FIRST)
         names = {"a": "ABC"[number], "b": "PQR"[number], "n": "nmu"[number]}
-        text = declared.format(width=stages.split()[0], **names)
+        values = ", ".join(str(k / 4) for k in range(blocks))
+        text = declared.format(width=stages.split()[0], blocks=values, **names)
         if text:
             lines.append(STANDS.sub(lambda found: frame.drawn(found[0], random), text))
         terms.append(made.format(x=x, **names))
@@ -138,5 +170,6 @@ def files(random: Random) -> str:
     right = "".join(map("".join, zip(signs, terms, strict=True)))
     keep = random.choice(("X_<i-1>", "0.5*X_<i-1>", "X_<i-2>"))
     lines.append(f"X_i = {keep}{right}")
-    lines.append(random.choice(OUTPUTS))
+    for more in (random.choice(OUTPUTS), random.choice(BESIDE)):
+        lines.append(STANDS.sub(lambda found: frame.drawn(found[0], random), more))
     return "\n".join(filter(None, lines)) + "\n"

@@ -120,7 +120,7 @@ def spreads(small: tuple[int, ...], large: tuple[int, ...], *, product: bool) ->
 
 def spread(parts: list[Any]) -> list[Any]:
     """Vectors get the axes of the images or tokens that they are spread over."""
-    rank = max(part.dim() for part in parts if isinstance(part, Tensor))
+    rank = max((part.dim() for part in parts if isinstance(part, Tensor)), default=0)
     axes = {4: (slice(None), slice(None), None, None), 3: (slice(None), None)}
     return [
         part[axes[rank]]

@@ -110,6 +110,10 @@ FOUND = {
     "a number of the block that cancels": VECTORS
     + "stages 3 x 3\nV_i = V_<i-1> + W_i*X_<i-1>\n"
     "X_i = U_i*X_<i-1> + i*(1/i + V_<i-1>)\nV_0 = 0\noutput X_L",
+    "a product of numbers of which each is left of a sum": VECTORS
+    + "stages 3 x 3\nV_i = V_<i-1> + W_i*X_<i-1>\n"
+    "X_i = U_i*X_<i-1> + (2/i + V_<i-1>)^2*(X_<i-1>/3 + (1/2 - V_<i-1>/i)*(2 + V_<i-1>))\n"
+    "V_0 = 0\noutput X_L",
     # Numbers that are small and not zero.
     "a number of 14 zeros": VECTORS
     + "stages 3 x 34\nX_i = tanh(exp(-i)*W_i*X_<i-1> - X_<i-1>)\noutput X_L",

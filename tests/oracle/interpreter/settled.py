@@ -100,7 +100,11 @@ class Settled:
                 return self._joined(tensor, [part for part in left if part is not None])
             case e.Pointwise():
                 left = [self.settle(part) for part in tensor.children]
-                return None if None in left else e.Pointwise(*left)
+                if None in left:
+                    return None
+                if all(isinstance(part, e.Filled) for part in left):
+                    return e.Filled(sympy.prod(part.coefficient for part in left))
+                return e.Pointwise(*left)
             case e.History():
                 members = [self.settle(member) for member in self.members(tensor)]
                 left = [member for member in members if member is not None]

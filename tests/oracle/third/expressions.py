@@ -209,7 +209,10 @@ class Expressions(Sums):
         if not base.there or not exponent.there:
             return nothing(base.sort)
         if base.sort == "number":
-            return number(reckoned("^", base.it, exponent.it))
+            if base.alone and not _is_count(exponent.it):
+                return nothing("tensor")  # a root or a quotient of what has no shape
+            made = number(reckoned("^", base.it, exponent.it))
+            return replace(made, alone=base.alone)
         if base.sort == "operator":
             times = numbers.whole(exponent.it)
             return composed([base] * times, self.apply, at)
@@ -261,6 +264,12 @@ class Expressions(Sums):
         if name in ("floor", "ceil"):
             return changed(value, getattr(torch, name)(value.it))
         return changed(value, FUNCTIONS[name](value.it))
+
+
+def _is_count(exponent: Any) -> bool:
+    """Whether a power is a product of equal factors."""
+    whole = isinstance(exponent, Fraction) and exponent.denominator == 1
+    return whole and exponent > 0
 
 
 def _shapeless(values: list[tuple[str, Value]]) -> bool:
