@@ -243,7 +243,10 @@ class Table:
             return self.multiply(b, a)
         factor = 1.0
         powers: dict[Node, int] = {}
-        for item in (form(a), form(b)):
+        factors = form(a), form(b)
+        if not all(factors):
+            return {}
+        for item in factors:
             scale = next(iter(item.values())) if len(item) == 1 else _scale(item)
             factor *= scale
             node = next(iter(item), None)

@@ -75,3 +75,20 @@ def test_other_numbers_are_found(blocks: int) -> None:
     segments = (replace(segment, block=block), *others)
     with pytest.raises(Refuted, match=r"v is made for \(1,\), and meets \(4,\)"):
         proof_of(replace(graph, stages=(replace(stage, segments=segments),)))
+
+
+@pytest.mark.parametrize("second", ["0", "3"])
+@pytest.mark.parametrize(
+    "right", ["concat(Z_i, Y_i)*(n*X_<i-1>)", "n*concat(Z_i, Y_i)*(n*X_<i-1>)"]
+)
+def test_a_number_that_is_0_in_one_block(right: str, second: str) -> None:
+    """In a product it was another 0 for the formula than for the code."""
+    frame = "input 4\nstem none\nhead none\nB = linear(c)\nY_i, Z_i = split(B_i*X_<i-1>, 2)\n"
+    text = f"{frame}stages 4 x 3\nconst n = (0, {second}, 1) per block\n"
+    net = recform.load(f"{text}X_i = X_<i-1> + {right}\noutput X_L").double()
+    x = given = torch.randn(2, 4, dtype=torch.float64)
+    for block, n in zip(net.blocks, (0, int(second), 1), strict=True):
+        y, z = block.B(x).chunk(2, dim=1)
+        joined = torch.cat((z, y), dim=1)
+        x = x + n * joined * x * (n if right.startswith("n") else 1)
+    torch.testing.assert_close(net(given), x)
