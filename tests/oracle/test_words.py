@@ -261,12 +261,20 @@ U = linear(c)
 X_i = W_i*X_<i-1> + 0.1*matvec(outer(W_i*X_<i-1>, U_i*X_<i-1>), W_i*X_<i-1>)
 """,
 }
-#: Those whose sums over depth, or whose classes, grow with the depth.
-SHORT = ("by stage", "dealt", "res2")
+#: Those whose sums over depth, or classes, or equations grow with the depth.
+SHORT = ("by stage", "dealt", "res2", "ranges beside times")
 
 
 #: The same of shapes and names, which depth makes no difference to.
 FIXED: dict[str, str] = {
+    "exponents of which SymPy takes the real part": """\
+input 4
+stages 4 x 2
+param w = 3
+const m = (2, 5) per block
+W = linear(c) > dropout(sigmoid(exp(floor(1/w)))/10) > elu(abs(exp(floor(7/m))))
+X_i = X_<i-1> + sigmoid(exp(-floor(w/m)))*W_i*X_<i-1>
+""",
     "a grid that stays": """\
 input 3 x 8 x 8
 stages 4 x 1 / 2, 6 x 2 / 2

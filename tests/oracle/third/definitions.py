@@ -79,11 +79,13 @@ class Inside:
             if len(left) == 1 and self._is_flow(node):
                 self.letters[left[0][1]] = node
         # What is called by its own name has a module here, too.
-        for _, node in [*inside, ((), self.definition.body)]:
-            if self.definition.tensors and node not in self.letters.values():
-                own = {("name", key, None) for key in self.flows.file.definitions}
-                called = [key for key in own if _named(node, key[1])]
-                self.letters |= {key[1]: key for key in called}
+        own = {item[1] for left, _ in inside for item in left}
+        own |= {*self.place.locals, *self.definition.scalars}
+        for key in self.flows.file.definitions.keys() - own:
+            parts = [node for _, node in inside] + [self.definition.body]
+            equations = [x for x in parts if x not in self.letters.values()]
+            if self.definition.tensors and any(_named(x, key) for x in equations):
+                self.letters[key] = ("name", key, None)
         scalars = set(self.definition.scalars)
         home = None
         if self.letters or scalars:

@@ -138,7 +138,8 @@ def reckoned(sign: str, a: Any, b: Any) -> Any:
     """Numbers of which some may be learned."""
     if not isinstance(a, Tensor) and not isinstance(b, Tensor):
         return numbers.binary(sign, a, b)
-    if sign == "*" and 0 in (x for x in (a, b) if isinstance(x, Fraction)):
+    plain = [x for x in (a, b) if not isinstance(x, Tensor)]
+    if sign == "*" and any(abs(numbers.precise(x)) < numbers.ZERO for x in plain):
         return Fraction(0)  # whatever the other one is, which may not be there
     a, b = plain_number(a), plain_number(b)
     operations: dict[str, Callable[[Any, Any], Any]] = {
