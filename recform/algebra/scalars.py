@@ -14,8 +14,9 @@ from typing import NoReturn
 
 import sympy
 
-from recform.algebra.expr import Learned, of_number
+from recform.algebra.expr import of_number
 from recform.algebra.placed import Placed
+from recform.algebra.stable import absolute
 from recform.blocks.exact import as_any_float, filled, is_nothing
 from recform.blocks.function import EXACT
 from recform.blocks.symbolic import Symbolic
@@ -33,21 +34,11 @@ _LONG = 24
 _MOST_OPERATIONS = 60
 
 
-def _absolute(value: Symbolic) -> Symbolic:
-    """``abs(value)``; of ``exp(a)`` SymPy takes the real part of a learned a."""
-    made = sympy.Abs(value)
-    if not made.has(sympy.re, sympy.im):
-        return made
-    real = {item: sympy.Dummy(real=True) for item in value.atoms(Learned)}
-    back = {dummy: item for item, dummy in real.items()}
-    return sympy.Abs(value.xreplace(real)).xreplace(back)
-
-
 FUNCTIONS: dict[str, Callable[..., Symbolic]] = {
     "sqrt": sympy.sqrt,
     "exp": sympy.exp,
     "log": sympy.log,
-    "abs": _absolute,
+    "abs": absolute,
     **{name: EXACT[name] for name in ("sin", "cos", "tanh", "sigmoid", "softplus")},
     "relu": lambda x: sympy.Max(x, 0),
     "min": sympy.Min,

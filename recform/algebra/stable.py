@@ -90,16 +90,24 @@ def _replaced(
     )
 
 
+def absolute(value: Symbolic) -> Symbolic:
+    """``abs(value)``; of ``exp(a)`` SymPy takes the real part of an a that may be none."""
+    made = sympy.Abs(value)
+    if not made.has(sympy.re, sympy.im):
+        return made
+    return made.replace(sympy.re, lambda part: part).replace(sympy.im, lambda _: 0)
+
+
 def _softplus(x: Symbolic) -> Symbolic:
     if x.has(Learned):
         return Softplus(x)
-    return sympy.Max(x, 0) + log1p(sympy.exp(-sympy.Abs(x)))
+    return sympy.Max(x, 0) + log1p(sympy.exp(-absolute(x)))
 
 
 def _sigmoid(x: Symbolic) -> Symbolic:
     if x.has(Learned):
         return Sigmoid(x)
-    return sympy.exp(sympy.Min(x, 0)) / (1 + sympy.exp(-sympy.Abs(x)))
+    return sympy.exp(sympy.Min(x, 0)) / (1 + sympy.exp(-absolute(x)))
 
 
 def exponent(value: Symbolic) -> Symbolic:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 #: What stands for ``{x}`` and ``{m}`` while a call is read.
 _PLACE, _END = re.compile(r"\{([A-Za-z]\w*)\}"), "_of_the_call"
@@ -209,33 +210,67 @@ def _free(node: ast.AST, bound: frozenset[str]) -> Iterator[ast.Name]:
             given = node.args
             for default in [*given.defaults, *filter(None, given.kw_defaults)]:
                 yield from _free(default, bound)
+            yield from _free(node.body, bound | bound_by(node))
+            return
+    for child in ast.iter_child_nodes(node):
+        yield from _free(child, bound | bound_by(node))
+
+
+def bound_by(node: ast.AST) -> frozenset[str]:
+    """The names that a lambda or a comprehension has for itself."""
+    match node:
+        case ast.Lambda(args=given):
             every = [*given.posonlyargs, *given.args, *given.kwonlyargs]
             every += [item for item in (given.vararg, given.kwarg) if item is not None]
-            yield from _free(node.body, bound | {item.arg for item in every})
-            return
+            return frozenset(item.arg for item in every)
         case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-            bound |= {
-                part.id
-                for loop in node.generators
-                for part in ast.walk(loop.target)
-                if isinstance(part, ast.Name)
-            }
-    for child in ast.iter_child_nodes(node):
-        yield from _free(child, bound)
+            targets = [ast.walk(loop.target) for loop in node.generators]
+            names = (part for parts in targets for part in parts)
+            return frozenset(part.id for part in names if isinstance(part, ast.Name))
+    return frozenset()
 
 
 def renamed(call: str, names: Mapping[str, str]) -> str:
     """A call with other names in the place of some that it reads from around it."""
+    free = free_names(call)
+    places = {_place(name): names[name.id] for name in free if name.id in names}
+    return _put(call, places)
+
+
+@cache
+def kept_apart(call: str) -> str:
+    """A call whose own names, those of lambdas and comprehensions, no variable has.
+
+    What stands for an input may be a variable of any name without an underscore in front.
+    """
+    tree = parsed(call)
+    every = list(ast.walk(tree))
+    own = frozenset().union(*map(bound_by, every))
+    free = {_place(name) for name in _free(tree, frozenset())}
+    named: list[Any] = [x for x in every if isinstance(x, ast.Name | ast.arg)]
+    for node in every:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Lambda):
+            named += node.keywords
+    places = {_place(node): f"_{_name(node)}" for node in named if _name(node) in own}
+    return _put(call, {at: name for at, name in places.items() if at not in free})
+
+
+def _name(node: Any) -> str | None:
+    """What a name, an argument or a keyword is called."""
+    return node.id if isinstance(node, ast.Name) else node.arg
+
+
+def _place(node: Any) -> tuple[int, int]:
+    """Where its name begins and ends, in bytes of a call that is read."""
+    name = _name(node) or ""
+    return node.col_offset, node.col_offset + len(name.encode())
+
+
+def _put(call: str, places: Mapping[tuple[int, int], str]) -> str:
+    """A call with other names at some places."""
     # While a call is read, longer names stand for {x} and {m}; so places are counted
     # in that text, and it is turned back at the end.
     data = _as_names(call).encode()
-    for name in reversed(_placed(call)):
-        if name.id in names:
-            assert name.end_col_offset is not None
-            new = names[name.id].encode()
-            data = data[: name.col_offset] + new + data[name.end_col_offset :]
+    for start, end in sorted(places, reverse=True):
+        data = data[:start] + places[start, end].encode() + data[end:]
     return re.sub(rf"\b(\w+){_END}\b", r"{\1}", data.decode())
-
-
-def _placed(call: str) -> list[ast.Name]:
-    return sorted(free_names(call), key=lambda name: name.col_offset)

@@ -25,6 +25,7 @@ from recform.execution.overwritten import Overwritten
 from recform.execution.parts import (
     PAST,
     Asked,
+    Each,
     Hole,
     Instance,
     Leaf,
@@ -254,6 +255,8 @@ class File:
             return tuple(map(self.stands, value))
         if isinstance(value, Name):
             self.asked.add(value.text)
+        if isinstance(value, Each):
+            return ("each", self.stands(value.form))
         if isinstance(value, Pieces):
             return ("pieces", value.whole, value.number, value.axis)
         self.overwritten.handed(value)

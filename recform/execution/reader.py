@@ -195,6 +195,8 @@ class Reader:
             for item in field_ if isinstance(field_, list) else [field_]:
                 if isinstance(item, ast.expr):
                     parts += (name, self._file.stands(self.value(item)))
+                elif isinstance(item, ast.arguments | ast.comprehension | ast.keyword):
+                    parts += (name, self._file.stands(self._other(item)))
                 elif isinstance(item, ast.AST):
                     parts += (name, ast.dump(item))
                 else:

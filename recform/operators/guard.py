@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from numbers import Integral
 from typing import Any, TypeVar
@@ -24,7 +25,7 @@ from recform.blocks.operator import (
     Several,
 )
 from recform.blocks.shape import Shape, Size
-from recform.blocks.template import free_names, in_place, template
+from recform.blocks.template import free_names, in_place, kept_apart, template
 from recform.modules import raised
 from recform.operators.declared import classes_in
 
@@ -283,7 +284,7 @@ def _sound(
     symbols = {str(s) for v in (*sizes, *a.values()) for s in symbols_in(v)}
     for text in texts:
         _known(text, symbols | classes_in(operator.support))
-    return made
+    return replace(made, call=kept_apart(made.call))
 
 
 def _known(text: str, names: set[str]) -> None:

@@ -153,7 +153,7 @@ class Follower:
             case Elementwise():
                 said, nothing = self._file.said, Arguments({})
                 names = {INPUT: self.form(tensor.argument), PAST.name: said.past}
-                code = tensor.function.emit(FUNCTION_INPUT, nothing).call
+                code = tensor.function.written((FUNCTION_INPUT,), nothing).call
                 code = looking_back(
                     said, tensor.function, (FUNCTION_INPUT,), nothing, code
                 )

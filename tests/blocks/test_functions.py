@@ -320,7 +320,7 @@ def test_code_that_cannot_be_followed() -> None:
         name, about = "listed", "what the reader of code does not know"
 
         def emit(self, x: Shape, a: Arguments) -> Emitted:
-            return Emitted("[y for y in [{x}]][0]")
+            return Emitted("{'a': {x}, **{}}['a']")
 
     with pytest.raises(CompileError) as caught:
         _ = recform.compile("W = listed\nX_i = W_i*X_<i-1>", plugins=[Listed]).source

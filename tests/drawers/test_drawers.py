@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import recform
 from recform.blocks.examples import random_examples
 from recform.compiler import compile_source, from_text
-from recform.diagnostics import CompileError
+from recform.diagnostics import CompileError, Severity
 from recform.memory import Memory
 from recform.target import Target
 from tests import Tried
@@ -33,7 +33,7 @@ from tests.drawers import (
 )
 from tests.oracle.compare import shake
 from tests.oracle.search import search, tries
-from tests.oracle.third.check import TooLarge, check
+from tests.oracle.third.check import TooLarge, apart, check, passes
 from tests.oracle.third.grammar import Unread
 from tests.oracle.third.meeting import NotFollowed
 from tests.oracle.third.places import Missing
@@ -115,31 +115,65 @@ def stepped(text: str) -> str:
 
 
 def plugged(text: str) -> str:
-    """The same of a file with operators of a plugin, in a form and in the plain one.
+    """What a file with a plugin makes in a form, or with definitions, beside the plain one.
 
     Args:
-        text: the form and a number, of which both are drawn.
+        text: the form (`definitions`: they take the place of the plugin's operators) and a
+            number, of which both are drawn.
     """
     form, seed = text.split()
-    file, operators = plugins.drawn(Random(int(seed)))
+    file = plugins.drawn(Random(int(seed)))
     try:
-        plain = recform.compile(file, plugins=operators)
-        other = recform.compile(file, plugins=operators, memory=form)
-        net, made = plain.module().double(), other.module().double()
+        plain = recform.compile(file.text, plugins=file.operators)
+        net: Any = plain.module().double()
     except CompileError as error:
-        codes = {item.code for item in error.diagnostics}
-        assert not codes & {"RF901", "RF513", "RF514", "RF515"}, (file, error)
-        return "refused"
+        return told(error, file)
     shake(net)
-    made.load_state_dict(net.state_dict())
-    x = torch.randn(3, 4, dtype=torch.float64)
-    torch.testing.assert_close(made(x), net(x), msg=lambda told: f"{file}\n{told}")
+    try:
+        match form:
+            case "inference":
+                other = recform.optimize(net.eval(), plain)
+            case "definitions":
+                other = recform.compile(file.twin + file.text).module().double()
+            case _:
+                same = recform.compile(file.text, plugins=file.operators, memory=form)
+                other = same.module().double()
+    except CompileError as error:
+        return f"no {form}: {told(error, file)}"
+    x = torch.randn(3, *file.input, dtype=torch.float64)
+    if form == "inference":
+        worst = [other(x).detach()], [net(x).detach()]
+    else:
+        worst = _both(net, other, x)
+    try:
+        assert apart(*worst) < 1e-8, file
+    except TooLarge:
+        return "overflowed"
     return "agreed"
 
 
-PLUGGED = st.tuples(st.sampled_from(FORMS), st.integers(0, 2**32 - 1)).map(
-    "{0[0]} {0[1]}".format
-)
+def _both(net: Any, other: Any, x: torch.Tensor) -> tuple[list[Any], list[Any]]:
+    """Outputs and gradients of two networks on the weights of one."""
+    mine, theirs = list(net.parameters()), list(other.parameters())
+    with torch.no_grad():
+        for parameter, value in zip(theirs, mine, strict=True):
+            parameter.copy_(value.view_as(parameter))
+    wanted, found = passes(net, (x,), mine), passes(other, (x,), theirs)
+    pairs = zip(found, wanted, strict=True)
+    return [a if a is None or b is None else a.view_as(b) for a, b in pairs], wanted
+
+
+def told(error: CompileError, file: object) -> str:
+    """What a refusal is called; fails if it is a fault of the compiler or of the plugin."""
+    codes = {item.code for item in error.diagnostics if item.severity is Severity.ERROR}
+    assert not codes & {"RF901", "RF513", "RF514", "RF515"}, (file, error)
+    return f"refused {min(codes)}"
+
+
+PLUGGED = st.tuples(
+    st.sampled_from(("definitions", "definitions", "inference", *FORMS[1:])),
+    st.integers(0, 2**32 - 1),
+).map("{0[0]} {0[1]}".format)
 
 
 @tries(3)

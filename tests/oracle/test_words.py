@@ -263,13 +263,164 @@ U = linear(c)
 X_i = W_i*X_<i-1> + 0.1*matvec(outer(W_i*X_<i-1>, U_i*X_<i-1>), W_i*X_<i-1>)
 """,
 }
-#: Those whose sums over depth, or whose classes, grow with the depth.
-SHORT = ("by stage", "dealt", "res2")
+#: Those whose sums over depth, or classes, or equations grow with the depth.
+SHORT = ("by stage", "dealt", "res2", "ranges beside times")
+
+
+#: The same of shapes and names, which depth makes no difference to.
+FIXED: dict[str, str] = {
+    "exponents of which SymPy takes the real part": """\
+input 4
+stages 4 x 2
+param w = 3
+const m = (2, 5) per block
+W = linear(c) > dropout(sigmoid(exp(floor(1/w)))/10) > elu(abs(exp(floor(7/m))))
+X_i = X_<i-1> + sigmoid(exp(-floor(w/m)))*W_i*X_<i-1>
+""",
+    "a grid that stays": """\
+input 3 x 8 x 8
+stages 4 x 1 / 2, 6 x 2 / 2
+V = conv(1, c)
+W = conv(3, c, stride=s)
+X_i = V_i*X_<i-1> + W_i*X_<i-2> + X_0
+X_1 = V_1*X_0
+""",
+    "a grid that stays, and becomes finer": """\
+input 3 x 9 x 9
+stages 4 x 1 / 2, 6 x 2 / 2, 4 x 2 / (1/2)
+V = conv(1, c)
+W = conv(3, c, stride=s)
+X_i = relu(X_<i-1>)
+X_1 = V_1*X_0
+X_<2..3> = W_i*X_<i-1> + sum(k, 1, 2, X_<i-k>)
+Y_i = Y_<i-1> + X_<i-2>
+output X_L
+""",
+    "streams of two widths": """\
+input 4 x 3
+stem linear(c) > copies(3)
+head rmsnorm
+stages 4 x 1, 6 x 2
+W = weave > linear(c)
+X_i = X_<i-1> + W_i*X_<i-1> + X_<i-2>
+""",
+    "vectors in streams of two widths": """\
+input 4
+stem linear(c) > copies(3)
+head rmsnorm
+stages 4 x 1, 6 x 2
+W = weave > linear(c)
+X_i = X_<i-1> + W_i*X_<i-1> + X_<i-2>
+""",
+    "pixels at the end": """\
+input 3 x 2 x 2
+stem conv(1, c) > pixels
+head ln
+stages 4 x 1, 6 x 2
+adapter linear(c)
+W = linear(c) > ln
+X_i = X_<i-1> + W_i*X_<i-1> + X_<i-2>
+""",
+    "a stem without a name": """\
+input 6 x 4
+names stem = ".", head = "."
+stem linear(c) > positions > (ln > linear(c))
+head positions > linear(3) > avgpool
+scalar g = 0.3
+stages 4 x 2
+W = linear(c)
+X_i = X_<i-1> + g*W_i*X_<i-1> + U*X_0
+""",
+    "a definition as stem": """\
+input 6 x 4
+names stem = "."
+stem D > positions
+D(x) = x + A*x where A = linear(cin)
+stages 4 x 2
+W = linear(c)
+X_i = X_<i-1> + W_i*X_<i-1>
+""",
+    "a stem in the blocks' container": """\
+input 3 x 4 x 4
+names stem = ".", stages = "f"
+stem "f.0": (conv(3, c) > bn) > relu
+head avgpool > linear(3)
+stages 4 x 2
+W = conv(3, c)
+X_i = X_<i-1> + W_i*X_<i-1>
+""",
+    "nothing with a name": """\
+input 3 x 4 x 4
+names stem = ".", stages = "."
+stem conv(3, c) > bn > relu
+head avgpool > linear(3)
+stages 4 x 2
+W = conv(3, c)
+X_i = X_<i-1> + W_i*X_<i-1>
+""",
+    "a list without its first member": """\
+input 4
+stages 4 x 3
+scalar a_<i,k> = 0.5*i
+W = linear(c)
+Y_i = W_i*X_<i-1>
+Y_0 = 0
+X_i = sum(k, 0, i, a_<i,k>*Y_k)
+output X_L
+""",
+    "a definition that is called twice": """\
+input 4
+stages 4 x 3
+D(x) = v*B*x where vector v = 0.3, B = linear(cin)
+G(x) = A*x + A*tanh(x) where A = D > linear(cin)
+X_i = X_<i-1> + G_i*X_<i-1> + D*X_<i-2>
+""",
+    "a definition by its own name": """\
+input 4
+stages 4 x 3
+D(x) = v*x where vector v = 0.3
+G(x) = D*(D*x + tanh(x))
+X_i = X_<i-1> + G_i*X_<i-1> + D_i*X_<i-2>
+""",
+    "members behind adapters": """\
+input 4
+stages 4 x 2, 6 x 3, 3 x 2
+N = ln
+vector q_i = 0.2
+W = linear(c)
+Y_i = sum(k, 0, i-1, softmax(k, dot(q_i, N_i*X_k))*X_k)
+X_i = W_i*Y_i + X_<i-1>
+output X_L
+""",
+    "numbers in front of a history": """\
+input 3 x 4 x 4
+stages 4 x 2, 6 x 3 / 2
+W = conv(3, c, stride=s) > bn
+X_i = W_i*sum(k, 0, i-1, (1/i)*X_k) + X_<i-1>
+output X_L
+""",
+    "groups behind adapters": """\
+input 4
+stages 4 x 2, 6 x 3, 3 x 2
+W = linear(c)
+T = ln > linear(c)
+vector q_i = 0
+Y_i = T_i*sum(k, 0, i-1, softmax(k, dot(q_i, P_k))*P_k, by=stage)
+P_i = P_<i-1> + Y_i
+P_<first> = Y_<first>
+output P_L
+""",
+}
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_words(name: str) -> None:
     check(FILES[name].format(d=3))
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_shapes_and_names(name: str) -> None:
+    check(FIXED[name])
 
 
 @pytest.mark.long

@@ -78,6 +78,14 @@ class Inside:
         for left, node in inside:
             if len(left) == 1 and self._is_flow(node):
                 self.letters[left[0][1]] = node
+        # What is called by its own name has a module here, too.
+        own = {item[1] for left, _ in inside for item in left}
+        own |= {*self.place.locals, *self.definition.scalars}
+        for key in self.flows.file.definitions.keys() - own:
+            parts = [node for _, node in inside] + [self.definition.body]
+            equations = [x for x in parts if x not in self.letters.values()]
+            if self.definition.tensors and any(_named(x, key) for x in equations):
+                self.letters[key] = ("name", key, None)
         scalars = set(self.definition.scalars)
         home = None
         if self.letters or scalars:
@@ -140,7 +148,7 @@ class Inside:
         many = None if home is None else found(home, name)
         used = [item for _, item in self.definition.inside] + [self.definition.body]
         if not any(_has_index(item, name) for item in used):
-            return self._run(node, lambda: weights)
+            return self._run(node, weights.each(), name)
         if many is None:
             raise Unread(f"{name} of several numbers")
         # Modules are counted in the order of the numbers that are used.
@@ -164,14 +172,16 @@ class Inside:
         ]
         return min(least, default=1)
 
-    def _run(self, node: Node, weights: Callable[[], Weights]) -> Value:
+    def _run(self, node: Node, weights: Callable[[], Weights], name: str = "") -> Value:
         known: dict[tuple[int, ...], tuple[Value, list[Value]]] = {}
 
         def run(values: list[Value]) -> Value:
             key = tuple(id(value.it) for value in values)
             if key not in known:
                 given = [value.it for value in values]
-                made = self.flows.through(node, given, self.place, weights())
+                inside = {k: x for k, x in self.place.locals.items() if k != name}
+                place = replace(self.place, locals=inside)
+                made = self.flows.through(node, given, place, weights())
                 known[key] = Value("tensor", made), values
             return known[key][0]
 

@@ -42,6 +42,10 @@ class Expressions(Sums):
     """Expressions of one flow of blocks."""
 
     def plainly(self, node: Node, at: Place) -> Value:
+        if at.lists and at.members is not None:
+            member = at.lists.get((node, int(at.locals.get(at.members[0], -1))))
+            if member is not None:
+                return member
         match node[0]:
             case "number":
                 return number(numbers.read(node[1]))

@@ -31,6 +31,13 @@ def one_of(x: Tensor) -> Tensor:
     return x.squeeze(1) if x.dim() == 4 else x.flatten(1)
 
 
+def outward(x: Tensor) -> Tensor:
+    """A tensor with the axes that torch's modules have."""
+    if x.dim() == 7:
+        return x[:, 0, 0, 0]
+    return x if x.dim() < 5 else x.flatten(1, -3) if x.dim() == 5 else x.flatten(1, -2)
+
+
 def _streams(x: Tensor, a: Any) -> Tensor:
     n = int(a.get(0, "n"))
     made = x.unflatten(-1, (n, -1)).movedim(-2, 1)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tests.oracle.third.expressions import Expressions
 from tests.oracle.third.file import flow_of
 from tests.oracle.third.grammar import Node, Unread
+from tests.oracle.third.layouts import outward
 from tests.oracle.third.operators import axis
 from tests.oracle.third.places import LEARNING, Weights, is_bare
 from tests.oracle.third.values import (
@@ -205,7 +206,8 @@ class Meeting(Expressions):
         modules = self.adapters(at, since)
         if not modules or not self._learning():
             return (missing[0],), _times(sign, first.factor), bare, None
-        modules = [x for x in modules if self.network.made.get(id(x)) == into]
+        wanted = tuple(outward(bare.it.new_empty(1, *into)).shape[1:])
+        modules = [x for x in modules if self.network.made.get(id(x)) == wanted]
         fitting = [module for module in modules if self._got(module, bare.it)]
         # Two terms of one value have two, if they differ in other blocks.
         fitting.sort(key=lambda module: id(module) in self.taken)
@@ -245,12 +247,12 @@ class Meeting(Expressions):
         return _learns(self.adapter_flow(grid, False))
 
     def _got(self, module: nn.Module, x: Tensor) -> bool:
-        got = self.network.got.get(id(module))
+        got, x = self.network.got.get(id(module)), outward(x)
         return got is not None and got.shape == x.shape and _close(got, x, 1e-5)
 
     def _multiple(self, module: nn.Module, x: Tensor) -> float | None:
         """How many times what an adapter got a tensor is, if it is."""
-        got = self.network.got.get(id(module))
+        got, x = self.network.got.get(id(module)), outward(x)
         if got is None or got.shape != x.shape:
             return None
         # In deep networks squares of numbers run over.

@@ -15,7 +15,7 @@ from tests.oracle.third.definitions import Definitions
 from tests.oracle.third.file import POSITIONS, Declared, T
 from tests.oracle.third.grammar import Node, Unread
 from tests.oracle.third.operators import axis
-from tests.oracle.third.places import home_of
+from tests.oracle.third.places import Missing, home_of
 from tests.oracle.third.values import (
     Place,
     Value,
@@ -72,11 +72,15 @@ class Names(Definitions):
         if name in file.scalars:
             return self.learned(name, index[0], at)
         block = self.index(index[0], at)
-        if name in file.laws or any(key[0] == name for key in file.own):
-            return self.state(name, block, at)
-        if any(made[0] == name for made in file.ranges):
+        if self.is_unknown(name):
             return self.state(name, block, at)
         return self.operator(name, block, at)
+
+    def is_unknown(self, name: str) -> bool:
+        """Whether a name has equations."""
+        file = self.file
+        own = (key[0] for key in file.own)
+        return name in file.laws or name in (*own, *(made[0] for made in file.ranges))
 
     def plain(self, name: str, at: Place) -> Value:
         file = self.file
@@ -162,19 +166,17 @@ class Names(Definitions):
         if at.members is None or len(index) != 2:
             raise Unread(f"{name} of two indices")
         block, k = (self.index(node, at) for node in index)
-        place = at.members[1].index(k)
+        back = len(at.members[1]) - at.members[1].index(k)
         if name in self.file.scalars:
             assert self.blocks is not None
             vector = getattr(self.blocks[block - 1], name, None)
-            members = at.members[1]
-            if vector is None or (members[0] == 0 and len(vector) == len(members) - 1):
-                raise Unread("a sum without the member of block 0")
-            assert len(vector) == len(members), f"{name} has {len(vector)} numbers"
-            return number(vector[place].view(1))
+            if vector is None:
+                raise Missing(name)
+            return number(vector[_place(len(vector), back, at)].view(1))
         if name in self.file.laws:
-            return dealt(self.state(name, block, at), place)
+            return dealt(self.state(name, block, at), back, at)
         operator = self.operator(name, block, at)
-        return replace(operator, it=lambda values: dealt(operator.it(values), place))
+        return replace(operator, it=lambda values: dealt(operator.it(values), back, at))
 
     def state(self, name: str, block: int, at: Place) -> Value:
         key = (name, block)
@@ -255,9 +257,22 @@ class Names(Definitions):
         return tuple(self.written(part, at) for part in node)
 
 
-def dealt(value: Value, place: int) -> Value:
-    """One feature of a tensor, for one member of a sum."""
-    return changed(value, value.it.narrow(axis(value.it), place, 1))
+def dealt(value: Value, back: int, at: Place) -> Value:
+    """One feature of a tensor, for one member of a sum, counted from the last."""
+    features = axis(value.it)
+    place = _place(value.it.shape[features], back, at)
+    return changed(value, value.it.narrow(features, place, 1))
+
+
+def _place(count: int, back: int, at: Place) -> int:
+    """Which of so many numbers is that of a member: that of block 0 may not be there."""
+    assert at.members is not None
+    members = at.members[1]
+    missing = len(members) - count
+    assert missing in (0, 1) and (not missing or members[0] == 0), f"{count} numbers"
+    if back > count:
+        raise Missing("the member of block 0")
+    return count - back
 
 
 def at_zero(node: Any) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from fractions import Fraction
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from tests.oracle.third import numbers
 from tests.oracle.third.file import File, flow_of
 from tests.oracle.third.grammar import Node, Unread
+from tests.oracle.third.layouts import outward
 from tests.oracle.third.meeting import Meeting, Mixed
 from tests.oracle.third.places import Weights, blocks, counted, labels, shared
 from tests.oracle.third.values import Place, Value
@@ -21,6 +23,10 @@ TRANSITIONS = {
     (True, True): flow_of("upsample(1/s) > conv(1, c) > bn > relu"),
     (False, False): flow_of("linear(c)"),
 }
+
+
+#: What is no part of the stem or head: it is named by its kind, or has its letter.
+OWN = re.compile(r"(blocks|stem|head|(stage|block|transition)\d*)|[A-Z](_.*)?")
 
 
 class Network:
@@ -38,6 +44,8 @@ class Network:
         self.got: dict[int, Tensor] = {}
         #: And the shapes of what they made of it.
         self.made: dict[int, tuple[int, ...]] = {}
+        #: The weights of stem and head that lie beside all others.
+        self.beside: Weights | None = None
         #: Whether an adapter could have been another one.
         self.unsure = False
         #: Whether something has one feature, of which a channel's number is one as well.
@@ -79,6 +87,7 @@ class Network:
 
     def _run(self, *given: Tensor) -> Tensor:
         x, *more = given
+        self.beside = None
         self.of_ids = not x.is_floating_point()
         names = [name for name in self.file.inputs if name]
         contexts = dict(zip(names, more, strict=True))
@@ -92,7 +101,7 @@ class Network:
             if stage and self.file.frame.get("transition") != ("name", "none", None):
                 x = self._transition(stage, x)
             x = Flow(self, stage, row, {"input": x, **contexts}).output()
-        return self._framed("head", x)
+        return outward(self._framed("head", x))
 
     def _framed(self, key: str, x: Tensor) -> Tensor:
         flow = self.file.frame.get(key)
@@ -108,7 +117,8 @@ class Network:
         sizes = {"c": Fraction(self.widths[stage]), "s": Fraction(1)}
         place = Place(None, flow=sizes)
         made = Flow(self, 0, None, {}).through(flow, [x], place, weights)
-        assert not weights.left, f"{key} has more weights"
+        rest = key == "stem" and weights is self.beside
+        assert rest or not weights.left, f"{key} has more weights"
         return made
 
     def _container(self, named: Node) -> nn.Module:
@@ -117,6 +127,9 @@ class Network:
     def _held(self, module: nn.Module, flow: Node) -> Weights:
         """The weights in a container, where others may stand as well."""
         found = list(labels(flow, self.file))
+        if module is self.net and "" in found:
+            self.beside = self.beside or Weights(*self._unclaimed())
+            return self.beside
         if any(found) or module is self.net:
             others = {name for name, _ in self.net.named_children()} - set(found)
             return shared(
@@ -125,6 +138,17 @@ class Network:
         if self.file.names.get("stages") == self.file.names.get("stem"):
             return Weights(*list(module.children())[: len(found)])
         return Weights(module)
+
+    def _unclaimed(self) -> list[Any]:
+        """What of the network belongs to no block and to no operator: stem, and head."""
+        file, net = self.file, self.net
+        named = [value[1] for value in file.names.values() if value[0] == "string"]
+        taken = {counted(name, k).split(".")[0] for name in named for k in range(99)}
+        taken |= {*file.operators, *file.scalars}
+        parts = [*net.named_parameters(recurse=False), *net.named_children()]
+        own = (name for name, _ in parts if OWN.fullmatch(name))
+        taken |= {name for name in own if name not in file.definitions}
+        return [x for name, x in parts if name not in taken]
 
     def _default(self, key: str, x: Tensor) -> Node:
         count: Node = ("number", "10")
@@ -197,9 +221,15 @@ class Flow(Meeting):
         self.begin = 1
         #: What ranges have come to, member by member.
         self.folds: dict[tuple[Any, ...], tuple[Value, list[Value]]] = {}
+        #: Members of sums over depth behind adapters, with those in front of them.
+        self.lists: dict[
+            tuple[Any, ...], tuple[dict[int, Value], dict[int, Value]]
+        ] = {}
         self.applied: dict[tuple[Any, ...], Node] = {}
         if blocks:
             self.applied = self._boundary()
+        #: The newest unknown that each block gets; None where nobody looked.
+        self.newest: dict[int, tuple[str, int]] | None = None
         self.training = network.net.training
         self._starting: set[str] | None = None
         #: Shapes that operators are called on in their block, and those with several.
@@ -217,19 +247,23 @@ class Flow(Meeting):
             return sum(self.network.counts)
         return self.network.counts[self.stage]
 
+    @property
+    def output_node(self) -> Node:
+        """The output; if none is said, it is that of the last block."""
+        last = ("name", self.file.order[-1], (("name", "L", None),))
+        return self.file.output or last
+
     def output(self) -> Tensor:
-        node = self.file.output
-        if node is None:
-            node = ("name", self.file.order[-1], (("name", "L", None),))
         while True:
             try:
-                made = self.value(node, Place(self.length))
+                made = self.value(self.output_node, Place(self.length))
                 break
             except Mixed:
                 self.states.clear()
                 self.known.clear()
                 self.calls.clear()
                 self.folds.clear()
+                self.lists.clear()
                 self.whole.clear()
                 self.taken.clear()
         if made.sort != "tensor" or not made.there:

@@ -17,6 +17,8 @@ Number: TypeAlias = Any  # Fraction or mpmath.mpf
 
 #: Closer than this a number that is not known exactly may be whole or not.
 CLOSE = mpmath.mpf(10) ** -40
+#: Smaller is what is left of 0 where a number is not known exactly, as of sin(pi).
+ZERO = mpmath.mpf(10) ** -45
 #: Larger exponents of fractions are worked out with 50 digits.
 LARGEST = 4096
 
@@ -105,6 +107,19 @@ def _of(function: Callable[[Any], Any]) -> Callable[[Number], Number]:
     return lambda a: function(precise(a))
 
 
+def _wave(function: Callable[[Any], Any]) -> Callable[[Number], Number]:
+    """Of an angle of which the digits behind the point have to be known."""
+
+    def of(a: Number) -> Number:
+        digits = len(str(int(abs(a))))
+        if not isinstance(a, Fraction) and digits > 20:
+            raise Unread("an angle of many digits")
+        with mpmath.workdps(mpmath.mp.dps + digits):
+            return function(precise(a))
+
+    return of
+
+
 def _exp(a: Number) -> Number:
     return Fraction(1) if a == 0 else mpmath.exp(precise(a))
 
@@ -118,8 +133,8 @@ FUNCTIONS: dict[str, Callable[..., Number]] = {
     "exp": _exp,
     "log": _log,
     "abs": abs,
-    "sin": _of(mpmath.sin),
-    "cos": _of(mpmath.cos),
+    "sin": _wave(mpmath.sin),
+    "cos": _wave(mpmath.cos),
     "tanh": _of(mpmath.tanh),
     "sigmoid": _of(_sigmoid),
     "softplus": _of(lambda a: mpmath.log(1 + mpmath.exp(a))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import nn
@@ -44,6 +44,23 @@ class Weights:
     def __init__(self, *homes: Any) -> None:
         self._waiting: list[Any] = [home for home in homes if home is not None]
         self._numbers: list[nn.Parameter] = []
+
+    def each(self) -> Callable[[], Weights]:
+        """The same for each of several calls."""
+        first: list[Weights] = []
+
+        def again() -> Weights:
+            if not first:
+                first.append(self._copy())
+                return self
+            return first[0]._copy()
+
+        return again
+
+    def _copy(self) -> Weights:
+        made = Weights(*self._waiting)
+        made._numbers = list(self._numbers)
+        return made
 
     def _next(self, leaf: bool) -> Any:
         """The next module that has weights: as it is, or opened to the last."""
@@ -194,6 +211,8 @@ def blocks(net: Any, file: File, counts: list[int]) -> list[list[Any]]:
     for stage, (path, count) in enumerate(zip(paths, counts, strict=True)):
         before = sum(counts[:stage]) if len(set(paths)) < len(paths) else 0
         container = net if path == "." else net.get_submodule(path)
+        if path == "." and step is None:
+            step = ("string", "block{}")
         if step is not None and step != ("string", "."):
             names = [named_step(step, stage, before + k, k) for k in range(count)]
             made.append([container.get_submodule(name) for name in names])
@@ -251,6 +270,7 @@ def _numbered(container: nn.Module, path: str, file: File) -> list[nn.Module]:
         made
         for name, made in container.named_children()
         if f"{path}.{name}" not in claimed
+        and not (is_bare(made) and type(made).__module__.startswith("torch."))
     ]
     if file.names.get("stem") == ("string", path):
         return children[len(parts(file.frame["stem"])) :]

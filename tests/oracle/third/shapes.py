@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from math import ceil
 from typing import Any
@@ -9,10 +10,63 @@ from typing import Any
 from tests.oracle.third.grammar import Unread
 from tests.oracle.third.operators import axis
 from tests.oracle.third.times import Times
-from tests.oracle.third.values import Value
+from tests.oracle.third.values import Place, Value
+
+#: An unknown of a block.
+Unknown = tuple[str, int]
 
 
-class Shapes(Times):
+class Reads(Times):
+    """What the blocks of one index read."""
+
+    def newest_known(self, block: int) -> Unknown | None:
+        """The newest unknown that a block gets, for itself or for later ones.
+
+        With two indices nobody looks.
+        """
+        if self.file.times is not None:
+            return None
+        if self.newest is None:
+            self.newest = {}
+            readers = self._readers()
+            for unknown in sorted(readers, key=lambda unknown: unknown[1]):
+                blocks = range(unknown[1] + 1, readers[unknown] + 1)
+                self.newest |= dict.fromkeys(blocks, unknown)
+        return self.newest.get(block)
+
+    def _readers(self) -> dict[Unknown, int]:
+        """The last block that reads each unknown; the output comes behind all blocks."""
+        made: dict[Unknown, int] = {}
+        ends = self.length + 1
+        waiting = [(x, ends) for x in self._read(self.output_node, Place(self.length))]
+        while waiting:
+            unknown, reader = waiting.pop()
+            seen = unknown in made
+            made[unknown] = max(reader, made.get(unknown, reader))
+            name, block = unknown
+            if seen or (block <= 0 and unknown not in self.file.own):
+                continue
+            node, at, _ = self._equation(name, block)
+            waiting += [(x, block) for x in self._read(node, at)]
+        return made
+
+    def _read(self, node: Any, at: Place) -> Iterator[Unknown]:
+        """The unknowns in an expression, with the numbers of their blocks."""
+        match node:
+            case ("call", "sum" | "prod", None, (letter, low, high, body), _):
+                for k in range(self.index(low, at), self.index(high, at) + 1):
+                    yield from self._read(body, at.knows(**{letter[1]: Fraction(k)}))
+            case ("name", name, (("range", low, high), *_)) if self.is_unknown(name):
+                for k in range(self.index(low, at), self.index(high, at) + 1):
+                    yield name, k
+            case ("name", name, (index, *_)) if self.is_unknown(name):
+                yield name, self.index(index, at)
+            case tuple():
+                for part in node:
+                    yield from self._read(part, at)
+
+
+class Shapes(Reads):
     """Shapes of the blocks of one index."""
 
     def stage_made(self, value: Value) -> int:
@@ -35,14 +89,23 @@ class Shapes(Times):
     def shape_of(self, block: int, dims: int) -> tuple[int, ...]:
         """The shape of a block, without the batch."""
         stage = self.stage_of(block)[0]
+        if dims == 4:
+            known = self._known_image(block)
+            between = self.between(self.stage_made(known), stage)
+            grid = [divided(size, between) for size in known.it.shape[2:]]
+            return (self.network.widths[stage], *grid)
         grid = list(self.inputs["input"].shape[1:])
         del grid[axis(self.inputs["input"]) - 1]
-        if dims == 4:
-            first = 0 if self.file.scope == "network" else self.stage
-            for number in range(first, stage + 1):
-                grid = [divided(size, self.stride_of(number)) for size in grid]
-            return (self.network.widths[stage], *grid)
         return (*grid, self.network.widths[stage])
+
+    def _known_image(self, block: int) -> Value:
+        """The newest unknown that a block gets, or what comes in, if that is no image."""
+        unknown = self.newest_known(block)
+        if unknown is not None:
+            made = self.state(*unknown, Place(block))
+            if made.there and made.it.dim() == 4:
+                return made
+        return Value("tensor", self.inputs["input"])
 
     def leading(self, value: Value, grid: tuple[int, ...], block: int) -> Any:
         """The stride that leads from a tensor to the grid of a block; None for none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -20,12 +20,14 @@ from tests.oracle.third.values import (
     changed,
     composed,
     extreme,
+    member_nodes,
     mentions,
     nothing,
     number,
     of,
     plain_number,
     reckoned,
+    spine,
 )
 
 JOINED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -167,6 +169,12 @@ class Sums(Shapes):
         if named:
             numbers_ = [k for k in numbers_ if k == last or self._ends_stage(k)]
         members = at.members if finite else (name, tuple(numbers_))
+        if not finite and (named or mentions(body, ("i",))):
+            front, rest = self._in_front(body, name, at)
+            if front and not (named or mentions(rest, ("i",))):
+                history = ("call", kind, None, (letter, low, high, rest), ())
+                return self.product([*front, ("*", history)], at)
+            at = replace(at, lists=self._lists(node, numbers_, at))
         values = []
         for k in numbers_:
             place = replace(
@@ -190,6 +198,57 @@ class Sums(Shapes):
         if finite or named or mentions(body, ("i",)):
             return self.total([(1, value) for value in left_], at)
         return self.folded("sum", left_, at)
+
+    def _in_front(
+        self, body: Node, name: str, at: Place
+    ) -> tuple[list[tuple[str, Node]], Node]:
+        """The numbers of a body that are the same for all members, and the rest of it."""
+        factors, count = spine(body, "*/"), 0
+        for _, factor in factors[:-1]:
+            if mentions(factor, (name,)) or self.value(factor, at).sort != "number":
+                break
+            count += 1
+        while factors[count][0] == "/":
+            count -= 1
+        (_, rest), *others = factors[count:]
+        for kind, factor in others:
+            rest = (kind, rest, factor)
+        return factors[:count], rest
+
+    def _lists(
+        self, node: Node, numbers_: Iterable[int], at: Place
+    ) -> dict[tuple[Node, int], Value]:
+        """Members of a sum over depth, of which some went through adapters: rule 9."""
+        _, _, _, (letter, _, _, body), named = node
+        made: dict[tuple[Node, int], Value] = {}
+        for part in member_nodes(body, letter[1]):
+            listed: dict[int, Value] = {}
+            for k in numbers_:
+                value = self.value(part, at.knows(**{letter[1]: Fraction(k)}))
+                if value.sort == "tensor" and value.there:
+                    # Of groups it is done where one comes behind those that are whole.
+                    block = min(value.newest + bool(named), at.i or self.length)
+                    listed = {**self._behind(listed, value, block), k: value}
+            made |= {(part, k): value for k, value in listed.items()}
+        return made
+
+    def _behind(
+        self, listed: dict[int, Value], value: Value, block: int
+    ) -> dict[int, Value]:
+        """The members of a list in the shape of one that a block puts behind them."""
+        last = next(reversed(listed.values()), value)
+        into, at = tuple(value.it.shape[1:]), Place(block)
+        if tuple(last.it.shape[1:]) == into:
+            return listed
+        keys = ("list", block, into, *(id(member.it) for member in listed.values()))
+        if keys not in self.lists:
+            *_, module = self._chosen([last], [0], into, at, None)
+            made = {
+                k: changed(x, self._through_adapter(x, into, at, module))
+                for k, x in listed.items()
+            }
+            self.lists[keys] = (made, listed)
+        return self.lists[keys][0]
 
     def _ends_stage(self, block: int) -> bool:
         """Whether a block is the last of its stage, or lies before the first."""

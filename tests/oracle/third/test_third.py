@@ -101,6 +101,7 @@ OF_LEARNED = (
     "log(exp(p_i) + 1) - softplus(-v_i)",
     "sigmoid(p_i)^2/(1 + exp(-q*i))",
     "sin(p_i)*cos(v_i)/tanh(q)",
+    "v_i + q*sin(pi*i)",
     "p_<i-1>*i + 1/i",
     "exp(log(p_i^2 + 1)/2)",
 )

@@ -65,6 +65,7 @@ class Place:
         locals: numbers, tensors and operators of a sum or a definition.
         listed: names of indices of finite sums.
         members: what a sum over depth runs over: its name and its numbers.
+        lists: what its members are that went through adapters, by what they are of.
         flow: sizes `c`, `s`, `cin` in flows.
         into: the shape of the block, to which terms are brought.
         t: the second index.
@@ -74,6 +75,7 @@ class Place:
     locals: dict[str, Any] = field(default_factory=dict)
     listed: frozenset[str] = frozenset()
     members: tuple[str, tuple[int, ...]] | None = None
+    lists: dict[tuple[Node, int], Value] = field(default_factory=dict)
     flow: dict[str, Any] = field(default_factory=dict)
     into: tuple[int, ...] | None = None
     t: int | None = None
@@ -100,6 +102,23 @@ def mentions(node: Any, names: tuple[str, ...]) -> bool:
     return False
 
 
+def member_nodes(body: Node, name: str) -> list[Node]:
+    """The largest unknowns and operators on them that depend on a sum's letter alone."""
+    if not isinstance(body, tuple) or not mentions(body, (name,)):
+        return []
+    (letter,) = ({"name", "*", "call"} & {body[0]}) or ("",)
+    if letter and not mentions(body, ("i",)) and _is_member(body):
+        return [body]
+    return [node for part in body for node in member_nodes(part, name)]
+
+
+def _is_member(node: Node) -> bool:
+    """Whether an unknown stands alone, or behind an operator."""
+    if node[0] == "*":
+        return _is_member(node[1]) and _is_member(node[2])
+    return node[0] == "name" and (node[1][0].isupper() and len(node[2] or ()) < 2)
+
+
 def mentions_range(given: tuple[Node, ...]) -> bool:
     """Whether an argument is a range of an unknown."""
     return any(n[0] == "name" and n[2] and n[2][0][0] == "range" for n in given)
@@ -119,7 +138,8 @@ def reckoned(sign: str, a: Any, b: Any) -> Any:
     """Numbers of which some may be learned."""
     if not isinstance(a, Tensor) and not isinstance(b, Tensor):
         return numbers.binary(sign, a, b)
-    if sign == "*" and 0 in (x for x in (a, b) if isinstance(x, Fraction)):
+    plain = [x for x in (a, b) if not isinstance(x, Tensor)]
+    if sign == "*" and any(abs(numbers.precise(x)) < numbers.ZERO for x in plain):
         return Fraction(0)  # whatever the other one is, which may not be there
     a, b = plain_number(a), plain_number(b)
     operations: dict[str, Callable[[Any, Any], Any]] = {
