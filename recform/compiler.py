@@ -69,7 +69,6 @@ def compile_source(
             cannot (RF227); for two forms that do not go together (RF541, RF542);
             for what is no budget (RF537), or one that is too small (RF540).
     """
-    from recform.graph.positions import kept
     from recform.lowering.checks.behind import warn_of_what_is_behind
     from recform.lowering.checks.statistics import warn_of_shared_statistics
     from recform.lowering.lower import lower
@@ -91,6 +90,8 @@ def compile_source(
     warn_of_shared_statistics(formulas, report)
     warn_of_what_is_behind(formulas, report)
     if target.generation:
+        from recform.graph.positions import kept
+
         for made, _ in networks:
             kept(made, report)
     if target.timm:
@@ -145,6 +146,8 @@ def for_inference(compiled: Compiled) -> Compiled:
             another one.
     """
     from recform.inference import fold, in_equations
+    from recform.proof.folded import prove_folded
+    from recform.proof.overwriting import overwrites
 
     report = Diagnostics()
     target = replace(compiled.target, inference=True, memory=Memory.plain, budget=None)
@@ -153,9 +156,9 @@ def for_inference(compiled: Compiled) -> Compiled:
         folded = fold(compiled.graph)
         for made in in_equations(folded):
             graph, found = _network(made, report)
-            if not proof.overwrites(graph):
+            if not overwrites(graph):
                 break
-        proof.prove_folded(compiled.graph, graph, report)
+        prove_folded(compiled.graph, graph, report)
     return replace(
         compiled,
         graph=graph,

@@ -73,9 +73,11 @@ class Argument(Generic[_T]):
 
     def __init__(self, place: int, read: Callable[[Symbolic], _T]) -> None:
         self._place, self._read = place, read
+        self._is_made = read in (_symbolic, _tensor)
 
     def __get__(self, made: sympy.Basic, owner: type) -> _T:
-        return self._read(made.args[self._place])
+        found = made.args[self._place]
+        return found if self._is_made else self._read(found)
 
 
 class Learned(sympy.Expr):

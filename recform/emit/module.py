@@ -10,15 +10,12 @@ from pathlib import PurePath
 from recform.classes.layout import CHANNELS_LAST, laid_out
 from recform.classes.network import plan_network
 from recform.emit.checked import check, check_text
-from recform.emit.classifier.base import base_class, without_unused
-from recform.emit.classifier.plan import BASE
 from recform.emit.support import support_classes
 from recform.execution.library import LEAN, TOLD
 from recform.graph.model import NetworkGraph
 from recform.memory import Memory, Plan
 from recform.plan.alias import without_alias
 from recform.plan.definitions import Definition, Function
-from recform.plan.kept import keeping
 from recform.plan.lean import framed_base, leaning, planned
 from recform.plan.merge import common
 from recform.plan.namespace import Namespace
@@ -62,12 +59,16 @@ def emit(
         inference=target.inference,
         kept=kept,
     )
-    names = module_names(networks, [*support, *([BASE] if target.timm else [])])
     # Importing what few forms need would take the others longer than their own code.
     if target.timm:
+        from recform.emit.classifier.base import base_class, without_unused
         from recform.emit.classifier.passes import plan_classifier, undecayed
+        from recform.emit.classifier.plan import BASE
+    if target.generation:
+        from recform.plan.kept import keeping
     if kept or memory is Memory.reversible:
         from recform.classes.steps.reversible import reversing
+    names = module_names(networks, [*support, *([BASE] if target.timm else [])])
     plan_one = plan_classifier if target.timm else plan_network
     plans = [
         plan_one(

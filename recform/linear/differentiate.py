@@ -68,6 +68,8 @@ class Differentiator:
         self._choices = choices
         self._histories: dict[str, History] = {}
         self._names: dict[tuple[str, At], list[Tensor]] = {}
+        self._gates: dict[tuple[At, Tensor], Polynomial] = {}
+        self._wholes: dict[object, list[tuple[Source, Polynomial]]] = {}
         self._whole = whole is not None
         self._definitions: Mapping[Tensor, Tensor] = whole or {}
         self.assumptions: dict[str, None] = {}
@@ -208,9 +210,9 @@ class Differentiator:
                 part = (tensor.which, tensor.parts)
                 name = f"P{tensor.which + 1}"
                 letter = Letter("project", name, At(SHARED), part=part)
-                if any(isinstance(p, Concat) for p in subtensors(tensor.tensor)):
-                    self._assume("the parts of a concat that is split are equally wide")
-                yield from self._times(letter, tensor.tensor, block)
+                front = Polynomial.letter(letter)
+                for source, polynomial in self._whole_of(tensor.tensor, block):
+                    yield source, front * polynomial
             case Combine() if tensor.kind == "mean":
                 share = Polynomial.one().scaled(sympy.Rational(1, len(tensor.children)))
                 for child in tensor.children:
@@ -232,6 +234,17 @@ class Differentiator:
             case _:
                 raise TypeError(type(tensor).__name__)
 
+    def _whole_of(
+        self, tensor: Tensor, block: int | None
+    ) -> list[tuple[Source, Polynomial]]:
+        """The derivative of what has many parts, each of which asks for it."""
+        key = tensor, block
+        if key not in self._wholes:
+            if any(isinstance(part, Concat) for part in subtensors(tensor)):
+                self._assume("the parts of a concat that is split are equally wide")
+            self._wholes[key] = list(self._parts(tensor, block))
+        return self._wholes[key]
+
     def _times(
         self, letter: Letter, tensor: Tensor, block: int | None
     ) -> Iterator[tuple[Source, Polynomial]]:
@@ -244,10 +257,9 @@ class Differentiator:
     ) -> Iterator[tuple[Source, Polynomial]]:
         coefficient = tensor.here
         front = Polynomial({(): coefficient})
-        if any(
-            self._formula.scalars[item.name].per_feature
-            for item in coefficient.atoms(Learned)
-        ):
+        is_learned = isinstance(coefficient, Learned)
+        learned = {coefficient} if is_learned else coefficient.atoms(Learned)
+        if any(self._formula.scalars[item.name].per_feature for item in learned):
             at, value = placed(Filled(coefficient), block)
             front = Polynomial.letter(Letter("gain", plain(value), at, value))
         for source, polynomial in self._parts(tensor.tensor, block):
@@ -262,10 +274,17 @@ class Differentiator:
                 continue
             others = [c for n, c in enumerate(tensor.children) if n != number]
             gate = others[0] if len(others) == 1 else Pointwise(*others)
-            at, value = placed(gate, block)
-            front = Polynomial.letter(Letter("gate", plain(value), at, value))
+            front = self._gate(*placed(gate, block))
             for source, polynomial in inner:
                 yield source, front * polynomial
+
+    def _gate(self, at: At, value: Tensor) -> Polynomial:
+        """What a factor is to the others; many blocks may have the same."""
+        key = at, value
+        if key not in self._gates:
+            letter = Letter("gate", plain(value), at, value)
+            self._gates[key] = Polynomial.letter(letter)
+        return self._gates[key]
 
     def _chosen(
         self, tensor: Combine, block: int | None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import sympy
 
@@ -136,6 +137,12 @@ def numeric(
     """
     if value.is_Rational:
         exact = value
+    elif isinstance(value, Learned):
+        with suppress(OverflowError, TypeError):  # as below
+            found = _start(formula, value, block, length)
+            if math.isfinite(found):
+                return found
+        exact = sympy.zoo
     else:
         try:
             exact = with_learned(

@@ -95,6 +95,13 @@ class Linear:
         """How many paths coefficients stand for, as far as that was asked."""
         return {}
 
+    @cached_property
+    def lengths(
+        self,
+    ) -> dict[tuple[int, int, int, bool], tuple[Polynomial, dict[int, int]]]:
+        """How many words of each length polynomials have, by their id, as far as asked."""
+        return {}
+
     @property
     def unknowns(self) -> tuple[str, ...]:
         """All unknowns, histories among them, in the order of computation."""

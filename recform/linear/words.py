@@ -151,12 +151,15 @@ class Polynomial:
 
     def __mul__(self, other: Polynomial) -> Polynomial:
         """The product, this one on the left (applied last)."""
-        return Polynomial.total(
-            (product, a * b)
+        products = [
+            (product, b if a is sympy.S.One else a if b is sympy.S.One else a * b)
             for first, a in self.terms.items()
             for second, b in other.terms.items()
             if (product := joined(first, second)) is not None
-        )
+        ]
+        if len(products) == 1 and products[0][1] is sympy.S.One:
+            return Polynomial(dict(products))
+        return Polynomial.total(products)
 
     def scaled(self, factor: Symbolic) -> Polynomial:
         """Every coefficient times a scalar."""

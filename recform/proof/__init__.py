@@ -7,15 +7,11 @@ value. Nothing here knows how steps, states and cuts were found.
 """
 
 from recform.diagnostics.refuted import Refuted
-from recform.proof.folded import prove_folded
 from recform.proof.network import Proof, proof_of, prove
-from recform.proof.overwriting import overwrites
 
 __all__ = [
     "Proof",
     "Refuted",
-    "overwrites",
     "proof_of",
     "prove",
-    "prove_folded",
 ]

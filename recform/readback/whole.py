@@ -22,7 +22,6 @@ from recform.execution.parts import Hole, Instance, Part, Row, Value, call
 from recform.execution.rows import Later, Span, merged, span_of, spans
 from recform.graph.model import NetworkGraph, Piece, Place, Segment
 from recform.readback.constructor import POOL, Given, is_timms, pooling, told, whole
-from recform.readback.interface import Interface
 from recform.readback.plan import Printed
 from recform.readback.sides import Block, Sides
 from recform.readback.starts import reset_in, starts_of
@@ -125,6 +124,9 @@ class Network(Sides):
         if is_timms(self.printed):
             self._check_reset(network.kind)
             if not self._given:
+                # Importing it takes the other forms longer than their own code.
+                from recform.readback.interface import Interface
+
                 has_classes = all(step.is_class for step in self.printed.steps)
                 what = Interface(
                     *(self.graph, self.code, network),

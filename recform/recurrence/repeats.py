@@ -10,7 +10,7 @@ from recform.closure import closure
 from recform.recurrence.model import ModuleSlot, Slot, Step, contexts_of, used_in
 from recform.recurrence.moves import move
 from recform.recurrence.state import Border, suffices
-from recform.recurrence.written import End, Kept, Written, tensors
+from recform.recurrence.written import Written, tensors
 
 
 class Repeats(Written):
@@ -112,13 +112,13 @@ class Repeats(Written):
                 done.add(table[tensor])
         return False
 
-    def _hands_on(self, step: Step, block: int, waiting: list[Tensor]) -> bool:
+    def _hands_on(self, step: Step, block: int) -> bool:
         """Whether a step hands on all modules of blocks so far that later blocks use."""
         own = self._pattern_modules(block, step.outputs)
         before = dict(self.early)
         self.early.update(step.definitions)
         self.early.update(self._early_after(block))
-        needed = self._modules(block, waiting, tensors(step.outputs))
+        needed = self._modules(block, self._ahead[block], tensors(step.outputs))
         self.early = before
         return set(needed) <= set(own)
 
@@ -183,18 +183,11 @@ class Repeats(Written):
 
     def _enough(self, outputs: list[Tensor], block: int) -> bool:
         """Whether the blocks after this one can go on from these outputs."""
-        assert self.output is not None
         before = dict(self.early)
         self.early.update(self._early_after(block))
-        # What reads nothing of blocks so far needs nothing of them.
-        near = [
-            tensor
-            for tensor in (*self._ahead[block], End(self.output))
-            if self.oldest(tensor) <= block and not isinstance(tensor, Kept)
-        ]
         border = Border(
             self._is_known(block),
-            tuple(near),
+            tuple(self._ahead[block]),
             self._parts_or_end,
             self.is_everywhere,
         )
@@ -234,8 +227,7 @@ class Repeats(Written):
         if any(slot.index != block and slot not in there for slot in needed):
             return None
         step = self._pattern_at(block + 1, wanted, following)
-        later = [t for t in waiting if isinstance(t, End) or self.time(t) > block + 1]
-        if step is None or not self._hands_on(step, block + 1, later):
+        if step is None or not self._hands_on(step, block + 1):
             return None
         return wanted
 

@@ -52,10 +52,9 @@ class Writer(Repeats):
         inputs: tuple[Slot, ...] = ()
         for block in range(self.length + 1):
             self._now = block
-            waiting = [*self._ahead[block], End(self.output)]
-            taken = self._taken(block, inputs, waiting)
+            taken = self._taken(block, inputs)
             step = (
-                self._own(block, groups.get(block, []), inputs, waiting)
+                self._own(block, groups.get(block, []), inputs)
                 if taken is None
                 else self._repeated(block, inputs, taken)
             )
@@ -65,15 +64,13 @@ class Writer(Repeats):
         start, *others = steps
         return [_without_unread(start), *others, self._last(inputs)]
 
-    def _taken(
-        self, block: int, inputs: tuple[Slot, ...], waiting: list[Tensor]
-    ) -> Step | None:
+    def _taken(self, block: int, inputs: tuple[Slot, ...]) -> Step | None:
         """The regular step for a block, if it takes that."""
         if not block:
             return None
         modules = tuple(slot for slot in inputs if isinstance(slot, ModuleSlot))
         taken = self._pattern_at(block, tensors(inputs), modules)
-        hands_on = taken is not None and self._hands_on(taken, block, waiting)
+        hands_on = taken is not None and self._hands_on(taken, block)
         return taken if hands_on else None
 
     def _repeated(self, block: int, inputs: tuple[Slot, ...], taken: Step) -> Step:
@@ -85,13 +82,7 @@ class Writer(Repeats):
         outputs: tuple[Slot, ...] = (*tensors(taken.outputs), *following)
         return self._made(block, inputs, outputs, body, PATTERN)
 
-    def _own(
-        self,
-        block: int,
-        targets: list[Tensor],
-        inputs: tuple[Slot, ...],
-        waiting: list[Tensor],
-    ) -> Step:
+    def _own(self, block: int, targets: list[Tensor], inputs: tuple[Slot, ...]) -> Step:
         """A step of the block's own: what is due here, and what later blocks need of it."""
         carried = tensors(inputs)
         modules = tuple(slot for slot in inputs if isinstance(slot, ModuleSlot))
@@ -104,9 +95,10 @@ class Writer(Repeats):
                 self._compute(tensor, have, body)
         self._done.update(body)
         known = self._is_known(block)
+        waiting = tuple(self._ahead[block])
         border = Border(
             known,
-            tuple(waiting),
+            waiting,
             self._parts_behind(block),
             self.is_everywhere,
             self._by(block),

@@ -99,11 +99,17 @@ class Unroller:
     def output(self, tensor: Tensor, length: int | None = None) -> Tensor | None:
         """The output expression, for the last block, or if another one is the last."""
         last = self.length if length is None else length
-        # From the oldest on, so that a long history needs no deep recursion.
+        self.write(last)
+        return self.settle(for_block(tensor, last, last))
+
+    def write(self, last: int) -> None:
+        """Writes out all unknowns of the blocks up to one.
+
+        From the oldest on, so that a long history needs no deep recursion.
+        """
         for block in range(last + 1):
             for state in self._unknowns(block):
                 self.settle(state)
-        return self.settle(for_block(tensor, last, last))
 
     def _unknowns(self, block: int) -> list[State]:
         """The unknowns of a block, those that are names of something else first.
@@ -316,32 +322,30 @@ class Unroller:
         return result
 
     def _history(self, history: History) -> Tensor | None:
-        last = int(history.last)
-        if history in self.definitions:
-            return history
-        # From the oldest on, so that a long history needs no deep recursion.
+        # From the newest that is there on, so that a long history needs no deep recursion.
+        new: list[History] = []
         before: Tensor | None = None
-        for index in range(history.first, last + 1):
+        for index in range(int(history.last), history.first - 1, -1):
             here = History(history.kind, history.body, history.first, index)
-            if before is not None:
-                before = self._names.get(before, before)
-            if here in self.definitions:
-                before = here
-                continue
-            if here in self._memo:
-                before = self._memo[here]
-                continue
-            body = self.settle(for_member(history.body, index))
-            made = _accumulate(history.kind, before, body)
-            if before is None or body is None:
-                result = made
-            else:
-                assert made is not None
-                self.definitions[here] = made
-                result = here
-            self._memo[here] = result
-            before = result
+            if here in self.definitions or here in self._memo:
+                before = here if here in self.definitions else self._memo[here]
+                break
+            new.append(here)
+        for here in reversed(new):
+            before = self._memo[here] = self._longer_history(here, before)
         return before
+
+    def _longer_history(self, here: History, before: Tensor | None) -> Tensor | None:
+        """A history, of what it was an index before."""
+        if before is not None:
+            before = self._names.get(before, before)
+        body = self.settle(for_member(here.body, int(here.last)))
+        made = _accumulate(here.kind, before, body)
+        if before is None or body is None:
+            return made
+        assert made is not None
+        self.definitions[here] = made
+        return here
 
     def _list(self, history: History) -> Tensor | None:
         """A list, from its first member that is there on; None if there is none."""

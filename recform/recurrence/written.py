@@ -34,6 +34,9 @@ from recform.recurrence.model import ModuleSlot, Slot, Step, scalars_in, used_in
 from recform.recurrence.reach import Reach
 from recform.recurrence.unroll import Unroller
 
+#: A tensor, the block that makes it, and what reads it first.
+_Met = tuple[Tensor, int, Tensor | None]
+
 
 @dataclass
 class Written:
@@ -64,11 +67,10 @@ class Written:
 
     def __post_init__(self) -> None:
         self._done: set[Tensor] = set()
-        # Behind each block, what waits.
-        self._ahead: list[list[Tensor]] = []
+        # Behind each block, what waits and leads to something of blocks so far.
+        self._ahead: list[dict[Tensor, None]] = []
         self._splits: dict[int, dict[Tensor, Tensor]] = {}
         self._time: dict[Tensor, int] = {}
-        self._oldest: dict[tuple[Tensor, int], int] = {}
         self.unroller = Unroller(self.formula, self.length, merged=True)
         self.output = self.unroller.output(self.formula.output)
         self.live = (
@@ -111,30 +113,6 @@ class Written:
             self._time[tensor] = max([own, *below])
         return self._time[tensor]
 
-    def oldest(self, tensor: Tensor) -> int:
-        """The oldest block of which something stands in a tensor: a tensor, a module.
-
-        What belongs to a block stands for all in it, but for what is of the same block.
-        A part of a sum that is formed early is of the same blocks as the sum.
-        """
-        return self._read_by(tensor, self.time(tensor))
-
-    def _read_by(self, tensor: Tensor, block: int) -> int:
-        """The same of a part of what stands in a block."""
-        key = tensor, block
-        if key not in self._oldest:
-            found = [slot.index for slot in used_in(tensor) if slot.index > 0]
-            for part in self._parts_or_end(tensor):
-                if self.is_everywhere(part):
-                    continue
-                of_block = self.anchored(part)
-                if of_block:
-                    found.append(self.time(part))
-                if not of_block or self.time(part) == block:
-                    found.append(self._read_by(part, block))
-            self._oldest[key] = min(found, default=block)
-        return self._oldest[key]
-
     def anchored(self, tensor: Tensor) -> bool:
         """Whether a tensor belongs to one block: unknowns, and operators of a block.
 
@@ -148,14 +126,21 @@ class Written:
     def _parts_behind(self, block: int) -> Callable[[Tensor], tuple[Tensor, ...]]:
         """What tensors are made from, as far as it has to do with blocks so far.
 
-        What reads nothing of these has no part in the state behind this block or the next.
+        What leads to nothing of these has no part in the state behind them.
         """
 
         def parts(tensor: Tensor) -> tuple[Tensor, ...]:
-            is_far = self.oldest(tensor) > block + 1
-            return () if is_far else self._parts_or_end(tensor)
+            return () if self._is_far(tensor, block) else self._parts_or_end(tensor)
 
         return parts
+
+    def _is_later(self, tensor: Tensor, block: int) -> bool:
+        """Whether blocks behind this one make a tensor."""
+        return tensor in self._alive and self.time(tensor) > block
+
+    def _is_far(self, tensor: Tensor, block: int) -> bool:
+        """Whether they make it, and it leads to nothing of blocks so far."""
+        return tensor not in self._ahead[block] and self._is_later(tensor, block)
 
     @cached_property
     def _alive(self) -> frozenset[Tensor]:
@@ -170,11 +155,10 @@ class Written:
         return groups
 
     def _waits(self, block: int) -> Callable[[Tensor], bool]:
-        """Whether a tensor belongs to a later block."""
+        """Whether a tensor belongs to a later block, or leads to nothing of those so far."""
         return lambda tensor: (
-            self.anchored(tensor)
-            and tensor in self._alive
-            and self.time(tensor) > block
+            self._is_later(tensor, block)
+            and (self.anchored(tensor) or tensor not in self._ahead[block])
         )
 
     def _by_time(self) -> dict[int, list[Tensor]]:
@@ -192,17 +176,62 @@ class Written:
             )
         return groups
 
-    def _by_border(self, groups: Mapping[int, list[Tensor]]) -> list[list[Tensor]]:
-        """Behind each block, what later blocks make of what is read of blocks so far.
+    def _by_border(
+        self, groups: Mapping[int, list[Tensor]]
+    ) -> list[dict[Tensor, None]]:
+        """Behind each block, what is made later and leads to something of blocks so far.
 
-        And of the next one, of whose operators this one may hand on some.
+        Of several ways to a tensor only the first one counts: who adds to a history reads
+        all of it, and each block reads the newest part of it.
         """
-        ahead: list[list[Tensor]] = [[] for _ in range(self.length + 1)]
-        for block in range(1, self.length + 1):
-            for tensor in groups.get(block, []):
-                for border in range(max(0, self.oldest(tensor) - 1), block):
-                    ahead[border].append(tensor)
+        met = self._met(groups)
+        oldest = self._oldest(met)
+        for tensor, _, reader in reversed(met):
+            if reader is not None:
+                oldest[reader] = min(oldest[reader], oldest[tensor])
+        ahead: list[dict[Tensor, None]] = [{} for _ in range(self.length + 1)]
+        for tensor, block, _ in met:
+            for border in range(oldest[tensor], block):
+                ahead[border][tensor] = None
         return ahead
+
+    def _oldest(self, met: Iterable[_Met]) -> dict[Tensor, int]:
+        """From which border on each tensor reads what no other one has read before it.
+
+        Two terms of a sum may be formed early, so it matters that both are read by it.
+        """
+        oldest: dict[Tensor, int] = {}
+        read: dict[Slot, int] = {}
+        for tensor, block, _ in met:
+            parts = self._made_of(self._parts_or_end(tensor))
+            alone = block
+            if isinstance(tensor, TensorSum) and len(parts) > 1:
+                alone = min(block, sorted(map(self.time, parts))[1])
+            times: dict[Slot, int] = {part: self.time(part) for part in parts}
+            used = {slot: slot.index for slot in used_in(tensor) if slot.index > 0}
+            slots = (*times.items(), *used.items())
+            oldest[tensor] = min([alone, *(max(n, read.get(s, 0)) for s, n in slots)])
+            for slot, _ in slots:
+                until = alone if slot in times else block
+                read[slot] = max(read.get(slot, 0), until)
+        return oldest
+
+    def _met(self, groups: Mapping[int, list[Tensor]]) -> list[_Met]:
+        """All that is made, each before what it is made of: block, and first reader."""
+        assert self.output is not None
+        roots = [(n, root) for n in sorted(groups) if n for root in groups[n]]
+        roots.append((self.length + 1, End(self.output)))
+        met: dict[Tensor, tuple[int, Tensor | None]] = {}
+        for block, root in roots:
+            stack: list[tuple[Tensor, Tensor | None]] = [(root, None)]
+            while stack:
+                tensor, reader = stack.pop()
+                if tensor not in met:
+                    of_block = block if tensor is root else self.time(tensor)
+                    met[tensor] = of_block, reader
+                    parts = self._made_of(self._parts_or_end(tensor))
+                    stack += [(part, tensor) for part in reversed(parts)]
+        return [(tensor, *found) for tensor, found in met.items()]
 
     @property
     def mirrors(self) -> list[Mirror]:

@@ -101,7 +101,10 @@ def run(
         calls,
     )
     network.zero_grad(set_to_none=True)
-    network.load_state_dict(before)
+    with torch.no_grad():
+        # `load_state_dict` looks through all names for each module.
+        for name, value in network.state_dict().items():
+            value.copy_(before[name])
     network.eval()
     return found
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from recform.compiler import Compiled
 from recform.verify.checks import Check, verify
 from recform.verify.emitted import emitted
@@ -15,5 +18,19 @@ def checks(compiled: Compiled) -> tuple[Check, ...]:
     Raises:
         CompileError: if a twin of it that is needed for this does not compile.
     """
-    found = (*verify(compiled.formula, build), emitted(compiled))
-    return (*found, *by_positions(compiled))
+    with _one_thread():
+        found = (*verify(compiled.formula, build), emitted(compiled))
+        return (*found, *by_positions(compiled))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Lets torch compute in one thread: of small tensors, threads but wait for each other."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

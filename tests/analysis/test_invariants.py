@@ -54,6 +54,38 @@ def test_the_start_decides_what_the_constant_is() -> None:
     assert found.text() == "X_i - W_i*X_<i-1> = 3*X_0"
 
 
+LATE = """input 4
+stages 4 x {half}, 6 x {half}
+X_i = X_<i-1> + W_i*(X_<i-1> + Y_<i-1>)
+Y_i = {other}
+X_<first> = V_<first>*X_<first-1>
+W = linear(c)
+V = linear(c)
+output Y_L"""
+
+
+def test_what_a_constant_is_behind_many_blocks() -> None:
+    """They are written out from the oldest on."""
+    text = LATE.format(half=150, other="Y_<i-1> + X_<i-1> - X_i")
+    (made,) = compile_source(from_text(text))
+    (found,) = invariants(made.formula)
+    assert found.text() == "X_i + Y_i = 2*input"
+
+
+def test_a_constant_that_is_too_long_is_what_its_tensors_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = "Y_<i-1> - W_i*X_<i-1> - W_i*Y_<i-1>"
+    (made,) = compile_source(from_text(LATE.format(half=4, other=other)))
+    (found,) = invariants(made.formula)
+    assert "V_5*W_4*V_1*input" in found.text()
+    monkeypatch.setattr("recform.analysis.invariants.resolved._MOST", 20)
+    (found,) = invariants(made.formula)
+    assert found.text() == "X_i + Y_i = X_7 + Y_7"
+    checks = verify(made.formula, build)
+    assert all(check.holds for check in checks)
+
+
 def test_an_activation_breaks_it() -> None:
     text = "X_i = relu((1+W_i)*X_<i-1>) - W_<i-1>*X_<i-2>"
     (found,) = invariants(formula(text))

@@ -305,6 +305,15 @@ def test_growth_where_numbers_depend_on_the_block(
         assert "over 8 blocks" in next(iter(report)).message
 
 
+@pytest.mark.parametrize("power", ["61 - 2*i", "2*i - 61"])
+def test_growth_that_is_more_than_a_float_says_on_the_way(power: str) -> None:
+    """Thirty of these blocks make 1e450 of a number, or 1e-450, and the others undo it."""
+    text = f"stages 8 x 60\nX_i = 10^(({power})/2)*X_<i-1> + W_i*X_<i-1>"
+    found = stability(linear(text))
+    assert found.varying is not None
+    assert found.varying.growth == pytest.approx(1)
+
+
 @pytest.mark.parametrize(
     ("text", "power"),
     [

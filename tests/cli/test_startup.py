@@ -187,8 +187,9 @@ def test_a_wrong_number_is_told_in_words_for_who_gave_it(
     ("form", "expected"),
     [
         ("", set()),
-        ("--timm", {"recform.emit.classifier.passes"}),
+        ("--timm", {"recform.emit.classifier", "recform.readback.interface"}),
         ("--memory reversible", {"recform.analysis", "recform.linear"}),
+        ("--for inference", {"recform.proof.evaluation", "recform.proof.folded"}),
     ],
 )
 def test_a_form_is_imported_where_it_is_asked_for(
@@ -206,8 +207,13 @@ def test_a_form_is_imported_where_it_is_asked_for(
     (tmp_path / "one.rf").write_text(text)
     watched = {
         "recform.analysis",
-        "recform.emit.classifier.passes",
+        "recform.emit.classifier",
+        "recform.graph.positions",
         "recform.linear",
+        "recform.proof.evaluation",
+        "recform.proof.folded",
+        "recform.readback.interface",
+        "recform.writers.formula.cells",
         "sympy.codegen",
     }
     command = ["compile", "one.rf", "-o", "one.py", *form.split()]

@@ -19,8 +19,8 @@ from recform.diagnostics import Diagnostics
 from recform.diagnostics.refuted import Refuted
 from recform.inference import fold, in_equations
 from recform.inference.rewrite import with_equations
-from recform.proof import overwrites
 from recform.proof.folded import refute_folded
+from recform.proof.overwriting import overwrites
 
 FRAME = "input 3 x 8 x 8\nstages 4 x 2, 8 x 2 / 2\n"
 TEXT = (

@@ -28,6 +28,14 @@ X_<first> = V_<first>*X_<first-1>""",
     "sums formed early": """
 X_i = W_i*(X_<i-1> + X_<i-2> + V_<i-1>*X_<i-2>)
 X_<first> = V_<first>*X_<first-1>""",
+    "sums over all blocks": """
+X_i = W_i*Y_<i-1> + X_<i-3>
+Y_i = X_i + sum(k, 1, i-1, 0.5*Y_k) + mean(X_i, X_<i-3>)
+X_<first> = V_<first>*X_<first-1>
+output Y_L""",
+    "the start in each block": """
+X_i = W_i*X_<i-1> + 0.5*X_0
+X_<first> = V_<first>*X_<first-1>""",
 }
 
 

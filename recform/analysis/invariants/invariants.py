@@ -8,7 +8,7 @@ for blocks that are not linear; with words of operators, only for linear ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sympy
@@ -18,6 +18,7 @@ from recform.algebra.formula import Formula
 from recform.algebra.scalars import simplified
 from recform.algebra.typeset import indexed
 from recform.analysis.invariants.constants import constants, offsets, oldest
+from recform.analysis.invariants.resolved import Long, Resolver, applied_to
 from recform.analysis.invariants.varying import varying
 from recform.blocks.exact import filled
 from recform.blocks.symbolic import Symbolic
@@ -30,8 +31,8 @@ from recform.linear.forms import (
     tensor_of,
     without_activations,
 )
+from recform.recurrence.numbered import for_block
 from recform.recurrence.reach import reach_of
-from recform.recurrence.unroll import Unroller
 from recform.series.show import PLAIN, Plain
 
 
@@ -124,19 +125,6 @@ def _distributed(formula: Formula, activations: bool) -> dict[str, Form] | None:
     return None if laws == same else laws
 
 
-def applied_to(call: Apply, spread: Callable[[Tensor], Form]) -> Form:
-    """A linear operator applied to each term of what it is applied to.
-
-    One of several inputs is left whole.
-    """
-    if len(call.arguments) != 1:
-        return {call: sympy.S.One}
-    inner = spread(call.arguments[0])
-    return {
-        Apply(call.operator, call.index, child): value for child, value in inner.items()
-    }
-
-
 def _known(terms: Form, found: list[Invariant]) -> bool:
     """Whether a combination follows from those that were found before."""
     if not found:
@@ -171,36 +159,19 @@ def _finish(
 
 
 def _value(formula: Formula, terms: Form, opaque: bool, activations: bool) -> Form:
-    """What the combination is at the last of the first blocks, as far as it resolves."""
+    """What the combination is at the last of the first blocks, as far as it resolves.
+
+    Where that is very long, it is what these tensors are there.
+    """
     reach = reach_of(formula)
     block = reach.order + reach.absolute + 1
-    unroller = Unroller(formula, block)
-
-    def resolve(tensor: Tensor) -> Form:
-        settled = unroller.settle(tensor)
-        if settled is None:
-            return {}
-        if isinstance(settled, State):
-            settled = unroller.definitions[settled]
-        parts: list[tuple[Symbolic, Form]] = []
-        for part, factor in form(settled, activations=activations).items():
-            if isinstance(part, State):
-                parts.append((factor, resolve(part)))
-            elif isinstance(part, Apply) and not opaque:
-                parts.append((factor, applied_to(part, resolve)))
-            else:
-                parts.append((factor, {part: sympy.S.One}))
-        return combined(*parts)
-
-    made = combined(
-        *(
-            (
-                filled(value, {I: sympy.Integer(block)}),
-                resolve(unroller.replaced(tensor, block)),
-            )
-            for tensor, value in terms.items()
-        )
-    )
+    resolver = Resolver(formula, block, opaque=opaque, activations=activations)
+    factors = [filled(value, {I: sympy.Integer(block)}) for value in terms.values()]
+    tensors = [for_block(tensor, block, None) for tensor in terms]
+    try:
+        made = combined(*zip(factors, resolver.resolve(tensors), strict=True))
+    except Long:
+        return combined((1, dict(zip(tensors, factors, strict=True))))
     names = [equation.unknown for equation in formula.equations]
     start = State(names[0], 0)
     if len(names) == 1 and start not in {b.left for b in formula.boundaries}:

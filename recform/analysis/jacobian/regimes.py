@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
 
 import sympy
 
@@ -159,8 +161,10 @@ class Pieced:
                         yield _Term(name, -source.at.number, factor, True)
             return
         last = self._length if self._named(unknown, block) else block + self._window
+        near = range(block, min(last, self._length) + 1)
+        far = self._by_number.get((unknown, block), ())
         for name in self._general:
-            for later in range(block, min(max(last, self.last), self._length) + 1):
+            for later in sorted({*near, *far}):
                 laws, general = self._at(later)
                 for source, factor in laws.get(name, {}).items():
                     at = source.at.number
@@ -170,6 +174,19 @@ class Pieced:
                     if source.unknown == unknown and here:
                         relative = general and source.at.base == BLOCK
                         yield _Term(name, later, factor, relative)
+
+    @cached_property
+    def _by_number(self) -> dict[tuple[str, int], list[int]]:
+        """The special blocks whose laws name a tensor by number."""
+        found: dict[tuple[str, int], list[int]] = {}
+        for later in sorted(self._special):
+            laws, _ = self._at(later)
+            for source in chain.from_iterable(laws.values()):
+                if source.at.base == START and source.at.number <= later:
+                    found.setdefault((source.unknown, source.at.number), []).append(
+                        later
+                    )
+        return found
 
     def _at(self, block: int) -> tuple[Mapping[str, Gradient], bool]:
         """The laws of a block, and whether they are said in i."""

@@ -88,6 +88,17 @@ class Counter:
 
     def lengths(self, polynomial: Polynomial, block: int) -> Small:
         """The words of a polynomial in a block, by length."""
+        known = self.linear.lengths
+        key = id(polynomial), block, self.length, self.signed
+        if self.without or key not in known:
+            found = self._lengths(polynomial, block)
+            if self.without:
+                return found
+            # With the polynomial, so that no other one gets its id.
+            known[key] = polynomial, found
+        return known[key][1]
+
+    def _lengths(self, polynomial: Polynomial, block: int) -> Small:
         found = []
         for word, coefficient in polynomial.terms.items():
             operators = [letter for letter in word if letter.counts]

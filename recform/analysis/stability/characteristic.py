@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 import sympy
 from sympy.polys.matrices import DomainMatrix
@@ -39,6 +40,8 @@ _LARGEST, _MOST_TERMS, _MOST_WORK = 8, 24, 96
 _GROWS = 1 + 1e-6
 #: Blocks whose numbers are multiplied one by one.
 _MOST_BLOCKS = 1024
+#: What a law gets from older unknowns, by column of the companion matrix.
+_Entries = dict[int, Symbolic]
 #: The name of the unknown of the characteristic polynomial.
 _Z = sympy.Symbol("z")
 
@@ -177,14 +180,33 @@ def _varies(linear: Linear) -> bool:
 def _varying(linear: Linear, row: range, last: int) -> Varying:
     if not row or len(row) > _MOST_BLOCKS:
         return Varying(last, len(row), None)
-    product = sympy.eye(len(linear.solved) * linear.order)
     try:
-        for block in row:
-            step = companion(linear, partial(_float, linear, block=block))
-            product = step * product
+        blocks = [_entries(linear, partial(_float, linear, block=n)) for n in row]
     except NoNumber:
         return Varying(last, len(row), None)
-    return Varying(last, len(row), float(product.norm(sympy.oo)))
+    size = len(linear.solved) * linear.order
+    return Varying(last, len(row), _norm_of_product(blocks, size))
+
+
+def _norm_of_product(blocks: Sequence[Sequence[_Entries]], size: int) -> float:
+    """The largest sum of a row of the product of companion matrices, the last one first."""
+    product = [[float(a == b) for b in range(size)] for a in range(size)]
+    power = 0
+    for laws in blocks:
+        new = [
+            [sum(x * product[k][n] for k, x in law.items()) for n in range(size)]
+            for law in laws
+        ]
+        product = [*new, *product[: size - len(laws)]]
+        # Powers of two are exact, and nothing gets too large or too small for a float.
+        _, more = math.frexp(max(map(abs, chain(*product)), default=0.0))
+        product = [[math.ldexp(x, -more) for x in line] for line in product]
+        power += more
+    largest = max(sum(map(abs, line)) for line in product)
+    try:
+        return math.ldexp(largest, power)
+    except OverflowError:
+        return math.inf
 
 
 def _grows(linear: Linear, varying: Varying, row: range) -> bool:
@@ -261,17 +283,28 @@ def companion(linear: Linear, weigh: Callable[[Polynomial], Symbolic]) -> Symbol
         linear: the laws.
         weigh: a polynomial of words as an entry.
     """
-    names = [law.unknown for law in linear.solved]
-    size = len(names) * linear.order
+    names = len(linear.solved)
+    size = names * linear.order
     matrix = sympy.zeros(size, size)
-    for row, law in enumerate(linear.solved):
-        for source, polynomial in law.gradient.items():
-            if source.at.base == BLOCK:
-                column = (-source.at.number - 1) * len(names)
-                matrix[row, column + names.index(source.unknown)] += weigh(polynomial)
-    for row in range(len(names), size):
-        matrix[row, row - len(names)] = 1
+    for row, entries in enumerate(_entries(linear, weigh)):
+        for column, entry in entries.items():
+            matrix[row, column] = entry
+    for row in range(names, size):
+        matrix[row, row - names] = 1
     return matrix
+
+
+def _entries(linear: Linear, weigh: Callable[[Polynomial], Symbolic]) -> list[_Entries]:
+    """What each law gets from the unknowns of the blocks before, by column."""
+    names = {law.unknown: n for n, law in enumerate(linear.solved)}
+    return [
+        {
+            (-source.at.number - 1) * len(names) + names[source.unknown]: weigh(p)
+            for source, p in law.gradient.items()
+            if source.at.base == BLOCK
+        }
+        for law in linear.solved
+    ]
 
 
 def _commuting(

@@ -20,7 +20,6 @@ from recform.plan.namespace import Namespace
 from recform.plan.parts import PipelineCode
 from recform.source import Span
 from recform.writers.formula.bodies import BodyCode, constructor_arguments, plan_body
-from recform.writers.formula.cells import plan_cell
 from recform.writers.names import class_name
 from recform.writers.pipelines import (
     attributes_of,
@@ -191,10 +190,11 @@ class Workshop:
             if len(wanted) == 1 or not wanted[0].isupper():
                 wanted = class_name(body.name)
             name = self.name(wanted)
-            made, self._written[key] = (
-                plan_cell(self, body, inputs, name)
-                if isinstance(body, Cell)
-                else plan_body(self, body, inputs, name)
-            )
+            if isinstance(body, Cell):
+                from recform.writers.formula.cells import plan_cell
+
+                made, self._written[key] = plan_cell(self, body, inputs, name)
+            else:
+                made, self._written[key] = plan_body(self, body, inputs, name)
             self.made.append(made)
         return self._written[key]
