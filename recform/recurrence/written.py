@@ -7,7 +7,7 @@ nobody reads everything. Deeper networks repeat the regular block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -208,13 +208,19 @@ class Written:
             if isinstance(tensor, TensorSum) and len(parts) > 1:
                 alone = min(block, sorted(map(self.time, parts))[1])
             times: dict[Slot, int] = {part: self.time(part) for part in parts}
-            used = {slot: slot.index for slot in used_in(tensor) if slot.index > 0}
+            used = {s: s.index for s in self._modules_in(tensor) if s.index > 0}
             slots = (*times.items(), *used.items())
             oldest[tensor] = min([alone, *(max(n, read.get(s, 0)) for s, n in slots)])
             for slot, _ in slots:
                 until = alone if slot in times else block
                 read[slot] = max(read.get(slot, 0), until)
         return oldest
+
+    def _modules_in(self, tensor: Tensor) -> Iterator[ModuleSlot]:
+        """What a tensor is made with, and the numbers that are added in it."""
+        yield from used_in(tensor)
+        for part in filter(self.is_everywhere, self._parts_or_end(tensor)):
+            yield from used_in(part)
 
     def _met(self, groups: Mapping[int, list[Tensor]]) -> list[_Met]:
         """All that is made, each before what it is made of: block, and first reader."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 import recform
 from recform.report import summarise
@@ -145,3 +146,25 @@ def test_steps_do_not_grow_with_depth(text: str) -> None:
     )
     assert few.steps == many.steps
     assert len(few.steps) <= 3
+
+
+@pytest.mark.parametrize(
+    ("depth", "lag"), [(1, 0), (1, 1), (3, 1), (3, 2), (8, 1), (8, 4), (17, 16)]
+)
+def test_numbers_that_are_added_come_from_their_block(depth: int, lag: int) -> None:
+    """A sum reads them, though no tensor of that block: a number has no state."""
+    frame = "input 4\nstem none\nhead none\nW = linear(c)\nvector v_i = 1\n"
+    net = recform.load(
+        f"{frame}stages 4 x {depth}\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+        f"output v_L*X_L + tanh(X_<L-1> + v_<L-{lag}>)"
+    ).double()
+    with torch.no_grad():
+        for number in net.parameters():
+            number.copy_(torch.randn_like(number))
+    older = x = given = torch.randn(2, 4, dtype=torch.float64)
+    for block in net.blocks:
+        older, x = x, x + block.W(x)
+    numbers = [getattr(block, "v", None) for block in net.blocks]
+    number = numbers[-1 - lag] if lag < depth else 0.0
+    wanted = numbers[-1] * x + torch.tanh(older + number)
+    torch.testing.assert_close(net(given), wanted)
