@@ -57,12 +57,14 @@ FRAMES = (
     ),
     Frame(
         "input 5\nstem linear(c)\nhead linear(2)",
-        ("5 x 2", "4 x 6", "4 x 2, 6 x 2"),
+        ("5 x 1", "4 x 6", "6 x 11", "4 x 2, 6 x 2"),
         ("linear(c)", "ln > linear(c)", "rmsnorm > linear(c) > tanh"),
         "linear(1)",
         "linear(c) > sigmoid",
     ),
 )
+#: An unknown that begins with nothing.
+LATE = "{a} = S\nV{a}_i = 0.9*V{a}_<i-1> + {a}_i*X_<i-1>\nV{a}_0 = 0"
 #: What is declared, and what it makes of a tensor; operators have a letter of their own.
 #: `S`, `O` and `G` stand for one that keeps the shape, for one number, for a gate.
 KINDS = (
@@ -108,6 +110,12 @@ KINDS = (
     ("{a} = S\nZ{a}_i = tanh({a}_i*X_<i-1>)", "({x} + Z{a}_i)"),
     ("{a} = S\nZ{a}_i = {a}_i*X_<i-1> + 0.5*Z{a}_<i-1>", "({x} - Z{a}_i)"),
     ("{a} = S\n{b} = O\nZ{a}_i = {a}_i*X_<i-1>", "({x} + {b}_i*X_<i-2>*Z{a}_<i-1>)"),
+    (LATE, "({x} + V{a}_<i-1>)"),
+    (LATE, "(0.5 + V{a}_<i-1>)^2*{x}"),
+    (LATE, "{x}*tanh(V{a}_i)"),
+    (f"{LATE}\n{{b}} = S", "{b}_i*(X_<i-1> + V{a}_<i-1>*{x})"),
+    (f"{LATE}\nvector {{n}}_i = 0.3", "({n}_i + V{a}_<i-1>)*{x}"),
+    (f"{LATE}\nscalar {{n}}_i = 0.3", "max({x}, {n}_i*V{a}_<i-1>)"),
     ("input e{a} = {width}", "{x}*tanh(e{a})"),
     ("{a} = S > droppath(0.1*i/L)", "{a}_i*{x}"),
     ("const {n} = ({blocks}) per block", "{n}*{x}"),

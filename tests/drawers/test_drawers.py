@@ -37,6 +37,7 @@ from tests.oracle.third.check import TooLarge, apart, check, passes
 from tests.oracle.third.grammar import Unread
 from tests.oracle.third.meeting import NotFollowed
 from tests.oracle.third.places import Missing
+from tests.splicing.test_splicing import outcome
 
 torch.set_num_threads(1)
 
@@ -222,3 +223,9 @@ def test_search(name: str, scale: float, tried: Tried) -> None:
 @pytest.mark.parametrize("name", DRAWERS)
 def test_another_reader(name: str, scale: float, tried: Tried) -> None:
     tried(search(drawn(DRAWERS[name]), followed, round(40 * scale)))
+
+
+@pytest.mark.long
+def test_search_in_all_forms(scale: float, tried: Tried) -> None:
+    texts = st.randoms(use_true_random=False).map(meetings.files)
+    tried(search(texts, outcome, round(150 * scale)))
