@@ -69,6 +69,7 @@ class Trace:
         weights: those that are shared with other pipelines.
         links: its operators, one after the other.
         apart: whether the features of a position lie apart in memory in what it makes.
+        dealt: how many numbers it is, if it makes streams that lie side by side there.
     """
 
     output: Shape
@@ -80,6 +81,7 @@ class Trace:
     weights: tuple[Weight, ...] = ()
     links: tuple[Link, ...] = ()
     apart: bool = False
+    dealt: int = 0
 
     @property
     def workspace(self) -> int:
@@ -123,7 +125,7 @@ def trace(
     if apart is None:
         apart = any(x.layout is Layout.IMAGE for x in inputs[:1])
     held: list[Link] = []  # with the copies of what lies apart
-    dealt = False  # whether streams lie side by side
+    dealt = woven = False  # whether streams lie side by side, and are all alike
     for step in pipeline.steps:
         made = _one(step, inputs, values)
         if step.shares:
@@ -132,9 +134,14 @@ def trace(
         if step.shares:
             numbers = math.prod(weights[-1].sizes)
             link = replace(link, shares=(step.shares, numbers))
-        link = replace(
-            link, copies=inputs[0].elements if link.multiplies and dealt else 0
-        )
+        if dealt and (link.multiplies or (link.weaves and not woven)):
+            link = replace(link, copies=inputs[0].elements)
+        elif (
+            dealt and link.weaves
+        ):  # Its gradient is one of all streams, which are summed.
+            besides = inputs[0].elements - inputs[0].one_stream.elements
+            back = link.cost.workspace_back + besides
+            link = replace(link, cost=replace(link.cost, workspace_back=back))
         links.append(link)
         if link.copies or (link.multiplies and apart):
             held.append(Link(inputs[0].elements, Cost(saves_output=True), ()))
@@ -143,6 +150,7 @@ def trace(
             apart = link.order is Order.APART
         if step.operator.deals:
             dealt = _is_dealt(made.shape)
+            woven = made.shape.elements != inputs[0].elements
         elif link.order is not Order.ALIKE:
             dealt = False
         inputs = (made.shape,)
@@ -159,6 +167,7 @@ def trace(
         tuple(weights),
         tuple(links),
         apart,
+        x.elements if dealt else 0,
     )
 
 
@@ -187,6 +196,8 @@ def _link(step: Step, inputs: tuple[Shape, ...], made: _Made) -> Link:
         takes=step.operator.leaves,
         inside=inside,
         absent=declares(step.operator, "absent"),
+        weaves=step.operator.weaves,
+        woven=step.operator.weaves and _is_dealt(made.shape),
     )
 
 
@@ -209,6 +220,8 @@ def _multiplies(step: Step, inputs: tuple[Shape, ...]) -> bool:
 
 def _is_dealt(streams: Shape) -> bool:
     """Whether a view of what streams are made of has no stream in one piece."""
+    if streams.layout is not Layout.STREAMS:
+        return False
     many, grid = streams.grid[:1], streams.grid[1:]
     return math.prod(map(int, many)) > 1 and math.prod(map(int, grid)) > 1
 

@@ -89,6 +89,8 @@ class Link:
         scalars: the learned numbers that it has for factors, and how many each is.
         number: what makes that, if it is made of learned ones; the last is the factor.
         copies: how many numbers it copies of streams that lie side by side in memory.
+        weaves: whether it copies streams that have not all examples side by side.
+        woven: whether those that it makes have.
     """
 
     made: int
@@ -108,6 +110,8 @@ class Link:
     scalars: tuple[tuple[object, int], ...] = ()
     number: tuple[Inner, ...] = ()
     copies: int = 0
+    weaves: bool = False
+    woven: bool = False
 
     @property
     def amount(self) -> Amount:

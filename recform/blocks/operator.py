@@ -159,6 +159,9 @@ class Operator:
     multiplies: bool = False
     #: Whether the streams that it makes of positions are a view: they lie side by side.
     deals: bool = False
+    #: Whether it is a product of matrices between streams, each of which has all examples
+    #: side by side then: it copies those that lie otherwise, and so lie those that it makes.
+    weaves: bool = False
     #: Whether it is from outside; none says so itself.
     foreign = False
     #: Whether it takes ids, which are names of tokens and no numbers to reckon with.

@@ -56,6 +56,12 @@ def _is_number(tensor: Tensor) -> bool:
     return isinstance(tensor, Filled)
 
 
+def _is_sum(tensor: Tensor) -> bool:
+    """Whether a tensor is a sum, which may be one of the blocks so far."""
+    history = isinstance(tensor, History) and tensor.kind == "sum"
+    return isinstance(tensor, TensorSum) or history
+
+
 def _joins(tensor: Tensor) -> bool:
     """Whether a tensor is others side by side."""
     history = isinstance(tensor, History) and tensor.kind == "concat"
@@ -328,7 +334,7 @@ class _BlockRecorder(Keeping):
         if inlined:
             first = everything if self._between[tensor] else ()
             self._out = writer.left or first or self._out
-        if isinstance(tensor, TensorSum) or _joins(tensor):
+        if _is_sum(tensor) or _joins(tensor):
             terms = self._terms(tensor)
             self._writer.hand_on(tuple(self._handed(terms, parts, made, tensor)))
         return made

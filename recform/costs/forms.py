@@ -217,7 +217,16 @@ class Forming:
     # -- backward
 
     def _backward(self, number: int, operation: Operation) -> Operation:
-        """The operation with what its backward pass has besides."""
+        """The operation with what its forward and its backward pass have besides."""
+        watched = self._form(operation) in (Memory.lean, Memory.checkpoint)
+        if watched and operation.watched != NOTHING:
+            notes = map(self._notes.__getitem__, operation.reads)
+            gone = sum((note.amount for note in notes if not note.kept), NOTHING)
+            workspace = operation.workspace + _rest(operation.watched, gone)
+            operation = but(operation, workspace=workspace)
+        return self._asking(number, operation)
+
+    def _asking(self, number: int, operation: Operation) -> Operation:
         form, asked = self._form(operation), self._asked[number - self._tape.first]
         nothing = not asked and operation.inside == NOTHING
         # In a plain pass all that is asked for is kept.

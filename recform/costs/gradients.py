@@ -136,6 +136,8 @@ class _Gradients:
         back = op.workspace_back
         if op.rows and mine.apart:  # It is copied first.
             back += mine.amount
+        elif op.spreads and mine.amount != self._amount(op.makes):
+            back += self._amount(op.makes)
         return but(op, adds=adds, sums=op.sums + sums, workspace_back=back)
 
     def _first(

@@ -141,16 +141,20 @@ class _Recorder:
             flow.start, first, network.starts[number], 0, (), x, named=begun
         )
         names = self._variables.started[number] if self._variables.started else ()
+        # What blocks take the place of has the name of that from the start on.
+        first_step = self._recurrence.steps[network.stages[stages[0]].segments[0].step]
+        loops = first_step.carried == len(first_step.handed)
+        own = self._variables.names(number, 1) if loops else ()
+        replaced = dict(zip(started, own, strict=False))
         for name, held in zip(names, begun, strict=False):
             if name != "x":  # which is told apart
-                self._assign((name,), (held,))
+                self._assign((replaced.get(held, name),), (held,))
         waiting = Lists[Held](flow)
         waiting.keep(0, carried)
         # What comes into the flow is there while a variable has it: its own, or that of
         # the state if it is one, and blocks hand on as many as they take.
-        first_step = self._recurrence.steps[network.stages[stages[0]].segments[0].step]
         opening, opened = {"x"}, False
-        if first_step.carried == len(first_step.handed):
+        if loops:
             pairs = zip(flow.start.outputs, first_step.handed, strict=False)
             same = {_variable(to) for slot, to in pairs if _is_input(slot, flow.start)}
             opening = same if len(same) == 1 else opening
@@ -196,7 +200,8 @@ class _Recorder:
         if number == len(self._recurrence.flows) - 1:
             writer.unit, writer.between = writer.unit + 1, False
         for slot, held in zip(flow.start.outputs, started, strict=True):
-            if _variable(slot) == "x" and held != x:
+            name = replaced.get(held, _variable(slot))
+            if name == "x" and held != x:
                 writer.name(held)  # a variable that no block takes the place of
         end = carried[: flow.end.carried]
         behind = flow.length - self._left_out + 1
@@ -259,4 +264,6 @@ class _Recorder:
             writer.keep(x, first)
         if piece.trace.saves_output:
             writer.keep(made, writer.here - 1)
+        for number in made if piece.trace.dealt else ():
+            writer.deal(number, piece.trace.dealt)
         return made

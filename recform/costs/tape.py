@@ -60,6 +60,8 @@ class Buffer:
         before: whether an earlier part of the tape keeps it, and counts it.
         given: whether it is a parameter, which is there all the time.
         apart: whether the features of a position lie apart in memory.
+        dealt: how many numbers it is, if it is streams of which none is in one piece.
+        woven: whether each of its streams has all examples side by side.
         earlier: whether an earlier part makes it.
         alone: whether only parts keep it that are run backwards: no other knows of that.
     """
@@ -78,6 +80,8 @@ class Buffer:
     alone: bool = False
     given: bool = False
     apart: bool = False
+    dealt: int = 0
+    woven: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,12 +111,14 @@ class Operation:
         parameters: how many it has.
         turned: whether their gradient is a view of what is made.
         rows: whether it makes rows of features of the gradient that comes to it.
+        spreads: whether it copies one that is a view of the gradient of a sum.
         order: how what it makes lies in memory, and with that gradients that it makes.
         owner: the operator that it is in, which has them; other operations may have the
             same. None in an equation.
         scalars: learned numbers that have a gradient of it, and how many each is.
         works: what it computes.
         workspace, workspace_back: what is held while it computes, and its gradient.
+        watched: what is held besides, where a frame that keeps less watches the pass.
         adds: what comes to gradients that there are already, until it is added to them.
         sums: what is held besides while it is.
         seen: whether what its gradient makes of what it reads are views.
@@ -146,6 +152,7 @@ class Operation:
     works: tuple[Work, ...]
     workspace: Amount
     workspace_back: Amount
+    watched: Amount = field(default_factory=Amount)
     adds: Amount = field(default_factory=Amount)
     sums: Amount = field(default_factory=Amount)
     seen: bool = False
@@ -161,6 +168,7 @@ class Operation:
     converts: bool = False
     turned: bool = False
     rows: bool = False
+    spreads: bool = False
     order: Order | None = None
     hands: tuple[object, ...] = ()
     cuts: tuple[tuple[object, Amount, int], ...] = ()

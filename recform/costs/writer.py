@@ -103,8 +103,10 @@ class Writer:
             named = x
             for link in statement:
                 argument = x
-                if link.copies or (link.multiplies and self._lies_apart(x)):
-                    x = self._operation(self._copy(x, link.copies), x, None)
+                copies = link.copies or (link.multiplies and self._dealt(x))
+                apart = self._is_unwoven(x) if link.weaves else self._lies_apart(x)
+                if copies or (apart and (link.multiplies or link.weaves)):
+                    x = self._operation(self._copy(x, copies), x, None)
                 here = self.here
                 here_owner = owner and (owner, place)
                 place += 1
@@ -120,6 +122,10 @@ class Writer:
                 made = self._operation(
                     link, x, here_owner, _twice(parts, x) if here == start else ()
                 )
+                if link.multiplies and argument is not x and not link.cost.unheld:
+                    # Behind a copy torch adds the bias in place, but where it is watched.
+                    op = self.tape.operations[-1]
+                    self.tape.operations[-1] = but(op, watched=link.amount)
                 if link.cost.saves_input and (link.multiplies or here > start):
                     self.keep(x, here)
                 if link.cost.saves_output and link is not links[-1]:
@@ -328,6 +334,7 @@ class Writer:
                 converts=cost.converts,
                 turned=cost.turned,
                 rows=link.multiplies and not self._alone,
+                spreads=link.multiplies,
                 order=link.order,
                 between=self.between,
             )
@@ -339,6 +346,9 @@ class Writer:
         made = Buffer(link.amount, here, here, here, trained, copies=self._runs)
         held = self._buffer(but(made, before=cost.given, given=cost.given))
         self._lay(held, link.order, reads)
+        if link.woven and not self._alone:
+            made = self.tape.buffers[held[0]]
+            made.dealt, made.woven = link.made, True
         return held
 
     def _known(self, scalar: object) -> object:
@@ -351,12 +361,35 @@ class Writer:
             return
         buffers = self.tape.buffers
         apart, size = order is Order.APART, buffers[made[0]].amount
+        dealt, woven = 0, False
         if order is Order.JOINED:
             apart = any(buffers[number].apart for number in reads)
         if order is Order.ALIKE:
             large = [n for n in reads if buffers[n].amount == size]
             apart = any(buffers[number].apart for number in (large or reads)[:1])
-        buffers[made[0]].apart = apart
+            for number in large[:1]:
+                dealt, woven = buffers[number].dealt, buffers[number].woven
+        lies = buffers[made[0]]
+        lies.apart, lies.dealt, lies.woven = apart, dealt, woven
+
+    def deal(self, number: int, streams: int) -> None:
+        """Has a tensor be streams that lie side by side, or are all the same numbers.
+
+        Args:
+            number: of the tensor.
+            streams: how many numbers they are.
+        """
+        made = self.tape.buffers[number]
+        made.dealt, made.woven = streams, streams != made.amount.numbers
+
+    def _dealt(self, x: Held) -> int:
+        """How much a tensor is of streams of which none is in one piece."""
+        return max(self.tape.buffers[number].dealt for number in x)
+
+    def _is_unwoven(self, x: Held) -> bool:
+        """Whether streams are copied, so that each has all examples side by side."""
+        buffers = [self.tape.buffers[number] for number in x]
+        return any(not x.woven and (x.dealt or not self._alone) for x in buffers)
 
     def _lies_apart(self, x: Held) -> bool:
         """Whether a product of matrices has to copy a tensor, to have rows of features."""

@@ -115,6 +115,7 @@ class Read(Operator):
     about = "a sum of the streams with learned weights"
     source = f"{_SOURCE}, Eq. (3)"
     attribute = "read"
+    weaves = True
     positionwise = True
     arguments = (_FIRST,)
 
@@ -170,6 +171,7 @@ class Weave(Operator):
     about = "a learned matrix between the streams, the identity at the start"
     source = f"{_SOURCE}, Eq. (3)"
     attribute = "weave"
+    weaves = True
     positionwise = True
 
     def cost(self, x: Shape, a: Arguments) -> Cost:

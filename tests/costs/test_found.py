@@ -90,6 +90,14 @@ FOUND = {
     # A gradient that lies as an image does is copied by a product of matrices.
     "gradients of images": IMAGES.replace("relu", "relu > conv(1, 4)")
     + "W = pixels > ln > linear(c) > gelu > linear(c) > image\nX_i = X_<i-1> + W_i*X_<i-1>",
+    # A sum of the blocks so far hands its gradient on, as any sum does.
+    "a sum of the blocks so far": HEADED.replace("x 2", "x 3")
+    + "W = linear(c)\nY_i = W_i*X_<i-1>\n"
+    "X_i = X_<i-1> + sum(k, 0, i-1, exp(tanh(tanh(Y_k)))*Y_k)\noutput X_L",
+    # Blocks take the place of what the start made, in its variable.
+    "what the start makes of the input": HEADED
+    + "W = linear(c)\nX_i = X_<i-1> + W_i*X_<i-2>\nX_<-1> = 0.5*input\n"
+    "output tanh(X_<L-1>) + X_L",
     "one head": HEADED
     + "W = ln > attention(1, dropout=0.1)\nX_i = X_<i-1> + W_i*X_<i-1>",
 }

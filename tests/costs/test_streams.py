@@ -23,6 +23,28 @@ DEALT = {
     "behind a norm": "W = streams(2) > ln > linear(c) > join",
     # All are one tensor, but for the product that makes several of it.
     "copies": "W = copies(3) > linear(c) > gelu > merge",
+    # The gradient of a sum is a view of one stream: what is behind copies it.
+    "summed up": "W = streams(2) > linear(c) > merge",
+    "copies, summed up": "W = copies(3) > linear(c) > merge",
+    # Between streams a product of matrices has all examples of each in one piece.
+    "read": "W = streams(4) > read > linear(c)",
+    # Of the gradient of copies each has its own, before these are summed up.
+    "copies, read": "W = copies(3) > read > linear(c)",
+    "woven": "W = streams(4) > weave > ln > linear(c) > merge",
+}
+#: Streams from the stem on.
+STEMS = {
+    "dealt": ("streams(4)", "W = linear(c)\nX_i = X_<i-1> + W_i*X_<i-1>"),
+    "woven": ("streams(4)", "W = weave > linear(c)\nX_i = X_<i-1> + W_i*X_<i-1>"),
+    "woven, by number": (
+        "streams(4)",
+        "W = weave > gelu > linear(c)\nX_i = X_<i-1> + W_i*X_<i-1>",
+    ),
+    "copies": (
+        "copies(3)",
+        "A = weave\nR = read\nB = write(3)\nF = ln > linear(c) > gelu > linear(c)\n"
+        "X_i = A_i*X_<i-1> + B_i*F_i*R_i*X_<i-1>",
+    ),
 }
 SIZES = ((12, 16, 1), (5, 8, 3))
 
@@ -32,6 +54,23 @@ def test_dealt(name: str, size: tuple[int, int, int]) -> None:
     tokens, width, batch = size
     frame = FRAME.format(tokens, width, width)
     item = compiled(f"{frame}{DEALT[name]}\nX_i = X_<i-1> + W_i*X_<i-1>")
+    for plan, said, real in held(item, ("plain", "lean", "checkpoint"), batch):
+        assert said.total.kept == real.kept, plan
+        peak = said.training - said.total.optimizer
+        assert peak == pytest.approx(real.training, rel=0.08), plan
+        # The numbers of `read` are a row of a matrix, which is there as well.
+        close = pytest.approx(real.inference, rel=0.05 if "read" in name else 0.01)
+        assert said.inference == close, plan
+
+
+@pytest.mark.parametrize(("name", "size"), [*product(STEMS, SIZES)])
+def test_stems(name: str, size: tuple[int, int, int]) -> None:
+    tokens, width, batch = size
+    dealt, blocks = STEMS[name]
+    frame = FRAME.format(tokens, width, width).replace(
+        "linear(c)", f"linear(c) > {dealt}"
+    )
+    item = compiled(f"{frame.replace('none', 'merge')}{blocks}")
     for plan, said, real in held(item, ("plain", "lean", "checkpoint"), batch):
         assert said.total.kept == real.kept, plan
         peak = said.training - said.total.optimizer
