@@ -296,6 +296,32 @@ X_<2..3> = W_i*X_<i-1> + sum(k, 1, 2, X_<i-k>)
 Y_i = Y_<i-1> + X_<i-2>
 output X_L
 """,
+    "one operator on what is older, of several stages": """\
+input 1 x 8 x 8
+stem conv(2, c, stride=2, padding=0)
+stages 4 x 1, 4 x 2 / (1/2)
+W = conv(1, c) > relu > conv(3, c, stride=s)
+X_i = W_i*tanh(X_<i-1>) + 0.5*W_i*X_0
+""",
+    "nothing is divided by a number alone": """\
+scope stage
+input 4
+stages 4 x 2, 3 x 1
+G = linear(c)
+X_i = W_i*Y_<i-1> - G_i*input
+Y_i = X_<i-1> + X_i/(2 + tanh(X_<i-2>))
+output Y_L
+""",
+    "what a gate scales": """\
+input 2 x 4 x 4
+stem conv(1, 3) > bn
+head none
+stages 3 x 2, 5 x 1
+adapter zeropad(c, stride=s)
+W = conv(1, c, stride=s) > bn > tanh
+R = avgpool > linear(c) > sigmoid
+X_i = relu(W_i*X_<i-1>) - (R_i*X_<i-1>)*min(X_<0..i-1>)
+""",
     "streams of two widths": """\
 input 4 x 3
 stem linear(c) > copies(3)

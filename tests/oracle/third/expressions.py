@@ -141,12 +141,13 @@ class Expressions(Sums):
         # The terms of a sum of operators are those of a sum.
         places = [at if nodes[0][1][0] in "+-" else inner, *[inner] * (len(nodes) - 1)]
         pairs = zip(nodes, places, strict=True)
-        parts = [partial(self._alone, node, place) for (_, node), place in pairs]
+        parts = [partial(self._factor, *pair, place) for pair, place in pairs]
         values = self.all_or_none(parts)
         return list(zip(kinds, values, strict=False))
 
-    def _alone(self, node: Node, at: Place) -> list[Value]:
-        return [self.value(node, at)]
+    def _factor(self, kind: str, node: Node, at: Place) -> list[Value]:
+        value = self.value(node, at)
+        return [nothing("tensor") if kind == "/" and value.alone else value]
 
     def all_or_none(self, parts: list[Callable[[], list[Value]]]) -> list[Value]:
         """Values, all of which are needed: if one is nothing, none need be there."""

@@ -96,7 +96,7 @@ class Meeting(Expressions):
                 return [spread_out(value, dims) for value in values]
         if into is None and signs and any(value.terms for value in values):
             return self._flat(values, at, signs)
-        into = into or self._wanted(tensors, at)
+        into = into or self._wanted(tensors, at, product)
         return self._adapted(values, at, into, signs, product)
 
     def several_shapes(self, name: str, block: int | None, value: Value) -> None:
@@ -126,24 +126,35 @@ class Meeting(Expressions):
     def brought(
         self, name: str, block: int | None, values: list[Value], at: Place
     ) -> list[Value]:
-        """Rule 5: what an operator is called on, where it has several shapes."""
+        """Rule 5: what an operator is called on, where that is of several stages."""
         if not block or len(values) > 1 or values[0].newest > block:
             return values
+        if at.members is not None:  # A call for each member belongs to the sum.
+            return values
         (value,) = values
-        shape = tuple(value.it.shape[1:])
-        shapes = self.calls.setdefault((name, block), set())
-        shapes.add(shape)
-        if len(shapes) > 1:
-            self.several_shapes(name, block, value)
-        into = self.shape_of(block, value.it.dim())
-        if (name, block) not in self.mixed or shape == into:
+        key, made = (name, block), self.stage_made(value)
+        stages = self.calls.setdefault(key, set())
+        stages.add(made)
+        if len(stages) > 1 and key not in self.mixed:
+            self.mixed.add(key)
+            raise Mixed
+        here = made == self.stage_of(block)[0] or key not in self.mixed
+        if here or tuple(value.it.shape[1:]) == self.shape_of(block, value.it.dim()):
             return values
         # It runs in its own block, whoever reads it.
         return [self.adapted(value, replace(at, i=block))]
 
-    def _wanted(self, tensors: list[Value], at: Place) -> tuple[int, ...]:
+    def _wanted(
+        self, tensors: list[Value], at: Place, product: bool
+    ) -> tuple[int, ...]:
         """Rule 6: the shape of the terms that this block makes, or of the newest."""
         dims = max(value.it.dim() for value in tensors)
+        made = [tuple(value.it.shape[1:]) for value in tensors if value.holds]
+        if made and at.i is not None:
+            # Gates alone: what they scale has the shape of the block.
+            declared, small = self.shape_of(at.i, dims), self._one_position(at, dims)
+            if all(is_gate(shape, declared, small, product) for shape in made):
+                return declared
         full = [value for value in tensors if value.it.dim() == dims]
         holding = {tuple(v.it.shape[1:]) for v in full if v.holds}
         if len(holding) == 1:

@@ -232,8 +232,8 @@ class Flow(Meeting):
         self.newest: dict[int, tuple[str, int]] | None = None
         self.training = network.net.training
         self._starting: set[str] | None = None
-        #: Shapes that operators are called on in their block, and those with several.
-        self.calls: dict[tuple[str, int], set[tuple[int, ...]]] = {}
+        #: Stages of what operators are called on in their block, and those of several.
+        self.calls: dict[tuple[str, int], set[int]] = {}
         #: The first blocks that call operators without an index.
         self.called: dict[str, int] = {}
         self.mixed: set[tuple[str, int]] = set()

@@ -110,6 +110,8 @@ def _conv(x: Tensor, a: Given, depthwise: bool = False, scaled: bool = False) ->
         stride, groups = int(a.get(2, "stride", 1)), int(a.get(3, "groups", 1))
         dilation, padding = a.get(4, "dilation", 1), a.get(5, "padding")
         bias = a.get(6, "bias", scaled)
+    if stride < 1:
+        raise WrongShape("a stride that makes a grid finer")
     dilation = _pair(dilation)
     if padding is None:
         if any((k - 1) * d % 2 for k, d in zip(kernel, dilation, strict=True)):

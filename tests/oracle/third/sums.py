@@ -244,7 +244,7 @@ class Sums(Shapes):
         if keys not in self.lists:
             *_, module = self._chosen([last], [0], into, at, None)
             made = {
-                k: changed(x, self._through_adapter(x, into, at, module))
+                k: Value("tensor", self._through_adapter(x, into, at, module), block)
                 for k, x in listed.items()
             }
             self.lists[keys] = (made, listed)
