@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import sympy
 
-from recform.algebra.definitions.body import Body
+from recform.algebra.definitions.body import code_of
 from recform.algebra.expr import L
 from recform.algebra.formula import Formula
 from recform.algebra.pipeline import Pipeline
@@ -16,7 +16,6 @@ from recform.algebra.symbols import BLOCK, SCALE, STRIDE, WIDTH, parameter
 from recform.algebra.tracing import (
     Trace,
     memories,
-    passed,
     shapes_along,
     trace,
 )
@@ -108,16 +107,8 @@ class PipelineRunner:
         """
         if self.run(pipeline, given[0], place).parameters:
             return False
-        if any(isinstance(step.operator, Body) for step in pipeline.steps):
-            return False
         values = self.values(place)
-        one, other = (
-            [
-                step.operator.written(comes, a)
-                for step, comes, a, _ in passed(pipeline, inputs, values)
-            ]
-            for inputs in given
-        )
+        one, other = (code_of(pipeline, inputs, values) for inputs in given)
         return one == other
 
     def values(self, place: Place) -> dict[Symbolic, Symbolic]:

@@ -255,6 +255,17 @@ N = softmax > tanh
 M = dropout(0.2) > shift
 X_i = W_i*X_<i-1> + N*W_i*X_<i-1> + U_i*M*X_<i-2>
 """,
+    "a definition without weights, on two widths": """\
+input 5
+stages 4 x {d}, 6 x 2
+fun(x) = x*sigmoid(2*x)
+both(x, y) = x*tanh(y) - y/3
+W = linear(c)
+U = linear(c)
+V = linear(c)
+G = fun > relu
+X_i = X_<i-1> + W_i*G*X_<i-1> + both(U_i*X_<i-1>, V_i*X_<i-1>)/i
+""",
     "functions of two tensors, on two widths": """\
 input 5 x 4
 stages 4 x {d}, 6 x {d}

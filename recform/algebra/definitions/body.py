@@ -174,17 +174,8 @@ class Body(Operator):
     def code_of(
         self, name: str, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Value]
     ) -> list[object]:
-        """What is written of one of its operators for what comes in there.
-
-        A definition with operators or numbers has a class, made for what comes in.
-        """
-        written = list[object]()
-        for step, comes, a, _ in passed(self.operators[name], inputs, values):
-            if not isinstance(step.operator, Body):
-                written.append(step.operator.written(comes, a))
-            elif step.operator.operators or step.operator.scalars:
-                written.append(comes)
-        return written
+        """What is written of one of its operators for what comes in there."""
+        return code_of(self.operators[name], inputs, values)
 
     def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
         """What its operators keep, in the order of computation."""
@@ -211,6 +202,22 @@ class Body(Operator):
     def counts(self) -> frozenset[Symbolic]:
         """The symbols in the arguments of its operators that count something."""
         return counts_of(self.operators.values())
+
+
+def code_of(
+    pipeline: Pipeline, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Value]
+) -> list[object]:
+    """What is written of an operator for what comes in; equal code is one function.
+
+    A definition with operators or numbers has a class, made for what comes in.
+    """
+    written = list[object]()
+    for step, comes, a, _ in passed(pipeline, inputs, values):
+        if not isinstance(step.operator, Body):
+            written.append(step.operator.written(comes, a))
+        elif step.operator.operators or step.operator.scalars:
+            written.append(comes)
+    return written
 
 
 def counts_of(pipelines: Iterable[Pipeline]) -> frozenset[Symbolic]:
