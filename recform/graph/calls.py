@@ -111,13 +111,23 @@ class BlockCalls:
             self.modules[name] = module
         else:
             block.modules[name, index] = module
-        if before is not None and _features(before) != _features(inputs):
+        if before is not None and _forms(before) != _forms(inputs):
             pipeline = block.formula.operators[name]
             both = before, inputs
-            if index is None and block.runner.is_one(pipeline, both, known.place):
+            if _features(before) == _features(inputs):
+                # Of most operators it is no matter where the features are.
+                if block.runner.is_one(pipeline, both, known.place, learns=True):
+                    return module, False
+            elif index is None and block.runner.is_one(pipeline, both, known.place):
                 # A function belongs to nobody, and takes whatever comes.
                 return Module(known.place, inputs), False
             there, here = (" and ".join(map(str, xs)) for xs in (before, inputs))
+            if there == here:
+                layouts = ([x.layout.value for x in xs] for xs in (before, inputs))
+                there, here = (
+                    f"{told} ({', '.join(words)})"
+                    for told, words in zip((there, here), layouts, strict=True)
+                )
             called = indexed(name, sympy.nan) if index is None else untimed(name)
             block.report.error(
                 "RF406",
@@ -225,6 +235,11 @@ def _own_or_apart(name: str, index: int | None) -> str:
 def _features(inputs: tuple[Shape, ...]) -> list[Size]:
     """What a module is made for: its features, whatever the grid."""
     return [x.features for x in inputs]
+
+
+def _forms(inputs: tuple[Shape, ...]) -> list[tuple[Layout, Size]]:
+    """The same, and where they are."""
+    return [(x.layout, x.features) for x in inputs]
 
 
 def _alike(one: Apply, other: Apply) -> bool:

@@ -95,17 +95,20 @@ class PipelineRunner:
         pipeline: Pipeline,
         given: tuple[tuple[Shape, ...], tuple[Shape, ...]],
         place: Place,
+        *,
+        learns: bool = False,
     ) -> bool:
-        """Whether a pipeline that fits is one function of what comes in in two shapes.
+        """Whether a pipeline that fits is one module, or function, of two shapes.
 
-        That has no weights, and its code no sizes.
+        A function has no weights, and its code no sizes.
 
         Args:
             pipeline: the operators.
-            given: the shapes.
+            given: the shapes that come in.
             place: what its symbols stand for.
+            learns: whether it may have weights.
         """
-        if self.run(pipeline, given[0], place).parameters:
+        if not learns and self.run(pipeline, given[0], place).parameters:
             return False
         values = self.values(place)
         one, other = (code_of(pipeline, inputs, values) for inputs in given)

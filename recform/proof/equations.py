@@ -31,7 +31,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.lists import LISTS, Over
 from recform.blocks.symbolic import Symbolic
-from recform.proof.coefficients import number, scalars
+from recform.proof.coefficients import has_i, number, scalars
 from recform.proof.indices import place, written
 from recform.proof.shift import shifted
 from recform.proof.stated import Stated
@@ -354,7 +354,8 @@ class Equations:
         """What is made of numbers alone."""
         numbers = [self.values.nodes[part][1:] for part in parts]
         at = next((at for _, at in numbers if at is not None), None)
-        return self.values.make("number", joined(value for value, _ in numbers), at)
+        made = joined(value for value, _ in numbers)
+        return self.values.make("number", made, at if has_i(made) else None)
 
     def _product(self, tensor: Tensor, block: int, k: int) -> int | None:
         parts = self._present(tensor, block, k)

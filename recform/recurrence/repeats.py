@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-from recform.algebra.expr import Apply, History, Scaled, State, Tensor
+from recform.algebra.expr import Apply, Filled, History, Scaled, State, Tensor
 from recform.closure import closure
 from recform.recurrence.model import ModuleSlot, Slot, Step, contexts_of, used_in
 from recform.recurrence.moves import move
@@ -17,14 +17,18 @@ class Repeats(Written):
     """A written-out network whose blocks take the regular step where they can."""
 
     def _moved(self, slot: Tensor, block: int) -> Tensor | None:
-        """A tensor of the pattern as it reads for another block; None if it vanishes."""
+        """A tensor of the pattern as it reads for another block; None if it vanishes.
+
+        It does if a number alone is left of it, which is handed on to nobody.
+        """
         assert self.pattern is not None
         if isinstance(slot, State) and int(slot.index) > self.reach.absolute:
             index = int(slot.index) + block - self.pattern.at
             if index > self.length:
                 return None
         shifted = move(slot, block - self.pattern.at, self.reach.absolute)
-        return self.unroller.unnamed(shifted)
+        made = self.unroller.unnamed(shifted)
+        return None if isinstance(made, Filled) and made != shifted else made
 
     def _pattern_modules(
         self, block: int, slots: Iterable[Slot]

@@ -300,8 +300,7 @@ class Unroller:
         if not left:
             return None
         if all(isinstance(child, Filled) for child in left):
-            total = sum((child.coefficient for child in left), sympy.S.Zero)
-            return Filled(total, left[0].args[1])
+            return _alone(left, sum((n.coefficient for n in left), sympy.S.Zero))
         if len(left) == len(tensor.children):
             return remade(tensor, left)
         return left[0] if len(left) == 1 else TensorSum(*left)
@@ -313,8 +312,7 @@ class Unroller:
         numbers = [child for child in left if isinstance(child, Filled)]
         tensors = [child for child in left if not isinstance(child, Filled)]
         if not tensors:  # sums, of which numbers are left
-            made = sympy.prod(number.coefficient for number in numbers)
-            return Filled(made, numbers[0].args[1])
+            return _alone(numbers, sympy.prod(n.coefficient for n in numbers))
         result = tensors[0] if len(tensors) == 1 else Pointwise(*tensors)
         for number in numbers:
             if number.coefficient != 1:
@@ -340,8 +338,10 @@ class Unroller:
         if before is not None:
             before = self._names.get(before, before)
         body = self.settle(for_member(here.body, int(here.last)))
+        if here.kind != "sum" and isinstance(body, Filled):
+            body = None  # no shape is left of it
         made = _accumulate(here.kind, before, body)
-        if before is None or body is None:
+        if before is None or body is None or isinstance(made, Filled):
             return made
         assert made is not None
         self.definitions[here] = made
@@ -450,9 +450,17 @@ def _accumulate(kind: str, before: Tensor | None, body: Tensor | None) -> Tensor
         return body if before is None else before
     if kind == "concat":
         return Concat(before, body)
+    if isinstance(before, Filled) and isinstance(body, Filled):
+        return _alone((before, body), before.coefficient + body.coefficient)
     if kind == "sum":
         return TensorSum(before, body)
     return Combine(kind, before, body)
+
+
+def _alone(numbers: Sequence[Tensor], made: Symbolic) -> Filled:
+    """What is made of numbers alone, of the block of those that depend on one."""
+    at = (number.args[1] for number in numbers if number.args[0].has(I))
+    return Filled(made, next(at, sympy.nan))
 
 
 def _dead_scalar(coefficient: Symbolic) -> bool:

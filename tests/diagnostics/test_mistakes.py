@@ -70,6 +70,32 @@ PLACES = [
         "RF406",
         "N_i*H_<i,t-1>",
     ),
+    # Nor is it one where features are in another place, and code says where.
+    (
+        "input 3 x 4 x 4\nstages 4 x 1\nhead none\nK = pixels\nM = image\nG = ln\n"
+        "X_i = (G_i*X_<i-1>)*(M*G_i*K*X_<i-1>)",
+        "RF406",
+        "G_i*K*X_<i-1>",
+    ),
+    (
+        "stages 4 x 2\nP = avgpool > linear(c)\nG(x) = x + v*x where vector v = 1\n"
+        "X_i = X_<i-1> + (G_i*X_<i-1>)*(G_i*P_i*X_<i-1>)",
+        "RF406",
+        "G_i*P_i*X_<i-1>",
+    ),
+    (
+        "stages 4 x 3\nhead linear(3)\nP = avgpool\nF = bn\nW = conv(3, c)\n"
+        "X_i = X_<i-1> + W_i*F*X_<i-1>\noutput P*X_L + F*P*X_L",
+        "RF406",
+        "F*P*X_L",
+    ),
+    (
+        "input 5 x 4\nstages 4 x 2\nX_i = X_<i-1> + D_i*X_<i-1>\n"
+        "D(x) = (S*x)*(S*P*x) where P = avgpool, S = E\n"
+        "E(x) = concat(b, a) where a, b = split(x, 2)",
+        "RF406",
+        "S*P*x",
+    ),
     # A number for each feature stands in front of what has as many, on such a grid.
     (
         "input 8\nstages 8 x 2\nX_i = X_<i-1> + D_i*X_<i-1>\n"

@@ -118,6 +118,17 @@ def test_form(text: str) -> None:
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 
+def test_an_output_with_a_vector_that_is_as_wide_as_the_last_stage() -> None:
+    """Behind the first one it was multiplied with what is narrower."""
+    text = f"{BODY}output v*X_L\nvector v = 0.5\n"
+    plain, model = recform.load(text).eval(), recform.load(text, timm=True).eval()
+    model.load_state_dict(plain.state_dict())
+    x = torch.randn(2, 3, 16, 16)
+    torch.testing.assert_close(model(x), plain(x))
+    levels = model.forward_intermediates(x)[1]
+    assert [level.shape[1] for level in levels] == [8, 8, 12]
+
+
 def test_a_container_that_holds_the_head_and_what_is_in_front_of_it() -> None:
     text = (
         'names stem = "net.stem", stages = "net.stages.layer{}", head = "net"\n'

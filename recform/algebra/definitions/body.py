@@ -209,14 +209,18 @@ def code_of(
 ) -> list[object]:
     """What is written of an operator for what comes in; equal code is one function.
 
-    A definition with operators or numbers has a class, made for what comes in.
+    A definition has a class, written for where the features of what comes in are, and
+    with operators or numbers made for how many there are.
     """
     written = list[object]()
     for step, comes, a, _ in passed(pipeline, inputs, values):
-        if not isinstance(step.operator, Body):
-            written.append(step.operator.written(comes, a))
-        elif step.operator.operators or step.operator.scalars:
-            written.append(comes)
+        body = step.operator
+        if not isinstance(body, Body):
+            written.append(body.written(comes, a))
+            continue
+        written += (x.layout for x in comes)
+        if body.operators or body.scalars:
+            written += (x.features for x in comes)
     return written
 
 

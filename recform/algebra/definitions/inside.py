@@ -84,8 +84,9 @@ class Inside(Shapes):
             Misfit: if it does not, and is made for so many.
         """
         before = self._first.setdefault((call.operator, call.index), inputs)
-        there, here = ([x.features for x in xs] for xs in (before, inputs))
-        if there == here or not known(*there, *here):
+        sizes = (x.features for xs in (before, inputs) for x in xs)
+        there, here = ([(x.layout, x.features) for x in xs] for xs in (before, inputs))
+        if there == here or not known(*sizes):
             return
         name = call.operator
         codes = (self._body.code_of(name, xs, self._values) for xs in (before, inputs))

@@ -15,6 +15,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    learned_within,
 )
 from recform.algebra.formula import Scope
 from recform.blocks import Shape
@@ -109,6 +110,7 @@ def border(network: NetworkGraph, stage: int) -> Border:
     # A number of the last block is handed on by no other one.
     pairs = zip(flow.end.inputs, places, strict=True)
     lacks = any(isinstance(slot, ModuleSlot) and at is None for slot, at in pairs)
+    lacks = lacks or _has_vectors(network, flow)
     made = None if lacks else _shape(flow, flow.output, known)
     tensors = [n for n, slot in enumerate(step.outputs) if isinstance(slot, Tensor)]
     newest = next(
@@ -124,6 +126,13 @@ def border(network: NetworkGraph, stage: int) -> Border:
     shown = shapes[newest]
     assert shown is not None
     return Border((), newest, shown)
+
+
+def _has_vectors(network: NetworkGraph, flow: Flow) -> bool:
+    """Whether the output has vectors of all blocks, which are as wide as the last one."""
+    body = flow.end.body
+    learned = (item for tensor in body for item in learned_within(tensor))
+    return any(item.name in network.scalars for item in learned)
 
 
 def _shape(flow: Flow, tensor: Tensor, known: dict[Slot, Shape]) -> Shape | None:
