@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Protocol, runtime_checkable
 
 from recform.algebra.expr import (
     Across,
@@ -53,6 +54,14 @@ def run(file: File, code: str, **values: Value) -> Value:
     """What an expression makes of values, by their names in braces."""
     names = {f"input_{name}": value for name, value in values.items()}
     return Reader(file, names).value(parsed(code, tuple(values)))
+
+
+@runtime_checkable
+class Made(Protocol):
+    """An operator that was made for what it gets first."""
+
+    def check_layouts(self, given: Sequence[Shape]) -> None:
+        """Raises Refuted where it would be another one for these layouts."""
 
 
 class Follower:
@@ -168,11 +177,14 @@ class Follower:
         """What an operator makes; of members it makes something of each."""
         arguments = [self._term(tensor, inner) for inner in tensor.arguments]
         many = [inner.is_many for inner in tensor.arguments]
+        part = self._module(tensor)
+        if isinstance(part, Made):
+            part.check_layouts([self._shape(inner) for inner in tensor.arguments])
         pairs = zip(arguments, many, strict=True)
         if not any(many) or self._stacks(tensor):
-            return call(self._file, self._module(tensor), arguments)
+            return call(self._file, part, arguments)
         given = [self._table.member(a) if is_many else a for a, is_many in pairs]
-        return self._table.members(call(self._file, self._module(tensor), given))
+        return self._table.members(call(self._file, part, given))
 
     def _weighed(self, whole: Tensor, kind: str) -> Value:
         """What is added up, or weighed; numbers of members need no axes in a sum."""

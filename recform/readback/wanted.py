@@ -63,6 +63,8 @@ class Line(Part):
     ) -> None:
         self._links: list[Link | Definition] = []
         self.inputs = inputs
+        self._made_of = pipeline, numbers
+        self._said = file.said
         if inputs:
             numbers = {**numbers, INCOMING: inputs[0].features}
         file.said.is_numbered |= BLOCK in pipeline.symbols
@@ -87,6 +89,20 @@ class Line(Part):
     def code(self) -> list[object]:
         """All that is written of it, in a form in which equal code is equal."""
         return [link.code for link in self._links]
+
+    def check_layouts(self, given: Sequence[Shape]) -> None:
+        """Looks whether it would be another one, were it made for these layouts.
+
+        Raises:
+            Refuted: if it would.
+        """
+        if [x.layout for x in given] == [x.layout for x in self.inputs]:
+            return
+        pipeline, numbers = self._made_of
+        other = Line(File(self._said, {}, {}), pipeline, tuple(given), numbers)
+        if other.code != self.code:
+            wanted, gets = (" and ".join(map(str, xs)) for xs in (self.inputs, given))
+            raise Refuted(f"{pipeline.text} is made for {wanted}, and gets {gets}")
 
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
         for link in self._links:

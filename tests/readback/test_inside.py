@@ -9,6 +9,7 @@ import recform
 from recform.algebra.definitions.inside import Inside
 from recform.blocks import Shape
 from recform.diagnostics import CompileError
+from recform.graph.pipelines import PipelineRunner
 
 FRAME = "input 8\nstages 8 x 2\nX_i = X_<i-1> + D_i*X_<i-1>\n"
 IMAGES = "input 3 x 6 x 8\nstages 8 x 2\nX_i = X_<i-1> + D_i*X_<i-1>\n"
@@ -104,3 +105,16 @@ def test_vectors_in_front_of_vectors_beside_images(equation: str) -> None:
             else:
                 x = x + (v * pooled)[:, :, None, None]
     torch.testing.assert_close(made, x)
+
+
+@pytest.mark.parametrize("operator", ["G = bn", "G(x) = x + v*x where vector v = 1"])
+def test_one_module_on_two_layouts(
+    operator: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (
+        f"input 3 x 6 x 8\nstages 4 x 2\nP = avgpool > linear(c)\n{operator}\n"
+        "X_i = X_<i-1> + (G_i*X_<i-1>)*(G_i*P_i*X_<i-1>)\noutput X_L"
+    )
+    monkeypatch.setattr(PipelineRunner, "is_one", lambda *_, **__: True)
+    with pytest.raises(CompileError, match="is made for 4 x 6 x 8, and gets 4"):
+        _ = recform.compile(text).source

@@ -42,7 +42,9 @@ ENTRIES = {
         "one operator, two shapes",
         "An operator is called on two shapes. What a block's own operator gets from older "
         "stages is brought to the shape of the block; an operator of all blocks has one "
-        "shape, if it has weights or is made for so many features. With an index, `W_i`, "
+        "shape, if it has weights or is made for so many features; and none is called on two "
+        "layouts (an image, and a vector or pixels) if its code says where the features "
+        "are, as that of `bn` and of a definition does. With an index, `W_i`, "
         "each block has one of its own; `scope stage` counts the index anew in each "
         "stage, which has a `W` of its own then. The same holds for a `vector`: it has a "
         "number for each channel of an image, or for each feature of what is none, and "
