@@ -335,6 +335,15 @@ def on_two(before: tuple[Size, ...], here: tuple[Size, ...]) -> str:
     return f"{what} an image in one place, and what is none in another"
 
 
+def told_apart(before: Sequence[Shape], here: Sequence[Shape]) -> tuple[str, str]:
+    """What two calls get, in words; with layouts where the sizes are the same."""
+    told = [" and ".join(map(str, shapes)) for shapes in (before, here)]
+    if told[0] == told[1]:
+        words = [", ".join(x.layout.value for x in shapes) for shapes in (before, here)]
+        told = [f"{sizes} ({word})" for sizes, word in zip(told, words, strict=True)]
+    return told[0], told[1]
+
+
 #: Numbers that are held for each of a quotient, while the gradient of its divisor is made.
 DIVIDED = 2
 

@@ -23,6 +23,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.indices import untimed
 from recform.algebra.pipeline import Pipeline
+from recform.algebra.shapes import told_apart
 from recform.algebra.tracing import Trace
 from recform.algebra.typeset import indexed
 from recform.blocks import Layout, Shape, Stride
@@ -121,13 +122,7 @@ class BlockCalls:
             elif index is None and block.runner.is_one(pipeline, both, known.place):
                 # A function belongs to nobody, and takes whatever comes.
                 return Module(known.place, inputs), False
-            there, here = (" and ".join(map(str, xs)) for xs in (before, inputs))
-            if there == here:
-                layouts = ([x.layout.value for x in xs] for xs in (before, inputs))
-                there, here = (
-                    f"{told} ({', '.join(words)})"
-                    for told, words in zip((there, here), layouts, strict=True)
-                )
+            there, here = told_apart(before, inputs)
             called = indexed(name, sympy.nan) if index is None else untimed(name)
             block.report.error(
                 "RF406",

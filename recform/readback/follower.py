@@ -57,7 +57,7 @@ def run(file: File, code: str, **values: Value) -> Value:
 
 
 @runtime_checkable
-class Made(Protocol):
+class ForLayouts(Protocol):
     """An operator that was made for what it gets first."""
 
     def check_layouts(self, given: Sequence[Shape]) -> None:
@@ -178,7 +178,7 @@ class Follower:
         arguments = [self._term(tensor, inner) for inner in tensor.arguments]
         many = [inner.is_many for inner in tensor.arguments]
         part = self._module(tensor)
-        if isinstance(part, Made):
+        if isinstance(part, ForLayouts):
             part.check_layouts([self._shape(inner) for inner in tensor.arguments])
         pairs = zip(arguments, many, strict=True)
         if not any(many) or self._stacks(tensor):

@@ -27,6 +27,7 @@ from recform.algebra.shapes import (
     full,
     is_taken_off,
     on_two,
+    told_apart,
 )
 from recform.algebra.tracing import Trace, output_of, trace
 from recform.blocks import Arguments, Cost, Misfit, Shape, Work
@@ -78,10 +79,10 @@ class Inside(Shapes):
         return made
 
     def _require_one(self, call: Apply, inputs: tuple[Shape, ...]) -> None:
-        """Looks whether a module gets as many features in each of its calls.
+        """Looks whether a module would be the same, were it made for another of its calls.
 
         Raises:
-            Misfit: if it does not, and is made for so many.
+            Misfit: if it would not.
         """
         before = self._first.setdefault((call.operator, call.index), inputs)
         sizes = (x.features for xs in (before, inputs) for x in xs)
@@ -91,11 +92,9 @@ class Inside(Shapes):
         name = call.operator
         codes = (self._body.code_of(name, xs, self._values) for xs in (before, inputs))
         if next(codes) != next(codes):
-            told = (" and ".join(map(str, xs)) for xs in (before, inputs))
+            told = " and on ".join(told_apart(before, inputs))
             misfit = self._misfit(
-                "RF406",
-                f"calls its one operator {name} on {' and on '.join(told)}",
-                call,
+                "RF406", f"calls its one operator {name} on {told}", call
             )
             misfit.hint = f"give one of the calls an operator of its own, beside {name}"
             raise misfit
@@ -113,13 +112,10 @@ class Inside(Shapes):
         return shape
 
     def _require_sizes(self, name: str, tensor: Tensor, shape: Shape) -> None:
-        before, here = (
-            self._sizes.setdefault(name, shape.per_feature),
-            shape.per_feature,
-        )
-        if before == here or (
-            len(before) == len(here) and not known(before[0], here[0])
-        ):
+        here = shape.per_feature
+        before = self._sizes.setdefault(name, here)
+        open_ = len(before) == len(here) and not known(before[0], here[0])
+        if before == here or open_:
             return
         misfit = self._misfit(
             "RF406", f"has a {name} that {on_two(before, here)}", tensor
