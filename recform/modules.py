@@ -98,6 +98,8 @@ def raised(error: BaseException) -> str:
     return f"{kind}: {said}".removesuffix(": ") + "".join(lines[-1:])
 
 
+#: What to ask where a module with code of plugins fails.
+OF_PLUGINS = "does each operator of a plugin make the shape that it tells?"
 #: Held while a module runs: nobody else finds half of one.
 _RUNNING = threading.RLock()
 
@@ -116,11 +118,10 @@ def blame_plugins(error: Exception) -> None:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.line for frame in frames if frame.filename.startswith("<recform ")]
     if lines:
-        hint = "does each operator of a plugin make the shape that it tells?"
         refuse(
             "RF514",
             f"the generated module fails in `{lines[-1]}`: {raised(error)}",
-            hint,
+            OF_PLUGINS,
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from recform.classes.layout import CHANNELS_LAST, laid_out
 from recform.classes.network import plan_network
 from recform.emit.checked import check, check_text
+from recform.emit.sizes import check_sizes
 from recform.emit.support import support_classes
 from recform.execution.library import LEAN, TOLD
 from recform.graph.model import NetworkGraph
@@ -130,6 +131,7 @@ def emit(
     check_text(
         networks, made, tree, parts, bases, going=target.generation, keeping=asked
     )
+    check_sizes(networks, made)
     return made
 
 

@@ -1,0 +1,97 @@
+"""What the run on sizes refuses by itself, where nothing else looks."""
+
+from __future__ import annotations
+
+import pytest
+
+import recform
+from recform.algebra.definitions.inside import Inside
+from recform.diagnostics import CompileError
+from recform.emit import module as emitting
+from recform.emit.sizes import check_sizes
+from recform.meta import Misshapen, Unread, sizes_of
+from tests.compiled import example
+
+FRAME = "input 8\nstages 8 x 2\nX_i = X_<i-1> + D_i*X_<i-1>\n"
+#: The rule that is silenced, a file that it would refuse, and what torch would say.
+LET_PASS = {
+    "an operator on two widths": (
+        "_require_one",
+        "D(x) = S*concat(P*x, P*Q*x) where P = linear(4), Q = linear(6), S = linear(c)",
+        r"\[N, 6\] and \[8, 4\] have no product",
+    ),
+    "a definition on two widths": (
+        "_require_one",
+        "E(x) = T*x where T = linear(4)\n"
+        "D(x) = S*concat(P*x, P*Q*x) where P = E, Q = linear(6), S = linear(c)",
+        r"\[N, 6\] and \[8, 4\] have no product",
+    ),
+    "a vector on two widths": (
+        "_require_sizes",
+        "D(x) = S*concat(v*x, v*P*x) where P = linear(4), S = linear(c), vector v = 1",
+        r"\[8\] and \[N, 4\] do not spread over each other",
+    ),
+}
+FILE = """
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.fc = nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.conv(x))
+        return self.fc(PUT)
+"""
+
+
+@pytest.mark.parametrize("case", LET_PASS)
+def test_what_nothing_else_sees(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule, definition, told = LET_PASS[case]
+    monkeypatch.setattr(Inside, rule, lambda *_: None)
+    monkeypatch.setattr(emitting, "check", lambda *_, **__: None)
+    with pytest.raises(CompileError, match=told) as found:
+        _ = recform.compile(FRAME + definition).source
+    assert [item.code for item in found.value.diagnostics] == ["RF901"]
+
+
+def test_another_size_than_the_planned_one() -> None:
+    network = example("zoo/resnet18.rf")
+    text = network.source.replace("classes: int = 1000", "classes: int = 999")
+    with pytest.raises(CompileError, match=r"makes \[999\], and not \[1000\]"):
+        check_sizes([network.graph], text)
+
+
+@pytest.mark.parametrize(
+    ("put", "told"),
+    [
+        ("x", r"\[N, 8, 6, 8\] and \[8, 2\]$|no product"),
+        (
+            "(x.mean((2, 3), keepdim=True) + x.mean((2, 3))).mean((2, 3))",
+            "mixes the ex",
+        ),
+        ("x.movedim(1, -1) + x", "do not spread over each other"),
+        ("x.mean((0, 2, 3))", "no batch in front"),
+        ("x.flatten(1)", r"\[N, 432\] and \[8, 2\] have no product"),
+        ("self.conv(x).mean((2, 3))", "a convolution of 3 channels takes 8"),
+    ],
+)
+def test_what_torch_would_not_run(put: str, told: str) -> None:
+    """Or would, and mix the examples."""
+    with pytest.raises(Misshapen, match=told) as found:
+        sizes_of(FILE.replace("PUT", put), "Net", [(3, 6, 9)])
+    assert not found.value.line or put in found.value.line
+
+
+def test_what_is_not_known() -> None:
+    with pytest.raises(Unread, match="fancy"):
+        sizes_of(FILE.replace("PUT", "torch.fancy(x)"), "Net", [(3, 6, 9)])
+
+
+def test_a_file_that_runs() -> None:
+    assert sizes_of(FILE.replace("PUT", "x.mean((2, 3))"), "Net", [(3, 6, 9)]) == (2,)
