@@ -153,6 +153,8 @@ def _named(code: File, network: Instance, order: Pass) -> Iterator[_Named]:
     def inside(part: Value, path: str, around: Rank | None) -> Iterator[_Named]:
         for name, item in items(part):
             rank = ranks.get(place(item), around)
+            if around and around[1] < 0:
+                rank = around  # Blocks got what it is a part of.
             match item:
                 case Leaf() if not learns_nothing(item.made, code):
                     yield _Named(f"{path}{name}", rank)

@@ -48,7 +48,7 @@ FORMS = {
     ),
     # Nobody behind stage 1 has the numbers that the output has of the last block.
     f"{BODY}output v_L*X_L\nvector v_i = 0.5\n": "stem 1, level1 1, level2 2",
-    f"{BODY}output a_L*X_L + X_<L-1>\nscalar a_i = 0.5\n": "stem 1, level1 1, level2 2",
+    f"{BODY}output a_L*X_L + X_<L-1>\nscalar a_i = 0.5\n": "stem 1, stage1 1, stage2 2",
     f"W = conv(3, c, stride=s) > bn > droppath(0.2*i/L)\n{BODY}": (
         "stem 1, stage1 1, stage2 2"
     ),
@@ -84,6 +84,19 @@ FORMS = {
     # Blocks hand on their own operators to the next but one.
     "input 3 x 16 x 16\nscope stage\nstages 8 x 2, 12 x 5\nF = conv(3, c)\n"
     "X_i = X_<i-1> + F_<i-2>*X_<i-1>\n": "stem 1, level1 1, level2 1",
+    # What only the output reads stands in front of the blocks, and runs behind them.
+    f"U = bn\n{BODY}output U*X_L\n": "stem 1, stage1 1, level2 2",
+    f"U = conv(1, cin)\ninput 3 x 16 x 16\nstages 8 x 3\n{EQUATION}output U*X_L\n": (
+        "stem 1, level1 1"
+    ),
+    "U = conv(1, cin)\ninput 3 x 16 x 16\nstages 8 x 3\n"
+    "X_i = X_<i-1> + U*W_i*X_<i-1>\noutput U*X_L\n": "stem 1, level1 1",
+    f"U = conv(1, cin)\nV = ln\n{STAGED.replace('W_i*', 'W_i*V*')}output V*U*X_L\n": (
+        "stem 1, level1 1, level2 2"
+    ),
+    f'U = bn\nnames stages = ("a", "b")\n{STAGED}output U*X_L\n': (
+        "stem 1, level1 1, level2 2"
+    ),
     f'names stem = "head.0"\nhead globalpool > conv(1, 8) > flatten > linear(7)\n{BODY}': (
         "head.0 1, stage1 1, stage2 2"
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from math import log2
@@ -38,7 +38,7 @@ from recform.plan.expressions import Code
 from recform.plan.namespace import Namespace
 from recform.plan.network import NetworkPlan
 from recform.plan.places import STEM, Kind
-from recform.recurrence.model import Flow, ModuleSlot, Slot
+from recform.recurrence.model import Flow, ModuleSlot, Slot, shared_by
 from recform.recurrence.moves import move
 from recform.recurrence.reach import named
 
@@ -215,7 +215,9 @@ def levels_of_stages(
         modules = [label for part, label in made if part.made is not None]
     first = modules[-1:] if stem else []
     depths = _depths(plan, modules)
-    return Levels(method(body), (*first, *plan.stages), taps, depths)
+    levels = (*first, *plan.stages)
+    order = _order(plan, levels, taps) if read_behind(plan) else ()
+    return Levels(method(body), levels, taps, depths, order)
 
 
 def _behind_stages(
@@ -264,27 +266,66 @@ def _blocks(stage: Passage, module: str) -> Iterator[Statement]:
         yield Loop("block", row, run.called("block"))
 
 
-def _depths(plan: NetworkPlan, stem: list[str]) -> tuple[Statement, ...]:
-    """The statements that say which parameters are of the stem, a stage or a block."""
-    changes: dict[int, list[str]] = {}
+def _order(
+    plan: NetworkPlan, levels: Sequence[str], taps: Sequence[str]
+) -> tuple[str, ...]:
+    """The modules as they run, where what the output reads stands in front of blocks."""
+    behind, changes = read_behind(plan), _transitions(plan)
+    own = {attribute: key.flow for key, attribute in plan.shared.items()}
+    stages = {name: number for number, name in enumerate(plan.stages)}
+    rows: list[str] = []
+    for name, tap in zip(levels, taps, strict=True):
+        number = stages.get(name, -1)
+        shared = (n for n, flow in own.items() if flow == number and n not in behind)
+        late = (n for n, at in behind.items() if at == number)
+        rows += [*shared, *changes.get(number, ()), name, *late, *filter(None, (tap,))]
+    return tuple(rows)
+
+
+def _transitions(plan: NetworkPlan) -> dict[int, list[str]]:
+    """The attributes of the transitions, by the stage behind each."""
+    found: dict[int, list[str]] = {}
     for origin, attribute in plan.pieces.items():
         if origin.kind is Kind.TRANSITION:
-            changes[origin.number] = [attribute]
+            found[origin.number] = [attribute]
     for origin, row in plan.rows.items():
         if origin.kind is Kind.TRANSITION:
-            changes[origin.number] = list(filter(None, row.labels))
+            found[origin.number] = list(filter(None, row.labels))
+    return found
+
+
+def _depths(plan: NetworkPlan, stem: list[str]) -> tuple[Statement, ...]:
+    """The statements that say which parameters are of the stem, a stage or a block."""
+    changes = _transitions(plan)
     owners: dict[str, int] = {}
+    behind = read_behind(plan)
     for key, attribute in plan.shared.items():
-        owners.setdefault(attribute, key.flow)
-    placed = {*stem, *plan.stages, *owners, *chain.from_iterable(changes.values())}
+        if attribute not in behind:
+            owners.setdefault(attribute, key.flow)
+    between = chain.from_iterable(changes.values())
+    placed = {*stem, *plan.stages, *owners, *behind, *between}
     others = [a.name for a in plan.network.attributes if a.name not in placed]
-    coarse, fine = groups_of(stem, list(plan.stages), changes, owners, others)
+    coarse, fine = groups_of(stem, list(plan.stages), changes, owners, behind, others)
     if coarse.keys() != fine.keys() or "blocks" not in fine:
         whole = Case("coarse", (Return(_groups(coarse)),))
         return (Branch((whole,)), Return(_groups(fine)))
     whole = Case("coarse", (Assign("blocks", Code(coarse["blocks"]), type="Any"),))
     each = Case("", (Assign("blocks", Code(fine["blocks"])),))
     return (Branch((whole, each)), Return(_groups({**fine, "blocks": "blocks"})))
+
+
+def read_behind(plan: NetworkPlan) -> dict[str, int]:
+    """The modules of several blocks that only an output reads, by the stage before it."""
+    recurrence = plan.graph.recurrence
+    flows, last = recurrence.flows, len(plan.stages) - 1
+    found: dict[str, int] = {}
+    for key, attribute in plan.shared.items():
+        flow = flows[key.flow]
+        steps = [flow.start, *(recurrence.steps[run.step] for run in flow.runs)]
+        alone = not key.first and key.name in recurrence.formula.operators
+        if alone and not any(key.name in shared_by(step) for step in steps):
+            found[attribute] = key.flow if len(flows) > 1 else last
+    return found
 
 
 def _groups(patterns: Mapping[str, str]) -> Code:
