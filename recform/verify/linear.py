@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ _LEAST = 1e-12
 
 
 def by_input(trial: Trial) -> tuple[bool | None, str]:
-    """torch.func's derivative of the module against the words."""
+    """Torch's derivative of the module against the words."""
     reach = reach_of(trial.formula)
     least = max(reach.absolute, reach.from_end) + 1
     shorter = [n for n in (1, 2, 3) if least <= n < trial.blocks]
@@ -54,15 +54,13 @@ def by_input(trial: Trial) -> tuple[bool | None, str]:
 
 
 def _by_input(trial: Trial, blocks: int) -> Measured:
-    import torch
-
     made, parts = trial.linear(blocks).formula, trial.linear(blocks).parts
     x, *contexts = (given[:1] for given in start_of(made))
 
     def run(vector: torch.Tensor) -> torch.Tensor:
         return parts.network(vector[None], *contexts)[0]  # type: ignore[no-any-return]
 
-    expected = torch.func.jacrev(run)(x[0])
+    expected = _jacobian(run, x[0])
     law = linearise(made, Diagnostics())
     matrices = Matrices(Evaluator(made, blocks, parts, (x, *contexts)))
     found = propagate(law, blocks, matrices.weigh, matrices.one(x.shape[1]))
@@ -70,9 +68,28 @@ def _by_input(trial: Trial, blocks: int) -> Measured:
 
     def noise() -> float:
         nudge(parts.network)
-        return error_of(torch.func.jacrev(run)(x[0]), expected, _LEAST)
+        return error_of(_jacobian(run, x[0]), expected, _LEAST)
 
     return Measured(error, f"{blocks} blocks, ", noise)
+
+
+def _jacobian(
+    run: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor
+) -> torch.Tensor:
+    """The derivative row by row; `torch.func` imports torch's compiler for it."""
+    import torch
+
+    x = x.detach().requires_grad_()
+    made = run(x)
+    if not made.requires_grad:
+        return x.new_zeros((*made.shape, *x.shape))
+    rows = [
+        torch.autograd.grad(
+            number, x, retain_graph=True, allow_unused=True, materialize_grads=True
+        )[0]
+        for number in made
+    ]
+    return torch.stack(rows)
 
 
 def by_older_blocks(trial: Trial) -> tuple[bool | None, str]:

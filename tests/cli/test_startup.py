@@ -15,6 +15,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from recform.cli.app import app
+from tests.warm import shell
 
 HEAVY = {"lark", "networkx", "numpy", "pydantic", "reportlab", "rich", "sympy", "torch"}
 PROGRAM = """
@@ -218,3 +219,14 @@ def test_a_form_is_imported_where_it_is_asked_for(
     }
     command = ["compile", "one.rf", "-o", "one.py", *form.split()]
     assert imported(tmp_path, *command, watched=watched) == expected
+
+
+def test_verifying_imports_no_compiler_of_torch(tmp_path: Path) -> None:
+    """`torch.func` would: a second more, whatever the formula is."""
+    (tmp_path / "one.rf").write_text(FORMULA)
+    (tmp_path / "program.py").write_text(PROGRAM)
+    done = shell(tmp_path, "python program.py verify one.rf")
+    assert done.returncode == 0, done.stderr
+    names = done.stderr.rpartition("imported: ")[2].split(",")
+    assert "torch" in names
+    assert "torch._dynamo" not in names
