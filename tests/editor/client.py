@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 from collections.abc import Coroutine
 from types import TracebackType
@@ -11,6 +10,8 @@ from typing import Any, Self, TypeVar
 
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
+
+from tests import warm
 
 _T = TypeVar("_T")
 #: So long an answer may take on a busy machine.
@@ -35,8 +36,8 @@ class Client:
         self._versions: dict[str, int] = {}
         self.lsp.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(self._heard())
         self.lsp.feature(types.WINDOW_LOG_MESSAGE)(self._log())
-        command = ("-m", "recform", "lsp", *arguments)
-        self.wait(self.lsp.start_io(sys.executable, *command))
+        program = str(warm.program("recform"))
+        self.wait(self.lsp.start_io(program, "lsp", *arguments))
         answer = self.wait(
             self.lsp.initialize_async(
                 types.InitializeParams(capabilities=types.ClientCapabilities())

@@ -1,8 +1,9 @@
 """The command line as processes that have imported everything before they start.
 
 A process of its own for each command costs a second for its imports, and five with torch.
-Here one server imports them, and forks for each command: streams, status, folder and
-environment are those of a process, and no command sees what another one did.
+Here a server imports them, and forks for each command: streams, status, folder and
+environment are those of a process, and no command sees what another one did. Another one
+has torch, for the commands that need it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,24 +20,27 @@ from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
 _ROOT = _HERE.parents[1]
-_SCRIPT = '#!/bin/sh\nexec "{python}" -I -S "{client}" "{socket}" {name} "$@"\n'
+_SCRIPT = (
+    '#!/bin/sh\nexec "{python}" -I -S "{client}" "{light}" "{heavy}" {name} "$@"\n'
+)
 
 
 @cache
 def _programs() -> Path:
-    """A folder with `recform` and `python`; the server behind them is started once."""
+    """A folder with `recform` and `python`; the servers behind them are started once."""
     folder = Path(tempfile.mkdtemp(prefix="recform-warm-"))
-    socket = folder / "socket"
+    light, heavy = folder / "light", folder / "heavy"
     server = subprocess.Popen(
-        [sys.executable, _HERE / "server.py", socket],
+        [sys.executable, _HERE / "server.py", light, heavy],
         env={**os.environ, "PYTHONPATH": str(_ROOT), "OMP_NUM_THREADS": "1"},
         cwd=_ROOT,
         stdout=subprocess.PIPE,
+        start_new_session=True,
     )
     assert server.stdout is not None and server.stdout.readline() == b"ready\n"
 
     def end() -> None:
-        server.terminate()
+        os.killpg(server.pid, signal.SIGTERM)
         server.wait()
         shutil.rmtree(folder)
 
@@ -45,11 +50,20 @@ def _programs() -> Path:
         client = _HERE / "client.py"
         program.write_text(
             _SCRIPT.format(
-                python=sys.executable, client=client, socket=socket, name=name
+                python=sys.executable,
+                client=client,
+                light=light,
+                heavy=heavy,
+                name=name,
             )
         )
         program.chmod(0o755)
     return folder
+
+
+def program(name: str) -> Path:
+    """`recform` or `python`, to be started as any program."""
+    return _programs() / name
 
 
 def shell(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
@@ -82,7 +96,7 @@ def recform(
         memory: how many bytes it may take.
     """
     return subprocess.run(
-        [_programs() / "recform", *arguments],
+        [program("recform"), *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
