@@ -61,11 +61,21 @@ def images(compiled: Any, count: int = 2) -> torch.Tensor:
 # ------------------------------------------------------------------ to other processes
 
 _OPENS = """
-import sys, torch
-module, x, expected = torch.load(sys.argv[1], weights_only=False)
-assert "recform.compiler" not in sys.modules and "sympy" not in sys.modules
-assert torch.equal(module(x), expected)
-torch.save((module, x, expected), sys.argv[2])
+import os, sys, torch
+for path, other in zip(sys.argv[1:], sys.argv[2:]):
+    if not os.fork():  # Each is opened by a process that has seen none.
+        status = 1
+        try:
+            module, x, expected = torch.load(path, weights_only=False)
+            assert "recform.compiler" not in sys.modules and "sympy" not in sys.modules
+            assert torch.equal(module(x), expected)
+            torch.save((module, x, expected), other)
+            status = 0
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(status)
+    assert os.wait()[1] == 0
 """
 
 
@@ -74,13 +84,12 @@ def test_a_network_opens_in_a_new_process(timm: bool, tmp_path: Path) -> None:
     compiled = recform.compile(TWO + "head avgpool > linear(5)\n", timm=timm)
     module, x = compiled.module().eval(), images(compiled)
     torch.save((module, x, module(x)), tmp_path / "one.pt")
-    for first, second in (("one.pt", "two.pt"), ("two.pt", "three.pt")):
-        arguments = [str(tmp_path / name) for name in (first, second)]
-        command = [sys.executable, "-c", _OPENS, *arguments]
-        result = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert result.returncode == 0, result.stderr
+    paths = [str(tmp_path / f"{name}.pt") for name in ("one", "two", "three")]
+    command = [sys.executable, "-c", _OPENS, *paths]
+    result = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
     # The source is in it once, whatever the number of modules.
     held = (tmp_path / "one.pt").read_bytes()
     assert held.count(b"Generated code: change the formula") == 1
