@@ -51,6 +51,9 @@ _SECTION = re.compile(r'(?m)^\[{1,2}[\w."\-]+\]{1,2}\s*$')
 #: A line of a table: each begins with one word, and in some a number follows.
 _ROW = re.compile(r"[^\s,;]+\s*[,;\t]")
 _NUMBERS = re.compile(r"(?m)(?:^|[,;\t])\s*-?\d[\d.e\-]*\s*(?:[,;\t]|$)")
+#: What formulas are written with, and tables of names and values are not.
+_FORMULA = re.compile(r"[<>*()]|_\w\b")
+_ENTRY = re.compile(r"(?:- +)*(?:[\w.\-]+:(?: .*)?|- .*)$")
 _COMMAND = re.compile(r"(?m)^\s*\\(?:documentclass|usepackage|begin\{document\})")
 
 
@@ -92,6 +95,11 @@ def _text_contents(text: str) -> Contents | None:
         return Contents("a Python module", ending=".py")
     if _SECTION.search(text) and _is_toml(text):
         return Contents("TOML", ending=".toml")
+    if not _FORMULA.search(text):
+        if _SECTION.match(text) and _is_ini(text):
+            return Contents("settings (INI)", ending=".ini")
+        if _is_yaml(text):
+            return Contents("YAML", ending=".yaml")
     if _is_table(text):
         return Contents("a table (CSV)", ending=".csv")
     if _FENCE.search(text):
@@ -131,6 +139,29 @@ def _is_toml(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _is_ini(text: str) -> bool:
+    import configparser
+
+    try:
+        configparser.ConfigParser(interpolation=None).read_string(text)
+    except configparser.Error:
+        return False
+    return True
+
+
+def _is_yaml(text: str) -> bool:
+    """Whether each line is an entry, and some are entries of others.
+
+    A file of formulas whose statements have colons is one with mistakes: they stand alone.
+    """
+    lines = [line.rstrip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not line.lstrip().startswith("#")]
+    if lines[:1] == ["---"]:
+        del lines[0]
+    inner = [line for line in lines if line[0] in " -"]
+    return bool(inner) and all(_ENTRY.match(line.strip()) for line in lines)
 
 
 def _is_table(text: str) -> bool:

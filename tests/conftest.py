@@ -28,8 +28,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # draws fresh ones. A failure of a fresh one is kept as an explicit example.
 _no_hurry = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("fixed", max_examples=FIXED, derandomize=True, **_no_hurry)
-settings.register_profile("fresh", max_examples=300, print_blob=True, **_no_hurry)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 # What the tests import makes very many objects that stay.
 gc.disable()
@@ -47,6 +45,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=1.0,
         help="how much longer than half an hour the long searches are",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    examples = max(1, round(300 * config.getoption("--scale")))
+    settings.register_profile(
+        "fresh", max_examples=examples, print_blob=True, **_no_hurry
+    )
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 
 def pytest_collection_modifyitems(

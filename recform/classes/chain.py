@@ -12,8 +12,8 @@ from dataclasses import replace
 from itertools import groupby
 
 from recform.algebra.expr import Input, State
-from recform.algebra.formula import Formula
 from recform.algebra.labels import Naming, is_held
+from recform.algebra.lists import is_list
 from recform.algebra.pipeline import Pipeline
 from recform.blocks import identifiers
 from recform.blocks.identifiers import identifier
@@ -32,7 +32,13 @@ from recform.plan.namespace import Namespace, fail
 from recform.plan.parts import BLOCK, NEXT, Part, PipelineCode
 from recform.plan.places import HEAD, STEM, Kind, Origin, transition
 from recform.plan.policy import Policy
-from recform.recurrence.model import Flow
+from recform.recurrence.model import (
+    ModuleSlot,
+    Recurrence,
+    contexts_of,
+    read_by,
+    shared_by,
+)
 from recform.source import Source, Span
 from recform.writers.calls import made_at
 from recform.writers.containers import fold, is_nested, names_of
@@ -48,14 +54,39 @@ from recform.writers.pipelines import (
 from recform.writers.setting import Setting, ordered
 
 
-def is_chain(formula: Formula) -> bool:
-    """Whether the names of a file put pieces of the network into common containers."""
-    names = formula.names
-    return (
+def is_chain(recurrence: Recurrence) -> bool:
+    """Whether the names of a file put pieces of the network into common containers.
+
+    The stem may be in one by itself, where blocks hand on several tensors.
+    """
+    names = recurrence.formula.names
+    nested = {key for key, naming in names.items() if naming.nested}
+    if (
         "step" in names
-        or any(naming.nested for naming in names.values())
+        or nested - {STEM.kind.value}
         or ("stages" in names and not names["stages"].apart)
         or ("transition" in names and names["transition"].counts > 0)
+    ):
+        return True
+    return bool(nested) and is_single(recurrence) and is_bare(recurrence)
+
+
+def is_single(recurrence: Recurrence) -> bool:
+    """Whether every step takes one tensor and returns one."""
+    steps = recurrence.steps
+    return all(
+        len(read_by(step)) == len(step.inputs) == len(step.outputs) == 1
+        and not isinstance(step.inputs[0], ModuleSlot)
+        and not any(map(is_list, (*step.inputs, *step.outputs)))
+        for step in steps
+    ) and not any(shared_by(step) or contexts_of(step) for step in steps)
+
+
+def is_bare(recurrence: Recurrence) -> bool:
+    """Whether nothing happens before and after the blocks but handing on."""
+    return all(
+        not flow.end.body and all(isinstance(t, State | Input) for t in flow.start.body)
+        for flow in recurrence.flows
     )
 
 
@@ -91,7 +122,7 @@ class ChainWriter:
             p.name for p in self._formula.params if p.free
         }
         self._transitions: dict[str, tuple[str, tuple[str, ...]]] = {}
-        if not single or not all(map(_is_row, network.recurrence.flows)):
+        if not single or not is_bare(network.recurrence):
             fail(
                 "these names put blocks into one container, and nn.Sequential hands on "
                 "one tensor; these blocks take or hand on more, or the output is made of more",
@@ -311,9 +342,3 @@ def _statement(numbered: tuple[int, Part]) -> object:
     """Parts with the same key are called in one statement, if it is not too long."""
     number, part = numbered
     return part.origin if _of_piece(part) else number
-
-
-def _is_row(flow: Flow) -> bool:
-    """Whether nothing happens before and after the blocks but handing on."""
-    before = all(isinstance(t, State | Input) for t in flow.start.body)
-    return before and not flow.end.body

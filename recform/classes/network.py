@@ -7,10 +7,9 @@ from dataclasses import replace
 
 from recform.algebra.formula import Scope
 from recform.algebra.labels import Naming
-from recform.algebra.lists import is_list
 from recform.algebra.written.said import equation_texts
 from recform.blocks import Layout, Shape, identifiers
-from recform.classes.chain import ChainWriter, is_chain
+from recform.classes.chain import ChainWriter, is_chain, is_single
 from recform.classes.forward import with_forward
 from recform.classes.steps.operators import BlockWriter
 from recform.classes.steps.owned import BlockClasses
@@ -36,10 +35,6 @@ from recform.plan.tidy import tidied
 from recform.plan.tied import tied
 from recform.recurrence.model import (
     REGULAR,
-    ModuleSlot,
-    contexts_of,
-    read_by,
-    shared_by,
 )
 from recform.writers.calls import made_at
 from recform.writers.formula.workshop import Workshop
@@ -97,7 +92,7 @@ class NetworkWriter:
         self._recurrence = network.recurrence
         self._formula = network.recurrence.formula
         self._workshop = Workshop(self._formula, names, prefix)
-        self._single = self._is_single()
+        self._single = is_single(self._recurrence)
         self._steps: list[StepPlan] = []
         #: By the name of the pipeline.
         self._piece_classes: dict[str, tuple[str, PipelineCode]] = {}
@@ -149,16 +144,6 @@ class NetworkWriter:
         definitions = tuple(map(tidied, merged(all_of_them, kept)))
         return replace(plan, definitions=definitions)
 
-    def _is_single(self) -> bool:
-        """Whether every step takes one tensor and returns one."""
-        steps = self._recurrence.steps
-        return all(
-            len(read_by(step)) == len(step.inputs) == len(step.outputs) == 1
-            and not isinstance(step.inputs[0], ModuleSlot)
-            and not any(map(is_list, (*step.inputs, *step.outputs)))
-            for step in steps
-        ) and not any(shared_by(step) or contexts_of(step) for step in steps)
-
     def _step_name(self, index: int) -> str:
         """The name of the class of a step, or of the function that makes its modules."""
         role = self._recurrence.steps[index].role
@@ -177,7 +162,7 @@ class NetworkWriter:
 
     def _class(self, classes: BlockClasses) -> Class:
         stages = StageWriter(self._network, self._steps, self._single)
-        if is_chain(self._formula):
+        if is_chain(self._recurrence):
             chain = ChainWriter(
                 self._network, self._workshop, stages, self._single, self._policy
             )
@@ -236,7 +221,11 @@ class NetworkWriter:
 
     def _runs(self, kind: Kind) -> bool:
         """Whether the network runs the operators of a piece itself."""
-        return kind in self._policy.apart or is_inline(self._formula, kind.value)
+        given = self._formula.names.get(kind.value)
+        held = given is not None and given.nested
+        return (
+            held or kind in self._policy.apart or is_inline(self._formula, kind.value)
+        )
 
     def _name_stages(self) -> list[str]:
         """The attribute of each stage."""
@@ -290,6 +279,14 @@ class NetworkWriter:
             check_inline(pipeline)
             self._rows[origin] = self._workshop.code(pipeline, here, self._attributes)
             yield from attributes_of(self._rows[origin])
+            return
+        given = self._formula.names.get(origin.kind.value)
+        if given is not None and given.nested:
+            place = self._formula.name_spans.get(origin.kind.value)
+            around = given.at(origin.number), place
+            code = self._workshop.code(pipeline, here, self._attributes, around=around)
+            self._rows[origin] = code
+            yield from attributes_of(code)
             return
         attribute = self._claimed(origin)
         if is_whole(pipeline):

@@ -433,7 +433,7 @@ class Reader:
             self._file.overwritten.add(held)
         match self._given(node):
             case [other], {**options} if not options:
-                made = add(held, other, sign)
+                made = self._file.overwritten.computed(add(held, other, sign))
             case _:
                 raise Unreadable(ast.unparse(node))
         while _is_change(target):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import mul
+from string import ascii_uppercase
 from typing import NoReturn
 
 from recform.algebra.expr import Tensor
@@ -22,10 +24,12 @@ class Refusals:
     """Reports them; each method raises Stuck.
 
     Attributes:
+        formula: the network.
         report: gets the diagnostics.
         span: the place of a tensor in the formula.
     """
 
+    formula: Formula
     report: Diagnostics
     span: Callable[[Tensor], Span]
 
@@ -46,14 +50,25 @@ class Refusals:
         self, parent: Tensor, value: Tensor, shown: str, source: Shape, target: Shape
     ) -> NoReturn:
         """A further input would need an adapter."""
+        letter = self._free_letter()
+        is_image = source.layout is Layout.IMAGE
+        flow = "conv(1, c, stride=s)" if is_image else "linear(c)"
         self.report.error(
             "RF425",
             f"this is {source}, and stands in a sum or product of {target}; a further "
             "input belongs to no stage, and has no adapter",
             self.span(value),
-            hint=f"an operator brings it there: P_i*{shown}, with P = linear(c)",
+            hint=f"an operator brings it there: {letter}_i*{shown}, with "
+            f"{letter} = {flow}",
         )
         raise Stuck(parent, (value, parent))
+
+    def _free_letter(self) -> str:
+        """A name for an operator that the file has not."""
+        text = self.formula.source.text
+        letters = (*"PQRSTUV", *ascii_uppercase)
+        free = (x for x in letters if not re.search(rf"\b{x}(?=\b|_)", text))
+        return next(free, "Operator")
 
     def for_each_member(
         self, parent: Tensor, value: Tensor, source: Shape, target: Shape

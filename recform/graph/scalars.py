@@ -32,6 +32,13 @@ def scaled_by(sizes: Sizes) -> Shape:
     return Shape(Layout.IMAGE if grid else Layout.VECTOR, features, tuple(grid))
 
 
+def _told(shape: Shape) -> str:
+    """For what a scalar has a number each."""
+    if shape.layout is Layout.IMAGE:
+        return f"{shape.features} channels of an image"
+    return f"{shape.features} features"
+
+
 class ScalarSizes:
     """Finds how many numbers the scalars of a block have, one a feature or one alone.
 
@@ -136,10 +143,16 @@ class ScalarSizes:
                 here = sizes_for(shape)
                 before = self._known(item, here)
                 if before != here:
-                    name = untimed(item.name)
+                    name, older = untimed(item.name), self._older(item)
+                    said = f"{name} {on_two(before, here)}"
+                    if older is not None:
+                        said = (
+                            f"{name} has numbers for {_told(older)} in its own block, "
+                            f"and a later one scales {_told(shape)} by it"
+                        )
                     self._report.error(
                         "RF406",
-                        f"{name} {on_two(before, here)}",
+                        said,
                         span(tensor),
                         hint=f"give one of them a vector of its own, beside {name}",
                     )
@@ -157,8 +170,15 @@ class ScalarSizes:
             return self._shared.setdefault(item.name, here)
         if item.index == self._step.at:
             return self.own.setdefault(item.name, here)
+        older = self._older(item)
+        return here if older is None else sizes_for(older)
+
+    def _older(self, item: Learned) -> Shape | None:
+        """What a scalar of an older block is for there; None if it is of no such block."""
+        if not self._formula.scalars[item.name].indexed or item.index == self._step.at:
+            return None
         made = self._given.get((item.name, int(item.index)))
-        return here if made is None or not made.inputs else sizes_for(made.inputs[0])
+        return made.inputs[0] if made is not None and made.inputs else None
 
     def _members(
         self, name: str, tensor: Tensor, span: Callable[[Tensor], Span]

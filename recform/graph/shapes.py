@@ -110,7 +110,7 @@ class BlockShapes(Shapes):
         self.adapters = BlockAdapters(
             self.formula, self.place.length, self.runner, self.report
         )
-        self._refusals = Refusals(self.report, self.span)
+        self._refusals = Refusals(self.formula, self.report, self.span)
         self.saved = Saved(
             self.step,
             self.kept,

@@ -10,12 +10,14 @@ import sympy
 from recform.algebra.expr import ANY, I, K, L, of_number
 from recform.algebra.formula import LearnedScalar
 from recform.algebra.indices import untimed
+from recform.algebra.placed import COUNT
 from recform.algebra.scalars import ScalarReader, of_block, scalar_of
 from recform.algebra.typeset import indexed
 from recform.algebra.written.starts import MemberStarts
 from recform.blocks.exact import as_float
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
+from recform.outline.definitions import every_name
 from recform.outline.frame import FrameReader, params_in
 from recform.outline.operator_calls import names_in
 from recform.outline.sections import Section
@@ -206,6 +208,16 @@ class DeclarationReader:
             if more or name.endswith(of_block("")) or not value.has(ANY, I, L)
         }
         names = {**known, **self._frame.values, **more}
+        tables = {k for k, const in self._section.consts.items() if const.per}
+        if found := {COUNT, *tables}.difference(names) & {*every_name(item.value)}:
+            self._report.error(
+                "RF212",
+                f"a scalar's start may depend on i and L, and not on {min(found)}, a number "
+                "of stages or blocks",
+                item.value.span,
+                hint=f"write it in front of the scalar: {min(found)}*{item.target.span.text}",
+            )
+            return None
         return ScalarReader(names, self._report, "a scalar's start").read(item.value)
 
     def _starts(self, item: n.Scalar) -> MemberStarts:

@@ -159,11 +159,7 @@ def _defaults_read(section: Section) -> Iterator[str]:
     sizes = len(given.sizes) if isinstance(given, n.Input) else 3
     ids = isinstance(given, n.Input) and given.kinds is not None
     layout = "ids" if ids else {1: "vector", 2: "tokens"}.get(sizes, "image")
-    without = {*section.single}
-    if not any(map(_is_part, _strides(section))):
-        without |= {RISE, LIFT}
-    if not _has_transitions(section):
-        without |= {"transition", LIFT}
+    without = {*section.single, *idle_flows(section)}
     for item in default_statements(layout_defaults(layout)):
         if isinstance(item, n.Pipeline) and item.role not in without:
             yield from every_name(item)
@@ -171,6 +167,16 @@ def _defaults_read(section: Section) -> Iterator[str]:
         image = layout == "image"
         block = defaults.IMAGE_BLOCK if image else defaults.VECTOR_BLOCK
         yield from every_name(statement_text(block))
+
+
+def idle_flows(section: Section) -> set[str]:
+    """The flows of a frame for which a network has no use, by their keywords."""
+    idle: set[str] = set()
+    if not any(map(_is_part, _strides(section))):
+        idle |= {RISE, LIFT}
+    if not _has_transitions(section):
+        idle |= {"transition", LIFT}
+    return idle
 
 
 def _read_by(declared: Iterable[_Declared], name: str) -> Iterator[str]:

@@ -33,7 +33,8 @@ from recform.readback.plan import Printed
 from recform.readback.starts import Starts, starts_in
 from recform.readback.wanted import Line
 from recform.recurrence.build import relative
-from recform.recurrence.model import ModuleSlot, Slot, Step
+from recform.recurrence.model import END, ModuleSlot, Slot, Step
+from recform.source import Span
 
 
 class Declined(Refuted):
@@ -202,7 +203,7 @@ class Sides:
                 self.said.said,
                 {L: length},
                 lambda item: value(item.name, item.index),
-                lambda item: find(self.formula, relative(item, step.at, step.absolute)),
+                lambda item: self._where(step, item),
                 (I, more),
             ),
             shapes.__getitem__,
@@ -218,6 +219,12 @@ class Sides:
             else follower.form(slot)
             for slot in wanted
         ]
+
+    def _where(self, step: Step, tensor: Tensor) -> Span | None:
+        """Where a tensor of a step stands in the file."""
+        if step.role == END:
+            return self.formula.output_span
+        return find(self.formula, relative(tensor, step.at, step.absolute))
 
     def _own(self, block: Block, name: str) -> Value:
         """An operator of a block; a learned scalar as a number."""

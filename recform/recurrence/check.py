@@ -375,20 +375,24 @@ def _complete(
     newest = history.body.xreplace({K: history.last})
     # A mean has no place of its own, what it is of has.
     place = history if history in formula.spans else history.body
-    for part in subtensors(newest):
-        index = _index_of(part)
-        if index is None or not index.is_Integer:
-            continue
-        if index > at or part == boundary.left:
-            report.error(
-                "RF301",
-                f"{boundary.left} is computed from a history that is not complete yet",
-                span_in(formula, place, boundary),
-                hint=f"it can end at {int(history.last) - 1}"
-                if history.last > history.first
-                else "",
-            )
-            return
+    name = next((x.name for x in (boundary.left,) if isinstance(x, State)), "")
+    # By how many blocks each part is too late.
+    late = max(
+        (
+            int(index) - at + (isinstance(part, State) and part.name == name)
+            for part in subtensors(newest)
+            if (index := _index_of(part)) is not None and index.is_Integer
+        ),
+        default=0,
+    )
+    if late > 0:
+        end = int(history.last) - late
+        report.error(
+            "RF301",
+            f"{boundary.left} is computed from a history that is not complete yet",
+            span_in(formula, place, boundary),
+            hint=f"it can end at {end}" if end >= history.first else "",
+        )
 
 
 def _newest(tensor: Tensor) -> int:

@@ -263,16 +263,24 @@ class Unroller:
         settled = None if written is None else self.settle(written)
         if settled is None or isinstance(settled, Filled):
             return None
-        if self._merged:
-            if index <= 0 and self._is_input(settled):
+        if self._merged and self._is_name(index, written, settled):
+            if isinstance(settled, State):
                 return settled
-            assert written is not None
-            if isinstance(settled, State) and isinstance(written, Apply):
-                return settled
-            if _is_named(written, settled, index):
-                self._names[settled] = state
+            self._names[settled] = state
         self.definitions[state] = settled
         return state
+
+    def is_name(self, state: State) -> bool:
+        """Whether an unknown that was written out is another name of a tensor."""
+        index, right = int(state.index), self._right(state)
+        written = None if right is None else for_block(right, index, None)
+        return self._is_name(index, written, self.definitions[state])
+
+    def _is_name(self, index: int, written: Tensor | None, settled: Tensor) -> bool:
+        if isinstance(settled, State):
+            is_start = index <= 0 and self._is_input(settled)
+            return is_start or isinstance(written, Apply)
+        return written is not None and _is_named(written, settled, index)
 
     def _are_same(self, named: Sequence[Tensor], arguments: Sequence[Tensor]) -> bool:
         """Whether the arguments in a boundary equation are others, under their names."""

@@ -181,7 +181,10 @@ class Evaluator:
         definition = self.unroller.definitions.get(tensor)
         if definition is not None and isinstance(tensor, State):
             value = self.term(definition, tensor)
-            return value.view_as(value) if self._apart else value
+            if not self._apart and self.unroller.is_name(tensor):
+                return value
+            # Whatever else has this value, an operator on both runs twice.
+            return value.view_as(value)
         match tensor:
             case Apply():
                 index = None if tensor.index is sympy.nan else int(tensor.index)

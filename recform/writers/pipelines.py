@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import PurePath
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import sympy
 
@@ -45,6 +45,9 @@ class Bodies(Protocol):
         """What makes the module of a definition."""
 
 
+#: The names of containers, from the outside in, and their place in the file.
+Around: TypeAlias = tuple[tuple[str, ...], Span | None]
+OUTSIDE: Around = ((), None)
 #: The attribute of a pipeline that is one nn.Sequential, where it gets no other.
 WHOLE = "layers"
 
@@ -56,6 +59,7 @@ def write_pipeline(
     bodies: Bodies,
     keeper: Namespace | None = None,
     holder: str = "",
+    around: Around = OUTSIDE,
 ) -> PipelineCode:
     """The code of a pipeline.
 
@@ -66,13 +70,15 @@ def write_pipeline(
         bodies: the classes of definitions by equations.
         keeper: those for arguments that are kept, where that is another class.
         holder: the dictionary that has the modules; empty if the class itself does.
+        around: the containers that it lives in, and where the file says so.
     """
     parts, x = pipeline_parts(pipeline, here, bodies)
     whole = is_whole(pipeline)
-    if whole:
+    path, place = around if around[0] else ((WHOLE,) if whole else (), None)
+    if path:
         # Functions are parts of it like others: nothing else runs them.
         parts = [
-            (part if part.path else part.called("")).within((WHOLE,), None)
+            (part if part.path else part.called("")).within(path, place)
             for part in parts
         ]
     folded = fold(parts)

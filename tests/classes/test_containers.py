@@ -269,6 +269,32 @@ def test_lists_of_attributes_of_a_network_that_is_no_row() -> None:
     alike(named, plain, wanted)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "X_i = W_i*X_<i-1> + X_<i-2>",
+        "X_i = W_i*X_<i-1> + X_0",
+        "X_i = W*X_<i-1>",
+    ],
+)
+@pytest.mark.parametrize("form", ["plain", "timm"])
+def test_a_stem_in_a_container_of_a_network_that_is_no_row(
+    said: str, form: str
+) -> None:
+    """Its blocks hand on several tensors, which only stages in the container could not."""
+    text = (
+        "input 3 x 16 x 16\nstages 6 x 3\nstem conv(3, c) > gn(2) > relu\n"
+        f"head avgpool > fc: linear(5)\nW = conv(3, c)\n{said}\n"
+    )
+    named, plain = networks(text, 'stem = "features.0"')
+    alike(named, plain, {"stem": "features.0"})
+    if form == "timm":
+        names = 'names head = ".", stem = "features.0"\n'
+        net = recform.compile(text + names, timm=True).module()
+        assert net.state_dict().keys() == named.state_dict().keys()
+        assert net.feature_info[0]["module"] == "features"  # type: ignore[index]
+
+
 def test_a_list_of_blocks_with_dots() -> None:
     names = (
         'stages = "f", step = ("a.0", "a.1", "b.x-y"), '

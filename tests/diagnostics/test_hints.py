@@ -52,6 +52,41 @@ WRONG = [
         "a second index stands here, but no unknown has one",
         "an equation with two indices starts with X_<i,t> = ...",
     ),
+    # The end of a history that goes on far beyond the block.
+    (
+        f"input 4\nstages 4 x 6\n{ONE}\nX_<4..L> = X_<i-1> + W_i*mean(X_<0..L>)",
+        "RF301",
+        "X_4 is computed from a history that is not complete yet",
+        "it can end at 3",
+    ),
+    # An operator by a name that the file has not, for what comes in.
+    (
+        "input 3 x 8 x 8\ninput m = 1 x 8 x 8\nstages 4 x 2\nP = bn\n"
+        "X_i = X_<i-1> + P*X_<i-1> + m",
+        "RF425",
+        "this is 1 x 8 x 8",
+        "Q_i*m, with Q = conv(1, c, stride=s)",
+    ),
+    (
+        f"stages 8 x 1, 8 x 2\nscalar a_i = j - 1\n{ONE} + a_i*X_<i-2>",
+        "RF212",
+        "a scalar's start may depend on i and L, and not on j",
+        "write it in front of the scalar: j*a_i",
+    ),
+    (
+        f"stages 8 x 1, 8 x 2\nconst k = (1, 2) per stage\nscalar a_i = 2*k\n"
+        f"{ONE} + a_i*X_<i-2>",
+        "RF212",
+        "and not on k, a number of stages or blocks",
+        "k*a_i",
+    ),
+    # The place was one of recform's own text.
+    (
+        f"conv = dwconv(3)\nstages 8 x 2\nW = conv > bn\n{ONE}",
+        "RF203",
+        "the file has no `stem`, so it is conv(3, c) > bn > relu",
+        "give conv another name, or write stem",
+    ),
     (
         "X_i = X_<i-1> + W_i*X_1",
         "RF301",

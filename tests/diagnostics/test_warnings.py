@@ -129,6 +129,8 @@ SILENT = [
     # Flows that the file leaves out have its own names.
     "stages 8 x 2\nbn = gn(4)\n" + ONE,
     "input 5 x 4\nstages 4 x 2\ngelu = relu\nhead none\n" + ONE,
+    "stages 8 x 2\nupsample = deconv(2, stride=2) > maxpool(2)\nW = upsample > conv(3, c)\n"
+    + ONE,
     # Growing features are no width that is not made.
     "stages 8 x 3\nX_i = concat(X_<i-1>, W_i*X_<i-1>)",
     "scope stage\nstages 8 x 2, 12 x 2 / 2\nX_i = W_i*concat(X_<0..i-1>)",
@@ -154,6 +156,7 @@ SILENT = [
     "stages 8 x 3\nY_i = X_<i-1> + U_i*X_<i-1>\nX_<i+1> = Y_<i+1> + U_i*X_i\noutput X_L",
     # Numbers and slopes as training begins, if not everywhere.
     "stages 8 x 3\nscalar a_i = i\nX_i = X_<i-1>/a_i + log(a_i)*sqrt(a_i)*W_i*X_<i-1>",
+    "stages 8 x 3\nscalar a = 1.5\nX_i = X_<i-1> + sqrt(floor(a) - 1)*W_i*X_<i-1>",
     "stages 8 x 3\nscalar a = 0\nX_i = X_<i-1> + relu(a)*abs(a)*W_i*X_<i-1>/(1 + a^2)",
     "stages 8 x 3\nscalar a = 100\nX_i = X_<i-1>/(1 + exp(a)) + log(1 + exp(a))*W_i*X_<i-1>",
 ]

@@ -48,6 +48,7 @@ FORMS = {
     ),
     # Nobody behind stage 1 has the numbers that the output has of the last block.
     f"{BODY}output v_L*X_L\nvector v_i = 0.5\n": "stem 1, level1 1, level2 2",
+    # The last block hands on what the head gets.
     f"{BODY}output a_L*X_L + X_<L-1>\nscalar a_i = 0.5\n": "stem 1, stage1 1, stage2 2",
     f"W = conv(3, c, stride=s) > bn > droppath(0.2*i/L)\n{BODY}": (
         "stem 1, stage1 1, stage2 2"

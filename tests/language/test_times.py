@@ -56,12 +56,27 @@ FORMS = [
     "times 3\n"
     "X_<i,t> = W_i*X_<i-1,t> + X_<i-1,t-1> + U_<i,t-1>*X_<i-1,t>",
     "stages 3 x 5\ntimes 2\nX_<i,t> = W_i*concat(X_<0..i-1,t>) + X_<i,t-1>",
+    "stages 4 x 3\n"
+    "times 3\n"
+    "A_<i,2>, B_<i,2> = split(tanh(W_i*X_<i-1,2>), 2)\n"
+    "A_<i,t>, B_<i,t> = split(W_i*X_<i-1,t>, 2)\n"
+    "X_<i,t> = concat(B_<i,t>, A_<i,t>) + U_i*X_<i,t-1>\n"
+    "output X_<L,T>",
 ]
 
 
 @pytest.mark.parametrize("text", FORMS)
 def test_form(text: str) -> None:
     agree(FRAME + text)
+
+
+def test_halves_of_the_input() -> None:
+    agree(
+        "input 4\nstem none\nhead none\nstages 2 x 3\ntimes 2\nV = linear(2)\n"
+        "X_<0,t>, Y_<0,t> = split(input, 2)\nX_<i,t> = X_<i-1,t> + V_i*Y_<i-1,t>\n"
+        "Y_<i,t> = Y_<i-1,t> + 0.5*Y_<i,t-1> + V_i*X_<i,t>\n"
+        "output concat(X_<L,T>, Y_<L,T>)"
+    )
 
 
 def test_two_loops() -> None:

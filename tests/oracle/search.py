@@ -28,7 +28,7 @@ LAST = Path(".hypothesis", "last")
 
 def few(examples: int) -> int:
     """So many in `make test`; in a search as many times more as any other test has."""
-    return examples * settings.default.max_examples // FIXED
+    return max(1, examples * settings.default.max_examples // FIXED)
 
 
 def tries(examples: int) -> settings:

@@ -62,7 +62,18 @@ def test_numbers_of_channels_for_another_stage() -> None:
         f"{VECTORS}stages 4 x 2, 6 x 2\nX_i = W_i*X_<i-1> - v_<i-1>*X_<i-2>"
     )
     assert found.code == "RF406"
-    assert "scales 4 and 6 channels" in found.message
+    assert "numbers for 4 features in its own block" in found.message
+    assert "a later one scales 6 features by it" in found.message
+
+
+def test_numbers_of_channels_for_what_no_block_makes() -> None:
+    """It spoke of two places, and of channels that nothing is scaled by."""
+    (found,) = mistakes(
+        f"{BEHIND['images'][0]}input e = 4\nstages 4 x 3\nX_i = X_<i-1> + W_i*X_0*(v_<i-1>*e)"
+    )
+    assert found.code == "RF406"
+    assert "numbers for 4 channels of an image in its own block" in found.message
+    assert "a later one scales 4 features by it" in found.message
 
 
 @pytest.mark.parametrize("blocks", [1, 5])

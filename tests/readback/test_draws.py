@@ -97,6 +97,16 @@ def test_definitions_that_are_no_numbers() -> None:
     assert (found.code, found.labels[0].span.text) == ("RF211", "D(x)")
 
 
+def test_an_output_that_is_no_number() -> None:
+    """The place was the first equation."""
+    text = f"{FRAME}X_i = W_i*X_<i-1>\n"
+    found = _mistake(f"{text}output log(-1 - b_L^2)*X_L")
+    assert (found.code, found.labels[0].span.text) == (
+        "RF211",
+        "output log(-1 - b_L^2)*X_L",
+    )
+
+
 @pytest.mark.parametrize(("number", "right", "other"), CORNERS)
 def test_corners_are_seen_on_both_sides(number: str, right: str, other: str) -> None:
     """At one number of each scalar, one side of a corner is as good as another."""

@@ -32,6 +32,15 @@ ADDING = {
         "        return z + x_prev",
         True,
     ),
+    "taken off again in place": (
+        "x = self.W(x_prev).add_(x_prev).sub_(x_prev)\n        return x + x_prev",
+        True,
+    ),
+    "taken off again in place, and the one before it read": (
+        "w = self.W(x_prev)\n        y = [w]\n        x = w.add_(x_prev).sub_(x_prev)\n"
+        "        return y[0] + x_prev",
+        False,
+    ),
     "taken off again, and the one before it read": (
         "w = self.W(x_prev)\n        y = w.add_(x_prev)\n        z = y - x_prev\n"
         "        return w + x_prev",
@@ -239,6 +248,7 @@ def test_a_view_of_a_multiple(view: str) -> None:
         "W_i*X_<i-1> + W_i*i*X_<i-1> + W_i*i^2*X_<i-1>",
         "0.5*X_<i-1> - mean(X_<i-1> + X_<i-2> - Z_i, X_<i-2>)\n"
         "Z_i = W_i*X_<i-1> + 0.5*Z_<i-1>\noutput X_L",
+        "X_<i-1> + W_i*X_<i-1> - max(X_<i-1>, U_i*X_<i-2>)\noutput X_L + X_<L-1>",
     ],
 )
 def test_an_equal_call_that_runs_again(right: str) -> None:

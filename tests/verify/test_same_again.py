@@ -8,7 +8,9 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+import recform
 from recform.cli.app import app
+from recform.verify.whole import checks
 
 VECTORS = "input 4\nstages 4 x 3\nW = linear(c) > tanh\n"
 TEXTS = {
@@ -16,6 +18,29 @@ TEXTS = {
     "position by position": "input 9 of 11\nstages 8 x 2\n"
     "A = ln > attention(2, causal=true) > linear(c)\nX_i = X_<i-1> + A_i*X_<i-1>",
 }
+
+
+#: One operator on two unknowns that have the same value: they are two tensors, unless
+#: their equations are one application.
+TWICE = {
+    "another name": "Y_i = X_<i-1>\nX_i = X_<i-1> + W_i*Y_i + W_i*X_<i-1>",
+    "equal numbers": "Y_i = 2*X_<i-1>\nZ_i = 2*X_<i-1>\n"
+    "X_i = X_<i-1> + W_i*Y_i + W_i*Z_i",
+    "what is left at the start": "U = linear(c)\nY_0 = 0\nY_i = Y_<i-1> + U_i*X_<i-1>\n"
+    "X_i = X_<i-1> + W_i*Y_i + W_i*U_i*X_<i-1>",
+    "an application": "Y_i = W_i*X_<i-1>\n"
+    "X_i = X_<i-1> + tanh(W_i*Y_i) + W_i*W_i*X_<i-1>",
+    "applications at the start": "U = linear(c)\nY_0 = U*input\nZ_0 = U*input\n"
+    "Y_i = Y_<i-1> + X_<i-1>\nZ_i = 2*Z_<i-1> + X_<i-1>\n"
+    "X_i = X_<i-1> + W_i*Y_<i-1> + W_i*Z_<i-1>",
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_unknowns_of_one_value(name: str) -> None:
+    """It was said that the operator runs twice instead of once."""
+    item = recform.compile(f"{VECTORS}{TWICE[name]}\noutput X_L")
+    assert not [check for check in checks(item) if check.holds is False]
 
 
 @pytest.mark.parametrize("name", TEXTS)

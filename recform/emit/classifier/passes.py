@@ -92,7 +92,7 @@ def plan_classifier(
 
 def _opened(network: NetworkGraph, head: Head, stem: Piece) -> NetworkGraph:
     """The network, in which what timm's constructor asks for is open."""
-    if is_chain(network.recurrence.formula):
+    if is_chain(network.recurrence):
         stem = network.stem  # its pooling has a place in the row
     here = Setting.at((stem.input,), stem, network.recurrence.formula.tables)
     channels = incoming(stem.pipeline, here, "in_chans")

@@ -164,5 +164,8 @@ def _wrong(part: _Coefficient, block: int) -> str:
 def _is_steep(power: Symbolic, at: Mapping[Symbolic, object]) -> bool:
     """Whether a power has no slope: a root of 0, or where the exponent is learned as well."""
     base, exponent = (as_any_float(x, at) for x in (power.base, power.exp))
-    is_root = power.base.has(Learned) and base == 0 and 0 < exponent < 1
+    # What is rounded learns nothing, whatever is made of it.
+    rounded = power.base.atoms(sympy.floor, sympy.ceiling)
+    learned = power.base.xreplace(dict.fromkeys(rounded, sympy.S.One)).has(Learned)
+    is_root = learned and base == 0 and 0 < exponent < 1
     return is_root or (power.exp.has(Learned) and base < 0)

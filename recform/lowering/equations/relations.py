@@ -160,20 +160,19 @@ class EquationReader:
                 item.span,
                 hint="`recform derive` makes the equation for X_i from it",
             )
-        if reader.names.positions:
-            lefts = [part for part in item.left if isinstance(part, n.Reference)]
-            if len(lefts) == len(item.left) and all(len(k.indices) == 2 for k in lefts):
+        lefts = [part for part in item.left if isinstance(part, n.Reference)]
+        if len(lefts) == len(item.left) and all(len(k.indices) == 2 for k in lefts):
+            if reader.names.positions:
                 self._at_position(lefts, right, item)
                 return
+            for number, left in enumerate(lefts):
+                for copy in self._times.copies(left):
+                    self._copy(copy, left.indices[0], right, item, number)
+            return
         if len(item.left) > 1:
             self._split(item, right)
             return
-        left = item.left[0]
-        if isinstance(left, n.Reference) and len(left.indices) == 2:
-            for copy in self._times.copies(left):
-                self._copy(copy, left.indices[0], right, item)
-            return
-        self._one(left, right, item)
+        self._one(item.left[0], right, item)
 
     def _at_position(
         self, lefts: Sequence[n.Reference], right: n.Expr, item: n.Relation
@@ -313,18 +312,38 @@ class EquationReader:
                     reader.spans.setdefault(made, reader.spans[part])
 
     def _copy(
-        self, copy: Copy, first: n.Expr | n.Range, right: n.Expr, item: n.Relation
+        self,
+        copy: Copy,
+        first: n.Expr | n.Range,
+        right: n.Expr,
+        item: n.Relation,
+        number: int,
     ) -> None:
-        """The equation, or boundary equation, of one time."""
-        reader = self._reader
+        """The equation, or boundary equation, of one time.
+
+        Args:
+            copy: the time.
+            first: the index of the block.
+            right: the right side.
+            item: the statement.
+            number: which of the unknowns on the left it is; several are parts of a split.
+        """
+        reader, several = self._reader, len(item.left) > 1
         shift = shift_of(first)
         with reader.at(copy.letter, copy.time) if copy.letter else nullcontext():
             if shift is not None:
                 with reader.ahead(shift):
-                    self._add(copy.unknown, reader.tensor(right), shift, item)
+                    parts = self._parts(item, right) if several else ()
+                    made = parts[number] if parts else reader.tensor(right)
+                    self._add(copy.unknown, made, shift, item)
                 return
             target = State(copy.unknown, reader._index(first))
-            boundary = self._boundary(reader, right, block_of(target))
+            block = block_of(target)
+            if several:
+                part = self._parts(item, right)[number]
+                boundary: Tensor | None = self._without_index(part, right, block)
+            else:
+                boundary = self._boundary(reader, right, block)
             self._boundaries.append(
                 Boundary(target, boundary, item.span, item.span.words)
             )

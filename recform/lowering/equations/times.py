@@ -145,8 +145,7 @@ class TimeReader:
     def _single_times(self) -> set[str]:
         """Unknowns at a time that has an equation of its own: ``X_<i,1> = ...``."""
         names = set()
-        for item in self._section.equations:
-            left = item.left[0]
+        for left in (part for item in self._section.equations for part in item.left):
             if not isinstance(left, n.Reference) or len(left.indices) != 2:
                 continue
             first, second = left.indices

@@ -10,11 +10,13 @@ from recform.blocks import Arguments, Layout, Operator, Shape, defaults
 from recform.blocks.arguments import unsaid
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-from recform.lowering.flows.pipelines import PipelineReader
+from recform.lowering.flows.pipelines import NONE, PipelineReader
 from recform.operators.ids import IDS
+from recform.outline.definitions import every_name
 from recform.outline.operator_calls import example
-from recform.outline.sections import LIFT, RISE, Section, statement_text
+from recform.outline.sections import DEFAULTS, LIFT, RISE, Section, statement_text
 from recform.outline.survey import Survey
+from recform.outline.unused import idle_flows
 from recform.source import Span
 from recform.syntax import nodes as n
 
@@ -46,20 +48,17 @@ class NetworkFlows:
         self._section = section
         self._report = report
         self._layout = shape.layout.value
-        self._reader = PipelineReader(
-            section.library,
-            section.definitions,
-            values,
-            frozenset(section.params),
-            report,
-        )
+        self._values = values
+        self._reader = self._reads(report)
         self.frame: dict[str, Pipeline] = {}
         for role in ("stem", "head", "adapter", RISE, "transition", LIFT):
             item = section.single.get(role)
             if item is None:
                 continue  # tokens and vectors have no grid that could become finer
             assert isinstance(item, n.Pipeline)
-            self.frame[role] = self._reader.read(role, item.flow)
+            empty = Pipeline(role, (), NONE)
+            taken = role in section.defaulted and self._is_taken(item)
+            self.frame[role] = empty if taken else self._reader.read(role, item.flow)
         stem, head = self.frame["stem"], self.frame["head"]
         self.frame["stem"], self.frame["head"] = _sharing(stem, head, shape)
         self.operators = {
@@ -69,6 +68,36 @@ class NetworkFlows:
             if name not in self.operators:
                 self._reader.define(name)
         self.structural = self._reader.structural
+
+    def _reads(self, report: Diagnostics) -> PipelineReader:
+        section = self._section
+        params = frozenset(section.params)
+        library, definitions = section.library, section.definitions
+        return PipelineReader(library, definitions, self._values, params, report)
+
+    def _is_taken(self, item: n.Pipeline) -> bool:
+        """Whether a flow that the file leaves out has a name that means something else there.
+
+        It is reported (RF203) where the network has a use for the flow.
+        """
+        section = self._section
+        own = [x for x in every_name(item.flow) if x in section.definitions]
+        if not own:
+            return False
+        tried = Diagnostics()
+        self._reads(tried).read(item.role, item.flow)
+        places = [label.span.source.name for x in tried for label in x.labels[:1]]
+        if DEFAULTS not in places:
+            return False
+        if item.role not in idle_flows(section):
+            self._report.error(
+                "RF203",
+                f"the file has no `{item.role}`, so it is {item.flow.span.words}, and "
+                f"{own[0]} is something else here",
+                section.definitions[own[0]].span,
+                hint=f"give {own[0]} another name, or write {item.role} ... in the file",
+            )
+        return True
 
     def _operator(self, name: str, span: Span) -> Pipeline:
         section = self._section

@@ -22,6 +22,8 @@ from recform.source import Span
 from recform.writers.formula.bodies import BodyCode, constructor_arguments, plan_body
 from recform.writers.names import class_name
 from recform.writers.pipelines import (
+    OUTSIDE,
+    Around,
     attributes_of,
     line_of,
     returned,
@@ -100,10 +102,11 @@ class Workshop:
         names: Namespace | None = None,
         keeper: Namespace | None = None,
         holder: str = "",
+        around: Around = OUTSIDE,
     ) -> PipelineCode:
         """The code of a pipeline; left out, all attribute names are free."""
         names = names or Namespace.attributes()
-        return write_pipeline(pipeline, here, names, self, keeper, holder)
+        return write_pipeline(pipeline, here, names, self, keeper, holder, around)
 
     def pipeline_class(
         self, name: str, pipeline: Pipeline, inputs: tuple[Shape, ...], title: str

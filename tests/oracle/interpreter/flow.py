@@ -255,7 +255,9 @@ class Flow(Meeting):
         index = int(state.index)
         right = self.definition(state)
         if index < 1:
-            return self.value(right)
+            return (
+                self.value(right) if isinstance(right, e.Input) else self.named(right)
+            )
         # What earlier blocks made is there, in their order: a history grows block by block.
         found = [item for item in right.atoms(e.State) if item.index.is_Integer]
         for older in sorted(found, key=lambda item: (int(item.index), str(item))):
