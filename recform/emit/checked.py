@@ -15,6 +15,7 @@ from recform.diagnostics.refuted import Refuted, proving
 from recform.execution.draws import NoNumber
 from recform.execution.library import INVERSE
 from recform.execution.parts import PAST
+from recform.graph.checks.alike import layouts_apart
 from recform.graph.model import NetworkGraph
 from recform.plan.definitions import Class, Role
 from recform.plan.network import NetworkPlan
@@ -72,7 +73,8 @@ def check(
         )
         every.append((network, printed))
         span = network.recurrence.formula.equations[0].span
-        with proving(span, Diagnostics()), _numbered(span, Diagnostics()):
+        told = proving(span, Diagnostics()), _numbered(span, Diagnostics())
+        with told[0], told[1], _one_class(network, span):
             check_printed(network, printed)
             if going:
                 check_printed(network, replace(printed, past=PAST))
@@ -161,6 +163,36 @@ def _numbered(span: Span, report: Diagnostics) -> Iterator[None]:
             "that its learned scalars start with, and elsewhere",
             nowhere.span or span,
             hint="sqrt(1 + a^2) and log(1 + a^2) have one for every a",
+        )
+        report.check()
+
+
+@contextmanager
+def _one_class(network: NetworkGraph, span: Span) -> Iterator[None]:
+    """Around a comparison: the blocks of all stages have one class for each step.
+
+    Raises:
+        CompileError: RF406, if it is refuted where they get other layouts, for which their
+            code may be another.
+    """
+    try:
+        yield
+    except Refuted:
+        apart = layouts_apart(network)
+        if apart is None:
+            raise
+        told = [
+            f"{' and '.join(f'{x} ({x.layout.value})' for x in segment.inputs if x)} "
+            f"in stage {segment.stage + 1}"
+            for segment in apart
+        ]
+        report = Diagnostics()
+        report.error(
+            "RF406",
+            "the blocks of all stages have one code, and this takes another for "
+            f"{told[0]} than for {told[1]}",
+            span,
+            hint="let the transition keep the layout, or write a file for each of them",
         )
         report.check()
 

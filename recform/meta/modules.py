@@ -51,6 +51,12 @@ class Module:
         """The module at a path."""
         return dict(self.named_modules())[path]
 
+    def get_parameter(self, path: str) -> Parameter:
+        """What is learned at a path."""
+        above, _, name = path.rpartition(".")
+        found: Parameter = getattr(self.get_submodule(above), name)
+        return found
+
     def named_parameters(self, **_: Any) -> Iterator[tuple[str, Parameter]]:
         """What it learns, with the paths."""
         for path, module in self.named_modules():

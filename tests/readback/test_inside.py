@@ -118,3 +118,33 @@ def test_one_module_on_two_layouts(
     monkeypatch.setattr(PipelineRunner, "is_one", lambda *_, **__: True)
     with pytest.raises(CompileError, match="is made for 4 x 6 x 8, and gets 4"):
         _ = recform.compile(text).source
+
+
+@pytest.mark.parametrize(
+    ("equation", "transition", "told"),
+    [
+        ("F = bn\nX_i = X_<i-1> + F_i*X_<i-1>", "avgpool > linear(c)", r"6 \(vector\)"),
+        (
+            "vector v_i = 1\nX_i = X_<i-1> + v_i*tanh(X_<i-1>)",
+            "pixels > linear(c)",
+            "6",
+        ),
+        ("X_i = X_<i-1>*norm(X_<i-1>)", "pixels > linear(c)", r"8 x 6 \(pixels\)"),
+        ("X_i = X_<i-1> + tanh(X_<i-1>)", "pixels > linear(c)", ""),
+    ],
+)
+def test_blocks_of_all_stages_have_one_code(
+    equation: str, transition: str, told: str
+) -> None:
+    """Behind a transition to another layout it may have to be another (RF901)."""
+    text = (
+        "scope stage\ninput 3 x 6 x 8\nstages 4 x 2, 6 x 2\nstem conv(3, c)\n"
+        f"head none\ntransition {transition}\n{equation}"
+    )
+    if not told:
+        assert recform.load(text)(torch.zeros(2, 3, 6, 8)).shape == (2, 6, 8, 6)
+        return
+    found = rf"takes another for 4 x 6 x 8 \(image\) in stage 1 than for .*{told}"
+    with pytest.raises(CompileError, match=found) as error:
+        _ = recform.compile(text).source
+    assert [item.code for item in error.value.diagnostics] == ["RF406"]

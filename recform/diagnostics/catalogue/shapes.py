@@ -48,7 +48,8 @@ ENTRIES = {
         "each block has one of its own; `scope stage` counts the index anew in each "
         "stage, which has a `W` of its own then. The same holds for a `vector`: it has a "
         "number for each channel of an image, or for each feature of what is none, and "
-        "nowhere for more or fewer.",
+        "nowhere for more or fewer. With `scope stage`, a transition that leads to another "
+        "layout leaves the blocks their code, which has to be the same there.",
         "stages 16 x 2, 32 x 2 / 2\nW = conv(3, c, stride=s) > gn(4)\n"
         "X_i = X_<i-1> + U_i*W*X_<i-1>",
         "stages 16 x 2, 32 x 2 / 2\nW = conv(3, c, stride=s) > gn(4)\n"
