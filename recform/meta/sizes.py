@@ -109,6 +109,8 @@ def joined(all_sizes: Sequence[Sizes], place: int) -> Sizes:
     first = all_sizes[0]
     along = axis(len(first), place)
     for sizes in all_sizes:
+        if sizes == first:
+            continue
         if len(sizes) != len(first) or any(
             size != first[k] for k, size in enumerate(sizes) if k != along
         ):

@@ -127,9 +127,10 @@ class Tensor:
 
     def _with(self, *others: Any) -> Tensor:
         sizes = [other.shape for other in others if isinstance(other, Tensor)]
-        if not sizes:
-            return Tensor(*self.shape)
-        return Tensor(*spread(tuple(self.shape), *map(tuple, sizes)))
+        if all(other == self.shape for other in sizes):
+            # What is no one's own is as good as a new one: blocks add up very many.
+            return self if type(self) is Tensor else Tensor(*self.shape)
+        return Tensor(*spread(self.shape, *sizes))
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _with
     __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __floordiv__ = __mod__ = _with
@@ -412,9 +413,14 @@ def _indexed(sizes: Sizes, index: Any) -> Sizes:
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """One behind the other along an axis."""
-    return Tensor(*joined([tuple(tensor.shape) for tensor in tensors], dim))
+    return Tensor(*joined([tensor.shape for tensor in tensors], dim))
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Along a new axis."""
-    return cat([tensor.unsqueeze(dim) for tensor in tensors], dim)
+    first = tensors[0]
+    for tensor in tensors:
+        if tensor.shape != first.shape:
+            raise Misshapen(f"{first} and {tensor} are not stacked")
+    place = axis(first.ndim + 1, dim)
+    return Tensor(*first.shape[:place], len(tensors), *first.shape[place:])
