@@ -126,8 +126,11 @@ def trace(
         apart = any(x.layout is Layout.IMAGE for x in inputs[:1])
     held: list[Link] = []  # with the copies of what lies apart
     dealt = woven = False  # whether streams lie side by side, and are all alike
+    spread = 0  # by how much these are more than the one that they are a view of
     for step in pipeline.steps:
         made = _one(step, inputs, values)
+        if dealt and not woven and step.operator.joins:
+            made = made._replace(cost=Cost(passes=True))  # a view of the same numbers
         if step.shares:
             weights.append(_weight(step, inputs, values))
         link = _link(step, inputs, made)
@@ -136,21 +139,24 @@ def trace(
             link = replace(link, shares=(step.shares, numbers))
         if dealt and (link.multiplies or (link.weaves and not woven)):
             link = replace(link, copies=inputs[0].elements)
-        elif (
-            dealt and link.weaves
-        ):  # Its gradient is one of all streams, which are summed.
-            besides = inputs[0].elements - inputs[0].one_stream.elements
-            back = link.cost.workspace_back + besides
-            link = replace(link, cost=replace(link.cost, workspace_back=back))
+        elif spread and not link.cost.hands:
+            # Its gradient is one of all streams, which are summed; it copies none.
+            back = link.cost.workspace_back + spread
+            cost = replace(link.cost, workspace_back=back)
+            link = replace(link, cost=cost, weaves=False)
         links.append(link)
         if link.copies or (link.multiplies and apart):
             held.append(Link(inputs[0].elements, Cost(saves_output=True), ()))
         held.append(link)
-        if not made.cost.passes and link.order is not Order.ALIKE:
-            apart = link.order is Order.APART
+        if not made.cost.passes:
+            # What is computed of one that stands for many has each in one piece.
+            dealt, spread = dealt and not spread, 0
+            if link.order is not Order.ALIKE:
+                apart = link.order is Order.APART
         if step.operator.deals:
             dealt = _is_dealt(made.shape)
-            woven = made.shape.elements != inputs[0].elements
+            spread = made.shape.elements - inputs[0].elements
+            woven = spread > 0
         elif link.order is not Order.ALIKE:
             dealt = False
         inputs = (made.shape,)

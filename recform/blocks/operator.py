@@ -157,8 +157,10 @@ class Operator:
     #: whether it is a product of matrices, which copies tokens whose features lie apart.
     order: Order | None = None
     multiplies: bool = False
-    #: Whether the streams that it makes of positions are a view: they lie side by side.
+    #: Whether the streams that it makes of positions are a view: they lie side by side; and
+    #: whether it puts streams side by side, so that what it makes of such is a view.
     deals: bool = False
+    joins: bool = False
     #: Whether it is a product of matrices between streams, each of which has all examples
     #: side by side then: it copies those that lie otherwise, and so lie those that it makes.
     weaves: bool = False

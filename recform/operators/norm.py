@@ -87,14 +87,14 @@ class LayerNorm(Operator):
             learned,
             saves_input=True,
             saves_more=2 * rows,
+            workspace=2 * rows,
             cheap=True,
             stays=Amount(2 * rows),
         )
         # On a GPU they have four bytes, whatever comes in.
         four = Amount(bytes=8 * rows)
-        return replace(
-            cost, gpu=replace(cost, saves_more=0, saves_bytes=8 * rows, stays=four)
-        )
+        gpu = replace(cost, saves_more=0, saves_bytes=8 * rows, stays=four)
+        return replace(cost, gpu=replace(gpu, workspace=0, workspace_bytes=8 * rows))
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         features = code(x.features)
@@ -190,6 +190,7 @@ class GroupNorm(Operator):
             2 * int(x.features),
             saves_input=True,
             saves_more=more,
+            workspace=more,
             cheap=True,
             stays=Amount(more),
         )

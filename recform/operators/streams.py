@@ -75,6 +75,7 @@ class Join(Operator):
     """The streams side by side, as `concat` puts tensors."""
 
     name = "join"
+    joins = True
     takes = (Layout.STREAMS,)
     about = "the features of all streams side by side"
     positionwise = True
@@ -129,7 +130,8 @@ class Read(Operator):
         return Cost(int(x.grid[0]), x.elements, saves_input=True, seen=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        start = f"torch.eye({code(x.grid[0])})[{code(a.first - 1)}]"
+        # A row alone is a view, which would keep the whole matrix.
+        start = f"torch.eye({code(x.grid[0])})[{code(a.first - 1)}].clone()"
         return Emitted(
             'torch.einsum("s,bs...->b...", {m}, {x})', f"nn.Parameter({start})"
         )

@@ -31,6 +31,17 @@ DEALT = {
     # Of the gradient of copies each has its own, before these are summed up.
     "copies, read": "W = copies(3) > read > linear(c)",
     "woven": "W = streams(4) > weave > ln > linear(c) > merge",
+    "copies, woven": "W = copies(3) > weave > linear(c) > merge",
+    # What is made of copies has each in one piece; its gradient is of all, and summed.
+    "copies, a function": "W = copies(3) > gelu > merge",
+    "copies, a norm": "W = copies(3) > ln > merge",
+    "copies, a function, read": "W = copies(3) > tanh > read",
+    "copies, a function, multiplied": "W = copies(3) > tanh > linear(c) > merge",
+    # The statistics of a norm are there while it runs.
+    "a norm behind a function": "W = streams(2) > gelu > ln > linear(c) > join",
+    # What lies as streams that were dealt out is put together without a copy.
+    "joined": "W = streams(2) > gelu > join",
+    "joined, nothing between": "W = streams(2) > dropout(0.1) > join",
 }
 #: Streams from the stem on.
 STEMS = {
@@ -57,10 +68,8 @@ def test_dealt(name: str, size: tuple[int, int, int]) -> None:
     for plan, said, real in held(item, ("plain", "lean", "checkpoint"), batch):
         assert said.total.kept == real.kept, plan
         peak = said.training - said.total.optimizer
-        assert peak == pytest.approx(real.training, rel=0.08), plan
-        # The numbers of `read` are a row of a matrix, which is there as well.
-        close = pytest.approx(real.inference, rel=0.05 if "read" in name else 0.01)
-        assert said.inference == close, plan
+        assert peak == pytest.approx(real.training, rel=0.03), plan
+        assert said.inference == pytest.approx(real.inference, rel=0.01), plan
 
 
 @pytest.mark.parametrize(("name", "size"), [*product(STEMS, SIZES)])
@@ -74,7 +83,7 @@ def test_stems(name: str, size: tuple[int, int, int]) -> None:
     for plan, said, real in held(item, ("plain", "lean", "checkpoint"), batch):
         assert said.total.kept == real.kept, plan
         peak = said.training - said.total.optimizer
-        assert peak == pytest.approx(real.training, rel=0.08), plan
+        assert peak == pytest.approx(real.training, rel=0.05), plan
         assert said.inference == pytest.approx(real.inference, rel=0.01), plan
 
 
