@@ -12,6 +12,7 @@ import pytest
 
 from recform.training.engine import Stopped
 from recform.training.session import run
+from tests import warm
 from tests.training.helpers import lines, outcome, planned, trained, weights
 from tests.training.processes import MORE, PLAIN
 from tests.training.test_resume import Stopping
@@ -20,11 +21,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def launched(folder: Path, kind: str) -> subprocess.CompletedProcess[str]:
-    """Runs of two processes, by torchrun."""
+    """Runs of two processes, by torchrun, which have imported torch already."""
     script = str(Path(__file__).with_name("processes.py"))
     launcher = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    program = ["--no-python", str(warm.program("python")), script]
     return subprocess.run(
-        [sys.executable, *launcher, script, str(folder), kind],
+        [sys.executable, *launcher, *program, str(folder), kind],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
