@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+
+import recform
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,3 +27,9 @@ NETWORKS = {
 def path(name: str) -> Path:
     """The file of a network."""
     return ROOT / "examples" / NETWORKS[name][0]
+
+
+@cache
+def source(name: str) -> str:
+    """What is generated for a network, once in a process of the tests."""
+    return recform.compile(path(name), NETWORKS[name][1], timm=True).source

@@ -18,16 +18,19 @@ from recform.compiler import (
 from recform.diagnostics import CompileError
 from recform.emit.classifier.base import base_class
 from recform.target import Target
-from tests.interface.networks import NETWORKS, ROOT, path
+from tests.interface.networks import NETWORKS, ROOT, source
 from tests.interface.test_features import FORMS
 
 ZOO = ROOT / "examples" / "zoo"
+#: Further files whose code is linted, and their networks if they have several.
+OTHERS = dict.fromkeys(
+    ("mobilenet_v2", "densenet121", "vgg16_bn", "googlenet", "inception_v3")
+) | {"shufflenet_v1": "ShuffleNet1"}
 
 
 @pytest.mark.parametrize("name", ["rf_resnet18s", "rf_revnet110"])
 def test_golden(name: str, golden: Any) -> None:
-    source = recform.compile(path(name), NETWORKS[name][1], timm=True).source
-    golden.check(f"interface/{name}.py", source)
+    golden.check(f"interface/{name}.py", source(name))
 
 
 def test_golden_of_a_row(golden: Any) -> None:
@@ -37,17 +40,17 @@ def test_golden_of_a_row(golden: Any) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_only_torch_is_imported(name: str) -> None:
-    source = recform.compile(path(name), NETWORKS[name][1], timm=True).source
+    text = source(name)
     found = {
         (node.module or "") if isinstance(node, ast.ImportFrom) else node.names[0].name
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Import | ast.ImportFrom)
     }
     standard = {"collections", "collections.abc", "contextlib", "functools"}
     standard |= {"math", "typing"}
     assert {item.split(".")[0] for item in found - standard} == {"torch"}
-    assert source.count("class ImageClassifier(") == 1
-    assert "--timm" in source[:600]
+    assert text.count("class ImageClassifier(") == 1
+    assert "--timm" in text[:600]
 
 
 def test_several_networks_share_the_class() -> None:
@@ -81,18 +84,11 @@ def test_a_network_of_the_name_of_the_class() -> None:
 
 def sources() -> list[str]:
     """What is generated with timm's interface; tests/emit lints it with the rest."""
-    files = [path(name) for name in NETWORKS]
-    files += [
-        ZOO / f"{name}.rf" for name in ("mobilenet_v2", "densenet121", "vgg16_bn")
-    ]
-    files += [
-        ZOO / f"{name}.rf" for name in ("googlenet", "inception_v3", "shufflenet_v1")
-    ]
-    several = {"lm_resnet": "LMResNet20", "shufflenet_v1": "ShuffleNet1"}
-    texts = [
-        recform.compile(file, several.get(file.stem), timm=True).source
-        for file in files
-    ]
+    texts = [source(name) for name in NETWORKS]
+    texts += (
+        recform.compile(ZOO / f"{name}.rf", network, timm=True).source
+        for name, network in OTHERS.items()
+    )
     return texts + [recform.compile(text, timm=True).source for text in FORMS.values()]
 
 
