@@ -222,7 +222,7 @@ def test_a_form_is_imported_where_it_is_asked_for(
 
 
 def test_verifying_imports_no_compiler_of_torch(tmp_path: Path) -> None:
-    """`torch.func` would: a second more, whatever the formula is."""
+    """For the Jacobian `torch.func` would: a second more for each formula that has one."""
     (tmp_path / "one.rf").write_text(FORMULA)
     (tmp_path / "program.py").write_text(PROGRAM)
     done = shell(tmp_path, "python program.py verify one.rf")
