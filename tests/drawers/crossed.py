@@ -19,6 +19,7 @@ from recform.diagnostics import CompileError
 from recform.memory import Memory
 from recform.modules import load_source
 from recform.target import Target
+from recform.verify.whole import checks
 from tests.oracle.compare import shake
 from tests.oracle.third.check import TooLarge, apart, passes
 from tests.splicing.test_splicing import PLAIN, compiled, outcome
@@ -36,12 +37,14 @@ TOLERANCE = 1e-7
 
 
 def crossed(text: str) -> str:
-    """What came of a file: it is refused, or right in each form that it has."""
+    """What came of a file: it is refused, or right in each form, and `verify` says so."""
     came = outcome(text)
     if came in ("refused", "not run", "overflowed"):
         return came
     item = compiled(text, PLAIN)
     assert item is not None
+    wrong = [check for check in checks(item) if check.holds is False]
+    assert not wrong, wrong
     try:
         _draws(text, item)
         _folds(text, item)
