@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import sympy
 
-from recform.algebra.expr import I, State, Tensor, subtensors
+from recform.algebra.expr import Context, I, Input, State, Tensor, subtensors
 from recform.algebra.formula import Formula
 from recform.analysis.invariants.invariants import Invariant, invariants
 from recform.analysis.invariants.inverse import Inverse, inverse
@@ -283,10 +283,11 @@ def _backwards(
         for block in range(blocks - reach.order + 1, blocks + 1):
             state = State(name, block)
             back.values[state] = handed(forward.at(state, 0))
-    # What the equations name by a number of its own is not a block's to hand back.
+    # What comes in, or has a number of its own, is not a block's to hand back.
     for step in solved.steps:
         for part in (part for tensor in step.right for part in subtensors(tensor)):
-            if isinstance(part, State) and part.index.is_Integer:
+            is_fixed = isinstance(part, State) and part.index.is_Integer
+            if is_fixed or isinstance(part, Input | Context):
                 back.values[part] = forward.at(part, 0)
     found: dict[Tensor, torch.Tensor] = {}
     for block in range(blocks, first, -1):

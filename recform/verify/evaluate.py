@@ -44,6 +44,7 @@ from recform.blocks.function import NUMBERS
 from recform.blocks.symbolic import Symbolic
 from recform.graph.calls import takes_stack
 from recform.recurrence.unroll import Unroller
+from recform.verify.names import Names
 
 if TYPE_CHECKING:
     import torch
@@ -120,8 +121,9 @@ class Evaluator:
                 gives another tensor a name, so that one can differentiate by it.
         """
         self.formula, self.length, self.parts = formula, length, parts
-        self._calls: dict[tuple[str, int | None, tuple[Computed, ...]], Computed] = {}
+        self._calls: dict[State, Computed] = {}
         self.unroller = Unroller(formula, length)
+        self.names = Names(self.unroller, apart=apart)
         self.values: dict[Tensor, Computed] = {}
         self._numbers: dict[tuple[Symbolic, Symbolic], Computed] = {}
         self._apart = apart
@@ -181,18 +183,18 @@ class Evaluator:
         definition = self.unroller.definitions.get(tensor)
         if definition is not None and isinstance(tensor, State):
             value = self.term(definition, tensor)
-            if not self._apart and self.unroller.is_name(tensor):
-                return value
-            # Whatever else has this value, an operator on both runs twice.
-            return value.view_as(value)
+            return value.view_as(value) if self._apart else value
         match tensor:
             case Apply():
                 index = None if tensor.index is sympy.nan else int(tensor.index)
                 module = self.parts.operator(tensor.operator, index)
                 inner = tuple(self.term(part, tensor) for part in tensor.arguments)
-                # A value that has two names, as the input may, is one argument: torch's
-                # tensors are keys by their identity.
-                key = (tensor.operator, index, inner)
+                # Behind an adapter a value is known by itself.
+                known = (
+                    self.names.of(part) if value is self.values[part] else value
+                    for part, value in zip(tensor.arguments, inner, strict=True)
+                )
+                key = self.names.call(tensor, tuple(known))
                 if key not in self._calls:
                     self._calls[key] = self._applied(tensor, module, inner)
                 return self._calls[key]

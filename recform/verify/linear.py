@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from recform.algebra.expr import State
+from recform.algebra.expr import Elementwise, State, subtensors
 from recform.algebra.formula import Formula
 from recform.analysis.paths.counting import Counter
 from recform.analysis.paths.distribution import gated_by_tensors
@@ -181,10 +181,23 @@ def _detached(value: Computed) -> Computed:
 def path_numbers(trial: Trial) -> tuple[bool | None, str]:
     """The output as a polynomial in the gain of the blocks, read off at many gains."""
     made = twin.linear(trial.formula, trial.own, 1)
+    if (shift := _moving(made)) is not None:
+        return None, f"{shift} moves tokens, and is no number"
     if gated_by_tensors(_laws(twin.inactive(made), trial.own)):
         return None, "what weighs or chooses tensors has no polynomial in the gain"
     least = trial.own if trial.formula.relative else 1
     return settled(partial(_path_numbers, trial), trial.blocks, least)
+
+
+def _moving(formula: Formula) -> str | None:
+    """What moves tokens in the equations."""
+    rights = [equation.right for equation in formula.equations]
+    rights += [b.right for b in formula.boundaries if b.right is not None]
+    parts = (
+        part for tensor in (*rights, formula.output) for part in subtensors(tensor)
+    )
+    moving = (part for part in parts if isinstance(part, Elementwise))
+    return next((part.name for part in moving if part.function.moves), None)
 
 
 def _path_numbers(trial: Trial, blocks: int) -> Measured:

@@ -14,6 +14,15 @@ from random import Random
 from tests.drawers.drafts import HEADS, IDS, IMAGE, SAME, STEMS, TOKENS, VECTOR, Draft
 from tests.drawers.features import FEATURES
 
+#: Features of which a file has one.
+APART = (
+    ("lean", "checkpoints"),
+    ("halves of the input", "an unknown"),
+    ("halves of the input", "a memory"),
+    ("halves of the input", "a start"),
+    ("an unknown", "a memory"),
+)
+
 
 def files(random: Random) -> str:
     """A file of two to five features; its first line has their names."""
@@ -25,6 +34,8 @@ def files(random: Random) -> str:
     draft.terms.append(" + W_i*X_<i-1>")
     able = [name for name, (kinds, _) in FEATURES.items() if draft.kind in kinds]
     chosen = set(random.sample(able, random.choice((2, 3, 4, 4, 5))))
+    for one, other in APART:
+        chosen -= {other} if one in chosen else set()
     for name in (name for name in FEATURES if name in chosen):
         FEATURES[name][1](draft)
     return f"# {', '.join(sorted(chosen))}\n{draft.text()}"

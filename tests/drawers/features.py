@@ -164,7 +164,7 @@ def _(d: Draft) -> None:
 @feature("per stage")
 def _(d: Draft) -> None:
     numbers = ", ".join(d.random.choice("24") for _ in d.widths)
-    d.lines.append(f"const k = ({numbers},) per stage")
+    d.lines.append(f"const k = ({numbers}{',' * (len(d.widths) < 2)}) per stage")
     d.random.choice(
         (
             lambda: d.inside(f"{d.map('k*c')} > {d.map('c')}"),
@@ -295,7 +295,7 @@ learns("slope", "scalar r_i = 0.2", " + max(X_<i-1>, r_i*X_<i-1>)")
 
 # ------------------------------------------------------------------------------- histories
 
-learns("weighed sum", "scalar t_<i,k> = 1/(i+k+1)", " + sum(k, 0, i-1, t_<i,k>*X_k)")
+learns("weighed sum", "scalar y_<i,k> = 1/(i+k+1)", " + sum(k, 0, i-1, y_<i,k>*X_k)")
 adds("softmax over depth", ("one",), "sum(k, 0, i-1, softmax(k, {0}_i*X_k)*X_k)")
 adds("sum by stage", ("one",), "sum(k, 0, i-1, softmax(k, {0}_i*X_k)*X_k, by=stage)")
 adds("mean of all", ("same",), "{0}_i*mean(X_<0..i-1>)")

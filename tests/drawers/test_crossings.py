@@ -24,7 +24,7 @@ FILES = RANDOM.map(crossings.files)
 APART = LAST.parent / "apart"
 
 
-@tries(3)
+@tries(1)
 @given(FILES)
 def test_few(text: str) -> None:
     event(crossed(text))
