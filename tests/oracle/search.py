@@ -23,7 +23,7 @@ REFUSED = {"RF305", "RF309", "RF406"}
 REFUSED_STAGES = REFUSED | {"RF401", "RF407"}
 
 #: Where what is being tried stands.
-LAST = Path(".hypothesis", "last")
+LAST = Path(__file__).resolve().parents[2] / ".hypothesis" / "last"
 
 
 def few(examples: int) -> int:
