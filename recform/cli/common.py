@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from enum import StrEnum
@@ -146,12 +146,12 @@ def _wrapped(function: Callable[..., None], name: str) -> Callable[..., None]:
     @wraps(function)
     def wrapper(*, told_as: Format = Format.text, **options: Any) -> None:
         plugins = (options.get if own else options.pop)("plugins", None)
-        _PLUGINS.set(tuple(plugins or ()))
         given = {
             group: cls(**{item.name: options.pop(item.name) for item in fields(cls)})
             for group, cls in groups.items()
         }
         with (
+            _naming(plugins or ()),
             files.kept(),
             progress.shown(f"recform {name}"),
             answer.given(name, options.get("as_json"), told_as is Format.json),
@@ -176,6 +176,16 @@ def _wrapped(function: Callable[..., None], name: str) -> Callable[..., None]:
     wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     wrapper.__annotations__ = {item.name: item.annotation for item in parameters}
     return wrapper
+
+
+@contextmanager
+def _naming(plugins: Iterable[str]) -> Iterator[None]:
+    """Around a command that has these; whoever calls the next one here has others."""
+    token = _PLUGINS.set(tuple(plugins))
+    try:
+        yield
+    finally:
+        _PLUGINS.reset(token)
 
 
 def _parameters(signature: inspect.Signature) -> Iterator[inspect.Parameter]:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 from typer.main import get_command
+from typer.testing import CliRunner
 
 import recform
 from recform.blocks import Arguments, Emitted, Misfit, Operator, Shape
@@ -402,6 +403,16 @@ def test_every_command_takes_plugins() -> None:
 
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
         assert "plugins" in {item.name for item in command.params}, name
+
+
+def test_plugins_of_one_command_are_not_those_of_the_next(mine: Path) -> None:
+    from recform.cli.app import app
+    from recform.cli.common import plugins
+
+    net = mine.with_name("net.rf")
+    net.write_text(NET)
+    done = CliRunner().invoke(app, ["check", str(net), "--plugin", str(mine)])
+    assert (done.exit_code, plugins()) == (0, ())
 
 
 def test_two_that_name_the_same_file_agree_to_the_byte(mine: Path) -> None:
