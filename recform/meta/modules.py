@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from recform.meta import functions as F
-from recform.meta.functions import Namespace
+from recform.meta import functional as F
+from recform.meta.namespaces import Namespace
 from recform.meta.sizes import Misshapen, each
 from recform.meta.tensor import Tensor
 

@@ -8,8 +8,10 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recform.meta.functions import TORCH, Methods, Namespace, functional
+from recform.meta.functional import functional
+from recform.meta.functions import TORCH
 from recform.meta.modules import nn
+from recform.meta.namespaces import Methods, Namespace
 from recform.meta.sizes import BATCH, Misshapen, Sizes
 from recform.meta.tensor import Tensor, Unread
 
