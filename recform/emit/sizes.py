@@ -8,15 +8,15 @@ from recform.diagnostics import Diagnostics
 from recform.diagnostics.refuted import FAULT
 from recform.graph.model import NetworkGraph
 from recform.meta import Misshapen, Unread, sizes_of
-from recform.meta.sizes import shown
+from recform.meta.sizes import Mixed, shown
 from recform.modules import OF_PLUGINS
-from recform.writers.initialise import used_operators
 
 
 def check_sizes(networks: Sequence[NetworkGraph], text: str) -> None:
     """That torch takes what a file does, and makes of it what was planned.
 
-    Code of a plugin may do what is not known here; nothing is said of its network then.
+    Code of a plugin may do what is not known here, or have the examples of a batch look at
+    each other; nothing is said of its network then.
 
     Args:
         networks: from the graph stage.
@@ -36,6 +36,8 @@ def check_sizes(networks: Sequence[NetworkGraph], text: str) -> None:
             if not _is_foreign(network):
                 _refuse(network, f"nobody knows what the module does to sizes: {what}")
         except Misshapen as wrong:
+            if isinstance(wrong, Mixed) and _is_foreign(network):
+                continue
             line = f"`{wrong.line}`: " if wrong.line else ""
             _refuse(network, f"torch would not run the module: {line}{wrong}")
         else:
@@ -45,12 +47,13 @@ def check_sizes(networks: Sequence[NetworkGraph], text: str) -> None:
 
 
 def _is_foreign(network: NetworkGraph) -> bool:
-    """Whether code of plugins stands in a network."""
-    return any(operator.foreign for operator in used_operators(network))
+    """Whether code of plugins may stand in a network: it had their operators to use."""
+    library = network.recurrence.formula.library
+    return any(operator.foreign for operator in library.operators.values())
 
 
 def _refuse(network: NetworkGraph, message: str) -> None:
-    """Refuses a network, by the fault of the plugins whose code it has, if it has any."""
+    """Refuses a network, by the fault of plugins, if it had any to use."""
     report = Diagnostics()
     code, hint = ("RF514", OF_PLUGINS) if _is_foreign(network) else ("RF901", FAULT)
     span = network.recurrence.formula.equations[0].span

@@ -20,13 +20,21 @@ class Misshapen(Exception):
     line = ""
 
 
-#: How many examples a batch has: a number that is no other size, and is written N.
-BATCH = 100_003
+class Mixed(Misshapen):
+    """Two axes are the examples of a batch."""
+
+
+class Examples(int):
+    """How many examples a batch has, which is written N: not what is as many by chance."""
+
+
+#: It has many parts, for what takes a batch apart, and few enough for a loop.
+BATCH = Examples(5040)
 
 
 def shown(sizes: Iterable[int]) -> str:
     """Sizes as torch writes them."""
-    return f"[{', '.join('N' if n == BATCH else str(n) for n in sizes)}]"
+    return f"[{', '.join('N' if isinstance(n, Examples) else str(n) for n in sizes)}]"
 
 
 def spread(*all_sizes: Sizes) -> Sizes:
@@ -94,7 +102,9 @@ def filled(total: int, wanted: Sequence[int]) -> Sizes:
     if -1 in wanted:
         if wanted.count(-1) > 1 or not rest or total % rest:
             raise Misshapen(f"{total} numbers have no sizes {shown(wanted)}")
-        wanted = [total // rest if size == -1 else size for size in wanted]
+        left = total // rest
+        left = BATCH if left == BATCH else left
+        wanted = [left if size == -1 else size for size in wanted]
     elif rest != total:
         raise Misshapen(f"{total} numbers have no sizes {shown(wanted)}")
     return tuple(wanted)

@@ -9,7 +9,9 @@ from typing import Any
 
 from recform.meta.sizes import (
     BATCH,
+    Examples,
     Misshapen,
+    Mixed,
     Sizes,
     axes,
     axis,
@@ -69,13 +71,13 @@ class Tensor:
         shape: its sizes.
     """
 
-    __slots__ = ("__dict__", "shape")
+    __slots__ = ("shape",)
     device = dtype = layout = is_cuda = requires_grad = None
     _version, _base, grad, is_leaf = 0, None, None, True
 
     def __init__(self, *sizes: int) -> None:
-        if sizes.count(BATCH) > 1:
-            raise Misshapen(f"{shown(sizes)} mixes the examples of a batch")
+        if sizes.count(BATCH) > 1 and list(map(type, sizes)).count(Examples) > 1:
+            raise Mixed(f"{shown(sizes)} mixes the examples of a batch")
         self.shape = Shape(sizes)
 
     # -------------------------------------------------------------- what it is
@@ -405,7 +407,8 @@ def _indexed(sizes: Sizes, index: Any) -> Sizes:
             case int():
                 axis(size, item)
             case slice():
-                made.append(len(range(*item.indices(size))))
+                left = len(range(*item.indices(size)))
+                made.append(size if left == size else left)
             case _:
                 raise Unread("an index that is no number")
     return tuple(made)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import torch
 
 import recform
 from recform.algebra.definitions.inside import Inside
@@ -86,6 +89,58 @@ def test_what_torch_would_not_run(put: str, told: str) -> None:
     with pytest.raises(Misshapen, match=told) as found:
         sizes_of(FILE.replace("PUT", put), "Net", [(3, 6, 9)])
     assert not found.value.line or put in found.value.line
+
+
+PLUGIN = """
+from recform.blocks import Emitted, Operator
+class Odd(Operator):
+    name, about, elementwise = "odd", "a function", True
+    def emit(self, x, a): return Emitted("CODE")
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "X_i = X_<i-1> + odd(X_<i-1>)",
+        "W = linear(c)\nX_i = X_<i-1> + W_i*X_<i-1>\noutput odd(X_L)",
+        "D(x) = odd(x)\nX_i = X_<i-1> + D_i*X_<i-1>",
+        "O = odd\nX_i = X_<i-1> + O_i*X_<i-1>",
+        "X_i = X_<i-1> + sum(k, 0, i-1, odd(X_k))/i",
+    ],
+)
+def test_code_of_plugins(body: str, tmp_path: Path) -> None:
+    """It may do what is not known here; what is known to fail is its fault."""
+    plugin, text = tmp_path / "odd.py", f"input 4\nstages 4 x 3\n{body}"
+    plugin.write_text(PLUGIN.replace("CODE", "torch.special.bessel_j0({x})"))
+    assert "bessel" in recform.compile(text, plugins=[plugin]).source
+    plugin = tmp_path / "other.py"
+    plugin.write_text(PLUGIN.replace("CODE", "{x}.mean(1)"))
+    with pytest.raises(CompileError, match=r"\[N\]") as found:
+        _ = recform.compile(text, plugins=[plugin]).source
+    assert [item.code for item in found.value.diagnostics] == ["RF514"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "{x} + torch.softmax({x} @ {x}.T, 1) @ {x}",
+        "F.layer_norm({x}.unflatten(0, (-1, 2)), (2, 4)).flatten(0, 1)",
+    ],
+)
+def test_a_plugin_may_have_examples_look_at_each_other(
+    code: str, tmp_path: Path
+) -> None:
+    plugin = tmp_path / "odd.py"
+    declared = (
+        PLUGIN.replace("CODE", code)
+        .replace(", elementwise", "")
+        .replace('"a function", True', '"a function"')
+    )
+    plugin.write_text(declared)
+    text = "input 4\nstages 4 x 3\nO = odd\nX_i = X_<i-1> + O_i*X_<i-1>\nhead none"
+    net = recform.load(text, plugins=[plugin])
+    assert net(torch.zeros(6, 4)).shape == (6, 4)
 
 
 def test_what_is_not_known() -> None:
