@@ -11,7 +11,13 @@ from recform.meta.sizes import Misshapen, axes, reduced, shown, spread
 from recform.meta.tensor import Tensor, Unread, cat, stack
 
 
-def _new(*sizes: Any, **_: Any) -> Tensor:
+def _new(
+    *sizes: Any,
+    dtype: Any = None,
+    device: Any = None,
+    generator: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Of the sizes that are given, alone or in one row."""
     return Tensor().expand(*sizes) if sizes else Tensor()
 
@@ -36,6 +42,8 @@ def tensor(value: Any, **_: Any) -> Tensor:
     while isinstance(value, list | tuple):
         sizes.append(len(value))
         value = value[0] if value else 0
+    if not isinstance(value, int | float):
+        raise Unread("a tensor of what are no numbers")
     return Tensor(*sizes)
 
 
@@ -97,7 +105,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
 
 
 def vector_norm(
-    x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, **_: Any
+    x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False
 ) -> Tensor:
     """The norms along some axes."""
     return Tensor(*reduced(x.shape, dim, keepdim))

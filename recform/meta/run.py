@@ -55,7 +55,7 @@ def sizes_of(text: str, name: str, inputs: Sequence[Sizes]) -> Any:
         raise
     except Unread:
         raise
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         raise Unread(f"{type(fault).__name__}: {fault}") from fault
 
 

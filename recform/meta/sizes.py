@@ -29,7 +29,7 @@ class Examples(int):
 
 
 #: It has many parts, for what takes a batch apart, and few enough for a loop.
-BATCH = Examples(5040)
+BATCH = Examples(840)
 
 
 def shown(sizes: Iterable[int]) -> str:

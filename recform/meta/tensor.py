@@ -129,6 +129,8 @@ class Tensor:
 
     def _with(self, *others: Any) -> Tensor:
         sizes = [other.shape for other in others if isinstance(other, Tensor)]
+        if len(sizes) < len(others):
+            _require_numbers(others)
         if all(other == self.shape for other in sizes):
             # What is no one's own is as good as a new one: blocks add up very many.
             return self if type(self) is Tensor else Tensor(*self.shape)
@@ -140,10 +142,10 @@ class Tensor:
     __rfloordiv__ = __rmod__ = _with
 
     def __eq__(self, other: object) -> Any:
-        return self._with(other)
+        return False if other is None else self._with(other)
 
     def __ne__(self, other: object) -> Any:
-        return self._with(other)
+        return True if other is None else self._with(other)
 
     __hash__ = object.__hash__
 
@@ -352,6 +354,9 @@ class Tensor:
     def __setitem__(self, index: Any, value: Any) -> None:
         self[index]._within(value)
 
+    def _new(self, *sizes: Any, dtype: Any = None, device: Any = None) -> Tensor:
+        return Tensor(*_listed(sizes))
+
     def new_full(self, size: Sequence[int], *_: Any, **__: Any) -> Tensor:
         return Tensor(*size)
 
@@ -365,16 +370,39 @@ class Tensor:
         if name in ALONG:
             return self._along
         if name in NEW:
-            return lambda *sizes, **_: Tensor(*_listed(sizes))
+            return self._new
         raise Unread(f"Tensor.{name}")
 
-    def _along(self, dim: Any = None, keepdim: bool = False, **_: Any) -> Tensor:
+    def _along(
+        self, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+    ) -> Tensor:
         return Tensor(*reduced(self.shape, dim, keepdim))
 
-    def _spread(self, dim: Any = None, *, keepdim: bool = False, **_: Any) -> Tensor:
+    def _spread(
+        self,
+        dim: Any = None,
+        *,
+        keepdim: bool = False,
+        unbiased: bool = True,
+        correction: float = 1,
+    ) -> Tensor:
+        if isinstance(dim, bool):
+            raise Unread("a variance that is told whether it is unbiased by place")
         return self._along(dim, keepdim)
 
     var = std = _spread
+
+
+def _require_numbers(others: Sequence[Any]) -> None:
+    """Raises for what torch takes for no number.
+
+    Raises:
+        Misshapen: for several values, or none.
+    """
+    for other in others:
+        if other is None or isinstance(other, tuple | list | str):
+            what = "nothing" if other is None else f"a {type(other).__name__}"
+            raise Misshapen(f"a tensor meets {what}")
 
 
 def _listed(sizes: Sequence[Any]) -> list[int]:
@@ -416,6 +444,8 @@ def _indexed(sizes: Sizes, index: Any) -> Sizes:
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """One behind the other along an axis."""
+    if any(tensor.shape == (0,) for tensor in tensors):
+        raise Unread("a row of tensors with an empty one")
     return Tensor(*joined([tensor.shape for tensor in tensors], dim))
 
 

@@ -61,14 +61,15 @@ class Machine:
         equations: what each unknown has to be.
 
     Attributes:
-        calls: the applications that were computed, each as often as it was.
+        calls: the applications that were computed, each as often as it was, with the
+            block that did, and what is written there.
         constants: what the start makes of further inputs.
     """
 
     def __init__(self, equations: Equations) -> None:
         self.equations = equations
         self.values = equations.values
-        self.calls: list[int] = []
+        self.calls: list[tuple[int, tuple[int, Apply]]] = []
         # What the start makes for all blocks, without its being handed on.
         self.constants: dict[Tensor, int] = {}
 
@@ -196,7 +197,7 @@ class _Frame:
             _, owner = self.module(tensor.operator, int(tensor.index))
         arguments = tuple(map(self.value, tensor.arguments))
         made = self.equations.applied(tensor.operator, owner, arguments)
-        self.calls.append(made)
+        self.calls.append((made, (self.block, tensor)))
         return made
 
     def _number(self, tensor: Scaled | Filled) -> Number:

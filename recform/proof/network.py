@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from recform.algebra.expr import Apply
 from recform.closure import closure
 from recform.diagnostics import Diagnostics
 from recform.diagnostics.refuted import Refuted, proving
@@ -210,13 +211,15 @@ class _Follower:
     def _once(self, wanted: list[int]) -> None:
         """Whether each operator runs once on what it gets, and none for nobody."""
         needed = self._needed(wanted)
-        seen: set[int] = set()
-        for call in self._machine.calls:
-            if call in seen:
+        seen: dict[int, tuple[int, Apply]] = {}
+        for call, written in self._machine.calls:
+            before = seen.setdefault(call, written)
+            # Terms in another order are written apart, and have one value.
+            apart = before[0] == written[0] and before[1] != written[1]
+            if before is not written and not apart:
                 raise Refuted(f"{self._shown(call)} is computed twice")
             if call not in needed:
                 raise Refuted(f"{self._shown(call)} is computed, and nobody reads it")
-            seen.add(call)
 
     def _needed(self, wanted: list[int]) -> set[int]:
         """All that some values are made of."""

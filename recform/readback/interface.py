@@ -177,7 +177,14 @@ class Interface:
             early = [*self._modules(self._returned[:stop]), *read]
             ran = [*self._modules(self._returned[: stops[-1]]), *later]
             places = set(map(place, early))
-            late = [part for part in ran if place(part) not in places]
+            # What all blocks share stays, with all that is in it.
+            shared = read if apart else [part for part, _ in got]
+            late = [
+                part
+                for part in ran
+                if place(part) not in places
+                and not any(_holds(p, part) for p in shared)
+            ]
             lost = [p for p in early if any(_holds(part, p) for part in parts)]
             left = [p for p in late if not any(_holds(part, p) for part in parts)]
             if lost or left:

@@ -95,6 +95,11 @@ FORMS = {
     f"U = conv(1, cin)\nV = ln\n{STAGED.replace('W_i*', 'W_i*V*')}output V*U*X_L\n": (
         "stem 1, level1 1, level2 2"
     ),
+    # Blocks read it as well, and it stays where they do.
+    "U = conv(1, cin)\ninput 3 x 16 x 16\nstages 8 x 2, 8 x 2 / 2\n"
+    "X_i = X_<i-1> + U*W_i*X_<i-1>\noutput concat(U*X_L, X_L)\n": (
+        "stem 1, level1 1, level2 2"
+    ),
     f'U = bn\nnames stages = ("a", "b")\n{STAGED}output U*X_L\n': (
         "stem 1, level1 1, level2 2"
     ),

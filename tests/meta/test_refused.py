@@ -126,11 +126,18 @@ def test_code_of_plugins(body: str, tmp_path: Path) -> None:
     [
         "{x} + torch.softmax({x} @ {x}.T, 1) @ {x}",
         "F.layer_norm({x}.unflatten(0, (-1, 2)), (2, 4)).flatten(0, 1)",
+        # What is said in words that are not known here is not guessed.
+        "{x} - {x}.sum(dim=1, keepdims=True)",
+        "{x} - {x}.mean(axis=1)[:, None]",
+        "{x} * {x}.var(True)",
+        "{x} + torch.zeros(size=(6, 4))",
+        "{x} + torch.as_tensor(range(4))",
+        "torch.cat(({x}, torch.empty(0)), dim=1)",
+        "torch.stack([row.tanh() for row in {x}])",
     ],
 )
-def test_a_plugin_may_have_examples_look_at_each_other(
-    code: str, tmp_path: Path
-) -> None:
+def test_right_plugins(code: str, tmp_path: Path) -> None:
+    """The examples of a batch may look at each other there."""
     plugin = tmp_path / "odd.py"
     declared = (
         PLUGIN.replace("CODE", code)
@@ -141,6 +148,34 @@ def test_a_plugin_may_have_examples_look_at_each_other(
     text = "input 4\nstages 4 x 3\nO = odd\nX_i = X_<i-1> + O_i*X_<i-1>\nhead none"
     net = recform.load(text, plugins=[plugin])
     assert net(torch.zeros(6, 4)).shape == (6, 4)
+
+
+@pytest.mark.parametrize(
+    ("last", "told"),
+    [("x, x", "meets a tuple"), ("None", "meets nothing"), ("exit(3)", "")],
+)
+def test_what_a_class_of_a_plugin_returns(
+    last: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plugin = tmp_path / "own.py"
+    plugin.write_text(
+        "from recform.blocks import Emitted, Operator\n"
+        "class Own(Operator):\n"
+        "    name, about, attribute = 'own', 'of a class', 'own'\n"
+        "    support = ('class Own(nn.Module):\\n'\n"
+        "        '    def forward(self, x: Tensor) -> Tensor:\\n'\n"
+        f"        '        print(x.shape)\\n        return {last}\\n',)\n"
+        "    def emit(self, x, a): return Emitted('{m}({x})', 'Own()')\n"
+    )
+    text = "input 4\nstages 4 x 3\nO = own\nX_i = X_<i-1> + O_i*X_<i-1>\nhead none"
+    compiled = recform.compile(text, plugins=[plugin])
+    if told:
+        with pytest.raises(CompileError, match=told) as found:
+            _ = compiled.source
+        assert [item.code for item in found.value.diagnostics] == ["RF514"]
+    else:  # Nobody knows where it would end.
+        assert "exit(3)" in compiled.source
+    assert not capsys.readouterr().out
 
 
 def test_what_is_not_known() -> None:

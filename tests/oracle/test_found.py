@@ -204,6 +204,11 @@ FOUND = {
     "X_i = W_i*X_<i-1> + sum(k, 2, i-1, p_k*X_k) + max(X_<2..i-1>)\noutput X_L",
     "learned multiples in a maximum": VECTORS + LEARNED + "stages 3 x 2, 4 x 3\n"
     "X_i = W_i*X_<i-1> + max(X_<i-1>, p_<i-1>*X_<i-1>, p_<i-2>*X_<i-2>)\noutput X_L",
+    # Terms in another order are the same value, written apart: RF901.
+    "a sum turned round": VECTORS
+    + "stages 3 x 4\nX_i = W_i*(X_<i-1> + X_0) + tanh(W_i*(X_0 + X_<i-1>))\noutput X_L",
+    "a sum of multiples turned round": VECTORS + "stages 3 x 4\n"
+    "X_i = U_i*(2*X_<i-1> + W_i*X_0) + tanh(U_i*(W_i*X_0 + X_<i-1>*2))\noutput X_L",
     # What has no parameters was a function for all blocks, and no block had its own.
     "an activation with an index and without": VECTORS
     + "stages 3 x 3\nV = relu\nX_i = X_<i-1> + V*W_i*X_<i-1> + V_i*X_<i-1>\noutput X_L",

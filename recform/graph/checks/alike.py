@@ -7,19 +7,17 @@ from recform.graph.model import NetworkGraph, Segment
 
 
 def layouts_apart(network: NetworkGraph) -> tuple[Segment, Segment] | None:
-    """Blocks that take one step on other layouts: with `scope stage`, by a transition.
+    """Blocks of two stages that get other layouts: with `scope stage`, by a transition.
 
     Returns:
-        A run of blocks of the first stage, and one of another; None if there are none.
+        The first blocks of the first stage, and of another; None if there are none.
     """
-    first: dict[int, Segment] = {}
-    for stage in network.stages:
-        for segment in stage.segments:
-            before = first.setdefault(segment.step, segment)
-            if _layouts(before) != _layouts(segment):
-                return before, segment
+    first, *others = (stage.segments[0] for stage in network.stages)
+    for other in others:
+        if _layouts(first) != _layouts(other):
+            return first, other
     return None
 
 
-def _layouts(segment: Segment) -> list[object]:
-    return [x.layout if isinstance(x, Shape) else None for x in segment.inputs]
+def _layouts(segment: Segment) -> set[object]:
+    return {x.layout for x in segment.inputs if isinstance(x, Shape)}
