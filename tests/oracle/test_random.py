@@ -20,7 +20,7 @@ from tests import Tried
 from tests.inference.test_inference import apart
 from tests.oracle.compare import compiled, shake
 from tests.oracle.files import recurrences, split_starts, timed
-from tests.oracle.search import LAST, outcome, search, tries
+from tests.oracle.search import outcome, search, tries
 from tests.oracle.sums import sums, wide_sums
 from tests.oracle.test_kept import error, passes
 from tests.oracle.wider import wider
@@ -200,10 +200,11 @@ def test_what_is_being_tried_stands_in_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a search that is ended from outside, or fails, it is there afterwards."""
-    monkeypatch.chdir(tmp_path)
+    last = tmp_path / "last"
+    monkeypatch.setattr("tests.oracle.search.LAST", last)
 
     def good(text: str) -> str:
-        (found,) = LAST.iterdir()
+        (found,) = last.iterdir()
         assert found.name.startswith("tests_oracle_test_random")
         assert found.read_text() == text
         return "agreed"
@@ -214,7 +215,7 @@ def test_what_is_being_tried_stands_in_a_file(
         return "agreed"
 
     assert search(st.integers(0, 10).map(str), good, 5) == {"agreed": 5}
-    assert not [*LAST.iterdir()]
+    assert not [*last.iterdir()]
     with pytest.raises(ValueError, match="7"):
         search(st.integers(0, 10).map(str), bad, 200)
-    assert [found.read_text() for found in LAST.iterdir()] == ["7"]
+    assert [found.read_text() for found in last.iterdir()] == ["7"]
