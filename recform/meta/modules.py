@@ -177,6 +177,12 @@ def _bias(size: int, bias: bool) -> Parameter | None:
     return Parameter(Tensor(size)) if bias else None
 
 
+def _require_groups(groups: int, *channels: int) -> None:
+    for count in channels:
+        if count % groups:
+            raise Misshapen(f"{count} channels are no {groups} groups")
+
+
 class Linear(Module):
     """A product with a matrix."""
 
@@ -222,7 +228,6 @@ class Embedding(Module):
 
 class _Conv(Module):
     axes = 2
-    run: Callable[..., Tensor]
 
     def __init__(
         self,
@@ -237,10 +242,7 @@ class _Conv(Module):
         padding_mode: str = "zeros",
         **_: Any,
     ) -> None:
-        if in_channels % groups or out_channels % groups:
-            raise Misshapen(
-                f"{in_channels} to {out_channels} channels are no {groups} groups"
-            )
+        _require_groups(groups, in_channels, out_channels)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size = each(kernel_size, self.axes)
         self.stride, self.dilation = each(stride, self.axes), each(dilation, self.axes)
@@ -279,10 +281,7 @@ class _ConvTranspose(Module):
         dilation: Any = 1,
         **_: Any,
     ) -> None:
-        if in_channels % groups or out_channels % groups:
-            raise Misshapen(
-                f"{in_channels} to {out_channels} channels are no {groups} groups"
-            )
+        _require_groups(groups, in_channels, out_channels)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.how = (stride, padding, output_padding, groups, dilation)
         kernel = each(kernel_size, self.axes)
@@ -329,8 +328,7 @@ class GroupNorm(Module):
         affine: bool = True,
         **_: Any,
     ) -> None:
-        if num_channels % num_groups:
-            raise Misshapen(f"{num_channels} channels are no {num_groups} groups")
+        _require_groups(num_groups, num_channels)
         self.num_groups = num_groups
         self.weight = Parameter(Tensor(num_channels)) if affine else None
         self.bias = Parameter(Tensor(num_channels)) if affine else None

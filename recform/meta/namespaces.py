@@ -16,7 +16,7 @@ POINTWISE = frozenset(
         *("sigmoid", "softsign", "tanhshrink", "hardshrink", "softshrink", "rrelu"),
         *("threshold", "dropout", "dropout1d", "dropout2d", "dropout3d", "normalize"),
         *("alpha_dropout", "feature_alpha_dropout", "zeros_like", "ones_like"),
-        *("empty_like", "full_like", "rand_like", "randn_like", "clamp", "nan_to_num"),
+        *("empty_like", "full_like", "rand_like", "randn_like", "nan_to_num"),
     )
 )
 

@@ -41,7 +41,7 @@ ALIKE = frozenset(
     (
         *("abs", "cos", "exp", "floor", "ceil", "log", "neg", "reciprocal", "relu"),
         *("rsqrt", "sigmoid", "sign", "sin", "sqrt", "square", "tanh", "erf", "round"),
-        *("clamp", "clamp_min", "clamp_max", "clone", "contiguous", "detach", "half"),
+        *("clone", "contiguous", "detach", "half"),
         *("bfloat16", "bool", "cpu", "double", "float", "int", "long", "to", "type"),
         *("type_as", "requires_grad_", "roll", "flip"),
         *("bernoulli_", "zero_", "fill_"),
@@ -57,7 +57,8 @@ TOGETHER = frozenset(
     (
         *("add", "sub", "mul", "div", "pow", "maximum", "minimum", "masked_fill"),
         *("where", "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or"),
-        *("lerp", "addcmul", "fmod", "remainder", "atan2", "clamp"),
+        *("lerp", "addcmul", "fmod", "remainder", "atan2"),
+        *("clamp", "clamp_min", "clamp_max"),
     )
 )
 #: Methods that make tensors of other sizes.
@@ -366,12 +367,16 @@ class Tensor:
         if name in ALIKE:
             return lambda *_, **__: Tensor(*self.shape)
         if name in TOGETHER:
-            return lambda *others, **_: self._with(*others)
+            return self._together
         if name in ALONG:
             return self._along
         if name in NEW:
             return self._new
         raise Unread(f"Tensor.{name}")
+
+    def _together(self, *others: Any, **named: Any) -> Tensor:
+        given = (*others, *named.values())
+        return self._with(*(other for other in given if isinstance(other, Tensor)))
 
     def _along(
         self, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
