@@ -178,7 +178,8 @@ class Interface:
             ran = [*self._modules(self._returned[: stops[-1]]), *later]
             places = set(map(place, early))
             # What all blocks share stays, with all that is in it.
-            shared = read if apart else [part for part, _ in got]
+            which = read if apart else [part for part, _ in got]
+            shared = {place(part): part for part in which}.values()
             late = [
                 part
                 for part in ran
