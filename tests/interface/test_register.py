@@ -21,7 +21,8 @@ BODY = "input 3 x 16 x 16\nstages 8 x 1, 12 x 2 / 2\nX_i = X_<i-1> + W_i*X_<i-1>
 TWO = f"{BODY}network Left\nnetwork Right\n"
 
 
-@pytest.fixture(scope="module")
+# Once in a process: timm keeps what is registered, though another file comes between.
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("formulas")
 
