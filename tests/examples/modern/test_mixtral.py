@@ -119,3 +119,39 @@ def test_mixtures_of_experts(name: str, top: int) -> None:
     known = {**KEYS, **MAPS, **keys}
     transplanted(net, judge, known)
     same(net, judge, torch.randn(2, 9, 32, dtype=torch.float64), known)
+
+
+#: Of a small one.
+SMALL = {
+    "width": 8,
+    "heads": 2,
+    "kvheads": 1,
+    "length": 5,
+    "depth": 1,
+    "classes": 3,
+    "experts": 3,
+    "top": 2,
+    "inner": 4,
+}
+
+
+@pytest.mark.long
+def test_exported_and_compiled_for_one_choice() -> None:
+    """It runs with another one."""
+    net = recform.compile(FILE, **SMALL).module().eval()
+    first, other = torch.randn(2, 2, 5, 8)
+    exported = torch.export.export(net, (first,)).module()
+    compiled = torch.compile(net, backend="eager", fullgraph=True)
+    for x in (first, other):
+        torch.testing.assert_close(exported(x), net(x))
+        torch.testing.assert_close(compiled(x), net(x))
+
+
+def test_an_idle_expert_learns_nothing() -> None:
+    """But has gradients, as processes that train together want them."""
+    net = recform.compile(FILE, **SMALL).module()
+    moe = net.blocks[0].E.moe
+    torch.nn.init.zeros_(moe.router.weight)
+    net(torch.randn(2, 5, 8)).sum().backward()
+    learn = [all(p.grad.any() for p in expert.parameters()) for expert in moe.experts]
+    assert sorted(learn) == [False, True, True]

@@ -367,7 +367,7 @@ def _experts(x: Tensor, a: Given) -> Tensor:
     for token in x.reshape(-1, width):
         shares = (router @ token).exp()
         shares = shares / shares.sum()
-        best = sorted(range(count), key=lambda n: -float(shares[n]))[:top]
+        best = sorted(range(count), key=lambda n: -float(shares[n].detach()))[:top]
         total = sum(shares[n] for n in best) if a.get(3, "normalised", True) else 1
         parts = []
         for n in best:
