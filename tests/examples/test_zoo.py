@@ -10,12 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import recform
 from recform.compiler import Compiled
 from recform.report import TableRow
 from tests.compiled import networks
 from tests.examples import zoo_judges
 from tests.examples.zoo_counts import COUNTS, gpt2
-from tests.examples.zoo_judges import Figure
+from tests.examples.zoo_judges import ZOO, Figure
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "zoo.md"
 
@@ -164,6 +165,50 @@ def test_gpt_takes_the_weights_of_transformers() -> None:
     for name, value in of_transformers(grads).items():
         torch.testing.assert_close(mine[name], value, rtol=1e-9, atol=1e-12)
     assert len(mine) == len(grads)
+
+
+#: Mixtures of experts, under the names that Qwen3-MoE, OLMoE and DeepSeek publish.
+MIXTURE = (
+    "gate",
+    *(f"experts.{n}.{part}_proj" for n in (0, 1) for part in ("gate", "up", "down")),
+)
+
+
+def test_llama_takes_the_state_of_transformers() -> None:
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    config = transformers.LlamaConfig(
+        vocab_size=11,
+        hidden_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=6,
+        num_key_value_heads=2,
+        intermediate_size=40,
+        rms_norm_eps=1e-5,
+        rope_theta=1e5,
+        tie_word_embeddings=True,
+    )
+    theirs = transformers.LlamaForCausalLM(config).double().eval()
+    sizes = {
+        "width": 24,
+        "heads": 6,
+        "kvheads": 2,
+        "inner": 40,
+        "length": 9,
+        "depth": 2,
+    }
+    ours = network("smollm2_135m", **sizes, vocabulary=11).module().double().eval()
+    ours.load_state_dict(theirs.state_dict())
+    ids = torch.randint(0, 11, (3, 9))
+    # Theirs turns queries and keys in float32.
+    wanted = theirs(ids, use_cache=False).logits
+    torch.testing.assert_close(ours(ids), wanted, rtol=1e-6, atol=1e-6)
+    text = (ZOO / "smollm2_135m.rf").read_text(encoding="utf-8")
+    text = text.replace("G = Gated", "G = mlp: experts(2, 2, 5)").replace(
+        'G = "mlp"', 'G = "."'
+    )
+    keys = recform.compile(text, **sizes, vocabulary=11).module().state_dict()
+    assert {f"model.layers.1.mlp.{name}.weight" for name in MIXTURE} <= {*keys}
 
 
 def test_stochastic_depth_drops_later_blocks_more_often() -> None:

@@ -23,12 +23,12 @@ class Experts(nn.Module):
         super().__init__()
         self.top = top
         self.normalised = normalised
-        self.router = nn.Linear(features, count, bias=False)
+        self.gate = nn.Linear(features, count, bias=False)
         self.experts = nn.ModuleList(Expert(features, inner) for _ in range(count))
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = x.flatten(0, -2)
-        weights, chosen = self.router(tokens).softmax(-1).topk(self.top)
+        weights, chosen = self.gate(tokens).softmax(-1).topk(self.top)
         if self.normalised:
             weights = weights / weights.sum(-1, keepdim=True)
         # The tokens of an expert stand side by side, and behind it the experts of a token.

@@ -18,7 +18,7 @@ FILE = Path(__file__).resolve().parents[3] / "examples" / "modern" / "mixtral.rf
 EXPERTS, INNER = 5, 12
 #: transformers has the maps of all experts of a block in two parameters.
 MAPS: Keys = {
-    "E.moe.router": "mlp.gate",
+    "E.moe.gate": "mlp.gate",
     **{
         f"E.moe.experts.{expert}.{name}_proj": (
             f"mlp.experts.{whole}_proj",
@@ -151,7 +151,7 @@ def test_an_idle_expert_learns_nothing() -> None:
     """But has gradients, as processes that train together want them."""
     net = recform.compile(FILE, **SMALL).module()
     moe = net.blocks[0].E.moe
-    torch.nn.init.zeros_(moe.router.weight)
+    torch.nn.init.zeros_(moe.gate.weight)
     net(torch.randn(2, 5, 8)).sum().backward()
     learn = [all(p.grad.any() for p in expert.parameters()) for expert in moe.experts]
     assert sorted(learn) == [False, True, True]
