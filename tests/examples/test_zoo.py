@@ -176,6 +176,19 @@ RELATIVES: dict[str, tuple[dict[str, str], dict[str, object]]] = {
         {"linear(cin, bias=false)": "linear(cin)", f"{_KEYS}{_BIAS}": f"{_KEYS})"},
         {"use_sliding_window": False},
     ),
+    # Norms stand behind the layers.
+    "Olmo2": (
+        {
+            f"linear(cin{_BIAS}": f"linear(cin{_BIAS} > q_norm: rmsnorm(eps=1e-5)",
+            f"{_KEYS}{_BIAS},\n        V": f"{_KEYS}{_BIAS} > k_norm: rmsnorm(eps=1e-5),"
+            "\n        V",
+            "A_i*N_i": "N_i*A_i",
+            "G_i*M_i": "M_i*G_i",
+            "post_attention_layernorm": "post_feedforward_layernorm",
+            "input_layernorm": "post_attention_layernorm",
+        },
+        {},
+    ),
     # The heads of a position are streams, of which each is normalised.
     "Qwen3": (
         {
