@@ -34,7 +34,7 @@ class Experts(nn.Module):
         # The tokens of an expert stand side by side, and behind it the experts of a token.
         order = chosen.flatten().argsort()
         made = self.run(tokens.index_select(0, order // self.top), chosen.flatten())
-        made = made.index_select(0, order.argsort()).view(*chosen.shape, -1)
+        made = torch.unflatten(made.index_select(0, order.argsort()), 0, chosen.shape)
         weighed: Tensor = made * weights.unsqueeze(-1)
         return weighed.sum(1).view_as(x)
 

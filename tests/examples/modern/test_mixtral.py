@@ -155,3 +155,13 @@ def test_an_idle_expert_learns_nothing() -> None:
     net(torch.randn(2, 5, 8)).sum().backward()
     learn = [all(p.grad.any() for p in expert.parameters()) for expert in moe.experts]
     assert sorted(learn) == [False, True, True]
+
+
+@pytest.mark.parametrize("examples", [0, 1])
+def test_few_examples(examples: int) -> None:
+    net = recform.compile(FILE, **SMALL).module()
+    x = torch.randn(examples, 5, 8, requires_grad=True)
+    made = net(x)
+    made.sum().backward()
+    assert x.grad is not None
+    assert made.shape == (examples, 5, 3)
