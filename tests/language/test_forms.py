@@ -237,6 +237,13 @@ X_i = max(X_<i-1>, W_i(X_<i-1>{0}){0})
     assert str(one.module()) == str(other.module())
 
 
+@pytest.mark.parametrize("factor", ["(1+W_i)", "(1+W_i)^1", "W_i^(2-1)"])
+def test_the_first_power_of_an_operator_calls_it_once(factor: str) -> None:
+    made = recform.compile(f"X_i = {factor}*X_<i-1>")
+    assert len(made.formula.stages) == 4
+    assert len(recform.compile("X_i = (1+W_i)^2*X_<i-1>").formula.stages) == 1
+
+
 def test_a_product_of_many_sums_is_not_multiplied_out() -> None:
     """Forty of them would be 2^40 products, when it is asked what operators meet."""
     right = "*".join(f"({k} + A_i*X_<i-1>)" for k in range(1, 41))
