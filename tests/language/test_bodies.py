@@ -10,6 +10,7 @@ from torchvision.models.efficientnet import MBConv, MBConvConfig
 from torchvision.models.googlenet import Inception
 from torchvision.ops import SqueezeExcitation
 
+import recform
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError
 from tests.oracle.compare import agree, compiled
@@ -335,3 +336,16 @@ def test_tokens_spread_over_positions() -> None:
     x = torch.randn(4, 5, 6)
     gate = torch.sigmoid(step.G.fc(x.mean(1)))
     assert torch.allclose(step(x), x + x * gate[:, None])
+
+
+def test_an_argument_hides_a_parameter_that_stays_open() -> None:
+    """The rate of the file is the constructor's: the definition reads its own q."""
+    made = recform.compile(
+        "input 4\nstages 4 x 2\nparam q = 0.2\nU(x, q=0.5) = q*x\n"
+        "W = U > dropout(q)\nX_i = X_<i-1> + W_i*X_<i-1>"
+    )
+    assert [param.name for param in made.formula.params if param.free] == [
+        "q",
+        "classes",
+    ]
+    assert "q: float = 0.2" in made.source

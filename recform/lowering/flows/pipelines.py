@@ -335,9 +335,9 @@ class PipelineReader(OperatorReader):
             for name, value in self._values.items()
             if not isinstance(value, bool) and not name.endswith(ending)
         }
-        self.structural |= (
-            fixed_names(relation, self._definitions, self._library) & self._params
-        )
+        # An argument hides a parameter of its name.
+        read = fixed_names(relation, self._definitions, self._library)
+        self.structural |= read & (self._params - set(definition.defaults))
         builder = BodyBuilder(
             self._library,
             definition.name,
