@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from recform.arguments import whole, word
 from recform.blocks import Layout, Work
@@ -14,11 +14,15 @@ from recform.blocks.amount import Dtype
 from recform.costs.devices import DEVICES, Device, device_of
 from recform.costs.forms import regions
 from recform.costs.peaks import inference
+from recform.costs.record import record
 from recform.costs.repeats import Short, shortened
 from recform.costs.rows import Alike, Rows
 from recform.costs.tape import Operation, uncollected
 from recform.graph.model import NetworkGraph, Totals
 from recform.memory import MOST_EXAMPLES, Memory, Plan, rows_of
+
+#: An operation, and how often it runs.
+Computed: TypeAlias = tuple[Operation, int]
 
 
 class Optimizer(StrEnum):
@@ -52,21 +56,38 @@ class Setting:
     gpu: bool = False
     behind: int | None = None
 
-    def shortened(self, network: NetworkGraph, *, works: bool = False) -> Short:
-        """The tape of a network, a few blocks of which stand for all.
+    def shortened(self, network: NetworkGraph) -> Short:
+        """The tape of a network, a few blocks of which stand for all."""
+        return shortened(network, **self._of_tape)
+
+    def computing(self, network: NetworkGraph, other: Short) -> Short:
+        """The same without gradients.
 
         Args:
             network: with shapes.
-            works: whether only what is computed is wanted, and not what is held.
+            other: its tape in another setting.
         """
-        return shortened(
-            network,
-            gpu=self.gpu,
-            batch=self.batch,
-            size=self.dtype.size,
-            behind=self.behind,
-            gradients=not works,
-        )
+        more = {**self._of_tape, "variables": other.variables}
+        return shortened(network, **more, gradients=False)
+
+    def works(self, network: NetworkGraph, other: Short) -> Sequence[Computed]:
+        """What is computed, and how often; arguments as of :meth:`computing`."""
+        if other.left_out:
+            return _computed(self.computing(network, other))
+        # No block is as others are: nothing has to be found out of what is held.
+        more = {**self._of_tape, "variables": other.variables}
+        tape = record(network, **more, holds=False)
+        return [(op, op.runs) for op in tape.operations]
+
+    @property
+    def _of_tape(self) -> dict[str, Any]:
+        """What a tape hangs on."""
+        return {
+            "gpu": self.gpu,
+            "batch": self.batch,
+            "size": self.dtype.size,
+            "behind": self.behind,
+        }
 
 
 def setting_of(
@@ -208,14 +229,15 @@ def needs(
     incoming = incoming_of(network, setting)
     parameters = network.totals.parameters * size
     training = staying(network, setting) + held.peak
-    run = {setting.gpu: (_computed(short), held.again)}
+    here: tuple[Sequence[Computed], Counter[int]] = _computed(short), held.again
+    run = {setting.gpu: here, not setting.gpu: here}
     if short.tape.differs:
         other = replace(setting, gpu=not setting.gpu)
-        there = other.shortened(network, works=True)
-        plain = all(form is Memory.plain for form in forms)
-        again = Counter[int]() if plain else _Held(there, forms, other).again
-        run[other.gpu] = _computed(there), again
-    run.setdefault(not setting.gpu, run[setting.gpu])
+        if all(form is Memory.plain for form in forms):
+            run[other.gpu] = other.works(network, short), Counter()
+        else:
+            there = other.computing(network, short)
+            run[other.gpu] = _computed(there), _Held(there, forms, other).again
     most = inference(short.tape, setting.batch, size)
     return Needs(
         network.recurrence.formula.name,
@@ -242,7 +264,7 @@ def needs(
     )
 
 
-def _computed(short: Short) -> list[tuple[Operation, int]]:
+def _computed(short: Short) -> list[Computed]:
     """The operations, and how often each of them runs."""
     operations = short.tape.operations
     return [(op, short.often[op.unit] * op.runs) for op in operations]
@@ -301,7 +323,7 @@ class _Held:
 
 def _parts(
     network: NetworkGraph,
-    computed: Sequence[tuple[Operation, int]],
+    computed: Sequence[Computed],
     setting: Setting,
     kept: Mapping[str, int],
 ) -> Iterable[Part]:
@@ -325,7 +347,7 @@ def _part(
     name: str,
     totals: Totals,
     kept: int,
-    computed: Iterable[tuple[Operation, int]],
+    computed: Iterable[Computed],
     setting: Setting,
 ) -> Part:
     size = setting.dtype.size
@@ -368,7 +390,7 @@ def _learning(parameters: int, setting: Setting) -> int:
 
 def _time(
     device: Device,
-    computed: Sequence[tuple[Operation, int]],
+    computed: Sequence[Computed],
     again: Mapping[int, int],
     network: NetworkGraph,
     setting: Setting,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import accumulate
 
-from recform.classes.variables import variables_of
+from recform.classes.variables import Variables, variables_of
 from recform.costs.forms import steps
 from recform.costs.record import record
 from recform.costs.stretches import Signs
@@ -155,20 +155,29 @@ class Short:
     Attributes:
         tape: with fewer blocks.
         runs: its blocks that repeat themselves.
+        variables: those of the code of which it was written, if they are known.
+        looks: what its operations look like, likewise.
     """
 
     tape: Tape
     runs: tuple[Run, ...] = ()
+    variables: Variables | None = None
+    looks: Signs | None = None
 
     @cached_property
     def signs(self) -> Signs:
         """What its operations look like."""
-        return Signs(self.tape)
+        return self.looks or Signs(self.tape)
+
+    @property
+    def left_out(self) -> int:
+        """How many units the tape does not have."""
+        return sum(run.left_out for run in self.runs)
 
     @property
     def units(self) -> int:
         """How many units the network has."""
-        return self.tape.units + sum(run.left_out for run in self.runs)
+        return self.tape.units + self.left_out
 
     @cached_property
     def often(self) -> list[int]:
@@ -230,6 +239,7 @@ def shortened(
     size: int = 4,
     behind: int | None = None,
     gradients: bool = True,
+    variables: Variables | None = None,
 ) -> Short:
     """The tape of a network, with as few blocks of long rows as show what all do.
 
@@ -240,8 +250,9 @@ def shortened(
         size: bytes of a number.
         behind: as in a setting.
         gradients: as of :func:`record`.
+        variables: likewise.
     """
-    variables = variables_of(network)
+    variables = variables or variables_of(network)
     written_out = partial(
         record,
         gpu=gpu,
@@ -251,7 +262,7 @@ def shortened(
         behind=behind,
         gradients=gradients,
     )
-    recorded = partial(_recorded, network, written_out)
+    recorded = partial(_recorded, network, variables, written_out)
     counts = [s.count for stage in network.stages for s in stage.segments]
     written = [min(count, LOOKED_AT) for count in counts]
     # Blocks that take something off a stack are as many as those that put it there.
@@ -294,13 +305,14 @@ def _middles(written: Sequence[int]) -> list[int]:
 
 def _recorded(
     network: NetworkGraph,
+    variables: Variables,
     written_out: Callable[[NetworkGraph, Sequence[int]], Tape],
     counts: Sequence[int],
     written: Sequence[int],
 ) -> Short:
     """The tape with so many blocks of each segment, and which of them repeat themselves."""
-    short = Short(written_out(network, written))
-    tape = short.tape
+    tape = written_out(network, written)
+    signs = Signs(tape)
     used = {s.step for stage in network.stages for s in stage.segments}
     taken = [network.recurrence.steps[number] for number in sorted(used)]
     # So far a tensor can be handed on from block to block, if it is not on and on.
@@ -310,8 +322,8 @@ def _recorded(
     for number, op in enumerate(tape.operations):
         firsts.setdefault(op.unit, number)
         since = firsts.get(op.unit - edge, 0)
-        look = op.part, short.signs.look(number, since)
-        looks[op.unit].append(short.signs.number(look))
+        look = op.part, signs.look(number, since)
+        looks[op.unit].append(signs.number(look))
     rows = [*_repeating(looks, edge)]
     states: list[list[object]] = [[] for _ in range(tape.units)]
     for op, state in zip(tape.operations, steps(tape) if rows else (), strict=False):
@@ -326,7 +338,7 @@ def _recorded(
         lean = _pattern(states[first : last - edge], plain)
         count = last - first
         runs.append(Run(first + before, count + left_out, first, count, plain, lean))
-    made = Short(tape, tuple(runs))
+    made = Short(tape, tuple(runs), variables, signs)
     # What blocks learn that are left out is in no operation, but is no learned scalar.
     tape.scalars = network.totals.parameters - made.learned[0]
     return made

@@ -28,6 +28,7 @@ from recform.costs.repeats import Pattern, Repeat, Run, Short, shortened
 from recform.costs.tape import Operation, Tape
 from recform.diagnostics import CompileError
 from recform.memory import Memory, Plan
+from recform.operators.attention import Attend
 from tests.oracle.compare import compiled
 from tests.oracle.plans import plans
 
@@ -192,6 +193,26 @@ def test_definitions_are_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
         opened.clear()
         record(compiled(text.format(blocks)).graph)
         counts.append(len(opened))
+    assert counts[0] == counts[1] > 0
+
+
+def test_operators_tell_once_what_is_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks that all differ share it, on both devices; those of a few numbers, too."""
+    told: list[object] = []
+    found = Attend.details
+
+    def counted(self: Attend, *args: Any) -> Any:
+        told.append(self)
+        return found(self, *args)
+
+    monkeypatch.setattr(Attend, "details", counted)
+    text = "input 6 x 4\nstages 4 x {}\nA = attend(2, window=1 + i - 2*floor(i/2))\n"
+    text += "X_i = sum(k, 0, i-1, X_k) + A_i(X_<i-1>, X_<i-1>, X_<i-1>)"
+    counts = []
+    for blocks in (4, 8):
+        told.clear()
+        compiled(text.format(blocks)).memory()
+        counts.append(len(told))
     assert counts[0] == counts[1] > 0
 
 
