@@ -70,10 +70,10 @@ class Setting:
         more = {**self._of_tape, "variables": other.variables}
         return shortened(network, **more, gradients=False)
 
-    def works(self, network: NetworkGraph, other: Short) -> Sequence[Computed]:
+    def works(self, network: NetworkGraph, other: Short) -> list[Computed]:
         """What is computed, and how often; arguments as of :meth:`computing`."""
         if other.left_out:
-            return _computed(self.computing(network, other))
+            return self.computing(network, other).computed
         # No block is as others are: nothing has to be found out of what is held.
         more = {**self._of_tape, "variables": other.variables}
         tape = record(network, **more, holds=False)
@@ -229,15 +229,15 @@ def needs(
     incoming = incoming_of(network, setting)
     parameters = network.totals.parameters * size
     training = staying(network, setting) + held.peak
-    here: tuple[Sequence[Computed], Counter[int]] = _computed(short), held.again
+    here = short.computed, held.again
     run = {setting.gpu: here, not setting.gpu: here}
     if short.tape.differs:
         other = replace(setting, gpu=not setting.gpu)
         if all(form is Memory.plain for form in forms):
-            run[other.gpu] = other.works(network, short), Counter()
+            run[other.gpu] = other.works(network, short), []
         else:
             there = other.computing(network, short)
-            run[other.gpu] = _computed(there), _Held(there, forms, other).again
+            run[other.gpu] = there.computed, _Held(there, forms, other).again
     most = inference(short.tape, setting.batch, size)
     return Needs(
         network.recurrence.formula.name,
@@ -264,12 +264,6 @@ def needs(
     )
 
 
-def _computed(short: Short) -> list[Computed]:
-    """The operations, and how often each of them runs."""
-    operations = short.tape.operations
-    return [(op, short.often[op.unit] * op.runs) for op in operations]
-
-
 class _Held:
     """What is held of a network, row by row of its forms.
 
@@ -279,14 +273,17 @@ class _Held:
         again: the operations that the backward pass runs again, and how often each.
     """
 
+    again: list[Computed]
+
     def __init__(self, short: Short, forms: Sequence[Memory], setting: Setting) -> None:
         self.kept = Counter[str]()
-        self.again = Counter[int]()
+        #: By where they stand in a sum of times, and by their numbers.
+        self._again = Counter[tuple[tuple[int, int], int]]()
         self._tape = short.tape
         self._sizes = setting.batch, setting.dtype.size
         rows = Rows(short, *self._sizes)
         #: How often the pieces of a row are there that stands in one place on the tape.
-        often: dict[tuple[int, Alike], list[list[int]]] = {}
+        often: dict[tuple[int, Alike, bool], list[list[int]]] = {}
         borders = [*regions(forms), -1]
         kept = peak = start = 0
         holds: frozenset[int] = frozenset()
@@ -297,27 +294,46 @@ class _Held:
             row = placed.row([0] * len(placed.alike.held))
             peak = max(peak, kept + row.peak)
             kept, holds, start = kept + row.kept, row.holds, end
-            often.setdefault((placed.first, placed.alike), []).append(placed.often)
+            row_at = placed.first, placed.alike, placed.singly
+            often.setdefault(row_at, []).append(placed.often)
         self.peak = peak
         coming: dict[int, int] = {}
-        for (first, alike), every in often.items():
+        operations = short.tape.operations
+        for (first, alike, singly), every in often.items():
             counts = [sum(count) for count in zip(*every, strict=True)]
-            self._count(first, alike, counts)
+            self._count(first, alike, counts, singly=singly)
             for number, place in alike.incoming.items():
                 coming.setdefault(number, first + place)
         for number, op in coming.items():
             amount = self._tape.buffers[number].amount
-            self.kept[self._tape.operations[op].part] += amount.held(*self._sizes)
+            self.kept[operations[op].part] += amount.held(*self._sizes)
+        ordered = sorted(self._again.items())
+        pairs = ((operations[number], count) for (_, number), count in ordered)
+        self.again = [(op, op.runs * count) for op, count in pairs]
 
-    def _count(self, first: int, alike: Alike, counts: Sequence[int]) -> None:
-        """Adds rows that are alike, of whose pieces there are so many."""
-        start = 0
+    def _count(
+        self, first: int, alike: Alike, counts: Sequence[int], *, singly: bool
+    ) -> None:
+        """Adds rows that are alike, of whose pieces there are so many.
+
+        Args:
+            first: the operation that they begin with.
+            alike: what they come to.
+            counts: how many there are of each piece.
+            singly: whether each of these is in one row, and its times a sum by itself.
+        """
+        start = behind = 0
         for count, again, end in zip(counts, alike.again, alike.ends, strict=True):
             for place in range(start, end):
                 part = self._tape.operations[first + place].part
                 self.kept[part] += count * alike.asked[place]
-            for place in again:
-                self.again[first + place] += count
+            for place in again if not singly else ():
+                self._again[(first + place, 0), first + place] += count
+            for _ in range(count if singly else 0):
+                for place in again:
+                    self._again[(first, place + behind), first + place] += 1
+                behind += end - start
+            behind -= end - start if singly else 0
             start = end
 
 
@@ -391,18 +407,18 @@ def _learning(parameters: int, setting: Setting) -> int:
 def _time(
     device: Device,
     computed: Sequence[Computed],
-    again: Mapping[int, int],
+    again: Sequence[Computed],
     network: NetworkGraph,
     setting: Setting,
     peak: int,
 ) -> Time:
     """The roofline of each operation (Williams, Waterman and Patterson, 2009), added up."""
     inference = backward = more = 0.0
-    for number, (op, often) in enumerate(computed):
-        forward = forward_time(op, device, setting)
-        inference += often * forward
+    for op, often in computed:
+        inference += often * forward_time(op, device, setting)
         backward += often * _backward_time(op, device, setting)
-        more += op.runs * again.get(number, 0) * forward
+    for op, often in again:
+        more += often * forward_time(op, device, setting)
     learning = _learning(network.totals.parameters, setting) / device.bandwidth
     fits = None if device.memory is None else peak <= device.memory
     training = inference + backward + more + learning
