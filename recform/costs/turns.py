@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from recform.graph.model import NetworkGraph, Segment
+from recform.graph.model import Block, NetworkGraph, Segment
 from recform.graph.numbered import without_number
 
 #: Blocks that are equal are looked for so far apart.
@@ -61,35 +62,47 @@ def rows(network: NetworkGraph) -> list[Row]:
 
 
 def _rows(segments: Sequence[Segment]) -> Iterable[Row]:
+    looks = [_Look(segment) for segment in segments]
     first = 0
-    while first < len(segments):
-        last, period = _turns(segments, first)
+    while first < len(looks):
+        last, period = _turns(looks, first)
         count = last - first
         yield Row(count, count, period) if count > 1 else Row(segments[first].count)
         first = last
 
 
-def _turns(segments: Sequence[Segment], first: int) -> tuple[int, int]:
+def _turns(looks: Sequence[_Look], first: int) -> tuple[int, int]:
     """Up to where segments take turns from one on, and after how many one comes again."""
     for period in range(1, APART + 1):
         last = first + period
-        while last < len(segments) and _alike(segments[last - period], segments[last]):
+        while last < len(looks) and looks[last] == looks[last - period]:
             last += 1
         if last - first >= 2 * period:
             return last, period
     return first + 1, 1
 
 
-def _alike(one: Segment, other: Segment) -> bool:
-    """Whether segments are a block each, and these are followed alike."""
-    sizes = one.count, one.step, one.stride, one.inputs
-    if one.count > 1 or sizes != (other.count, other.step, other.stride, other.inputs):
-        return False
-    block, last = without_number(one.block), without_number(other.block)
-    return block == last and _insides(one) == _insides(other)
+class _Look:
+    """What a segment is followed by; equal are those that are a block each."""
 
+    def __init__(self, segment: Segment) -> None:
+        self._one, self._block = segment.count == 1, segment.block
+        #: Most that differ do so in these.
+        self._sizes = segment.step, segment.stride, segment.block.totals, segment.inputs
 
-def _insides(segment: Segment) -> list[object]:
-    """What the operators of a block come to, which links are not compared by."""
-    links = (link for every in segment.block.works.values() for link in every)
-    return [link.inside for link in links]
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Look) or self._sizes != other._sizes:
+            return False
+        one = self._one and other._one
+        return one and self._plain == other._plain and self._insides == other._insides
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @cached_property
+    def _plain(self) -> Block:
+        return without_number(self._block)
+
+    @cached_property
+    def _insides(self) -> list[object]:
+        """What the operators come to, by which links are not compared."""
+        return [link.inside for links in self._block.works.values() for link in links]
