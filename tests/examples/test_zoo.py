@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -208,13 +209,13 @@ MIXTURE = (
 SMALL = {"width": 24, "heads": 6, "kvheads": 2, "inner": 40, "length": 9, "depth": 2}
 
 
-def llama(instead: dict[str, str]) -> nn.Module:
+def llama(instead: dict[str, str], *, generation: bool = False) -> nn.Module:
     """A small network of the zoo's Llama, which says something else in some places."""
     text = (ZOO / "smollm2_135m.rf").read_text(encoding="utf-8")
     for part, other in instead.items():
         assert part in text, part
         text = text.replace(part, other)
-    return recform.compile(text, **SMALL, vocabulary=11).module()
+    return recform.load(text, **SMALL, vocabulary=11, generation=generation)
 
 
 @pytest.mark.parametrize("name", RELATIVES)
@@ -238,12 +239,20 @@ def test_llama_and_others_take_the_state_of_transformers(name: str) -> None:
     with torch.no_grad():
         for parameter in theirs.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
-    ours = llama(instead).double().eval()
+    ours = llama(instead, generation=True).double().eval()
     ours.load_state_dict(theirs.state_dict())
     ids = torch.randint(0, 11, (3, 9))
     # Theirs turns queries and keys, and normalises, in float32.
     wanted = theirs(ids, use_cache=False).logits
     torch.testing.assert_close(ours(ids), wanted, rtol=1e-5, atol=1e-6)
+    past, told = sys.modules[type(ours).__module__].Past(), ids[:, :3]
+    with torch.no_grad():
+        scores = ours.step(told, past)
+        for _ in range(6):
+            told = torch.cat((told, scores[:, -1:].argmax(-1)), 1)
+            scores = ours.step(told[:, -1:], past)
+        wanted = theirs.generate(ids[:, :3], max_new_tokens=6, do_sample=False)
+    assert torch.equal(told, wanted)
 
 
 def test_mixtures_of_experts_have_the_names_that_are_published() -> None:
