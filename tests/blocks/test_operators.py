@@ -126,6 +126,11 @@ CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("attend", (TOKENS, HALF, HALF), {"heads": 2, "kvheads": 1, "rotary": 100}),
     ("attend", (TOKENS,) * 3, {"heads": 2, "qknorm": True}),
     ("attend", (TOKENS,) * 3, {"heads": 2, "qknorm": True, "rotary": 100}),
+    (
+        "attend",
+        (TOKENS, HALF, HALF),
+        {"heads": 2, "kvheads": 1, "rotary": 9, "turned": 2},
+    ),
     ("attend", (TOKENS, HALF, HALF), {"heads": 2, "kvheads": 1, "qknorm": True}),
     ("attend", (TOKENS, MORE, MORE), {"heads": 2, "softcap": 5.0}),
     ("attend", (TOKENS, MORE, MORE), {"heads": 4, "talking": True}),

@@ -190,6 +190,11 @@ RELATIVES: dict[str, tuple[dict[str, str], dict[str, object]]] = {
         },
         {},
     ),
+    # Positions turn the first features of a head alone.
+    "StableLm": (
+        {"rmsnorm(": "ln(", "rotary=100000": "rotary=100000, turned=2"},
+        {"layer_norm_eps": 1e-5, "partial_rotary_factor": 0.5},
+    ),
     # The heads of a position are streams, of which each is normalised.
     "Qwen3": (
         {
@@ -206,22 +211,38 @@ MIXTURE = (
     "gate",
     *(f"experts.{n}.{part}_proj" for n in (0, 1) for part in ("gate", "up", "down")),
 )
+#: Whose layers read the same, side by side.
+PHI = """
+network Phi
+input   9 of 11
+stem    "model.embed_tokens": embed(c)
+stages  24 x 2
+head    "model.final_layernorm": ln(eps=1e-5) > lm_head: linear(11)
+names   stem = ".", head = ".", stages = "model.layers", step = "{0}",
+        N = ".", A = "self_attn", M = "mlp"
+Attention(x) = O(Q*x, K*x, V*x)
+  where Q = q_proj: linear(cin), K = k_proj: linear(cin/3), V = v_proj: linear(cin/3),
+        O = attend(6, 2, causal=true, rotary=100000, turned=2) > dense: linear(c)
+N = "input_layernorm": ln(eps=1e-5)
+A = Attention
+M = fc1: linear(40) > gelu(tanh=true) > fc2: linear(c)
+X_i = X_<i-1> + A_i*N_i*X_<i-1> + M_i*N_i*X_<i-1>
+"""
 SMALL = {"width": 24, "heads": 6, "kvheads": 2, "inner": 40, "length": 9, "depth": 2}
 
 
-def llama(instead: dict[str, str], *, generation: bool = False) -> nn.Module:
+def llama(instead: dict[str, str]) -> nn.Module:
     """A small network of the zoo's Llama, which says something else in some places."""
     text = (ZOO / "smollm2_135m.rf").read_text(encoding="utf-8")
     for part, other in instead.items():
         assert part in text, part
         text = text.replace(part, other)
-    return recform.load(text, **SMALL, vocabulary=11, generation=generation)
+    return recform.load(text, **SMALL, vocabulary=11, generation=True)
 
 
-@pytest.mark.parametrize("name", RELATIVES)
-def test_llama_and_others_take_the_state_of_transformers(name: str) -> None:
+def judge(name: str, **options: object) -> nn.Module:
+    """A small model of transformers, with weights that are nothing like those at the start."""
     transformers = pytest.importorskip("transformers")
-    instead, options = RELATIVES[name]
     torch.manual_seed(0)
     config = getattr(transformers, f"{name}Config")(
         vocab_size=11,
@@ -232,14 +253,19 @@ def test_llama_and_others_take_the_state_of_transformers(name: str) -> None:
         intermediate_size=40,
         rms_norm_eps=1e-5,
         rope_theta=1e5,
-        tie_word_embeddings=True,
-        **options,
+        eos_token_id=None,
+        pad_token_id=0,
+        **{"tie_word_embeddings": True, **options},
     )
-    theirs = getattr(transformers, f"{name}ForCausalLM")(config).double().eval()
+    made = getattr(transformers, f"{name}ForCausalLM")(config).double().eval()
     with torch.no_grad():
-        for parameter in theirs.parameters():
+        for parameter in made.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
-    ours = llama(instead, generation=True).double().eval()
+    return made
+
+
+def writes_as(ours: nn.Module, theirs: nn.Module) -> None:
+    """Fails if scores, or what is written behind some ids, are others with their weights."""
     ours.load_state_dict(theirs.state_dict())
     ids = torch.randint(0, 11, (3, 9))
     # Theirs turns queries and keys, and normalises, in float32.
@@ -251,8 +277,24 @@ def test_llama_and_others_take_the_state_of_transformers(name: str) -> None:
         for _ in range(6):
             told = torch.cat((told, scores[:, -1:].argmax(-1)), 1)
             scores = ours.step(told[:, -1:], past)
-        wanted = theirs.generate(ids[:, :3], max_new_tokens=6, do_sample=False)
+        seen = {
+            "attention_mask": torch.ones(3, 3)
+        }  # or ids like the one of the rim are not
+        wanted = theirs.generate(ids[:, :3], max_new_tokens=6, do_sample=False, **seen)
     assert torch.equal(told, wanted)
+
+
+@pytest.mark.parametrize("name", RELATIVES)
+def test_llama_and_others_take_the_state_of_transformers(name: str) -> None:
+    instead, options = RELATIVES[name]
+    theirs = judge(name, **options)
+    writes_as(llama(instead).double().eval(), theirs)
+
+
+def test_phi_takes_the_state_of_transformers() -> None:
+    options = {"layer_norm_eps": 1e-5, "partial_rotary_factor": 0.5}
+    theirs = judge("Phi", **{**options, "tie_word_embeddings": False})
+    writes_as(recform.load(PHI, generation=True).double().eval(), theirs)
 
 
 def test_mixtures_of_experts_have_the_names_that_are_published() -> None:

@@ -279,14 +279,15 @@ def _cut(x: Tensor, heads: int) -> Tensor:
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
-def _turned(x: Tensor, base: float) -> Tensor:
-    """Pairs of features, half of all apart, turned by angles of float32."""
+def _turned(x: Tensor, base: float, count: int) -> Tensor:
+    """Pairs of the first features, half of these apart, turned by angles of float32."""
+    x, rest = x[..., :count], x[..., count:]
     half = x.shape[-1] // 2
     turns = 1 / base ** (torch.arange(half) / half)
     angles = (torch.arange(x.shape[2])[:, None] * turns).double()
     one, two = x[..., :half], x[..., half:]
     cos, sin = angles.float().cos().double(), angles.float().sin().double()
-    return torch.cat([one * cos - two * sin, two * cos + one * sin], -1)
+    return torch.cat([one * cos - two * sin, two * cos + one * sin, rest], -1)
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, a: Given) -> Tensor:
@@ -302,7 +303,8 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, a: Given) -> Tensor:
             for x, weight in zip((q, k), norms, strict=True)
         )
     if "rotary" in a.named:
-        q, k = (_turned(x, a.named["rotary"]) for x in (q, k))
+        count = int(a.named.get("turned", q.shape[-1]))
+        q, k = (_turned(x, a.named["rotary"], count) for x in (q, k))
     k, v = (x.repeat_interleave(heads // shared, 1) for x in (k, v))
     talks = [a.weights.module("Linear") for _ in "lw" if a.named.get("talking")]
     for linear in talks:
