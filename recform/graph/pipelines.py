@@ -115,6 +115,12 @@ class PipelineRunner:
         one, other = (code_of(pipeline, inputs, values) for inputs in given)
         return one == other
 
+    def told(
+        self, pipeline: Pipeline, inputs: tuple[Shape, ...], place: Place
+    ) -> tuple[str, ...]:
+        """What the arguments of a pipeline come to, where they have symbols in them."""
+        return told(pipeline, inputs, self.values(place))
+
     def values(self, place: Place) -> dict[Symbolic, Symbolic]:
         """What symbols stand for in a place; ``cin`` hangs on what comes in."""
         return {
