@@ -43,6 +43,7 @@ class PipelineRunner:
         self._tables = formula.tables
         self._params = {parameter(p.name): p.value for p in formula.params if p.free}
         self._memo: dict[object, Trace] = {}
+        self._memories: dict[object, tuple[Memory, ...]] = {}
 
     def run(
         self,
@@ -80,7 +81,15 @@ class PipelineRunner:
             Stuck: after a diagnostic, if it cannot go on by positions (RF227).
         """
         try:
-            return memories(pipeline, inputs, self.values(place))
+            key = (
+                pipeline.name,
+                pipeline.span,
+                inputs,
+                self.told(pipeline, inputs, place),
+            )
+            if key not in self._memories:
+                self._memories[key] = memories(pipeline, inputs, self.values(place))
+            return self._memories[key]
         except Misfit as misfit:
             self._misfit(misfit, None)
             raise Stuck from None
