@@ -27,6 +27,28 @@ class Contents:
     ending: str = ""
 
 
+#: The words with which statements of a formula file begin.
+KEYWORDS = (
+    "network",
+    "use",
+    "param",
+    "const",
+    "scalar",
+    "vector",
+    "input",
+    "stages",
+    "scope",
+    "times",
+    "memory",
+    "stem",
+    "head",
+    "adapter",
+    "transition",
+    "names",
+    "init",
+    "output",
+    "paths",
+)
 #: How files begin that are no text.
 _BEGINNINGS = {
     b"\x89PNG": Contents("a picture (PNG)"),
@@ -53,7 +75,7 @@ _ROW = re.compile(r"[^\s,;]+\s*[,;\t]")
 _NUMBERS = re.compile(r"(?m)(?:^|[,;\t])\s*-?\d[\d.e\-]*\s*(?:[,;\t]|$)")
 #: What formulas are written with, and tables of names and values are not.
 _FORMULA = re.compile(r"[<>*()]|_\w\b")
-_ENTRY = re.compile(r"(?:- +)*(?:[\w.\-]+:(?: .*)?|- .*)$")
+_ENTRY = re.compile(r"(?:- +)*(?:(?P<key>[\w.\-]+):(?: .*)?|- .*)$")
 _COMMAND = re.compile(r"(?m)^\s*\\(?:documentclass|usepackage|begin\{document\})")
 
 
@@ -145,23 +167,30 @@ def _is_ini(text: str) -> bool:
     import configparser
 
     try:
-        configparser.ConfigParser(interpolation=None).read_string(text)
+        configparser.ConfigParser(interpolation=None, strict=False).read_string(text)
     except configparser.Error:
         return False
     return True
 
 
 def _is_yaml(text: str) -> bool:
-    """Whether each line is an entry, and some are entries of others.
+    """Whether each line is an entry.
 
-    A file of formulas whose statements have colons is one with mistakes: they stand alone.
+    A file of formulas whose statements have colons is one with mistakes: these stand alone,
+    and some begin with a letter, or with the word of a statement.
     """
     lines = [line.rstrip() for line in text.splitlines()]
     lines = [line for line in lines if line and not line.lstrip().startswith("#")]
     if lines[:1] == ["---"]:
         del lines[0]
-    inner = [line for line in lines if line[0] in " -"]
-    return bool(inner) and all(_ENTRY.match(line.strip()) for line in lines)
+    entries = [_ENTRY.match(line.strip()) for line in lines]
+    if not all(entries):
+        return False
+    if any(line[0] in " -" for line in lines):
+        return True
+    keys = {entry["key"] for entry in entries if entry}
+    alone = any(len(key) == 1 or key in KEYWORDS for key in keys)
+    return len(lines) > 1 and not alone
 
 
 def _is_table(text: str) -> bool:

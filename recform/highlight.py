@@ -22,9 +22,9 @@ from pygments.token import (
     Whitespace,
 )
 
+from recform.contents import KEYWORDS
 from recform.operators import standard
 from recform.outline.survey import BUILT_IN
-from recform.syntax.statements import KEYWORDS
 
 
 @dataclass(frozen=True)

@@ -9,25 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import groupby
 
 from recform.algebra.expr import Input, State
-from recform.algebra.labels import Naming, is_held
+from recform.algebra.labels import Naming
 from recform.algebra.lists import is_list
 from recform.algebra.pipeline import Pipeline
 from recform.blocks import identifiers
-from recform.blocks.identifiers import identifier
+from recform.classes.composed import Composer, can_count
 from recform.classes.steps.stages import Blocks, StageWriter
 from recform.graph.model import NetworkGraph, Piece
-from recform.plan.definitions import (
-    Assign,
-    Class,
-    Return,
-    Statement,
-    forward,
-    names_read,
-)
-from recform.plan.expressions import Argument, Code, Make, at, dictionary
+from recform.plan.expressions import at, dictionary
 from recform.plan.namespace import Namespace, fail
 from recform.plan.parts import BLOCK, NEXT, Part, PipelineCode
 from recform.plan.places import HEAD, STEM, Kind, Origin, transition
@@ -39,19 +30,16 @@ from recform.recurrence.model import (
     read_by,
     shared_by,
 )
-from recform.source import Source, Span
+from recform.source import Span
 from recform.writers.calls import made_at
 from recform.writers.containers import fold, is_nested, names_of
 from recform.writers.formula.workshop import Workshop
+from recform.writers.names import stages_of
 from recform.writers.pipelines import (
-    assembled,
-    attributes_of,
-    chain,
     incoming,
-    line_of,
     pipeline_parts,
 )
-from recform.writers.setting import Setting, ordered
+from recform.writers.setting import Setting
 
 
 def is_chain(recurrence: Recurrence) -> bool:
@@ -117,10 +105,7 @@ class ChainWriter:
         self._workshop = workshop
         self._stages = stages
         self._apart = policy.apart
-        # What the network's class has of its own may be arguments of the constructor.
-        self._known = {"in_channels", "in_features", *policy.taken} | {
-            p.name for p in self._formula.params if p.free
-        }
+        self._composer = Composer(workshop, network.output, policy)
         self._transitions: dict[str, tuple[str, tuple[str, ...]]] = {}
         if not single or not is_bare(network.recurrence):
             fail(
@@ -151,7 +136,8 @@ class ChainWriter:
         """The parts of a stem, transition or head, in the container that is theirs."""
         role = origin.kind.value
         given = self._formula.names.get(role)
-        own = Naming(role + ("{}" if origin.number else ""))
+        # Transitions are counted by the stage behind them.
+        own = Naming(role + ("{2}" if origin.number else ""))
         path = (given or own).at(origin.number)
         here = Setting.at((piece.input,), piece, self._formula.tables)
         if origin is STEM:
@@ -199,7 +185,7 @@ class ChainWriter:
     def _blocks(self, position: int, before: int) -> Iterator[Part]:
         """The blocks of a stage."""
         names = self._formula.names
-        where = names.get("stages", Naming("stage{}"))
+        where = stages_of(self._formula)
         path = where.at(position + 1)
         step = names.get("step")
         shared = not where.apart
@@ -268,8 +254,7 @@ class ChainWriter:
 
         None if not all that it holds can be attributes.
         """
-        is_counted = any(part.numbered for part in parts)
-        if is_counted and not all(part.layer or part.inside for part in parts):
+        if not can_count(parts):
             return None
         if HEAD.kind in self._apart and any(map(self._holds_last, parts)):
             # It is run in parts, and no module that can be called.
@@ -277,68 +262,15 @@ class ChainWriter:
             named = zip(names_of(parts, scope), parts, strict=True)
             held = [(name, part.made) for name, part in named if part.made is not None]
             return Part((head,), "{m}({x})", made=dictionary(held))
-        if any(is_held(part.name) for part in parts):
-            return None
-        code = self._assembled(parts, Namespace.attributes())
-        modules = attributes_of(code)
-        used = ordered(names_read(modules) & self._known)
-        origins = {part.origin.kind.value for part in parts if part.origin is not None}
-        called = head if not head.isdigit() else "_".join(sorted(origins)) or "part"
-        camel = "".join(word[:1].upper() + word[1:] for word in called.split("_"))
-        name = self._workshop.names.new(identifier(camel))
-        names = ", ".join(attribute.name for attribute in modules)
-        self._workshop.made.append(
-            Class(
-                name,
-                f"What {head} holds: {names}.",
-                self._workshop.typed(used),
-                modules,
-                (forward(in_a_row(code, self._formula.source)),),
-            )
-        )
-        made = Make(name, tuple(Argument(Code(p)) for p in used))
-        return Part((head,), "{m}({x})", made=made, layer=made)
+        return self._composer.compose(head, parts)
 
     def _holds_last(self, part: Part) -> bool:
         """Whether it is the last part of the row, or holds it."""
         is_last = part.made is self._parts[-1].made
         return is_last or any(self._holds_last(inner) for _, inner in part.inside)
 
-    def _assembled(self, parts: list[Part], attributes: Namespace) -> PipelineCode:
-        return assembled(parts, self._network.output, attributes)
-
     def code(self, attributes: Namespace) -> PipelineCode:
         """The network as a row of modules."""
-        return replace(self._assembled(self._held, attributes), parts=self._parts)
-
-
-def in_a_row(code: PipelineCode, source: Source) -> tuple[Statement, ...]:
-    """Parts one after the other; those of one pipeline share statements.
-
-    Args:
-        code: of the parts.
-        source: of the formula.
-    """
-    made: list[Statement] = []
-    end = 0
-    for _, group in groupby(enumerate(code.held), key=_statement):
-        members = [part for _, part in group]
-        start, end = end, end + len(members)
-        between, result = chain(code.calls[start:end], code.cuts[start:end])
-        line = line_of(members[0].span, source) if _of_piece(members[0]) else None
-        made += (Assign("x", Code(text), line) for text in between)
-        if end == len(code.held):
-            made.append(Return(Code(result), line))
-        elif result != "x":
-            made.append(Assign("x", Code(result), line))
-    return tuple(made)
-
-
-def _of_piece(part: Part) -> bool:
-    return part.origin is not None and part.origin.kind is not Kind.STAGE
-
-
-def _statement(numbered: tuple[int, Part]) -> object:
-    """Parts with the same key are called in one statement, if it is not too long."""
-    number, part = numbered
-    return part.origin if _of_piece(part) else number
+        return replace(
+            self._composer.assembled(self._held, attributes), parts=self._parts
+        )

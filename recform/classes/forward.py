@@ -13,7 +13,7 @@ import sympy
 from recform.algebra.expr import Apply, I, L, Learned, State, Tensor
 from recform.algebra.formula import Formula, Scope
 from recform.blocks.exact import filled
-from recform.classes.chain import in_a_row
+from recform.classes.composed import in_a_row
 from recform.classes.steps.passes import Pass, passes, stack_names
 from recform.graph.calls import stacks
 from recform.plan.definitions import (

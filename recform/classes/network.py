@@ -10,6 +10,7 @@ from recform.algebra.labels import Naming
 from recform.algebra.written.said import equation_texts
 from recform.blocks import Layout, Shape, identifiers
 from recform.classes.chain import ChainWriter, is_chain, is_single
+from recform.classes.composed import Composer
 from recform.classes.forward import with_forward
 from recform.classes.steps.operators import BlockWriter
 from recform.classes.steps.owned import BlockClasses
@@ -46,8 +47,10 @@ from recform.writers.names import (
     labels_of,
     operator_name,
     place_of,
+    stages_of,
 )
 from recform.writers.pipelines import (
+    Around,
     attributes_of,
     check_inline,
     incoming,
@@ -230,8 +233,7 @@ class NetworkWriter:
     def _name_stages(self) -> list[str]:
         """The attribute of each stage."""
         count = len(self._formula.stages)
-        otherwise = Naming("stage{}" if count > 1 else "blocks")
-        naming = self._formula.names.get("stages", otherwise)
+        naming = stages_of(self._formula)
         names = [".".join(naming.at(number + 1)) for number in range(count)]
         claims = [
             claim_of(self._formula, "stages", f"stage {number + 1}")
@@ -283,7 +285,8 @@ class NetworkWriter:
         given = self._formula.names.get(origin.kind.value)
         if given is not None and given.nested:
             place = self._formula.name_spans.get(origin.kind.value)
-            around = given.at(origin.number), place
+            composer = Composer(self._workshop, self._network.output, self._policy)
+            around = Around(given.at(origin.number), place, composer.of(origin))
             code = self._workshop.code(pipeline, here, self._attributes, around=around)
             self._rows[origin] = code
             yield from attributes_of(code)

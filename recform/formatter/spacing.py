@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from recform.contents import KEYWORDS
 from recform.syntax.lalr import Token
-from recform.syntax.statements import KEYWORDS
 
 #: Brackets, and what closes them.
 _CLOSERS = {"(": ")", "[": "]", "{": "}", "_<": ">", "_{": "}"}

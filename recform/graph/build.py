@@ -10,6 +10,7 @@ from recform.blocks import Amount, Layout, Shape
 from recform.diagnostics import CompileError, Diagnostics, Label
 from recform.graph.adapters import count_apart
 from recform.graph.checks.coefficients import check, check_starts
+from recform.graph.checks.positions import warn_of_positions
 from recform.graph.checks.starting import warn_of_starts
 from recform.graph.checks.unmade import warn_of_strides, warn_of_widths
 from recform.graph.flow import FlowFollower
@@ -117,6 +118,7 @@ class _NetworkFollower:
         check(recurrence, tuple(stages), self._report)
         check_starts(recurrence, self._report)
         warn_of_starts(recurrence, tuple(stages), self._report)
+        warn_of_positions(recurrence, tuple(stages), self._report)
         warn_of_widths(formula, tuple(stages), self._report)
         warn_of_strides(formula, tuple(stages), self._report)
         last = formula.stages[-1]

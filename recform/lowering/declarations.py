@@ -106,15 +106,16 @@ class DeclarationReader:
     def each_member(self, found: Survey) -> frozenset[str]:
         """Learned scalars with a number for each member of a sum: ``scalar a_<i,k> = 0``.
 
-        Where the second index of unknowns is a time, it is that of scalars, too; no scalar
-        has a position.
+        One that stands at a time in an equation has a number for each time; no scalar has
+        a position.
         """
-        if found.timed and not self._frame.over_positions():
-            return frozenset()
+        is_time = found.timed and not self._frame.over_positions()
+        timed = found.at_times if is_time else frozenset()
         return frozenset(
             name
             for name, scalar in self._section.scalars.items()
             if len(scalar.target.indices) == 2
+            and name not in timed
             and found.letters.isdisjoint(second_index(scalar.target))
         )
 

@@ -167,6 +167,12 @@ class Attend(Several):
             "the base of rotary positions (10000, as a rule)",
         ),
         Argument(
+            "turned",
+            Kind.SIZE,
+            None,
+            "features of a head that rotary positions turn, the first ones; all",
+        ),
+        Argument(
             "qknorm", Kind.FLAG, False, "rmsnorm of queries and keys, head by head"
         ),
         Argument(
@@ -213,15 +219,36 @@ class Attend(Several):
                     "for keys",
                     hint="keys are kvheads/heads as wide as queries",
                 )
-            if a["rotary"] is not None and widths[0] % 2:
-                raise Misfit(
-                    "RF402",
-                    f"turns pairs of features, and a head has {widths[0]}",
-                    argument="rotary",
-                )
+            self._turns(a, widths[0])
         if heads == shared:
             return q.with_features(v.features)
         return q.with_features(v.features // shared * heads)
+
+    def _turns(self, a: Arguments, width: Size) -> None:
+        """That rotary positions find pairs of features among those of a head."""
+        turned = given(a, "turned", width)
+        if a["rotary"] is None:
+            if a["turned"] is not None:
+                raise Misfit(
+                    "RF402",
+                    "turns nothing without rotary positions",
+                    hint="for example rotary=10000",
+                    argument="turned",
+                )
+            return
+        if known(turned) and turned > width:
+            raise Misfit(
+                "RF402",
+                f"turns {turned} features, and a head has {width}",
+                argument="turned",
+            )
+        if known(turned) and turned % 2:
+            what = "a head has" if a["turned"] is None else "not"
+            raise Misfit(
+                "RF402",
+                f"turns pairs of features, and {what} {turned}",
+                argument="rotary" if a["turned"] is None else "turned",
+            )
 
     def _fits(
         self, a: Arguments, x: Shape, heads: Size, argument: str, what: str
@@ -263,9 +290,7 @@ class Attend(Several):
         if a["rotary"] is not None:
             names = last["q"].name, last["k"].name
             for which in "qk":
-                # Cosines and sines of half the features of a head.
-                angles = inputs[0].numbers // max(1, inputs[0].rows) * last[which].rows
-                then(which, _turned(which, last[which], angles // a.heads, names))
+                then(which, _turned(which, last[which], _share(inputs[0], a), names))
         if a["kvheads"] not in (None, a.heads):
             for which in "kv":
                 then(which, _repeated(which, last[which], a))
@@ -312,7 +337,7 @@ class Attend(Several):
         parts = [code(a.heads)]
         parts += [code(a.kvheads)] if a["kvheads"] not in (None, a.heads) else []
         parts += ["causal=True"] if a.causal else []
-        for name in ("window", "softcap", "rotary"):
+        for name in ("window", "softcap", "rotary", "turned"):
             parts += [f"{name}={code(a[name])}"] if a[name] is not None else []
         parts += [f"normed={code(q.features // a.heads)}"] if a.qknorm else []
         parts += [f"scale={code(a.scale)}"] if a["scale"] is not None else []
@@ -571,12 +596,23 @@ def _normed(which: str, x: Detail, heads: Size) -> Detail:
     return replace(made_by(name, RMSNorm(), apart, note=note), shape=x.shape)
 
 
-def _turned(which: str, x: Detail, angles: int, names: tuple[str, ...]) -> Detail:
+def _share(q: Detail, a: Arguments) -> tuple[int, int]:
+    """How many features of a head rotary positions turn, and of how many."""
+    if not q.numbers:
+        return 1, 1
+    width = q.numbers // q.rows // int(a.heads)
+    return int(given(a, "turned", width)), width
+
+
+def _turned(
+    which: str, x: Detail, share: tuple[int, int], names: tuple[str, ...]
+) -> Detail:
     """Turned by angles that grow with the position; these have names until then."""
-    name = f"{which}turn"
-    # Each half of a head is made of two products before both are put together.
-    more = x.numbers
-    one = again(name, (x,), more, once=angles, back=more, besides=more)
+    name, (turned, width) = f"{which}turn", share
+    # Each half of a head is made of two products before both are put together, and has
+    # a cosine and a sine at each position.
+    more, angles = x.numbers * turned // width, turned * x.rows
+    one = again(name, (x,), x.numbers, once=angles, back=more, besides=more)
     does = replace(one, names=names)
     of, note = (x.name,), f"positions of {which}"
     return Detail(name, "rotary", of, note, shape=x.shape, does=(does,))

@@ -11,7 +11,7 @@ from recform.blocks.arguments import Argument, Kind
 from recform.blocks.function import Function
 from recform.blocks.identifiers import OF_FILES, is_generated
 from recform.blocks.operator import Operator, Several, Weights
-from recform.blocks.shape import Layout
+from recform.blocks.shape import Layout, Order
 from recform.modules import raised
 
 #: As the grammar reads a name: what follows an underscore is no index.
@@ -73,6 +73,9 @@ def faults(cls: type[Operator]) -> Iterator[str]:
 
 def _kinds(cls: type[Operator]) -> Iterator[str]:
     """What is something else than it is in an operator that leaves it out."""
+    order: object = cls.order
+    if not isinstance(order, Order | None):
+        yield f"has {order!r} for `order`, and not an Order of recform.blocks"
     for name, default in vars(Operator).items():
         kind, value = type(default), getattr(cls, name)
         if kind not in _KINDS or name.startswith("__"):

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import PurePath
 from typing import NoReturn, TypeVar
 
-from recform.blocks import Library, defaults, identifiers
+from recform.blocks import Library, defaults, identifiers, support
 from recform.diagnostics import CompileError, Diagnostics, Label, meant
 from recform.outline.definitions import defined_name, is_definition
 from recform.source import Source
@@ -172,13 +172,14 @@ def no_network(
 def class_name(file_name: str) -> str:
     """A class name from a file name: ``resnet18_s.rf`` gives ``Resnet18S``.
 
-    Where a generated file has the name for something else, ``Net`` stands behind it.
+    Where a generated file has the name for something else, or may get a class of that
+    name from an operator, ``Net`` stands behind it.
     """
     words = re.findall(r"[A-Za-z0-9]+", PurePath(file_name).stem)
     name = "".join(word[0].upper() + word[1:] for word in words)
     if not name:
         return "Network"
-    if name in identifiers.OF_FILES:
+    if name in identifiers.OF_FILES or name.lower() in support.names():
         return f"{name}Net"
     return name if name[0].isalpha() else f"Net{name}"
 

@@ -31,6 +31,7 @@ class Survey:
         grows: whether tensors of all blocks are put side by side.
         timed: names with a second index, and where.
         letters: what these second indices are made of.
+        at_times: names that have such a second index, or a number, on a right side.
     """
 
     unknowns: dict[str, Span] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class Survey:
     grows: bool = False
     timed: dict[str, Span] = field(default_factory=dict)
     letters: set[str] = field(default_factory=set)
+    at_times: frozenset[str] = frozenset()
 
 
 def survey(section: Section, report: Diagnostics) -> Survey:
@@ -83,6 +85,13 @@ def survey(section: Section, report: Diagnostics) -> Survey:
         if any(name == ref.name for expr in exprs for ref in references(expr)):
             found.operators.setdefault(name, section.definitions[name].left[0].span)
     _sharing(exprs, found)
+    found.at_times = frozenset(
+        reference.name
+        for expr in exprs
+        for reference in references(expr)
+        if len(reference.indices) > 1
+        and (not (names := second_index(reference)) or names & found.letters)
+    )
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from recform.algebra.scalars import scalar_of
 from recform.syntax import nodes as n
 
 #: An index as numbers of names, the number itself under the empty name; or as text.
@@ -83,6 +84,8 @@ class _Calls:
                 for number, factor in enumerate(factors):
                     right = (*factors[number + 1 :], *behind)
                     yield from self.calls(factor, right, running)
+            case n.Power() if scalar_of(expr.exponent, {}) == 1:
+                yield from self.calls(expr.base, behind, running)
             case n.Power():
                 yield from self._repeated(expr.base, behind, running)
             case n.Call() if expr.function.name in ("sum", "prod"):

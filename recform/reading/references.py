@@ -90,9 +90,8 @@ class References(Indices):
             return self._learned(expr, index, time)
         if name in self.names.numbers and expr.indices:
             if name not in self.names.indexed_numbers:
-                self.report.fail(
-                    "RF304", f"{name} was declared without an index", expr.span
-                )
+                said = f"{name} was declared without an index"
+                self.report.fail("RF304", said, expr.span, hint=f"write {name}")
             if index is sympy.nan:
                 self._no_block(expr)
             if not (behind := I - index).free_symbols:
@@ -256,13 +255,7 @@ class References(Indices):
         if each_block and index is sympy.nan and time is not None:
             self._no_block(expr)
         if each_time or time is not None or each_block != bool(expr.indices):
-            wanted = f"{name}_t" if each_time else f"{name}_i" if each_block else name
-            self.report.fail(
-                "RF304",
-                f"{name} was declared as {wanted}",
-                expr.span,
-                hint=f"write {wanted} here, or declare it the other way",
-            )
+            self._otherwise_declared(expr, each_block, each_time)
         if index is not sympy.nan and index.is_Integer:
             # a_1 among a_1, a_2, ... of a sum: one scalar for all blocks.
             member = f"{name}_{index}"
@@ -270,6 +263,22 @@ class References(Indices):
             return Scalar(Learned(member))
         self.used.setdefault(name, expr.span)
         return Scalar(Learned(name, index))
+
+    def _otherwise_declared(
+        self, expr: n.Reference, each_block: bool, each_time: bool
+    ) -> NoReturn:
+        """Reports a learned number that has another index than it was declared with."""
+        name, time = expr.name, self._time or "t"
+        if each_time:
+            said = f"is a number for each time, {name}_{time}"
+            hint = f"write {name}_{time} here, or declare {name}_i, one for each block"
+        elif each_block:
+            said = f"is a number for each block, {name}_i"
+            hint = f"write {name}_i here, or declare {name}, one for all blocks"
+        else:
+            said = "is one number for all blocks, without an index"
+            hint = f"write {name} here, or declare {name}_i, one for each block"
+        self.report.fail("RF304", f"{name} {said}", expr.span, hint=hint)
 
     def _no_block(self, expr: n.Reference) -> NoReturn:
         """Reports ``b_t`` for a number that each block has."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 
 from recform.blocks import Library
+from recform.contents import KEYWORDS
 from recform.diagnostics import Diagnostics
 from recform.source import Span
-from recform.syntax.statements import KEYWORDS, RESERVED
+from recform.syntax.statements import RESERVED
 
 _QUOTED = re.compile(r'"[^"\n]*"')
 #: Names that have a meaning, so that no number has them.

@@ -6,10 +6,10 @@ import re
 from string import ascii_uppercase
 
 from recform.blocks import Library
+from recform.contents import KEYWORDS
 from recform.diagnostics import Diagnostics, closest, meant
 from recform.source import Span
 from recform.syntax.lalr import Tables, Token, Tree, Unexpected
-from recform.syntax.statements import KEYWORDS
 
 _ENDS_VALUE = {"NAME", "SUBSCRIPT", "NUMBER", "RPAR", "RSQB", "RBRACE", "MORETHAN"}
 _STARTS_VALUE = {"NAME", "NUMBER", "LPAR", "LSQB"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from recform.contents import KEYWORDS
 from recform.diagnostics import Diagnostics, Label
 from recform.source import Source, Span
 
@@ -16,28 +17,6 @@ from recform.source import Source, Span
 MAX_NESTING = 50
 #: Longest statement, in characters.
 MAX_STATEMENT = 16 * 1024
-
-KEYWORDS = (
-    "network",
-    "use",
-    "param",
-    "const",
-    "scalar",
-    "vector",
-    "input",
-    "stages",
-    "scope",
-    "times",
-    "memory",
-    "stem",
-    "head",
-    "adapter",
-    "transition",
-    "names",
-    "init",
-    "output",
-    "paths",
-)
 
 #: Names that have a meaning of their own.
 RESERVED = ("i", "L", "c", "s", "cin", "input", "in_channels")

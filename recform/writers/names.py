@@ -25,7 +25,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.indices import untimed
-from recform.algebra.labels import DERIVED
+from recform.algebra.labels import DERIVED, Naming
 from recform.algebra.lists import Dealt, Listed, Members, Mirror, Over
 from recform.algebra.pipeline import Pipeline
 from recform.blocks.identifiers import identifier
@@ -38,6 +38,12 @@ def argument_names(formula: Formula) -> list[str]:
     """What arguments of constructors are called as the author says."""
     tables = [table.argument for table in formula.tables]
     return [*(p.name for p in formula.params if p.free), *tables]
+
+
+def stages_of(formula: Formula) -> Naming:
+    """What the containers of the stages are called."""
+    otherwise = Naming("stage{}" if len(formula.stages) > 1 else "blocks")
+    return formula.names.get("stages", otherwise)
 
 
 #: What a `names` statement calls the adapters.

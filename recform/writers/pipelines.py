@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import PurePath
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol
 
 import sympy
 
@@ -34,7 +34,7 @@ from recform.plan.expressions import Code, Expression, Make, dictionary, names_i
 from recform.plan.namespace import Namespace, fail_no_attribute
 from recform.plan.parts import Part, PipelineCode
 from recform.source import Source, Span
-from recform.writers.containers import fold, is_nested, names_of
+from recform.writers.containers import Compose, fold, is_nested, names_of
 from recform.writers.setting import Setting, ordered
 
 
@@ -45,9 +45,21 @@ class Bodies(Protocol):
         """What makes the module of a definition."""
 
 
-#: The names of containers, from the outside in, and their place in the file.
-Around: TypeAlias = tuple[tuple[str, ...], Span | None]
-OUTSIDE: Around = ((), None)
+class Around(NamedTuple):
+    """The containers that a pipeline lives in.
+
+    Attributes:
+        path: their names, from the outside in.
+        place: where the file says so.
+        compose: for one that is no nn.Sequential.
+    """
+
+    path: tuple[str, ...] = ()
+    place: Span | None = None
+    compose: Compose | None = None
+
+
+OUTSIDE = Around()
 #: The attribute of a pipeline that is one nn.Sequential, where it gets no other.
 WHOLE = "layers"
 
@@ -70,18 +82,18 @@ def write_pipeline(
         bodies: the classes of definitions by equations.
         keeper: those for arguments that are kept, where that is another class.
         holder: the dictionary that has the modules; empty if the class itself does.
-        around: the containers that it lives in, and where the file says so.
+        around: the containers that it lives in.
     """
     parts, x = pipeline_parts(pipeline, here, bodies)
     whole = is_whole(pipeline)
-    path, place = around if around[0] else ((WHOLE,) if whole else (), None)
+    path = around.path or ((WHOLE,) if whole else ())
     if path:
         # Functions are parts of it like others: nothing else runs them.
         parts = [
-            (part if part.path else part.called("")).within(path, place)
+            (part if part.path else part.called("")).within(path, around.place)
             for part in parts
         ]
-    folded = fold(parts)
+    folded = fold(parts, around.compose)
     assert not whole or len(folded) == 1  # what stands beside it, nobody would call
     code = assembled(folded, x, names, keeper, holder)
     inputs = ("x",) if whole else pipeline.inputs

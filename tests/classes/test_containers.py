@@ -161,11 +161,17 @@ def test_functions_beside_labels_are_run(case: tuple[str, str]) -> None:
         assert torch.equal(*results)
 
 
+def test_one_stage_in_a_row_has_its_default_name() -> None:
+    text = 'stages 8 x 2\nnames stem = "f.0", W = "."\nX_i = W_i*X_<i-1>\n'
+    module = recform.compile(text).module()
+    assert [name for name, _ in module.named_children()] == ["f", "blocks", "head"]
+
+
 @DEPTHS
 def test_two_containers_that_take_turns(depth: int) -> None:
     """A container is made whole, and its stages of other widths run in between."""
     names = 'stages = ("a.0", "b.0", "a.1"), W = "block"'
-    wanted = prefixes(depth, "stem", "{s}.{b}.block", "transition{s}")
+    wanted = prefixes(depth, "stem", "{s}.{b}.block", "transition<{s}+1>")
     where = ("a.0", "b.0", "a.1")
     wanted = {
         key: where[int(value[0])] + value[1:] if value[0].isdigit() else value
@@ -248,7 +254,7 @@ def test_numbers_of_stage_and_block_with_a_dash(depth: int) -> None:
     """RegNet."""
     names = 'stages = "t.block{}", step = "block{}-{0}", W = "f"'
     wanted = prefixes(
-        depth, "stem", "t.block<{s}+1>.block<{s}+1>-{b}.f", "transition{s}"
+        depth, "stem", "t.block<{s}+1>.block<{s}+1>-{b}.f", "transition<{s}+1>"
     )
     text = STAGED.replace("scope  stage\n", "").replace(
         "transition (bn > conv(2, c, stride=s, padding=0))\n", "adapter none\n"
@@ -293,6 +299,22 @@ def test_a_stem_in_a_container_of_a_network_that_is_no_row(
         net = recform.compile(text + names, timm=True).module()
         assert net.state_dict().keys() == named.state_dict().keys()
         assert net.feature_info[0]["module"] == "features"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("place", ["a.0", "a.b"])
+@pytest.mark.parametrize("said", ["W_i*X_<i-1>", "W_i*X_<i-1> + X_<i-2>"])
+def test_a_stem_in_a_container_may_hold_what_is_no_module(
+    place: str, said: str
+) -> None:
+    """In a row of modules or not, the container is a class then."""
+    text = f"input 5 of 9\nstages 8 x 3\nW = ln > linear(c)\nX_i = {said}\n"
+    named = recform.compile(f'{text}names stem = "{place}"\n').module()
+    plain = recform.compile(text).module()
+    keys = {k: re.sub(r"^stem\b", place, k) for k in plain.state_dict()}
+    assert set(keys.values()) == set(named.state_dict())
+    plain.load_state_dict({k: named.state_dict()[there] for k, there in keys.items()})
+    ids = torch.tensor([[0, 8, 3, 3, 1]])
+    assert torch.equal(named(ids), plain(ids))
 
 
 def test_a_list_of_blocks_with_dots() -> None:

@@ -31,6 +31,23 @@ def test_hints_for_scalars_of_a_time(declared: str, used: str, hint: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("declared", "used", "said", "hint"),
+    [
+        ("scalar l = 1", "l_i", "is one number for all blocks", "write l here, or"),
+        ("vector l = 1", "l_2", "is one number for all blocks", "write l here, or"),
+        ("scalar l_i = 1", "l", "is a number for each block, l_i", "write l_i here"),
+        ("const l = 1", "l_i", "was declared without an index", "write l"),
+    ],
+)  # fmt: skip
+def test_a_number_with_another_index_than_it_has(
+    declared: str, used: str, said: str, hint: str
+) -> None:
+    (item,) = mistakes(f"{declared}\nX_i = X_<i-1> + {used}*W_i*X_<i-1>")
+    assert (item.code, item.labels[0].span.text) == ("RF304", used)
+    assert said in item.message and item.hint.startswith(hint)
+
+
+@pytest.mark.parametrize(
     ("equation", "code", "place", "hint"),
     [
         ("X_<2..L/3> = W_i*X_<i-1>", "RF315", "X_<2..L/3>", "floor(L/2) is a block for"),

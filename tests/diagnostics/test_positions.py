@@ -74,3 +74,25 @@ def test_a_parameter_may_have_the_name() -> None:
         "X.1",
         "X.2",
     }
+
+
+@pytest.mark.parametrize(
+    ("positions", "equation", "place"),
+    [
+        (1, "H_<i,t> = tanh(W_i*X_<i-1,t>)*H_<i,t-1> + X_<i-1,t>", "H_<i,t>"),
+        (2, "H_<i,t> = tanh(W_i*X_<i-1,t>)*H_<i,t-1> + X_<i-1,t>", ""),
+        (1, "H_<i,t> = W_i*X_<i-1,t>*H_<i,t-1> + X_<i-1,t>\nH_<i,0> = 1", ""),
+        (2, "H_<i,t> = tanh(W_i*H_<i,t-2> + X_<i-1,t>)", "H_<i,t>"),
+        (3, "H_<i,t> = tanh(W_i*H_<i,t-2> + X_<i-1,t>)", ""),
+        (2, "H_<i,t> = W_i*X_<i-1,t-3>", "X_<i-1,t-3>"),
+        (4, "H_<i,t> = W_i*X_<i-1,t-3>", ""),
+    ],
+)
+def test_positions_before_the_first_are_told(
+    positions: int, equation: str, place: str
+) -> None:
+    text = FRAME.replace("4 x 3", f"{positions} x 3") + f"W = linear(c)\n{equation}\n"
+    warnings = recform.compile(text).warnings
+    assert [w.code for w in warnings] == ["RF319"] * bool(place)
+    for warning in warnings:
+        assert warning.labels[0].span.text.startswith(place)

@@ -137,6 +137,8 @@ def parted(text: str, random: Random, folder: Path) -> str:
     others: list[str] = []
     for line in text.splitlines():
         random.choice((own, others)).append(line)
+    if all(line.startswith("#") for line in others):
+        others.append(own.pop())  # a file without a statement is none
     (folder / "other.rf").write_text("\n".join(others) + "\n", encoding="utf-8")
     whole, two = (_said(t, folder) for t in (text, "\n".join(['use "other.rf"', *own])))
     if isinstance(whole, str) or isinstance(two, str):

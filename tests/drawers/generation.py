@@ -15,11 +15,19 @@ STAGES = ("8 x 1", "8 x 3", "8 x 2, 12 x 2", "8 x 1, 4 x 1, 8 x 2")
 SAME = ("8 x 1", "8 x 3", "8 x 2, 8 x 2")
 HEADS = (1, 2, 4)
 WINDOWS = ("", ", window=1", ", window=3", ", window=9")
-MORE = ("", "", ", rotary=10000", ", softcap=5", ", qknorm=true")
+MORE = (
+    "",
+    "",
+    ", rotary=10000",
+    ", rotary=9, turned=2",
+    ", softcap=5",
+    ", qknorm=true",
+)
 OTHERS = (
     *("linear(c)", "ln > linear(2*c) > gelu > linear(c)", "shift > linear(c)"),
     *("conv1d(3, c, causal=true)", "conv1d(2, c, dilation=i, causal=true) > tanh"),
     *("rmsnorm > linear(c) > dropout(0.1)", "positions > linear(c)"),
+    "rmsnorm > experts(3, 2, 5)",
 )
 EQUATIONS = (
     "X_i = X_<i-1> + A_i*X_<i-1>",

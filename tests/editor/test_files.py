@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import recform
+from recform import contents
 from recform.algebra.scalars import CONSTANTS, FUNCTIONS
 from recform.algebra.symbols import FIRST, SYMBOLS
 from recform.editor.checked import check, compiled
@@ -22,7 +23,6 @@ from recform.editor.words import FREE, KEYWORDS, WORDS
 from recform.operators import standard
 from recform.outline.survey import BUILT_IN
 from recform.source import Source
-from recform.syntax import statements
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").rglob("*.rf"))
 
@@ -32,7 +32,7 @@ def document(path: Path) -> Document:
 
 
 def test_every_word_is_explained() -> None:
-    assert list(KEYWORDS) == list(statements.KEYWORDS)
+    assert list(KEYWORDS) == list(contents.KEYWORDS)
     words = {*SYMBOLS, FIRST, *BUILT_IN, *FUNCTIONS, *CONSTANTS, "input", "j", "none"}
     assert {*WORDS} - {"skip", "pass", *FREE} == words
 

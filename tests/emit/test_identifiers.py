@@ -295,7 +295,9 @@ def test_what_a_name_may_be(place: str, name: str, code: str) -> None:
 @pytest.mark.parametrize(
     ("file", "name"),
     [("f", "FNet"), ("none", "NoneNet"), ("true", "TrueNet"), ("f_2.x", "F2X"),
-     ("ordered_dict", "OrderedDictNet"), ("image_classifier", "ImageClassifierNet")],
+     ("ordered_dict", "OrderedDictNet"), ("attend", "AttendNet"),
+     ("drop_path", "DropPathNet"), ("lean", "LeanNet"),
+     ("image_classifier", "ImageClassifierNet")],
 )  # fmt: skip
 def test_the_name_of_a_file_makes_way(file: str, name: str) -> None:
     (item,) = compile_source(from_text(FRAME + PLACES["file"], f"{file}.rf"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import recform
 from recform.compiler import Compiled
 from recform.report import TableRow
 from tests.compiled import networks
 from tests.examples import zoo_judges
 from tests.examples.zoo_counts import COUNTS, gpt2
-from tests.examples.zoo_judges import Figure
+from tests.examples.zoo_judges import ZOO, Figure
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "zoo.md"
 
@@ -164,6 +166,141 @@ def test_gpt_takes_the_weights_of_transformers() -> None:
     for name, value in of_transformers(grads).items():
         torch.testing.assert_close(mine[name], value, rtol=1e-9, atol=1e-12)
     assert len(mine) == len(grads)
+
+
+_BIAS, _KEYS = ", bias=false)", "linear(cin*kvheads/heads"
+#: What the formula of a relative of Llama says in place of that of the file, and options.
+RELATIVES: dict[str, tuple[dict[str, str], dict[str, object]]] = {
+    "Llama": ({}, {}),
+    "Mistral": ({"rotary=": "window=4, rotary="}, {"sliding_window": 4, "head_dim": 4}),
+    "Qwen2": (
+        {"linear(cin, bias=false)": "linear(cin)", f"{_KEYS}{_BIAS}": f"{_KEYS})"},
+        {"use_sliding_window": False},
+    ),
+    # Norms stand behind the layers.
+    "Olmo2": (
+        {
+            f"linear(cin{_BIAS}": f"linear(cin{_BIAS} > q_norm: rmsnorm(eps=1e-5)",
+            f"{_KEYS}{_BIAS},\n        V": f"{_KEYS}{_BIAS} > k_norm: rmsnorm(eps=1e-5),"
+            "\n        V",
+            "A_i*N_i": "N_i*A_i",
+            "G_i*M_i": "M_i*G_i",
+            "post_attention_layernorm": "post_feedforward_layernorm",
+            "input_layernorm": "post_attention_layernorm",
+        },
+        {},
+    ),
+    # Positions turn the first features of a head alone.
+    "StableLm": (
+        {"rmsnorm(": "ln(", "rotary=100000": "rotary=100000, turned=2"},
+        {"layer_norm_eps": 1e-5, "partial_rotary_factor": 0.5},
+    ),
+    # The heads of a position are streams, of which each is normalised.
+    "Qwen3": (
+        {
+            f"linear(cin{_BIAS}": f"linear(cin{_BIAS} > streams(heads) > "
+            "q_norm: rmsnorm(eps=1e-5) > join",
+            f"{_KEYS}{_BIAS},\n        V": f"{_KEYS}{_BIAS} > streams(kvheads) > "
+            "k_norm: rmsnorm(eps=1e-5) > join,\n        V",
+        },
+        {"head_dim": 4, "use_sliding_window": False},
+    ),
+}
+#: Mixtures of experts, under the names that Qwen3-MoE, OLMoE and DeepSeek publish.
+MIXTURE = (
+    "gate",
+    *(f"experts.{n}.{part}_proj" for n in (0, 1) for part in ("gate", "up", "down")),
+)
+#: Whose layers read the same, side by side.
+PHI = """
+network Phi
+input   9 of 11
+stem    "model.embed_tokens": embed(c)
+stages  24 x 2
+head    "model.final_layernorm": ln(eps=1e-5) > lm_head: linear(11)
+names   stem = ".", head = ".", stages = "model.layers", step = "{0}",
+        N = ".", A = "self_attn", M = "mlp"
+Attention(x) = O(Q*x, K*x, V*x)
+  where Q = q_proj: linear(cin), K = k_proj: linear(cin/3), V = v_proj: linear(cin/3),
+        O = attend(6, 2, causal=true, rotary=100000, turned=2) > dense: linear(c)
+N = "input_layernorm": ln(eps=1e-5)
+A = Attention
+M = fc1: linear(40) > gelu(tanh=true) > fc2: linear(c)
+X_i = X_<i-1> + A_i*N_i*X_<i-1> + M_i*N_i*X_<i-1>
+"""
+SMALL = {"width": 24, "heads": 6, "kvheads": 2, "inner": 40, "length": 9, "depth": 2}
+
+
+def llama(instead: dict[str, str]) -> nn.Module:
+    """A small network of the zoo's Llama, which says something else in some places."""
+    text = (ZOO / "smollm2_135m.rf").read_text(encoding="utf-8")
+    for part, other in instead.items():
+        assert part in text, part
+        text = text.replace(part, other)
+    return recform.load(text, **SMALL, vocabulary=11, generation=True)
+
+
+def judge(name: str, **options: object) -> nn.Module:
+    """A small model of transformers, with weights that are nothing like those at the start."""
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{name}Config")(
+        vocab_size=11,
+        hidden_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=6,
+        num_key_value_heads=2,
+        intermediate_size=40,
+        rms_norm_eps=1e-5,
+        rope_theta=1e5,
+        eos_token_id=None,
+        pad_token_id=0,
+        **{"tie_word_embeddings": True, **options},
+    )
+    made = getattr(transformers, f"{name}ForCausalLM")(config).double().eval()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return made
+
+
+def writes_as(ours: nn.Module, theirs: nn.Module) -> None:
+    """Fails if scores, or what is written behind some ids, are others with their weights."""
+    ours.load_state_dict(theirs.state_dict())
+    ids = torch.randint(0, 11, (3, 9))
+    # Theirs turns queries and keys, and normalises, in float32.
+    wanted = theirs(ids, use_cache=False).logits
+    torch.testing.assert_close(ours(ids), wanted, rtol=1e-5, atol=1e-6)
+    past, told = sys.modules[type(ours).__module__].Past(), ids[:, :3]
+    with torch.no_grad():
+        scores = ours.step(told, past)
+        for _ in range(6):
+            told = torch.cat((told, scores[:, -1:].argmax(-1)), 1)
+            scores = ours.step(told[:, -1:], past)
+        seen = {
+            "attention_mask": torch.ones(3, 3)
+        }  # or ids like the one of the rim are not
+        wanted = theirs.generate(ids[:, :3], max_new_tokens=6, do_sample=False, **seen)
+    assert torch.equal(told, wanted)
+
+
+@pytest.mark.parametrize("name", RELATIVES)
+def test_llama_and_others_take_the_state_of_transformers(name: str) -> None:
+    instead, options = RELATIVES[name]
+    theirs = judge(name, **options)
+    writes_as(llama(instead).double().eval(), theirs)
+
+
+def test_phi_takes_the_state_of_transformers() -> None:
+    options = {"layer_norm_eps": 1e-5, "partial_rotary_factor": 0.5}
+    theirs = judge("Phi", **{**options, "tie_word_embeddings": False})
+    writes_as(recform.load(PHI, generation=True).double().eval(), theirs)
+
+
+def test_mixtures_of_experts_have_the_names_that_are_published() -> None:
+    experts = {"G = Gated": "G = mlp: experts(2, 2, 5)", 'G = "mlp"': 'G = "."'}
+    keys = llama(experts).state_dict()
+    assert {f"model.layers.1.mlp.{name}.weight" for name in MIXTURE} <= {*keys}
 
 
 def test_stochastic_depth_drops_later_blocks_more_often() -> None:

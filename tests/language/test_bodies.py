@@ -10,6 +10,7 @@ from torchvision.models.efficientnet import MBConv, MBConvConfig
 from torchvision.models.googlenet import Inception
 from torchvision.ops import SqueezeExcitation
 
+import recform
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError
 from tests.oracle.compare import agree, compiled
@@ -50,6 +51,20 @@ def one_block(definitions: str, letter: str, width: int) -> Compiled:
         f"input {width} x 8 x 8\nstem none\nhead none\nstages {width} x 1\n"
         f"{definitions}\nX_i = {letter}_i*X_<i-1>"
     )
+
+
+@pytest.mark.parametrize("own", ["W", "Gate"])
+def test_an_operator_of_its_own_may_have_the_name_of_what_it_stands_in(
+    own: str,
+) -> None:
+    gate = "input 6\nstages 6 x 3\n{d}\nW = Gate\nX_i = X_<i-1> + W_i*X_<i-1>"
+    told = "Gate(x) = x*sigmoid({0}*x) where {0} = linear(c)"
+    made, other = (
+        compiled(gate.format(d=told.format(name))).module() for name in (own, "H")
+    )
+    made.load_state_dict(other.state_dict())
+    x = torch.randn(2, 6)
+    assert torch.equal(made(x), other(x))
 
 
 def transfer(ours: nn.Module, theirs: nn.Module) -> None:
@@ -321,3 +336,16 @@ def test_tokens_spread_over_positions() -> None:
     x = torch.randn(4, 5, 6)
     gate = torch.sigmoid(step.G.fc(x.mean(1)))
     assert torch.allclose(step(x), x + x * gate[:, None])
+
+
+def test_an_argument_hides_a_parameter_that_stays_open() -> None:
+    """The rate of the file is the constructor's: the definition reads its own q."""
+    made = recform.compile(
+        "input 4\nstages 4 x 2\nparam q = 0.2\nU(x, q=0.5) = q*x\n"
+        "W = U > dropout(q)\nX_i = X_<i-1> + W_i*X_<i-1>"
+    )
+    assert [param.name for param in made.formula.params if param.free] == [
+        "q",
+        "classes",
+    ]
+    assert "q: float = 0.2" in made.source

@@ -222,6 +222,28 @@ def test_numbers_of_stages_and_blocks() -> None:
     )
 
 
+def test_a_comma_may_end_a_list_in_brackets() -> None:
+    text = """stages 4 x 2, 6 x 2 / 2
+const kernel = (
+    1,
+    3{0}
+) per stage
+U(width=c{0}) = conv(kernel, width{0})
+W = U(width=c{0}) > bn
+X_i = max(X_<i-1>, W_i(X_<i-1>{0}){0})
+"""
+    one, other = (recform.compile(text.format(comma)) for comma in ("", ","))
+    assert one.formula.equations[0].right == other.formula.equations[0].right
+    assert str(one.module()) == str(other.module())
+
+
+@pytest.mark.parametrize("factor", ["(1+W_i)", "(1+W_i)^1", "W_i^(2-1)"])
+def test_the_first_power_of_an_operator_calls_it_once(factor: str) -> None:
+    made = recform.compile(f"X_i = {factor}*X_<i-1>")
+    assert len(made.formula.stages) == 4
+    assert len(recform.compile("X_i = (1+W_i)^2*X_<i-1>").formula.stages) == 1
+
+
 def test_a_product_of_many_sums_is_not_multiplied_out() -> None:
     """Forty of them would be 2^40 products, when it is asked what operators meet."""
     right = "*".join(f"({k} + A_i*X_<i-1>)" for k in range(1, 41))

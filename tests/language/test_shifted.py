@@ -11,9 +11,10 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from recform.compiler import compile_source, from_text
+from recform.contents import KEYWORDS
 from recform.diagnostics import CompileError, Diagnostics
 from recform.source import Source
-from recform.syntax.statements import KEYWORDS, statements
+from recform.syntax.statements import statements
 from tests.oracle import files
 from tests.oracle.search import REFUSED_STAGES, refusal, tries
 from tests.oracle.wider import wider

@@ -29,13 +29,19 @@ FORMS = [
     "output concat(X_<L,1..T>)",
     "stages 3 x 5\n"
     "times 3\n"
-    "scalar k_<i,t> = 0.3\n"
+    "scalar k_<i,s> = 0.3\n"
     "X_<i,t> = k_<i,t>*W_i*X_<i-1,t> + (1-k_<i,t>)*X_<i,t-1>",
     "stages 3 x 5\n"
     "times 3\n"
     "scalar k_t = 0.3\n"
     "scalar g_t = 0.5 per channel\n"
     "X_<i,t> = g_t*W_i*X_<i-1,t> + k_<t-1>*X_<i,t-1>",
+    # The weights of members are the same at all times.
+    "stages 3 x 4\n"
+    "times 2\n"
+    "scalar a_<i,k> = 0.2*k\n"
+    "scalar a_<i,i-1> = 1\n"
+    "X_<i,t> = W_i*sum(m, 0, i-1, a_<i,m>*X_<m,t>) + U_i*X_<i,t-1>",
     "stages 3 x 5\ntimes 3\nX_<i,0> = X_<i-1,0>\nX_<i,t> = W_i*X_<i-1,t> + X_<i,t-1>",
     "stages 3 x 5\ntimes 3\nX_<0,t> = U_0*input\nX_<i,t> = W_i*X_<i-1,t> + X_<i,t-1>",
     "stages 3 x 5\n"

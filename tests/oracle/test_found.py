@@ -209,6 +209,10 @@ FOUND = {
     + "stages 3 x 4\nX_i = W_i*(X_<i-1> + X_0) + tanh(W_i*(X_0 + X_<i-1>))\noutput X_L",
     "a sum of multiples turned round": VECTORS + "stages 3 x 4\n"
     "X_i = U_i*(2*X_<i-1> + W_i*X_0) + tanh(U_i*(W_i*X_0 + X_<i-1>*2))\noutput X_L",
+    # The interpreter wanted adapters here: these halves are of no older stage.
+    "halves that one block makes": VECTORS
+    + "stages 4 x 4\nA_i = U_i*A_<i-1>\nB_i = W_i*X_<i-1>\nX_i = concat(A_i, B_i)\n"
+    "A_3, B_3 = split(X_2, 2)\noutput X_L",
     # What has no parameters was a function for all blocks, and no block had its own.
     "an activation with an index and without": VECTORS
     + "stages 3 x 3\nV = relu\nX_i = X_<i-1> + V*W_i*X_<i-1> + V_i*X_<i-1>\noutput X_L",

@@ -316,6 +316,32 @@ stages 4 x 1, 4 x 2 / (1/2)
 W = conv(1, c) > relu > conv(3, c, stride=s)
 X_i = W_i*tanh(X_<i-1>) + 0.5*W_i*X_0
 """,
+    "halves that one block makes of an older stage": """\
+input 4
+stages 4 x 2, 6 x 3
+stem linear(8)
+A_0, B_0 = split(input, 2)
+A_i = A_<i-1> + W_i*B_<i-1>
+B_i = B_<i-1> + W_i*A_i
+A_3, B_3 = split(A_2, 2)
+output A_L + B_L
+""",
+    "shares of large scores": """\
+input 3 x 4
+stages 4 x 3
+vector q_i = 2000
+X_i = W_i*sum(k, 0, i-1, softmax(k, dot(q_i, X_k))*X_k)
+""",
+    "weights of members beside times": """\
+times 2
+input 4
+stages 4 x 3
+A = linear(i)
+scalar z_<i,k> = k/9
+scalar z_<i,i-1> = 1
+X_<i,t> = X_<i,t-1> + W_i*sum(k, 0, i-1, (z_<i,k> + A_<i,k>(X_<i-1,t>))*X_<k,t>)
+output X_<L,2>
+""",
     "nothing is divided by a number alone": """\
 scope stage
 input 4

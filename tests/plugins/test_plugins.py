@@ -261,6 +261,11 @@ DECLARATIONS = [
     ),
     ("    arguments", "    attribute = None\n    arguments", "not a text"),
     ("    arguments", "    moves = 0.5\n    arguments", "not a whole number"),
+    (
+        "    arguments",
+        "    order = 'apart'\n    arguments",
+        "not an Order of recform.blocks",
+    ),
     ("    arguments", "    costs = 3\n    arguments", "not a Cost"),
     ("    arguments", "    stacks = 'no'\n    arguments", "not true or false"),
     (

@@ -1,4 +1,4 @@
-"""Weights of an earlier version, whose adapters had numbers alone, are read."""
+"""Weights of an earlier version, which had other names for some parts, are read."""
 
 from __future__ import annotations
 
@@ -120,3 +120,36 @@ def test_another_name_is_no_earlier_one(tmp_path: Path) -> None:
         recform.load_weights(module, case.compiled, tmp_path / "other.safetensors")
     assert codes(caught.value) == ["RF703"]
     assert "stage2.0.shortcut_wx.0.weight: no such name" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("stages", "before"),
+    [
+        ("4 x 2", {"blocks": "stage1"}),
+        (
+            "4 x 1, 5 x 1, 6 x 1",
+            {"transition2": "transition1", "transition3": "transition2"},
+        ),
+    ],
+)
+def test_containers_of_a_row_are_found(
+    stages: str, before: dict[str, str], tmp_path: Path
+) -> None:
+    compiled = recform.compile(
+        f'scope stage\ninput 4\nstages {stages}\nnames stem = "features.0"\n'
+        "X_i = X_<i-1> + W_i*X_<i-1>\n"
+    )
+    state = compiled.module().state_dict()
+    paths = {name: name.split(".") for name in state}
+    assert before.keys() <= {path[0] for path in paths.values()}
+    save_file(
+        {
+            ".".join((before.get(head, head), *rest)): state[name]
+            for name, (head, *rest) in paths.items()
+        },
+        tmp_path / "row.safetensors",
+    )
+    module = compiled.module()
+    recform.load_weights(module, compiled, tmp_path / "row.safetensors")
+    for name, tensor in module.state_dict().items():
+        assert torch.equal(tensor, state[name])

@@ -8,6 +8,7 @@ and stands alone behind the imports of its file.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from importlib.resources import files
 
 
@@ -16,3 +17,15 @@ def template(name: str) -> str:
     text = files(__name__).joinpath(f"{name}.py").read_text(encoding="utf-8")
     _, *defined = re.split(r"(?m)^(?=class |def )", text)
     return "".join(defined).rstrip() + "\n"
+
+
+@lru_cache(maxsize=1)
+def names() -> frozenset[str]:
+    """What a generated file may get from here, by name without capitals."""
+    own = files(__name__)
+    every = [*own.iterdir(), *own.joinpath("kept").iterdir()]
+    return frozenset(
+        file.name.removesuffix(".py").replace("_", "")
+        for file in every
+        if file.name.endswith(".py")
+    )

@@ -15,6 +15,7 @@ class Attend(nn.Module):
         window: a query sees keys that are less than this many positions away.
         softcap: scores stay between this number and its negative.
         rotary: the base of the rotary positions of queries and keys.
+        turned: how many features of a head these turn; all if left out.
         normed: the features of a head, where queries and keys are normalised.
         scale: of the scores; one over the root of the features of a head if left out.
         dropout: of the attention weights, in training.
@@ -29,6 +30,7 @@ class Attend(nn.Module):
         window: int | None = None,
         softcap: float | None = None,
         rotary: float | None = None,
+        turned: int | None = None,
         normed: int | None = None,
         scale: float | None = None,
         dropout: float = 0.0,
@@ -41,6 +43,7 @@ class Attend(nn.Module):
         self.window = window
         self.softcap = softcap
         self.rotary = rotary
+        self.turned = turned
         self.scale = scale
         self.dropout = dropout
         self.q_norm = nn.RMSNorm(normed, eps=1e-6) if normed else nn.Identity()
@@ -63,12 +66,15 @@ class Attend(nn.Module):
 
     def rotated(self, x: Tensor, base: float) -> Tensor:
         """Pairs of features, turned by angles that grow with the position."""
-        half = x.shape[3] // 2
+        half = (self.turned or x.shape[3]) // 2
         turns = 1 / base ** (torch.arange(half, device=x.device) / half)
         angles = torch.arange(x.shape[2], device=x.device)[:, None] * turns
         cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-        a, b = x[..., :half], x[..., half:]
-        return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=3)
+        a, b = x[..., :half], x[..., half : 2 * half]
+        parts = [a * cos - b * sin, b * cos + a * sin]
+        if self.turned is not None:
+            parts.append(x[..., self.turned :])
+        return torch.cat(parts, dim=3)
 
     def seen(self, q: Tensor, k: Tensor) -> Tensor:
         """Which keys each query sees."""

@@ -134,4 +134,14 @@ ENTRIES = {
         "stages 8 x 4\nscalar a = 2\nX_i = X_<i-1> + log(1-a)*W_i*X_<i-1>",
         "stages 8 x 4\nscalar a = 2\nX_i = X_<i-1> + log(1+a)*W_i*X_<i-1>",
     ),
+    "RF319": Entry(
+        "positions before the first one (a warning)",
+        "Before the first position are zeros. With so few positions an equation reads nothing "
+        "else at all of them, and what stands in front of that gets no gradient: it is not "
+        "learned.",
+        "input 1 x 8\nstages 8 x 4\ntimes positions\n"
+        "X_<i,t> = X_<i-1,t> + W_i*X_<i-1,t-1>\noutput X_L",
+        "input 5 x 8\nstages 8 x 4\ntimes positions\n"
+        "X_<i,t> = X_<i-1,t> + W_i*X_<i-1,t-1>\noutput X_L",
+    ),
 }

@@ -265,7 +265,8 @@ class Flow(Meeting):
                 self.value(older)
         with self.inside(index):
             target = self.declared[index - 1]
-            if self.is_made(right, index):
+            here = self.stage(right) == self.stages[index - 1]
+            if here or self.is_made(right, index):
                 return self.named(right)
             if isinstance(right, MEETING):
                 return self.met(kind_of(right), right.children, target)

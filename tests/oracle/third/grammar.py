@@ -185,6 +185,8 @@ class Parser:
         while not self.has(")"):
             if given or named:
                 self.take(",")
+                if self.has(")"):
+                    break
             ahead = self._tokens[self._at + 1]
             if self.ahead.kind == "name" and ahead == Token("sign", "="):
                 key = self.take()

@@ -56,7 +56,11 @@ class Names(Definitions):
         file = self.file
         if index is None:
             return self.plain(name, at)
-        if len(index) > 1 and file.times is not None:
+        if (
+            len(index) > 1
+            and file.times is not None
+            and not self._of_members(name, index, at)
+        ):
             return self.two(name, index, at)
         if len(index) > 1:
             return self.member(name, index, at)
@@ -161,6 +165,16 @@ class Names(Definitions):
             assert (count == 1) == alone, f"{name} has {count} numbers"
         return found
 
+    def _of_members(self, name: str, index: tuple[Node, ...], at: Place) -> bool:
+        """Whether a second index is the variable of a sum, and no time."""
+        is_variable = at.members is not None and index[-1] == (
+            "name",
+            at.members[0],
+            None,
+        )
+        at_time = name in self.file.laws and self.file.times != POSITIONS
+        return is_variable and not at_time
+
     def member(self, name: str, index: tuple[Node, ...], at: Place) -> Value:
         """``a_<i,k>``: a number for each member of a sum, or a feature of a tensor."""
         if at.members is None or len(index) != 2:
@@ -200,7 +214,7 @@ class Names(Definitions):
             made = changed(made, made.it[part])
         if not made.there or made.sort != "tensor":
             raise Unread("an unknown that is nothing")
-        if block > 0 and part is None:
+        if block > 0:
             made = self.of_block(made, node, at)
         return replace(changed(made, made.it), newest=block)
 

@@ -279,14 +279,15 @@ def _cut(x: Tensor, heads: int) -> Tensor:
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
-def _turned(x: Tensor, base: float) -> Tensor:
-    """Pairs of features, half of all apart, turned by angles of float32."""
+def _turned(x: Tensor, base: float, count: int) -> Tensor:
+    """Pairs of the first features, half of these apart, turned by angles of float32."""
+    x, rest = x[..., :count], x[..., count:]
     half = x.shape[-1] // 2
     turns = 1 / base ** (torch.arange(half) / half)
     angles = (torch.arange(x.shape[2])[:, None] * turns).double()
     one, two = x[..., :half], x[..., half:]
     cos, sin = angles.float().cos().double(), angles.float().sin().double()
-    return torch.cat([one * cos - two * sin, two * cos + one * sin], -1)
+    return torch.cat([one * cos - two * sin, two * cos + one * sin, rest], -1)
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, a: Given) -> Tensor:
@@ -302,7 +303,8 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, a: Given) -> Tensor:
             for x, weight in zip((q, k), norms, strict=True)
         )
     if "rotary" in a.named:
-        q, k = (_turned(x, a.named["rotary"]) for x in (q, k))
+        count = int(a.named.get("turned", q.shape[-1]))
+        q, k = (_turned(x, a.named["rotary"], count) for x in (q, k))
     k, v = (x.repeat_interleave(heads // shared, 1) for x in (k, v))
     talks = [a.weights.module("Linear") for _ in "lw" if a.named.get("talking")]
     for linear in talks:
@@ -346,6 +348,38 @@ def _attention(x: Tensor, a: Given) -> Tensor:
     made = attended(*parts, seen=seen, dropout=dropout).transpose(1, 2).flatten(2)
     made = made @ module.out_proj.weight.T
     return made if module.out_proj.bias is None else made + module.out_proj.bias
+
+
+def _experts(x: Tensor, a: Given) -> Tensor:
+    """Token by token, and layer by layer."""
+    count, top = int(a.get(0, "count")), int(a.get(1, "top"))
+    inner, width = int(a.get(2, "inner")), x.shape[-1]
+
+    def weight(*sizes: int) -> Tensor:
+        module = a.weights.module("Linear")
+        fits(module.weight, *sizes)
+        return module.weight  # type: ignore[no-any-return]
+
+    router = weight(count, width)
+    layers = [
+        (weight(inner, width), weight(inner, width), weight(width, inner))
+        for _ in range(count)
+    ]
+    made = []
+    for token in x.reshape(-1, width):
+        shares = (router @ token).exp()
+        shares = shares / shares.sum()
+        best = sorted(range(count), key=lambda n: -float(shares[n].detach()))[:top]
+        total = sum(shares[n] for n in best) if a.get(3, "normalised", True) else 1
+        parts = []
+        for n in best:
+            gate, up, down = layers[n]
+            bent = gate @ token
+            parts.append(
+                shares[n] / total * (down @ (bent * bent.sigmoid() * (up @ token)))
+            )
+        made.append(sum(parts))
+    return torch.stack(made).view_as(x)
 
 
 def _patches(x: Tensor, a: Given) -> Tensor:
@@ -411,6 +445,7 @@ OPERATORS: dict[str, Callable[[Tensor, Given], Tensor]] = {
     "wsconv": lambda x, a: _conv(x, a, scaled=True),
     "bn": _bn,
     "attention": _attention,
+    "experts": _experts,
     "patches": _patches,
     "classtoken": _classtoken,
     "ln": _ln,

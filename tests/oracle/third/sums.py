@@ -285,9 +285,10 @@ class Sums(Shapes):
             raise Unread("softmax outside of a sum")
         name, members = at.members
         mine = self.value(score, at)
-        total: Any = 0
+        # Shares are of logarithms: exp of a large score is infinite.
+        total: Any = None
         for k in members:
             value = self.value(score, at.knows(**{name: Fraction(k)}))
             if value.there:
-                total = total + value.it.exp()
-        return changed(mine, mine.it.exp() / total) if mine.there else mine
+                total = value.it if total is None else torch.logaddexp(total, value.it)
+        return changed(mine, (mine.it - total).exp()) if mine.there else mine

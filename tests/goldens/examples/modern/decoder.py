@@ -5,7 +5,7 @@ source:  decoder.rf
 sha256:  a6623ca215b762d09535db0bafb698e4282a1900b3a85fece7e8004b931396e3
 recform: 0.1.0
 command: recform compile decoder.rf -o decoder.py
-sealed:  1c446b8c303f2918
+sealed:  ce3d0d2a847de3ad
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"
@@ -64,6 +64,7 @@ class Attend(nn.Module):
         window: a query sees keys that are less than this many positions away.
         softcap: scores stay between this number and its negative.
         rotary: the base of the rotary positions of queries and keys.
+        turned: how many features of a head these turn; all if left out.
         normed: the features of a head, where queries and keys are normalised.
         scale: of the scores; one over the root of the features of a head if left out.
         dropout: of the attention weights, in training.
@@ -78,6 +79,7 @@ class Attend(nn.Module):
         window: int | None = None,
         softcap: float | None = None,
         rotary: float | None = None,
+        turned: int | None = None,
         normed: int | None = None,
         scale: float | None = None,
         dropout: float = 0.0,
@@ -90,6 +92,7 @@ class Attend(nn.Module):
         self.window = window
         self.softcap = softcap
         self.rotary = rotary
+        self.turned = turned
         self.scale = scale
         self.dropout = dropout
         self.q_norm = nn.RMSNorm(normed, eps=1e-6) if normed else nn.Identity()
@@ -112,12 +115,15 @@ class Attend(nn.Module):
 
     def rotated(self, x: Tensor, base: float) -> Tensor:
         """Pairs of features, turned by angles that grow with the position."""
-        half = x.shape[3] // 2
+        half = (self.turned or x.shape[3]) // 2
         turns = 1 / base ** (torch.arange(half, device=x.device) / half)
         angles = torch.arange(x.shape[2], device=x.device)[:, None] * turns
         cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-        a, b = x[..., :half], x[..., half:]
-        return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=3)
+        a, b = x[..., :half], x[..., half : 2 * half]
+        parts = [a * cos - b * sin, b * cos + a * sin]
+        if self.turned is not None:
+            parts.append(x[..., self.turned :])
+        return torch.cat(parts, dim=3)
 
     def seen(self, q: Tensor, k: Tensor) -> Tensor:
         """Which keys each query sees."""
