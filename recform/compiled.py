@@ -186,9 +186,9 @@ class Compiled:
                 Budget(budget, asked, device),
                 ways_back(self.graph, asked.dtype),
             )
-            return needs(
-                self.graph, asked, within(self.graph, wanted, Diagnostics(), back)
-            )
+            short = asked.shortened(self.graph)
+            kept = within(self.graph, wanted, Diagnostics(), back, short)
+            return needs(self.graph, asked, kept, short)
         if plan is not None or kept is None:
             memory = self.keeps if plan is None else memory_of(plan)
             if memory is Memory.reversible:

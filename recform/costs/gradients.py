@@ -239,8 +239,11 @@ class _Gradients:
 def spans(found: Sequence[Span], first: int, last: int) -> tuple[Span, ...]:
     """The parts of spans between the moments of two operations, without the last one."""
     least, most = MOMENTS * first, MOMENTS * last - 1
-    inside = (Span(s.amount, max(s.last, least), min(s.since, most)) for s in found)
-    return tuple(span for span in inside if span.last <= span.since)
+    return tuple(
+        Span(s.amount, max(s.last, least), min(s.since, most))
+        for s in found
+        if s.last <= min(s.since, most) and least <= min(s.since, most)
+    )
 
 
 def _numbers(amount: Amount) -> int:

@@ -140,6 +140,7 @@ def within(
     budget: Budget,
     report: Diagnostics,
     back: Back | None = None,
+    short: Short | None = None,
 ) -> Plan:
     """The fastest plan of a network that trains within a budget.
 
@@ -148,12 +149,13 @@ def within(
         budget: what it may need.
         report: gets what is wrong.
         back: which parts may be run backwards.
+        short: the tape of the plain network, if that is known.
 
     Raises:
         CompileError: RF537, if that is no budget; RF540, if no plan is within it.
     """
     setting = budget.setting
-    short = setting.shortened(network)
+    short = short or setting.shortened(network)
     plain = needs(network, setting, short=short)
     most = _most(budget.most, plain, report)
     found = points(network, setting, back, budget.device, plain, short)

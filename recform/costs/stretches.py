@@ -8,7 +8,6 @@ from these.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Container, Iterable
 from functools import cached_property
 
@@ -54,6 +53,20 @@ class Signs:
     def operations(self) -> list[int]:
         """For each operation a number; the same for those that look alike."""
         return [self.number(self.look(n)) for n in range(len(self.tape.operations))]
+
+    def learning(self, owner: object, border: int) -> int:
+        """By how many operations behind a border an owner learns."""
+        found = self._learning.get(owner, ())
+        return len(found) - bisect_left(found, border)
+
+    @cached_property
+    def _learning(self) -> dict[object, list[int]]:
+        """The operations by which each owner learns, in order."""
+        found: dict[object, list[int]] = {}
+        for number, op in enumerate(self.tape.operations):
+            for owner, _ in op.learns:
+                found.setdefault(owner, []).append(number)
+        return found
 
     def number(self, look: object) -> int:
         """The number of those that look so."""
@@ -128,6 +141,7 @@ class Stretch:
         self._signs = signs
         self._whole = signs.tape
         self.first, self.last = first, last
+        self._clips: dict[int, Buffer] = {}
 
     @cached_property
     def numbers(self) -> list[int]:
@@ -159,7 +173,7 @@ class Stretch:
         number = self.numbers[place]
         if number < self._signs.incoming:
             return number
-        buffer, first = self._clipped(self._whole.buffers[number]), self.first
+        buffer, first = self._clipped(number), self.first
         named = min(buffer.named, self.last - 1)
         ends = buffer.read - first, named - first, _from(buffer.gradients, first)
         used = self._signs.used[number] >= first
@@ -191,10 +205,14 @@ class Stretch:
             at, alone = (~place, True) if place < 0 else (place, False)
             number = numbers[at]
             buffers[number] = but(buffers[number], before=True, alone=alone)
-        operations = self._whole.operations
-        behind = Counter(x for op in operations[self.last :] for x, _ in op.learns)
+        operations = self._whole.operations[self.first : self.last]
+        behind = {
+            owner: self._signs.learning(owner, self.last)
+            for op in operations
+            for owner, _ in op.learns
+        }
         return Tape(
-            operations[self.first : self.last],
+            operations,
             buffers,
             self.first,
             self._whole.result,
@@ -216,15 +234,17 @@ class Stretch:
         inside = range(first + 1, self._signs.incoming + self.last)
         over = set(self._signs.crossing(self.last))
         return {
-            n: whole[n] if n in inside and n not in over else self._clipped(whole[n])
+            n: whole[n] if n in inside and n not in over else self._clipped(n)
             for n in self.numbers
         }
 
-    def _clipped(self, buffer: Buffer) -> Buffer:
+    def _clipped(self, number: int) -> Buffer:
         """A tensor as it is there meanwhile."""
-        first, last = self.first, self.last
+        if number in self._clips:
+            return self._clips[number]
+        buffer, first, last = self._whole.buffers[number], self.first, self.last
         born = buffer.born
-        return but(
+        self._clips[number] = made = but(
             buffer,
             born=born if born < 0 else min(max(born, first), last - 1),
             # What is read behind this stretch, or in front of it alone, is so of none here.
@@ -234,3 +254,4 @@ class Stretch:
             before=buffer.given or born >= last,
             earlier=0 <= born < first,
         )
+        return made

@@ -132,7 +132,9 @@ class _Match:
                     raise Unlike(whole, other)
                 # One whose modules are known already, if there is one; none that is
                 # known to be of others.
-                taken = min(like, key=lambda row: self._odds(node, row[2]))
+                taken = like[0]
+                if len(like) > 1:
+                    taken = min(like, key=lambda row: self._odds(node, row[2]))
                 theirs.remove(taken)
                 pairs.append((node, taken[2]))
         if any(odd):

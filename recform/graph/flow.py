@@ -12,6 +12,7 @@ from recform.blocks import Amount, Shape
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.checks.coefficients import of_places
+from recform.graph.followed import Followed
 from recform.graph.model import Block, Module, Place, Segment, StageGraph, Totals
 from recform.graph.numbered import numbered, unnumbered, without_number
 from recform.graph.partial import Stuck
@@ -106,6 +107,7 @@ class FlowFollower:
         self._kept: dict[Tensor, Amount] = {}
         self.followed: list[list[Segment]] = []
         self._waiting: Lists[_Carried]
+        self._blocks: Followed[tuple[_Carried, ...]]
         self._lies: dict[Tensor, bool] = {}
         self.block: BlockShapes | None = None
 
@@ -130,6 +132,7 @@ class FlowFollower:
         """
         formula = self._formula
         self.modules = {}
+        self._blocks = Followed(self._runner, formula.operators)
         width = formula.stages[which[0]].width
         place = Place(width, 1, 0, flow.length)
         before = which[0] - 1
@@ -202,7 +205,7 @@ class FlowFollower:
             given = carried[: taken.carried]
             for item in waiting.given(taken, index, ()):
                 given = (*given, replace(item, same=len(given)))
-            block, after = self._block(taken, given, place, stage.number, None, False)
+            block, after = self._followed(taken, given, place, stage.number)
             block = replace(block, numbers=of_places(taken, index))
             count = 1
             if not starts and self._alike(after) == self._alike(carried):
@@ -286,6 +289,20 @@ class FlowFollower:
             table.values[before + index - 1 if table.by_block else stage]
             for table in self._formula.tables
         )
+
+    def _followed(
+        self, step: Step, given: tuple[_Carried, ...], place: Place, stage: int
+    ) -> tuple[Block, tuple[_Carried, ...]]:
+        """As of :meth:`_block`, which is asked once for blocks that come to the same."""
+        slots = (*step.inputs, *step.outputs)
+        if self._numbered.lists or any(isinstance(x, ModuleSlot) for x in slots):
+            return self._block(step, given, place, stage, None, False)
+        gets = id(step), given, replace(place, index=0), stage
+        known = self._blocks.like(gets, place.index)
+        if known is None:
+            known = self._block(step, given, place, stage, None, False)
+            self._blocks.keep(gets, place.index, *known)
+        return known
 
     def _block(
         self,

@@ -43,6 +43,7 @@ class PipelineRunner:
         self._tables = formula.tables
         self._params = {parameter(p.name): p.value for p in formula.params if p.free}
         self._memo: dict[object, Trace] = {}
+        self._memories: dict[object, tuple[Memory, ...]] = {}
 
     def run(
         self,
@@ -80,7 +81,15 @@ class PipelineRunner:
             Stuck: after a diagnostic, if it cannot go on by positions (RF227).
         """
         try:
-            return memories(pipeline, inputs, self.values(place))
+            key = (
+                pipeline.name,
+                pipeline.span,
+                inputs,
+                self.told(pipeline, inputs, place),
+            )
+            if key not in self._memories:
+                self._memories[key] = memories(pipeline, inputs, self.values(place))
+            return self._memories[key]
         except Misfit as misfit:
             self._misfit(misfit, None)
             raise Stuck from None
@@ -114,6 +123,12 @@ class PipelineRunner:
         values = self.values(place)
         one, other = (code_of(pipeline, inputs, values) for inputs in given)
         return one == other
+
+    def told(
+        self, pipeline: Pipeline, inputs: tuple[Shape, ...], place: Place
+    ) -> tuple[str, ...]:
+        """What the arguments of a pipeline come to, where they have symbols in them."""
+        return told(pipeline, inputs, self.values(place))
 
     def values(self, place: Place) -> dict[Symbolic, Symbolic]:
         """What symbols stand for in a place; ``cin`` hangs on what comes in."""

@@ -221,6 +221,29 @@ def test_operators_tell_once_what_is_in_them(monkeypatch: pytest.MonkeyPatch) ->
     assert counts[0] == counts[1] > 0
 
 
+def test_who_learns_is_asked_of_each_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row knows of those behind it what it needs, and does not go through them."""
+    asked: list[Operation] = []
+    found = Operation.learns.fget
+    assert found is not None
+
+    def counted(op: Operation) -> tuple[tuple[object, int], ...]:
+        asked.append(op)
+        return found(op)
+
+    monkeypatch.setattr(Operation, "learns", property(counted))
+    text = "input 6\nstages 6 x {}\nscalar a_<i,k> = 0.5\nW = linear(6) > relu\n"
+    text += "X_i = W_i*sum(k, 0, i-1, a_<i,k>*X_k) + X_<i-1>"
+    counts = []
+    for blocks in (10, 20, 40):
+        item = compiled(text.format(blocks))
+        asked.clear()
+        item.memory("checkpoint")
+        counts.append(len(asked))
+    few, some, many = counts
+    assert many - some < 2.2 * (some - few)
+
+
 @pytest.mark.parametrize(("apart", "period"), [(1, 1), (1, 4), (2, 4), (3, 3)])
 def test_parts_of_a_run(apart: int, period: int) -> None:
     """Each row is on the tape, as many blocks, and those, and as far from what differs."""

@@ -62,6 +62,8 @@ class PipelineReader(OperatorReader):
     ) -> None:
         super().__init__(library, definitions, values, params, report)
         self._bodies: dict[object, Body | None] = {}
+        #: What shapes each definition, where it is called among those of the file.
+        self._shapes: dict[Span, set[str]] = {}
         self._file = self._values, self._params, self._definitions
 
     def read(self, name: str, flow: n.Flow) -> Pipeline:
@@ -233,7 +235,7 @@ class PipelineReader(OperatorReader):
         if not self._is_equation(definition):
             return None
         relation = definition.relation
-        shaping = fixed_names(relation, self._definitions, self._library)
+        shaping = self._shaping(relation)
         fixed: dict[str, Symbolic] = {}
         for name, (value, place) in values.items():
             if name in shaping or isinstance(value, bool):
@@ -292,6 +294,14 @@ class PipelineReader(OperatorReader):
             self._bodies[key] = self._body(definition, fixed, opened, above, fractions)
         return self._bodies[key]
 
+    def _shaping(self, relation: n.Relation) -> set[str]:
+        """The names whose values shape the code of a definition, which many may call."""
+        known = self._shapes if self._definitions is self._file[2] else {}
+        if relation.span not in known:
+            found = fixed_names(relation, self._definitions, self._library)
+            known[relation.span] = found
+        return known[relation.span]
+
     def _is_equation(self, definition: Signature) -> bool:
         """Whether a definition with a tensor is given by an equation, as it has to be."""
         relation = definition.relation
@@ -336,8 +346,8 @@ class PipelineReader(OperatorReader):
             if not isinstance(value, bool) and not name.endswith(ending)
         }
         # An argument hides a parameter of its name.
-        read = fixed_names(relation, self._definitions, self._library)
-        self.structural |= read & (self._params - set(definition.defaults))
+        hidden = set(definition.defaults)
+        self.structural |= self._shaping(relation) & (self._params - hidden)
         builder = BodyBuilder(
             self._library,
             definition.name,
