@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import NamedTuple
 
 import sympy
@@ -189,7 +189,8 @@ def _link(step: Step, inputs: tuple[Shape, ...], made: _Made) -> Link:
     if not works:
         reads = sum(x.elements for x in inputs)
         works = (Work(reads, makes, cost.parameters, cost.multiply_adds),)
-    inside = partial(step.operator.opened, inputs, made.arguments)
+    # Whoever asks for it asks for that of each block, and many have this one link.
+    inside = cache(partial(step.operator.opened, inputs, made.arguments))
     return Link(
         makes,
         cost,
@@ -340,6 +341,21 @@ def shapes_along(
 ) -> Iterator[Shape]:
     """The shape behind each operator of a pipeline; sizes may be symbols."""
     return (at.output for at in passed(pipeline, inputs, values))
+
+
+def told(
+    pipeline: Pipeline, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
+) -> tuple[str, ...]:
+    """What comes out where arguments of a pipeline have symbols in them.
+
+    What it does hangs on these symbols no further.
+
+    Raises:
+        Misfit: as :func:`arguments_of`.
+    """
+    values = _entered(inputs, values)
+    every = ((step, arguments_of(step, values)) for step in pipeline.steps)
+    return tuple(repr(a[name]) for step, a in every for name, _, _ in step.symbolic)
 
 
 def arguments_of(step: Step, values: Mapping[Symbolic, Symbolic]) -> Arguments:

@@ -178,7 +178,7 @@ class _Groups:
 
     def __init__(self, short: Short) -> None:
         count = short.units
-        parts = math.isqrt(STEPS // max(1, len(short.tape.operations)))
+        parts = math.isqrt(STEPS // max(1, len(short.computed)))
         each = max(1, -(-(count - 2) // (max(FEWEST, min(MOST, parts)) - 2)))
         if each >= short.period:
             each = round(each / short.period) * short.period

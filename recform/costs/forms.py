@@ -185,10 +185,16 @@ class Forming:
 
     def _note(self, number: int, operation: Operation, own: Note, form: Memory) -> None:
         """Notes how what an operation makes is made again."""
-        reads = [self._noted(read, own.region) for read in operation.reads]
-        inputs = tuple(reads)
-        fixed = all(note.outside for note in reads) and not operation.aided
-        deep = 1 + max((note.deep for note in reads), default=-1)
+        region, notes = own.region, self._notes
+        # Most of a long list are kept already.
+        inputs = tuple(
+            note if note.kept or note.region == region else self._noted(read, region)
+            for read, note in zip(
+                operation.reads, map(notes.__getitem__, operation.reads), strict=True
+            )
+        )
+        fixed = all(note.outside for note in inputs) and not operation.aided
+        deep = 1 + max((note.deep for note in inputs), default=-1)
         inside = _rest(operation.inside, operation.stays)
         narrow = operation.cheap and operation.stays != NOTHING
         if narrow:
@@ -199,12 +205,12 @@ class Forming:
             if narrow:
                 inner.made = number
             elif not fixed:
-                inner.made, inner.inputs, inner.deep = number, inputs, deep
+                inner.make(number, inputs, deep)
             self._want(inner, number, form)
             if narrow or not operation.cheap:
                 inputs = (*inputs, inner)
         if not fixed:
-            own.made, own.inputs, own.deep = number, inputs, deep
+            own.make(number, inputs, deep)
             for note in inputs:
                 note.users += 1
 

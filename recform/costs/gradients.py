@@ -9,7 +9,7 @@ of the backward pass. A gradient is added in the place of another one that nobod
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from recform.blocks import Amount, Order
@@ -54,6 +54,8 @@ class _Gradients:
         self._tape = tape
         self._buffers = tape.buffers
         self._of: dict[object, _Gradient] = {}
+        #: Tensors with a gradient of their own, to which others are added in its place.
+        self._settled: set[object] = set()
         #: How much each part is, and what it is of.
         self._parts: dict[object, tuple[Amount, int]] = {}
         #: The parts of each tensor that is cut, and what an operation is the first to cut.
@@ -86,10 +88,13 @@ class _Gradients:
         """A gradient of a tensor alone."""
         return _Gradient(self._amount(tensor), since, seen, holders={tensor: None})
 
-    def _reads(self, op: Operation) -> Iterator[object]:
-        """The tensors, and the parts of such, that get a gradient from an operation."""
+    def _reads(self, op: Operation, settled: Container[object]) -> Iterator[object]:
+        """The tensors, and the parts of such, that get a gradient from an operation.
+
+        Of those that it reads once some are settled, and left out.
+        """
         cut = {whole for _, _, whole in op.cuts}
-        for read in op.reads:
+        for read in [n for n in op.reads if n not in settled]:
             if self._buffers[read].trained:
                 if read not in cut:
                     yield read
@@ -103,9 +108,11 @@ class _Gradients:
         mine = self._of.pop(op.makes, None) or self._made(op.makes, first + WHILE)
         adds = sums = NOTHING
         added, hands, slices = False, {*op.hands}, {*op.slices}
+        settled = self._settled.intersection(op.reads).difference(hands, slices)
+        settled.difference_update(whole for _, _, whole in op.cuts)
         #: Of how many tensors of a size something is added: of a sum over depth, of many.
-        more = Counter[Amount]()
-        for read in self._reads(op):
+        more = Counter(map(self._amount, settled))
+        for read in self._reads(op, settled):
             if read in slices:
                 continue
             handed = read in hands
@@ -117,6 +124,10 @@ class _Gradients:
             amount = self._amount(read)
             if not handed:
                 more[amount] += 1
+            alone = len(before.holders) == 1 and not before.seen
+            if alone and before.amount == amount:
+                self._settled.add(read)
+                continue
             others: list[object] = []
             if len(before.holders) > 1:
                 others = [n for n in before.holders if n != read]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from recform.arguments import whole, word
 from recform.blocks import Layout, Work
@@ -14,11 +14,15 @@ from recform.blocks.amount import Dtype
 from recform.costs.devices import DEVICES, Device, device_of
 from recform.costs.forms import regions
 from recform.costs.peaks import inference
+from recform.costs.record import record
 from recform.costs.repeats import Short, shortened
 from recform.costs.rows import Alike, Rows
 from recform.costs.tape import Operation, uncollected
 from recform.graph.model import NetworkGraph, Totals
 from recform.memory import MOST_EXAMPLES, Memory, Plan, rows_of
+
+#: An operation, and how often it runs.
+Computed: TypeAlias = tuple[Operation, int]
 
 
 class Optimizer(StrEnum):
@@ -52,21 +56,38 @@ class Setting:
     gpu: bool = False
     behind: int | None = None
 
-    def shortened(self, network: NetworkGraph, *, works: bool = False) -> Short:
-        """The tape of a network, a few blocks of which stand for all.
+    def shortened(self, network: NetworkGraph) -> Short:
+        """The tape of a network, a few blocks of which stand for all."""
+        return shortened(network, **self._of_tape)
+
+    def computing(self, network: NetworkGraph, other: Short) -> Short:
+        """The same without gradients.
 
         Args:
             network: with shapes.
-            works: whether only what is computed is wanted, and not what is held.
+            other: its tape in another setting.
         """
-        return shortened(
-            network,
-            gpu=self.gpu,
-            batch=self.batch,
-            size=self.dtype.size,
-            behind=self.behind,
-            gradients=not works,
-        )
+        more = {**self._of_tape, "variables": other.variables}
+        return shortened(network, **more, gradients=False)
+
+    def works(self, network: NetworkGraph, other: Short) -> list[Computed]:
+        """What is computed, and how often; arguments as of :meth:`computing`."""
+        if other.left_out:
+            return self.computing(network, other).computed
+        # No block is as others are: nothing has to be found out of what is held.
+        more = {**self._of_tape, "variables": other.variables}
+        tape = record(network, **more, holds=False)
+        return [(op, op.runs) for op in tape.operations]
+
+    @property
+    def _of_tape(self) -> dict[str, Any]:
+        """What a tape hangs on."""
+        return {
+            "gpu": self.gpu,
+            "batch": self.batch,
+            "size": self.dtype.size,
+            "behind": self.behind,
+        }
 
 
 def setting_of(
@@ -208,14 +229,15 @@ def needs(
     incoming = incoming_of(network, setting)
     parameters = network.totals.parameters * size
     training = staying(network, setting) + held.peak
-    run = {setting.gpu: (_computed(short), held.again)}
+    here = short.computed, held.again
+    run = {setting.gpu: here, not setting.gpu: here}
     if short.tape.differs:
         other = replace(setting, gpu=not setting.gpu)
-        there = other.shortened(network, works=True)
-        plain = all(form is Memory.plain for form in forms)
-        again = Counter[int]() if plain else _Held(there, forms, other).again
-        run[other.gpu] = _computed(there), again
-    run.setdefault(not setting.gpu, run[setting.gpu])
+        if all(form is Memory.plain for form in forms):
+            run[other.gpu] = other.works(network, short), []
+        else:
+            there = other.computing(network, short)
+            run[other.gpu] = there.computed, _Held(there, forms, other).again
     most = inference(short.tape, setting.batch, size)
     return Needs(
         network.recurrence.formula.name,
@@ -242,12 +264,6 @@ def needs(
     )
 
 
-def _computed(short: Short) -> list[tuple[Operation, int]]:
-    """The operations, and how often each of them runs."""
-    operations = short.tape.operations
-    return [(op, short.often[op.unit] * op.runs) for op in operations]
-
-
 class _Held:
     """What is held of a network, row by row of its forms.
 
@@ -257,14 +273,17 @@ class _Held:
         again: the operations that the backward pass runs again, and how often each.
     """
 
+    again: list[Computed]
+
     def __init__(self, short: Short, forms: Sequence[Memory], setting: Setting) -> None:
         self.kept = Counter[str]()
-        self.again = Counter[int]()
+        #: By where they stand in a sum of times, and by their numbers.
+        self._again = Counter[tuple[tuple[int, int], int]]()
         self._tape = short.tape
         self._sizes = setting.batch, setting.dtype.size
         rows = Rows(short, *self._sizes)
         #: How often the pieces of a row are there that stands in one place on the tape.
-        often: dict[tuple[int, Alike], list[list[int]]] = {}
+        often: dict[tuple[int, Alike, bool], list[list[int]]] = {}
         borders = [*regions(forms), -1]
         kept = peak = start = 0
         holds: frozenset[int] = frozenset()
@@ -275,33 +294,52 @@ class _Held:
             row = placed.row([0] * len(placed.alike.held))
             peak = max(peak, kept + row.peak)
             kept, holds, start = kept + row.kept, row.holds, end
-            often.setdefault((placed.first, placed.alike), []).append(placed.often)
+            row_at = placed.first, placed.alike, placed.singly
+            often.setdefault(row_at, []).append(placed.often)
         self.peak = peak
         coming: dict[int, int] = {}
-        for (first, alike), every in often.items():
+        operations = short.tape.operations
+        for (first, alike, singly), every in often.items():
             counts = [sum(count) for count in zip(*every, strict=True)]
-            self._count(first, alike, counts)
+            self._count(first, alike, counts, singly=singly)
             for number, place in alike.incoming.items():
                 coming.setdefault(number, first + place)
         for number, op in coming.items():
             amount = self._tape.buffers[number].amount
-            self.kept[self._tape.operations[op].part] += amount.held(*self._sizes)
+            self.kept[operations[op].part] += amount.held(*self._sizes)
+        ordered = sorted(self._again.items())
+        pairs = ((operations[number], count) for (_, number), count in ordered)
+        self.again = [(op, op.runs * count) for op, count in pairs]
 
-    def _count(self, first: int, alike: Alike, counts: Sequence[int]) -> None:
-        """Adds rows that are alike, of whose pieces there are so many."""
-        start = 0
+    def _count(
+        self, first: int, alike: Alike, counts: Sequence[int], *, singly: bool
+    ) -> None:
+        """Adds rows that are alike, of whose pieces there are so many.
+
+        Args:
+            first: the operation that they begin with.
+            alike: what they come to.
+            counts: how many there are of each piece.
+            singly: whether each of these is in one row, and its times a sum by itself.
+        """
+        start = behind = 0
         for count, again, end in zip(counts, alike.again, alike.ends, strict=True):
             for place in range(start, end):
                 part = self._tape.operations[first + place].part
                 self.kept[part] += count * alike.asked[place]
-            for place in again:
-                self.again[first + place] += count
+            for place in again if not singly else ():
+                self._again[(first + place, 0), first + place] += count
+            for _ in range(count if singly else 0):
+                for place in again:
+                    self._again[(first, place + behind), first + place] += 1
+                behind += end - start
+            behind -= end - start if singly else 0
             start = end
 
 
 def _parts(
     network: NetworkGraph,
-    computed: Sequence[tuple[Operation, int]],
+    computed: Sequence[Computed],
     setting: Setting,
     kept: Mapping[str, int],
 ) -> Iterable[Part]:
@@ -325,7 +363,7 @@ def _part(
     name: str,
     totals: Totals,
     kept: int,
-    computed: Iterable[tuple[Operation, int]],
+    computed: Iterable[Computed],
     setting: Setting,
 ) -> Part:
     size = setting.dtype.size
@@ -368,19 +406,19 @@ def _learning(parameters: int, setting: Setting) -> int:
 
 def _time(
     device: Device,
-    computed: Sequence[tuple[Operation, int]],
-    again: Mapping[int, int],
+    computed: Sequence[Computed],
+    again: Sequence[Computed],
     network: NetworkGraph,
     setting: Setting,
     peak: int,
 ) -> Time:
     """The roofline of each operation (Williams, Waterman and Patterson, 2009), added up."""
     inference = backward = more = 0.0
-    for number, (op, often) in enumerate(computed):
-        forward = forward_time(op, device, setting)
-        inference += often * forward
+    for op, often in computed:
+        inference += often * forward_time(op, device, setting)
         backward += often * _backward_time(op, device, setting)
-        more += op.runs * again.get(number, 0) * forward
+    for op, often in again:
+        more += often * forward_time(op, device, setting)
     learning = _learning(network.totals.parameters, setting) / device.bandwidth
     fits = None if device.memory is None else peak <= device.memory
     training = inference + backward + more + learning

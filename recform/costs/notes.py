@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from recform.blocks import Amount
@@ -18,6 +19,7 @@ class Note:
         named: the last operation while code has a name for it.
         made: the operation that makes it again; None if only keeping it has it again.
         inputs: what that makes it of.
+        open: those of them that are not kept, as far as anybody has looked.
         region: where it was made.
         deep: how many steps lead to it.
         outside: whether somebody else has it.
@@ -37,6 +39,7 @@ class Note:
     named: int
     made: int | None = None
     inputs: tuple[Note, ...] = ()
+    open: Sequence[Note] = ()
     region: int = 0
     deep: int = 0
     outside: bool = False
@@ -58,28 +61,35 @@ class Note:
     def want(self, by: int, deepest: int) -> None:
         """Says that the gradient of an operation asks for it."""
         if not self.asks and not self.kept:
-            missing = self.missing()
-            gone = any(item is not self and item.named < by for item in missing)
-            least = sum(item.size for item in missing)
-            if gone or self.deep > deepest or least >= self.size > 0:
+            missing = None if self.deep > deepest else self.missing()
+            if missing is None or any(
+                item is not self and item.named < by for item in missing
+            ):
                 self.keep()
             else:
                 for item in missing:
                     item.keep()
         self.asks += 1
 
-    def missing(self) -> list[Note]:
-        """What it is made of in the end, as far as that is not kept yet."""
+    def missing(self) -> list[Note] | None:
+        """What it is made of in the end, as far as that is not kept yet.
+
+        None, if that is as much as it is itself.
+        """
         found: dict[Note, None] = {}
-        stack = [self]
+        stack, least = [self], 0
         while stack:
             item = stack.pop()
             if item.kept:
                 continue
             if item.made is None:
+                least += 0 if item in found else item.size
+                if least >= self.size > 0:
+                    return None
                 found[item] = None
             elif not item.asks or item is self:
-                stack += item.inputs
+                item.open = [note for note in item.open if not note.kept]
+                stack += item.open
         return list(found)
 
     def anew(self) -> None:
@@ -87,10 +97,21 @@ class Note:
         self.last = self.since = self.there = None
         self.given = 0
 
+    def make(self, by: int, of: tuple[Note, ...], deep: int) -> None:
+        """Has an operation make it again.
+
+        Args:
+            by: its number.
+            of: what it makes it of.
+            deep: how many steps lead to that.
+        """
+        self.made, self.inputs, self.deep = by, of, deep
+        self.open = [note for note in of if not note.kept]
+
     def keep(self) -> None:
         """Keeps it."""
         self.kept = True
-        self.made, self.inputs, self.deep = None, (), 0
+        self.made, self.inputs, self.open, self.deep = None, (), (), 0
 
     def needs(self, since: int) -> None:
         """Says of what it is made of that an operation needs it, and none before that."""

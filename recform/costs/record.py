@@ -13,7 +13,7 @@ from recform.classes.variables import Variables, variables_of
 from recform.costs.blocks import follow_block
 from recform.costs.gradients import follow
 from recform.costs.tape import Held, Tape, but
-from recform.costs.writer import Writer
+from recform.costs.writer import Works, Writer
 from recform.graph.model import NetworkGraph, Piece, Segment
 from recform.recurrence.model import Flow, Slot, Step
 from recform.recurrence.stacks import Lists
@@ -29,6 +29,7 @@ def record(
     variables: Variables | None = None,
     behind: int | None = None,
     gradients: bool = True,
+    holds: bool = True,
 ) -> Tape:
     """The operations of a network.
 
@@ -41,12 +42,13 @@ def record(
         variables: of its code, if they are known.
         behind: as in a setting.
         gradients: whether it says when there are any.
+        holds: whether it says what is held, and not only what is computed.
     """
     variables = variables or variables_of(network)
     inside = variables.unnamed, variables.modules
-    writer = Writer(*inside, gpu=gpu, batch=batch, size=size)
+    writer = (Writer if holds else Works)(*inside, gpu=gpu, batch=batch, size=size)
     tape = _Recorder(network, iter(written), variables, writer, behind).network()
-    if gradients:
+    if gradients and holds:
         follow(tape)
     return tape
 
@@ -120,7 +122,7 @@ class _Recorder:
         # Arguments, and what is made of them alone; and the rest of the last state.
         for held in (*self._contexts.values(), *self._state.values()):
             writer.name(held if held not in self._through else ())
-        tape = writer.tape
+        tape = writer.finish()
         tape.result = x
         for made in x:  # As a loss makes the gradient of it.
             tape.buffers[made].apart = network.head.output.layout is Layout.IMAGE

@@ -14,18 +14,17 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import accumulate
 
-from recform.classes.variables import variables_of
+from recform.classes.variables import Variables, variables_of
 from recform.costs.forms import steps
 from recform.costs.record import record
 from recform.costs.stretches import Signs
-from recform.costs.tape import Tape
+from recform.costs.tape import Operation, Tape
+from recform.costs.turns import APART, Row, rows
 from recform.graph.model import NetworkGraph
 from recform.memory import Memory
 
 #: Blocks of a segment that are looked at, and twice as many until they show how they go on.
 LOOKED_AT = 16
-#: Blocks that are equal are looked for so far apart.
-APART = 32
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,13 @@ class Repeat:
     Attributes:
         first, last: the first one, and the one behind the last.
         more: how often they are left out.
+        singly: whether times are added up as if they were not.
     """
 
     first: int
     last: int
     more: int
+    singly: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Run:
         written: how many the tape has.
         plain: how they repeat themselves, and all forms but one.
         lean: how a lean row does; None, if so few do not show it.
+        turns: whether blocks are left out that differ, and take turns.
     """
 
     first: int
@@ -90,6 +92,7 @@ class Run:
     written: int
     plain: Pattern
     lean: Pattern | None
+    turns: bool = False
 
     @property
     def end(self) -> int:
@@ -127,7 +130,8 @@ class Run:
         edge, period, least = pattern.edge, pattern.period, pattern.least
         count, before = end - start, start - self.first
         front, back = min(before, edge), min(self.end - end, edge)
-        if front < edge and back < edge:
+        whole = front < edge and back < edge
+        if whole:
             short = self.written - front - back
         elif count < least + period:
             short = count
@@ -139,7 +143,9 @@ class Run:
         last = first + short
         more = (count - short) // period
         behind = last - edge - period
-        return first, last, [Repeat(behind - period, behind, more)] if more else []
+        singly = whole and self.turns
+        repeats = [Repeat(behind - period, behind, more, singly)] if more else []
+        return first, last, repeats
 
     def unit(self, number: int) -> int:
         """The unit of the tape that is as one of the network's."""
@@ -155,20 +161,29 @@ class Short:
     Attributes:
         tape: with fewer blocks.
         runs: its blocks that repeat themselves.
+        variables: those of the code of which it was written, if they are known.
+        looks: what its operations look like, likewise.
     """
 
     tape: Tape
     runs: tuple[Run, ...] = ()
+    variables: Variables | None = None
+    looks: Signs | None = None
 
     @cached_property
     def signs(self) -> Signs:
         """What its operations look like."""
-        return Signs(self.tape)
+        return self.looks or Signs(self.tape)
+
+    @property
+    def left_out(self) -> int:
+        """How many units the tape does not have."""
+        return sum(run.left_out for run in self.runs)
 
     @property
     def units(self) -> int:
         """How many units the network has."""
-        return self.tape.units + sum(run.left_out for run in self.runs)
+        return self.tape.units + self.left_out
 
     @cached_property
     def often(self) -> list[int]:
@@ -177,6 +192,29 @@ class Short:
         for unit in map(self.unit, range(self.units)):
             found[unit] += 1
         return found
+
+    @property
+    def computed(self) -> list[tuple[Operation, int]]:
+        """The operations of the network, and how often each of them runs.
+
+        Those of blocks that take turns stand here once for each block, so that times add
+        up to the same float as if none were left out.
+        """
+        of_unit: list[list[Operation]] = [[] for _ in range(self.tape.units)]
+        for op in self.tape.operations:
+            of_unit[op.unit].append(op)
+        found: list[tuple[Operation, int]] = []
+        seen: set[int] = set()
+        for number in range(self.units):
+            unit, often = self.unit(number), 1
+            if not self._takes_turns(number):
+                often = 0 if unit in seen else self.often[unit]
+                seen.add(unit)
+            found += [(op, often * op.runs) for op in of_unit[unit] if often]
+        return found
+
+    def _takes_turns(self, number: int) -> bool:
+        return any(run.turns and run.first <= number < run.end for run in self.runs)
 
     @cached_property
     def learned(self) -> list[int]:
@@ -230,6 +268,7 @@ def shortened(
     size: int = 4,
     behind: int | None = None,
     gradients: bool = True,
+    variables: Variables | None = None,
 ) -> Short:
     """The tape of a network, with as few blocks of long rows as show what all do.
 
@@ -240,8 +279,9 @@ def shortened(
         size: bytes of a number.
         behind: as in a setting.
         gradients: as of :func:`record`.
+        variables: likewise.
     """
-    variables = variables_of(network)
+    variables = variables or variables_of(network)
     written_out = partial(
         record,
         gpu=gpu,
@@ -251,24 +291,24 @@ def shortened(
         behind=behind,
         gradients=gradients,
     )
-    recorded = partial(_recorded, network, written_out)
-    counts = [s.count for stage in network.stages for s in stage.segments]
-    written = [min(count, LOOKED_AT) for count in counts]
+    every = rows(network)
+    recorded = partial(_recorded, network, variables, written_out, every)
+    counts = [row.count for row in every]
+    written = [row.least(min(row.count, LOOKED_AT)) for row in every]
     # Blocks that take something off a stack are as many as those that put it there.
     if any(flow.stacks for flow in network.recurrence.flows):
         written = counts
     while True:
-        short = recorded(counts, written)
+        short = recorded(written)
         found = [_around(short, middle) for middle in _middles(written)]
-        seen = list(zip(found, written, counts, strict=True))
-        if all(pattern or some == count for pattern, some, count in seen):
+        seen = list(zip(found, written, every, strict=True))
+        if all(pattern or some == row.count for pattern, some, row in seen):
             break
-        written = [min(2 * some, count) for _, some, count in seen]
+        written = [row.least(2 * some) for _, some, row in seen]
     if not all(run.fits for run in short.runs):
-        enough = [_enough(pattern, some, count) for pattern, some, count in seen]
-        short = recorded(counts, enough)
+        short = recorded([_enough(*three) for three in seen])
     if not all(run.fits for run in short.runs):
-        short = recorded(counts, counts)
+        short = recorded(counts)
     return short
 
 
@@ -278,12 +318,12 @@ def _around(short: Short, unit: int) -> Pattern | None:
     return next((run.lean for run in at), None)
 
 
-def _enough(pattern: Pattern | None, written: int, count: int) -> int:
-    """How many blocks of a segment are enough, with edges beside those that repeat."""
-    if pattern is None or written == count:
+def _enough(pattern: Pattern | None, written: int, row: Row) -> int:
+    """How many blocks of a row are enough, with edges beside those that repeat."""
+    if pattern is None or written == row.count:
         return written
     most = pattern.most + pattern.period + 2 * pattern.edge
-    return count if count < most else most + (count - most) % pattern.period
+    return row.least(most, pattern.period)
 
 
 def _middles(written: Sequence[int]) -> list[int]:
@@ -294,13 +334,15 @@ def _middles(written: Sequence[int]) -> list[int]:
 
 def _recorded(
     network: NetworkGraph,
+    variables: Variables,
     written_out: Callable[[NetworkGraph, Sequence[int]], Tape],
-    counts: Sequence[int],
+    every: Sequence[Row],
     written: Sequence[int],
 ) -> Short:
-    """The tape with so many blocks of each segment, and which of them repeat themselves."""
-    short = Short(written_out(network, written))
-    tape = short.tape
+    """The tape with so many blocks of each row, and which of them repeat themselves."""
+    pairs = list(zip(every, written, strict=True))
+    tape = written_out(network, [n for row, some in pairs for n in row.spread(some)])
+    signs = Signs(tape)
     used = {s.step for stage in network.stages for s in stage.segments}
     taken = [network.recurrence.steps[number] for number in sorted(used)]
     # So far a tensor can be handed on from block to block, if it is not on and on.
@@ -310,23 +352,32 @@ def _recorded(
     for number, op in enumerate(tape.operations):
         firsts.setdefault(op.unit, number)
         since = firsts.get(op.unit - edge, 0)
-        look = op.part, short.signs.look(number, since)
-        looks[op.unit].append(short.signs.number(look))
-    rows = [*_repeating(looks, edge)]
+        look = op.part, signs.look(number, since)
+        looks[op.unit].append(signs.number(look))
+    repeating = [*_repeating(looks, edge)]
     states: list[list[object]] = [[] for _ in range(tape.units)]
-    for op, state in zip(tape.operations, steps(tape) if rows else (), strict=False):
+    for op, state in zip(
+        tape.operations, steps(tape) if repeating else (), strict=False
+    ):
         states[op.unit].append(state)
-    triples = zip(_middles(written), counts, written, strict=True)
-    gaps = [(middle, count - some) for middle, count, some in triples]
+    left = [(row.count - some, row.turns) for row, some in pairs]
+    gaps = [
+        (at, *gap) for at, gap in zip(_middles(written), left, strict=True) if gap[0]
+    ]
     runs: list[Run] = []
-    for first, last, period in rows:
-        before = sum(gap for middle, gap in gaps if middle < first)
-        left_out = sum(gap for middle, gap in gaps if first <= middle < last)
+    for first, last, period in repeating:
+        before = sum(gap for middle, gap, _ in gaps if middle < first)
+        inside = [(gap, turns) for middle, gap, turns in gaps if first <= middle < last]
+        left_out, turns = (
+            sum(gap for gap, _ in inside),
+            any(turns for _, turns in inside),
+        )
         plain = Pattern(edge, edge, period)
         lean = _pattern(states[first : last - edge], plain)
         count = last - first
-        runs.append(Run(first + before, count + left_out, first, count, plain, lean))
-    made = Short(tape, tuple(runs))
+        run = Run(first + before, count + left_out, first, count, plain, lean, turns)
+        runs.append(run)
+    made = Short(tape, tuple(runs), variables, signs)
     # What blocks learn that are left out is in no operation, but is no learned scalar.
     tape.scalars = network.totals.parameters - made.learned[0]
     return made

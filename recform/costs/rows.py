@@ -72,6 +72,7 @@ class Placed:
         more: how many are left out for every other piece, from the second on.
         learned: bytes of the gradients that are there before its backward pass.
         holds: as of the row.
+        singly: as of :class:`recform.costs.repeats.Repeat`.
     """
 
     first: int
@@ -79,6 +80,7 @@ class Placed:
     more: Sequence[int]
     learned: int
     holds: frozenset[int]
+    singly: bool = False
 
     @property
     def often(self) -> list[int]:
@@ -153,9 +155,9 @@ class Rows:
             self._known[key] = self._worked_out(part, form, before, borders)
         alike = self._known[key]
         more = tuple(repeat.more for repeat in repeats)
-        return Placed(
-            part.first, alike, more, learned, part.behind(alike.holds | before)
-        )
+        behind = part.behind(alike.holds | before)
+        singly = any(repeat.singly for repeat in repeats)
+        return Placed(part.first, alike, more, learned, behind, singly)
 
     def _part(self, first: int, last: int) -> Stretch:
         """The units of the tape from one to another."""

@@ -15,6 +15,9 @@ from functools import cached_property
 from recform.costs.gradients import MOMENTS, spans
 from recform.costs.tape import Buffer, Held, Span, Tape, but
 
+#: Of more tensors there are a few in most lists.
+MANY = 8
+
 
 class Signs:
     """What operations, and the tensors that are there in front of each, look like from there.
@@ -82,9 +85,12 @@ class Signs:
             tuple(end - number for end in ends),
         )
 
-    def _from(self, makes: int, held: Held, since: int) -> Held:
+    def _from(self, makes: int, held: Held, since: int) -> object:
         """Tensors as seen from one; what comes in is the same from everywhere."""
         first = self.incoming + since
+        if len(held) > MANY and [*held] == sorted(held):
+            place = bisect_left(held, first)
+            return held[:place], tuple(map(makes.__rsub__, held[place:]))
         return tuple(n - makes if n >= first else n + 1 for n in held)
 
     @cached_property

@@ -63,6 +63,8 @@ class Writer:
         self.called: Callable[[Any], object] = lambda scalar: scalar
         self.left: Held = ()
         self.out: Held = ()
+        #: What had a name up to which operation, one after the other.
+        self._names: list[tuple[int, Held]] = []
 
     @property
     def here(self) -> int:
@@ -104,8 +106,7 @@ class Writer:
             for link in statement:
                 argument = x
                 copies = link.copies or (link.multiplies and self._dealt(x))
-                apart = self._is_unwoven(x) if link.weaves else self._lies_apart(x)
-                if copies or (apart and (link.multiplies or link.weaves)):
+                if copies or self._has_to_copy(link, x):
                     x = self._operation(self._copy(x, copies), x, None)
                 here = self.here
                 here_owner = owner and (owner, place)
@@ -339,10 +340,6 @@ class Writer:
                 between=self.between,
             )
         )
-        for number in reads:
-            buffer = tape.buffers[number]
-            buffer.read = here
-            buffer.named = max(buffer.named, here)
         made = Buffer(link.amount, here, here, here, trained, copies=self._runs)
         held = self._buffer(but(made, before=cost.given, given=cost.given))
         self._lay(held, link.order, reads)
@@ -365,10 +362,12 @@ class Writer:
         if order is Order.JOINED:
             apart = any(buffers[number].apart for number in reads)
         if order is Order.ALIKE:
-            large = [n for n in reads if buffers[n].amount == size]
-            apart = any(buffers[number].apart for number in (large or reads)[:1])
-            for number in large[:1]:
-                dealt, woven = buffers[number].dealt, buffers[number].woven
+            large = next((n for n in reads if buffers[n].amount == size), None)
+            if large is not None:
+                lies = buffers[large]
+                apart, dealt, woven = lies.apart, lies.dealt, lies.woven
+            else:
+                apart = any(buffers[number].apart for number in reads[:1])
         lies = buffers[made[0]]
         lies.apart, lies.dealt, lies.woven = apart, dealt, woven
 
@@ -391,9 +390,13 @@ class Writer:
         buffers = [self.tape.buffers[number] for number in x]
         return any(not x.woven and (x.dealt or not self._alone) for x in buffers)
 
-    def _lies_apart(self, x: Held) -> bool:
-        """Whether a product of matrices has to copy a tensor, to have rows of features."""
-        return not self._alone and any(self.tape.buffers[number].apart for number in x)
+    def _has_to_copy(self, link: Link, x: Held) -> bool:
+        """Whether streams are copied, or a tensor, to have rows of features to multiply."""
+        if link.weaves:
+            return self._is_unwoven(x)
+        if not link.multiplies or self._alone:
+            return False
+        return any(self.tape.buffers[number].apart for number in x)
 
     def _copy(self, x: Held, numbers: int = 0) -> Link:
         """Such a copy, for whose gradient nothing is asked."""
@@ -458,10 +461,50 @@ class Writer:
 
     def name(self, held: Held) -> None:
         """Notes that code has a name for tensors up to here."""
-        here, buffers = self.here - 1, self.tape.buffers
-        for number in held:
-            buffer = buffers[number]
-            buffer.named = max(buffer.named, here)
+        if held:
+            self._names.append((self.here - 1, held))
+
+    def finish(self) -> Tape:
+        """The tape, when all is written: how long each tensor is read, and has a name."""
+        buffers = self.tape.buffers
+        read = _last(enumerate(op.reads for op in self.tape.operations))
+        named = _last(self._names)
+        for number, buffer in buffers.items():
+            buffer.read = max(buffer.read, read.get(number, -1))
+            buffer.named = max(buffer.read, named.get(number, -1))
+        return self.tape
+
+
+class Works(Writer):
+    """Writes down what is computed, and nothing of what is held meanwhile."""
+
+    def name(self, held: Held) -> None:
+        """Nothing: names only hold."""
+
+    def keep(self, held: Held, by: int) -> None:
+        """Nothing: what is kept is held."""
+
+    def hand_on(self, held: tuple[object, ...], slices: Held = ()) -> None:
+        """Nothing: there are no gradients."""
+
+    def cut(self, start: int, parts: Iterable[tuple[object, int, Held]]) -> None:
+        """Nothing, likewise."""
+
+    def finish(self) -> Tape:
+        """The tape, when all is written."""
+        return self.tape
+
+
+def _last(events: Iterable[tuple[int, Held]]) -> dict[int, int]:
+    """The last number beside which each tensor stands.
+
+    Args:
+        events: in the order of their numbers. Many of them may be the same long list.
+    """
+    found: dict[int, int] = {}
+    for number, held in reversed([*events]):
+        found |= dict.fromkeys(set(held).difference(found), number)
+    return found
 
 
 def _twice(parts: Sequence[Held], reads: Held) -> Held:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ from recform.algebra.tracing import (
     Trace,
     memories,
     shapes_along,
+    told,
     trace,
 )
 from recform.blocks import Memory, Misfit, Shape
@@ -136,7 +137,7 @@ class PipelineRunner:
     ) -> Trace:
         self._check_tables(pipeline, place)
         try:
-            made = trace(pipeline, inputs, self.values(place), apart)
+            made = self._traced(pipeline, inputs, self.values(place), apart)
         except Misfit as misfit:
             self._misfit(misfit, where)
             raise Stuck from None
@@ -149,6 +150,23 @@ class PipelineRunner:
             )
             raise Stuck
         return made
+
+    def _traced(
+        self,
+        pipeline: Pipeline,
+        inputs: tuple[Shape, ...],
+        values: Mapping[Symbolic, Symbolic],
+        apart: bool | None,
+    ) -> Trace:
+        """The pipeline on shapes; blocks of other numbers may come to the same in it."""
+        try:
+            come_to = told(pipeline, inputs, values)
+        except Misfit:  # It may be none of the first operator that is wrong.
+            return trace(pipeline, inputs, values, apart)
+        key = (pipeline.name, pipeline.span, inputs, come_to, apart)
+        if key not in self._memo:
+            self._memo[key] = trace(pipeline, inputs, values, apart)
+        return self._memo[key]
 
     def _check_tables(self, pipeline: Pipeline, place: Place) -> None:
         """A number of each stage or block is no number outside the blocks."""

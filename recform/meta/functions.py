@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from recform.meta.counts import bincount
 from recform.meta.functional import SHARED, channel_shuffle
 from recform.meta.namespaces import Mode, Namespace
 from recform.meta.sizes import Misshapen, axes, reduced, shown, spread
@@ -121,6 +122,7 @@ TORCH: dict[str, Any] = {
     "tensor": tensor,
     "as_tensor": as_tensor,
     "eye": eye,
+    "bincount": bincount,
     "outer": outer,
     "tensordot": tensordot,
     "einsum": einsum,

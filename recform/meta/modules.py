@@ -6,20 +6,18 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from recform.meta import functional as F
+from recform.meta.alike import Alike, Run
 from recform.meta.namespaces import Namespace
 from recform.meta.sizes import Misshapen, each
 from recform.meta.tensor import Tensor
 
 
-class Module:
+class Module(Run, metaclass=Alike):
     """``nn.Module``: what is called is its forward pass."""
 
     training = True
 
     def __init__(self, *_: Any, **__: Any) -> None: ...
-
-    def __call__(self, *given: Any, **named: Any) -> Any:
-        return self.forward(*given, **named)  # type: ignore[attr-defined]
 
     def register_buffer(self, name: str, value: Any, persistent: bool = True) -> None:
         """Keeps a tensor that is not learned."""
@@ -37,11 +35,17 @@ class Module:
         """The modules that it has itself."""
         return (child for _, child in self.named_children())
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """Itself, and all modules inside, with their paths."""
-        yield prefix, self
-        for name, child in self.named_children():
-            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = ""
+    ) -> Iterator[tuple[str, Module]]:
+        """Itself, and all modules inside, each once, with their paths."""
+        memo = set() if memo is None else memo
+        if self not in memo:
+            memo.add(self)
+            yield prefix, self
+            for name, child in self.named_children():
+                path = f"{prefix}.{name}" if prefix else name
+                yield from child.named_modules(memo, path)
 
     def modules(self) -> Iterator[Module]:
         """Itself, and all modules inside."""
@@ -49,7 +53,10 @@ class Module:
 
     def get_submodule(self, path: str) -> Module:
         """The module at a path."""
-        return dict(self.named_modules())[path]
+        found = self
+        for name in path.split(".") if path else ():
+            found = dict(found.named_children())[name]
+        return found
 
     def get_parameter(self, path: str) -> Parameter:
         """What is learned at a path."""

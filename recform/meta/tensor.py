@@ -314,6 +314,12 @@ class Tensor:
         axis(self.shape[axis(self.ndim, dim)], index)
         return Tensor(*reduced(self.shape, dim))
 
+    def index_select(self, dim: int, index: Tensor) -> Tensor:
+        place = axis(self.ndim, dim)
+        if index.ndim > 1:
+            raise Misshapen(f"{index} is no row of places")
+        return Tensor(*self.shape[:place], index.numel(), *self.shape[place + 1 :])
+
     def gather(self, dim: int, index: Tensor) -> Tensor:
         return Tensor(*index.shape)
 
@@ -343,6 +349,17 @@ class Tensor:
         return Tensor(*reduced(self.shape, dim, keepdim))
 
     argmin = argmax
+
+    def topk(self, k: int, dim: int = -1, *_: Any) -> tuple[Tensor, Tensor]:
+        place = axis(self.ndim, dim)
+        if not 0 <= k <= self.shape[place]:
+            raise Misshapen(f"the {k} largest along axis {place} of {self}")
+        made = (*self.shape[:place], k, *self.shape[place + 1 :])
+        return Tensor(*made), Tensor(*made)
+
+    def argsort(self, dim: int = -1, descending: bool = False) -> Tensor:
+        axis(self.ndim, dim)
+        return Tensor(*self.shape)
 
     def norm(self, p: Any = 2, dim: Any = None, keepdim: bool = False) -> Tensor:
         return Tensor(*reduced(self.shape, dim, keepdim))

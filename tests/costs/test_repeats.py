@@ -28,11 +28,12 @@ from recform.costs.repeats import Pattern, Repeat, Run, Short, shortened
 from recform.costs.tape import Operation, Tape
 from recform.diagnostics import CompileError
 from recform.memory import Memory, Plan
+from recform.operators.attention import Attend
 from tests.oracle.compare import compiled
 from tests.oracle.plans import plans
 
-#: A lean row of these has a period of one block, of sixteen and of eleven; the last two have
-#: an operator of all blocks, and rows that run backwards.
+#: A lean row of these has a period of one block, of sixteen and of eleven; the last three
+#: have an operator of all blocks, blocks that take turns, and rows that run backwards.
 FORMULAS = {
     "tokens": "input 6\nstages 6 x {}\nW = linear(c) > relu > linear(c)\n"
     "X_i = relu(X_<i-1> + W_i*X_<i-1>)",
@@ -44,6 +45,8 @@ FORMULAS = {
     "X_i = W_i*X_<i-1> + X_<i-2>",
     "shared": "input 6\nstages 6 x {}\nscalar a_i = 0.5\nW = linear(c) > relu\n"
     "X_i = a_i*X_<i-1> + W*X_<i-1> + X_<i-3>",
+    "turns": "input 6\nstages 6 x {}\nW = linear(4 + i - 3*floor(i/3)) > relu > linear(c)\n"
+    "X_i = relu(X_<i-1> + W_i*X_<i-1>)",
     "solved": "input 6\nstages 6 x {}\nW = linear(c) > relu > linear(c)\n"
     "X_i = W_i*X_<i-1> + X_<i-2>",
 }
@@ -149,9 +152,12 @@ def test_any_plan(data: st.DataObject, name: str, batch: int) -> None:
     assert found.total.kept == kept + sum(b.amount.held(batch, 4) for b in given)
 
 
-@pytest.mark.parametrize("memory", [None, "lean", "checkpoint"])
+@pytest.mark.parametrize(
+    ("name", "memory"),
+    [("tokens", None), ("tokens", "lean"), ("tokens", "checkpoint"), ("turns", "lean")],
+)
 def test_a_thousand_are_said_as_fast(
-    memory: str | None, monkeypatch: pytest.MonkeyPatch
+    name: str, memory: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a long row as many blocks are written down, and followed, as of a shorter one."""
     seen: list[int] = []
@@ -170,7 +176,7 @@ def test_a_thousand_are_said_as_fast(
     sums = []
     for blocks in (100, 1000):
         seen.clear()
-        compiled(FORMULAS["tokens"].format(blocks)).memory(memory, batch=64)
+        compiled(FORMULAS[name].format(blocks)).memory(memory, batch=64)
         sums.append(sum(seen))
     assert sums[0] == sums[1] < 500
 
@@ -192,6 +198,26 @@ def test_definitions_are_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
         opened.clear()
         record(compiled(text.format(blocks)).graph)
         counts.append(len(opened))
+    assert counts[0] == counts[1] > 0
+
+
+def test_operators_tell_once_what_is_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks that all differ share it, on both devices; those of a few numbers, too."""
+    told: list[object] = []
+    found = Attend.details
+
+    def counted(self: Attend, *args: Any) -> Any:
+        told.append(self)
+        return found(self, *args)
+
+    monkeypatch.setattr(Attend, "details", counted)
+    text = "input 6 x 4\nstages 4 x {}\nA = attend(2, window=1 + i - 2*floor(i/2))\n"
+    text += "X_i = sum(k, 0, i-1, X_k) + A_i(X_<i-1>, X_<i-1>, X_<i-1>)"
+    counts = []
+    for blocks in (4, 8):
+        told.clear()
+        compiled(text.format(blocks)).memory()
+        counts.append(len(told))
     assert counts[0] == counts[1] > 0
 
 

@@ -21,7 +21,10 @@ SAME = {
         *("conv(3, c, stride=s) > bn > relu", "bn > conv(1, c, stride=s)"),
         *("dwconv(3, stride=s) > conv(1, c)", "conv(3, c, stride=s)"),
     ),
-    TOKENS: ("linear(c)", "ln > linear(2*c) > gelu > linear(c)", "ln > attention(2)"),
+    TOKENS: (
+        *("linear(c)", "ln > linear(2*c) > gelu > linear(c)", "ln > attention(2)"),
+        "ln > experts(3, 2, 5)",
+    ),
     IDS: (
         *("linear(c)", "ln > attention(2, causal=true)", "rmsnorm > linear(c) > tanh"),
         "conv1d(3, c, causal=true)",

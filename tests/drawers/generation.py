@@ -20,6 +20,7 @@ OTHERS = (
     *("linear(c)", "ln > linear(2*c) > gelu > linear(c)", "shift > linear(c)"),
     *("conv1d(3, c, causal=true)", "conv1d(2, c, dilation=i, causal=true) > tanh"),
     *("rmsnorm > linear(c) > dropout(0.1)", "positions > linear(c)"),
+    "rmsnorm > experts(3, 2, 5)",
 )
 EQUATIONS = (
     "X_i = X_<i-1> + A_i*X_<i-1>",

@@ -36,7 +36,8 @@ OPERATORS = {
         *("transpose > linear > transpose", "repeat(2)", "append(i/L)"),
         *("streams(2) > weave > join", "copies(2) > offset > merge"),
         *("copies(3) > weave > read", "write(2) > merge", "write(2) > read(first=2)"),
-        *("linear(2*c) > Gate", "Mix"),
+        *("linear(2*c) > Gate", "Mix", "experts(3, 2, 5)"),
+        "experts(2, 1, 2*c, normalised=false)",
     ),
     "vector": (
         *("linear", "linear(8)", "linear(bias=false)", "bn", "ln", "rmsnorm", "gn(2)"),

@@ -32,6 +32,7 @@ ANY = (
     "attention(2, causal=true)",
     "conv1d(3, c, causal=true)",
     "shift > linear(c)",
+    "experts(3, 2, 4)",
 )
 #: What recurs: `{o}` is what comes in at this position.
 CELLS = (

@@ -10,12 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import recform
 from recform.compiler import Compiled
 from recform.report import TableRow
 from tests.compiled import networks
 from tests.examples import zoo_judges
 from tests.examples.zoo_counts import COUNTS, gpt2
-from tests.examples.zoo_judges import Figure
+from tests.examples.zoo_judges import ZOO, Figure
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "zoo.md"
 
@@ -164,6 +165,91 @@ def test_gpt_takes_the_weights_of_transformers() -> None:
     for name, value in of_transformers(grads).items():
         torch.testing.assert_close(mine[name], value, rtol=1e-9, atol=1e-12)
     assert len(mine) == len(grads)
+
+
+_BIAS, _KEYS = ", bias=false)", "linear(cin*kvheads/heads"
+#: What the formula of a relative of Llama says in place of that of the file, and options.
+RELATIVES: dict[str, tuple[dict[str, str], dict[str, object]]] = {
+    "Llama": ({}, {}),
+    "Mistral": ({"rotary=": "window=4, rotary="}, {"sliding_window": 4, "head_dim": 4}),
+    "Qwen2": (
+        {"linear(cin, bias=false)": "linear(cin)", f"{_KEYS}{_BIAS}": f"{_KEYS})"},
+        {"use_sliding_window": False},
+    ),
+    # Norms stand behind the layers.
+    "Olmo2": (
+        {
+            f"linear(cin{_BIAS}": f"linear(cin{_BIAS} > q_norm: rmsnorm(eps=1e-5)",
+            f"{_KEYS}{_BIAS},\n        V": f"{_KEYS}{_BIAS} > k_norm: rmsnorm(eps=1e-5),"
+            "\n        V",
+            "A_i*N_i": "N_i*A_i",
+            "G_i*M_i": "M_i*G_i",
+            "post_attention_layernorm": "post_feedforward_layernorm",
+            "input_layernorm": "post_attention_layernorm",
+        },
+        {},
+    ),
+    # The heads of a position are streams, of which each is normalised.
+    "Qwen3": (
+        {
+            f"linear(cin{_BIAS}": f"linear(cin{_BIAS} > streams(heads) > "
+            "q_norm: rmsnorm(eps=1e-5) > join",
+            f"{_KEYS}{_BIAS},\n        V": f"{_KEYS}{_BIAS} > streams(kvheads) > "
+            "k_norm: rmsnorm(eps=1e-5) > join,\n        V",
+        },
+        {"head_dim": 4, "use_sliding_window": False},
+    ),
+}
+#: Mixtures of experts, under the names that Qwen3-MoE, OLMoE and DeepSeek publish.
+MIXTURE = (
+    "gate",
+    *(f"experts.{n}.{part}_proj" for n in (0, 1) for part in ("gate", "up", "down")),
+)
+SMALL = {"width": 24, "heads": 6, "kvheads": 2, "inner": 40, "length": 9, "depth": 2}
+
+
+def llama(instead: dict[str, str]) -> nn.Module:
+    """A small network of the zoo's Llama, which says something else in some places."""
+    text = (ZOO / "smollm2_135m.rf").read_text(encoding="utf-8")
+    for part, other in instead.items():
+        assert part in text, part
+        text = text.replace(part, other)
+    return recform.compile(text, **SMALL, vocabulary=11).module()
+
+
+@pytest.mark.parametrize("name", RELATIVES)
+def test_llama_and_others_take_the_state_of_transformers(name: str) -> None:
+    transformers = pytest.importorskip("transformers")
+    instead, options = RELATIVES[name]
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{name}Config")(
+        vocab_size=11,
+        hidden_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=6,
+        num_key_value_heads=2,
+        intermediate_size=40,
+        rms_norm_eps=1e-5,
+        rope_theta=1e5,
+        tie_word_embeddings=True,
+        **options,
+    )
+    theirs = getattr(transformers, f"{name}ForCausalLM")(config).double().eval()
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    ours = llama(instead).double().eval()
+    ours.load_state_dict(theirs.state_dict())
+    ids = torch.randint(0, 11, (3, 9))
+    # Theirs turns queries and keys, and normalises, in float32.
+    wanted = theirs(ids, use_cache=False).logits
+    torch.testing.assert_close(ours(ids), wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_mixtures_of_experts_have_the_names_that_are_published() -> None:
+    experts = {"G = Gated": "G = mlp: experts(2, 2, 5)", 'G = "mlp"': 'G = "."'}
+    keys = llama(experts).state_dict()
+    assert {f"model.layers.1.mlp.{name}.weight" for name in MIXTURE} <= {*keys}
 
 
 def test_stochastic_depth_drops_later_blocks_more_often() -> None:

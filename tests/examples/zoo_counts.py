@@ -153,6 +153,13 @@ def gpt2(width: int, depth: int, vocabulary: int, length: int) -> int:
     return depth * held(layer) + ends
 
 
+def llama(width: int, depth: int, shared: float, inner: int, vocabulary: int) -> int:
+    """Maps without biases, an embedding that is the last one, and keys that heads share."""
+    attention = 2 * width * (width + int(width * shared))
+    layer = attention + 3 * width * inner + 2 * width
+    return vocabulary * width + depth * layer + width
+
+
 def albert() -> int:
     """One layer for all 12; embeddings of 128 features, words, segments, positions."""
     with torch.device("meta"):
@@ -213,6 +220,7 @@ COUNTS: dict[tuple[str, str], Callable[[], int]] = {
     ("resnet_rs", "ResNetRS50"): resnet_rs,
     ("revnet", "RevNet110"): revnet,
     ("rezero", "ReZeroResNet56"): lambda: resnet(9, 1),
+    ("smollm2_135m", "SmolLM2"): lambda: llama(576, 30, 1 / 3, 1536, 49152),
     ("rezero", "ReZeroResNet110"): lambda: resnet(18, 1),
     ("shufflenet_v1", "ShuffleNet1"): lambda: shufflenet(1, 144),
     ("shufflenet_v1", "ShuffleNet2"): lambda: shufflenet(2, 200),

@@ -57,6 +57,7 @@ WRITTEN_BY = {
     "MomentumResNet101": "torchvision's ResNet-101",
     "ResNetRS50": "timm's module",
     "ALBERTBase": "torch's layers",
+    "SmolLM2": "transformers (its state_dict loads, logits equal)",
     "GPT2Small": "transformers (its weights load, logits equal); torch's layers",
 }
 

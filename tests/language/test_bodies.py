@@ -53,6 +53,20 @@ def one_block(definitions: str, letter: str, width: int) -> Compiled:
     )
 
 
+@pytest.mark.parametrize("own", ["W", "Gate"])
+def test_an_operator_of_its_own_may_have_the_name_of_what_it_stands_in(
+    own: str,
+) -> None:
+    gate = "input 6\nstages 6 x 3\n{d}\nW = Gate\nX_i = X_<i-1> + W_i*X_<i-1>"
+    told = "Gate(x) = x*sigmoid({0}*x) where {0} = linear(c)"
+    made, other = (
+        compiled(gate.format(d=told.format(name))).module() for name in (own, "H")
+    )
+    made.load_state_dict(other.state_dict())
+    x = torch.randn(2, 6)
+    assert torch.equal(made(x), other(x))
+
+
 def transfer(ours: nn.Module, theirs: nn.Module) -> None:
     """Gives our module their weights, in the order in which both list them."""
     source = list(theirs.state_dict().values())

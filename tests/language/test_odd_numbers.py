@@ -50,7 +50,9 @@ PIPELINES = {
     "upsample": (IMAGES, "{} > conv(3, c, stride=2)", ONE),
     **dict.fromkeys(("conv1d", "linear", "repeat"), (TOKENS, "{} > linear(c)", ONE)),
     **dict.fromkeys(("copies", "write"), (TOKENS, "{} > merge", ONE)),
-    **dict.fromkeys(("attention", "positions", "token"), (TOKENS, "{}", ONE)),
+    **dict.fromkeys(
+        ("attention", "experts", "positions", "token"), (TOKENS, "{}", ONE)
+    ),
     "streams": (TOKENS, "{} > join", ONE),
     "image": (TOKENS, "{} > tokens", ONE),
     "attend": (TOKENS, "{}", "W_i(X_<i-1>, X_<i-1>, X_<i-1>)"),
@@ -76,6 +78,7 @@ TOLD = {
     **{key: {"width": "c"} for key in ("linear", "embed", "zeropad")},
     **{key: {"scale": "2"} for key in ("pixelshuffle", "pixelunshuffle", "upsample")},
     "append": {"value": "1"},
+    "experts": {"count": "3", "top": "2", "inner": "2*c"},
     "droppath": {"rate": "0.1"},
     "classtoken": {"alone": "true"},
     "image": {"height": "2"},

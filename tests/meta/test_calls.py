@@ -59,6 +59,11 @@ x.var(a, keepdim=True)
 x.softmax(a)
 x.cumsum(a)
 x.max(a)[0]
+x.topk(a, b)[0]
+x.topk(a)[1].flatten()
+x.argsort(a)
+x.index_select(a, y.flatten().argsort() // 5000)
+x.index_select(a, (y[0] * 0).long())
 x.tril()
 x.masked_fill(y > 0, 0.0)
 x.new_zeros(a, b) + x
@@ -102,6 +107,8 @@ x.clamp(min=y)
 x.add(other=y)
 torch.div(x, y, rounding_mode="floor")
 F.relu(x)
+torch.bincount(x.flatten().long(), minlength=a + 1)
+x.flatten()[:12].split(torch.bincount(x.flatten()[:12].long(), minlength=1).tolist())[0]
 F.linear(x, y)
 F.linear(x, y, y[:, 0])
 F.glu(x, a)

@@ -246,3 +246,17 @@ def test_a_number_for_each_member_that_nobody_declared() -> None:
         compile_source(from_text(text))
     (found,) = caught.value.diagnostics
     assert found.hint == "a number for each k is declared: scalar b_<i,k> = 0"
+
+
+@pytest.mark.parametrize("kind", ["sum", "max", "concat"])
+@pytest.mark.parametrize(
+    ("last", "name", "calls"), [("i", "S_<i-1>", 1), ("i-1", "S_i", 2)]
+)
+def test_what_a_history_is_called(kind: str, last: str, name: str, calls: int) -> None:
+    """Up to its own block an unknown is the history, and up to another one a tensor more."""
+    network = recform.compile(
+        f"input 4\nstages 4 x 4\nW = linear(4)\nS_i = {kind}(X_<0..{last}>)\n"
+        f"X_i = W_i*{name} + tanh(W_i*{kind}(X_<0..i-1>))\noutput X_L\n"
+    )
+    step = network.source.partition("class Step(")[2].partition("class ")[0]
+    assert step.count("self.W(") == calls

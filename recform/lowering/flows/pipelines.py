@@ -126,7 +126,9 @@ class PipelineReader(OperatorReader):
         """Whether an operator gets as many tensors as it takes; reports RF221 if not."""
         inputs = step.operator.inputs
         held = is_held(step.label.partition(".")[0]) or "." in step.label
-        if len(inputs) == 1 or not (before or held or above[0] in _FRAME):
+        if len(inputs) == 1 or not (
+            before or held or any(x in _FRAME for x in above[:1])
+        ):
             return True
         self._report.error(
             "RF221",
@@ -354,10 +356,12 @@ class PipelineReader(OperatorReader):
         wanted = dict.fromkeys(every_name((relation.right, relation.where)))
         operators: dict[str, Pipeline] = {}
         own = {name: self._symbol(name, whole=name not in fractions) for name in opened}
+        # An operator of its own may have the name of one that it stands in.
+        open_ = tuple(name for name in above if name not in found.flows)
         with self._inside({**fixed, **own}, found.flows):
             for name in wanted:
-                if name not in tensors and name not in above and name not in fixed:
-                    pipeline = self._operator(name, found.flows, above)
+                if name not in tensors and name not in open_ and name not in fixed:
+                    pipeline = self._operator(name, found.flows, open_, relation.span)
                     if pipeline is not None:
                         operators[name] = pipeline
         if len(list(self._report)) > errors:
@@ -405,7 +409,11 @@ class PipelineReader(OperatorReader):
         return known or name == NONE
 
     def _operator(
-        self, name: str, flows: Mapping[str, n.Relation], above: tuple[str, ...]
+        self,
+        name: str,
+        flows: Mapping[str, n.Relation],
+        above: tuple[str, ...],
+        span: Span,
     ) -> Pipeline | None:
         """An operator that a definition by equations applies, or None if it is none."""
         if name in flows:
@@ -424,7 +432,6 @@ class PipelineReader(OperatorReader):
             return None
         if any(argument.required for argument in operator.arguments):
             return None
-        span = self._definitions[above[-1]].span
         step = Step(operator, unsaid(operator.arguments), "", span)
         return Pipeline(name, (step,), name, span)
 

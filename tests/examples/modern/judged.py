@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+#: Of modules of a block those of the judge's block, and of others theirs; or the parameter
+#: that has theirs within, and where.
+Keys = Mapping[str, str | tuple[str, Any]]
+
 
 def pairs(
-    net: nn.Module, judge: nn.Module, keys: Mapping[str, str]
-) -> Iterator[tuple[str, nn.Parameter, nn.Parameter]]:
-    """Each parameter of a network, with the one of the judge that it stands for.
+    net: nn.Module, judge: nn.Module, keys: Keys
+) -> Iterator[tuple[str, nn.Parameter, nn.Parameter, Any]]:
+    """Each parameter of a network, the one of the judge that it stands for, and where.
 
     Args:
         net: with its blocks in ``blocks``.
         judge: with its blocks in ``model.layers``.
-        keys: modules of a block by those of the judge's block, and others by theirs.
+        keys: of the parameters.
     """
     theirs = dict(judge.named_parameters())
     for name, mine in net.named_parameters():
         path, _, kind = name.rpartition(".")
+        front, inner = "", path
         if path.startswith("blocks."):
             _, block, inner = path.split(".", 2)
-            other = f"model.layers.{block}.{keys[inner]}.{kind}"
-        else:
-            other = f"{keys[path]}.{kind}"
-        yield name, mine, theirs[other]
+            front = f"model.layers.{block}."
+        key = keys[inner]
+        other, part = (f"{key}.{kind}", ...) if isinstance(key, str) else key
+        yield name, mine, theirs[front + other], part
 
 
 def transplanted(
-    net: nn.Module, judge: nn.Module, keys: Mapping[str, str], *, norm: float = 0.0
+    net: nn.Module, judge: nn.Module, keys: Keys, *, norm: float = 0.0
 ) -> None:
     """Gives a network the weights of the judge, none of which are as they start.
 
@@ -41,14 +47,13 @@ def transplanted(
         norm: what the judge adds to the weights of its norms before it uses them.
     """
     with torch.no_grad():
-        for name, mine, its in pairs(net, judge, keys):
+        for name, mine, whole, part in pairs(net, judge, keys):
+            its = whole[part]
             its.add_(0.1 * torch.randn_like(its))
             mine.copy_(its + norm if name.endswith("norm.weight") else its)
 
 
-def same(
-    net: nn.Module, judge: nn.Module, value: Tensor, keys: Mapping[str, str]
-) -> None:
+def same(net: nn.Module, judge: nn.Module, value: Tensor, keys: Keys) -> None:
     """Fails if logits or gradients of the two differ.
 
     The judge normalises, turns and weighs in float32, whatever it is given, so results
@@ -69,10 +74,10 @@ def same(
     assert mine.grad is not None
     assert its.grad is not None
     _close(mine.grad, its.grad, "input")
-    for name, a, b in pairs(net, judge, keys):
+    for name, a, b, part in pairs(net, judge, keys):
         assert a.grad is not None, name
         assert b.grad is not None, name
-        _close(a.grad, b.grad, name)
+        _close(a.grad, b.grad[part], name)
 
 
 def _close(a: Tensor, b: Tensor, what: str) -> None:

@@ -44,6 +44,7 @@ JUDGES = {
     "mingru": LOOP,
     "minlstm": LOOP,
     "mixer": "timm's mixer_b16_224",
+    "mixtral": "transformers' MixtralForCausalLM",
     "mixture_of_depths": LOOP,
     "mudd": LOOP,
     "neural_ode": "torchdiffeq",

@@ -348,6 +348,38 @@ def _attention(x: Tensor, a: Given) -> Tensor:
     return made if module.out_proj.bias is None else made + module.out_proj.bias
 
 
+def _experts(x: Tensor, a: Given) -> Tensor:
+    """Token by token, and layer by layer."""
+    count, top = int(a.get(0, "count")), int(a.get(1, "top"))
+    inner, width = int(a.get(2, "inner")), x.shape[-1]
+
+    def weight(*sizes: int) -> Tensor:
+        module = a.weights.module("Linear")
+        fits(module.weight, *sizes)
+        return module.weight  # type: ignore[no-any-return]
+
+    router = weight(count, width)
+    layers = [
+        (weight(inner, width), weight(inner, width), weight(width, inner))
+        for _ in range(count)
+    ]
+    made = []
+    for token in x.reshape(-1, width):
+        shares = (router @ token).exp()
+        shares = shares / shares.sum()
+        best = sorted(range(count), key=lambda n: -float(shares[n].detach()))[:top]
+        total = sum(shares[n] for n in best) if a.get(3, "normalised", True) else 1
+        parts = []
+        for n in best:
+            gate, up, down = layers[n]
+            bent = gate @ token
+            parts.append(
+                shares[n] / total * (down @ (bent * bent.sigmoid() * (up @ token)))
+            )
+        made.append(sum(parts))
+    return torch.stack(made).view_as(x)
+
+
 def _patches(x: Tensor, a: Given) -> Tensor:
     module = a.weights.module("Conv2d")
     size = _pair(a.get(0, "size"))
@@ -411,6 +443,7 @@ OPERATORS: dict[str, Callable[[Tensor, Given], Tensor]] = {
     "wsconv": lambda x, a: _conv(x, a, scaled=True),
     "bn": _bn,
     "attention": _attention,
+    "experts": _experts,
     "patches": _patches,
     "classtoken": _classtoken,
     "ln": _ln,

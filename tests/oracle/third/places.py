@@ -15,7 +15,7 @@ from tests.oracle.third.grammar import Node, Unread
 LEARNING = (
     *("linear", "conv", "dwconv", "wsconv", "deconv", "conv1d", "bn", "ln", "rmsnorm"),
     *("gn", "prelu", "attention", "attend", "patches", "bilinear", "positions"),
-    *("classtoken", "embed", "unembed", "read", "write", "weave", "offset"),
+    *("experts", "classtoken", "embed", "unembed", "read", "write", "weave", "offset"),
 )
 #: Whose weights an operator takes at once.
 LEAVES = (

@@ -152,6 +152,15 @@ output X_L + (0.3)^L*(X_<L-1> - (1.1)*W_L*X_L)
 """
 
 
+@pytest.mark.parametrize("layers", ["4, 2, 5", "2, 1, 2*c, normalised=false"])
+def test_mixtures_of_experts(layers: str) -> None:
+    frame = (
+        "input 5 x 6\nstem linear(c)\nhead avgpool > linear(3)\nstages 4 x 2, 6 x 1\n"
+    )
+    step = "X_i = X_<i-1> + W_i*X_<i-1>/2 - W_<i-1>*X_<i-2>\n"
+    check(f"{frame}W = ln > experts({layers})\n{step}", FORMS)
+
+
 #: Whole numbers from 2^63 on, which torch does not take beside a tensor.
 LARGE = (
     "X_i = tanh(X_<i-1> + 2^i*W_i*X_<i-1> - 3^i)",
