@@ -63,7 +63,6 @@ COMMANDS: dict[str, list[str]] = {
         "--gain",
         "0.5",
         "--activations",
-        "mean-field",
     ],
     "verify": ["verify", "FILE"],
     "equiv": ["equiv", "FILE", "FILE"],
@@ -88,8 +87,8 @@ MODERN += [
         "squeezenet1_1",
     )
 ]
-#: All that commands say for want of a better reason.
-EVASIONS = re.compile(r"\binternal\b|RF90[01]|Traceback")
+#: All that commands say for want of a better reason, or of options that there are not.
+EVASIONS = re.compile(r"\binternal\b|RF90[019]|Traceback")
 
 
 def answer(command: str, file: str, settings: Iterable[str] = ()) -> str:
