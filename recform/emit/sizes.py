@@ -30,7 +30,10 @@ def check_sizes(networks: Sequence[NetworkGraph], text: str) -> None:
         wanted = tuple(network.output.sizes)
         try:
             made = sizes_of(
-                text, formula.name, [shape.sizes for shape in formula.inputs]
+                text,
+                formula.name,
+                [shape.sizes for shape in formula.inputs],
+                alike=not _is_foreign(network),
             )
         except Unread as what:
             if not _is_foreign(network):

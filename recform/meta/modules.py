@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from recform.meta import functional as F
-from recform.meta.alike import Alike, Run
 from recform.meta.namespaces import Namespace
 from recform.meta.sizes import Misshapen, each
 from recform.meta.tensor import Tensor
 
 
-class Module(Run, metaclass=Alike):
+class Module:
     """``nn.Module``: what is called is its forward pass."""
 
     training = True
 
     def __init__(self, *_: Any, **__: Any) -> None: ...
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        return self.forward(*given, **named)  # type: ignore[attr-defined]
 
     def register_buffer(self, name: str, value: Any, persistent: bool = True) -> None:
         """Keeps a tensor that is not learned."""

@@ -6,8 +6,10 @@ import builtins
 import importlib
 import traceback
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from recform.meta.alike import shared
 from recform.meta.functional import functional
 from recform.meta.functions import TORCH
 from recform.meta.modules import nn
@@ -19,23 +21,28 @@ from recform.meta.tensor import Tensor, Unread
 _dispatch = Namespace(_get_current_dispatch_mode_stack=list)
 _utils = Namespace(_python_dispatch=_dispatch)
 torch = Methods(**TORCH, Tensor=Tensor, nn=nn, Size=tuple, utils=_utils)
+#: The same for files whose modules may be alike.
+_shared = Methods(**{**vars(torch), "nn": shared})
 
-#: What a file imports of torch, by the module.
+#: What a file imports of torch's modules.
 _MODULES: Mapping[str, Any] = {
-    "torch": torch,
     "torch.nn.functional": functional,
     "torch.utils._python_dispatch": _dispatch,
     "torch.utils.checkpoint": Namespace(),
 }
 
 
-def sizes_of(text: str, name: str, inputs: Sequence[Sizes]) -> Any:
+def sizes_of(
+    text: str, name: str, inputs: Sequence[Sizes], *, alike: bool = False
+) -> Any:
     """The sizes of what a network of a file makes of inputs.
 
     Args:
         text: the file; it is run, as an import of it would.
         name: of the class.
         inputs: the sizes of what it gets, each of one example.
+        alike: whether modules of a class and the same numbers are one, as code allows that
+            keeps nothing from one pass to the next, and sets nothing in what it has made.
 
     Returns:
         The sizes of one example; a tuple of such where a network returns several.
@@ -44,7 +51,10 @@ def sizes_of(text: str, name: str, inputs: Sequence[Sizes]) -> Any:
         Misshapen: if torch would refuse it.
         Unread: if it does what is not known here.
     """
-    here = {"__import__": _found, "print": lambda *_, **__: None}
+    here = {
+        "__import__": partial(_found, _shared if alike else torch),
+        "print": lambda *_, **__: None,
+    }
     scope: dict[str, Any] = {"__name__": name, "__builtins__": vars(builtins) | here}
     try:
         exec(compile(text, name, "exec"), scope)
@@ -60,18 +70,21 @@ def sizes_of(text: str, name: str, inputs: Sequence[Sizes]) -> Any:
 
 
 def _found(
+    torch: Any,
     name: str,
     globals: Any = None,
     locals: Any = None,
     fromlist: Sequence[str] = (),
     level: int = 0,
 ) -> Any:
-    """A module that a file imports."""
+    """A module that a file imports; of torch, the one that is given."""
     if name.partition(".")[0] != "torch":
         return importlib.__import__(name, globals, locals, fromlist, level)
+    if name == "torch" or not fromlist:
+        return torch
     if name not in _MODULES:
         raise Unread(f"import {name}")
-    return _MODULES[name] if fromlist else torch
+    return _MODULES[name]
 
 
 def _line(text: str, name: str, error: Exception) -> str:

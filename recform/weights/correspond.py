@@ -30,6 +30,17 @@ class _Node:
     names: tuple[str, ...] = ()
 
 
+#: What counts how often each number stands there, which no tensor without numbers knows.
+_COUNTS = (torch.bincount, Tensor.bincount)
+
+
+def _even(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+    """As if each number stood there as often: all experts then run."""
+    few, more = divmod(x.numel(), max(minlength, 1))
+    counts = [few + (number < more) for number in range(minlength)]
+    return torch.tensor(counts, dtype=torch.int64, device="cpu")
+
+
 class _Trace(TorchFunctionMode):
     """Notes what each tensor is computed of."""
 
@@ -48,7 +59,8 @@ class _Trace(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        result = func(*args, **(kwargs or {}))
+        run = _even if func in _COUNTS else func
+        result = run(*args, **(kwargs or {}))
         node = _Node(tuple(self.node(t) for t in _tensors((args, kwargs or {}))))
         for tensor in _tensors(result):
             self._nodes[tensor] = node

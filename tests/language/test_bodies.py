@@ -53,12 +53,14 @@ def one_block(definitions: str, letter: str, width: int) -> Compiled:
     )
 
 
-@pytest.mark.parametrize("own", ["W", "Gate"])
-def test_an_operator_of_its_own_may_have_the_name_of_what_it_stands_in(
-    own: str,
-) -> None:
-    gate = "input 6\nstages 6 x 3\n{d}\nW = Gate\nX_i = X_<i-1> + W_i*X_<i-1>"
-    told = "Gate(x) = x*sigmoid({0}*x) where {0} = linear(c)"
+@pytest.mark.parametrize("own", ["W", "Gate", "p", "q"])
+def test_an_operator_of_its_own_may_have_any_name_of_the_file(own: str) -> None:
+    """That of what it stands in, of the definition, a `param`, a `const`: it hides them."""
+    gate = (
+        "input 6\nstages 6 x 3\nparam p = 3\nconst q = 3\n{d}\nW = Gate\n"
+        "X_i = p*X_<i-1> + q*W_i*X_<i-1>"
+    )
+    told = "Gate(x) = x*sigmoid(H2*{0}*x) where {0} = a: linear(c), H2 = ln > b: linear > relu"
     made, other = (
         compiled(gate.format(d=told.format(name))).module() for name in (own, "H")
     )

@@ -1,39 +1,14 @@
-"""Blocks that are alike run on sizes once; others run each."""
+"""Blocks that are alike run on sizes once, where no code of a plugin is among them."""
 
 from __future__ import annotations
 
 import pytest
 
 import recform
+from recform.blocks import Arguments, Cost, Emitted, Operator, Shape, code
+from recform.diagnostics import CompileError
 from recform.meta import functional as F
-from recform.meta import sizes_of
 from tests.oracle.search import few
-
-FILE = """
-import torch
-from torch import nn
-
-
-class Block(nn.Module):
-    def __init__(self, features: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(features, features)
-        PUT
-
-    def forward(self, x):
-        return TAKE
-
-
-class Net(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList([Block(8) for _ in range(5)])
-
-    def forward(self, x):
-        for block in self.blocks:
-            x = block(x)
-        return x
-"""
 
 
 @pytest.mark.parametrize("depth", [2, 17, few(1_000)])
@@ -47,26 +22,79 @@ def test_a_block_runs_once(depth: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(runs) == 3
 
 
-@pytest.mark.parametrize(
-    ("put", "take", "size"),
-    [
-        ("", "self.fc(x)", 8),
-        # What a module keeps of its passes makes each another one.
-        (
-            "self.seen = []",
-            "self.seen.append(x) or self.fc(x)[:, : len(self.seen) + 7]",
-            8,
-        ),
-        ("self.seen = 9", "self.grown(x)", 9),
-        ("self.names = {}", "x.repeat(1, 2) if self.names else self.fc(x)", 8),
-    ],
-)
-def test_what_changes_is_none_of_them(put: str, take: str, size: int) -> None:
-    grown = """
-    def grown(self, x):
-        self.seen += 1
-        return x if self.seen > 10 else torch.zeros(x.shape[0], 9)
-"""
-    text = FILE.replace("PUT", put).replace("TAKE", take)
-    text = text.replace("\n\nclass Net", f"{grown}\n\nclass Net")
-    assert sizes_of(text, "Net", [(8,)]) == (size,)
+PART = """
+class Part(nn.Module):
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.wide = False
+        self.fc = nn.Linear(features, features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.fc(x)
+        return torch.cat([y, y], -1) if self.wide else y
+""".lstrip()
+WHOLE = """
+class Whole(nn.Module):
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList([Part(features) for _ in range(2)])
+        MADE
+
+    def forward(self, x: Tensor) -> Tensor:
+        PASS
+""".lstrip()
+_WIDE = "self.parts[0].wide = True\n        "
+#: What stands in the constructor of parts that were made alike, what in the pass, and
+#: whether torch runs it.
+PARTS = {
+    "one gets another map": (
+        "self.parts[0].fc, self.parts[1].fc = (\n"
+        "            nn.Linear(features, 9), nn.Linear(9, features))",
+        "return self.parts[1](self.parts[0](x))",
+        True,
+    ),
+    "one is not the other": (
+        "self.last = nn.Linear(2 * features, features)",
+        "for part in self.parts:\n            x = part(x)\n"
+        "            if part is self.parts[-1]:\n                x = torch.cat([x, x], -1)\n"
+        "        return self.last(x)",
+        True,
+    ),
+    "a second pass is another": (
+        "self.last = nn.Linear(2 * features, features)",
+        f"x = self.parts[0](x)\n        {_WIDE}return self.last(self.parts[0](x))",
+        True,
+    ),
+    "a second pass is too wide": (
+        "",
+        f"x = self.parts[0](x)\n        {_WIDE}return self.parts[0](x)",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_modules_of_a_plugin_are_none_of_them(name: str) -> None:
+    made, goes, right = PARTS[name]
+
+    class Parted(Operator):
+        """An operator whose module has parts that are made alike."""
+
+        name = "parted"
+        about = "two maps"
+        attribute = "parted"
+        support = (PART, WHOLE.replace("MADE", made or "...").replace("PASS", goes))
+
+        def cost(self, x: Shape, a: Arguments) -> Cost:
+            return Cost()
+
+        def emit(self, x: Shape, a: Arguments) -> Emitted:
+            return Emitted("{m}({x})", f"Whole({code(x.features)})")
+
+    text = "input 6 x 8\nstages 8 x 2\nW = parted\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+    if right:
+        _ = recform.compile(text, plugins=[Parted]).source
+        return
+    with pytest.raises(CompileError) as found:
+        _ = recform.compile(text, plugins=[Parted]).source
+    assert [item.code for item in found.value.diagnostics] == ["RF514"]

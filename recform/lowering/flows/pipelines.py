@@ -345,23 +345,23 @@ class PipelineReader(OperatorReader):
             for name, value in self._values.items()
             if not isinstance(value, bool) and not name.endswith(ending)
         }
-        # An argument hides a parameter of its name.
-        hidden = set(definition.defaults)
-        self.structural |= self._shaping(relation) & (self._params - hidden)
-        builder = BodyBuilder(
-            self._library,
-            definition.name,
-            definition.tensors,
-            relation,
-            {**numbers, **fixed},
-            self._report,
-        )
         known = {**numbers, **fixed}
         of_blocks = {k.removesuffix(ending) for k in self._values if k.endswith(ending)}
         where = WhereReader(
             self._library, definition.tensors, relation, known, self._report, of_blocks
         )
         found = where.read(self._is_operator)
+        # An argument hides a parameter of its name, and so does an operator of its own.
+        hidden = {*definition.defaults, *found.flows}
+        self.structural |= self._shaping(relation) & (self._params - hidden)
+        builder = BodyBuilder(
+            self._library,
+            definition.name,
+            definition.tensors,
+            relation,
+            {name: known[name] for name in known if name not in found.flows},
+            self._report,
+        )
         tensors = {*found.unknowns, *found.scalars, *definition.tensors}
         wanted = dict.fromkeys(every_name((relation.right, relation.where)))
         operators: dict[str, Pipeline] = {}

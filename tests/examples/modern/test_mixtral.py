@@ -165,3 +165,10 @@ def test_few_examples(examples: int) -> None:
     made.sum().backward()
     assert x.grad is not None
     assert made.shape == (examples, 5, 3)
+
+
+def test_weights_of_experts_are_found() -> None:
+    """What they are for is asked of a network without numbers, which routes nothing."""
+    net = recform.load(FILE, **SMALL).eval()
+    x = torch.randn(2, 5, 8)
+    torch.testing.assert_close(recform.optimize(net)(x), net(x))
