@@ -10,7 +10,7 @@ from recform.blocks.amount import Amount, Cost
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import made
 from recform.blocks.details import Detail, again, made_by, operation
-from recform.blocks.operator import Emitted, Misfit, Operator
+from recform.blocks.operator import CALL, Emitted, Misfit, Operator, require_layout
 from recform.blocks.shape import Layout, Shape
 from recform.blocks.support import template
 from recform.operators.activation import Softmax
@@ -26,7 +26,6 @@ class Experts(Operator):
     """Feed-forward layers (SwiGLU), of which a router chooses a few for each token."""
 
     name = "experts"
-    takes = (Layout.VECTOR, Layout.TOKENS, Layout.PIXELS)
     positionwise = True
     multiplies = True
     about = "a mixture of experts: each token runs through a few feed-forward layers"
@@ -48,6 +47,9 @@ class Experts(Operator):
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
+        layouts = (Layout.VECTOR, Layout.TOKENS, Layout.PIXELS)
+        hint = f"of the channels of each place it is pixels > {CALL} > image"
+        require_layout(x, *layouts, hint=hint if x.layout is Layout.IMAGE else "")
         if a.top > a.count:
             raise Misfit(
                 "RF402",

@@ -181,8 +181,7 @@ RELATIVES: dict[str, tuple[dict[str, str], dict[str, object]]] = {
     "Olmo2": (
         {
             f"linear(cin{_BIAS}": f"linear(cin{_BIAS} > q_norm: rmsnorm(eps=1e-5)",
-            f"{_KEYS}{_BIAS},\n        V": f"{_KEYS}{_BIAS} > k_norm: rmsnorm(eps=1e-5),"
-            "\n        V",
+            f"k_proj: {_KEYS}{_BIAS}": f"k_proj: {_KEYS}{_BIAS} > k_norm: rmsnorm(eps=1e-5)",
             "A_i*N_i": "N_i*A_i",
             "G_i*M_i": "M_i*G_i",
             "post_attention_layernorm": "post_feedforward_layernorm",
@@ -200,8 +199,8 @@ RELATIVES: dict[str, tuple[dict[str, str], dict[str, object]]] = {
         {
             f"linear(cin{_BIAS}": f"linear(cin{_BIAS} > streams(heads) > "
             "q_norm: rmsnorm(eps=1e-5) > join",
-            f"{_KEYS}{_BIAS},\n        V": f"{_KEYS}{_BIAS} > streams(kvheads) > "
-            "k_norm: rmsnorm(eps=1e-5) > join,\n        V",
+            f"k_proj: {_KEYS}{_BIAS}": f"k_proj: {_KEYS}{_BIAS} > streams(kvheads) > "
+            "k_norm: rmsnorm(eps=1e-5) > join",
         },
         {"head_dim": 4, "use_sliding_window": False},
     ),
