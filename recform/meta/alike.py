@@ -20,9 +20,10 @@ class Alike(type):
     made anew, since files set what is in them.
     """
 
-    #: Those that were made, with what they had then, and what they made of which sizes.
+    #: Those that were made, with what they had then.
     _alike: dict[Any, tuple[Any, tuple[int, ...]]]
-    _passes: dict[int, dict[Any, Any]]
+    #: The same by their identity, with what they made of which sizes.
+    _passes: dict[int, tuple[Any, dict[Any, Any]]]
 
     def __init__(
         cls, name: str, bases: tuple[type, ...], scope: dict[str, Any]
@@ -39,22 +40,18 @@ class Alike(type):
         if made is None or _held(made) != held:
             made = super().__call__(*given, **named)
             cls._alike[key] = made, _held(made)
-            cls._passes[id(made)] = {}
+            cls._passes[id(made)] = made, {}
         return made
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return (
-            isinstance(instance, Module)
-            if cls is Shared
-            else super().__instancecheck__(instance)
-        )
+        return type.__instancecheck__(Module if cls is Shared else cls, instance)
 
 
 class Shared(Module, metaclass=Alike):
     """``nn.Module`` for the classes of a file."""
 
     def __call__(self, *given: Any, **named: Any) -> Any:
-        passes = type(self)._passes.get(id(self))
+        _, passes = type(self)._passes.get(id(self), (None, None))
         if passes is None or named or not _are_tensors(given):
             return super().__call__(*given, **named)
         key = tuple((x.shape, *map(type, x.shape)) for x in given)
