@@ -16,6 +16,7 @@ from recform.compiler import Compiled
 from recform.report import TableRow
 from tests.compiled import networks
 from tests.examples import zoo_judges
+from tests.examples.modern.judged import model
 from tests.examples.zoo_counts import COUNTS, gpt2
 from tests.examples.zoo_judges import ZOO, Figure
 
@@ -172,6 +173,10 @@ _BIAS, _KEYS = ", bias=false)", "linear(cin*kvheads/heads"
 #: What the formula of a relative of Llama says in place of that of the file, and options.
 RELATIVES: dict[str, tuple[dict[str, str], dict[str, object]]] = {
     "Llama": ({}, {}),
+    "Llama, a head of its own": (
+        {'"lm_head": unembed(stem)': "lm_head: linear(vocabulary, bias=false)"},
+        {"tie_word_embeddings": False},
+    ),
     "Mistral": ({"rotary=": "window=4, rotary="}, {"sliding_window": 4, "head_dim": 4}),
     "Qwen2": (
         {"linear(cin, bias=false)": "linear(cin)", f"{_KEYS}{_BIAS}": f"{_KEYS})"},
@@ -205,7 +210,7 @@ RELATIVES: dict[str, tuple[dict[str, str], dict[str, object]]] = {
         {"head_dim": 4, "use_sliding_window": False},
     ),
 }
-#: Mixtures of experts, under the names that Qwen3-MoE, OLMoE and DeepSeek publish.
+#: Mixtures of experts, under the names that Qwen3-MoE and OLMoE publish (from memory).
 MIXTURE = (
     "gate",
     *(f"experts.{n}.{part}_proj" for n in (0, 1) for part in ("gate", "up", "down")),
@@ -241,22 +246,11 @@ def llama(instead: dict[str, str]) -> nn.Module:
 
 def judge(name: str, **options: object) -> nn.Module:
     """A small model of transformers, with weights that are nothing like those at the start."""
-    transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
-    config = getattr(transformers, f"{name}Config")(
-        vocab_size=11,
-        hidden_size=24,
-        num_hidden_layers=2,
-        num_attention_heads=6,
-        num_key_value_heads=2,
-        intermediate_size=40,
-        rms_norm_eps=1e-5,
-        rope_theta=1e5,
-        eos_token_id=None,
-        pad_token_id=0,
-        **{"tie_word_embeddings": True, **options},
-    )
-    made = getattr(transformers, f"{name}ForCausalLM")(config).double().eval()
+    small = {"vocab_size": 11, "hidden_size": 24, "intermediate_size": 40}
+    small |= {"num_attention_heads": 6, "rms_norm_eps": 1e-5, "rope_theta": 1e5}
+    told = {"eos_token_id": None, "pad_token_id": 0, "tie_word_embeddings": True}
+    made = model(name, **{**small, **told, **options}).eval()
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -286,7 +280,7 @@ def writes_as(ours: nn.Module, theirs: nn.Module) -> None:
 @pytest.mark.parametrize("name", RELATIVES)
 def test_llama_and_others_take_the_state_of_transformers(name: str) -> None:
     instead, options = RELATIVES[name]
-    theirs = judge(name, **options)
+    theirs = judge(name.partition(",")[0], **options)
     writes_as(llama(instead).double().eval(), theirs)
 
 

@@ -5,12 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
 #: Of modules of a block those of the judge's block, and of others theirs; or the parameter
 #: that has theirs within, and where.
 Keys = Mapping[str, str | tuple[str, Any]]
+
+
+def model(kind: str, **options: Any) -> nn.Module:
+    """A small language model of transformers, in float64.
+
+    Args:
+        kind: the first part of the names of its classes.
+        options: of its configuration, beside small sizes, or in their place.
+    """
+    transformers = pytest.importorskip("transformers")
+    sizes = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2}
+    config = getattr(transformers, f"{kind}Config")(**{**sizes, **heads, **options})
+    # Its own default for mixtures runs no float64.
+    config._experts_implementation = "eager"
+    made: nn.Module = getattr(transformers, f"{kind}ForCausalLM")(config).double()
+    return made
 
 
 def pairs(

@@ -9,9 +9,7 @@ import pytest
 import torch
 
 import recform
-from tests.examples.modern.judged import same, transplanted
-
-transformers = pytest.importorskip("transformers")
+from tests.examples.modern.judged import model, same, transplanted
 
 FILE = Path(__file__).resolve().parents[3] / "examples" / "modern" / "llama.rf"
 #: Where the parameters of a block, and of the head, lie in transformers' model.
@@ -34,15 +32,7 @@ def judged(formula: str | Path, kind: str, **options: Any) -> None:
     """Fails if a formula and a model of transformers differ, at a depth and heads."""
     depth, kvheads = options["num_hidden_layers"], options["num_key_value_heads"]
     torch.manual_seed(depth)
-    config = getattr(transformers, f"{kind}Config")(
-        vocab_size=50,
-        hidden_size=32,
-        intermediate_size=44,
-        num_attention_heads=4,
-        rms_norm_eps=1e-6,
-        **options,
-    )
-    judge = getattr(transformers, f"{kind}ForCausalLM")(config).double()
+    judge = model(kind, intermediate_size=44, rms_norm_eps=1e-6, **options)
     made = recform.compile(formula, **SIZES, depth=depth, kvheads=kvheads)
     net = made.module().double()
     transplanted(net, judge, KEYS)

@@ -9,10 +9,8 @@ import pytest
 import torch
 
 import recform
-from tests.examples.modern.judged import Keys, same, transplanted
+from tests.examples.modern.judged import Keys, model, same, transplanted
 from tests.examples.modern.test_llama import KEYS
-
-transformers = pytest.importorskip("transformers")
 
 FILE = Path(__file__).resolve().parents[3] / "examples" / "modern" / "mixtral.rf"
 EXPERTS, INNER = 5, 12
@@ -95,17 +93,8 @@ def test_mixtures_of_experts(name: str, top: int) -> None:
         assert part in text
         text = text.replace(part, other)
     torch.manual_seed(top)
-    config = getattr(transformers, f"{name}Config")(
-        vocab_size=50,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        **{"num_experts_per_tok": top, "rms_norm_eps": 1e-5, **options},
-    )
-    # Its own default runs no float64.
-    config._experts_implementation = "eager"
-    judge = getattr(transformers, f"{name}ForCausalLM")(config).double()
+    options = {"num_experts_per_tok": top, "rms_norm_eps": 1e-5, **options}
+    judge = model(name, **options)
     sizes = {
         "width": 32,
         "heads": 4,
