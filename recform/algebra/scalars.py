@@ -281,7 +281,11 @@ class _Scalars:
             self._fail("RF304", said, expr.span, f"write {expr.name}_i")
         known = sorted(self._names)
         hint = meant(expr.name, known)
-        if not hint and known:
+        if expr.name in ("i", "j") and not hint:
+            index = ", unless it has an index: const k_i = ..."
+            constant = self._where == "a constant"
+            hint = f"{self._where} belongs to no block{index * constant}"
+        elif not hint and known:
             hint = "known here: " + ", ".join(known)
         self._fail(
             "RF201", f"the name {expr.name!r} is not known here", expr.span, hint

@@ -16,15 +16,16 @@ Value: TypeAlias = Any
 class Kind(Enum):
     """What values an argument takes.
 
-    SIZE, STRIDE, WINDOW, MARGIN, RATE and REAL may be left symbolic in the emitted code (a
-    width, a dropout rate); the others shape the code and are numbers by then. A pair is
-    (height, width); two equal numbers are read as one. What an operator costs may depend on
-    whether a rate is 0 or 1, and on no more of it, and on no REAL.
+    SIZE, PART, STRIDE, WINDOW, MARGIN, RATE and REAL may be left symbolic in the emitted
+    code (a width, a dropout rate); the others shape the code and are numbers by then. A
+    pair is (height, width); two equal numbers are read as one. What an operator costs may
+    depend on whether a rate is 0 or 1, and on no more of it, and on no REAL.
     """
 
     SIZE = "a whole number of at least 1"
     STRIDE = "a whole number of at least 1 (the stride)"
     COUNT = "a whole number of at least 1 (fixed)"
+    PART = "a whole number of at least 0 (some of the features)"
     NATURAL = "a whole number of at least 0"
     KERNEL = "a fixed whole number of at least 1, or a pair (height, width)"
     WINDOW = "a whole number of at least 1, or a pair (height, width)"
@@ -46,7 +47,7 @@ class Kind(Enum):
     @property
     def least(self) -> int | None:
         """The least whole number that it may be; None if it is no whole number."""
-        if self in (Kind.NATURAL, Kind.MARGIN, Kind.PADDING):
+        if self in (Kind.PART, Kind.NATURAL, Kind.MARGIN, Kind.PADDING):
             return 0
         counts = self.symbolic or self in (Kind.COUNT, Kind.KERNEL)
         return 1 if counts else None
@@ -79,7 +80,7 @@ class Kind(Enum):
     @property
     def symbolic(self) -> bool:
         """Whether it is a whole number that may depend on the block."""
-        return self in (Kind.SIZE, Kind.STRIDE, Kind.WINDOW, Kind.MARGIN)
+        return self in (Kind.SIZE, Kind.PART, Kind.STRIDE, Kind.WINDOW, Kind.MARGIN)
 
 
 class _Required:

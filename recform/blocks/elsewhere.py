@@ -16,6 +16,7 @@ _NAMES = {
     "positions": "posembed posembedding positionembedding positionalembedding",
     "attention": "mha selfattention selfattn attn multihead multiheadattention msa",
     "attend": "crossattention crossattn scaleddotproductattention sdpa",
+    "rotary": "rope rotaryembedding rotaryposemb rotarypositions",
     "silu": "swish",
     "patches": "patchembed patchembedding patchify",
     "classtoken": "clstoken cls",

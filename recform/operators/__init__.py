@@ -14,7 +14,7 @@ from recform.blocks.library import Library, operators_in
 _FAMILIES = (
     *("activation", "attention", "convolution", "ids", "linear", "norm"),
     *("padding", "pooling", "positions", "rearrange", "regularise", "sequence"),
-    *("routing", "streams", "tokens"),
+    *("rotary", "routing", "streams", "tokens"),
 )
 
 

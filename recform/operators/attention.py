@@ -36,6 +36,13 @@ from recform.blocks.support import template
 from recform.operators.activation import Softmax
 from recform.operators.linear import LINEAR, Linear
 from recform.operators.norm import RMSNorm
+from recform.operators.rotary import (
+    check_heads,
+    check_shared,
+    check_turned,
+    share_of,
+    turned,
+)
 
 _BETWEEN = "between the heads"
 
@@ -168,7 +175,7 @@ class Attend(Several):
         ),
         Argument(
             "turned",
-            Kind.SIZE,
+            Kind.PART,
             None,
             "features of a head that rotary positions turn, the first ones; all",
         ),
@@ -199,17 +206,12 @@ class Attend(Several):
         for x in inputs:
             require_layout(x, Layout.TOKENS)
         heads, shared = a.heads, _kv_heads(a)
-        self._fits(a, q, heads, "heads", "queries")
-        self._fits(a, k, shared, "kvheads", "keys")
-        self._fits(a, v, shared, "kvheads", "values")
+        check_heads(heads, q, "features of its queries")
+        check_heads(shared, k, "features of its keys", "kvheads")
+        check_heads(shared, v, "features of its values", "kvheads")
         if known(*k.grid, *v.grid) and k.grid != v.grid:
             raise Misfit("RF401", f"has {k.grid[0]} keys, but {v.grid[0]} values")
-        if known(heads, shared) and heads % shared:
-            raise Misfit(
-                "RF402",
-                f"has {heads} heads, which {shared} heads of keys cannot share",
-                argument="kvheads",
-            )
+        check_shared(heads, shared, "kvheads", "keys")
         if known(q.features, k.features, heads, shared):
             widths = q.features // heads, k.features // shared
             if widths[0] != widths[1]:
@@ -226,39 +228,14 @@ class Attend(Several):
 
     def _turns(self, a: Arguments, width: Size) -> None:
         """That rotary positions find pairs of features among those of a head."""
-        turned = given(a, "turned", width)
-        if a["rotary"] is None:
-            if a["turned"] is not None:
-                raise Misfit(
-                    "RF402",
-                    "turns nothing without rotary positions",
-                    hint="for example rotary=10000",
-                    argument="turned",
-                )
-            return
-        if known(turned) and turned > width:
+        if a["rotary"] is not None:
+            check_turned(a, width, "rotary")
+        elif a["turned"] is not None:
             raise Misfit(
                 "RF402",
-                f"turns {turned} features, and a head has {width}",
+                "turns nothing without rotary positions",
+                hint="for example rotary=10000",
                 argument="turned",
-            )
-        if known(turned) and turned % 2:
-            what = "a head has" if a["turned"] is None else "not"
-            raise Misfit(
-                "RF402",
-                f"turns pairs of features, and {what} {turned}",
-                argument="rotary" if a["turned"] is None else "turned",
-            )
-
-    def _fits(
-        self, a: Arguments, x: Shape, heads: Size, argument: str, what: str
-    ) -> None:
-        if known(x.features, heads) and x.features % heads:
-            raise Misfit(
-                "RF402",
-                f"has {heads} heads, which do not divide the {x.features} features of "
-                f"its {what}",
-                argument=argument,
             )
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
@@ -287,10 +264,11 @@ class Attend(Several):
         if a.qknorm:
             for which, heads in (("q", a.heads), ("k", _kv_heads(a))):
                 then(which, _normed(which, last[which], heads))
-        if a["rotary"] is not None:
-            names = last["q"].name, last["k"].name
+        if _turns(a):
+            names, share = (last["q"].name, last["k"].name), share_of(inputs[0], a)
             for which in "qk":
-                then(which, _turned(which, last[which], _share(inputs[0], a), names))
+                note = f"positions of {which}"
+                then(which, turned(f"{which}turn", last[which], share, note, names))
         if a["kvheads"] not in (None, a.heads):
             for which in "kv":
                 then(which, _repeated(which, last[which], a))
@@ -476,7 +454,7 @@ def _wide(
     lies = up[q.name].tensor if a.heads == 1 else f"copied {q.name}"
     first = scaled[q.name].tensor if q in apart else lies
     names = (first, *(x.tensor for x in up.values()))
-    turned = "rotary" in a and a["rotary"] is not None
+    turned = _turns(a)
 
     def within(act: Inner) -> tuple[Inner, ...]:
         if act.tensor == "heads":
@@ -547,10 +525,7 @@ def _kernel(
     query; and of a window the mask, which is of no example.
     """
     *others, last = weighed
-    turned, rows = (
-        "rotary" in a and a["rotary"] is not None,
-        4 * int(a.heads) * given[0].rows,
-    )
+    turned, rows = _turns(a), 4 * int(a.heads) * given[0].rows
     seen = "window" in a and a["window"] is not None
     mask = given[0].rows * given[1].rows if seen else 0
     name = "kernel" if turned else last.name
@@ -596,28 +571,6 @@ def _normed(which: str, x: Detail, heads: Size) -> Detail:
     return replace(made_by(name, RMSNorm(), apart, note=note), shape=x.shape)
 
 
-def _share(q: Detail, a: Arguments) -> tuple[int, int]:
-    """How many features of a head rotary positions turn, and of how many."""
-    if not q.numbers:
-        return 1, 1
-    width = q.numbers // q.rows // int(a.heads)
-    return int(given(a, "turned", width)), width
-
-
-def _turned(
-    which: str, x: Detail, share: tuple[int, int], names: tuple[str, ...]
-) -> Detail:
-    """Turned by angles that grow with the position; these have names until then."""
-    name, (turned, width) = f"{which}turn", share
-    # Each half of a head is made of two products before both are put together, and has
-    # a cosine and a sine at each position.
-    more, angles = x.numbers * turned // width, turned * x.rows
-    one = again(name, (x,), x.numbers, once=angles, back=more, besides=more)
-    does = replace(one, names=names)
-    of, note = (x.name,), f"positions of {which}"
-    return Detail(name, "rotary", of, note, shape=x.shape, does=(does,))
-
-
 def _repeated(which: str, x: Detail, a: Arguments) -> Detail:
     """Heads of keys or values, as often as there are heads of queries."""
     shape = x.shape
@@ -636,3 +589,8 @@ def _is_fused(q: Shape, made: Shape, a: Arguments) -> bool:
     """Whether torch has a kernel of its own for it, where nothing is dropped."""
     capped, alike = a["softcap"] is not None, made.features == q.features
     return alike and not capped and not a.talking
+
+
+def _turns(a: Arguments) -> bool:
+    """Whether queries and keys are turned by their positions."""
+    return "rotary" in a and a["rotary"] is not None and a["turned"] != 0

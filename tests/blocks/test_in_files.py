@@ -219,6 +219,12 @@ MISTAKES = [
     ("tokens > token(144)", "RF401", "token(144)"),
     ("tokens > attention(3)", "RF402", "attention(3)"),
     ("tokens > attention", "RF203", "attention"),
+    ("tokens > rotary(3)", "RF402", "rotary(3)"),
+    ("tokens > rotary(2, turned=3)", "RF402", "rotary(2, turned=3)"),
+    ("tokens > rotary(2, turned=40)", "RF402", "rotary(2, turned=40)"),
+    ("tokens > rotary(2, turned=-2)", "RF210", "-2"),
+    ("tokens > rotary(2, length=8, fast=1)", "RF402", "rotary(2, length=8, fast=1)"),
+    ("rotary(2)", "RF405", "rotary(2)"),
     ("attention(2)", "RF405", "attention(2)"),
     ("positions", "RF405", "positions"),
     ("classtoken", "RF405", "classtoken"),
@@ -242,6 +248,23 @@ def test_wrong_arguments(body: str, code: str, place: str | None) -> None:
     assert found[code].labels[0].span.text == (
         place or body.rsplit(" > ", maxsplit=1)[-1]
     )
+
+
+@pytest.mark.parametrize("heads", ["3", "4, 3", "2, 4"])
+def test_heads_that_do_not_stand_side_by_side(heads: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        recform.compile(
+            f"input 6 x 8\nstages 8 x 2\nB = beside({heads}) > linear(c)\n"
+            "X_i = X_<i-1> + B_i(X_<i-1>, X_<i-1>)"
+        )
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.labels[0].span.text) == ("RF402", f"beside({heads})")
+
+
+def test_a_constant_of_no_block_is_told_of_those_that_have_one() -> None:
+    with pytest.raises(CompileError) as caught:
+        recform.compile("stages 4 x 3\nconst k = 2*i\nW = conv(3)\nX_i = k*W_i*X_<i-1>")
+    assert "unless it has an index: const k_i = ..." in str(caught.value)
 
 
 def test_a_misspelt_word_is_guessed() -> None:

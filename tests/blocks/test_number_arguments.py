@@ -47,6 +47,10 @@ PIPELINES = {
     ("attention", "dropout"): "attention(2, dropout={n})",
     ("classtoken", "std"): "linear > classtoken(std={n}, alone=true)",
     ("positions", "std"): "positions(std={n})",
+    ("rotary", "base"): "rotary(2, base={n})",
+    ("rotary", "factor"): "rotary(2, factor={n})",
+    ("rotary", "slow"): "rotary(2, factor=3, length=9, slow={n}, fast=30)",
+    ("rotary", "fast"): "rotary(2, factor=3, length=9, slow=0.01, fast={n})",
     **{
         ("attend", name): ATTEND.format(name)
         for name in ("softcap", "rotary", "scale", "dropout")
@@ -71,7 +75,7 @@ def numbers() -> Iterator[tuple[str, str]]:
 
 def text(place: tuple[str, str], number: str, depth: int) -> str:
     body = PIPELINES[place].replace("{n}", number)
-    tokens = place[0] in ("attend", "attention", "classtoken", "positions")
+    tokens = place[0] in ("attend", "attention", "classtoken", "positions", "rotary")
     frame = TOKENS if tokens else IMAGES
     apply = "W_i*X_<i-1>"
     if place[0] == "attend":

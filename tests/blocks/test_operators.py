@@ -131,6 +131,11 @@ CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
         (TOKENS, HALF, HALF),
         {"heads": 2, "kvheads": 1, "rotary": 9, "turned": 2},
     ),
+    (
+        "attend",
+        (TOKENS, HALF, HALF),
+        {"heads": 2, "kvheads": 1, "rotary": 9, "turned": 0},
+    ),
     ("attend", (TOKENS, HALF, HALF), {"heads": 2, "kvheads": 1, "qknorm": True}),
     ("attend", (TOKENS, MORE, MORE), {"heads": 2, "softcap": 5.0}),
     ("attend", (TOKENS, MORE, MORE), {"heads": 4, "talking": True}),
@@ -143,6 +148,14 @@ CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ),
     ("attend", (TOKENS,) * 3, {"heads": 2, "dropout": 0.3, "causal": True}),
     ("attend", (TOKENS,) * 3, {"heads": 2, "dropout": 0.3, "softcap": 5.0}),
+    ("rotary", TOKENS, {"heads": 2}),
+    ("rotary", TOKENS, {"heads": 1, "base": 9, "turned": 4, "last": True}),
+    ("rotary", TOKENS, {"heads": 4, "turned": 2, "adjacent": True}),
+    ("rotary", TOKENS, {"heads": 2, "turned": 0}),
+    ("rotary", TOKENS, {"heads": 2, "factor": 8, "length": 20, "fast": 3}),
+    ("beside", (TOKENS, HALF), {"heads": 4}),
+    ("beside", (TOKENS, HALF), {"heads": 4, "shared": 2}),
+    ("beside", (VECTOR, Shape.of((3,))), {"heads": 2, "shared": 1}),
     ("bilinear", (VECTOR, Shape.of((3,))), {"width": 5}),
     ("bilinear", (TOKENS, Shape.of((5, 2))), {"bias": False}),
     ("shift", TOKENS, {}),
@@ -248,6 +261,7 @@ def test_what_autograd_keeps(name: str, x: Any, given: dict[str, Any]) -> None:
         # Per-channel statistics have one axis, and do not grow with the batch of 2.
         # Angles and masks, of positions alone, are of no example either.
         table = name == "attend" and tensor.dim() == 2 and "talking" not in given
+        table |= name == "rotary" and tensor.dim() == 3
         # Places of rows have one axis too.
         rows = tensor.dim() == 1 and tensor.dtype is torch.int64
         each = tensor.shape == (2,) or rows or (tensor.dim() > 1 and not table)

@@ -531,6 +531,11 @@ CAUSES = {
     "some features turn": "input 12 x 16\nstem linear(c)\nstages 16 x 2\nhead ln > linear(5)\n"
     "Q = ln > linear(c)\nV = linear(c)\nA = attend(2, rotary=100, turned=2) > linear(c)\n"
     "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, Q_i*X_<i-1>, V_i*X_<i-1>)",
+    "heads side by side": "input 12 x 16\nstem linear(c)\nstages 16 x 2\nhead ln > linear(5)\n"
+    "Q = ln > linear(2*c) > rotary(2, turned=4, last=true, adjacent=true)\n"
+    "K = linear(3*c/2)\nR = linear(4) > rotary(1)\nV = linear(c)\nB = beside(2, 1)\n"
+    "A = attend(2, causal=true) > linear(c)\n"
+    "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, B_i(K_i*X_<i-1>, R_i*X_<i-1>), V_i*X_<i-1>)",
     # All of them, so that which of them run does not hang on the numbers.
     "experts": TOKENS + "W = ln > experts(3, 3, 8)\nX_i = X_<i-1> + W_i*X_<i-1>",
     "one part runs back": "input 3 x 8 x 8\nstages 8 x 4\nA_0, B_0 = split(input, 2)\n"

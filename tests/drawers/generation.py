@@ -20,6 +20,7 @@ MORE = (
     "",
     ", rotary=10000",
     ", rotary=9, turned=2",
+    ", rotary=9, turned=2*(i - 1)",
     ", softcap=5",
     ", qknorm=true",
 )
@@ -27,7 +28,8 @@ OTHERS = (
     *("linear(c)", "ln > linear(2*c) > gelu > linear(c)", "shift > linear(c)"),
     *("conv1d(3, c, causal=true)", "conv1d(2, c, dilation=i, causal=true) > tanh"),
     *("rmsnorm > linear(c) > dropout(0.1)", "positions > linear(c)"),
-    "rmsnorm > experts(3, 2, 5)",
+    *("rmsnorm > experts(3, 2, 5)", "linear(c) > rotary(2, 9, last=true, turned=2)"),
+    "linear(c) > rotary(1, adjacent=true, factor=4, length=9)",
 )
 EQUATIONS = (
     "X_i = X_<i-1> + A_i*X_<i-1>",

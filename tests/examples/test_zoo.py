@@ -169,6 +169,8 @@ def test_gpt_takes_the_weights_of_transformers() -> None:
     assert len(mine) == len(grads)
 
 
+#: Of three pairs one turns as it did, one a little slower, and one eight times.
+SCALED = "9, factor=8, length=20, slow=0.4, fast=1.2"
 _BIAS, _KEYS = ", bias=false)", "linear(cin*kvheads/heads"
 #: What the formula of a relative of Llama says in place of that of the file, and options.
 RELATIVES: dict[str, tuple[dict[str, str], dict[str, object]]] = {
@@ -198,6 +200,30 @@ RELATIVES: dict[str, tuple[dict[str, str], dict[str, object]]] = {
     "StableLm": (
         {"rmsnorm(": "ln(", "rotary=100000": "rotary=100000, turned=2"},
         {"layer_norm_eps": 1e-5, "partial_rotary_factor": 0.5},
+    ),
+    # Pairs that turn slowly turn slower still, as of Llama 3.1 on.
+    "Llama, longer than it was trained": (
+        {
+            f"linear(cin{_BIAS}": f"linear(cin{_BIAS} > q_turn: rotary(heads, {SCALED})",
+            f"k_proj: {_KEYS}{_BIAS}": f"k_proj: {_KEYS}{_BIAS} > "
+            f"k_turn: rotary(kvheads, {SCALED})",
+            ", rotary=100000": "",
+        },
+        {
+            "rope_parameters": {
+                "rope_type": "llama3",
+                "rope_theta": 9.0,
+                "factor": 8.0,
+                "low_freq_factor": 0.4,
+                "high_freq_factor": 1.2,
+                "original_max_position_embeddings": 20,
+            }
+        },
+    ),
+    # Every other layer knows no positions.
+    "SmolLM3": (
+        {"rotary=100000": "rotary=100000, turned=4*(i - 2*floor(i/2))"},
+        {"no_rope_layer_interval": 2},
     ),
     # The heads of a position are streams, of which each is normalised.
     "Qwen3": (

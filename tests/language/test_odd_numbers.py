@@ -51,12 +51,14 @@ PIPELINES = {
     **dict.fromkeys(("conv1d", "linear", "repeat"), (TOKENS, "{} > linear(c)", ONE)),
     **dict.fromkeys(("copies", "write"), (TOKENS, "{} > merge", ONE)),
     **dict.fromkeys(
-        ("attention", "experts", "positions", "token"), (TOKENS, "{}", ONE)
+        ("attention", "experts", "positions", "rotary", "token"), (TOKENS, "{}", ONE)
     ),
     "streams": (TOKENS, "{} > join", ONE),
     "image": (TOKENS, "{} > tokens", ONE),
     "attend": (TOKENS, "{}", "W_i(X_<i-1>, X_<i-1>, X_<i-1>)"),
-    "bilinear": (TOKENS, "{} > linear(c)", "W_i(X_<i-1>, X_<i-1>)"),
+    **dict.fromkeys(
+        ("beside", "bilinear"), (TOKENS, "{} > linear(c)", "W_i(X_<i-1>, X_<i-1>)")
+    ),
     "classtoken": (TOKENS, "linear > {}", f"globalpool({ONE})"),
     "offset": (STREAMS, "{}", ONE),
     "read": (STREAMS, "{} > copies(2)", ONE),
@@ -72,7 +74,7 @@ TOLD = {
         key: {"kernel": "3", "stride": "1", "padding": "1"}
         for key in ("avgpool", "maxpool")
     },
-    **{key: {"heads": "2"} for key in ("attend", "attention")},
+    **{key: {"heads": "2"} for key in ("attend", "attention", "beside", "rotary")},
     **{key: {"groups": "2"} for key in ("gn", "shuffle")},
     **{key: {"n": "2"} for key in ("copies", "write", "streams")},
     **{key: {"width": "c"} for key in ("linear", "embed", "zeropad")},

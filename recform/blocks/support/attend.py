@@ -57,7 +57,7 @@ class Attend(nn.Module):
         q = self.q_norm(torch.unflatten(q, 2, (self.heads, -1))).transpose(1, 2)
         k = self.k_norm(torch.unflatten(k, 2, (self.kv_heads, -1))).transpose(1, 2)
         v = torch.unflatten(v, 2, (self.kv_heads, -1)).transpose(1, 2)
-        if self.rotary is not None:
+        if self.rotary is not None and self.turned != 0:
             q, k = self.rotated(q, self.rotary), self.rotated(k, self.rotary)
         if self.kv_heads != self.heads:
             k = k.repeat_interleave(self.heads // self.kv_heads, dim=1)
@@ -66,7 +66,7 @@ class Attend(nn.Module):
 
     def rotated(self, x: Tensor, base: float) -> Tensor:
         """Pairs of features, turned by angles that grow with the position."""
-        half = (self.turned or x.shape[3]) // 2
+        half = (x.shape[3] if self.turned is None else self.turned) // 2
         turns = 1 / base ** (torch.arange(half, device=x.device) / half)
         angles = torch.arange(x.shape[2], device=x.device)[:, None] * turns
         cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)

@@ -14,6 +14,21 @@ from torch import Tensor, nn
 Keys = Mapping[str, str | tuple[str, Any]]
 
 
+def experts(count: int, inner: int) -> Keys:
+    """A mixture E of so many layers, whose maps transformers has in two parameters."""
+    parts: tuple[tuple[str, str, tuple[slice, ...]], ...] = (
+        ("gate", "gate_up", (slice(None, inner),)),
+        ("up", "gate_up", (slice(inner, None),)),
+        ("down", "down", ()),
+    )
+    maps = {
+        f"E.moe.experts.{n}.{name}_proj": (f"mlp.experts.{whole}_proj", (n, *part))
+        for n in range(count)
+        for name, whole, part in parts
+    }
+    return {"E.moe.gate": "mlp.gate", **maps}
+
+
 def model(kind: str, **options: Any) -> nn.Module:
     """A small language model of transformers, in float64.
 
@@ -65,9 +80,10 @@ def transplanted(
         norm: what the judge adds to the weights of its norms before it uses them.
     """
     with torch.no_grad():
+        for its in judge.parameters():
+            its.add_(0.1 * torch.randn_like(its))
         for name, mine, whole, part in pairs(net, judge, keys):
             its = whole[part]
-            its.add_(0.1 * torch.randn_like(its))
             mine.copy_(its + norm if name.endswith("norm.weight") else its)
 
 

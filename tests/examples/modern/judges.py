@@ -17,6 +17,7 @@ JUDGES = {
     "cross_attention": LOOP,
     "decoder": "torch's nn.TransformerDecoder",
     "deepnorm": LOOP,
+    "deepseek_v2": "transformers' DeepseekV2ForCausalLM",
     "deit3": "timm's DeiT III",
     "deltanet": "products of matrices",
     "denseformer": LOOP,

@@ -9,27 +9,11 @@ import pytest
 import torch
 
 import recform
-from tests.examples.modern.judged import Keys, model, same, transplanted
+from tests.examples.modern.judged import Keys, experts, model, same, transplanted
 from tests.examples.modern.test_llama import KEYS
 
 FILE = Path(__file__).resolve().parents[3] / "examples" / "modern" / "mixtral.rf"
 EXPERTS, INNER = 5, 12
-#: transformers has the maps of all experts of a block in two parameters.
-MAPS: Keys = {
-    "E.moe.gate": "mlp.gate",
-    **{
-        f"E.moe.experts.{expert}.{name}_proj": (
-            f"mlp.experts.{whole}_proj",
-            (expert, *part),
-        )
-        for expert in range(EXPERTS)
-        for name, whole, part in (
-            ("gate", "gate_up", (slice(None, INNER),)),
-            ("up", "gate_up", (slice(INNER, None),)),
-            ("down", "down", ()),
-        )
-    },
-}
 #: What the formula of a relative says in place of the one of the file.
 SHARED = """
 G = linear(inner, bias=false) > silu
@@ -105,7 +89,7 @@ def test_mixtures_of_experts(name: str, top: int) -> None:
     }
     made = recform.compile(text, **sizes, experts=EXPERTS, top=top, inner=INNER)
     net = made.module().double()
-    known = {**KEYS, **MAPS, **keys}
+    known = {**KEYS, **experts(EXPERTS, INNER), **keys}
     transplanted(net, judge, known)
     same(net, judge, torch.randn(2, 9, 32, dtype=torch.float64), known)
 

@@ -290,6 +290,42 @@ def _turned(x: Tensor, base: float, count: int) -> Tensor:
     return torch.cat([one * cos - two * sin, two * cos + one * sin, rest], -1)
 
 
+def _rotary(x: Tensor, a: Given) -> Tensor:
+    """Pairs of features as complex numbers, times those of the angles of float32."""
+    base, factor = float(a.get(1, "base", 1e4)), float(a.get(5, "factor", 1))
+    slow, fast = float(a.get(7, "slow", 1)), float(a.get(8, "fast", 4))
+    heads = x.unflatten(-1, (int(a.get(0, "heads")), -1))
+    width = heads.shape[-1]
+    count = int(a.get(2, "turned", width))
+    first = width - count if a.get(3, "last", False) else 0
+    made, length = heads.clone(), a.get(6, "length", None)
+    for pair in range(count // 2):
+        places = (pair, pair + count // 2)
+        if a.get(4, "adjacent", False):
+            places = (2 * pair, 2 * pair + 1)
+        turn = 1 / base ** (torch.tensor(pair) / (count // 2))
+        share = torch.tensor(1.0)
+        if length is not None:
+            share = 1 - (length * turn / (2 * math.pi) - slow) / (fast - slow)
+        share = share.clamp(0, 1)
+        turn = share * turn / factor + (1 - share) * turn
+        angles = (torch.arange(x.shape[1]) * turn)[:, None]
+        real, imag = (heads[..., first + place] for place in places)
+        turn = torch.complex(angles.cos().double(), angles.sin().double())
+        turned = torch.complex(real, imag) * turn
+        made[..., first + places[0]] = turned.real
+        made[..., first + places[1]] = turned.imag
+    return made.flatten(-2)
+
+
+def _beside(x: Tensor, y: Tensor, a: Given) -> Tensor:
+    heads = int(a.get(0, "heads"))
+    shared = int(a.get(1, "shared", heads))
+    ours, theirs = x.chunk(heads, -1), y.chunk(shared, -1)
+    each = [(one, theirs[n * shared // heads]) for n, one in enumerate(ours)]
+    return torch.cat([part for both in each for part in both], -1)
+
+
 def _attend(q: Tensor, k: Tensor, v: Tensor, a: Given) -> Tensor:
     heads = int(a.get(0, "heads"))
     shared = int(a.get(1, "kvheads", heads))
@@ -446,6 +482,7 @@ OPERATORS: dict[str, Callable[[Tensor, Given], Tensor]] = {
     "bn": _bn,
     "attention": _attention,
     "experts": _experts,
+    "rotary": _rotary,
     "patches": _patches,
     "classtoken": _classtoken,
     "ln": _ln,
@@ -473,6 +510,7 @@ OPERATORS: dict[str, Callable[[Tensor, Given], Tensor]] = {
 #: Operators of several tensors.
 SEVERAL: dict[str, Callable[..., Tensor]] = {
     "attend": _attend,
+    "beside": _beside,
     "bilinear": _bilinear,
     "mix": mixed,
     "spread": spread,

@@ -161,6 +161,27 @@ def test_mixtures_of_experts(layers: str) -> None:
     check(f"{frame}W = ln > experts({layers})\n{step}", FORMS)
 
 
+@pytest.mark.parametrize(
+    "turned",
+    [
+        *("2", "1, 100, turned=4, last=true", "2, turned=2*(i - 1), adjacent=true"),
+        *("2, 100, factor=3", "2, 100, factor=3, length=20, slow=0.2, fast=1.5"),
+    ],
+)
+def test_rotary_positions(turned: str) -> None:
+    frame = "input 5 x 6\nstem linear(c)\nhead avgpool > linear(3)\nstages 8 x 2\n"
+    step = "X_i = X_<i-1> + R_i*W_i*X_<i-1>/2 - R_<i-1>*X_<i-2>\n"
+    check(f"{frame}W = ln > linear(c)\nR = rotary({turned})\n{step}", FORMS)
+
+
+@pytest.mark.parametrize("heads", ["2", "4, 2", "4, 1"])
+def test_heads_side_by_side(heads: str) -> None:
+    frame = "input 5 x 6\nstem linear(c)\nhead avgpool > linear(3)\nstages 8 x 2\n"
+    step = "X_i = X_<i-1> + W_i*B_i(X_<i-1>, V_i*X_<i-1>)\n"
+    flows = f"V = linear(c/2)\nW = linear(c)\nB = beside({heads})\n"
+    check(f"{frame}{flows}{step}", FORMS)
+
+
 #: Whole numbers from 2^63 on, which torch does not take beside a tensor.
 LARGE = (
     "X_i = tanh(X_<i-1> + 2^i*W_i*X_<i-1> - 3^i)",

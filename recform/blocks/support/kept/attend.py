@@ -58,7 +58,7 @@ class Attend(nn.Module):
         q = self.q_norm(torch.unflatten(q, 2, (self.heads, -1))).transpose(1, 2)
         k = self.k_norm(torch.unflatten(k, 2, (self.kv_heads, -1))).transpose(1, 2)
         v = torch.unflatten(v, 2, (self.kv_heads, -1)).transpose(1, 2)
-        if self.rotary is not None:
+        if self.rotary is not None and self.turned != 0:
             q, k = self.rotated(q, self.rotary), self.rotated(k, self.rotary)
         if self.past is not None:
             k, v = self.joined(k, v, self.past)
@@ -76,7 +76,7 @@ class Attend(nn.Module):
 
     def rotated(self, x: Tensor, base: float) -> Tensor:
         """Pairs of features, turned by angles that grow with the position."""
-        half = (self.turned or x.shape[3]) // 2
+        half = (x.shape[3] if self.turned is None else self.turned) // 2
         turns = 1 / base ** (torch.arange(half, device=x.device) / half)
         at = 0 if self.past is None else self.past.at
         angles = torch.arange(at, at + x.shape[2], device=x.device)[:, None] * turns

@@ -5,7 +5,7 @@ source:  decoder.rf
 sha256:  a6623ca215b762d09535db0bafb698e4282a1900b3a85fece7e8004b931396e3
 recform: 0.1.0
 command: recform compile decoder.rf -o decoder.py
-sealed:  ce3d0d2a847de3ad
+sealed:  5e0e2715033a3fd6
 """
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"
@@ -106,7 +106,7 @@ class Attend(nn.Module):
         q = self.q_norm(torch.unflatten(q, 2, (self.heads, -1))).transpose(1, 2)
         k = self.k_norm(torch.unflatten(k, 2, (self.kv_heads, -1))).transpose(1, 2)
         v = torch.unflatten(v, 2, (self.kv_heads, -1)).transpose(1, 2)
-        if self.rotary is not None:
+        if self.rotary is not None and self.turned != 0:
             q, k = self.rotated(q, self.rotary), self.rotated(k, self.rotary)
         if self.kv_heads != self.heads:
             k = k.repeat_interleave(self.heads // self.kv_heads, dim=1)
@@ -115,7 +115,7 @@ class Attend(nn.Module):
 
     def rotated(self, x: Tensor, base: float) -> Tensor:
         """Pairs of features, turned by angles that grow with the position."""
-        half = (self.turned or x.shape[3]) // 2
+        half = (x.shape[3] if self.turned is None else self.turned) // 2
         turns = 1 / base ** (torch.arange(half, device=x.device) / half)
         angles = torch.arange(x.shape[2], device=x.device)[:, None] * turns
         cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
