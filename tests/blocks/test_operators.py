@@ -140,6 +140,10 @@ CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("attend", (TOKENS, MORE, MORE), {"heads": 2, "softcap": 5.0}),
     ("attend", (TOKENS, MORE, MORE), {"heads": 4, "talking": True}),
     ("attend", (TOKENS,) * 3, {"heads": 2, "talking": True, "dropout": 0.3}),
+    ("attend", (TOKENS, MORE, MORE), {"heads": 2, "sinks": True}),
+    ("attend", (TOKENS, HALF, HALF), {"heads": 4, "kvheads": 2, "sinks": True}),
+    ("attend", (TOKENS,) * 3, {"heads": 2, "sinks": True, "dropout": 0.3}),
+    ("attend", (TOKENS,) * 3, {"heads": 2, "sinks": True, "softcap": 5.0, "window": 2}),
     ("attend", (TOKENS, HALF, HALF), {"heads": 4, "kvheads": 2, "talking": True}),
     (
         "attend",
@@ -266,7 +270,9 @@ def test_what_autograd_keeps(name: str, x: Any, given: dict[str, Any]) -> None:
         rows = tensor.dim() == 1 and tensor.dtype is torch.int64
         each = tensor.shape == (2,) or rows or (tensor.dim() > 1 and not table)
         if each and tensor.shape not in kernels and tensor.data_ptr() not in own:
-            kept[tensor.data_ptr()] = tensor.numel() * words
+            # A part of what is kept is kept with it.
+            there = kept.get(tensor.data_ptr(), 0)
+            kept[tensor.data_ptr()] = max(there, tensor.numel() * words)
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):

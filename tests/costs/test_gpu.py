@@ -41,6 +41,7 @@ TEXTS = {
     "a window that drops weights": OF_THREE.format(
         "2, dropout=0.1, window=3, rotary=9"
     ),
+    "sinks": OF_THREE.format("4, sinks=true, causal=true"),
     "wider values": OF_THREE.format("2, causal=true, rotary=9").replace(
         "Q = linear(c)\nK = linear(c)", "Q = linear(c/2)\nK = linear(c/2)"
     ),

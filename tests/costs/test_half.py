@@ -44,6 +44,9 @@ HALF = {
     "dropped weights, turned": TOKENS + "Q = linear(c)\nK = linear(c)\nV = linear(c)\n"
     "A = attend(2, dropout=0.1, rotary=10000) > linear(c)\n"
     "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, K_i*X_<i-1>, V_i*X_<i-1>)",
+    "sinks": TOKENS + "Q = linear(c)\nK = linear(c)\nV = linear(c)\n"
+    "A = attend(2, causal=true, rotary=100, sinks=true) > linear(c)\n"
+    "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, K_i*X_<i-1>, V_i*X_<i-1>)",
     # For values of another width than keys there is none at all.
     "wider values": TOKENS + "Q = linear(c/2)\nK = linear(c/2)\nV = linear(c)\n"
     "A = attend(2, causal=true, rotary=100) > linear(c)\n"

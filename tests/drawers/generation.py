@@ -22,6 +22,8 @@ MORE = (
     ", rotary=9, turned=2",
     ", rotary=9, turned=2*(i - 1)",
     ", softcap=5",
+    ", sinks=true",
+    ", sinks=true, softcap=5, rotary=9",
     ", qknorm=true",
 )
 OTHERS = (

@@ -20,6 +20,7 @@ class Attend(nn.Module):
         scale: of the scores; one over the root of the features of a head if left out.
         dropout: of the attention weights, in training.
         talking: whether the scores of all heads are mixed, and so are the weights.
+        sinks: whether each head has a learned score besides, which is of no key.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Attend(nn.Module):
         scale: float | None = None,
         dropout: float = 0.0,
         talking: bool = False,
+        sinks: bool = False,
     ) -> None:
         super().__init__()
         self.heads = heads
@@ -46,6 +48,7 @@ class Attend(nn.Module):
         self.turned = turned
         self.scale = scale
         self.dropout = dropout
+        self.sinks = nn.Parameter(torch.zeros(heads)) if sinks else None
         self.q_norm = nn.RMSNorm(normed, eps=1e-6) if normed else nn.Identity()
         self.k_norm = nn.RMSNorm(normed, eps=1e-6) if normed else nn.Identity()
         self.talking = talking
@@ -88,7 +91,7 @@ class Attend(nn.Module):
         dropout = self.dropout if self.training else 0.0
         if self.talking:
             return F.dropout(self.talked(q, k), dropout) @ v
-        if self.softcap is None:
+        if self.softcap is None and self.sinks is None:
             return F.scaled_dot_product_attention(
                 q,
                 k,
@@ -99,10 +102,14 @@ class Attend(nn.Module):
                 scale=self.scale,
             )
         scale = q.shape[3] ** -0.5 if self.scale is None else self.scale
-        scores = q @ k.transpose(2, 3) * (scale / self.softcap)
-        scores = scores.tanh() * self.softcap
+        scores = q @ k.transpose(2, 3) * (scale / (self.softcap or 1.0))
+        if self.softcap is not None:
+            scores = scores.tanh() * self.softcap
         scores = scores.masked_fill(~self.seen(q, k), float("-inf"))
-        return F.dropout(scores.softmax(3), dropout) @ v
+        if self.sinks is not None:
+            sinks = self.sinks[:, None, None].expand(*scores.shape[:3], 1)
+            scores = torch.cat((scores, sinks), 3)
+        return F.dropout(scores.softmax(3)[..., : k.shape[2]], dropout) @ v
 
     def talked(self, q: Tensor, k: Tensor) -> Tensor:
         """Weights of heads that hear each other, before the softmax and behind it."""

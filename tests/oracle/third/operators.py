@@ -255,6 +255,7 @@ def attended(
     softcap: float | None = None,
     dropout: float = 0.0,
     talking: tuple[Any, ...] = (),
+    sinks: Tensor | None = None,
 ) -> Tensor:
     """Values weighed by how well keys meet queries: batch x heads x positions x width."""
     scores = q @ k.mT * (q.shape[-1] ** -0.5 if scale is None else scale)
@@ -265,6 +266,9 @@ def attended(
     if seen is not None:
         scores = scores.masked_fill(~seen, -math.inf)
     weights = scores.softmax(-1)
+    if sinks is not None:
+        whole = scores.exp().sum(-1, keepdim=True) + sinks.exp()[:, None, None]
+        weights = scores.exp() / whole
     for linear in talking[1:]:
         weights = _over_heads(weights, linear)
     return dropped(weights, dropout) @ v
@@ -360,6 +364,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, a: Given) -> Tensor:
         softcap=a.named.get("softcap"),
         dropout=a.named.get("dropout", 0.0) if a.training else 0.0,
         talking=tuple(talks),
+        sinks=a.weights.number() if a.named.get("sinks") else None,
     )
     return made.transpose(1, 2).flatten(2)
 

@@ -174,6 +174,16 @@ def test_rotary_positions(turned: str) -> None:
     check(f"{frame}W = ln > linear(c)\nR = rotary({turned})\n{step}", FORMS)
 
 
+@pytest.mark.parametrize(
+    "more", ["", ", softcap=3, qknorm=true", ", window=2, rotary=9"]
+)
+def test_scores_of_no_key(more: str) -> None:
+    frame = "input 5 x 6\nstem linear(c)\nhead avgpool > linear(3)\nstages 8 x 2\n"
+    step = "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, X_<i-1>, X_0)\n"
+    flows = f"Q = linear(c)\nA = attend(2, sinks=true{more}) > linear(c)\n"
+    check(f"{frame}{flows}{step}", FORMS)
+
+
 @pytest.mark.parametrize("heads", ["2", "4, 2", "4, 1"])
 def test_heads_side_by_side(heads: str) -> None:
     frame = "input 5 x 6\nstem linear(c)\nhead avgpool > linear(3)\nstages 8 x 2\n"

@@ -23,6 +23,7 @@ class Attend(nn.Module):
         normed: the features of a head, where queries and keys are normalised.
         scale: of the scores; one over the root of the features of a head if left out.
         dropout: of the attention weights, in training.
+        sinks: whether each head has a learned score besides, which is of no key.
     """
 
     past: Past | None = None
@@ -39,6 +40,7 @@ class Attend(nn.Module):
         normed: int | None = None,
         scale: float | None = None,
         dropout: float = 0.0,
+        sinks: bool = False,
     ) -> None:
         super().__init__()
         self.heads = heads
@@ -50,6 +52,7 @@ class Attend(nn.Module):
         self.turned = turned
         self.scale = scale
         self.dropout = dropout
+        self.sinks = nn.Parameter(torch.zeros(heads)) if sinks else None
         self.q_norm = nn.RMSNorm(normed, eps=1e-6) if normed else nn.Identity()
         self.k_norm = nn.RMSNorm(normed, eps=1e-6) if normed else nn.Identity()
 
@@ -100,7 +103,7 @@ class Attend(nn.Module):
         """The values, weighed by how well their keys meet the queries."""
         dropout = self.dropout if self.training else 0.0
         masked = self.window is not None or self.past is not None
-        if self.softcap is None:
+        if self.softcap is None and self.sinks is None:
             return F.scaled_dot_product_attention(
                 q,
                 k,
@@ -111,7 +114,11 @@ class Attend(nn.Module):
                 scale=self.scale,
             )
         scale = q.shape[3] ** -0.5 if self.scale is None else self.scale
-        scores = q @ k.transpose(2, 3) * (scale / self.softcap)
-        scores = scores.tanh() * self.softcap
+        scores = q @ k.transpose(2, 3) * (scale / (self.softcap or 1.0))
+        if self.softcap is not None:
+            scores = scores.tanh() * self.softcap
         scores = scores.masked_fill(~self.seen(q, k), float("-inf"))
-        return F.dropout(scores.softmax(3), dropout) @ v
+        if self.sinks is not None:
+            sinks = self.sinks[:, None, None].expand(*scores.shape[:3], 1)
+            scores = torch.cat((scores, sinks), 3)
+        return F.dropout(scores.softmax(3)[..., : k.shape[2]], dropout) @ v

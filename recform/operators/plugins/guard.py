@@ -27,7 +27,7 @@ from recform.blocks.operator import (
 from recform.blocks.shape import Shape, Size
 from recform.blocks.template import free_names, in_place, kept_apart, template
 from recform.modules import raised
-from recform.operators.declared import classes_in
+from recform.operators.plugins.declared import classes_in
 
 _T = TypeVar("_T")
 #: What the generated file imports if something of it is named, and what it always does.

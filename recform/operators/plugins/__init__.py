@@ -26,8 +26,8 @@ from recform.diagnostics import Diagnostics
 from recform.files import noted
 from recform.modules import raised
 from recform.operators import standard
-from recform.operators.declared import faults
-from recform.operators.guard import guarded, tried
+from recform.operators.plugins.declared import faults
+from recform.operators.plugins.guard import guarded, tried
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
