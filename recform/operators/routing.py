@@ -13,7 +13,7 @@ from recform.blocks.details import Detail, again, made_by, operation
 from recform.blocks.operator import CALL, Emitted, Misfit, Operator, require_layout
 from recform.blocks.shape import Layout, Shape
 from recform.blocks.support import template
-from recform.operators.activation import Softmax
+from recform.operators.activation import Sigmoid, Softmax
 from recform.operators.linear import LINEAR, Linear
 
 #: Bytes of an id of torch.
@@ -44,6 +44,19 @@ class Experts(Operator):
             True,
             "the weights of a token's layers add up to one",
         ),
+        Argument(
+            "scores",
+            Kind.CHOICE,
+            "softmax",
+            "what makes weights of what the router says",
+            choices=("softmax", "sigmoid"),
+        ),
+        Argument(
+            "balanced",
+            Kind.FLAG,
+            False,
+            "a number of each layer, moved by no gradient, is added where they are chosen",
+        ),
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
@@ -71,7 +84,8 @@ class Experts(Operator):
         router = made_by(
             "router", Linear(), x, width=a.count, bias=False, said="router"
         )
-        scores = made_by("scores", Softmax(), router, activation=True)
+        kind = Sigmoid() if a.scores == "sigmoid" else Softmax()
+        scores = made_by("scores", kind, router, activation=True)
         weights = _weights(scores, a)
         of = x.name, weights.name
         layers = Detail("layers", "{top} of {count} experts", of, learned=True)
@@ -85,9 +99,8 @@ class Experts(Operator):
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         sizes = (x.features, a.inner, a.count, a.top)
-        return Emitted(
-            "{m}({x})", made("Experts", *sizes, normalised=(a.normalised, True))
-        )
+        named = {item.name: (a[item.name], item.default) for item in self.arguments[3:]}
+        return Emitted("{m}({x})", made("Experts", *sizes, **named))
 
 
 def _weights(scores: Detail, a: Arguments) -> Detail:
@@ -99,13 +112,16 @@ def _weights(scores: Detail, a: Arguments) -> Detail:
         return weights
     ids = _places(weights.numbers)
     name = "largest" if a.normalised else weights.name
-    largest = operation(name, (scores,), weights.numbers, cost=ids)
-    if not a.normalised:
-        return replace(weights, does=(largest,))
-    total = operation("total", (largest,), weights.rows)
-    both = largest, total
-    share = again(weights.name, both, weights.numbers, ("largest", "total"))
-    return replace(weights, does=(largest, total, share))
+    does = [operation(name, (scores,), weights.numbers, cost=ids)]
+    if a.balanced:  # Of which no gradient is taken.
+        does = [operation("balanced", (), scores.numbers), *does]
+    if a.normalised:
+        largest = does[-1]
+        total = operation("total", (largest,), weights.rows)
+        both = largest, total
+        share = again(weights.name, both, weights.numbers, ("largest", "total"))
+        does += [total, share]
+    return replace(weights, does=tuple(does))
 
 
 def _places(count: int) -> Cost:

@@ -45,6 +45,11 @@ CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("transpose", TOKENS, {}),
     ("experts", TOKENS, {"count": 3, "top": 2, "inner": 5}),
     ("experts", TOKENS, {"count": 6, "top": 1, "inner": 4, "normalised": False}),
+    (
+        "experts",
+        TOKENS,
+        {"count": 5, "top": 2, "inner": 3, "scores": "sigmoid", "balanced": True},
+    ),
     ("experts", VECTOR, {"count": 2, "top": 2, "inner": 3}),
     ("experts", PIXELS, {"count": 4, "top": 3, "inner": 12}),
     ("embed", NAMES, {"width": 6}),

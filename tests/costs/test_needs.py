@@ -541,6 +541,9 @@ CAUSES = {
     "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, B_i(K_i*X_<i-1>, R_i*X_<i-1>), V_i*X_<i-1>)",
     # All of them, so that which of them run does not hang on the numbers.
     "experts": TOKENS + "W = ln > experts(3, 3, 8)\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "balanced experts": TOKENS
+    + "W = ln > experts(3, 3, 8, scores=sigmoid, balanced=true)\n"
+    "X_i = X_<i-1> + W_i*X_<i-1>",
     "one part runs back": "input 3 x 8 x 8\nstages 8 x 4\nA_0, B_0 = split(input, 2)\n"
     "F = conv(3, c/2) > bn > relu > conv(3, c/2) > bn\nG = conv(3, c/2) > bn\n"
     "A_i = A_<i-1> + F_i*B_<i-1>\nB_i = B_<i-1> + G_i*A_i\noutput concat(A_L, B_L)",

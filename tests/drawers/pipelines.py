@@ -38,6 +38,7 @@ OPERATORS = {
         *("copies(3) > weave > read", "write(2) > merge", "write(2) > read(first=2)"),
         *("linear(2*c) > Gate", "Mix", "experts(3, 2, 5)"),
         "experts(2, 1, 2*c, normalised=false)",
+        "experts(3, 2, 4, scores=sigmoid, balanced=true)",
         *("linear(8) > rotary(2, 9)", "linear(8) > rotary(1, turned=2*i, last=true)"),
     ),
     "vector": (

@@ -15,20 +15,40 @@ class Experts(nn.Module):
         count: how many experts there are.
         top: how many of them a token runs through.
         normalised: whether the weights of these add up to one.
+        scores: what makes weights of what the router says, softmax or sigmoid.
+        balanced: whether `balance`, which no gradient moves, is added where experts are
+            chosen, so that a training can have each chosen as often as others.
     """
 
+    balance: Tensor | None
+
     def __init__(
-        self, features: int, inner: int, count: int, top: int, normalised: bool = True
+        self,
+        features: int,
+        inner: int,
+        count: int,
+        top: int,
+        normalised: bool = True,
+        scores: str = "softmax",
+        balanced: bool = False,
     ) -> None:
         super().__init__()
         self.top = top
         self.normalised = normalised
+        self.scores = scores
+        self.register_buffer("balance", torch.zeros(count) if balanced else None)
         self.gate = nn.Linear(features, count, bias=False)
         self.experts = nn.ModuleList(Expert(features, inner) for _ in range(count))
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = x.flatten(0, -2)
-        weights, chosen = self.gate(tokens).softmax(-1).topk(self.top)
+        scores = self.gate(tokens)
+        scores = scores.sigmoid() if self.scores == "sigmoid" else scores.softmax(-1)
+        if self.balance is None:
+            weights, chosen = scores.topk(self.top)
+        else:
+            _, chosen = (scores.detach() + self.balance).topk(self.top)
+            weights = scores.gather(1, chosen)
         if self.normalised:
             weights = weights / weights.sum(-1, keepdim=True)
         # The tokens of an expert stand side by side, and behind it the experts of a token.

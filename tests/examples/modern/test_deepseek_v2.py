@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -42,29 +43,49 @@ KEYS: Keys = {
     "head.norm": "model.norm",
     "head.fc": "lm_head",
 }
-#: Queries that are made of few features, too, as the larger model has them.
+#: Queries that are made of few features, too, as larger models have them.
 LOW = {"Q = linear(": "Q = linear(8, bias=false) > rmsnorm(eps=1e-6) > linear("}
-LOW_KEYS = {
+LOW_KEYS: Keys = {
     "Q.fc1": "self_attn.q_a_proj",
     "Q.norm": "self_attn.q_a_layernorm",
     "Q.fc2": "self_attn.q_b_proj",
 }
+#: What a file says in place of the one of the smaller model, and what transformers is told.
+FORMS: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
+    "small": ("DeepseekV2", {}, {"q_lora_rank": None}),
+    "large": ("DeepseekV2", LOW, {"q_lora_rank": 8}),
+    "third": (
+        "DeepseekV3",
+        {
+            **LOW,
+            "normalised=false": "scores=sigmoid, balanced=true",
+            "+ E_i": "+ 2.5*E_i",
+        },
+        {
+            "q_lora_rank": 8,
+            "routed_scaling_factor": 2.5,
+            "n_group": 1,
+            "topk_group": 1,
+            "num_mtp_layers": 0,
+        },
+    ),
+}
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4])
-@pytest.mark.parametrize("low", [False, True])
-def test_deepseek_v2(depth: int, low: bool) -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_deepseek(depth: int, form: str) -> None:
+    kind, instead, options = FORMS[form]
     text = FILE.read_text(encoding="utf-8")
-    for part, other in (LOW if low else {}).items():
+    for part, other in instead.items():
         assert part in text
         text = text.replace(part, other)
     torch.manual_seed(depth)
     judge = model(
-        "DeepseekV2",
+        kind,
         num_hidden_layers=depth,
         num_key_value_heads=HEADS,
         first_k_dense_replace=1,
-        q_lora_rank=8 if low else None,
         kv_lora_rank=RANK,
         qk_nope_head_dim=NOPE,
         qk_rope_head_dim=ROPE,
@@ -74,12 +95,18 @@ def test_deepseek_v2(depth: int, low: bool) -> None:
         n_routed_experts=EXPERTS,
         n_shared_experts=2,
         num_experts_per_tok=2,
+        **options,
     )
     sizes = {"width": 32, "classes": 50, "length": 9, "dense": 44}
     mixture = {"inner": INNER, "shared": 2 * INNER, "experts": EXPERTS, "top": 2}
     made = recform.compile(text, **PARTS, **sizes, **mixture, depth=depth)
-    net, keys = made.module().double(), {**KEYS, **(LOW_KEYS if low else {})}
+    net, keys = made.module().double(), {**KEYS, **(LOW_KEYS if instead else {})}
     transplanted(net, judge, keys)
+    theirs = dict(judge.named_buffers())
+    for name, balance in net.named_buffers():
+        gate = f"model.layers.{name.split('.')[1]}.mlp.gate.e_score_correction_bias"
+        theirs[gate].copy_(balance.normal_(std=0.3))
+    assert len(list(net.buffers())) == (depth - 1) * (form == "third")
     same(net, judge, torch.randn(2, 9, 32, dtype=torch.float64), keys)
 
 

@@ -32,7 +32,7 @@ DEFAULT = {
 #: What `names` names besides operators.
 FRAME = ("stem", "head", "stages", "step", "transition", "adapter")
 WORDS = ("nearest", "bilinear", "reflect", "replicate", "circular", "zeros", "eye",
-         "first", "ones", "stem")  # fmt: skip
+         "softmax", "sigmoid", "first", "ones", "stem")  # fmt: skip
 
 
 class Flows:

@@ -409,7 +409,8 @@ def _experts(x: Tensor, a: Given) -> Tensor:
     made = []
     for token in x.reshape(-1, width):
         shares = (router @ token).exp()
-        shares = shares / shares.sum()
+        whole = 1 + shares if a.named.get("scores") == "sigmoid" else shares.sum()
+        shares = shares / whole
         best = sorted(range(count), key=lambda n: -float(shares[n].detach()))[:top]
         total = sum(shares[n] for n in best) if a.get(3, "normalised", True) else 1
         parts = []

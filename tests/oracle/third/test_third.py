@@ -152,7 +152,14 @@ output X_L + (0.3)^L*(X_<L-1> - (1.1)*W_L*X_L)
 """
 
 
-@pytest.mark.parametrize("layers", ["4, 2, 5", "2, 1, 2*c, normalised=false"])
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "4, 2, 5",
+        "2, 1, 2*c, normalised=false",
+        "4, 3, 5, scores=sigmoid, balanced=true",
+    ],
+)
 def test_mixtures_of_experts(layers: str) -> None:
     frame = (
         "input 5 x 6\nstem linear(c)\nhead avgpool > linear(3)\nstages 4 x 2, 6 x 1\n"
