@@ -1,13 +1,15 @@
 """How fast emitted networks run, beside those that are written by hand.
 
 Both have the same weights and take turns; their results have to agree. Training is a step
-forward and backward, and inference what `recform.optimize` makes, beside evaluation.
+forward and backward, and inference what `recform.optimize` makes, and the same with its
+convolutions packed, beside evaluation.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from functools import partial
 from itertools import product
 
@@ -82,20 +84,24 @@ def folded(asked: Asked) -> Iterator[Figure]:
         ours = recform.load(EXAMPLES / "zoo" / f"{name}.rf")
         ours.load_state_dict(theirs.state_dict())
         ours = recform.optimize(ours)
+        packed = deepcopy(ours).pack(torch.randn(1, 3, 224, 224))
         for count, threads in product((4, 16), (1, 2)):
             x = torch.randn(count, 3, 224, 224)
             agree(ours, theirs, x, name)
+            agree(packed, theirs, x, name)
             torch.set_num_threads(threads)
             clock = time.process_time if threads == 1 else time.perf_counter
-            actions = {"": partial(ours, x), "theirs": partial(theirs, x)}
-            times = turns(actions, asked.turns(6 if count == 4 else 4), clock)
+            nets = {"": ours, ", packed": packed, "theirs": theirs}
+            actions = {form: partial(net, x) for form, net in nets.items()}
+            times = turns(actions, asked.turns(5 if count == 4 else 3), clock)
             torch.set_num_threads(1)
-            yield Figure(
-                f"{name} for inference / torchvision's, {count} images, "
-                f"threads: {threads}",
-                ratios(times[""], times["theirs"]),
-                bound=0.85,
-            )
+            for form, bound in (("", None), (", packed", 0.85)):
+                yield Figure(
+                    f"{name} for inference{form} / torchvision's, {count} images, "
+                    f"threads: {threads}",
+                    ratios(times[form], times["theirs"]),
+                    bound=bound,
+                )
 
 
 def figures(asked: Asked) -> Iterator[Figure]:

@@ -12,21 +12,32 @@ from dataclasses import replace
 
 from recform.plan.definitions import Do
 from recform.plan.expressions import Code
+from recform.plan.namespace import fail
 from recform.plan.network import NetworkPlan
 from recform.writers.initialise import used_operators
 
 #: What networks derive from then.
 CHANNELS_LAST = "ChannelsLast"
+#: What its convolutions are once it is packed, and what makes them so.
+PACKED, PACK = "PackedConv2d", "pack"
 #: The last line of the constructor, and what the class says of it.
 LINE = "self.to(memory_format=torch.channels_last)"
 _ABOUT = "Convolutions run with channels last in memory, however the input lies."
 
 
 def laid_out(plan: NetworkPlan) -> NetworkPlan:
-    """The plan of a network whose weights are channels-last, if it convolves images."""
+    """The plan of a network whose weights are channels-last, if it convolves images.
+
+    Raises:
+        CompileError: RF219, if a module has the name of a method that it gets.
+    """
     held = (w for op in used_operators(plan.graph) for w in op.weights)
     if not any("nn.Conv2d" in weights.modules for weights in held):
         return plan
     made = plan.network
+    if any(attribute.name == PACK for attribute in made.attributes):
+        span = plan.graph.recurrence.formula.equations[0].span
+        said = f"a module is called {PACK!r}, as what packs networks for inference is"
+        fail(said, span, "give it another name")
     about, start = f"{made.about}\n{_ABOUT}", (*made.start, Do(Code(LINE)))
     return plan.having(replace(made, about=about, start=start, base=CHANNELS_LAST))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from recform.blocks.identifiers import support_name
 from recform.blocks.support import template
-from recform.classes.layout import CHANNELS_LAST
+from recform.classes.layout import CHANNELS_LAST, PACKED
 from recform.diagnostics import Diagnostics
 from recform.graph.model import NetworkGraph
 from recform.memory import Memory, Plan
@@ -44,8 +44,9 @@ def support_classes(
         found[PAST] = template("kept/past")
         owners[PAST] = "--for generation"
     if inference:
-        found[CHANNELS_LAST] = template("channels_last")
-        owners[CHANNELS_LAST] = "--for inference"
+        # The one that the other makes comes first.
+        for name, text in ((PACKED, "packed_conv2d"), (CHANNELS_LAST, "channels_last")):
+            found[name], owners[name] = template(text), "--for inference"
     report = Diagnostics()
     for network in networks:
         for operator in used_operators(network):
