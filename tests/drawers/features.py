@@ -299,6 +299,28 @@ learns("weighed sum", "scalar y_<i,k> = 1/(i+k+1)", " + sum(k, 0, i-1, y_<i,k>*X
 adds("softmax over depth", ("one",), "sum(k, 0, i-1, softmax(k, {0}_i*X_k)*X_k)")
 adds("sum by stage", ("one",), "sum(k, 0, i-1, softmax(k, {0}_i*X_k)*X_k, by=stage)")
 adds("mean of all", ("same",), "{0}_i*mean(X_<0..i-1>)")
+adds(
+    "heads side by side",
+    (
+        "linear(2) > rotary(1, 9)",
+        "linear(8) > rotary(2, turned=2)",
+        "beside(2, 1)",
+        "same",
+    ),
+    "{3}_i*{2}_i({1}_i*X_<i-1>, {0}_i*X_0)",
+    kinds=SEQUENCES,
+)
+adds(
+    "scores of no key",
+    (
+        "linear(8) > rotary(2, 9, factor=1+i, length=9)",
+        "linear(4)",
+        "attend(2, causal=true, sinks=true)",
+        "same",
+    ),
+    "{3}_i*{2}_i({0}_i*X_<i-1>, {0}_i*X_<i-1>, {1}_i*X_0)",
+    kinds=SEQUENCES,
+)
 adds("all side by side", ("same",), "{0}_i*concat(X_<0..i-1>)")
 adds("sum of calls", ("same",), "sum(k, 1, i-1, {0}_k*X_<k-1>)")
 

@@ -308,11 +308,12 @@ def _rotary(x: Tensor, a: Given) -> Tensor:
         if a.get(4, "adjacent", False):
             places = (2 * pair, 2 * pair + 1)
         turn = 1 / base ** (torch.tensor(pair) / (count // 2))
-        share = torch.tensor(1.0)
+        # Rounded to float32 as the code does, for angles of that are far apart.
+        kept = torch.tensor(0.0)
         if length is not None:
-            share = 1 - (length * turn / (2 * math.pi) - slow) / (fast - slow)
-        share = share.clamp(0, 1)
-        turn = share * turn / factor + (1 - share) * turn
+            kept = (turn * (length / (2 * math.pi)) - slow) / (fast - slow)
+        kept = kept.clamp(0, 1)
+        turn = turn / factor if length is None else turn * (kept + (1 - kept) / factor)
         angles = (torch.arange(x.shape[1]) * turn)[:, None]
         real, imag = (heads[..., first + place] for place in places)
         turn = torch.complex(angles.cos().double(), angles.sin().double())
