@@ -28,8 +28,9 @@ TEXTS = {
     "one inside of another": f"{FRAME}SE(x) = x*sigmoid(G*x)\n"
     "    where G = avgpool(size=1) > conv(1, 4) > relu > conv(1, cin)\n"
     "W = conv(3, c, stride=s) > bn > SE\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
-    "none that is torch's own": "input 3 x 9 x 12\nstages 8 x 2\nstem conv(3, c)\n"
-    "W = wsconv(3, c) > relu > deconv(3)\nX_i = X_<i-1> + W_i*X_<i-1>",
+    # Whose weights stay parameters, behind which comes a convolution.
+    "beside others": "input 3 x 9 x 12\nstages 8 x 2\nstem conv(3, c)\n"
+    "W = deconv(3) > relu > wsconv(3, c) > conv(1, c)\nX_i = X_<i-1> + W_i*X_<i-1>",
 }
 ZOO = [
     *("resnet18", "mobilenet_v2", "densenet121", "efficientnet_b0", "resnext50_32x4d"),
@@ -63,6 +64,7 @@ def same(formula: str | Path, *sizes: tuple[int, ...]) -> None:
     packed = copy.deepcopy(net).pack(torch.randn(sizes[0]))
     assert convolutions(net)
     assert not convolutions(packed)
+    assert packed(torch.randn(sizes[0])).grad_fn is None
     with torch.no_grad():
         for size in sizes:
             x = torch.randn(size)

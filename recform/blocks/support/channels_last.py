@@ -42,7 +42,7 @@ class ChannelsLast(nn.Module):
     def pack(self, *examples: Tensor) -> Any:
         """Has it run faster on a processor, and do nothing else from then on.
 
-        Its convolutions give no gradients then, and are in no state; it stays where it is.
+        It gives no gradients then, and its convolutions are in no state; it stays where it is.
 
         Args:
             examples: what comes in, of any batch.
@@ -86,4 +86,4 @@ class ChannelsLast(nn.Module):
             for module, name, child in places:
                 setattr(module, name, child)
             raise RuntimeError("torch cannot pack the convolutions") from why
-        return self
+        return self.requires_grad_(False)
