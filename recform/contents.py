@@ -10,6 +10,7 @@ import json
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,11 @@ def _text_contents(text: str) -> Contents | None:
         return Contents("a Python module", ending=".py")
     if _SECTION.search(text) and _is_toml(text):
         return Contents("TOML", ending=".toml")
-    if not _FORMULA.search(text):
-        if _SECTION.match(text) and _is_ini(text):
-            return Contents("settings (INI)", ending=".ini")
-        if _is_yaml(text):
-            return Contents("YAML", ending=".yaml")
+    written = _FORMULA.search(text) is not None
+    if not written and _SECTION.match(text) and _is_ini(text):
+        return Contents("settings (INI)", ending=".ini")
+    if _is_yaml(text, written=written):
+        return Contents("YAML", ending=".yaml")
     if _is_table(text):
         return Contents("a table (CSV)", ending=".csv")
     if _FENCE.search(text):
@@ -173,11 +174,16 @@ def _is_ini(text: str) -> bool:
     return True
 
 
-def _is_yaml(text: str) -> bool:
+def _is_yaml(text: str, *, written: bool) -> bool:
     """Whether each line is an entry.
 
     A file of formulas whose statements have colons is one with mistakes: these stand alone,
     and some begin with a letter, or with the word of a statement.
+
+    Args:
+        text: of the file.
+        written: whether something of it is written as formulas are; then entries have
+            to stand in an entry.
     """
     lines = [line.rstrip() for line in text.splitlines()]
     lines = [line for line in lines if line and not line.lstrip().startswith("#")]
@@ -186,6 +192,8 @@ def _is_yaml(text: str) -> bool:
     entries = [_ENTRY.match(line.strip()) for line in lines]
     if not all(entries):
         return False
+    if written:
+        return any(k.endswith(":") and item[0] in " -" for k, item in pairwise(lines))
     if any(line[0] in " -" for line in lines):
         return True
     keys = {entry["key"] for entry in entries if entry}

@@ -344,7 +344,7 @@ class _Scalars:
                 "RF201",
                 f"there is no function {name!r} of numbers",
                 expr.function.span,
-                meant(name, FUNCTIONS),
+                meant(name, FUNCTIONS, f"of numbers there are {', '.join(FUNCTIONS)}"),
             )
         arguments = []
         for argument in expr.arguments:

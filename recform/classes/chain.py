@@ -19,7 +19,7 @@ from recform.classes.composed import Composer, can_count
 from recform.classes.steps.stages import Blocks, StageWriter
 from recform.graph.model import NetworkGraph, Piece
 from recform.plan.expressions import at, dictionary
-from recform.plan.namespace import Namespace, fail
+from recform.plan.namespace import Claim, Namespace, fail, fail_twice
 from recform.plan.parts import BLOCK, NEXT, Part, PipelineCode
 from recform.plan.places import HEAD, STEM, Kind, Origin, transition
 from recform.plan.policy import Policy
@@ -34,7 +34,7 @@ from recform.source import Span
 from recform.writers.calls import made_at
 from recform.writers.containers import fold, is_nested, names_of
 from recform.writers.formula.workshop import Workshop
-from recform.writers.names import stages_of
+from recform.writers.names import claim_of, default_naming, stages_of
 from recform.writers.pipelines import (
     incoming,
     pipeline_parts,
@@ -53,7 +53,6 @@ def is_chain(recurrence: Recurrence) -> bool:
         "step" in names
         or nested - {STEM.kind.value}
         or ("stages" in names and not names["stages"].apart)
-        or ("transition" in names and names["transition"].counts > 0)
     ):
         return True
     return bool(nested) and is_single(recurrence) and is_bare(recurrence)
@@ -112,9 +111,13 @@ class ChainWriter:
                 "these names put blocks into one container, and nn.Sequential hands on "
                 "one tensor; these blocks take or hand on more, or the output is made of more",
                 self._formula.equations[0].span,
-                "names with dots, `step` and stages without {} are for such blocks",
+                "names with dots, `step` and stages without {} are for blocks that "
+                "take one tensor and hand on one",
             )
+        #: What lies in each container that is no part of another one.
+        self._shares: dict[tuple[str, ...], list[Claim]] = {}
         self._parts = tuple(self._all())
+        self._check_shared()
         self._held = fold(self._parts, self._compose)
 
     # -- what there is
@@ -132,20 +135,42 @@ class ChainWriter:
                 yield part
         yield from self._piece(HEAD, network.head)
 
+    def _shared(self, path: tuple[str, ...], role: str, what: str) -> None:
+        """Notes the container of a piece."""
+        claim = claim_of(self._formula, role, what)
+        self._shares.setdefault(path, []).append(claim)
+
+    def _check_shared(self) -> None:
+        """Raises a diagnostic for pieces whose one container the file does not say.
+
+        Transitions alone would run into each other there.
+        """
+        for path, claims in self._shares.items():
+            derived = [claim for claim in claims if claim.span is None]
+            all_alike = {claim.key for claim in claims} == {Kind.TRANSITION.value}
+            if len(claims) > 1 and (derived or all_alike):
+                first = (*derived, *claims)[0]
+                other = next(claim for claim in claims if claim is not first)
+                fail_twice(".".join(path), first, other)
+
     def _piece(self, origin: Origin, piece: Piece) -> Iterator[Part]:
         """The parts of a stem, transition or head, in the container that is theirs."""
         role = origin.kind.value
         given = self._formula.names.get(role)
-        # Transitions are counted by the stage behind them.
-        own = Naming(role + ("{2}" if origin.number else ""))
-        path = (given or own).at(origin.number)
+        path = (given or default_naming(origin.kind)).at(origin.number)
         here = Setting.at((piece.input,), piece, self._formula.tables)
         if origin is STEM:
             here = here.taking(incoming(piece.pipeline, here))
         parts, _ = pipeline_parts(piece.pipeline, here, self._workshop)
         if given is None and not any(part.made for part in parts):
             path = ()  # functions alone need no name
-        elif origin.kind is Kind.TRANSITION and self._has_class(piece.pipeline, given):
+        if path:
+            self._shared(path, role, f"the {role}")
+        if (
+            path
+            and origin.kind is Kind.TRANSITION
+            and self._has_class(piece.pipeline, given)
+        ):
             yield self._transition(origin, piece, path, here)
             return
         place = self._formula.name_spans.get(role)
@@ -187,6 +212,8 @@ class ChainWriter:
         names = self._formula.names
         where = stages_of(self._formula)
         path = where.at(position + 1)
+        if path and (where.apart or not position):
+            self._shared(path, "stages", f"stage {position + 1}")
         step = names.get("step")
         shared = not where.apart
         if step is not None and step.counts > 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import groupby
 
 from recform.algebra.labels import is_held
@@ -20,10 +19,9 @@ from recform.plan.definitions import (
 from recform.plan.expressions import Argument, Code, Make
 from recform.plan.namespace import Namespace
 from recform.plan.parts import Part, PipelineCode
-from recform.plan.places import Kind, Origin
+from recform.plan.places import Kind
 from recform.plan.policy import Policy
 from recform.source import Source
-from recform.writers.containers import Compose
 from recform.writers.formula.workshop import Workshop
 from recform.writers.pipelines import assembled, attributes_of, chain, line_of
 from recform.writers.setting import ordered
@@ -49,12 +47,6 @@ class Composer:
     def assembled(self, parts: Sequence[Part], attributes: Namespace) -> PipelineCode:
         """Parts, each under its name, as the code of a class."""
         return assembled(parts, self._output, attributes)
-
-    def of(self, origin: Origin) -> Compose:
-        """Makes the containers of a piece of the network."""
-        return lambda head, parts: self.compose(
-            head, [replace(part, origin=origin) for part in parts]
-        )
 
     def compose(self, head: str, parts: list[Part]) -> Part | None:
         """A container as a class; None if not all that it holds can be attributes."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from recform.algebra.formula import Scope
-from recform.algebra.labels import Naming
 from recform.algebra.written.said import equation_texts
 from recform.blocks import Layout, Shape, identifiers
 from recform.classes.chain import ChainWriter, is_chain, is_single
@@ -43,6 +42,7 @@ from recform.writers.initialise import initialisation, scalar_parameter, start_t
 from recform.writers.names import (
     chosen_names,
     claim_of,
+    default_naming,
     is_inline,
     labels_of,
     operator_name,
@@ -243,15 +243,24 @@ class NetworkWriter:
 
     def _reserve(self) -> None:
         """Keeps the names that the author says from those that are derived."""
-        letters = [m.name for group in self._network.shared for m in group]
-        names = chosen_names(
-            self._formula, [*letters, *self._recurrence.shared_scalars]
-        )
+        formula, flows = self._formula, range(len(self._network.shared))
+        names = chosen_names(formula, self._recurrence.shared_scalars)
+        for flow in flows:
+            shared, start = self._network.shared[flow], self._network.starts[flow]
+            names += [place_of(formula, m.name) + self._after(flow) for m in shared]
+            names += [
+                place_of(formula, m) + self._after(flow, "_0") for m in start.calls
+            ]
         network = self._network
         for kind, piece in ((Kind.STEM, network.stem), (Kind.HEAD, network.head)):
             if is_inline(self._formula, kind.value):
                 names += labels_of(piece.pipeline)
         self._attributes.reserve(names)
+
+    def _after(self, flow: int, block: str = "") -> str:
+        """What stands behind the name of a module of a flow that is no block's."""
+        # With an index that starts anew, each stage has one of its own.
+        return block + (f"_{flow + 1}" if len(self._network.shared) > 1 else "")
 
     # -- the constructor
 
@@ -286,7 +295,8 @@ class NetworkWriter:
         if given is not None and given.nested:
             place = self._formula.name_spans.get(origin.kind.value)
             composer = Composer(self._workshop, self._network.output, self._policy)
-            around = Around(given.at(origin.number), place, composer.of(origin))
+            path = given.at(origin.number)
+            around = Around(path, place, composer.compose, origin)
             code = self._workshop.code(pipeline, here, self._attributes, around=around)
             self._rows[origin] = code
             yield from attributes_of(code)
@@ -313,10 +323,8 @@ class NetworkWriter:
     def _claimed(self, origin: Origin) -> str:
         """The attribute of a piece."""
         role = origin.kind.value
-        given = self._formula.names.get(role, Naming(role))
+        given = self._formula.names.get(role, default_naming(origin.kind))
         name = str(given.of(origin.number))
-        if origin.kind is Kind.TRANSITION and not given.apart:
-            name += str(origin.number + 1)
         claim = claim_of(self._formula, role, f"the {role}")
         return self._attributes.claim(name, claim)
 
@@ -332,11 +340,7 @@ class NetworkWriter:
         for module in self._network.shared[number]:
             if module.name in classes.functions:
                 continue
-            if len(self._network.shared) > 1:
-                base = place_of(self._formula, module.name)
-                attribute = self._attributes.new(f"{base}_{number + 1}")
-            else:
-                attribute = operator_name(self._attributes, self._formula, module.name)
+            attribute = self._called(module.name, self._after(number))
             place = Place(module.width, module.stride)
             length = self._recurrence.flows[number].length
             here = Setting.at(module.inputs, place, length=length)
@@ -344,11 +348,15 @@ class NetworkWriter:
             yield self._shared_module(classes, key, attribute, here)
         yield from self._start_modules(number, classes)
 
+    def _called(self, name: str, after: str = "") -> str:
+        """The attribute of an operator or a learned scalar."""
+        return operator_name(self._attributes, self._formula, name, after)
+
     def _scalars(self) -> Iterator[Attribute]:
         """Learned scalars that all blocks share."""
         for name in self._recurrence.shared_scalars:
             scalar = self._formula.scalars[name]
-            attribute = operator_name(self._attributes, self._formula, name)
+            attribute = self._called(name)
             for number in range(len(self._network.shared)):
                 self._shared[Shared(name, number)] = attribute
             sizes = self._network.scalars.get(name, ())
@@ -358,11 +366,8 @@ class NetworkWriter:
     def _start_modules(self, number: int, classes: BlockClasses) -> Iterator[Attribute]:
         """Operators of block 0, which the boundary equations apply."""
         block: Block = self._network.starts[number]
-        # With an index that starts anew, each stage has a start of its own.
-        stage = f"_{number + 1}" if len(self._network.starts) > 1 else ""
         for name, module in block.calls.items():
-            base = place_of(self._formula, name)
-            attribute = self._attributes.new(f"{base}_0{stage}")
+            attribute = self._called(name, self._after(number, "_0"))
             assert module.inputs is not None
             place = Place(module.place.width, 1)
             length = self._recurrence.flows[number].length

@@ -118,7 +118,8 @@ class _NetworkFollower:
         check(recurrence, tuple(stages), self._report)
         check_starts(recurrence, self._report)
         warn_of_starts(recurrence, tuple(stages), self._report)
-        warn_of_positions(recurrence, tuple(stages), self._report)
+        of_flows = [[x] for x in stages] if len(starts) > 1 else [stages]
+        warn_of_positions(recurrence, starts, of_flows, ends, self._report)
         warn_of_widths(formula, tuple(stages), self._report)
         warn_of_strides(formula, tuple(stages), self._report)
         last = formula.stages[-1]

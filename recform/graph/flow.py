@@ -269,9 +269,12 @@ class FlowFollower:
         if self._numbered.lists:
             what = "weigh another number of earlier blocks"
             hint = "a network so deep needs `scope stage`, with a list for each stage"
-        elif not self._numbered.alone:
-            what = "have a size of their own"
-            hint = "only rates may depend on i in more blocks, as in droppath(0.2*i/L)"
+        elif self._numbered.other:
+            what = "have a number of their own that shapes them"
+            hint = (
+                "only rates may depend on i in more blocks, as in droppath(0.2*i/L), and "
+                f"{self._numbered.other} is none"
+            )
         self._report.error(
             "RF106",
             f"more than {MAX_DIFFERENT:,} blocks of a stage all {what}",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 import sympy
 
+from recform.algebra.definitions.body import Body
 from recform.algebra.expr import L
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Members
+from recform.algebra.pipeline import Step
 from recform.algebra.symbols import BLOCK, parameter
 from recform.algebra.tracing import put_in_argument
-from recform.blocks import Kind, Misfit, symbols_in
+from recform.blocks import Argument, Arguments, Kind, Misfit, put_in, symbols_in
+from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Block, Module
 
@@ -23,15 +26,23 @@ class Numbered:
     """The arguments of a network's operators that depend on the number of the block.
 
     Attributes:
-        alone: whether no size is among them. Blocks look alike then, as long as each is a
-            number, and no rate comes out as 0 or 1 (:attr:`recform.blocks.Kind.RATE`).
+        other: one of them that shapes a block, as sizes do, in words; empty if none does.
         lists: whether a block reads a list, which is longer in the next one.
         plain: for each of them, whether it is so in a block of so many.
     """
 
-    alone: bool
+    other: str
     lists: bool
     plain: tuple[Callable[[int, int], bool], ...]
+
+    @property
+    def alone(self) -> bool:
+        """Whether no size is among them, and no list.
+
+        Blocks look alike then, as long as each is a number, and no rate comes out as 0 or
+        1 (:attr:`recform.blocks.Kind.RATE`).
+        """
+        return not self.other and not self.lists
 
     def alike(self, first: int, last: int, length: int) -> int:
         """How many of the blocks from the first one on look as that one does, at least 1."""
@@ -53,22 +64,43 @@ def numbered(formula: Formula) -> Numbered:
     own = [b.right for b in formula.boundaries if b.right is not None]
     rights = [*(equation.right for equation in formula.equations), *own]
     lists = any(right.has(Members) for right in rights)
-    alone = not lists
+    other = ""
+    changing = {BLOCK, *tables}
     for pipeline in formula.operators.values():
         for step in pipeline.steps:
-            kinds = {
-                argument.name: argument.kind for argument in step.operator.arguments
-            }
-            for name, value in step.arguments.items():
-                symbols = symbols_in(value)
-                if not symbols & {BLOCK, *tables}:
-                    continue
-                kind = kinds.get(name, Kind.NUMBER)
-                if not kind.free or not symbols <= {BLOCK, L, *values}:
-                    alone = False
+            for operator, argument, value in _changing(step, {}, changing):
+                kind = argument.kind
+                if not kind.free or not symbols_in(value) <= {BLOCK, L, *values}:
+                    other = other or f"{operator}'s {argument.name}"
                 else:
                     plain.append(partial(_is_plain, values, kind, value))
-    return Numbered(alone, lists, tuple(plain))
+    return Numbered(other, lists, tuple(plain))
+
+
+def _changing(
+    step: Step, table: Mapping[Symbolic, Value], changing: set[Symbolic]
+) -> Iterator[tuple[str, Argument, Value]]:
+    """The arguments of an operator that have such symbols, or of those in a definition.
+
+    Args:
+        step: the operator.
+        table: what the symbols in its arguments stand for.
+        changing: the symbols.
+    """
+    operator = step.operator
+    given = {name: put_in(value, table) for name, value in step.arguments.items()}
+    if not any(symbols_in(value) & changing for value in given.values()):
+        return
+    if isinstance(operator, Body):
+        inside = operator.values(Arguments(given))
+        for pipeline in operator.operators.values():
+            for inner in pipeline.steps:
+                yield from _changing(inner, inside, changing)
+        return
+    for argument in operator.arguments:
+        value = given.get(argument.name)
+        if symbols_in(value) & changing:
+            yield operator.name, argument, value
 
 
 def _is_plain(

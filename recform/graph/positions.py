@@ -35,8 +35,7 @@ from recform.diagnostics import Diagnostics
 from recform.graph.model import Block, NetworkGraph, Piece, Place
 from recform.graph.partial import Stuck
 from recform.graph.pipelines import PipelineRunner
-from recform.graph.places import find
-from recform.recurrence.build import relative
+from recform.graph.places import find, place_in
 from recform.recurrence.model import Step
 
 #: What works on each position by itself, but for the operators that it applies.
@@ -152,8 +151,7 @@ class _Follower:
                 self._report.error(
                     misfit.code,
                     f"{name}{misfit.message}",
-                    find(self._formula, relative(tensor, step.at, step.absolute))
-                    or self._formula.equations[0].span,
+                    place_in(self._formula, step, tensor),
                     hint=misfit.hint,
                 )
                 raise Stuck

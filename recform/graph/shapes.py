@@ -19,9 +19,7 @@ from recform.algebra.expr import (
     Context,
     Elementwise,
     History,
-    I,
     Input,
-    L,
     Part,
     Pointwise,
     Scaled,
@@ -45,13 +43,12 @@ from recform.graph.meeting import Term, Unmet, gates, meeting_shape, staying
 from recform.graph.model import Block, Module, Place, Site, Totals
 from recform.graph.partial import Stuck
 from recform.graph.pipelines import PipelineRunner
-from recform.graph.places import find
+from recform.graph.places import place_in
 from recform.graph.refusals import Refusals, even_grids
 from recform.graph.saved import Saved
 from recform.graph.scalars import ScalarSizes, Sizes
 from recform.graph.stages import Strides, TensorStages
-from recform.recurrence.build import relative
-from recform.recurrence.model import END, ModuleSlot, Step
+from recform.recurrence.model import ModuleSlot, Step
 from recform.recurrence.numbered import leading
 from recform.source import Span
 
@@ -424,14 +421,4 @@ class BlockShapes(Shapes):
 
     def span(self, tensor: Tensor) -> Span:
         """The place of a written-out tensor in the formula."""
-        formula = self.formula
-        symbolic = relative(tensor, self.step.at, self.step.absolute)
-        is_end = self.step.role == END
-        # Behind the last block the equation counts from that: X_L.
-        found = find(formula, symbolic.xreplace({I: L + 1})) if is_end else None
-        found = found or find(formula, symbolic)
-        if found is not None:
-            return found
-        for part in tensor.children:
-            return self.span(part)
-        return formula.output_span if is_end else formula.equations[0].span
+        return place_in(self.formula, self.step, tensor)

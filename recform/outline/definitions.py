@@ -205,7 +205,9 @@ def _is_operator(
     library: Library,
 ) -> bool:
     """Whether a part of a flow is an operator of the library or of the file."""
-    name = called(expr)[0]
+    name, left = called(expr)[0], relation.left[0]
+    if isinstance(left, n.Call) and name in map(_argument_name, left.arguments):
+        return False
     local = any(
         isinstance(item, n.Relation)
         and is_definition(item)
@@ -214,6 +216,10 @@ def _is_operator(
     )
     known = name in definitions or local or library.lookup(name) is not None
     return bool(name) and known
+
+
+def _argument_name(argument: n.Expr | n.Keyword) -> str:
+    return argument.name if isinstance(argument, n.Keyword | n.Reference) else ""
 
 
 def _fixed_in(

@@ -7,10 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import fields, replace
+from fractions import Fraction
+from typing import TypeVar
 
 from recform.algebra.scalars import scalar_of
 from recform.syntax import nodes as n
 
+_T = TypeVar("_T")
 #: An index as numbers of names, the number itself under the empty name; or as text.
 _Index = frozenset[tuple[str, int]] | str
 #: As many blocks as a sum has terms: ``sum(k, 1, 2, W_i*X_<i-k>)``.
@@ -110,6 +114,9 @@ class _Calls:
     ) -> Iterator[tuple[str, frozenset[_Index]]]:
         """The calls in a sum or product."""
         values = _values(expr)
+        if (single := _single(values)) is not None:
+            yield from self.calls(single, behind, running)
+            return
         if values and isinstance(values[0], n.Reference):
             running |= {values[0].name}
         for value in values[:-1]:
@@ -202,6 +209,32 @@ class _Calls:
 
 def _values(call: n.Call) -> list[n.Expr]:
     return [a for a in call.arguments if not isinstance(a, n.Keyword)]
+
+
+def _single(values: Sequence[n.Expr]) -> n.Expr | None:
+    """What a sum or product over one number is; None over more."""
+    if len(values) != 4:
+        return None
+    variable, low, high, body = values
+    if not isinstance(variable, n.Reference):
+        return None
+    first = scalar_of(low, {})
+    if first is None or first != scalar_of(high, {}) or not first.is_Integer:
+        return None
+    number = n.Number(variable.span, Fraction(int(first)))
+    return _with(body, variable.name, number)
+
+
+def _with(part: _T, name: str, number: n.Number) -> _T:
+    """An expression with a number in the place of a name."""
+    if isinstance(part, n.Reference) and part.name == name and not part.indices:
+        return number  # type: ignore[return-value]
+    if isinstance(part, tuple):
+        return tuple(_with(item, name, number) for item in part)  # type: ignore[return-value]
+    if not isinstance(part, n.Node):
+        return part
+    inner = {f.name: _with(getattr(part, f.name), name, number) for f in fields(part)}
+    return replace(part, **inner)
 
 
 def _block(reference: n.Reference) -> _Index:

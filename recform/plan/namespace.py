@@ -16,6 +16,9 @@ from recform.blocks.identifiers import identifier
 from recform.diagnostics import CompileError, Diagnostics, Label
 from recform.source import Span
 
+#: What a `names` statement says of several at once, with a number in the name.
+COUNTED = ("stages", "step", "transition")
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -124,7 +127,7 @@ class Namespace:
             fail_no_attribute(name, claim.span)
         before = self._claims.get(name)
         if before is not None and (before.span or claim.span):
-            _clash(name, before, claim)
+            fail_twice(name, before, claim)
         if self._is_taken(name):
             if before is None and claim.span is not None:
                 fail(_whose(name), claim.span)
@@ -170,7 +173,7 @@ def _whose(name: str) -> str:
     return f"{name} is a name that the module itself has"
 
 
-def _clash(name: str, before: Claim, after: Claim) -> NoReturn:
+def fail_twice(name: str, before: Claim, after: Claim) -> NoReturn:
     """Raises the diagnostic of a name that two parts of one module would have."""
     first, second = before, after
     if second.span is None or (
@@ -185,13 +188,14 @@ def _clash(name: str, before: Claim, after: Claim) -> NoReturn:
     hint = "give one of them another name"
     if first.span is None and first.key:
         hint = f'names {first.key} = "..." gives {first.what} another name'
-    elif first.span == second.span and second.key in ("stages", "step"):
+    elif first.span == second.span and second.key in COUNTED:
         hint = f'{{}} counts: {second.key} = "{name}{{}}"'
     elif first.span == second.span and not second.key:
         hint = "what it is defined in stands here twice: give each call a name, a: F > b: F"
     another = second.what
     if first.what == second.what:
-        another = f"another {second.what.removeprefix('a ')}"
+        kind = second.what.removeprefix("a ").removeprefix("the ")
+        another = f"another {kind}"
     message = f"two parts are called {name}: {first.what} and {another}"
     fail(message, second.span, hint, others)
 

@@ -146,8 +146,12 @@ class Base:
             "RF208",
             f"{expr.span.text} is an operator that is applied to nothing",
             expr.span,
-            hint=f"write {expr.span.text}*X_<i-1>",
+            hint=f"write {expr.span.text}*{self._example()}",
         )
+
+    def _example(self) -> str:
+        """A tensor that may stand here."""
+        return "X_<i-1>"
 
     def value(self, expr: n.Expr) -> Value:
         """Reads an expression of any sort.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -25,12 +25,22 @@ class FiniteReader(Reader):
 
     #: The tensors that come in, by their names in the file.
     incoming: Mapping[str, Tensor] = field(default_factory=dict)
+    #: The definitions that these equations stand in.
+    above: Container[str] = ()
 
     def __init__(
-        self, names: Names, report: Diagnostics, incoming: Mapping[str, Tensor]
+        self,
+        names: Names,
+        report: Diagnostics,
+        incoming: Mapping[str, Tensor],
+        above: Container[str] = (),
     ) -> None:
         super().__init__(names, report)
         self.incoming = incoming
+        self.above = above
+
+    def _example(self) -> str:
+        return next(iter(self.incoming), "input")
 
     def place(self, tensor: Tensor) -> Span:
         """Where a tensor first stands."""
@@ -73,6 +83,8 @@ class FiniteReader(Reader):
         )
 
     def _unknown(self, expr: n.Reference) -> NoReturn:
+        if expr.name in self.above:
+            self.report.fail("RF213", f"{expr.name} is defined by itself", expr.span)
         if expr.name[0].isupper() and not closest(expr.name, self.names.all()):
             self.report.fail(
                 "RF208",

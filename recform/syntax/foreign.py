@@ -12,6 +12,7 @@ from recform.blocks import Library
 from recform.contents import KEYWORDS
 from recform.diagnostics import Diagnostics
 from recform.source import Span
+from recform.syntax.lalr import Tables, Tree, Unexpected
 from recform.syntax.statements import RESERVED
 
 _QUOTED = re.compile(r'"[^"\n]*"')
@@ -178,6 +179,47 @@ def _free(statement: Span) -> str:
     return next((x for x in "ABDEFGHKMNOPQ" if x not in taken), "A1")
 
 
+def with_equals(
+    tables: Tables, statement: Span, error: Unexpected, report: Diagnostics
+) -> Tree | None:
+    """A statement with `=` for a colon, if that is all that is wrong with it.
+
+    Args:
+        tables: of the parser.
+        statement: the statement.
+        error: the first that is in it.
+        report: gets RF101.
+    """
+    if error.token != ":" or "EQUALS" not in error.expected:
+        return None
+    text = statement.text_without_comments
+    left, right = text[: error.at].strip(), text[error.at + 1 :].strip()
+    # What stands in quotes, and entries of other files, are no sides.
+    if left[:1] == '"' or (":" in right and ">" not in right):
+        return None
+    try:
+        tree = tables.parse(f"{text[: error.at]}={text[error.at + 1 :]}")
+    except Unexpected:
+        return None
+    mended = _number(left, right) or f"{left} = {right}"
+    place = Span(
+        statement.source, statement.start + error.at, statement.start + error.at + 1
+    )
+    report.error(
+        "RF101",
+        "':' cannot stand here: '=' was expected",
+        place,
+        hint=f"write {'`=` in its place' if chr(10) in mended else mended}",
+    )
+    return tree
+
+
+def _number(left: str, right: str) -> str:
+    """How `left = right` is declared if it is a number; empty if it is none."""
+    found = _ASSIGNED.fullmatch(f"{left} = {right}")
+    return _declared(found) if found and left not in _WORDS else ""
+
+
 def _declared(assigned: re.Match[str]) -> str:
     """A number as it is declared."""
     name, value = assigned[1], assigned[2].strip()
@@ -187,9 +229,8 @@ def _declared(assigned: re.Match[str]) -> str:
 def _without_word(found: re.Match[str], whole: str) -> str:
     """A statement that a word of programs stands in front of, as it is written here."""
     name, given, right = found[2], found[3] or "", whole[found.end() :].strip()
-    number = _ASSIGNED.fullmatch(f"{name} = {right}")
-    if number and not given and name not in _WORDS:
-        return _declared(number)
+    if not given and (number := _number(name, right)):
+        return number
     # `def W(x): return conv(3, c)` says nothing of x.
     takes = any(
         re.search(rf"(?<!\w){x}(?!\w)", right) for x in re.findall(r"\w+", given)

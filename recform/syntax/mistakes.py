@@ -9,6 +9,7 @@ from recform.blocks import Library
 from recform.contents import KEYWORDS
 from recform.diagnostics import Diagnostics, closest, meant
 from recform.source import Span
+from recform.syntax.foreign import with_equals
 from recform.syntax.lalr import Tables, Token, Tree, Unexpected
 
 _ENDS_VALUE = {"NAME", "SUBSCRIPT", "NUMBER", "RPAR", "RSQB", "RBRACE", "MORETHAN"}
@@ -106,6 +107,8 @@ def explain(
         return _missing(error, statement, library)
 
     found, tree = tables.mistakes(text, missing)
+    if (mended := with_equals(tables, statement, found[0], report)) is not None:
+        return mended
     _explain(found[0], statement, report, library)
     if not missing(found[0]) or not ("=" in text or _is_flow(statement)):
         return None  # it may be any prose

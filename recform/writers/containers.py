@@ -160,7 +160,7 @@ def _container(head: str, parts: list[Part], compose: Compose | None) -> Part:
         fail(
             f"{culprit.kind} cannot stand in an nn.Sequential: torch has no module for it",
             culprit.span or span,
-            _unbracketed(parts),
+            _outside(head, culprit, parts),
         )
     return Part(
         path=(head,),
@@ -173,8 +173,11 @@ def _container(head: str, parts: list[Part], compose: Compose | None) -> Part:
     )
 
 
-def _unbracketed(parts: list[Part]) -> str:
-    """The parts as they are written, without brackets around them."""
+def _outside(head: str, culprit: Part, parts: list[Part]) -> str:
+    """What to write so that a part is in no nn.Sequential."""
+    if len({part.origin for part in parts}) > 1:
+        key = culprit.key
+        return f'names {key} = "..." puts the {key} outside of {head}' if key else ""
     spans = [part.span for part in parts if part.span is not None]
     text = spans[0].to(spans[-1]).text if spans else ""
     # Parts of another statement stand on another line.
@@ -183,6 +186,16 @@ def _unbracketed(parts: list[Part]) -> str:
     if text and text.isprintable():
         return f"without the {f'label {odd}' if odd else 'brackets'}: {text}"
     return "put it outside of the brackets"
+
+
+def _renumbered(part: Part, parts: Sequence[Part]) -> str:
+    """What to write so that a part gets the next number."""
+    if part.origin is not None and part.origin.kind is Kind.STAGE:
+        return "in `names`, {} counts from 1, and {0} from 0"
+    together = len({other.origin for other in parts}) > 1
+    if together and part.place == part.span:
+        return f"without brackets and numbers, what is of the {part.key} gets the next"
+    return ""
 
 
 def _sequential(parts: list[Part]) -> Container | None:
@@ -199,12 +212,11 @@ def _sequential(parts: list[Part]) -> Container | None:
         # Numbers that nobody has said tell parts apart, and no more.
         is_said = not part.places or part.places[0] is not None
         if is_said and part.name not in ("", NEXT, str(number)):
-            of_stage = part.origin is not None and part.origin.kind is Kind.STAGE
             fail(
                 f"the number {part.name} should be {number}: an nn.Sequential counts "
                 "its parts from 0",
                 part.place or part.span,
-                "in `names`, {} counts from 1, and {0} from 0" if of_stage else "",
+                _renumbered(part, parts),
             )
         if part.layer is not None:
             items.append(Item(part.layer, count=part.repeat, splat=part.splat))

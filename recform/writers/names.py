@@ -30,6 +30,7 @@ from recform.algebra.lists import Dealt, Listed, Members, Mirror, Over
 from recform.algebra.pipeline import Pipeline
 from recform.blocks.identifiers import identifier
 from recform.plan.namespace import Claim, Namespace
+from recform.plan.places import Kind
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, contexts_of
 from recform.recurrence.numbered import newest
 
@@ -44,6 +45,12 @@ def stages_of(formula: Formula) -> Naming:
     """What the containers of the stages are called."""
     otherwise = Naming("stage{}" if len(formula.stages) > 1 else "blocks")
     return formula.names.get("stages", otherwise)
+
+
+def default_naming(kind: Kind) -> Naming:
+    """What a stem, a head or a transition is called, where the file gives it no name."""
+    # Transitions are counted by the stage behind them.
+    return Naming(kind.value + ("{2}" if kind is Kind.TRANSITION else ""))
 
 
 #: What a `names` statement calls the adapters.
@@ -112,16 +119,28 @@ def labels_of(pipeline: Pipeline) -> list[str]:
     return [label for label in labels if label and not label.startswith(DERIVED)]
 
 
-def operator_name(names: Namespace, formula: Formula, name: str) -> str:
-    """The attribute of an operator, or of a scalar, in the module that owns it."""
+def operator_name(
+    names: Namespace, formula: Formula, name: str, after: str = ""
+) -> str:
+    """The attribute of an operator, or of a scalar, in the module that owns it.
+
+    Args:
+        names: the scope of these attributes.
+        formula: the network's.
+        name: of the operator or scalar.
+        after: stands behind it: the number of a stage that has one of its own.
+
+    Raises:
+        CompileError: RF219, if something else has the name.
+    """
     key = _key(formula, name)
     claim = claim_of(formula, key, f"the operator {key}")
     if name in formula.scalars:
         span = formula.name_spans.get(key, formula.scalars[name].span)
         claim = Claim(f"the scalar {name}", span, key)
-    if key not in formula.names:
+    if key not in formula.names and not after:
         return names.letter(name, claim)
-    return names.claim(place_of(formula, name), claim)
+    return names.claim(place_of(formula, name) + after, claim)
 
 
 #: The attribute of an adapter, where the file gives it no other.

@@ -33,6 +33,7 @@ from recform.plan.definitions import (
 from recform.plan.expressions import Code, Expression, Make, dictionary, names_in
 from recform.plan.namespace import Namespace, fail_no_attribute
 from recform.plan.parts import Part, PipelineCode
+from recform.plan.places import Origin
 from recform.source import Source, Span
 from recform.writers.containers import Compose, fold, is_nested, names_of
 from recform.writers.setting import Setting, ordered
@@ -52,11 +53,13 @@ class Around(NamedTuple):
         path: their names, from the outside in.
         place: where the file says so.
         compose: for one that is no nn.Sequential.
+        origin: the piece of the network that it is.
     """
 
     path: tuple[str, ...] = ()
     place: Span | None = None
     compose: Compose | None = None
+    origin: Origin | None = None
 
 
 OUTSIDE = Around()
@@ -89,10 +92,11 @@ def write_pipeline(
     path = around.path or ((WHOLE,) if whole else ())
     if path:
         # Functions are parts of it like others: nothing else runs them.
-        parts = [
+        within = [
             (part if part.path else part.called("")).within(path, around.place)
             for part in parts
         ]
+        parts = [replace(part, origin=around.origin) for part in within]
     folded = fold(parts, around.compose)
     assert not whole or len(folded) == 1  # what stands beside it, nobody would call
     code = assembled(folded, x, names, keeper, holder)

@@ -45,6 +45,8 @@ OTHERS = {
     b"name: a\nvalue: 3\n": ("YAML", ""),
     b"network:\n  name: hello\n  depth: 3\n": ("YAML", ""),
     b"---\n# of a run\nlayers:\n- conv: 3\n  name: a\n- relu\n": ("YAML", ""),
+    b"conv:\n  kernel: (3, 3)\n  width: 64\nbn:\n": ("YAML", ""),
+    b"layers:\n  - conv(3, 64)\n  - relu\n": ("YAML", ""),
     b"epoch,loss\n1,0.5\n2,3e-2\n": ("a table (CSV)", ""),
     b"net;accuracy\r\na;0.5\r\n": ("a table (CSV)", ""),
     b"0.5\t-1\n0.25\t2\n": ("a table (CSV)", ""),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import sympy
+import torch
 
 import recform
 from benchmarks.limits import CONSTRUCTS
@@ -221,6 +223,44 @@ def test_rates_of_more_than_a_thousand_blocks() -> None:
     module = recform.load(text)
     rates = [m.rate for m in module.modules() if type(m).__name__ == "DropPath"]
     assert rates == pytest.approx([0.2 * (i - 1) / 1001 for i in range(1, 1002)])
+
+
+@pytest.mark.parametrize(
+    ("flow", "rate"),
+    [
+        ("D(x, q=0.1) = x*sigmoid(K*x) where K = linear(c) > dropout(q)\nW = D(0.2*i/L)",
+         lambda i, depth: 0.2 * i / depth),
+        ("D(x) = x*(K*x) where K = linear(c) > dropout(floor(100*i/L)/101)\nW = D",
+         lambda i, depth: (100 * i // depth) / 101),
+        ("D(x, q=0.1) = x*(K*x) where K = linear(c) > dropout(q/2)\n"
+         "E(x, r=0.1) = tanh(D2*x) where D2 = D(r)\nW = E((i-1)/L)",
+         lambda i, depth: (i - 1) / depth / 2),
+    ],
+)  # fmt: skip
+def test_rates_of_a_definition(flow: str, rate: Callable[[int, int], float]) -> None:
+    """They are rates as those of a flow are, however many blocks there are."""
+    depth = 1001
+    module = recform.load(f"input 2\nstages 2 x {depth}\n{flow}\n{ONE}")
+    found = [m.p for m in module.modules() if isinstance(m, torch.nn.Dropout)]
+    assert found == pytest.approx([rate(i, depth) for i in range(1, depth + 1)])
+
+
+@pytest.mark.parametrize(
+    ("flow", "what"),
+    [
+        ("W = linear(c) > leaky_relu(i/L)", "leaky_relu's slope"),
+        ("W = linear(i) > linear(c)", "linear's width"),
+        ("D(x, q=2) = K*x where K = linear(q) > linear(c)\nW = D(i)", "linear's width"),
+    ],
+)
+def test_what_is_no_rate_is_named(flow: str, what: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        _ = compile_source(from_text(f"input 2\nstages 2 x 1001\n{flow}\n{ONE}"))[
+            0
+        ].graph
+    (found,) = caught.value.diagnostics
+    assert found.code == "RF106"
+    assert f"{what} is none" in found.hint
 
 
 def test_a_rate_out_of_range_is_found_wherever_it_is() -> None:

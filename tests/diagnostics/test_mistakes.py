@@ -266,7 +266,7 @@ def test_did_you_mean() -> None:
         (
             "const g_i: 2",
             "':' cannot stand here: '=' was expected",
-            "it has a number, as in const g_i = 1",
+            "write const g_i = 2",
         ),
         (
             "scalar = 0.5  # of all",
@@ -293,6 +293,28 @@ def test_did_you_mean() -> None:
 def test_what_is_missing_in_a_declaration(wrong: str, message: str, hint: str) -> None:
     (said,) = mistakes(f"{wrong}\n{ONE}")
     assert (said.code, said.message, said.hint) == ("RF101", message, hint)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hints"),
+    [
+        ("W: conv(3, c) > bn", ["write W = conv(3, c) > bn"]),
+        ("X_i: X_<i-1> + W_i*X_<i-1>", ["write X_i = X_<i-1> + W_i*X_<i-1>"]),
+        ("SE(x): x*tanh(G*x)  # a gate", ["write SE(x) = x*tanh(G*x)"]),
+        ("dropout: 0.1\nbias: 3\nlinear(8): 2", ["write param dropout = 0.1",
+         "write param bias = 3", "write linear(8) = 2"]),
+        ("conv: conv(3,\n  c)", ["write `=` in its place"]),
+        ("attention: {heads: 8}", [""]),
+        ('"conv": 3', [""]),
+        ("conv: (kernel: 3)", [""]),
+        ("Note: this is prose", [""]),
+    ],
+)  # fmt: skip
+def test_a_colon_for_the_equals_sign(wrong: str, hints: list[str]) -> None:
+    said = mistakes(f"{wrong}\n{ONE}")
+    wanted = ("RF101", "':' cannot stand here: '=' was expected")
+    assert [(item.code, item.message) for item in said] == [wanted] * len(hints)
+    assert [item.hint for item in said] == hints
 
 
 @pytest.mark.parametrize(

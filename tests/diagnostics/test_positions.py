@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 import recform
 from recform.diagnostics import CompileError
@@ -96,3 +97,58 @@ def test_positions_before_the_first_are_told(
     assert [w.code for w in warnings] == ["RF319"] * bool(place)
     for warning in warnings:
         assert warning.labels[0].span.text.startswith(place)
+
+
+@pytest.mark.parametrize(
+    ("positions", "equations", "places"),
+    [
+        # Shifts add up from equation to equation, and from block to block.
+        (2, "Y_<i,t> = X_<i-1,t-1>\nX_<i,t> = X_<i-1,t> + W_i*Y_<i,t-1>", ["Y_<i,t-1>"]),
+        (3, "Y_<i,t> = X_<i-1,t-1>\nX_<i,t> = X_<i-1,t> + W_i*Y_<i,t-1>", []),
+        (2, "Y_<i,t> = X_<i-1,t-1>\nX_<i,t> = X_<i-1,t> + W_i*Y_<i-1,t-1>", ["Y_<i-1,t-1>"]),
+        (4, "Y_<i,t> = U_i*X_<i-1,t-2>\nX_<i,t> = X_<i-1,t> + W_i*tanh(Y_<i,t-2>)",
+         ["Y_<i,t-2>"]),
+        (4, "Y_<i,t> = U_i*X_<i-1,t-2>\nX_<i,t> = X_<i-1,t> + W_i*Y_<i,t-1>", []),
+        (3, "X_<i,t> = X_<i-1,t> + W_i*Y_<i-1,t>\nY_<i,t> = tanh(Y_<i-1,t-1>)", []),
+        (3, "Y_<i,t> = tanh(Y_<i-1,t-1>)\nX_<i,t> = X_<i-1,t> + W_i*Y_<i,t>", ["Y_<i-1,t-1>"]),
+        (2, "X_<i,t> = X_<i-1,t> + W_i*(X_<i-1,t-1>*shift(Y_i))\nY_<i,t> = X_<i-1,t-1>",
+         ["shift(Y_i)"]),
+        # What is not zeros at the first position.
+        (2, "Y_<i,t> = cos(X_<i-1,t-1>)\nX_<i,t> = X_<i-1,t> + W_i*Y_<i,t-1>", []),
+        (2, "Y_<i,t> = B_i*X_<i-1,t-1>\nX_<i,t> = X_<i-1,t> + W_i*Y_<i,t-1>", []),
+        (2, "Y_<i,t> = X_<i-1,t-1> + 1\nX_<i,t> = X_<i-1,t> + W_i*Y_<i,t-1>", []),
+        (2, "Y_<i,t> = X_<i-1,t-1> + X_<i-1,t>\nX_<i,t> = X_<i-1,t> + W_i*Y_<i,t-1>", []),
+        # What is computed before the first block, behind the last one, and in flows.
+        (1, "X_<i,t> = X_<i-1,t> + W*shift(input)", ["shift(input)"]),
+        (2, "X_<i,t> = X_<i-1,t> + W*shift(shift(input))", ["shift(shift(input))"]),
+        (2, "X_<i,t> = X_<i-1,t> + W*shift(input)", []),
+        (1, "X_<i,t> = tanh(X_<i-1,t>)\noutput X_L + W*X_<L,t-1>", ["X_<L,t-1>"]),
+        (1, "H_<i,t> = tanh(W*H_<i,t-1> + input)\nX_<i,t> = X_<i-1,t> + H_<i,t>",
+         ["H_<i,t> = tanh(W*H_<i,t-1> + input)"]),
+        (2, "H_<i,t> = tanh(W*H_<i,t-1> + input)\nX_<i,t> = X_<i-1,t> + H_<i,t>", []),
+        (2, "X_<i,t> = X_<i-1,t> + S_i*X_<i-1,t-1>", ["shift"]),
+        (3, "X_<i,t> = X_<i-1,t> + S_i*X_<i-1,t-1>", []),
+    ],
+)  # fmt: skip
+def test_what_is_told_learns_nothing(
+    positions: int, equations: str, places: list[str]
+) -> None:
+    """As torch has it: what stands in front gets no gradient, and all else does."""
+    output = "" if "output" in equations else "\noutput X_L"
+    compiled = recform.compile(
+        f"input {positions} x 3\nstages 3 x 3\ntimes positions\nstem none\nhead linear(2)\n"
+        "W = linear(c, bias=false)\nU = linear(c, bias=false)\nB = linear(c)\n"
+        f"S = linear(c, bias=false) > shift\n{equations}{output}\n"
+    )
+    told = [w for w in compiled.warnings if w.code == "RF319"]
+    assert [warning.labels[0].span.text for warning in told] == places
+    torch.manual_seed(0)
+    module = compiled.module().double()
+    module(torch.randn(4, positions, 3).double()).pow(2).sum().backward()
+    learns = {
+        name: bool(p.grad is not None and p.grad.any())
+        for name, p in module.named_parameters()
+        if "W." in name or "S." in name
+    }
+    # A block that is not as far back as others may learn.
+    assert all(learns.values()) == (not places)

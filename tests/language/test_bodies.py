@@ -69,6 +69,69 @@ def test_an_operator_of_its_own_may_have_any_name_of_the_file(own: str) -> None:
     assert torch.equal(made(x), other(x))
 
 
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("D(x) = B*x where A = ln > linear(cin), B = A",
+         "D(x) = B*x where B = ln > linear(c)"),
+        ("D(x) = B*x where B = A, A = ln > linear(cin)",
+         "D(x) = B*x where B = ln > linear(c)"),
+        ("D(x) = A*x + tanh(B*x) where A = linear(cin), B = A",
+         "D(x) = A*x + tanh(B*x) where A = linear(cin), B = linear(cin)"),
+        ("D(x) = C*x where A = linear(cin), B = A, C = B", "D(x) = C*x where C = linear(cin)"),
+        ("D(x) = B(x, x) where A = bilinear(cin), B = A",
+         "D(x) = B(x, x) where B = bilinear(cin)"),
+        ("D(x) = B_1*x + sin(B_2*x) where A = linear(cin), B = A",
+         "D(x) = B_1*x + sin(B_2*x) where B = linear(cin)"),
+        # A name is here what it is declared as here.
+        ("F = linear(c)\nD(F) = x2 + K*F where x2 = F, K = tanh",
+         "D(x) = x + K*x where K = tanh"),
+        ("F = linear(c)\nD(x) = x*y where F = sin(x), y = F", "D(x) = x*sin(x)"),
+        ("F = linear(c)\nD(x) = x*y where y = F, F = sin(x)", "D(x) = x*sin(x)"),
+        ("D(x) = x*y where y = linear(z), z = sin(x)",
+         "D(x) = x*(G*z) where G = linear, z = sin(x)"),
+        # An operator of its own is applied to by one of the file of its name.
+        ("V = linear(c)\nU = V > tanh\nD(x) = V*x where V = U > sin",
+         "D(x) = V*x where V = linear(c) > tanh > sin"),
+        ("V = linear(c)\nU = V > tanh\nD = V > cos where V = U > sin",
+         "D = linear(c) > tanh > sin > cos"),
+    ],
+)  # fmt: skip
+def test_operators_by_the_names_of_others(short: str, long: str) -> None:
+    frame = "input 5\nstem none\nhead none\nstages 5 x 2\nX_i = D_i*X_<i-1>\n{}\n"
+    made, other = (compiled(frame.format(text)).module() for text in (short, long))
+    transfer(made, other)
+    x = torch.randn(3, 5)
+    assert torch.equal(made(x), other(x))
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "place", "hint"),
+    [
+        ("D(x) = linear*x where linear = linear(c)", "RF213", "linear(c)", "my_linear"),
+        ("D(x) = ln*x where ln = ln(eps=0.1)", "RF213", "ln(eps=0.1)", "my_ln"),
+        ("D(x) = ln*x where ln = tanh > ln", "RF213", "ln", "my_ln"),
+        ("D = ln where ln = ln(eps=0.1)", "RF213", "ln(eps=0.1)", "my_ln"),
+        ("D = ln > tanh\nln = ln(eps=0.1)", "RF213", "ln(eps=0.1)", "my_ln"),
+        ("D(x) = B*x where B = B", "RF213", "B", ""),
+        ("D(x) = D*x", "RF213", "D", ""),
+        ("D(x) = E*x\nE(y) = D*y", "RF213", "D", ""),
+        ("D = E > tanh\nE(y) = D*y", "RF213", "D", ""),
+        ("F = linear(c)\nD(x, F=3) = x + B*x where B = F", "RF208", "F", ""),
+        ("D(x) = x + K_1*x where A = linear(cin), K_k = A", "RF208", "A", "A*x"),
+        ("D(x) = x + L*x where L = linear(cin)", "RF209", "L", ""),
+        ("D(x) = x + i*x where scalar i = 2", "RF209", "i", ""),
+    ],
+)  # fmt: skip
+def test_names_that_lead_nowhere(text: str, code: str, place: str, hint: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        compiled(f"input 5\nstages 5 x 2\nstem none\n{text}\nX_i = D_i*X_<i-1>")
+    (found, *_) = caught.value.diagnostics
+    assert found.code == code
+    assert found.labels[0].span.text == place
+    assert hint in found.hint
+
+
 def transfer(ours: nn.Module, theirs: nn.Module) -> None:
     """Gives our module their weights, in the order in which both list them."""
     source = list(theirs.state_dict().values())

@@ -15,6 +15,9 @@ TWO_BLOCKS = (
     "Y_i = U_i*X_<i-1>\nX_i = W_i*X_<i-1> + W_i*Y_i\noutput X_L",
     "X_i = F(X_<i-1>, theta_i) + F(X_<i-2>, theta_i)",
     "X_i = X_<i-1> + sum(k, 1, 2, W_i*X_<i-k>)",
+    "X_i = X_<i-1> + prod(k, 1, 2, W_i)*X_<i-1>",
+    "X_i = W_i*X_<i-1> + sum(k, 2, 2, W_i*X_<i-k>)",
+    "X_i = sum(m, 1, 1, sum(k, m, 2, W_i*X_<i-k>))",
 )
 ONE_BLOCK = (
     "X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2>",
@@ -24,6 +27,13 @@ ONE_BLOCK = (
     "X_i = (A_i + B_i)*X_<i-1> + A_i*relu(X_<i-1>)",
     "X_i = X_<i-1> + U_i*W_i*X_<i-1>",
     "X_i = F(X_<i-1>, theta_i) + F(X_<i-2>, theta_<i-1>)",
+    # Over one number there is one of them.
+    "X_i = X_<i-1> + prod(k, 1, 1, W_i)*X_<i-1>",
+    "X_i = prod(k, 3, 3, 1 + W_i)*X_<i-1>",
+    "X_i = X_<i-1> + prod(k, 1, 1, W_i*relu(X_<i-k>))",
+    "X_i = X_<i-1> + sum(k, 1, 1, W_i*X_<i-k>)",
+    "X_i = W_i*X_<i-1> + sum(k, 1, 2 - 1, W_i*relu(X_<i-k>))",
+    "X_i = sum(m, 1, 1, sum(k, m, m, W_i*X_<i-k>))",
 )
 
 

@@ -174,6 +174,7 @@ def test_names_that_no_module_can_have(text: str, code: str, words: str) -> None
 
 TWO = "W = conv(3, c, stride=s)\nU = conv(3, c, stride=s)\n"
 SUM = "X_i = W_i*X_<i-1> + U_i*X_<i-1>\n"
+SHARED = "X_i = X_<i-1> + U*X_<i-1>\n"
 
 
 @pytest.mark.parametrize(
@@ -198,6 +199,32 @@ SUM = "X_i = W_i*X_<i-1> + U_i*X_<i-1>\n"
         (f'names stages = "f", head = "f.b2", step = "b{{}}"\n{RESIDUAL}', "b2",
          '"b{}"', '"f.b2"'),
         (f'names step = "b"\n{RESIDUAL}', "b", '"b"', ""),
+        # A container whose name comes of itself is that of one piece.
+        (f'stages 8 x 2\nnames stem = "f.0", head = "blocks"\n{RESIDUAL}', "blocks",
+         '"blocks"', ""),
+        (f'stages 8 x 2\nnames stem = "f.0", head = "blocks"\n{RESIDUAL}'
+         "head (globalpool > flatten > linear(10))\n", "blocks", '"blocks"', ""),
+        (f'names stem = "f.0", head = "stage2"\n{RESIDUAL}', "stage2", '"stage2"', ""),
+        (f'names stages = "stem"\n{RESIDUAL}', "stem", '"stem"', ""),
+        (f'names stages = "head"\n{RESIDUAL}', "head", '"head"', ""),
+        (f'scope stage\nnames stem = "f.0", transition = "head"\n{RESIDUAL}', "head",
+         '"head"', ""),
+        (f'scope stage\nnames stem = "f.0", head = "transition2"\n{RESIDUAL}',
+         "transition2", '"transition2"', ""),
+        # As it is outside of a row.
+        ('names stem = "stage1.0"\nX_i = X_<i-1> + W_i*X_<i-2>\n', "stage1",
+         '"stage1.0"', ""),
+        # Transitions are called as it is written, in a row and outside.
+        *((f'scope stage\nstages 8 x 1, 8 x 1, 8 x 1\nnames {more}transition = "{name}"\n'
+           f"{RESIDUAL}", name, f'"{name}"', "")
+          for more in ("", 'stem = "f.0", ') for name in ("down", "f.down")),
+        # What stages and block 0 have for themselves has the number in its name.
+        (f'scope stage\nnames head = "U_1"\nU = conv(3)\n{SHARED}', "U_1", "U", '"U_1"'),
+        (f'scope stage\nnames U = "V", head = "V_2"\nU = conv(3)\n{SHARED}', "V_2",
+         '"V_2"', '"V"'),
+        (f'names head = "W_0"\n{RESIDUAL}X_0 = W_0*input\n', "W_0", "W_i", '"W_0"'),
+        (f'scope stage\nnames stem = "W_0_2"\n{RESIDUAL}X_0 = W_0*input\n', "W_0_2",
+         "W_i", '"W_0_2"'),
         ("stages 8 x 2\nSE(x) = x*sigmoid(G*x) + K*x where G = avgpool > a: linear(8), "
          f"K = a: conv(3, cin)\nW = SE\n{RESIDUAL}", "a", "conv(3, cin)", "linear(8)"),
     ],
@@ -215,6 +242,42 @@ def test_two_parts_of_one_name(text: str, name: str, second: str, first: str) ->
     assert [label.span.text for label in others] == ([first] if first else [])
     assert all(label.span.start < place.span.start for label in others)
     assert found.hint
+    if "scope stage\nstages" in text:
+        assert found.hint == f'{{}} counts: transition = "{name}{{}}"'
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (f'names stem = "f.0", head = "f"\n{RESIDUAL}', "the head outside of f"),
+        (f'names stem = "f.0", head = "f"\n{RESIDUAL}'
+         "head (globalpool > flatten > linear(10))\n", "what is of the head"),
+    ],
+)  # fmt: skip
+def test_what_to_write_instead(text: str, hint: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        module(text)
+    (found,) = caught.value.diagnostics
+    assert found.code == "RF219"
+    assert hint in found.hint
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        ('transition = "down"', ["down"]),
+        ('transition = "down{}"', ["down1"]),
+        ('transition = ("down",)', ["down"]),
+    ],
+)
+@pytest.mark.parametrize("more", ["", 'stem = "f.0", '])
+@pytest.mark.parametrize("reads", ["X_<i-1>", "X_<i-2>"])
+def test_transitions_have_their_names_in_any_network(
+    names: str, wanted: list[str], more: str, reads: str
+) -> None:
+    text = f"scope stage\nnames {more}{names}\nX_i = X_<i-1> + W_i*{reads}\n"
+    found = [name for name, _ in module(text).named_children() if "down" in name]
+    assert found == wanted
 
 
 @pytest.mark.parametrize(

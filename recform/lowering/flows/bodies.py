@@ -7,7 +7,7 @@ is read for each number that something asks for, from the result backwards.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 
 import sympy
@@ -73,6 +73,7 @@ class BodyBuilder:
         operators: Mapping[str, Pipeline],
         arguments: tuple[Argument, ...],
         defaults: Mapping[str, int | float | None],
+        above: Container[str] = (),
     ) -> Body | None:
         """The definition, written out; None after a diagnostic.
 
@@ -81,6 +82,7 @@ class BodyBuilder:
             operators: all operators that it may use, by name.
             arguments: what stays open in them.
             defaults: of its own arguments among those.
+            above: the definitions in which it stands, and itself.
         """
         names = Names(
             self._library,
@@ -92,7 +94,7 @@ class BodyBuilder:
         incoming = self._incoming()
         leaves = tuple(map(given, incoming)) or (Input(),)
         named = dict(zip(self._tensors, leaves, strict=True))
-        reader = FiniteReader(names, self._report, named)
+        reader = FiniteReader(names, self._report, named, above)
         right = self._relation.right.expression
         assert right is not None
         try:

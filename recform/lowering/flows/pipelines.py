@@ -35,6 +35,9 @@ from recform.syntax import nodes as n
 #: The flow of no operator.
 NONE = "none"
 _MAX_STEPS = 256
+#: What a flow stands in: a piece of the network by its name, definitions by their places,
+#: for one of a definition's own may have the name of another.
+Above = tuple[str | Span, ...]
 #: Flows that get one tensor, whatever stands in them.
 _FRAME = ("stem", "head", "adapter", RISE, "transition", LIFT)
 
@@ -68,8 +71,11 @@ class PipelineReader(OperatorReader):
 
     def read(self, name: str, flow: n.Flow) -> Pipeline:
         """The pipeline of a flow; parts with mistakes are reported and left out."""
+        return self._read(name, flow, (name,))
+
+    def _read(self, name: str, flow: n.Flow, above: Above) -> Pipeline:
         steps: list[Step] = []
-        self._flow(flow, steps, (name,), Row(), name == "head")
+        self._flow(flow, steps, above, Row(), name == "head")
         return Pipeline(name, tuple(steps), flow.span.words, flow.span)
 
     def define(self, name: str) -> Pipeline:
@@ -77,17 +83,18 @@ class PipelineReader(OperatorReader):
         relation = self._definitions[name]
         left = relation.left[0]
         if isinstance(left, n.Reference) and not relation.where:
-            return self.read(name, relation.right)
+            return self._read(name, relation.right, (relation.span,))
         steps: list[Step] = []
         part = n.Part(left.span, left.function if isinstance(left, n.Call) else left)
-        self._defined(name, (), part, steps, (name,), Row(), False, alone=True)
+        above = (relation.span,)
+        self._defined(name, (), part, steps, above, Row(), False, alone=True)
         return Pipeline(name, tuple(steps), relation.right.span.words, relation.span)
 
     def _flow(
         self,
         flow: n.Flow,
         steps: list[Step],
-        above: tuple[str, ...],
+        above: Above,
         row: Row,
         head: bool,
     ) -> None:
@@ -107,12 +114,16 @@ class PipelineReader(OperatorReader):
             assert not isinstance(part.expr, n.Flow)
             name, given = called(part.expr)
             if name in self._definitions:
-                if name in above:
+                place = self._definitions[name].span
+                if place in above:
                     self._report.error(
-                        "RF213", f"{name} is defined by itself", part.span
+                        "RF213",
+                        f"{name} is defined by itself",
+                        part.span,
+                        hint=self._renamed(name),
                     )
                     continue
-                inside = (*above, name)
+                inside = (*above, place)
                 self._defined(name, given, part, steps, inside, row, head, alone=alone)
                 continue
             step = self._step(part, row.name(label), head)
@@ -124,7 +135,14 @@ class PipelineReader(OperatorReader):
                 )
                 return
 
-    def _is_fed(self, step: Step, before: list[Step], above: tuple[str, ...]) -> bool:
+    def _renamed(self, name: str) -> str:
+        """What to write where an operator of the library seems to be meant."""
+        if self._library.lookup(name) is None:
+            return ""
+        other = f"my_{name}"
+        return f"the library has one of this name; another for this: {other} = ..."
+
+    def _is_fed(self, step: Step, before: list[Step], above: Above) -> bool:
         """Whether an operator gets as many tensors as it takes; reports RF221 if not."""
         inputs = step.operator.inputs
         held = is_held(step.label.partition(".")[0]) or "." in step.label
@@ -150,7 +168,7 @@ class PipelineReader(OperatorReader):
         given: tuple[n.Expr | n.Keyword, ...],
         part: n.Part,
         steps: list[Step],
-        above: tuple[str, ...],
+        above: Above,
         row: Row,
         head: bool,
         *,
@@ -229,7 +247,7 @@ class PipelineReader(OperatorReader):
         values: Mapping[str, tuple[Symbolic, Span]],
         label: str,
         span: Span,
-        above: tuple[str, ...],
+        above: Above,
     ) -> Step | None:
         """A definition by equations as one operator."""
         if not self._is_equation(definition):
@@ -266,7 +284,7 @@ class PipelineReader(OperatorReader):
         definition: Signature,
         fixed: Mapping[str, Symbolic],
         values: Mapping[str, tuple[Symbolic, Span]],
-        above: tuple[str, ...],
+        above: Above,
     ) -> Body | None:
         """What is made once for all its calls, but for sizes that are made of fractions."""
         opened = [name for name in values if name not in fixed]
@@ -334,7 +352,7 @@ class PipelineReader(OperatorReader):
         definition: Signature,
         fixed: Mapping[str, Symbolic],
         opened: list[str],
-        above: tuple[str, ...],
+        above: Above,
         fractions: Container[str] = (),
     ) -> Body | None:
         relation = definition.relation
@@ -362,16 +380,17 @@ class PipelineReader(OperatorReader):
             {name: known[name] for name in known if name not in found.flows},
             self._report,
         )
-        tensors = {*found.unknowns, *found.scalars, *definition.tensors}
+        others = {*found.unknowns, *found.scalars, *definition.tensors}
+        others |= set(definition.defaults)
         wanted = dict.fromkeys(every_name((relation.right, relation.where)))
         operators: dict[str, Pipeline] = {}
         own = {name: self._symbol(name, whole=name not in fractions) for name in opened}
-        # An operator of its own may have the name of one that it stands in.
-        open_ = tuple(name for name in above if name not in found.flows)
         with self._inside({**fixed, **own}, found.flows):
+            inside = self._definitions
+            open_ = {k for k in wanted if k in inside and inside[k].span in above}
             for name in wanted:
-                if name not in tensors and name not in open_ and name not in fixed:
-                    pipeline = self._operator(name, found.flows, open_, relation.span)
+                if name not in others and name not in open_:
+                    pipeline = self._operator(name, found.flows, above, relation.span)
                     if pipeline is not None:
                         operators[name] = pipeline
         if len(list(self._report)) > errors:
@@ -391,7 +410,7 @@ class PipelineReader(OperatorReader):
             return None
         opens = (Argument(k, Kind.NUMBER, symbol) for k, symbol in own.items())
         arguments = (*opens, *places)
-        return builder.build(found, operators, arguments, defaults)
+        return builder.build(found, operators, arguments, defaults, open_)
 
     def _symbol(self, name: str, *, whole: bool) -> Symbolic:
         """What stands for an argument; a constant of the file may have its name."""
@@ -422,21 +441,22 @@ class PipelineReader(OperatorReader):
         self,
         name: str,
         flows: Mapping[str, n.Relation],
-        above: tuple[str, ...],
+        above: Above,
         span: Span,
     ) -> Pipeline | None:
         """An operator that a definition by equations applies, or None if it is none."""
         if name in flows:
-            return self._named(name, flows[name].right, above)
+            own = flows[name]
+            return self._read(name, own.right, (*above, own.span))
         if name in self._definitions:
             relation = self._definitions[name]
             if isinstance(relation.left[0], n.Call) and relation.left[0].arguments:
                 # Called with its defaults: `F*x` and `F(x)` give it nothing else.
                 part = n.Part(relation.left[0].span, relation.left[0].function)
                 flow = n.Flow(relation.left[0].span, (part,))
-                return self._named(name, flow, above)
+                return self._read(name, flow, above)
             with self._home(name, relation):
-                return self._named(name, relation.right, (*above, name))
+                return self._read(name, relation.right, (*above, relation.span))
         operator = self._library.lookup(name)
         if operator is None or operator.elementwise:
             return None
@@ -444,11 +464,6 @@ class PipelineReader(OperatorReader):
             return None
         step = Step(operator, unsaid(operator.arguments), "", span)
         return Pipeline(name, (step,), name, span)
-
-    def _named(self, name: str, flow: n.Flow, above: tuple[str, ...]) -> Pipeline:
-        steps: list[Step] = []
-        self._flow(flow, steps, above, Row(), False)
-        return Pipeline(name, tuple(steps), flow.span.words, flow.span)
 
 
 #: What the symbols of the place are where they are handed to a definition.

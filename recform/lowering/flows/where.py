@@ -12,8 +12,12 @@ from recform.algebra.scalars import ScalarReader
 from recform.blocks import Library
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
+from recform.outline.definitions import called, every_name
 from recform.reading.sorts import MAX_TERMS
 from recform.syntax import nodes as n
+
+#: Words that have their meaning in equations of a definition, too.
+_MEANT = ("input", "i", "L")
 
 
 @dataclass(frozen=True)
@@ -79,33 +83,57 @@ class WhereReader:
             known: whether a name is an operator of the file.
         """
         found = Locals()
+        flows = self._flows(known)
         for item in self._relation.where:
             if self._has_meaning(item):
                 continue
             if isinstance(item, n.Scalar):
                 self._scalar(item, found)
-            elif self._is_flow(item, known, found):
-                left = item.left[0]
-                assert isinstance(left, n.Reference)
-                self._once(left.name in found.flows, left)
-                found.flows[left.name] = item
+            elif (name := _plain_name(item)) in flows:
+                self._once(name in found.flows, item.left[0])
+                found.flows.setdefault(name, item)
             else:
                 self._equation(item, found)
         return found
 
+    def _flows(self, known: Callable[[str], bool]) -> set[str]:
+        """The names of the operators of its own.
+
+        A name that is declared here is what it is here, whatever the file has under it.
+        `B = A` is an operator if `A` is, so all that may be is taken for one at first.
+        """
+        numbers = set(self._arguments)
+        tensors = {*self._tensors, "input"}
+        rights: dict[str, n.Expr | None] = {}
+        for item in self._relation.where:
+            if isinstance(item, n.Scalar):
+                numbers.add(item.target.name)
+                continue
+            rights.setdefault(_plain_name(item), item.right.expression)
+            tensors |= {a.name for a in item.left if isinstance(a, n.Reference)}
+        flows = set(rights) - {"", "input", *self._tensors, *numbers}
+        used = set(every_name(tuple(rights.values())))
+        outside = set(filter(known, used - tensors - numbers))
+        while True:
+            operators, others = outside | flows, tensors - flows
+            kept = {k for k in flows if self._is_flow(rights[k], operators, others)}
+            if kept == flows:
+                return flows
+            flows = kept
+
     def _has_meaning(self, item: n.Relation | n.Scalar) -> bool:
-        """Reports a name that is the definition's tensor or one of its arguments."""
+        """Reports a name that is the definition's tensor, an argument, or a word."""
         lefts = (item.target,) if isinstance(item, n.Scalar) else item.left
         for left in lefts:
             name = left.name if isinstance(left, n.Reference) else ""
-            if name in (*self._tensors, "input") or name in self._arguments:
+            if name in (*self._tensors, *_MEANT) or name in self._arguments:
                 self._report.error(
                     "RF209", f"the name {name!r} has a meaning of its own", left.span
                 )
                 return True
         return False
 
-    def _once(self, before: bool, left: n.Reference) -> None:
+    def _once(self, before: bool, left: n.Expr) -> None:
         if before:
             self._report.error(
                 "RF207", f"{left.span.text} has two equations here", left.span
@@ -138,33 +166,27 @@ class WhereReader:
         )
 
     def _is_flow(
-        self, item: n.Relation, known: Callable[[str], bool], found: Locals
+        self,
+        right: n.Expr | None,
+        operators: Container[str],
+        tensors: Container[str],
     ) -> bool:
-        """Whether a clause defines an operator: a flow, or an operator by its name."""
-        left = item.left[0]
-        if len(item.left) > 1 or not isinstance(left, n.Reference) or left.indices:
-            return False
-        expr = item.right.expression
-        if expr is None:
+        """Whether a right side is an operator: a flow, or an operator by its name."""
+        if right is None:
             return True
-        if isinstance(expr, n.Call):
-            name = expr.function.name
-            if expr.function.indices or name == "split":
-                return False
-            function = self._library.elementwise(name)
-            if function is not None and expr.arguments:
-                return False
-            return known(name) and not any(
-                self._mentions_tensor(argument, found) for argument in expr.arguments
-            )
-        return isinstance(expr, n.Reference) and not expr.indices and known(expr.name)
+        name, given = called(right)
+        function = self._library.elementwise(name)
+        if name not in operators or name == "split" or (function and given):
+            return False
+        return not any(self._mentions_tensor(item, tensors) for item in given)
 
-    def _mentions_tensor(self, expr: n.Expr | n.Keyword, found: Locals) -> bool:
+    def _mentions_tensor(
+        self, expr: n.Expr | n.Keyword, tensors: Container[str]
+    ) -> bool:
         from recform.outline.survey import references
 
         if isinstance(expr, n.Keyword):
             return False
-        tensors = {*self._tensors, "input", *found.unknowns}
         return any(
             ref.name in tensors or (ref.indices and ref.name not in self._of_blocks)
             for ref in references(expr)
@@ -265,3 +287,9 @@ class WhereReader:
             return
         for position, target in enumerate(targets):
             found.parts[target] = (call, position)
+
+
+def _plain_name(item: n.Relation) -> str:
+    """The name on a left side that is nothing else; empty if it is more."""
+    left, *more = item.left
+    return called(left)[0] if isinstance(left, n.Reference) and not more else ""

@@ -13,7 +13,7 @@ from tests.oracle.third.file import Definition
 from tests.oracle.third.flows import Flows
 from tests.oracle.third.grammar import Node, Unread
 from tests.oracle.third.operators import FUNCTIONS, OPERATORS, SEVERAL
-from tests.oracle.third.places import Weights, found, shared
+from tests.oracle.third.places import LEARNING, Weights, found, parts, shared
 from tests.oracle.third.values import Place, Value, changed, mentions, number
 
 
@@ -39,9 +39,11 @@ class Definitions(Flows):
         for letter, x in zip(definition.tensors, given, strict=False):
             scope[letter] = Value("tensor", x)
         place = Place(at.i, scope, flow=at.flow)
-        Inside(self, definition, place, weights).fill(name)
+        inside = Inside(self, definition, place, weights)
         if not definition.tensors:
-            return self.through(definition.body, given, place, weights)
+            body = _written_out(definition.body, inside.own_flows())
+            return self.through(body, given, place, weights)
+        inside.fill(name)
         made = self.value(definition.body, place)
         return made.it  # type: ignore[no-any-return]
 
@@ -73,18 +75,26 @@ class Inside:
         #: Equations of unknowns with a number: for one, and for all.
         self.rules: dict[str, dict[Any, Node]] = {}
 
-    def fill(self, name: str) -> None:
+    def own_flows(self) -> dict[str, Node]:
+        """Its own operators: `B = A` is one if `A` is, so what is none is found bit by bit."""
         inside = self.definition.inside
-        for left, node in inside:
-            if len(left) == 1 and self._is_flow(node):
-                self.letters[left[0][1]] = node
+        flows = {left[0][1]: node for left, node in inside if _is_plain(left)}
+        while not all(self._is_flow(node, flows) for node in flows.values()):
+            flows = {k: node for k, node in flows.items() if self._is_flow(node, flows)}
+        return flows
+
+    def fill(self, name: str) -> None:
+        inside, flows = self.definition.inside, self.own_flows()
+        applied = [node for left, node in inside if left[0][1] not in flows]
+        for key, node in flows.items():
+            if any(_named(x, key) for x in (*applied, self.definition.body)):
+                self.letters[key] = _written_out(node, flows)
         # What is called by its own name has a module here, too.
         own = {item[1] for left, _ in inside for item in left}
         own |= {*self.place.locals, *self.definition.scalars}
-        for key in self.flows.file.definitions.keys() - own:
-            parts = [node for _, node in inside] + [self.definition.body]
-            equations = [x for x in parts if x not in self.letters.values()]
-            if self.definition.tensors and any(_named(x, key) for x in equations):
+        for key in sorted({*self.flows.file.definitions, *LEARNING} - own):
+            equations = [*applied, self.definition.body]
+            if any(_named(x, key) for x in equations):
                 self.letters[key] = ("name", key, None)
         scalars = set(self.definition.scalars)
         home = None
@@ -98,9 +108,18 @@ class Inside:
             self.place.locals[letter] = self._scalar(letter, home)
         for letter, node in self.letters.items():
             self.place.locals[letter] = self._operator(letter, node, home)
-        for left, node in inside:
-            if left[0][1] not in self.letters:
-                self._equation(left, node)
+        rest = [item for item in inside if item[0][0][1] not in flows]
+        while rest:
+            # Equations stand in any order; one may need itself, with another number.
+            later = {item[1]: left for left, _ in rest for item in left}
+            ready = (
+                item
+                for item in rest
+                if not any(later[k] is not item[0] for k in later if _named(item[1], k))
+            )
+            item = next(ready, rest[0])
+            rest.remove(item)
+            self._equation(*item)
 
     def _scalar(self, letter: str, home: Any) -> Any:
         """A learned number, or one for each number of its index."""
@@ -148,7 +167,7 @@ class Inside:
         many = None if home is None else found(home, name)
         used = [item for _, item in self.definition.inside] + [self.definition.body]
         if not any(_has_index(item, name) for item in used):
-            return self._run(node, weights.each(), name)
+            return self._run(node, weights.each())
         if many is None:
             raise Unread(f"{name} of several numbers")
         # Modules are counted in the order of the numbers that are used.
@@ -172,14 +191,16 @@ class Inside:
         ]
         return min(least, default=1)
 
-    def _run(self, node: Node, weights: Callable[[], Weights], name: str = "") -> Value:
+    def _run(self, node: Node, weights: Callable[[], Weights]) -> Value:
         known: dict[tuple[int, ...], tuple[Value, list[Value]]] = {}
 
         def run(values: list[Value]) -> Value:
             key = tuple(id(value.it) for value in values)
             if key not in known:
                 given = [value.it for value in values]
-                inside = {k: x for k, x in self.place.locals.items() if k != name}
+                # What is left of names here is the file's.
+                known_here = self.place.locals.items()
+                inside = {k: x for k, x in known_here if k not in self.letters}
                 place = replace(self.place, locals=inside)
                 made = self.flows.through(node, given, place, weights())
                 known[key] = Value("tensor", made), values
@@ -187,26 +208,44 @@ class Inside:
 
         return Value("operator", run)
 
-    def _is_flow(self, node: Node) -> bool:
+    def _is_flow(self, node: Node, flows: dict[str, Node]) -> bool:
+        """Whether what a name stands for is an operator, if those are."""
         if node[0] == "flow":
             return True
         if node[0] not in ("name", "call") or node[2] is not None:
             return False
-        file = self.flows.file
+        definition, file = self.definition, self.flows.file
+        own = {item[1] for left, _ in definition.inside for item in left}
+        own |= {*definition.tensors, *definition.plain, *definition.scalars}
         if node[0] == "call":
-            locals_ = tuple(self.definition.tensors)
-            if node[1] in FUNCTIONS or mentions(node[3], locals_):
+            tensors = (own - flows.keys()) - definition.plain.keys()
+            if node[1] in FUNCTIONS or mentions(node[3], tuple(tensors)):
                 return False
-        if node[1] in (*self.definition.tensors, *self.definition.plain):
-            return False
+        if node[1] in own:
+            return node[1] in flows
         return node[1] in {**OPERATORS, **SEVERAL, **file.operators, **file.definitions}
+
+
+def _is_plain(left: tuple[Node, ...]) -> bool:
+    """Whether a left side is a name, and nothing else."""
+    return len(left) == 1 and left[0][2] is None
+
+
+def _written_out(node: Node, flows: dict[str, Node]) -> Node:
+    """A flow with those of other operators in the place of their names."""
+    made: list[tuple[str, Node]] = []
+    for label, part in parts(node):
+        own = part[0] == "name" and part[2] is None and part[1] in flows
+        inner = _written_out(flows[part[1]], flows) if own else part
+        made += [(label, inner)] if label or not own else parts(inner)
+    return made[0][1] if len(made) == 1 and not made[0][0] else ("flow", tuple(made))
 
 
 def _named(node: Any, name: str) -> list[Node]:
     """All references to a name."""
     if not isinstance(node, tuple):
         return []
-    own = [node] if len(node) == 3 and node[:2] == ("name", name) else []
+    own = [node] if node[:2] in (("name", name), ("call", name)) else []
     return own + [item for part in node for item in _named(part, name)]
 
 

@@ -163,13 +163,12 @@ class Flows:
                 pass
             case _:
                 raise Unread(f"{part}")
-        if name in at.locals and isinstance(at.locals[name], Value):
-            made: Value = at.locals[name].it([Value("tensor", x) for x in given])
-            return made.it  # type: ignore[no-any-return]
         if name in self.file.definitions:
             return self.defined(name, given, positional, named, at, weights)
         if name in self.file.operators:
-            return self.through(self.file.operators[name], given, at, weights)
+            # It knows no names of the definition that calls it.
+            outside = replace(at, locals={})
+            return self.through(self.file.operators[name], given, outside, weights)
         arguments = Given(
             [self.argument(node, at) for node in positional],
             {key: self.argument(node, at) for key, node in named},

@@ -115,7 +115,9 @@ class Weights:
             if isinstance(made, LEAVES) or kind in ATTENTION:
                 return None
             own = re.fullmatch(rf"{name}(Block)?\d*", kind, re.I)
-            if own or any(found(made, letter) for letter in letters):
+            # A flow of several definitions has their names, which may be these letters.
+            flow = re.match(r"\w+ = ", type(made).__doc__ or "")
+            if own or (not flow and any(found(made, letter) for letter in letters)):
                 return self._waiting.pop(0)
             self._open()
         return None

@@ -216,6 +216,32 @@ def test_large_whole_numbers(lines: str) -> None:
         check(text)
 
 
+#: Definitions, and how they are applied, in which one name is several operators.
+NAMES = (
+    "A(x) = x*tanh(B*x) where B = linear(cin)\nB(x) = sin(A*x) where A = linear(cin)\n"
+    "W = A > linear(c)\nU = B > A",
+    "A(x) = tanh(C*x) where B = linear(cin) > ln, C = B\n"
+    "B(x) = sin(A*x) where A = linear(2*cin) > linear(cin)\nW = A > B\nU = B > A",
+    "A(x) = x*tanh(B*x) + B*C*x where B = linear(cin), C = ln\n"
+    "B(x) = sin(A*x) where A = linear(cin)\nW = A\nU = B > A",
+    "V = linear(c)\nF = V > tanh\nW(x) = V*x where V = F > sin\nU = F",
+    "V = linear(c)\nF = V > tanh\nW(x) = K*x + V*x\n"
+    "  where V = linear(2*cin) > linear(cin), K = F\nU = V > F",
+    "W(x) = A*x + tanh(B*x) where A = linear(cin), B = A\n"
+    "U(x) = C*x where B = A > tanh, A = linear(cin), C = B > A",
+    "W(x) = A*x + tanh(B*x) where A = linear(cin) > ln, B = A > A\nU = W > W",
+    "W(x) = x + B_1*x + sin(B_2*x) where A = linear(cin), B = A\nU = linear(c)",
+    "F = linear(c)\nW(F) = y + K*F where y = F, K = tanh\nU(x) = x*y where F = sin(x), y = F",
+    "W(x) = x*y where y = linear(z), z = sin(x)\nU(x) = K*x where K = W",
+)
+
+
+@pytest.mark.parametrize("lines", NAMES)
+def test_names_that_are_used_again(lines: str) -> None:
+    frame = "input 4\nstem none\nhead none\nstages 4 x 3\n"
+    check(f"{frame}{lines}\nX_i = tanh(X_<i-1> + W_i*X_<i-1> - U_i*tanh(X_<i-1>))\n")
+
+
 def _literals(text: str) -> list[re.Match[str]]:
     return list(re.finditer(r"\((\d+(?:\.\d+)?)\)", text))
 

@@ -1,4 +1,4 @@
-"""Writes a tape: operators, one after the other, as code runs them.
+"""Rows of operators, and what they are made of.
 
 A link says how what it makes lies in memory. What a product of matrices copies of it, and
 which arguments are one tensor, hang on what has been written before.
@@ -6,31 +6,25 @@ which arguments are one tensor, hang on what has been written before.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from recform.algebra.reckoned import missing
-from recform.blocks import Amount, Cost, Order, Work
+from recform.blocks import Amount, Cost, Work
 from recform.blocks.acts import Inner, Link, statements
-from recform.costs.tape import GENERATOR, Buffer, Held, Operation, Seen, Tape, but
+from recform.costs.tape import GENERATOR, Held, Seen, Tape, but
+from recform.costs.writer.operations import Operations, twice_in
 
 
-class Writer:
+class Writer(Operations):
     """Writes a tape.
 
     Attributes:
-        tape: as far as it is written.
-        part: the part of the network that is written.
-        unit: the number of the block that is written.
-        between: whether it is through.
+        gpu: whether it is of what a network does on a GPU.
         apart: whether operators are modules in a row, and what comes in has no name.
         left: what the last chain had a name for before it was through.
         out: what has the name of that until the first statement of the next one is.
         opens: whether the last chain began with what is several operations: what their
             gradients ask for is noted.
-        called: how other blocks know a learned number of the block that is written.
 
     Args:
         unnamed: tensors inside of definitions that have no variable.
@@ -49,36 +43,15 @@ class Writer:
         batch: int = 2,
         size: int = 4,
     ) -> None:
+        super().__init__(
+            Tape(size=size, batch=batch, generator=0 if gpu else GENERATOR)
+        )
         self.gpu = gpu
-        self._alone = batch == 1
         self._unnamed, self._modules = unnamed, modules
-        self.tape = Tape(size=size, batch=batch, generator=0 if gpu else GENERATOR)
-        self.part = ""
-        self.unit = 0
-        self.between = self.apart = False
-        self._runs = 1
+        self.apart = False
         self.opens = False
-        #: The definition that is open, which has the learned numbers in it.
-        self._inside: object = None
-        self.called: Callable[[Any], object] = lambda scalar: scalar
         self.left: Held = ()
         self.out: Held = ()
-        #: What had a name up to which operation, one after the other.
-        self._names: list[tuple[int, Held]] = []
-
-    @property
-    def here(self) -> int:
-        """The number of the next operation."""
-        return len(self.tape.operations)
-
-    def comes_in(self, amount: Amount, *, apart: bool = False) -> Held:
-        """A tensor that is there before the first operation."""
-        return self._buffer(Buffer(amount, -1, -1, -1, trained=False, apart=apart))
-
-    def _buffer(self, made: Buffer) -> Held:
-        number = len(self.tape.buffers)
-        self.tape.buffers[number] = made
-        return (number,)
 
     def chain(
         self,
@@ -121,7 +94,7 @@ class Writer:
                     self.name((*argument, *copied))  # They are to the end of the call.
                     continue
                 made = self._operation(
-                    link, x, here_owner, _twice(parts, x) if here == start else ()
+                    link, x, here_owner, twice_in(parts, x) if here == start else ()
                 )
                 if link.multiplies and argument is not x and not link.cost.unheld:
                     # Behind a copy torch adds the bias in place, but where it is watched.
@@ -283,196 +256,9 @@ class Writer:
         order = sorted(range(len(tensors)), key=when.__getitem__)
         return [(number, tensors[number]) for number in order]
 
-    def _operation(
-        self, link: Link, reads: Held, owner: object, twice: Held = ()
-    ) -> Held:
-        tape, here, cost = self.tape, self.here, link.cost
-        reads = () if cost.given else reads
-        parameters = cost.parameters
-        if link.shares:  # Both who has it and who shares it make its gradient.
-            owner, parameters = link.shares
-        trained = bool(cost.parameters) or any(tape.buffers[n].trained for n in reads)
-        trained = trained or bool(link.scalars)
-        trained = trained or not reads  # made of what is learned alone, as in a scan
-        if owner is None and not trained:
-            cost = replace(cost, saves_more=0)
-        elif not trained:
-            cost = replace(
-                cost,
-                saves_more=0,
-                saves_bytes=0,
-                saves_once=0,
-                saves_once_bytes=0,
-                stays=Amount(),
-                lean=None,
-            )
-        tape.operations.append(
-            Operation(
-                self.part,
-                self.unit,
-                reads,
-                len(tape.buffers),
-                cost.inside,
-                cost.inside_lean,
-                cost.stays,
-                cost.fixed,
-                link.cost.cheap,
-                parameters,
-                owner,
-                link.works,
-                link.cost.held,
-                Amount(link.cost.workspace_back),
-                seen=cost.seen,
-                twice=twice,
-                hands=reads if cost.hands else (),
-                runs=self._runs,
-                scalars=tuple((self._known(item), n) for item, n in link.scalars),
-                aided=cost.aided and cost.stays != Amount(),
-                exact=cost.exact,
-                changed_in_place=cost.changed_in_place,
-                unheld=cost.unheld,
-                absent=link.absent or cost.absent,
-                converts=cost.converts,
-                turned=cost.turned,
-                rows=link.multiplies and not self._alone,
-                spreads=link.multiplies,
-                order=link.order,
-                between=self.between,
-            )
-        )
-        made = Buffer(link.amount, here, here, here, trained, copies=self._runs)
-        held = self._buffer(but(made, before=cost.given, given=cost.given))
-        self._lay(held, link.order, reads)
-        if link.woven and not self._alone:
-            made = self.tape.buffers[held[0]]
-            made.dealt, made.woven = link.made, True
-        return held
-
-    def _known(self, scalar: object) -> object:
-        """A learned number, as others know it."""
-        return (self._inside, scalar) if self._inside else self.called(scalar)
-
-    def _lay(self, made: Held, order: Order | None, reads: Held) -> None:
-        """Notes how a tensor lies in memory, by what it is made of."""
-        if order is None or not made:
-            return
-        buffers = self.tape.buffers
-        apart, size = order is Order.APART, buffers[made[0]].amount
-        dealt, woven = 0, False
-        if order is Order.JOINED:
-            apart = any(buffers[number].apart for number in reads)
-        if order is Order.ALIKE:
-            large = next((n for n in reads if buffers[n].amount == size), None)
-            if large is not None:
-                lies = buffers[large]
-                apart, dealt, woven = lies.apart, lies.dealt, lies.woven
-            else:
-                apart = any(buffers[number].apart for number in reads[:1])
-        lies = buffers[made[0]]
-        lies.apart, lies.dealt, lies.woven = apart, dealt, woven
-
-    def deal(self, number: int, streams: int) -> None:
-        """Has a tensor be streams that lie side by side, or are all the same numbers.
-
-        Args:
-            number: of the tensor.
-            streams: how many numbers they are.
-        """
-        made = self.tape.buffers[number]
-        made.dealt, made.woven = streams, streams != made.amount.numbers
-
-    def _dealt(self, x: Held) -> int:
-        """How much a tensor is of streams of which none is in one piece."""
-        return max(self.tape.buffers[number].dealt for number in x)
-
-    def _is_unwoven(self, x: Held) -> bool:
-        """Whether streams are copied, so that each has all examples side by side."""
-        buffers = [self.tape.buffers[number] for number in x]
-        return any(not x.woven and (x.dealt or not self._alone) for x in buffers)
-
-    def _has_to_copy(self, link: Link, x: Held) -> bool:
-        """Whether streams are copied, or a tensor, to have rows of features to multiply."""
-        if link.weaves:
-            return self._is_unwoven(x)
-        if not link.multiplies or self._alone:
-            return False
-        return any(self.tape.buffers[number].apart for number in x)
-
-    def _copy(self, x: Held, numbers: int = 0) -> Link:
-        """Such a copy, for whose gradient nothing is asked."""
-        size = sum(self.tape.buffers[number].amount.numbers for number in x)
-        alike = numbers in (0, size)
-        size = numbers or size
-        cost = Cost(cheap=True, converts=True, hands=alike)
-        return Link(size, cost, (Work(size, size),))
-
     def copied(self, x: Held) -> Held:
         """Copies of several examples, by which a product of matrices has rows."""
         return x if self._alone else self.chain((self._copy(x),), x, None)
-
-    def keep(self, held: Held, by: int) -> None:
-        """Notes that tensors are kept for the gradient of an operation."""
-        operations = self.tape.operations
-        for number in held:
-            buffer = self.tape.buffers[number]
-            # What an adapter makes stands behind a product that is made of it.
-            place = max(by, buffer.born)
-            op = operations[place]
-            if op.converts or (op.owner and not self.is_trained(place)):
-                continue
-            buffer.kept = by if buffer.kept is None else min(buffer.kept, by)
-            asks = tuple(dict.fromkeys((*operations[place].asks, number)))
-            operations[place] = but(operations[place], asks=asks)
-
-    def is_trained(self, operation: int) -> bool:
-        """Whether what an operation makes has a gradient; learned scalars left out."""
-        return self.tape.buffers[self.tape.operations[operation].makes].trained
-
-    def hand_on(self, held: tuple[object, ...], slices: Held = ()) -> None:
-        """Notes that tensors get the gradient of the last operation as it is.
-
-        Args:
-            held: these.
-            slices: those of which it reads a part.
-        """
-        last = self.tape.operations[-1]
-        self.tape.operations[-1] = but(last, hands=held, slices=slices)
-
-    def cut(self, start: int, parts: Iterable[tuple[object, int, Held]]) -> None:
-        """Notes that operations read parts of tensors alone.
-
-        Args:
-            start: the first of these operations, which go on to here.
-            parts: keys, numbers of each, and what they are parts of.
-        """
-        cuts = [(key, Amount(n), whole) for key, n, (whole, *_) in parts]
-        for number in range(start, self.here) if cuts else ():
-            op = self.tape.operations[number]
-            own = tuple(cut for cut in cuts if cut[2] in op.reads)
-            self.tape.operations[number] = but(op, cuts=(*op.cuts, *own))
-
-    def leave(self, held: Sequence[Held]) -> None:
-        """Notes what a block hands on, when it is through."""
-        last = self.tape.operations[-1] if self.tape.operations else None
-        if last is not None and last.unit == self.unit:
-            leaves = tuple(dict.fromkeys(n for each in held for n in each))
-            self.tape.operations[-1] = but(last, leaves=leaves)
-        self.between = True
-
-    def name(self, held: Held) -> None:
-        """Notes that code has a name for tensors up to here."""
-        if held:
-            self._names.append((self.here - 1, held))
-
-    def finish(self) -> Tape:
-        """The tape, when all is written: how long each tensor is read, and has a name."""
-        buffers = self.tape.buffers
-        read = _last(enumerate(op.reads for op in self.tape.operations))
-        named = _last(self._names)
-        for number, buffer in buffers.items():
-            buffer.read = max(buffer.read, read.get(number, -1))
-            buffer.named = max(buffer.read, named.get(number, -1))
-        return self.tape
 
 
 class Works(Writer):
@@ -493,27 +279,3 @@ class Works(Writer):
     def finish(self) -> Tape:
         """The tape, when all is written."""
         return self.tape
-
-
-def _last(events: Iterable[tuple[int, Held]]) -> dict[int, int]:
-    """The last number beside which each tensor stands.
-
-    Args:
-        events: in the order of their numbers. Many of them may be the same long list.
-    """
-    found: dict[int, int] = {}
-    for number, held in reversed([*events]):
-        found |= dict.fromkeys(set(held).difference(found), number)
-    return found
-
-
-def _twice(parts: Sequence[Held], reads: Held) -> Held:
-    """The tensors that are several arguments of an operation, which reads them once."""
-    if sum(map(len, parts)) == len(reads):
-        return ()
-    left, twice = Counter(reads), list[int]()
-    whole = (part for part in parts if not isinstance(part, Seen))
-    for number in (number for part in whole for number in part):
-        left[number] -= 1
-        twice += [number] * (left[number] < 0)
-    return tuple(twice)
