@@ -220,11 +220,14 @@ class File:
 
     def stands(self, value: Value) -> Any:
         """A value that stands in a node."""
-        if type(value) is float:  # lists have very many of them
-            return self.table.frozen(value)
         if isinstance(value, Leaf):
             value = tensor(self, value)
         if isinstance(value, tuple | list):
+            if set(map(type, value)) == {
+                float
+            }:  # there may be very many, nearly all alike
+                short = {number: self.table.frozen(number) for number in set(value)}
+                return tuple(map(short.__getitem__, value))
             return tuple(map(self.stands, value))
         if isinstance(value, Name):
             self.asked.add(value.text)

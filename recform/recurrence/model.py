@@ -167,6 +167,19 @@ class Step:
         return frozenset(self.inputs)
 
     @cached_property
+    def owned_scalars(self) -> frozenset[str]:
+        """The learned scalars of the block itself that it reads or hands on."""
+        read = (
+            item
+            for tensor in self.body
+            for part in (tensor, *self.parts(tensor))
+            if isinstance(part, Scaled | Filled) and part not in self.taken
+            for item in part.coefficient.atoms(Learned)
+        )
+        handed = (slot for slot in self.outputs if isinstance(slot, ModuleSlot))
+        return frozenset(x.name for x in (*read, *handed) if x.index == self.at)
+
+    @cached_property
     def coefficients(self) -> tuple[Scaled | Filled, ...]:
         """Every coefficient of the step; numbers in sums are no tensors of the body."""
         found = dict.fromkeys(
