@@ -151,6 +151,8 @@ class _Adapted(Evaluator):
 
     def _value(self, tensor: Tensor, parent: Tensor) -> Tensor | None:
         """What stands behind an adapter in a term; None if there is no adapter."""
+        if not self._adapters:
+            return None
         value = tensor
         while not self._adapter(value, parent) and isinstance(value, Scaled):
             value = value.tensor
