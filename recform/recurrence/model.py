@@ -167,6 +167,14 @@ class Step:
         return frozenset(self.inputs)
 
     @cached_property
+    def contexts(self) -> tuple[Tensor, ...]:
+        """As of :func:`contexts_of`."""
+        read = (part for tensor in self.body for part in self.parts(tensor))
+        there = self.taken | self.computed
+        found = [part for part in read if is_of_context(part) and part not in there]
+        return tuple(dict.fromkeys(found))
+
+    @cached_property
     def owned_scalars(self) -> frozenset[str]:
         """The learned scalars of the block itself that it reads or hands on."""
         read = (
@@ -229,10 +237,7 @@ def contexts_of(step: Step) -> tuple[Tensor, ...]:
     That is what it neither gets from the block before nor computes, in the order in which
     it is read.
     """
-    read = (part for tensor in step.body for part in step.parts(tensor))
-    there = step.taken | step.computed
-    found = [part for part in read if is_of_context(part) and part not in there]
-    return tuple(dict.fromkeys(found))
+    return step.contexts
 
 
 def read_by(step: Step) -> tuple[int, ...]:
