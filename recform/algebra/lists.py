@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from recform.algebra.expr import (
     Argument,
@@ -60,6 +60,7 @@ def is_list(tensor: object) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def list_of(tensor: Tensor) -> History | Listed | None:
     """The list that a tensor is made of, a tensor for each member; None if there is none.
 

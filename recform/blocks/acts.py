@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from operator import is_
 
 from recform.blocks.amount import Amount, Cost, Work, uncounted
 from recform.blocks.shape import Order
@@ -58,7 +59,9 @@ class Inner:
         """The same on a GPU."""
         if self.gpu is not None:
             return self.gpu
-        return (replace(self, links=tuple(link.on_gpu for link in self.links)),)
+        links = tuple(link.on_gpu for link in self.links)
+        same = all(map(is_, links, self.links))
+        return (self if same else replace(self, links=links),)
 
     def instead(self, change: Callable[[Inner], Inner]) -> Inner:
         """Another one, and likewise what is in its place on a GPU."""
@@ -122,7 +125,10 @@ class Link:
     def on_gpu(self) -> Link:
         """The same on a GPU."""
         cost = self.cost.on_gpu
-        return replace(self, cost=cost, inside=None if cost.fused else self.inside)
+        inside = None if cost.fused else self.inside
+        if cost is self.cost and inside is self.inside:
+            return self
+        return replace(self, cost=cost, inside=inside)
 
     @property
     def in_half(self) -> Link:

@@ -46,7 +46,8 @@ def as_float(value: Symbolic, at: Mapping[Symbolic, Any] | None = None) -> float
         TypeError: if it is no real number.
     """
     value = sympy.sympify(value)
-    return _as_float(value) if at is None else _rounded(_number(value, at))
+    known = () if at is None else tuple((n, type(x), x) for n, x in at.items())
+    return _as_float(value, known)
 
 
 def as_any_float(value: Symbolic, at: Mapping[Symbolic, Any] | None = None) -> float:
@@ -146,10 +147,10 @@ def _powers(value: Symbolic) -> tuple[Symbolic, ...]:
     return tuple(power for power in found if power.exp.free_symbols)
 
 
-@lru_cache(maxsize=4096)
-def _as_float(value: Symbolic) -> float:
-    # The same numbers are asked for in every block.
-    return _rounded(_number(value, {}))
+@lru_cache(maxsize=16384)
+def _as_float(value: Symbolic, known: tuple[tuple[Symbolic, type, Any], ...]) -> float:
+    # The same numbers are asked for in every block, and those of a block again and again.
+    return _rounded(_number(value, {name: number for name, _, number in known}))
 
 
 def _rounded(number: Exact) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Self, TypeGuard
 
 import sympy
@@ -312,7 +313,7 @@ class _BlockRecorder(Keeping):
         return self._held[key]
 
     def _made(self, tensor: Tensor, parts: list[Held]) -> Held:
-        everything = tuple(dict.fromkeys(number for part in parts for number in part))
+        everything = tuple(dict.fromkeys(chain.from_iterable(parts)))
         if tensor in self._negated:
             size = self._block.shapes[tensor].elements
             work = (Work(size, size),)
@@ -349,7 +350,7 @@ class _BlockRecorder(Keeping):
                 self._copies[term, tensor] = copy
             parts = copies
             self._where[tensor] = (self._writer.here,) * 2
-        return tuple(dict.fromkeys(number for part in parts for number in part))
+        return tuple(dict.fromkeys(chain.from_iterable(parts)))
 
     def _handed(
         self,

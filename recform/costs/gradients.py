@@ -56,8 +56,12 @@ class _Gradients:
         self._of: dict[object, _Gradient] = {}
         #: Tensors with a gradient of their own, to which others are added in its place.
         self._settled: set[object] = set()
-        #: How much each part is, and what it is of.
-        self._parts: dict[object, tuple[Amount, int]] = {}
+        #: How much each tensor and each part is.
+        self._amounts: dict[object, Amount] = {
+            number: buffer.amount for number, buffer in tape.buffers.items()
+        }
+        #: What each part is of.
+        self._wholes: dict[object, int] = {}
         #: The parts of each tensor that is cut, and what an operation is the first to cut.
         self._cut: dict[int, dict[object, None]] = {}
         self._cuts: dict[int, list[int]] = {}
@@ -66,7 +70,7 @@ class _Gradients:
                 if tape.buffers[whole].trained and whole not in self._cut:
                     self._cuts.setdefault(number, []).append(whole)
                 self._cut.setdefault(whole, {})[whole, key] = None
-                self._parts[whole, key] = amount, whole
+                self._amounts[whole, key], self._wholes[whole, key] = amount, whole
 
     def follow(self) -> None:
         """Goes from the last operation to the first."""
@@ -79,14 +83,9 @@ class _Gradients:
             if self._buffers[operations[number].makes].trained:
                 operations[number] = self._step(number, operations[number])
 
-    def _amount(self, tensor: object) -> Amount:
-        if isinstance(tensor, int):
-            return self._buffers[tensor].amount
-        return self._parts[tensor][0]
-
     def _made(self, tensor: object, since: int, *, seen: bool = False) -> _Gradient:
         """A gradient of a tensor alone."""
-        return _Gradient(self._amount(tensor), since, seen, holders={tensor: None})
+        return _Gradient(self._amounts[tensor], since, seen, holders={tensor: None})
 
     def _reads(self, op: Operation, settled: Container[object]) -> Iterator[object]:
         """The tensors, and the parts of such, that get a gradient from an operation.
@@ -111,7 +110,7 @@ class _Gradients:
         settled = self._settled.intersection(op.reads).difference(hands, slices)
         settled.difference_update(whole for _, _, whole in op.cuts)
         #: Of how many tensors of a size something is added: of a sum over depth, of many.
-        more = Counter(map(self._amount, settled))
+        more = Counter(map(self._amounts.__getitem__, settled))
         for read in self._reads(op, settled):
             if read in slices:
                 continue
@@ -121,7 +120,7 @@ class _Gradients:
                 self._of[read] = self._first(read, op, mine, first, handed=handed)
                 continue
             added = added or handed
-            amount = self._amount(read)
+            amount = self._amounts[read]
             if not handed:
                 more[amount] += 1
             alone = len(before.holders) == 1 and not before.seen
@@ -147,8 +146,8 @@ class _Gradients:
         back = op.workspace_back
         if op.rows and mine.apart:  # It is copied first.
             back += mine.amount
-        elif op.spreads and mine.amount != self._amount(op.makes):
-            back += self._amount(op.makes)
+        elif op.spreads and mine.amount != self._amounts[op.makes]:
+            back += self._amounts[op.makes]
         return but(op, adds=adds, sums=op.sums + sums, workspace_back=back)
 
     def _first(
@@ -178,7 +177,7 @@ class _Gradients:
         while reads:
             parts = NOTHING if mine.holders else mine.amount.times(len(reads))
             read = reads.pop()
-            before, whole = self._of.get(read), self._amount(read)
+            before, whole = self._of.get(read), self._amounts[read]
             there = had + parts + whole
             if before is None:
                 self._of[read] = self._made(read, first + AFTER)
@@ -202,7 +201,7 @@ class _Gradients:
         Returns:
             What is there besides, while they are added up.
         """
-        if not others and before.amount == self._amount(read):
+        if not others and before.amount == self._amounts[read]:
             before.seen = False  # The sum takes its place.
             return before.amount
         if others:
@@ -223,14 +222,14 @@ class _Gradients:
             if part in self._of:
                 self._leave(part, self._of.pop(part), first + AFTER)
         if whole in self._of:
-            return self._amount(whole)
+            return self._amounts[whole]
         self._of[whole] = self._made(whole, first + AFTER)
         return NOTHING
 
     def _leave(self, tensor: object, gradient: _Gradient, last: int) -> None:
         """Tells of a gradient that a tensor had it, as its own operation now has."""
         del gradient.holders[tensor]
-        number = tensor if isinstance(tensor, int) else self._parts[tensor][1]
+        number = tensor if isinstance(tensor, int) else self._wholes[tensor]
         span = Span(gradient.amount, last, gradient.since)
         made = self._buffers[number]
         self._buffers[number] = but(made, gradients=(*made.gradients, span))

@@ -5,18 +5,15 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence, Sized
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 from recform.blocks.identifiers import MODULE, is_private
-from recform.execution.draws import Draws
 from recform.execution.forms import (
     WHOLE,
     Form,
     Made,
     Node,
-    Table,
     Unreadable,
     key_of,
 )
@@ -43,44 +40,9 @@ from recform.execution.parts import (
 )
 from recform.execution.reader import INPUT, UNSEEN, Reader
 from recform.execution.rows import Alike, Blocks, Items, Span, alike, follow, span_of
+from recform.execution.said import Said
 from recform.execution.statements import Statements
 from recform.execution.turns import Turns, told
-
-
-@dataclass
-class Said:
-    """What two readers have in common.
-
-    Attributes:
-        table: of all forms.
-        links: operators that were read, with their module, by all that they hang on.
-        layers: of functions that a module stands for, by what makes the module.
-        makers: functions of libraries that make modules, besides classes.
-        defaults: of the arguments of classes that operators bring.
-        going: whether the network goes on by positions.
-        past: what modules keep where a network goes on by positions: nothing yet, or
-            PAST.
-        keeping: the classes of modules that keep something there.
-        positions: how many positions of tokens show how a recurrence over them goes on.
-        incoming: the features of what recurrences over them take, by its key.
-        is_numbered: whether the number of a block was read in what the formula says.
-        run: the functions that were followed.
-        draws: the numbers that stand for learned scalars.
-    """
-
-    table: Table = field(default_factory=Table)
-    links: dict[Hashable, tuple[ast.expr, Value]] = field(default_factory=dict)
-    layers: dict[Any, ast.expr] = field(default_factory=dict)
-    makers: set[str] = field(default_factory=set)
-    defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    positions: int = 0
-    incoming: dict[Hashable, int] = field(default_factory=dict)
-    going: bool = False
-    past: Hole | None = None
-    keeping: set[str] = field(default_factory=set)
-    is_numbered: bool = False
-    run: set[ast.FunctionDef] = field(default_factory=set)
-    draws: Draws = field(default_factory=Draws)
 
 
 class File:
@@ -160,6 +122,17 @@ class File:
         """What grows with all that is done besides calls of blocks."""
         lists: list[Sized] = [self._order, self.made, self.ties, self._instances]
         return (self.changes, self.learned.total(), *map(len, [*lists, self.popped]))
+
+    @property
+    def besides(self) -> tuple[int, ...]:
+        """What grows with all that constructors do besides making parts of an object."""
+        lists: list[Sized] = [self._order, self.ties, self.popped, self.starting]
+        return tuple(map(len, [*lists, self.laid, self._rows]))
+
+    @property
+    def parts(self) -> int:
+        """How many modules, parameters and objects there are."""
+        return len(self.made) + len(self._instances)
 
     @property
     def count(self) -> int:
@@ -247,11 +220,14 @@ class File:
 
     def stands(self, value: Value) -> Any:
         """A value that stands in a node."""
-        if type(value) is float:  # lists have very many of them
-            return self.table.frozen(value)
         if isinstance(value, Leaf):
             value = tensor(self, value)
         if isinstance(value, tuple | list):
+            if set(map(type, value)) == {
+                float
+            }:  # there may be very many, nearly all alike
+                short = {number: self.table.frozen(number) for number in set(value)}
+                return tuple(map(short.__getitem__, value))
             return tuple(map(self.stands, value))
         if isinstance(value, Name):
             self.asked.add(value.text)
@@ -327,7 +303,7 @@ class File:
     def attribute(self, instance: Instance, name: str) -> Value:
         """An attribute, a method, or a field of the class."""
         self.changes += instance.row is not None  # others have other numbers there
-        self._construct(instance)
+        self.construct(instance)
         if name in instance.attributes:
             return instance.attributes[name]
         method = self._method(self._line(instance.kind), name, instance)
@@ -363,6 +339,10 @@ class File:
         own = self.labels.get(instance.kind.name, {})
         self._label(value, name if name in own else self._labelled.get(instance, ""))
 
+    def label_of(self, instance: Instance) -> str:
+        """The attribute of a block that an object is, or is in, if an operator has it."""
+        return self._labelled.get(instance, "")
+
     def _label(self, value: Value, label: str) -> None:
         """All modules of an attribute are those of an operator."""
         match value:
@@ -374,7 +354,8 @@ class File:
                 for item in value.held:
                     self._label(item, label)
 
-    def _construct(self, instance: Instance) -> None:
+    def construct(self, instance: Instance) -> None:
+        """Runs the constructor of an object, once."""
         if "" in instance.attributes:
             return
         instance.attributes[""] = None

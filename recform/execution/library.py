@@ -204,7 +204,9 @@ class Start:
     @classmethod
     def of(cls, numbers: Sequence[float], behind: int = 0) -> Start:
         """That of these numbers, to nine digits; no float is as small as what is none."""
-        rounded = [0.0 if abs(n) < 1e-100 else float(f"{n:.9g}") for n in numbers]
+        # Of very many numbers nearly all are the same.
+        short = {n: 0.0 if abs(n) < 1e-100 else float(f"{n:.9g}") for n in set(numbers)}
+        rounded = list(map(short.__getitem__, numbers))
         different = rounded[:1] if len(set(rounded)) == 1 else rounded
         return cls(len(numbers), tuple(different), behind)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 from recform.algebra.expr import Filled, Learned, Scaled, Tensor
@@ -10,11 +11,12 @@ from recform.algebra.formula import Formula
 from recform.algebra.indices import untimed
 from recform.algebra.shapes import Shapes, on_two
 from recform.blocks import Amount, Layout, Shape
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.model import Bridge, Module, Site
 from recform.graph.partial import Stuck
 from recform.graph.saved import Saved
-from recform.recurrence.model import ModuleSlot, Step
+from recform.recurrence.model import Step
 from recform.source import Span
 
 #: Of a parameter.
@@ -30,6 +32,12 @@ def scaled_by(sizes: Sizes) -> Shape:
     """A shape for which a learned scalar of these sizes has a number for each feature."""
     features, *grid = sizes
     return Shape(Layout.IMAGE if grid else Layout.VECTOR, features, tuple(grid))
+
+
+@lru_cache(maxsize=4096)
+def _learned(coefficient: Symbolic) -> tuple[Learned, ...]:
+    """The learned scalars in a coefficient, which many blocks have."""
+    return tuple(sorted(coefficient.atoms(Learned), key=str))
 
 
 def _told(shape: Shape) -> str:
@@ -77,7 +85,7 @@ class ScalarSizes:
         return sum(
             self.own.get(name, (1,))[0]
             for name, scalar in self._formula.scalars.items()
-            if scalar.indexed and self._owns(name)
+            if scalar.indexed and name in self._step.owned_scalars
         )
 
     def measure(
@@ -125,7 +133,7 @@ class ScalarSizes:
         self, tensor: Scaled | Filled, shape: Shape, span: Callable[[Tensor], Span]
     ) -> None:
         """How many numbers the learned scalars of a coefficient have here."""
-        learned = sorted(tensor.coefficient.atoms(Learned), key=str)
+        learned = _learned(tensor.coefficient)
         kinds = [self._formula.scalars[item.name] for item in learned]
         if any(s.members for s in kinds) and any(s.per_feature for s in kinds):
             self._report.error(
@@ -195,16 +203,3 @@ class ScalarSizes:
                 hint="give each sum weights of its own",
             )
             raise Stuck(tensor, (tensor, *tensor.children))
-
-    def _owns(self, name: str) -> bool:
-        step = self._step
-        return any(
-            item.name == name and item.index == step.at
-            for tensor in step.body
-            for part in (tensor, *step.parts(tensor))
-            if isinstance(part, Scaled | Filled) and part not in step.taken
-            for item in part.coefficient.atoms(Learned)
-        ) or any(
-            isinstance(slot, ModuleSlot) and slot.name == name and slot.index == step.at
-            for slot in step.outputs
-        )

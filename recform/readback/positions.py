@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from recform.blocks import Arguments, Misfit, Operator, Shape
 from recform.diagnostics.refuted import Refuted
-from recform.execution.file import Said
 from recform.execution.library import defaults_of
 from recform.execution.parts import PAST
+from recform.execution.said import Said
 
 #: The token before, and a table with a row for each position.
 _SHIFT, ROWS = f"Past.shift({{x}}, {PAST.name})", "Past.rows({x}, {p})"

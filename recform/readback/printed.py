@@ -14,12 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from recform.blocks import Misfit
-from recform.diagnostics.refuted import Refuted
 from recform.execution.draws import Draws, NoNumber
-from recform.execution.library import INVERSE
-from recform.execution.parts import Hole, Instance, Method, Value, call
+from recform.execution.parts import Value
 from recform.execution.rows import Span, merged
 from recform.graph.model import NetworkGraph
+from recform.readback.blocks import Beside
 from recform.readback.constructor import (
     Given,
     at,
@@ -28,10 +27,10 @@ from recform.readback.constructor import (
     is_timms,
 )
 from recform.readback.draws import draws_of, sides_of
+from recform.readback.patterns import Patterns
 from recform.readback.plan import Printed
-from recform.readback.sides import Block, Declined, Sides
+from recform.readback.sides import Block, Declined
 from recform.readback.whole import Network
-from recform.recurrence.model import ModuleSlot, Slot, contexts_of, read_by
 
 
 def check_printed(graph: NetworkGraph, printed: Printed) -> None:
@@ -94,11 +93,12 @@ def _check_rows(network: Network, known: Network | None) -> None:
             are made as they are, if the formula says nothing else of them.
     """
     before = _rows(known) if known else {}
+    patterns = Patterns(network.graph, network.printed)
     for which, (block, row) in _rows(network).items():
         _, same = before.get(which, (block, []))
         is_same = len(row) == len(same) and all(map(Span.is_made_as, row, same))
         if not is_same or network.reads_given(block):
-            _check_blocks(network.graph, network.printed, block, row)
+            _check_blocks(network, block, row, patterns)
 
 
 def _rows(network: Network) -> Mapping[int, tuple[Block, Sequence[Span]]]:
@@ -110,13 +110,19 @@ def _rows(network: Network) -> Mapping[int, tuple[Block, Sequence[Span]]]:
 
 
 def _check_blocks(
-    graph: NetworkGraph, printed: Printed, block: Block, rows: Sequence[Span]
+    network: Network, block: Block, rows: Sequence[Span], patterns: Patterns
 ) -> None:
     """Compares blocks that take the same step.
 
     One stands for the next if that gets the same numbers, and the formula says the same of
     both. Where numbers grow, or the formula has the number of the block in it, no two of
     them are known to speak for those between: each is looked at.
+
+    Args:
+        network: that calls them.
+        block: the first of them.
+        rows: what the code has for them.
+        patterns: what is proved of other blocks that differ in numbers alone.
     """
     given: Mapping[str, Value] | None = None
     first, is_numbered = block.segment.first, False
@@ -125,93 +131,13 @@ def _check_blocks(
             instance = row.at(place)
             if is_numbered or instance.given != given:
                 at = replace(block, number=first + place)
-                is_numbered = _check_block(graph, printed, at, instance)
+                is_numbered = patterns.covers(at, instance)
+                if not is_numbered:
+                    beside = Beside(network.graph, network.printed, at, instance)
+                    beside.check()
+                    patterns.add(beside)
+                    is_numbered = beside.said.said.is_numbered
                 given = instance.given
             if row.is_even and not is_numbered:
                 break
         first += row.count
-
-
-def _check_block(
-    graph: NetworkGraph, printed: Printed, block: Block, found: Instance
-) -> bool:
-    """Compares a block with its step.
-
-    Returns:
-        Whether what the formula says of it depends on its number.
-
-    Raises:
-        Refuted: if they differ.
-    """
-    step = graph.recurrence.steps[block.segment.step]
-    what = f"{found.kind.name} as block {block.number}"
-    sides = Sides(graph, printed, what)
-    scalars = graph.recurrence.formula.scalars
-
-    def outside(name: str, place: str) -> Value:
-        return sides.drawn(name, place) if name in scalars else Hole(place)
-
-    slots: dict[Slot, Value] = {
-        slot: outside(slot.name, f"slot {number}")
-        if isinstance(slot, ModuleSlot)
-        else sides.table.atom("slot", number)
-        for number, slot in enumerate(step.inputs)
-    }
-    slots |= {tensor: sides.context(tensor) for tensor in contexts_of(step)}
-    handed = printed.steps[block.segment.step].handed
-
-    def shared(name: str) -> Value:
-        if name in handed:
-            return outside(name, f"shared {name}")
-        # It learns nothing: it is written where it is called.
-        flow = next(
-            n for n, group in enumerate(graph.shared) if name in (m.name for m in group)
-        )
-        return sides.owned(name, flow)
-
-    wanted = sides.block(block, slots, shared)
-    given = [outside(name, f"shared {name}") for name in handed]
-    given += [slots[step.inputs[number]] for number in read_by(step)]
-    given += map(slots.__getitem__, contexts_of(step))
-    with sides.running():
-        instance = Instance(found.kind, found.given)
-        made = call(sides.code, instance, given)
-        results = made if isinstance(made, tuple) else (made,)
-        if len(results) != len(wanted):
-            raise Refuted(f"{what} hands on {len(results)} values")
-        rows = [
-            (str(slot), sides.handed(result), sides.handed(right))
-            for slot, result, right in zip(step.outputs, results, wanted, strict=True)
-        ]
-    sides.compare(rows)
-    if not block.segment.block.sites:
-        inputs = [slots[slot] for slot in step.inputs]
-        _check_inverse(sides, instance, given[: len(handed)], results, inputs)
-    return sides.said.said.is_numbered
-
-
-def _check_inverse(
-    sides: Sides,
-    instance: Instance,
-    shared: Sequence[Value],
-    results: Sequence[Value],
-    inputs: Sequence[Value],
-) -> None:
-    """A block that is run backwards, if it can be, makes what it got.
-
-    Raises:
-        NoNumber: if it divides by what is 0 here.
-    """
-    with sides.running():
-        method = sides.code.attribute(instance, INVERSE)
-        if not isinstance(method, Method):
-            return
-        try:
-            made = call(sides.code, method, [*shared, *results])
-        except ZeroDivisionError:
-            # On this side of a corner nobody can run it backwards; on another one can.
-            raise NoNumber from None
-        back = list(made) if isinstance(made, tuple) else [made]
-        frozen = [list(map(sides.table.frozen, row)) for row in (back, inputs)]
-    if frozen[0] != frozen[1]:
-        raise Refuted(f"{sides.what} does not get back what it got")

@@ -5,32 +5,33 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sympy
 
 from recform.algebra.definitions.cell import Cell
-from recform.algebra.expr import I, L, Tensor
+from recform.algebra.expr import I, L, Learned, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.pipeline import Pipeline
 from recform.algebra.symbols import BLOCK, SCALE, STRIDE, WIDTH
 from recform.blocks import Shape
 from recform.diagnostics.refuted import Refuted
-from recform.execution.file import File, Said
-from recform.execution.forms import BROKEN, Made, Raised, Unreadable
+from recform.execution.file import File
+from recform.execution.forms import BROKEN, Made, Raised, Term, Unreadable
 from recform.execution.library import Start, changes_nothing
 from recform.execution.match import Unlike, matched
 from recform.execution.parts import Leaf, Part, Value, call
+from recform.execution.said import Said
 from recform.execution.shown import shown
 from recform.graph.calls import stacks
 from recform.graph.model import NetworkGraph, Place, Segment, Site
 from recform.graph.places import find
-from recform.readback.coefficients import Coefficients, Numbers
+from recform.readback.coefficients import Coefficients, Key, Numbers
 from recform.readback.constructor import numbers_of
 from recform.readback.follower import Follower
 from recform.readback.plan import Printed
-from recform.readback.starts import Starts, starts_in
+from recform.readback.starts import Starts, odd_starts, starts_in
 from recform.readback.wanted import Line
 from recform.recurrence.build import relative
 from recform.recurrence.model import END, ModuleSlot, Slot, Step
@@ -65,6 +66,25 @@ def _positions(formula: Formula) -> int:
         if isinstance(step.operator, Cell)
     )
     return 2 + max((max(cell.lags.values()) for cell in cells), default=0)
+
+
+@dataclass
+class Prepared:
+    """What a block of the formula is made with.
+
+    Attributes:
+        own: its operators and learned scalars, by name.
+        adapters: by the names that the plan has for them.
+        numbers: coefficients that are not worked out.
+        whole: whether there are no others.
+        drawn: the numbers of learned scalars in coefficients.
+    """
+
+    own: dict[str, Value] = field(default_factory=dict)
+    adapters: dict[str, Part] = field(default_factory=dict)
+    numbers: Mapping[Key, Term] = field(default_factory=dict)
+    whole: bool = False
+    drawn: Mapping[Learned, float] = field(default_factory=dict)
 
 
 class Sides:
@@ -146,6 +166,7 @@ class Sides:
         block: Block,
         slots: Mapping[Slot, Value],
         shared: Callable[[str], Value],
+        prepared: Prepared,
     ) -> list[Value]:
         """What a block hands on, by its step.
 
@@ -153,9 +174,10 @@ class Sides:
             block: the block.
             slots: what it gets.
             shared: what the network owns, by its name.
+            prepared: what of it is made; all else is added.
         """
         step = self.graph.recurrence.steps[block.segment.step]
-        own: dict[str, Value] = {}
+        own = prepared.own
 
         def value(name: str, index: Any) -> Value:
             if index is sympy.nan:
@@ -164,19 +186,49 @@ class Sides:
             if slot in slots:
                 return slots[slot]
             if name not in own:
-                own[name] = self._own(block, name)
+                own[name] = self.own(block, name)
             return own[name]
 
-        numbers = (block.length, block.number - step.at)
-        shapes, adapters = block.segment.block.shapes, self._adapters(block)
+        numbers = self.coefficients(block, lambda item: value(item.name, item.index))
+        numbers.known.update(prepared.numbers)
+        numbers.closed = prepared.whole
+        prepared.numbers, prepared.drawn = numbers.known, numbers.drawn
+        shapes, adapters = block.segment.block.shapes, self._adapters(block, prepared)
         return self.made(step, slots, value, numbers, shapes, step.outputs, adapters)
+
+    def coefficients(
+        self, block: Block, scalar: Callable[[Learned], float]
+    ) -> Coefficients:
+        """The coefficients of a block's step."""
+        step = self.graph.recurrence.steps[block.segment.step]
+        return self.numbers(step, (block.length, block.number - step.at), scalar)
+
+    def numbers(
+        self, step: Step, at: tuple[int, int], scalar: Callable[[Learned], float]
+    ) -> Coefficients:
+        """The coefficients of a step.
+
+        Args:
+            step: in which they stand.
+            at: how many blocks there are, and how many more the block's number is than
+                that for which the step is written.
+            scalar: the number of a learned scalar.
+        """
+        length, more = at
+        return Coefficients(
+            self.said.said,
+            {L: length},
+            scalar,
+            lambda item: self._where(step, item),
+            (I, more),
+        )
 
     def made(
         self,
         step: Step,
         slots: Mapping[Any, Value],
         value: Callable[[str, Any], Value],
-        numbers: tuple[int, int],
+        numbers: Coefficients,
         shapes: Mapping[Tensor, Shape],
         wanted: Sequence[Slot],
         adapters: Mapping[Site, tuple[str, Part]] | None = None,
@@ -187,25 +239,17 @@ class Sides:
             step: what is computed.
             slots: what it gets.
             value: a module or a learned scalar, by its name and the block that owns it.
-            numbers: how many blocks there are, and how many more the block's number is
-                than that for which the step is written.
+            numbers: its coefficients.
             shapes: of all tensors.
             wanted: what of it is asked for.
             adapters: what stands in front of terms.
         """
-        length, more = numbers
         follower = Follower(
             self.said,
             step.parts,
             {slot: held for slot, held in slots.items() if isinstance(slot, Tensor)},
             lambda tensor: value(tensor.operator, tensor.index),
-            Coefficients(
-                self.said.said,
-                {L: length},
-                lambda item: value(item.name, item.index),
-                lambda item: self._where(step, item),
-                (I, more),
-            ),
+            numbers,
             shapes.__getitem__,
             step.bare,
             adapters,
@@ -226,7 +270,7 @@ class Sides:
             return self.formula.output_span
         return find(self.formula, relative(tensor, step.at, step.absolute))
 
-    def _own(self, block: Block, name: str) -> Value:
+    def own(self, block: Block, name: str) -> Value:
         """An operator of a block; a learned scalar as a number."""
         if name in self.formula.scalars:
             scalar = self.formula.scalars[name]
@@ -246,21 +290,23 @@ class Sides:
             part.label = label
         return made
 
-    def _adapters(self, block: Block) -> dict[Site, tuple[str, Part]]:
+    def adapter(self, block: Block, site: Site) -> Part:
+        """What stands in front of a term of a block."""
+        bridge = block.segment.block.sites[site]
+        place = Place(int(bridge.target.features), bridge.stride)
+        more = {"i": block.number, "L": block.length}
+        pipeline = self.formula.adapter_of(bridge.stride)
+        return self.line(pipeline, (bridge.source,), place, **more)
+
+    def _adapters(
+        self, block: Block, prepared: Prepared
+    ) -> dict[Site, tuple[str, Part]]:
         """The adapters of a block, by their places."""
         names = self.printed.steps[block.segment.step].adapters
-        made: dict[str, Part] = {}
-        for site, bridge in block.segment.block.sites.items():
+        made, sites = prepared.adapters, block.segment.block.sites
+        for site in sites:
             if names[site] not in made:
-                place = Place(int(bridge.target.features), bridge.stride)
-                more = {"i": block.number, "L": block.length}
-                made[names[site]] = self.line(
-                    self.formula.adapter_of(bridge.stride),
-                    (bridge.source,),
-                    place,
-                    **more,
-                )
-        sites = block.segment.block.sites
+                made[names[site]] = self.adapter(block, site)
         return {site: (names[site], made[names[site]]) for site in sites}
 
     # -- both
@@ -372,15 +418,8 @@ class Sides:
                 raise Refuted(f"{self.what} has {shown(made)}, which nobody runs")
         for instance in self.code.idle:
             raise Refuted(f"{self.what} has {instance.kind.name}, which nobody runs")
-        written = list((self.code.learned - self.said.learned).elements())
-        wanted_ = list((self.said.learned - self.code.learned).elements())
-        for name, start in tuple(written):
-            like = [(n, s) for n, s in wanted_ if n == name and _is_near(start, s)]
-            if like:
-                written.remove((name, start))
-                wanted_.remove(like[0])
-        if written or wanted_:
-            name, start = min([*written, *wanted_], key=str)
+        if odd := odd_starts(self.code.learned, self.said.learned):
+            name, start = min(odd, key=str)
             what = f"{name}, {start}, here or there alone"
             raise Refuted(f"{self.what} has other learned scalars: {what}")
 
@@ -391,10 +430,6 @@ def learns_nothing(made: Made, code: File) -> bool:
     pools = ("nn.AdaptiveAvgPool2d", "nn.AdaptiveMaxPool2d", "nn.Flatten")
     idle = ("nn.Identity", "nn.Dropout", *pools)
     return made.make in code.said.layers or made.make[0] in idle
-
-
-def _is_near(written: Start | None, exact: Start | None) -> bool:
-    return written is not None and exact is not None and written.is_near(exact)
 
 
 def _groups(

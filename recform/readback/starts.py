@@ -8,6 +8,7 @@ formula's rules, by the operators that the network may run.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -15,12 +16,15 @@ from recform.algebra.definitions.body import every_step
 from recform.algebra.formula import InitRule
 from recform.algebra.pipeline import Pipeline
 from recform.execution.forms import Unreadable
+from recform.execution.library import Start
 from recform.graph.model import NetworkGraph
 
 #: A call that starts a weight: its function and what that is given.
 Call: TypeAlias = tuple[str, tuple[object, ...], tuple[tuple[str, object], ...]]
 #: For a label (empty for none), a class and an attribute, what is called in this order.
 Starts: TypeAlias = Mapping[tuple[str, str, str], tuple[Call, ...]]
+#: Learned scalars, and what each starts with.
+Learns: TypeAlias = "Counter[tuple[str, Start | None]]"
 
 
 def starts_in(loops: Iterable[ast.For]) -> Starts:
@@ -236,3 +240,18 @@ def _said(rule: InitRule | None) -> tuple[Call, ...]:
         named["gain"] = gain
     first = (f"{rule.rule}_", given, tuple(sorted(named.items())))
     return (first,) if own or gain == 1 else (first, ("mul_", (gain,), ()))
+
+
+def odd_starts(code: Learns, said: Learns) -> list[tuple[str, Start | None]]:
+    """The learned scalars that one side alone has, or that start there in another way."""
+    written, wanted = list((code - said).elements()), list((said - code).elements())
+    for name, start in tuple(written):
+        like = [(n, s) for n, s in wanted if n == name and _is_near(start, s)]
+        if like:
+            written.remove((name, start))
+            wanted.remove(like[0])
+    return [*written, *wanted]
+
+
+def _is_near(written: Start | None, exact: Start | None) -> bool:
+    return written is not None and exact is not None and written.is_near(exact)

@@ -7,8 +7,9 @@ rule says for them.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import sympy
@@ -21,7 +22,9 @@ from recform.algebra.expr import (
     Filled,
     I,
     L,
+    Scaled,
     Tensor,
+    subtensors,
 )
 from recform.algebra.pipeline import Pipeline, Step
 from recform.algebra.symbols import BLOCK, INCOMING
@@ -30,18 +33,22 @@ from recform.blocks import Arguments, Shape
 from recform.blocks.operator import Emitted, Misfit
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics.refuted import Refuted
+from recform.execution.anatomy import Anatomy, Build, Unknown, Walked
 from recform.execution.file import File
 from recform.execution.forms import BROKEN, Unreadable, add
 from recform.execution.library import Start, defaults_of
-from recform.execution.parts import PAST, Leaf, Part, Value
+from recform.execution.parts import PAST, Leaf, Value
 from recform.execution.reader import Reader
 from recform.readback.coefficients import Coefficients, Numbers
 from recform.readback.follower import MODULE, Follower, parsed, run
 from recform.readback.inside import Within
 from recform.readback.positions import ROWS, looking_back
 
+#: Code as text, in which equal code is equal.
+dumped = lru_cache(maxsize=4096)(ast.dump)
 
-class Line(Part):
+
+class Line(Walked):
     """A pipeline somewhere: what it runs, one after the other.
 
     Args:
@@ -52,6 +59,7 @@ class Line(Part):
 
     Attributes:
         inputs: these shapes.
+        is_compared: whether it was held against one that is made for other layouts.
     """
 
     def __init__(
@@ -63,6 +71,7 @@ class Line(Part):
     ) -> None:
         self._links: list[Link | Definition] = []
         self.inputs = inputs
+        self.is_compared = False
         self._made_of = pipeline, numbers
         self._said = file.said
         if inputs:
@@ -90,6 +99,17 @@ class Line(Part):
         """All that is written of it, in a form in which equal code is equal."""
         return [link.code for link in self._links]
 
+    @property
+    def is_numbered(self) -> bool:
+        """Whether the number of a block may be in it."""
+        pipeline, _ = self._made_of
+        return BLOCK in pipeline.symbols or any(
+            link.is_numbered for link in self._links if isinstance(link, Definition)
+        )
+
+    def walked(self, walk: Anatomy) -> Build:
+        return tuple(link.walked(walk) for link in self._links)
+
     def check_layouts(self, given: Sequence[Shape]) -> None:
         """Looks whether it would be another one, were it made for these layouts.
 
@@ -98,6 +118,7 @@ class Line(Part):
         """
         if [x.layout for x in given] == [x.layout for x in self.inputs]:
             return
+        self.is_compared = True
         pipeline, numbers = self._made_of
         other = Line(File(self._said, {}, {}), pipeline, tuple(given), numbers)
         if other.code != self.code:
@@ -111,7 +132,7 @@ class Line(Part):
         return value
 
 
-class Link(Part):
+class Link(Walked):
     """An operator of the library."""
 
     def __init__(
@@ -176,7 +197,11 @@ class Link(Part):
         """Its call, and what its module is made with."""
         module = self._module
         made = module.made.make if isinstance(module, Leaf) else module
-        return ast.dump(self._call), made
+        return dumped(self._call), made
+
+    def walked(self, walk: Anatomy) -> Build:
+        build, self._module = walk.of(self._module)
+        return (self._name, dumped(self._call), build)
 
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
         named = (f"input_{name}" for name in self._inputs)
@@ -201,7 +226,7 @@ class Link(Part):
             raise misfit from None
 
 
-class Definition(Part):
+class Definition(Walked):
     """A definition by equations, with its operators and learned scalars."""
 
     def __init__(
@@ -264,6 +289,34 @@ class Definition(Part):
         """Its class, and what is made in that."""
         return self._body, [line.code for line in self._lines.values()], self._sizes
 
+    @property
+    def is_numbered(self) -> bool:
+        """Whether the number of a block may be in it."""
+        coefficients = (tensor.coefficient for tensor in self._scaled())
+        return (
+            any(line.is_numbered for line in self._lines.values())
+            or any(scalar.has(I) for scalar in self._body.scalars.values())
+            or any(item.has(I, BLOCK) for item in coefficients)
+        )
+
+    def _scaled(self) -> Iterator[Scaled | Filled]:
+        """All that has a coefficient."""
+        for whole in self._body.tensors:
+            for tensor in subtensors(whole):
+                if isinstance(tensor, Scaled | Filled):
+                    yield tensor
+
+    def walked(self, walk: Anatomy) -> Build:
+        builds: list[Build] = [id(self._body), *self._sizes]
+        builds += [(key, line.walked(walk)) for key, line in self._lines.items()]
+        numbers = self._numbers
+        for tensor in self._scaled():
+            key = (tensor.coefficient, tensor.at)
+            build, numbers.known[key] = walk.of(numbers.of(tensor))
+            builds.append((key, build))
+        numbers.closed = True
+        return tuple(builds)
+
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
         known = dict(zip(self._body.leaves, arguments, strict=True))
         follower = self._follower(world, known)
@@ -282,6 +335,11 @@ class Definition(Part):
 
 class Recurrence(Definition):
     """A recurrence over positions, followed through the first of them."""
+
+    is_numbered = True
+
+    def walked(self, walk: Anatomy) -> Build:
+        raise Unknown
 
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
         cell = self._body

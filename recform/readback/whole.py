@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import sympy
@@ -23,7 +24,7 @@ from recform.execution.rows import Later, Span, merged, span_of, spans
 from recform.graph.model import NetworkGraph, Piece, Place, Segment
 from recform.readback.constructor import POOL, Given, is_timms, pooling, told, whole
 from recform.readback.plan import Printed
-from recform.readback.sides import Block, Sides
+from recform.readback.sides import Block, Prepared, Sides
 from recform.readback.starts import reset_in, starts_of
 from recform.recurrence.model import (
     START,
@@ -366,7 +367,8 @@ class Network(Sides):
         printed = self.printed.steps[block.segment.step]
         if not printed.is_class:
             slots = dict(zip(step.inputs, state, strict=True))
-            return self.block(block, slots, lambda name: self._owned(name, flow))
+            shared = partial(self._owned, flow=flow)
+            return self.block(block, slots, shared, Prepared())
         given = [self._owned(name, flow) for name in printed.handed]
         given += [state[number] for number in self._takes[block.segment.step]]
         given += map(self._constants.__getitem__, self._reads[block.segment.step])
@@ -393,7 +395,8 @@ class Network(Sides):
                 return known[ModuleSlot(name, int(index))]
             return self._owned(name, number, index is not sympy.nan)
 
-        numbers = (flow.length, behind)
+        at = flow.length, behind
+        numbers = self.numbers(step, at, lambda item: value(item.name, item.index))
         return self.made(step, known, value, numbers, ends[number].shapes, wanted)
 
     def _owned(self, name: str, flow: int, first: bool = False) -> Value:

@@ -167,6 +167,27 @@ class Step:
         return frozenset(self.inputs)
 
     @cached_property
+    def contexts(self) -> tuple[Tensor, ...]:
+        """As of :func:`contexts_of`."""
+        read = (part for tensor in self.body for part in self.parts(tensor))
+        there = self.taken | self.computed
+        found = [part for part in read if is_of_context(part) and part not in there]
+        return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def owned_scalars(self) -> frozenset[str]:
+        """The learned scalars of the block itself that it reads or hands on."""
+        read = (
+            item
+            for tensor in self.body
+            for part in (tensor, *self.parts(tensor))
+            if isinstance(part, Scaled | Filled) and part not in self.taken
+            for item in part.coefficient.atoms(Learned)
+        )
+        handed = (slot for slot in self.outputs if isinstance(slot, ModuleSlot))
+        return frozenset(x.name for x in (*read, *handed) if x.index == self.at)
+
+    @cached_property
     def coefficients(self) -> tuple[Scaled | Filled, ...]:
         """Every coefficient of the step; numbers in sums are no tensors of the body."""
         found = dict.fromkeys(
@@ -216,10 +237,7 @@ def contexts_of(step: Step) -> tuple[Tensor, ...]:
     That is what it neither gets from the block before nor computes, in the order in which
     it is read.
     """
-    read = (part for tensor in step.body for part in step.parts(tensor))
-    there = step.taken | step.computed
-    found = [part for part in read if is_of_context(part) and part not in there]
-    return tuple(dict.fromkeys(found))
+    return step.contexts
 
 
 def read_by(step: Step) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from recform.verify.checks import Check, measured
 from recform.verify.evaluate import Missing, Untold
 from recform.verify.modules import drawn
 from recform.verify.naive import Naive
-from recform.verify.sizes import thinner
+from recform.verify.sizes import Small
 from recform.verify.trials import settled, shake, started
 
 if TYPE_CHECKING:
@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 CLAIM = "the whole network is what its equations say"
 
 
-def emitted(compiled: Compiled) -> Check:
-    """Runs the network, or one with thinner stages, and evaluates its equations."""
-    small = thinner(compiled)
+def emitted(compiled: Compiled, small: Small | None) -> Check:
+    """Runs the network, or one with thinner stages, and evaluates its equations.
+
+    Args:
+        compiled: the network of the file.
+        small: what of it is run, as of :func:`recform.verify.sizes.thinner`.
+    """
     if small is None:
         totals = compiled.graph.totals
         size = (

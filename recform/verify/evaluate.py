@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial, reduce
+from functools import cache, lru_cache, partial, reduce
 from operator import add, mul
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -252,6 +252,8 @@ class Evaluator:
 
     def number(self, coefficient: Symbolic, at: Symbolic = sympy.nan) -> Computed:
         """A coefficient; learned scalars are parameters of the module."""
+        if at is not sympy.nan and not coefficient.has(I):
+            at = sympy.nan  # It is the same number in all blocks.
         if (coefficient, at) not in self._numbers:
             self._numbers[coefficient, at] = self._number(coefficient, at)
         return self._numbers[coefficient, at]
@@ -268,22 +270,31 @@ class Evaluator:
         learned = sorted(coefficient.atoms(Learned), key=str)
         if not learned:
             return as_float(coefficient, known)
-        import torch
-
         symbols = sympy.symbols(f"k:{len(learned)}", seq=True, real=True)
         coefficient = with_words(coefficient)
         coefficient = coefficient.xreplace(dict(zip(learned, symbols, strict=True)))
-        words = {
-            "max": _extreme(torch.maximum),
-            "min": _extreme(torch.minimum),
-            "Sigmoid": torch.sigmoid,
-            "Softplus": _words()["softplus"],
-        }
-        coefficient = _with_floats(coefficient, known)
-        made = sympy.lambdify(
-            symbols, coefficient, modules=[words, torch, "math"], printer=_PLAIN
-        )
+        made = _function(_with_floats(coefficient, known), tuple(symbols))
         return made(*(self.number(item) for item in learned))
+
+
+@lru_cache(maxsize=4096)
+def _function(
+    coefficient: Symbolic, symbols: tuple[Symbolic, ...]
+) -> Callable[..., Computed]:
+    """A coefficient as a function of tensors."""
+    import torch
+
+    words = {
+        "max": _extreme(torch.maximum),
+        "min": _extreme(torch.minimum),
+        "Sigmoid": torch.sigmoid,
+        "Softplus": _words()["softplus"],
+    }
+    modules = [words, torch, "math"]
+    made: Callable[..., Computed] = sympy.lambdify(
+        symbols, coefficient, modules=modules, printer=_PLAIN
+    )
+    return made
 
 
 def _with_floats(value: Symbolic, known: Mapping[Symbolic, Symbolic]) -> Symbolic:

@@ -138,6 +138,7 @@ class _Adapted(Evaluator):
             settled = tuple(map(settle, place))
             self._adapters[settled] = adapter
             self._adapters.setdefault(tuple(map(self._of_input, settled)), adapter)
+        self._parents = {parent for _, parent in self._adapters}
         self._brackets = {
             settle(whole): settle(split) or whole for whole, split in brackets.items()
         }
@@ -151,6 +152,8 @@ class _Adapted(Evaluator):
 
     def _value(self, tensor: Tensor, parent: Tensor) -> Tensor | None:
         """What stands behind an adapter in a term; None if there is no adapter."""
+        if not self._parents.intersection((parent, self._of_input(parent))):
+            return None
         value = tensor
         while not self._adapter(value, parent) and isinstance(value, Scaled):
             value = value.tensor

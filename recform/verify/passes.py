@@ -86,7 +86,8 @@ def run(
 
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network.train(training)
-    network.zero_grad(set_to_none=True)
+    parameters = dict(network.named_parameters())
+    _forget(parameters)
     leaves = leaves_of(start)
     torch.manual_seed(SEED)
     with _watched(network) as calls:
@@ -96,17 +97,23 @@ def run(
     found = Pass(
         output.detach(),
         {name: leaf.grad for name, leaf in leaves.items()},
-        {name: parameter.grad for name, parameter in network.named_parameters()},
+        {name: parameter.grad for name, parameter in parameters.items()},
         {name: buffer.clone() for name, buffer in network.named_buffers()},
         calls,
     )
-    network.zero_grad(set_to_none=True)
+    _forget(parameters)
     with torch.no_grad():
         # `load_state_dict` looks through all names for each module.
         for name, value in network.state_dict().items():
             value.copy_(before[name])
     network.eval()
     return found
+
+
+def _forget(parameters: Mapping[str, torch.nn.Parameter]) -> None:
+    """Takes gradients away; `zero_grad` would look through all modules for them."""
+    for parameter in parameters.values():
+        parameter.grad = None
 
 
 def leaves_of(start: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:

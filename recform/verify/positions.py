@@ -15,19 +15,23 @@ from recform.verify.checks import Check
 from recform.verify.emitted import examples
 from recform.verify.modules import drawn
 from recform.verify.observe import SINGLE
-from recform.verify.sizes import thinner
+from recform.verify.sizes import Small
 from recform.verify.trials import CLOSE, NOT_FINITE, error_of, shake
 
 CLAIM = "position by position it makes what it makes at once"
 
 
-def by_positions(compiled: Compiled) -> Iterator[Check]:
-    """The check, of a network in which no position depends on those behind it."""
+def by_positions(compiled: Compiled, small: Small | None) -> Iterator[Check]:
+    """The check, of a network in which no position depends on those behind it.
+
+    Args:
+        compiled: the network of the file.
+        small: what of it is run, as of :func:`recform.verify.sizes.thinner`.
+    """
     try:
         kept(compiled.graph, Diagnostics())
     except CompileError:
         return
-    small = thinner(compiled)
     if small is None:
         yield Check(CLAIM, None, "too large to be run by the way")
         return

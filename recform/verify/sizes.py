@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TypeAlias
 
 from recform.algebra.formula import Formula
 from recform.blocks import Layout, Shape
 from recform.compiler import Compiled, compile_formula
 from recform.diagnostics import CompileError, Diagnostics
 
+#: A network, and what its examples are.
+Small: TypeAlias = tuple[Compiled, tuple[Shape, ...]]
 #: What is tried without being asked for has at most so many parameters, and so many
 #: multiply-adds for an example.
 PARAMETERS, WORK = 3_000_000, 100_000_000
@@ -34,7 +37,7 @@ def smaller_images(compiled: Compiled) -> tuple[Shape, ...]:
     return compiled.formula.inputs
 
 
-def thinner(compiled: Compiled) -> tuple[Compiled, tuple[Shape, ...]] | None:
+def thinner(compiled: Compiled) -> Small | None:
     """The network, or one with thinner stages; and what its examples are.
 
     None if none is small enough.

@@ -10,6 +10,7 @@ from recform.verify.checks import Check, verify
 from recform.verify.emitted import emitted
 from recform.verify.modules import build
 from recform.verify.positions import by_positions
+from recform.verify.sizes import thinner
 
 
 def checks(compiled: Compiled) -> tuple[Check, ...]:
@@ -19,8 +20,9 @@ def checks(compiled: Compiled) -> tuple[Check, ...]:
         CompileError: if a twin of it that is needed for this does not compile.
     """
     with _one_thread():
-        found = (*verify(compiled.formula, build), emitted(compiled))
-        return (*found, *by_positions(compiled))
+        found = verify(compiled.formula, build)
+        small = thinner(compiled)
+        return (*found, emitted(compiled, small), *by_positions(compiled, small))
 
 
 @contextmanager

@@ -14,10 +14,11 @@ import torch
 import recform
 from recform.blocks.examples import random_inputs
 from recform.compiler import compile_source, from_text
-from recform.execution.file import File, Said
+from recform.execution.file import File
 from recform.execution.forms import Unreadable
 from recform.execution.library import LAST, USUAL
 from recform.execution.reader import Reader
+from recform.execution.said import Said
 from recform.operators import standard
 from tests.diagnostics.mistakes import mistakes
 from tests.thinned import thinned

@@ -16,6 +16,7 @@ from recform.verify.checks import Check, verify
 from recform.verify.emitted import emitted
 from recform.verify.evaluate import Parts
 from recform.verify.modules import build
+from recform.verify.sizes import thinner
 from recform.verify.trials import Measured, error_of, settled
 from tests.verify.networks import NETWORKS
 
@@ -162,7 +163,7 @@ def test_a_module_that_is_not_its_equations(
     """Adapters, stages, stem and head included: the emitted text is tampered with."""
     emit = compiled.emit_source
     (item,) = compile_source(from_text(NETWORKS[name]))
-    assert emitted(item).holds
+    assert emitted(item, thinner(item)).holds
 
     def tampered(items: Any) -> str:
         source = emit(items)
@@ -171,7 +172,7 @@ def test_a_module_that_is_not_its_equations(
 
     monkeypatch.setattr(compiled, "emit_source", tampered)
     (item,) = compile_source(from_text(NETWORKS[name]))
-    found = emitted(item)
+    found = emitted(item, thinner(item))
     assert found.holds is False
     assert said in found.detail
 
@@ -194,5 +195,5 @@ def test_a_module_that_is_not_its_equations(
 )
 def test_whole_networks(text: str) -> None:
     (item,) = compile_source(from_text(f"input 3 x 8 x 8\n{text}"))
-    found = emitted(item)
+    found = emitted(item, thinner(item))
     assert found.holds, found.detail

@@ -46,7 +46,15 @@ class MemberStarts:
             found = None if member in own else near(block, length, member)
             return self.number(block, length, member) if found is None else found
 
-        return list(map(number, range(last + 1 - count, last + 1)))
+        members = range(last + 1 - count, last + 1)
+        if self.value.has(I, K):
+            return list(map(number, members))
+        usual = next((member for member in members if member not in own), None)
+        made = [0.0 if usual is None else number(usual)] * count
+        for place in own:
+            if place in members:
+                made[members.index(int(place))] = number(int(place))
+        return made
 
     def number(self, block: int, length: int, member: int) -> float:
         """The first value of a block for one member."""

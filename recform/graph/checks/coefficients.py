@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -163,12 +163,18 @@ _CUTS: dict[str, Callable[[float], int]] = {
 def _bad_member(starts: MemberStarts, length: int) -> tuple[int, str] | None:
     kept = {v: _keeps(v) for v in (starts.value, *(value for _, value in starts.own))}
     usual = kept[starts.value]
+    # What is the same for all members is looked at once.
+    is_one = not starts.value.has(I, K) and usual(1, length, starts.first)
     for block in range(1, length + 1):
         at = {I: block, L: length}
         special = {as_float(place, at): start for place, start in reversed(starts.own)}
         own = {place: kept[start] for place, start in special.items()}
         last = int(as_float(starts.last, at))
-        for k in range(starts.first, last + 1):
+        members = range(starts.first, last + 1)
+        looked: Iterable[int] = members
+        if is_one:
+            looked = sorted(int(place) for place in own if place in members)
+        for k in looked:
             if not own.get(k, usual)(block, length, k):
                 value = special.get(k, starts.value)
                 return block, _fault(value, block, length, k) or "RF106"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 
 import sympy
@@ -126,6 +126,7 @@ def _place(body: Body, tensor: Tensor) -> Span:
     return body.spans.get(tensor, body.span)
 
 
+@lru_cache(maxsize=4096)
 def _is_polynomial(value: Symbolic) -> bool:
     """Whether it is one of learned numbers: it has values and slopes everywhere."""
     names = {item: sympy.Dummy() for item in value.atoms(Learned)}
