@@ -253,6 +253,7 @@ class Names(Definitions):
             sides = [item[0] for item in self.file.own.values()]
             sides += [item[1] for item in self.file.applied]
             sides += [item[3] for item in self.file.ranges]
+            sides += self.file.timed.values()
             self._starting = {name for side in sides for name in at_zero(side)}
         return self._starting
 

@@ -191,6 +191,13 @@ def test_scores_of_no_key(more: str) -> None:
     check(f"{frame}{flows}{step}", FORMS)
 
 
+def test_an_operator_in_the_start_of_all_times() -> None:
+    frame = "input 5 x 6\nstem linear(c)\nhead ln > linear(3)\nstages 8 x 3\ntimes 2\n"
+    steps = "X_<0,t> = input + E_0*input\n"
+    steps += "X_<i,t> = X_<i-1,t> + W_i*X_<i-1,t>/2 - 0.5*X_<i,t-1>\noutput X_<L,T>\n"
+    check(f"{frame}W = linear(c) > tanh\nE = linear(c)\n{steps}", FORMS)
+
+
 @pytest.mark.parametrize("heads", ["2", "4, 2", "4, 1"])
 def test_heads_side_by_side(heads: str) -> None:
     frame = "input 5 x 6\nstem linear(c)\nhead avgpool > linear(3)\nstages 8 x 2\n"
