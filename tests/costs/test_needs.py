@@ -93,6 +93,28 @@ def test_memory(name: str) -> None:
     assert peaks(apart, BATCH, 4).kept == peaks(tape, BATCH, 4).kept
 
 
+@pytest.mark.parametrize(
+    "given", ["4, U: c", "4, 2, U: c/2", "4, 1, U: c/4", "4, 1, U: c"]
+)
+def test_heads_side_by_side(given: str) -> None:
+    """Those that several share are no more of them."""
+    heads, _, width = given.rpartition(", U: ")
+    text = (
+        "input 64 x 64\nhead none\nstages 64 x 2\nW = linear(c)\n"
+        f"B = beside({heads}) > linear(c)\nU = linear({width})\n"
+        "X_i = X_<i-1> + B_i(W_i*X_<i-1>, U_i*X_<i-1>)"
+    )
+    item = compiled(text)
+    for form in ("plain", "lean", "checkpoint"):
+        net = replace(item, target=Target(memory=Memory(form))).module()
+        real = measure(net, item.formula.inputs, 8)
+        said = item.memory(form, batch=8)
+        training = said.training - said.total.optimizer
+        assert said.total.kept == real.kept
+        assert training == pytest.approx(real.training, rel=1e-3)
+        assert said.inference == pytest.approx(real.inference, rel=1e-3)
+
+
 #: What is kept as something smaller, and stands beside that while it is made.
 NARROWED = {
     "dropout": "relu > conv(3, c) > bn > dropout(0.3)",

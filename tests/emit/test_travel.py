@@ -160,6 +160,38 @@ def test_symbolic_trace(text: str, training: bool) -> None:
     torch.testing.assert_close(traced(x), results[0])
 
 
+HEADS = "input 6 x 16\nstages 16 x 2\nhead ln > linear(5)\n"
+THREE = f"{HEADS}Q = linear(c)\nX_i = X_<i-1> + A_i(Q_i*X_<i-1>, X_<i-1>, X_0)\nA = "
+ONE = f"{HEADS}X_i = X_<i-1> + W_i*X_<i-1>\nW = linear(c) > "
+#: Operators whose modules ask which of their arguments are given.
+ASKING = [
+    *(f"{THREE}attend(4{rest})" for rest in ("", ", causal=true", ", talking=true")),
+    *(
+        f"{THREE}attend(4, rotary=100{rest})"
+        for rest in ("", ", turned=2", ", turned=0")
+    ),
+    *(f"{THREE}attend(4, {rest})" for rest in ("window=3", "softcap=3", "qknorm=true")),
+    f"{THREE}attend(4, sinks=true, causal=true)",
+    f"{THREE}attend(4, sinks=true, window=2, softcap=0.5, scale=2)",
+    *(f"{ONE}rotary(4{rest})" for rest in ("", ", turned=0", ", turned=2, last=true")),
+    f"{ONE}rotary(2, factor=2, length=30, adjacent=true)",
+    f"{HEADS}B = beside(4, 2) > linear(c)\nX_i = X_<i-1> + B_i(X_<i-1>, X_0)",
+    f"{ONE}experts(4, 2, 3)",
+    f"{ONE}experts(4, 1, 3, normalised=false, scores=sigmoid, balanced=true)",
+]
+
+
+@pytest.mark.parametrize("text", ASKING, ids=lambda text: text.split("= ")[-1])
+def test_operators_that_are_traced_and_scripted(text: str) -> None:
+    compiled = recform.compile(text)
+    module, x = compiled.module().eval(), images(compiled)
+    wanted = module(x)
+    torch.testing.assert_close(torch.fx.symbolic_trace(module)(x), wanted)
+    if "experts" not in text:
+        scripted: Any = torch.jit.script(module)
+        torch.testing.assert_close(scripted(x), wanted)
+
+
 _GROWS = "stages 4 x 1, 4 x 2\ninput 3 x 6 x 6\nX_i = X_<i-1> + Y_i\nY_1 = W_1*X_0\n"
 _GROWS += "Y_i = 0.5*Y_<i-1> + W_i*X_<i-1>\noutput X_L*Y_L\n"
 SCRIPTED = {

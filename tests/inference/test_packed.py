@@ -108,14 +108,21 @@ def test_a_packed_network_runs_and_no_more(what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [torch.randn(1, 3, 9, 12).double(), torch.randn(1, 4, 9, 12)]
+    "given",
+    [
+        *(torch.randn(1, 3, 9, 12).double(), torch.randn(1, 4, 9, 12)),
+        *(torch.randn(3, 9, 12), torch.randn(0, 3, 9, 12)),
+    ],
 )
 def test_what_cannot_be_packed_stays_as_it_was(given: Tensor) -> None:
     net = made(TEXTS["kinds"]).to(given.dtype)
+    net.train().get_submodule("stem").eval()
     before, state = convolutions(net), net.state_dict()
+    modes = [module.training for module in net.modules()]
     with pytest.raises(RuntimeError):
         net.pack(given)
     assert convolutions(net) == before
+    assert [module.training for module in net.modules()] == modes
     torch.testing.assert_close(net.state_dict(), state)
     x = torch.randn(2, 3, 9, 12, dtype=given.dtype, requires_grad=True)
     net(x).sum().backward()

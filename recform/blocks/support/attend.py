@@ -44,7 +44,7 @@ class Attend(nn.Module):
         self.causal = causal
         self.window = window
         self.softcap = softcap
-        self.rotary = rotary
+        self.rotary = None if turned == 0 else rotary
         self.turned = turned
         self.scale = scale
         self.dropout = dropout
@@ -60,7 +60,7 @@ class Attend(nn.Module):
         q = self.q_norm(torch.unflatten(q, 2, (self.heads, -1))).transpose(1, 2)
         k = self.k_norm(torch.unflatten(k, 2, (self.kv_heads, -1))).transpose(1, 2)
         v = torch.unflatten(v, 2, (self.kv_heads, -1)).transpose(1, 2)
-        if self.rotary is not None and self.turned != 0:
+        if self.rotary is not None:
             q, k = self.rotated(q, self.rotary), self.rotated(k, self.rotary)
         if self.kv_heads != self.heads:
             k = k.repeat_interleave(self.heads // self.kv_heads, dim=1)
@@ -81,7 +81,7 @@ class Attend(nn.Module):
 
     def seen(self, q: Tensor, k: Tensor) -> Tensor:
         """Which keys each query sees."""
-        seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device)
+        seen = q.new_ones((q.shape[2], k.shape[2]), dtype=torch.bool)
         if self.window is not None:
             seen = seen.triu(1 - self.window).tril(self.window - 1)
         return seen.tril() if self.causal else seen
@@ -102,12 +102,13 @@ class Attend(nn.Module):
                 scale=self.scale,
             )
         scale = q.shape[3] ** -0.5 if self.scale is None else self.scale
-        scores = q @ k.transpose(2, 3) * (scale / (self.softcap or 1.0))
+        cap = 1.0 if self.softcap is None else self.softcap
+        scores = q @ k.transpose(2, 3) * (scale / cap)
         if self.softcap is not None:
             scores = scores.tanh() * self.softcap
         scores = scores.masked_fill(~self.seen(q, k), float("-inf"))
         if self.sinks is not None:
-            sinks = self.sinks[:, None, None].expand(*scores.shape[:3], 1)
+            sinks = self.sinks[:, None, None].expand_as(scores[..., :1])
             scores = torch.cat((scores, sinks), 3)
         return F.dropout(scores.softmax(3)[..., : k.shape[2]], dropout) @ v
 

@@ -18,7 +18,7 @@ class Beside(nn.Module):
         self.shared = shared or heads
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        x = torch.unflatten(x, -1, (self.heads, -1))
-        y = torch.unflatten(y, -1, (self.shared, -1))
-        y = y.repeat_interleave(self.heads // self.shared, -2)
-        return torch.cat((x, y), -1).flatten(-2)
+        x = torch.unflatten(x, -1, (self.shared, self.heads // self.shared, -1))
+        y = torch.unflatten(y, -1, (self.shared, 1, -1))
+        y = y.expand(x.shape[:-1] + y.shape[-1:])
+        return torch.cat((x, y), -1).flatten(-3)

@@ -55,6 +55,8 @@ class ChannelsLast(nn.Module):
                 it is as it was then.
         """
         sizes: dict[Any, torch.Size] = {}
+        places: list[tuple[nn.Module, str, Any]] = []
+        modes = [(module, module.training) for module in self.modules()]
 
         def note(conv: nn.Module, inputs: tuple[Tensor]) -> None:
             sizes.setdefault(conv, inputs[0].shape)
@@ -65,18 +67,18 @@ class ChannelsLast(nn.Module):
             if type(module) is nn.Conv2d and module.padding_mode == "zeros"
         ]
         try:
-            wanted = self(*examples)
-        finally:
-            for hook in hooks:
-                hook.remove()
-        places = [
-            (module, name, child)
-            for module in self.modules()
-            for name, child in module._modules.items()
-            if child in sizes
-        ]
-        try:
+            try:
+                wanted = self(*examples)
+            finally:
+                for hook in hooks:
+                    hook.remove()
             made = {conv: PackedConv2d(conv, size) for conv, size in sizes.items()}
+            places += [
+                (module, name, child)
+                for module in self.modules()
+                for name, child in module._modules.items()
+                if child in made
+            ]
             for module, name, child in places:
                 setattr(module, name, made[child])
             apart = (self(*examples) - wanted).abs().max()
@@ -85,5 +87,7 @@ class ChannelsLast(nn.Module):
         except Exception as why:
             for module, name, child in places:
                 setattr(module, name, child)
-            raise RuntimeError("torch cannot pack the convolutions") from why
+            for module, mode in modes:
+                module.training = mode
+            raise RuntimeError(f"torch cannot pack the convolutions: {why}") from why
         return self.requires_grad_(False)

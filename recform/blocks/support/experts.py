@@ -64,5 +64,4 @@ class Experts(nn.Module):
         # Narrowed to as many as there are, for torch.export.
         counts = torch.bincount(chosen, minlength=count).narrow(0, 0, count)
         parts = torch.split(tokens, counts.tolist())
-        pairs = zip(self.experts, parts, strict=True)
-        return torch.cat([expert(part) for expert, part in pairs])
+        return torch.cat([run(parts[n]) for n, run in enumerate(self.experts)])

@@ -38,6 +38,7 @@ class Rotary(nn.Module):
         self.heads = heads
         self.base = base
         self.turned = turned
+        self.still = turned == 0
         self.last = last
         self.adjacent = adjacent
         self.factor = factor
@@ -46,11 +47,11 @@ class Rotary(nn.Module):
         self.fast = fast
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.still:
+            return x
         # Batch x positions x features to batch x positions x heads x width
         x = torch.unflatten(x, 2, (self.heads, -1))
         turned = x.shape[3] if self.turned is None else self.turned
-        if turned == 0:
-            return x.flatten(2)
         first = x.shape[3] - turned if self.last else 0
         parts = torch.split(x, [first, turned, x.shape[3] - first - turned], 3)
         return torch.cat((parts[0], self.rotated(parts[1]), parts[2]), 3).flatten(2)
