@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from recform.algebra.formula import Formula
 from recform.plan.definitions import Do
 from recform.plan.expressions import Code
 from recform.plan.namespace import fail
 from recform.plan.network import NetworkPlan
+from recform.source import Span
 from recform.writers.initialise import used_operators
 
 #: What networks derive from then.
@@ -36,8 +38,15 @@ def laid_out(plan: NetworkPlan) -> NetworkPlan:
         return plan
     made = plan.network
     if any(attribute.name == PACK for attribute in made.attributes):
-        span = plan.graph.recurrence.formula.equations[0].span
-        said = f"a module is called {PACK!r}, as what packs networks for inference is"
-        fail(said, span, "give it another name")
+        said = f"a part of the network is called {PACK!r}, as what packs it for inference is"
+        fail(said, _place(plan.graph.recurrence.formula), "give it another name")
     about, start = f"{made.about}\n{_ABOUT}", (*made.start, Do(Code(LINE)))
     return plan.having(replace(made, about=about, start=start, base=CHANNELS_LAST))
+
+
+def _place(formula: Formula) -> Span:
+    """Where something gets the name of the method."""
+    named = (n for n, item in formula.names.items() if item.at(1)[:1] == (PACK,))
+    spans = [formula.name_spans[n] for n in named if n in formula.name_spans]
+    scalar = formula.scalars.get(PACK)
+    return (spans or [scalar.span if scalar else formula.equations[0].span])[0]

@@ -271,7 +271,8 @@ def by_kernel(
     query; and of a window the mask, which is of no example.
     """
     *others, last = weighed
-    turned, rows = turns(a), 4 * int(a.heads) * given[0].rows
+    # One head lies as it does among others already.
+    turned, rows = turns(a) and a.heads != 1, 4 * int(a.heads) * given[0].rows
     seen = "window" in a and a["window"] is not None
     mask = given[0].rows * given[1].rows if seen else 0
     name = "kernel" if turned else last.name

@@ -57,6 +57,13 @@ class Rotary(Operator):
         check_heads(a.heads, x, "features")
         if known(x.features, a.heads):
             check_turned(a, x.features // a.heads, "heads")
+        if a["length"] is None and (a.slow != 1 or a.fast != 4):
+            raise Misfit(
+                "RF402",
+                "slows all pairs down alike without a length",
+                hint="for example length=8192",
+                argument="fast" if a.slow == 1 else "slow",
+            )
         numbers = not symbols_in((a.slow, a.fast))
         if a["length"] is not None and numbers and a.fast <= a.slow:
             raise Misfit(

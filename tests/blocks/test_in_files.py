@@ -224,6 +224,8 @@ MISTAKES = [
     ("tokens > rotary(2, turned=40)", "RF402", "rotary(2, turned=40)"),
     ("tokens > rotary(2, turned=-2)", "RF210", "-2"),
     ("tokens > rotary(2, length=8, fast=1)", "RF402", "rotary(2, length=8, fast=1)"),
+    ("tokens > rotary(2, slow=2)", "RF402", "rotary(2, slow=2)"),
+    ("tokens > rotary(2, factor=8, fast=i)", "RF402", "rotary(2, factor=8, fast=i)"),
     ("rotary(2)", "RF405", "rotary(2)"),
     ("attention(2)", "RF405", "attention(2)"),
     ("positions", "RF405", "positions"),

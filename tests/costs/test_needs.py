@@ -340,6 +340,30 @@ EXACT |= {
         ", talking=true, rotary=10000",
     )
 }
+#: Which lies apart from no other.
+ONE_HEAD = (
+    *(
+        "causal=true",
+        "rotary=9",
+        "rotary=9, turned=2, window=4",
+        "qknorm=true, rotary=9",
+    ),
+    *("rotary=9, dropout=0.1", "sinks=true, rotary=9", "talking=true, rotary=9"),
+)
+
+
+@pytest.mark.parametrize("more", ONE_HEAD)
+def test_one_head(more: str) -> None:
+    item = compiled(OF_THREE.replace("2{}", f"1, {more}"))
+    for form in ("plain", "lean", "checkpoint"):
+        net = replace(item, target=Target(memory=Memory(form))).module()
+        real = measure(net, item.formula.inputs, 8)
+        said = item.memory(form, batch=8)
+        assert said.total.kept == real.kept
+        training = said.training - said.total.optimizer
+        assert training == pytest.approx(real.training, rel=0.03)
+
+
 EXACT |= {
     # Sums inside of a call have no variable, and what the calls make has one.
     "a definition": FRAMED

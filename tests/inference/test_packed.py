@@ -140,10 +140,16 @@ def test_another_result_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.testing.assert_close(net(x), wanted)
 
 
-def test_a_module_of_that_name() -> None:
-    text = 'input 3 x 9 x 12\nstages 8 x 2\nstem conv(3, c)\nnames stem = "pack"\n'
-    text += "W = conv(3, c)\nX_i = X_<i-1> + W_i*X_<i-1>"
+@pytest.mark.parametrize(
+    "line", ['names stem = "pack"', 'names stem = "pack.x"', "scalar pack = 0.5"]
+)
+def test_a_part_of_that_name(line: str) -> None:
+    text = f"input 3 x 9 x 12\nstages 8 x 2\nstem conv(3, c)\n{line}\n"
+    text += "W = conv(3, c)\nX_i = X_<i-1> + pack*W_i*X_<i-1>"
+    text = text if "scalar" in line else text.replace("pack*", "")
     assert hasattr(recform.load(text), "pack")
     with pytest.raises(CompileError) as caught:
         recform.load(text, inference=True)
-    assert [item.code for item in caught.value.diagnostics] == ["RF219"]
+    (found,) = caught.value.diagnostics
+    assert found.code == "RF219"
+    assert found.labels[0].span.text in line

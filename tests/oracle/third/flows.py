@@ -44,7 +44,7 @@ class Flows:
         """An operator by name: a function of tensors that may run later."""
         if self.blocks is None:
             raise Unread(f"{name} in the frame")
-        start = block == 0 and name in self.starting()
+        start = block == 0 and (name, 1 + (time is not None)) in self.starting()
         if block is not None and not (1 <= block <= self.length or start):
             return nothing("operator")
         flow = self.file.operators.get(name) or self._undefined(name)
@@ -84,8 +84,8 @@ class Flows:
         stage = f"_{self.stage + 1}" if several else ""
         named = self.file.names.get(name)
         if not block:
-            letter = name if block is None else f"{name}_0"
-            letter += "" if time is None else str(time)
+            letter = name if time is None else f"{name}{time}"
+            letter += "" if block is None else "_0"
             return Weights(getattr(self.network.net, f"{letter}{stage}", None))
         home: Any = self.blocks[block - 1]
         if named is None or named[1] != ".":

@@ -247,14 +247,17 @@ class Names(Definitions):
             return self.value(node, replace(at, into=into))
         return self.adapted(made, at)
 
-    def starting(self) -> set[str]:
-        """The operators of block 0, which stand on the right of boundary equations."""
+    def starting(self) -> set[tuple[str, int]]:
+        """The operators of block 0, which stand on the right of boundary equations.
+
+        Each with the number of its indices: two of one that is of a time.
+        """
         if self._starting is None:
             sides = [item[0] for item in self.file.own.values()]
             sides += [item[1] for item in self.file.applied]
             sides += [item[3] for item in self.file.ranges]
             sides += self.file.timed.values()
-            self._starting = {name for side in sides for name in at_zero(side)}
+            self._starting = {found for side in sides for found in at_zero(side)}
         return self._starting
 
     def _boundary(self) -> dict[Any, Node]:
@@ -290,13 +293,11 @@ def _place(count: int, back: int, at: Place) -> int:
     return count - back
 
 
-def at_zero(node: Any) -> set[str]:
-    """The names that have the index 0."""
+def at_zero(node: Any) -> set[tuple[str, int]]:
+    """The names that have the index 0, each with the number of its indices."""
     if not isinstance(node, tuple):
         return set()
-    own = (
-        {node[1]}
-        if node[:1] == ("name",) and node[2:] == ((("number", "0"),),)
-        else set()
-    )
+    is_name = node[:1] == ("name",) and len(node) == 3 and node[2]
+    first = is_name and node[2][0] == ("number", "0")
+    own = {(node[1], len(node[2]))} if first else set()
     return own.union(*(at_zero(part) for part in node))

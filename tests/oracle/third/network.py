@@ -231,7 +231,7 @@ class Flow(Meeting):
         #: The newest unknown that each block gets; None where nobody looked.
         self.newest: dict[int, tuple[str, int]] | None = None
         self.training = network.net.training
-        self._starting: set[str] | None = None
+        self._starting: set[tuple[str, int]] | None = None
         #: Stages of what operators are called on in their block, and those of several.
         self.calls: dict[tuple[str, int], set[int]] = {}
         #: The first blocks that call operators without an index.

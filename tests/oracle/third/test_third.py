@@ -206,6 +206,25 @@ def test_heads_side_by_side(heads: str) -> None:
     check(f"{frame}{flows}{step}", FORMS)
 
 
+#: Operators of block 0 in a network of several times, one for all or for each.
+STARTING = (
+    "X_<0,t> = input + E_0*input",
+    "X_<0,1> = E_0*input - 0.5*input",
+    "X_<0,t> = input + E_<0,t>*input",
+    "X_<1,1> = X_<0,1> + E_<0,1>*X_<0,1>",
+    "X_<0,0> = E_0*input\nX_<i,0> = X_<i-1,0> + W_i*X_<i-1,0>",
+    "X_<2,t> = X_<1,t> + E_0*input",
+)
+
+
+@pytest.mark.parametrize("more", ["", " + E_<i-1>*input"])
+@pytest.mark.parametrize("start", STARTING)
+def test_operators_of_block_0_at_times(start: str, more: str) -> None:
+    frame = "input 8\nstages 8 x 3\nhead linear(3)\ntimes 2\nE = linear(c)\n"
+    step = f"W = linear(c)\nX_<i,t> = X_<i-1,t> + W_i*X_<i,t-1>{more}\n"
+    check(f"{frame}{step}{start}\noutput X_<L,T>", FORMS)
+
+
 #: Whole numbers from 2^63 on, which torch does not take beside a tensor.
 LARGE = (
     "X_i = tanh(X_<i-1> + 2^i*W_i*X_<i-1> - 3^i)",
