@@ -127,9 +127,9 @@ ATTENDS = (
 )
 #: Code that a CPU runs as well, and what torch says of it on a GPU.
 FAULTS = {
-    ", device=q.device": ("", "same device"),
+    "q.new_ones(": ("torch.ones(", "same device"),
     ", device=x.device": ("", "same device"),
-    "self.rotary = rotary": ("self.rotary = torch.full((1,), rotary)", "FakeTensors"),
+    "else rotary": ("else torch.full((1,), rotary)", "FakeTensors"),
 }
 
 
