@@ -209,6 +209,11 @@ class Patterns:
         group = self._group(block)
         return group is not None and group.covers(block, found)
 
+    def is_numbered(self, block: Block) -> bool:
+        """Whether what the formula says of blocks like it depends on their number."""
+        group = self._group(block)
+        return group is None or group.is_numbered
+
     def _group(self, block: Block) -> _Group | None:
         return next((group for group in self._groups if group.takes(block)), None)
 
@@ -220,10 +225,14 @@ class _Group:
         graph: the network with shapes.
         printed: its source.
         block: one of them.
+
+    Attributes:
+        is_numbered: whether what the formula says of one depends on its number.
     """
 
     def __init__(self, graph: NetworkGraph, printed: Printed, block: Block) -> None:
         self._graph, self._printed, self._block = graph, printed, block
+        self.is_numbered = False
         self._last: Beside | None = None
         self._is_new = self._is_exact = False
         self._recipe: _Recipe | None = None
@@ -264,6 +273,7 @@ class _Group:
     def add(self, beside: Beside) -> None:
         """Takes a block that was proved by itself."""
         self._last, self._is_new = beside, True
+        self.is_numbered |= beside.said.said.is_numbered
         made = beside.prepared.own.values()
         self._is_exact |= any(isinstance(m, Line) and m.is_compared for m in made)
 

@@ -131,12 +131,11 @@ def _check_blocks(
             instance = row.at(place)
             if is_numbered or instance.given != given:
                 at = replace(block, number=first + place)
-                is_numbered = patterns.covers(at, instance)
-                if not is_numbered:
+                if not patterns.covers(at, instance):
                     beside = Beside(network.graph, network.printed, at, instance)
                     beside.check()
                     patterns.add(beside)
-                    is_numbered = beside.said.said.is_numbered
+                is_numbered = patterns.is_numbered(at)
                 given = instance.given
             if row.is_even and not is_numbered:
                 break

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from functools import cache
 
 import pytest
 
+import recform
 from recform.classes.network import plan_network
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
 from recform.emit.checked import check
 from recform.emit.module import printed
 from recform.execution import rows
+from recform.execution.parts import Instance
 from recform.plan.namespace import Namespace
 from recform.plan.network import NetworkPlan
+from recform.readback.patterns import Patterns
+from recform.readback.sides import Block
 from recform.readback.whole import Network
 
 PLAIN = """
@@ -373,3 +378,20 @@ def test_a_few_blocks_speak_for_a_row(
     monkeypatch.setattr(Network, "called", counting)
     check([plan.graph], [plan], ast.parse(code))
     assert 1 < len(called) < 24  # once more with other arguments
+
+
+def test_blocks_that_are_made_alike_are_looked_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many there are, where the formula says the same of each."""
+    looked, covers = Counter[int](), Patterns.covers
+
+    def counted(self: Patterns, block: Block, found: Instance) -> bool:
+        looked[depth] += 1
+        return covers(self, block, found)
+
+    monkeypatch.setattr(Patterns, "covers", counted)
+    for depth in (10, 500):
+        text = f"stages 16 x {depth}\nX_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>\n"
+        assert recform.compile(text).source
+    assert looked[10] == looked[500] > 0
